@@ -1,0 +1,14 @@
+export { Backoff, type BackoffOptions } from './backoff.ts';
+export { TestClock, sleep, systemClock, type Clock, type Timer } from './clock.ts';
+export { LateenError, codeOf, messageOf } from './errors.ts';
+export {
+  lineLogger,
+  logLevels,
+  silentLogger,
+  type LineLoggerOptions,
+  type LogFields,
+  type LogLevel,
+  type Logger,
+} from './logger.ts';
+export { ok, problem, problems, formatProblem, type Problem, type Result } from './result.ts';
+export { RingQueue } from './ring-queue.ts';

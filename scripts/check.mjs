@@ -1,0 +1,32 @@
+// The gate before every commit: format, lint (with the boundaries between packages), types, unit tests.
+// `npm run check -- --fix` formats first. `npm run check -- packages/proxy` runs only the unit tests below a folder.
+import { spawnSync } from 'node:child_process';
+import { globSync } from 'node:fs';
+import process from 'node:process';
+
+const args = process.argv.slice(2);
+const fix = args.includes('--fix');
+const roots = args.filter((a) => !a.startsWith('--'));
+const tests = (roots.length > 0 ? roots : ['packages', 'samples', 'bench'])
+  .flatMap((root) => globSync(`${root}/**/*.test.ts`))
+  .filter((file) => !file.includes('node_modules'))
+  .sort();
+
+const steps = [
+  ['format', 'biome', ['format', ...(fix ? ['--write'] : []), '.']],
+  ['lint and boundaries', 'oxlint', ['--type-aware']],
+  ['types', 'tsc', ['--noEmit']],
+  ['unit tests', 'node', ['--test', '--test-reporter=dot', ...tests]],
+];
+
+const started = Date.now();
+for (const [name, command, commandArgs] of steps) {
+  const begun = Date.now();
+  const run = spawnSync(`node_modules/.bin/${command}`, commandArgs, { stdio: 'inherit' });
+  if (run.status !== 0) {
+    console.error(`check: ${name} failed`);
+    process.exit(run.status ?? 1);
+  }
+  console.log(`check: ${name} passed in ${((Date.now() - begun) / 1000).toFixed(1)} s`);
+}
+console.log(`check: all passed in ${((Date.now() - started) / 1000).toFixed(1)} s`);
