@@ -7,11 +7,65 @@ export type {
   WriteOptions,
 } from './client.ts';
 export { kubeEnvironment, type KubeEnvironment } from './env.ts';
+export { eventRecorder, type EventRecorder, type EventRecorderOptions } from './event-recorder.ts';
 export { matchesFields, parseFieldSelector, type FieldRequirement } from './field-selector.ts';
 export { httpClient, type HttpClientOptions, type HttpKubeClient } from './http-client.ts';
 export type { Credentials, HttpTransportOptions } from './http-transport.ts';
 export { inClusterConfig, inClusterNamespace } from './in-cluster.ts';
 export { informer, type Change, type Informer, type InformerOptions } from './informer.ts';
+export type {
+  ConfigMap,
+  KubeEvent,
+  Lease,
+  Namespace,
+  Node,
+  Secret,
+  ServiceAccount,
+} from './kinds/cluster-objects.ts';
+export {
+  conditionOf,
+  isPodFinished,
+  isPodReady,
+  type Condition,
+  type Container,
+  type ContainerPort,
+  type ContainerSecurityContext,
+  type ContainerState,
+  type ContainerStatus,
+  type DownwardItem,
+  type EnvVar,
+  type HttpGetAction,
+  type IntOrString,
+  type KeyToPath,
+  type LifecycleHandler,
+  type Pod,
+  type PodSecurityContext,
+  type PodSpec,
+  type PodStatus,
+  type PodTemplate,
+  type Probe,
+  type Protocol,
+  type Volume,
+  type VolumeMount,
+  type VolumeProjection,
+} from './kinds/pod.ts';
+export {
+  hasClusterIP,
+  serviceNameLabel,
+  type EndpointAddress,
+  type EndpointSlice,
+  type EndpointSubset,
+  type Endpoints,
+  type EndpointsPort,
+  type LoadBalancerIngress,
+  type ObjectReference,
+  type Service,
+  type ServicePort,
+  type ServiceSpec,
+  type SliceEndpoint,
+  type SlicePort,
+} from './kinds/service.ts';
+export type { Deployment, DeploymentSpec, DeploymentStatus, ReplicaSet } from './kinds/workload.ts';
 export { kubeconfigClient, loadKubeconfig, type KubeconfigContext } from './kubeconfig.ts';
 export {
   formatLabelSelector,
