@@ -1,0 +1,159 @@
+import type { SocketAddress } from './address.ts';
+import type { ClusterLoadAssignment } from './endpoint.ts';
+import type { JsonValue, Metadata } from './metadata.ts';
+import type { Http2Options } from './network-filter.ts';
+import type { UpstreamTransport } from './tls.ts';
+
+/** Where the endpoints of a cluster come from. */
+export type Discovery =
+  | { readonly kind: 'static' }
+  | { readonly kind: 'eds'; readonly serviceName: string }
+  | {
+      /** `strict_dns`: an endpoint for each address; `logical_dns`: one, the first address. */
+      readonly kind: 'strict_dns' | 'logical_dns';
+      readonly refreshMs: number;
+      readonly respectTtl: boolean;
+      readonly family: 'auto' | 'v4_only' | 'v6_only' | 'v4_preferred' | 'all';
+    }
+  | {
+      readonly kind: 'original_dst';
+      readonly useHttpHeader: boolean;
+      readonly httpHeaderName: string;
+      readonly portOverride?: number;
+    }
+  | { readonly kind: 'aggregate'; readonly clusters: readonly string[] };
+
+export interface SlowStart {
+  readonly windowMs: number;
+  readonly aggression: number;
+  readonly minWeightPercent: number;
+}
+
+/** How an endpoint is chosen. */
+export type LoadBalancing =
+  | { readonly kind: 'round_robin'; readonly slowStart?: SlowStart }
+  | {
+      readonly kind: 'least_request';
+      readonly choiceCount: number;
+      readonly activeRequestBias: number;
+      readonly slowStart?: SlowStart;
+    }
+  | { readonly kind: 'random' }
+  | { readonly kind: 'peak_ewma'; readonly decayMs: number }
+  | {
+      readonly kind: 'ring_hash';
+      readonly minRingSize: number;
+      readonly maxRingSize: number;
+      readonly hashFunction: 'xx_hash' | 'murmur_hash_2';
+      readonly useHostnameForHashing: boolean;
+    }
+  | { readonly kind: 'maglev'; readonly tableSize: number; readonly useHostnameForHashing: boolean }
+  /** By the discovery itself (original destination). */
+  | { readonly kind: 'cluster_provided' };
+
+export interface CircuitBreakerThresholds {
+  /** Defaults 1024, 1024, 1024, 3. */
+  readonly maxConnections: number;
+  readonly maxPendingRequests: number;
+  readonly maxRequests: number;
+  readonly maxRetries: number;
+  readonly retryBudget?: { readonly budgetPercent: number; readonly minRetryConcurrency: number };
+  readonly trackRemaining: boolean;
+}
+
+export interface OutlierDetection {
+  readonly consecutive5xx: number;
+  readonly consecutiveGatewayFailure: number;
+  readonly consecutiveLocalOriginFailure: number;
+  readonly enforcingConsecutive5xx: number;
+  readonly enforcingConsecutiveGatewayFailure: number;
+  readonly enforcingConsecutiveLocalOriginFailure: number;
+  readonly enforcingSuccessRate: number;
+  readonly successRateMinimumHosts: number;
+  readonly successRateRequestVolume: number;
+  readonly successRateStdevFactor: number;
+  readonly failurePercentageThreshold: number;
+  readonly enforcingFailurePercentage: number;
+  readonly failurePercentageMinimumHosts: number;
+  readonly failurePercentageRequestVolume: number;
+  readonly splitExternalLocalOriginErrors: boolean;
+  readonly intervalMs: number;
+  readonly baseEjectionTimeMs: number;
+  readonly maxEjectionTimeMs: number;
+  readonly maxEjectionPercent: number;
+}
+
+export interface HealthCheck {
+  readonly timeoutMs: number;
+  readonly intervalMs: number;
+  readonly unhealthyThreshold: number;
+  readonly healthyThreshold: number;
+  readonly check:
+    | {
+        readonly kind: 'http';
+        readonly host: string;
+        readonly path: string;
+        readonly expectedStatuses: readonly { readonly start: number; readonly end: number }[];
+      }
+    | { readonly kind: 'tcp'; readonly send?: Uint8Array; readonly receive: readonly Uint8Array[] }
+    | { readonly kind: 'grpc'; readonly service: string; readonly authority: string };
+}
+
+export interface UpstreamHttpOptions {
+  /** `auto`: by ALPN; `downstream`: as the request came. */
+  readonly protocol: 'http1' | 'http2' | 'auto' | 'downstream';
+  readonly http2: Http2Options;
+  /** How long an idle connection is kept; default 1 hour. */
+  readonly idleTimeoutMs: number;
+  /** 0: no limit. */
+  readonly maxRequestsPerConnection: number;
+  readonly maxConnectionDurationMs: number;
+  readonly maxStreamDurationMs: number;
+  readonly preserveHeaderCase: boolean;
+  readonly enableTrailers: boolean;
+}
+
+/** Endpoints grouped by metadata keys, chosen by the route's metadata match. */
+export interface SubsetBalancing {
+  readonly fallback: 'none' | 'any' | 'default_subset';
+  readonly defaultSubset: { readonly [key: string]: JsonValue };
+  readonly selectors: readonly { readonly keys: readonly string[] }[];
+}
+
+export interface Cluster {
+  readonly name: string;
+  /** The name in statistics where it is not `name`. */
+  readonly statName?: string;
+  readonly discovery: Discovery;
+  /** Inline endpoints (static, DNS). */
+  readonly loadAssignment?: ClusterLoadAssignment;
+  readonly loadBalancing: LoadBalancing;
+  readonly subsets?: SubsetBalancing;
+  /** Below this share of healthy hosts all are used; default 50. */
+  readonly panicThresholdPercent: number;
+  readonly localityWeighted: boolean;
+  /** Default 5,000. */
+  readonly connectTimeoutMs: number;
+  readonly perConnectionBufferLimitBytes: number;
+  readonly circuitBreakers: {
+    readonly default: CircuitBreakerThresholds;
+    readonly high: CircuitBreakerThresholds;
+  };
+  readonly outlierDetection?: OutlierDetection;
+  readonly healthChecks: readonly HealthCheck[];
+  readonly http: UpstreamHttpOptions;
+  readonly transport: UpstreamTransport;
+  /** The first whose `match` is contained in the endpoint's metadata `envoy.transport_socket_match` wins. */
+  readonly transportMatches: readonly {
+    readonly name: string;
+    readonly match: { readonly [key: string]: JsonValue };
+    readonly transport: UpstreamTransport;
+  }[];
+  /** Connections come from this address (`127.0.0.6` for Istio's inbound passthrough). */
+  readonly sourceAddress?: SocketAddress;
+  readonly tcpKeepalive?: { readonly timeMs: number };
+  /** Close the connections of an endpoint as soon as it is gone from the assignment. */
+  readonly closeConnectionsOnHostRemoval: boolean;
+  readonly proxyProtocol?: 1 | 2;
+  readonly metadata: Metadata;
+}

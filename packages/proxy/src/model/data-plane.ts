@@ -1,0 +1,98 @@
+import type { Clock, Logger } from '@lateen/core';
+import type { Address } from './address.ts';
+import type { ApplyResult, DataPlaneChange } from './change.ts';
+import type { Cluster } from './cluster.ts';
+import type { HealthStatus, Locality } from './endpoint.ts';
+import type { Listener } from './listener.ts';
+
+/** Who this proxy is, for telemetry and for `node` in formats. */
+export interface NodeIdentity {
+  readonly id: string;
+  readonly cluster: string;
+  readonly locality?: Locality;
+  /** Istio's node metadata: `NAMESPACE`, `LABELS`, `WORKLOAD_NAME`, `OWNER`, `CLUSTER_ID`, `SERVICE_ACCOUNT`… */
+  readonly metadata: Readonly<Record<string, unknown>>;
+}
+
+export interface DataPlaneOptions {
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+  readonly node?: NodeIdentity;
+  /** Takes whole lines of access logs; default: standard output and files, written in batches. */
+  readonly writeAccessLog?: (sink: string, text: string) => void;
+  /** Source of randomness in [0, 1); default `Math.random`. */
+  readonly random?: () => number;
+}
+
+/** A listener as it stands. */
+export interface ListenerStatus {
+  readonly listener: Listener;
+  /** Addresses that are listened on; empty for a listener that does not bind. */
+  readonly boundAddresses: readonly Address[];
+  readonly activeConnections: number;
+  readonly state: 'active' | 'draining';
+}
+
+/** An endpoint as it stands. */
+export interface EndpointStatus {
+  readonly address: Address;
+  readonly hostname: string;
+  readonly priority: number;
+  readonly weight: number;
+  readonly locality: Locality;
+  readonly edsHealth: HealthStatus;
+  readonly failedActiveHealthCheck: boolean;
+  readonly ejected: boolean;
+  readonly stats: Readonly<
+    Record<
+      | 'cx_active'
+      | 'cx_connect_fail'
+      | 'cx_total'
+      | 'rq_active'
+      | 'rq_error'
+      | 'rq_success'
+      | 'rq_timeout'
+      | 'rq_total',
+      number
+    >
+  >;
+}
+
+/** A cluster as it stands. */
+export interface ClusterStatus {
+  readonly cluster: Cluster;
+  readonly endpoints: readonly EndpointStatus[];
+}
+
+/** The counters, gauges and histograms of the process, as the admin port and scrapes show them. */
+export interface StatsView {
+  /** Envoy's text: `name: value`, sorted. */
+  text(filter?: { readonly usedOnly?: boolean; readonly regex?: { test(name: string): boolean } }): string;
+  /** Envoy's JSON: `{"stats":[{"name","value"}…]}`. */
+  json(filter?: { readonly usedOnly?: boolean; readonly regex?: { test(name: string): boolean } }): unknown;
+  /** Prometheus text: `envoy_…` and Istio's own metrics. */
+  prometheus(filter?: { readonly usedOnly?: boolean }): string;
+  resetCounters(): void;
+}
+
+/**
+ * The part of the proxy that carries traffic.
+ *
+ * It knows nothing of xDS: the one who drives it (a subscription, a static bootstrap, a test)
+ * hands over models. What is replaced keeps serving the connections that it has until they are
+ * done or the drain time is over.
+ */
+export interface DataPlane {
+  /** Compiles the change, binds new sockets, then swaps everything at once. Never throws for a bad resource. */
+  update(change: DataPlaneChange): Promise<ApplyResult>;
+  /** Tells clients to go (Connection: close, GOAWAY), waits for them at most `ms`; stops accepting first. Resolves with what is left. */
+  drain(ms: number): Promise<{ readonly activeConnections: number }>;
+  /** Marks responses with `connection: close` without stopping to accept, as `/healthcheck/fail` and `/drain_listeners?graceful`. */
+  startDraining(): void;
+  /** Closes everything at once. */
+  close(): Promise<void>;
+  listeners(): readonly ListenerStatus[];
+  clusters(): readonly ClusterStatus[];
+  readonly activeConnections: number;
+  readonly stats: StatsView;
+}

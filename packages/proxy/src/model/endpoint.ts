@@ -1,0 +1,40 @@
+import type { Address } from './address.ts';
+import type { Metadata } from './metadata.ts';
+
+export interface Locality {
+  readonly region: string;
+  readonly zone: string;
+  readonly subZone: string;
+}
+
+export type HealthStatus = 'unknown' | 'healthy' | 'unhealthy' | 'draining' | 'timeout' | 'degraded';
+
+export interface Endpoint {
+  readonly address: Address;
+  readonly hostname: string;
+  readonly healthStatus: HealthStatus;
+  /** At least 1. */
+  readonly weight: number;
+  readonly metadata: Metadata;
+  /** Port of the health check where it is not the endpoint's. */
+  readonly healthCheckPort?: number;
+}
+
+export interface LocalityEndpoints {
+  readonly locality: Locality;
+  readonly priority: number;
+  /** Undefined: the locality takes part with the weight of its endpoints only. */
+  readonly weight?: number;
+  readonly endpoints: readonly Endpoint[];
+}
+
+/** The endpoints of a cluster: EDS, or inline in the cluster. */
+export interface ClusterLoadAssignment {
+  /** The EDS service name, or the cluster's name. */
+  readonly name: string;
+  readonly localities: readonly LocalityEndpoints[];
+  /** Default 140 (per cent). */
+  readonly overprovisioningFactor: number;
+  readonly dropPercentages: readonly { readonly category: string; readonly fraction: number }[];
+  readonly endpointStaleAfterMs?: number;
+}

@@ -1,0 +1,73 @@
+import type { HeaderMatch } from './route.ts';
+import type { Fraction, StringMatch } from './string-match.ts';
+import type { JsonValue } from './metadata.ts';
+
+export interface CorsPolicy {
+  readonly allowOrigins: readonly StringMatch[];
+  readonly allowMethods: string;
+  readonly allowHeaders: string;
+  readonly exposeHeaders: string;
+  readonly maxAge: string;
+  readonly allowCredentials: boolean;
+  /** Share of requests for which the policy is in force; default all. */
+  readonly enabled?: Fraction;
+  readonly forwardNotMatchingPreflights: boolean;
+}
+
+/** Delays and aborts a share of the requests. */
+export interface FaultPolicy {
+  readonly delay?:
+    | { readonly fixedMs: number; readonly fraction: Fraction }
+    | { readonly fromHeader: true; readonly fraction: Fraction };
+  readonly abort?:
+    | { readonly kind: 'http'; readonly status: number; readonly fraction: Fraction }
+    | { readonly kind: 'grpc'; readonly status: number; readonly fraction: Fraction }
+    | { readonly kind: 'header'; readonly fraction: Fraction };
+  readonly headers: readonly HeaderMatch[];
+  readonly upstreamCluster: string;
+  readonly maxActiveFaults?: number;
+}
+
+/** Who may pass, RBAC's tree; permissions and principals are kept as plain JSON until compiled. */
+export interface RbacRules {
+  readonly action: 'allow' | 'deny' | 'log';
+  readonly policies: Readonly<
+    Record<string, { readonly permissions: readonly JsonValue[]; readonly principals: readonly JsonValue[] }>
+  >;
+}
+
+export interface LocalRateLimit {
+  readonly statPrefix: string;
+  readonly maxTokens: number;
+  readonly tokensPerFill: number;
+  readonly fillIntervalMs: number;
+  readonly status: number;
+  readonly enabled?: Fraction;
+  readonly enforced?: Fraction;
+}
+
+/**
+ * The configuration of one HTTP filter, in a chain or of one route.
+ *
+ * `none` stands for a filter whose work the proxy does elsewhere (`istio.metadata_exchange`,
+ * `istio.alpn`, `envoy.filters.http.grpc_stats`), named so that a dump can show it.
+ */
+export type HttpFilterConfig =
+  | { readonly kind: 'router'; readonly suppressEnvoyHeaders: boolean }
+  | { readonly kind: 'cors'; readonly policy?: CorsPolicy }
+  | { readonly kind: 'fault'; readonly policy: FaultPolicy }
+  | { readonly kind: 'rbac'; readonly rules?: RbacRules; readonly shadowRules?: RbacRules }
+  | { readonly kind: 'local_rate_limit'; readonly limit: LocalRateLimit }
+  | { readonly kind: 'istio_stats'; readonly reporter: 'client' | 'server' | 'gateway' }
+  | { readonly kind: 'peer_metadata' }
+  | { readonly kind: 'none' }
+  /** Route only: the filter of this name does not run. */
+  | { readonly kind: 'disabled' };
+
+export interface HttpFilter {
+  /** The name under which routes refer to it. */
+  readonly name: string;
+  readonly config: HttpFilterConfig;
+  /** Off unless a route turns it on. */
+  readonly disabled: boolean;
+}

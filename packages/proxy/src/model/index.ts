@@ -1,0 +1,121 @@
+export {
+  formatAddress,
+  type Address,
+  type CidrRange,
+  type PipeAddress,
+  type SocketAddress,
+} from './address.ts';
+export type { AccessLog, AccessLogFilter, AccessLogFormat } from './access-log.ts';
+export type {
+  ApplyResult,
+  DataPlaneChange,
+  RefusedResource,
+  ResourceChange,
+  ResourceKind,
+} from './change.ts';
+export type {
+  CircuitBreakerThresholds,
+  Cluster,
+  Discovery,
+  HealthCheck,
+  LoadBalancing,
+  OutlierDetection,
+  SlowStart,
+  SubsetBalancing,
+  UpstreamHttpOptions,
+} from './cluster.ts';
+export type {
+  ClusterStatus,
+  DataPlane,
+  DataPlaneOptions,
+  EndpointStatus,
+  ListenerStatus,
+  NodeIdentity,
+  StatsView,
+} from './data-plane.ts';
+export {
+  defaultCluster,
+  defaultFilterChain,
+  defaultForward,
+  defaultHttp2,
+  defaultHttpConnectionManager,
+  defaultListener,
+  defaultRoute,
+  defaultRouteConfiguration,
+  defaultTcpProxy,
+  defaultThresholds,
+  defaultUpstreamHttp,
+  defaultVirtualHost,
+} from './defaults.ts';
+export type {
+  ClusterLoadAssignment,
+  Endpoint,
+  HealthStatus,
+  Locality,
+  LocalityEndpoints,
+} from './endpoint.ts';
+export type {
+  CorsPolicy,
+  FaultPolicy,
+  HttpFilter,
+  HttpFilterConfig,
+  LocalRateLimit,
+  RbacRules,
+} from './http-filter.ts';
+export {
+  anyFilterChainMatch,
+  type FilterChain,
+  type FilterChainMatch,
+  type Listener,
+  type ListenerFilter,
+} from './listener.ts';
+export type { JsonValue, Metadata } from './metadata.ts';
+export type {
+  ForwardClientCert,
+  Http2Options,
+  HttpConnectionManager,
+  NetworkFilter,
+  PathNormalization,
+  TcpProxy,
+  Tracing,
+} from './network-filter.ts';
+export { endpointNameOf, routeNamesOf, secretNamesOf } from './references.ts';
+export {
+  noHeaderOperations,
+  type ClusterChoice,
+  type DirectResponseAction,
+  type ForwardAction,
+  type HashPolicy,
+  type HeaderAddition,
+  type HeaderMatch,
+  type HeaderOperations,
+  type HedgePolicy,
+  type MirrorPolicy,
+  type PathMatch,
+  type QueryParameterMatch,
+  type RateLimitAction,
+  type RedirectAction,
+  type RegexRewrite,
+  type RetryPolicy,
+  type Route,
+  type RouteAction,
+  type RouteConfiguration,
+  type RouteMatch,
+  type UpgradeRule,
+  type VirtualHost,
+  type WeightedCluster,
+} from './route.ts';
+export type { Fraction, StringMatch } from './string-match.ts';
+export type {
+  CertificateValidation,
+  DataSource,
+  DownstreamTls,
+  DownstreamTransport,
+  SanMatch,
+  Secret,
+  TlsCertificate,
+  TlsOptions,
+  TlsVersion,
+  UpstreamTls,
+  UpstreamTransport,
+} from './tls.ts';

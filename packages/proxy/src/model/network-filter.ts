@@ -1,0 +1,149 @@
+import type { AccessLog } from './access-log.ts';
+import type { HttpFilter, RbacRules } from './http-filter.ts';
+import type { Metadata } from './metadata.ts';
+import type { HashPolicy, RouteConfiguration, UpgradeRule } from './route.ts';
+
+/** Which request header rewrites a connection manager makes to paths before anything matches. */
+export interface PathNormalization {
+  /** RFC 3986: `/a/../b`, `%41`. */
+  readonly normalize: boolean;
+  readonly mergeSlashes: boolean;
+  readonly escapedSlashes: 'keep' | 'reject' | 'unescape_and_redirect' | 'unescape_and_forward';
+}
+
+/** What is done with `x-forwarded-client-cert`. */
+export interface ForwardClientCert {
+  readonly mode: 'sanitize' | 'forward_only' | 'append_forward' | 'sanitize_set' | 'always_forward_only';
+  readonly subject: boolean;
+  readonly cert: boolean;
+  readonly chain: boolean;
+  readonly dns: boolean;
+  readonly uri: boolean;
+}
+
+export interface Tracing {
+  readonly clientSampling: number;
+  readonly randomSampling: number;
+  readonly overallSampling: number;
+  readonly verbose: boolean;
+  readonly customTags: readonly {
+    readonly tag: string;
+    readonly kind: 'literal' | 'environment' | 'header';
+    readonly value: string;
+    readonly defaultValue: string;
+  }[];
+  readonly provider?:
+    | { readonly kind: 'zipkin'; readonly cluster: string; readonly path: string; readonly hostname: string }
+    | {
+        readonly kind: 'otlp_grpc' | 'otlp_http';
+        readonly cluster: string;
+        readonly service: string;
+        readonly path: string;
+      };
+}
+
+export interface Http2Options {
+  readonly maxConcurrentStreams: number;
+  readonly initialStreamWindowBytes: number;
+  readonly initialConnectionWindowBytes: number;
+  readonly allowConnect: boolean;
+}
+
+export interface HttpConnectionManager {
+  readonly kind: 'http_connection_manager';
+  readonly statPrefix: string;
+  readonly codec: 'auto' | 'http1' | 'http2';
+  readonly routes:
+    | { readonly kind: 'inline'; readonly config: RouteConfiguration }
+    | { readonly kind: 'rds'; readonly name: string };
+  readonly httpFilters: readonly HttpFilter[];
+  readonly accessLogs: readonly AccessLog[];
+  /** Default `envoy`; Istio sets `istio-envoy`. */
+  readonly serverName: string;
+  readonly serverHeader: 'overwrite' | 'append_if_absent' | 'pass_through';
+  /** The client is the internet: trust nothing that it says about itself. */
+  readonly useRemoteAddress: boolean;
+  readonly xffTrustedHops: number;
+  readonly skipXffAppend: boolean;
+  readonly via: string;
+  readonly generateRequestId: boolean;
+  readonly preserveExternalRequestId: boolean;
+  readonly alwaysSetRequestIdInResponse: boolean;
+  readonly forwardClientCert: ForwardClientCert;
+  readonly pathNormalization: PathNormalization;
+  readonly stripHostPort: 'keep' | 'matching' | 'any';
+  readonly stripTrailingHostDot: boolean;
+  readonly headersWithUnderscores: 'allow' | 'reject' | 'drop';
+  readonly upgrades: readonly UpgradeRule[];
+  /** 0: none, for all of these. Default 1 hour. */
+  readonly idleTimeoutMs: number;
+  /** Default 5 minutes. */
+  readonly streamIdleTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly requestHeadersTimeoutMs: number;
+  readonly drainTimeoutMs: number;
+  readonly maxConnectionDurationMs: number;
+  readonly maxStreamDurationMs: number;
+  /** Default 60 KiB. */
+  readonly maxRequestHeadersBytes: number;
+  /** Default 100. */
+  readonly maxHeaders: number;
+  /** 0: no limit. */
+  readonly maxRequestsPerConnection: number;
+  readonly http1: {
+    readonly acceptHttp10: boolean;
+    readonly defaultHostForHttp10: string;
+    readonly preserveHeaderCase: boolean;
+    readonly enableTrailers: boolean;
+    readonly allowAbsoluteUrl: boolean;
+    readonly allowChunkedLength: boolean;
+  };
+  readonly http2: Http2Options;
+  readonly tracing?: Tracing;
+  /** True: an error of the codec closes only the stream. */
+  readonly proxy100Continue: boolean;
+}
+
+export interface TcpProxy {
+  readonly kind: 'tcp_proxy';
+  readonly statPrefix: string;
+  readonly clusters: readonly {
+    readonly name: string;
+    readonly weight: number;
+    readonly metadataMatch?: Metadata;
+  }[];
+  /** Default 1 hour; 0: none. */
+  readonly idleTimeoutMs: number;
+  readonly maxDownstreamConnectionDurationMs: number;
+  readonly maxConnectAttempts: number;
+  readonly hashPolicies: readonly HashPolicy[];
+  readonly accessLogs: readonly AccessLog[];
+  readonly metadataMatch?: Metadata;
+}
+
+/**
+ * One network filter. The last of a chain is a terminal one (connection manager, TCP proxy,
+ * direct response); `none` stands for a filter whose work the proxy does elsewhere.
+ */
+export type NetworkFilter = { readonly name: string } & (
+  | HttpConnectionManager
+  | TcpProxy
+  | {
+      readonly kind: 'rbac';
+      readonly statPrefix: string;
+      readonly rules?: RbacRules;
+      readonly shadowRules?: RbacRules;
+    }
+  | {
+      readonly kind: 'connection_limit';
+      readonly statPrefix: string;
+      readonly maxConnections: number;
+      readonly delayMs: number;
+    }
+  | { readonly kind: 'direct_response'; readonly body: Uint8Array }
+  /** The cluster is the SNI (the mesh's east-west gateways). */
+  | { readonly kind: 'sni_cluster' }
+  | { readonly kind: 'istio_stats'; readonly reporter: 'client' | 'server' | 'gateway' }
+  | { readonly kind: 'metadata_exchange' }
+  | { readonly kind: 'none' }
+);

@@ -1,0 +1,47 @@
+import type { Cluster } from './cluster.ts';
+import type { FilterChain, Listener } from './listener.ts';
+import type { TlsOptions } from './tls.ts';
+
+function chainsOf(listener: Listener): readonly FilterChain[] {
+  return listener.defaultFilterChain === undefined
+    ? listener.filterChains
+    : [...listener.filterChains, listener.defaultFilterChain];
+}
+
+function addSecrets(names: Set<string>, options: TlsOptions): void {
+  for (const name of options.certificateSecrets) names.add(name);
+  if (options.validationSecret !== undefined) names.add(options.validationSecret);
+}
+
+/** The RDS names that a listener waits for. */
+export function routeNamesOf(listener: Listener): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const chain of chainsOf(listener)) {
+    for (const filter of chain.filters) {
+      if (filter.kind === 'http_connection_manager' && filter.routes.kind === 'rds')
+        names.add(filter.routes.name);
+    }
+  }
+  return names;
+}
+
+/** The SDS names that a listener or a cluster waits for. */
+export function secretNamesOf(resource: Listener | Cluster): ReadonlySet<string> {
+  const names = new Set<string>();
+  if ('filterChains' in resource) {
+    for (const chain of chainsOf(resource)) {
+      if (chain.transport.kind === 'downstream_tls') addSecrets(names, chain.transport.options);
+    }
+    return names;
+  }
+  for (const transport of [resource.transport, ...resource.transportMatches.map((m) => m.transport)]) {
+    if (transport.kind === 'upstream_tls') addSecrets(names, transport.options);
+  }
+  return names;
+}
+
+/** The EDS name that a cluster waits for; undefined where it has its endpoints itself. */
+export function endpointNameOf(cluster: Cluster): string | undefined {
+  if (cluster.discovery.kind !== 'eds') return undefined;
+  return cluster.discovery.serviceName === '' ? cluster.name : cluster.discovery.serviceName;
+}

@@ -1,0 +1,241 @@
+import type { CorsPolicy, HttpFilterConfig } from './http-filter.ts';
+import type { JsonValue, Metadata } from './metadata.ts';
+import type { Fraction, StringMatch } from './string-match.ts';
+
+/** A condition on one header; pseudo headers (`:method`, `:authority`, `:path`, `:scheme`) are allowed. */
+export interface HeaderMatch {
+  readonly name: string;
+  readonly match:
+    | { readonly kind: 'present'; readonly present: boolean }
+    | { readonly kind: 'range'; readonly start: number; readonly end: number }
+    | { readonly kind: 'string'; readonly string: StringMatch };
+  readonly invert: boolean;
+  readonly treatMissingAsEmpty: boolean;
+}
+
+/** A condition on one query parameter; without a string match: the parameter is there. */
+export interface QueryParameterMatch {
+  readonly name: string;
+  readonly match:
+    | { readonly kind: 'present'; readonly present: boolean }
+    | { readonly kind: 'string'; readonly string: StringMatch };
+}
+
+/** How the path (without the query) is compared. Regular expressions must match all of it. */
+export type PathMatch =
+  | { readonly kind: 'prefix'; readonly value: string }
+  | { readonly kind: 'exact'; readonly value: string }
+  /** `/api` matches `/api` and `/api/x`, not `/apis`. */
+  | { readonly kind: 'segment_prefix'; readonly value: string }
+  | { readonly kind: 'regex'; readonly regex: string }
+  /** Any CONNECT request. */
+  | { readonly kind: 'connect' };
+
+export interface RouteMatch {
+  readonly path: PathMatch;
+  /** Default true; false compares ASCII letters without case. */
+  readonly caseSensitive: boolean;
+  readonly headers: readonly HeaderMatch[];
+  readonly queryParameters: readonly QueryParameterMatch[];
+  readonly runtimeFraction?: Fraction;
+  /** Only gRPC requests (`content-type: application/grpc…`). */
+  readonly grpc: boolean;
+  readonly dynamicMetadata: readonly JsonValue[];
+}
+
+/** A header that is added; the value may hold Envoy's substitutions (`%DOWNSTREAM_REMOTE_ADDRESS%`). */
+export interface HeaderAddition {
+  readonly name: string;
+  readonly value: string;
+  readonly action: 'append' | 'add_if_absent' | 'overwrite' | 'overwrite_if_exists';
+  readonly keepEmpty: boolean;
+}
+
+/** Removals happen after additions, as in Envoy. */
+export interface HeaderOperations {
+  readonly add: readonly HeaderAddition[];
+  readonly remove: readonly string[];
+}
+
+/** A cluster in a weighted set, with what it changes. */
+export interface WeightedCluster {
+  readonly name: string;
+  readonly weight: number;
+  readonly requestHeaders: HeaderOperations;
+  readonly responseHeaders: HeaderOperations;
+  readonly hostRewrite?: string;
+  readonly metadataMatch?: Metadata;
+  readonly filterConfig: Readonly<Record<string, HttpFilterConfig>>;
+}
+
+export type ClusterChoice =
+  | { readonly kind: 'cluster'; readonly name: string }
+  | { readonly kind: 'weighted'; readonly clusters: readonly WeightedCluster[] }
+  /** The cluster named by a header. */
+  | { readonly kind: 'header'; readonly header: string };
+
+export interface RegexRewrite {
+  readonly regex: string;
+  /** RE2 substitution: `\1` is the first group. */
+  readonly substitution: string;
+}
+
+export interface RetryPolicy {
+  /** Envoy's conditions: `5xx`, `gateway-error`, `connect-failure`, `refused-stream`, `reset`, `unavailable`… */
+  readonly retryOn: readonly string[];
+  readonly retriableStatusCodes: readonly number[];
+  readonly retriableHeaders: readonly HeaderMatch[];
+  /** Tries after the first. */
+  readonly numRetries: number;
+  readonly perTryTimeoutMs?: number;
+  readonly perTryIdleTimeoutMs?: number;
+  /** Default 25 ms. */
+  readonly backoffBaseMs: number;
+  /** Default ten times the base. */
+  readonly backoffMaxMs: number;
+  /** Choose a host that was not tried before. */
+  readonly avoidPreviousHosts: boolean;
+  /** How often a host is chosen again before the rule above is given up. */
+  readonly hostSelectionMaxAttempts: number;
+  /** How often the priorities are shifted away from those that failed. */
+  readonly previousPrioritiesUpdateFrequency?: number;
+  readonly retriableRequestHeaders: readonly HeaderMatch[];
+  readonly rateLimitedResetHeaders: readonly { readonly name: string; readonly format: 'seconds' | 'unix' }[];
+}
+
+export interface HedgePolicy {
+  readonly initialRequests: number;
+  readonly hedgeOnPerTryTimeout: boolean;
+}
+
+/** Where the hash of a request comes from; the first `terminal` policy that gives one ends the list. */
+export type HashPolicy = { readonly terminal: boolean } & (
+  | { readonly kind: 'header'; readonly name: string; readonly regexRewrite?: RegexRewrite }
+  | { readonly kind: 'cookie'; readonly name: string; readonly path: string; readonly ttlMs?: number }
+  | { readonly kind: 'source_ip' }
+  | { readonly kind: 'query_parameter'; readonly name: string }
+  | { readonly kind: 'filter_state'; readonly key: string }
+);
+
+export interface MirrorPolicy {
+  readonly cluster: string;
+  /** Undefined: every request. */
+  readonly fraction?: Fraction;
+  readonly traceSampled?: boolean;
+}
+
+export interface UpgradeRule {
+  /** Lower case: `websocket`, `connect`. */
+  readonly type: string;
+  readonly enabled: boolean;
+}
+
+export interface RateLimitAction {
+  readonly kind: string;
+  readonly options: { readonly [key: string]: JsonValue };
+}
+
+/** Forwards to a cluster. */
+export interface ForwardAction {
+  readonly kind: 'forward';
+  readonly cluster: ClusterChoice;
+  /** Status where the cluster is not known; default 503. */
+  readonly clusterNotFoundStatus: number;
+  readonly prefixRewrite?: string;
+  readonly regexRewrite?: RegexRewrite;
+  readonly hostRewrite?:
+    | { readonly kind: 'literal'; readonly value: string }
+    /** The host name of the endpoint that was chosen. */
+    | { readonly kind: 'endpoint' }
+    | { readonly kind: 'header'; readonly header: string }
+    | { readonly kind: 'path_regex'; readonly rewrite: RegexRewrite };
+  readonly appendXForwardedHost: boolean;
+  /** Whole request to whole response; default 15,000; 0: none. */
+  readonly timeoutMs: number;
+  readonly idleTimeoutMs?: number;
+  readonly maxStreamDurationMs?: number;
+  /** The longest deadline taken from `grpc-timeout`; 0: no limit; undefined: the header is not honoured. */
+  readonly grpcTimeoutHeaderMaxMs?: number;
+  readonly retryPolicy?: RetryPolicy;
+  readonly hedgePolicy?: HedgePolicy;
+  readonly mirrors: readonly MirrorPolicy[];
+  readonly priority: 'default' | 'high';
+  readonly hashPolicies: readonly HashPolicy[];
+  readonly upgrades: readonly UpgradeRule[];
+  readonly metadataMatch?: Metadata;
+  readonly cors?: CorsPolicy;
+  readonly rateLimits: readonly { readonly actions: readonly RateLimitAction[] }[];
+  readonly maxInternalRedirects: number;
+}
+
+export interface RedirectAction {
+  readonly kind: 'redirect';
+  readonly scheme?: string;
+  readonly host?: string;
+  readonly port?: number;
+  readonly path?:
+    | { readonly kind: 'full' | 'prefix'; readonly value: string }
+    | { readonly kind: 'regex'; readonly rewrite: RegexRewrite };
+  /** 301, 302, 303, 307 or 308. */
+  readonly status: number;
+  readonly stripQuery: boolean;
+}
+
+export interface DirectResponseAction {
+  readonly kind: 'direct_response';
+  readonly status: number;
+  readonly body?: Uint8Array;
+}
+
+export type RouteAction = ForwardAction | RedirectAction | DirectResponseAction;
+
+export interface Route {
+  readonly name: string;
+  readonly match: RouteMatch;
+  readonly action: RouteAction;
+  readonly requestHeaders: HeaderOperations;
+  readonly responseHeaders: HeaderOperations;
+  /** By the name of the HTTP filter. */
+  readonly filterConfig: Readonly<Record<string, HttpFilterConfig>>;
+  /** Operation name of the span, and of `x-envoy-decorator-operation`. */
+  readonly decorator?: { readonly operation: string; readonly propagate: boolean };
+  readonly metadata: Metadata;
+  readonly statPrefix?: string;
+}
+
+export interface VirtualHost {
+  readonly name: string;
+  /** Exact, `*.suffix`, `prefix.*` or `*`. */
+  readonly domains: readonly string[];
+  readonly routes: readonly Route[];
+  readonly requireTls: 'none' | 'external_only' | 'all';
+  readonly requestHeaders: HeaderOperations;
+  readonly responseHeaders: HeaderOperations;
+  readonly retryPolicy?: RetryPolicy;
+  readonly hedgePolicy?: HedgePolicy;
+  readonly mirrors: readonly MirrorPolicy[];
+  readonly cors?: CorsPolicy;
+  readonly filterConfig: Readonly<Record<string, HttpFilterConfig>>;
+  readonly includeRequestAttemptCount: boolean;
+  readonly includeAttemptCountInResponse: boolean;
+  readonly rateLimits: readonly { readonly actions: readonly RateLimitAction[] }[];
+  readonly metadata: Metadata;
+}
+
+export interface RouteConfiguration {
+  readonly name: string;
+  readonly virtualHosts: readonly VirtualHost[];
+  readonly requestHeaders: HeaderOperations;
+  readonly responseHeaders: HeaderOperations;
+  /** Header operations apply from route to virtual host to table; true: the other way round. */
+  readonly mostSpecificHeaderMutationsWins: boolean;
+  readonly ignorePortInHostMatching: boolean;
+  readonly maxDirectResponseBodyBytes: number;
+  readonly internalOnlyHeaders: readonly string[];
+  readonly mirrors: readonly MirrorPolicy[];
+  readonly filterConfig: Readonly<Record<string, HttpFilterConfig>>;
+  /** Refuse the table where a cluster is not known. */
+  readonly validateClusters: boolean;
+}
+
+export const noHeaderOperations: HeaderOperations = { add: [], remove: [] };

@@ -1,0 +1,90 @@
+import type { StringMatch } from './string-match.ts';
+
+/** Bytes in the configuration, or in a file or an environment variable that is read when the resource is compiled. */
+export type DataSource =
+  | { readonly kind: 'inline'; readonly bytes: Uint8Array }
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'environment'; readonly variable: string };
+
+/** A certificate chain with its key, PEM. */
+export interface TlsCertificate {
+  readonly chain: DataSource;
+  readonly privateKey: DataSource;
+  readonly password?: DataSource;
+}
+
+/** What a subject alternative name must be. */
+export interface SanMatch {
+  readonly type: 'uri' | 'dns' | 'email' | 'ip' | 'any';
+  readonly match: StringMatch;
+}
+
+/** How a peer's certificate is verified. */
+export interface CertificateValidation {
+  /** Roots, PEM; none: the system's roots where `systemRoots`, else the peer is not verified. */
+  readonly trustedCa?: DataSource;
+  readonly systemRoots?: boolean;
+  /** One of these must match; empty: any name. */
+  readonly sanMatches: readonly SanMatch[];
+  readonly crl?: DataSource;
+  /** Hex SHA-256 of the peer's certificate. */
+  readonly certificateHashes: readonly string[];
+  /** Base64 SHA-256 of the peer's SubjectPublicKeyInfo. */
+  readonly spkiHashes: readonly string[];
+  readonly allowExpired: boolean;
+  /** True for `ACCEPT_UNTRUSTED`: verify nothing, but ask for the certificate. */
+  readonly acceptUntrusted: boolean;
+}
+
+export type TlsVersion = 'TLSv1.0' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
+
+/** What is common to both directions of TLS. */
+export interface TlsOptions {
+  readonly certificates: readonly TlsCertificate[];
+  /** Names of secrets that hold the certificate. */
+  readonly certificateSecrets: readonly string[];
+  readonly validation?: CertificateValidation;
+  /** Name of the secret with the validation context; combined with `validation` where both are given. */
+  readonly validationSecret?: string;
+  readonly alpn: readonly string[];
+  readonly minVersion?: TlsVersion;
+  readonly maxVersion?: TlsVersion;
+  /** OpenSSL names; empty: the default list. */
+  readonly cipherSuites: readonly string[];
+  readonly ecdhCurves: readonly string[];
+}
+
+/** TLS towards a client. */
+export interface DownstreamTls {
+  readonly kind: 'downstream_tls';
+  readonly options: TlsOptions;
+  readonly requireClientCertificate: boolean;
+  readonly sessionTimeoutMs?: number;
+  readonly disableStatelessResumption: boolean;
+}
+
+/** TLS towards an endpoint. */
+export interface UpstreamTls {
+  readonly kind: 'upstream_tls';
+  readonly options: TlsOptions;
+  readonly sni: string;
+  /** Use the request's host as SNI (`auto_sni`). */
+  readonly autoSni: boolean;
+  /** Verify that the certificate carries the SNI that was sent (`auto_san_validation`). */
+  readonly autoSanValidation: boolean;
+  /** Sessions kept for resumption; default 1, 0: none. */
+  readonly maxSessionKeys: number;
+  readonly allowRenegotiation: boolean;
+}
+
+/** What wraps the bytes towards an endpoint. */
+export type UpstreamTransport = { readonly kind: 'raw' } | UpstreamTls;
+
+/** What wraps the bytes towards a client. */
+export type DownstreamTransport = { readonly kind: 'raw' } | DownstreamTls;
+
+/** A secret by its SDS name. */
+export type Secret =
+  | { readonly kind: 'certificate'; readonly name: string; readonly certificate: TlsCertificate }
+  | { readonly kind: 'validation'; readonly name: string; readonly validation: CertificateValidation }
+  | { readonly kind: 'generic'; readonly name: string; readonly secret: DataSource };
