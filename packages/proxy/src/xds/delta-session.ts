@@ -1,0 +1,128 @@
+import { resourceTypeFacts, resourceTypeOf, type ResourceType } from './resource-type.ts';
+import {
+  invalidArgument,
+  type AnyMessage,
+  type Session,
+  type SessionOptions,
+  type StatusDetail,
+} from './session.ts';
+import type { RawResource, Subscription } from './subscription.ts';
+
+/** `envoy.service.discovery.v3.DeltaDiscoveryRequest`. */
+export interface DeltaRequest {
+  readonly node?: unknown;
+  readonly typeUrl: string;
+  readonly resourceNamesSubscribe?: readonly string[];
+  readonly resourceNamesUnsubscribe?: readonly string[];
+  readonly initialResourceVersions?: Readonly<Record<string, string>>;
+  readonly responseNonce?: string;
+  readonly errorDetail?: StatusDetail;
+}
+
+/** `envoy.service.discovery.v3.DeltaDiscoveryResponse`. */
+export interface DeltaResponse {
+  readonly systemVersionInfo?: string | undefined;
+  readonly typeUrl?: string | undefined;
+  readonly nonce?: string | undefined;
+  readonly resources?: readonly DeltaResource[] | undefined;
+  readonly removedResources?: readonly string[] | undefined;
+}
+
+/** `envoy.service.discovery.v3.Resource`. */
+export interface DeltaResource {
+  readonly name?: string | undefined;
+  readonly version?: string | undefined;
+  readonly resource?: AnyMessage | undefined;
+}
+
+/** Incremental xDS (https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol, "Incremental xDS"). */
+export function deltaSession(options: SessionOptions<DeltaRequest>): Session<DeltaResponse> {
+  const { subscriptions, sink, log } = options;
+  /** The names that the server knows we want, by kind; a kind that is missing was never asked for. */
+  const asked = new Map<ResourceType, ReadonlySet<string>>();
+  let first = true;
+
+  function send(request: DeltaRequest): void {
+    options.send(first ? { node: options.node, ...request } : request);
+    first = false;
+  }
+
+  function ask(subscription: Subscription): void {
+    const { type, wanted, wildcard, versions } = subscription;
+    const typeUrl = resourceTypeFacts[type].typeUrl;
+    const before = asked.get(type);
+    if (before === undefined) {
+      if (!subscription.active) return;
+      asked.set(type, wanted);
+      send({
+        typeUrl,
+        // A first request without names is one for all there are.
+        ...(wildcard ? {} : { resourceNamesSubscribe: [...wanted] }),
+        ...(versions.size === 0 ? {} : { initialResourceVersions: Object.fromEntries(versions) }),
+      });
+      return;
+    }
+    if (wildcard) return;
+    const added = [...wanted].filter((name) => !before.has(name));
+    const dropped = [...before].filter((name) => !wanted.has(name));
+    if (added.length === 0 && dropped.length === 0) return;
+    asked.set(type, wanted);
+    send({
+      typeUrl,
+      ...(added.length === 0 ? {} : { resourceNamesSubscribe: added }),
+      ...(dropped.length === 0 ? {} : { resourceNamesUnsubscribe: dropped }),
+    });
+  }
+
+  return {
+    start() {
+      for (const subscription of subscriptions.values()) ask(subscription);
+    },
+    subscriptionChanged(type) {
+      const subscription = subscriptions.get(type);
+      if (subscription !== undefined) ask(subscription);
+    },
+    receive(response) {
+      const { typeUrl = '', nonce = '' } = response;
+      const type = resourceTypeOf(typeUrl);
+      const subscription = type === undefined ? undefined : subscriptions.get(type);
+      if (type === undefined || subscription === undefined) {
+        log.warn('response of a type that was not asked for', { type: typeUrl });
+        send({
+          typeUrl,
+          responseNonce: nonce,
+          errorDetail: { code: invalidArgument, message: `type ${typeUrl} was not asked for` },
+        });
+        return;
+      }
+      const version = response.systemVersionInfo ?? '';
+      const refusal = subscription.take(
+        {
+          type,
+          version,
+          changed: (response.resources ?? []).flatMap((resource) => rawOf(resource, typeUrl)),
+          removed: response.removedResources ?? [],
+        },
+        sink,
+      );
+      send({
+        typeUrl,
+        responseNonce: nonce,
+        ...(refusal === undefined ? {} : { errorDetail: { code: invalidArgument, message: refusal } }),
+      });
+    },
+  };
+}
+
+/** A resource without a body is a sign of life for one with a time to live: nothing changes. */
+function rawOf(resource: DeltaResource, typeUrl: string): RawResource[] {
+  if (resource.resource === undefined) return [];
+  return [
+    {
+      name: resource.name ?? '',
+      version: resource.version ?? '',
+      typeUrl: resource.resource.typeUrl === '' ? typeUrl : resource.resource.typeUrl,
+      bytes: resource.resource.value,
+    },
+  ];
+}

@@ -1,0 +1,38 @@
+import type { Logger } from '@lateen/core';
+import type { ResourceType } from './resource-type.ts';
+import type { ResourceSink, Subscription } from './subscription.ts';
+
+/** `google.protobuf.Any`. */
+export interface AnyMessage {
+  readonly typeUrl: string;
+  readonly value: Uint8Array;
+}
+
+/** `google.rpc.Status`, as a NACK carries it. */
+export interface StatusDetail {
+  readonly code: number;
+  readonly message: string;
+}
+
+/** What every variant of the protocol needs; one object a connection. */
+export interface SessionOptions<Request> {
+  /** The node, sent with the first request of the stream only. */
+  readonly node: unknown;
+  readonly subscriptions: ReadonlyMap<ResourceType, Subscription>;
+  readonly sink: ResourceSink;
+  readonly log: Logger;
+  send(request: Request): void;
+}
+
+/** The conversation over one stream, in one variant of the protocol. */
+export interface Session<Response> {
+  /** Asks for everything that is wanted. */
+  start(): void;
+  /** Takes a response and acknowledges or refuses it. */
+  receive(response: Response): void;
+  /** Asks for what has come to be wanted and stops what is not wanted any more. */
+  subscriptionChanged(type: ResourceType): void;
+}
+
+/** The code of `google.rpc.Status` in a NACK: INVALID_ARGUMENT, as Envoy sends it. */
+export const invalidArgument = 3;

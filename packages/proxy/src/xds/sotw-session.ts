@@ -1,0 +1,109 @@
+import { resourceTypeFacts, resourceTypeOf, type ResourceType } from './resource-type.ts';
+import {
+  invalidArgument,
+  type AnyMessage,
+  type Session,
+  type SessionOptions,
+  type StatusDetail,
+} from './session.ts';
+import type { RawResource, Subscription } from './subscription.ts';
+
+/** `envoy.service.discovery.v3.DiscoveryRequest`. */
+export interface SotwRequest {
+  readonly node?: unknown;
+  readonly typeUrl: string;
+  readonly versionInfo?: string;
+  readonly resourceNames?: readonly string[];
+  readonly responseNonce?: string;
+  readonly errorDetail?: StatusDetail;
+}
+
+/** `envoy.service.discovery.v3.DiscoveryResponse`. */
+export interface SotwResponse {
+  readonly versionInfo?: string | undefined;
+  readonly typeUrl?: string | undefined;
+  readonly nonce?: string | undefined;
+  readonly resources?: readonly AnyMessage[] | undefined;
+}
+
+export interface SotwSessionOptions extends SessionOptions<SotwRequest> {
+  /** The name of a resource that came without one beside it; undefined where it cannot be read. */
+  nameOf(type: ResourceType, bytes: Uint8Array): string | undefined;
+}
+
+/** State-of-the-world xDS (https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol). */
+export function sotwSession(options: SotwSessionOptions): Session<SotwResponse> {
+  const { subscriptions, sink, log } = options;
+  /** What the server knows of each kind: the names, and the nonce of its last response. */
+  const asked = new Map<ResourceType, { names: ReadonlySet<string>; nonce: string }>();
+  let first = true;
+
+  function send(request: SotwRequest): void {
+    options.send(first ? { node: options.node, ...request } : request);
+    first = false;
+  }
+
+  function request(subscription: Subscription, nonce: string, refusal?: string): void {
+    const { type, wanted, wildcard, acceptedVersion } = subscription;
+    asked.set(type, { names: wanted, nonce });
+    send({
+      typeUrl: resourceTypeFacts[type].typeUrl,
+      versionInfo: acceptedVersion,
+      responseNonce: nonce,
+      ...(wildcard ? {} : { resourceNames: [...wanted] }),
+      ...(refusal === undefined ? {} : { errorDetail: { code: invalidArgument, message: refusal } }),
+    });
+  }
+
+  function ask(subscription: Subscription): void {
+    const before = asked.get(subscription.type);
+    if (before === undefined) {
+      if (subscription.active) request(subscription, '');
+    } else if (!subscription.wildcard && !sameNames(before.names, subscription.wanted)) {
+      request(subscription, before.nonce);
+    }
+  }
+
+  return {
+    start() {
+      for (const subscription of subscriptions.values()) ask(subscription);
+    },
+    subscriptionChanged(type) {
+      const subscription = subscriptions.get(type);
+      if (subscription !== undefined) ask(subscription);
+    },
+    receive(response) {
+      const { typeUrl = '', nonce = '', versionInfo = '' } = response;
+      const type = resourceTypeOf(typeUrl);
+      const subscription = type === undefined ? undefined : subscriptions.get(type);
+      if (type === undefined || subscription === undefined) {
+        log.warn('response of a type that was not asked for', { type: typeUrl });
+        return;
+      }
+      const changed: RawResource[] = [];
+      const unnamed: string[] = [];
+      for (const [index, any] of (response.resources ?? []).entries()) {
+        const name = any.typeUrl === typeUrl ? options.nameOf(type, any.value) : undefined;
+        if (name !== undefined) changed.push({ name, version: versionInfo, typeUrl, bytes: any.value });
+        else unnamed.push(`resources[${index}]: not a readable ${typeUrl} but ${any.typeUrl}`);
+      }
+      // Only of listeners and clusters does a response hold all there are.
+      const present = new Set(changed.map((resource) => resource.name));
+      const removed =
+        subscription.wildcard && unnamed.length === 0
+          ? [...subscription.versions.keys()].filter((name) => !present.has(name))
+          : [];
+      const before = subscription.acceptedVersion;
+      const refusal = subscription.take({ type, version: versionInfo, changed, removed }, sink);
+      if (unnamed.length > 0) subscription.acceptedVersion = before;
+      const reasons = [...unnamed, ...(refusal === undefined ? [] : [refusal])];
+      request(subscription, nonce, reasons.length === 0 ? undefined : reasons.join('\n'));
+    },
+  };
+}
+
+function sameNames(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  if (a.size !== b.size) return false;
+  for (const name of a) if (!b.has(name)) return false;
+  return true;
+}

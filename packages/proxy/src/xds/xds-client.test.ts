@@ -1,0 +1,222 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Backoff, TestClock, silentLogger } from '@lateen/core';
+import { deltaSession, type DeltaRequest, type DeltaResponse } from './delta-session.ts';
+import { resourceTypeFacts, type ResourceType } from './resource-type.ts';
+import { sotwSession, type SotwRequest, type SotwResponse } from './sotw-session.ts';
+import type { ResourceUpdate } from './subscription.ts';
+import { createXdsClient, type StreamHandlers, type XdsVariant } from './xds-client.ts';
+
+const url = (type: ResourceType): string => resourceTypeFacts[type].typeUrl;
+const bytes = (text: string): Uint8Array => Buffer.from(text);
+
+/** A control plane in the same process: what it was asked, and a way to answer. */
+function harness<Request, Response>(
+  session: XdsVariant<Request, Response>['session'],
+  types: readonly ResourceType[] = ['cluster', 'endpoint'],
+) {
+  const clock = new TestClock();
+  const streams: { handlers: StreamHandlers<Response>; requests: Request[] }[] = [];
+  const updates: ResourceUpdate[] = [];
+  const refuse = new Map<string, string>();
+  const sink = {
+    update(update: ResourceUpdate) {
+      updates.push(update);
+      return update.changed.flatMap((r) => {
+        const reason = refuse.get(r.name);
+        return reason === undefined ? [] : [{ name: r.name, reason }];
+      });
+    },
+  };
+  const backoff = new Backoff({ baseMs: 100, jitter: 0 });
+  const client = createXdsClient(
+    { types, sink, clock, log: silentLogger, backoff },
+    {
+      open(handlers) {
+        const stream = { handlers, requests: [] as Request[] };
+        streams.push(stream);
+        return { send: (request) => stream.requests.push(request), cancel() {} };
+      },
+      session,
+    },
+  );
+  client.start();
+  const last = () => streams.at(-1)!;
+  return { clock, client, updates, refuse, streams, last, take: () => last().requests.splice(0) };
+}
+
+const delta = () =>
+  harness<DeltaRequest, DeltaResponse>((context) =>
+    deltaSession({ ...context, node: { id: 'n' }, log: silentLogger }),
+  );
+
+const sotw = () =>
+  harness<SotwRequest, SotwResponse>((context) =>
+    sotwSession({
+      ...context,
+      node: { id: 'n' },
+      log: silentLogger,
+      nameOf: (_, value) => (value.length === 0 ? undefined : Buffer.from(value).toString()),
+    }),
+  );
+
+function resource(type: ResourceType, name: string, version: string) {
+  return { name, version, resource: { typeUrl: url(type), value: bytes(name) } };
+}
+
+test('delta: clusters are asked for whole, endpoints only by the names that are wanted', async () => {
+  const h = delta();
+  assert.deepEqual(h.take(), [{ node: { id: 'n' }, typeUrl: url('cluster') }]);
+  h.client.want('endpoint', new Set(['a', 'b']));
+  await Promise.resolve();
+  assert.deepEqual(h.take(), [{ typeUrl: url('endpoint'), resourceNamesSubscribe: ['a', 'b'] }]);
+  h.client.want('endpoint', new Set(['b', 'c']));
+  await Promise.resolve();
+  assert.deepEqual(h.take(), [
+    { typeUrl: url('endpoint'), resourceNamesSubscribe: ['c'], resourceNamesUnsubscribe: ['a'] },
+  ]);
+});
+
+test('delta: a response is acknowledged by its nonce before what it makes wanted is asked for', () => {
+  const h = delta();
+  h.take();
+  h.last().handlers.onMessage({
+    typeUrl: url('cluster'),
+    nonce: 'n1',
+    systemVersionInfo: 'v1',
+    resources: [resource('cluster', 'a', '1')],
+    removedResources: ['old'],
+  });
+  assert.deepEqual(h.take(), [{ typeUrl: url('cluster'), responseNonce: 'n1' }]);
+  assert.deepEqual(h.updates[0]?.removed, ['old']);
+  assert.equal(h.updates[0]?.changed[0]?.name, 'a');
+});
+
+test('delta: a refused resource is named in the answer and the versions kept are those in effect', async () => {
+  const h = delta();
+  h.take();
+  h.last().handlers.onMessage({
+    typeUrl: url('cluster'),
+    nonce: 'n1',
+    resources: [resource('cluster', 'a', '1'), resource('cluster', 'b', '1')],
+  });
+  h.refuse.set('b', 'connect_timeout: must be positive');
+  h.take();
+  h.last().handlers.onMessage({
+    typeUrl: url('cluster'),
+    nonce: 'n2',
+    resources: [resource('cluster', 'a', '2'), resource('cluster', 'b', '2')],
+  });
+  assert.deepEqual(h.take(), [
+    {
+      typeUrl: url('cluster'),
+      responseNonce: 'n2',
+      errorDetail: { code: 3, message: 'b: connect_timeout: must be positive' },
+    },
+  ]);
+  h.last().handlers.onEnd('connection reset');
+  h.clock.advance(100);
+  assert.equal(h.streams.length, 2);
+  assert.deepEqual(h.take(), [
+    { node: { id: 'n' }, typeUrl: url('cluster'), initialResourceVersions: { a: '2', b: '1' } },
+  ]);
+});
+
+test('a stream that ends is opened again with growing delays, from the start after an answer', () => {
+  const h = delta();
+  for (const delay of [100, 200, 400]) {
+    h.last().handlers.onEnd('refused');
+    const streams = h.streams.length;
+    h.clock.advance(delay - 1);
+    assert.equal(h.streams.length, streams);
+    h.clock.advance(1);
+    assert.equal(h.streams.length, streams + 1);
+  }
+  h.last().handlers.onMessage({ typeUrl: url('cluster'), nonce: 'n' });
+  assert.equal(h.client.state.kind, 'connected');
+  h.last().handlers.onEnd('reset');
+  assert.deepEqual(h.client.state, { kind: 'waiting', reason: 'reset', delayMs: 100 });
+  h.client.close();
+  h.clock.advance(1000);
+  assert.equal(h.streams.length, 4);
+});
+
+test('sotw: the accepted version is acknowledged, a refused one keeps the version before', () => {
+  const h = sotw();
+  assert.deepEqual(h.take(), [
+    { node: { id: 'n' }, typeUrl: url('cluster'), versionInfo: '', responseNonce: '' },
+  ]);
+  const any = (name: string) => ({ typeUrl: url('cluster'), value: bytes(name) });
+  h.last().handlers.onMessage({
+    typeUrl: url('cluster'),
+    nonce: '1',
+    versionInfo: 'A',
+    resources: [any('x'), any('y')],
+  });
+  assert.deepEqual(h.take(), [{ typeUrl: url('cluster'), versionInfo: 'A', responseNonce: '1' }]);
+  h.refuse.set('y', 'bad');
+  h.last().handlers.onMessage({
+    typeUrl: url('cluster'),
+    nonce: '2',
+    versionInfo: 'B',
+    resources: [any('y')],
+  });
+  assert.deepEqual(h.take(), [
+    {
+      typeUrl: url('cluster'),
+      versionInfo: 'A',
+      responseNonce: '2',
+      errorDetail: { code: 3, message: 'y: bad' },
+    },
+  ]);
+  assert.deepEqual(h.updates[1]?.removed, ['x']);
+});
+
+test('sotw: endpoints that a response does not hold are not removed, and names are asked for whole', async () => {
+  const h = sotw();
+  h.client.want('endpoint', new Set(['a', 'b']));
+  await Promise.resolve();
+  h.take();
+  const any = (name: string) => ({ typeUrl: url('endpoint'), value: bytes(name) });
+  h.last().handlers.onMessage({
+    typeUrl: url('endpoint'),
+    nonce: '1',
+    versionInfo: 'A',
+    resources: [any('a'), any('b')],
+  });
+  h.last().handlers.onMessage({
+    typeUrl: url('endpoint'),
+    nonce: '2',
+    versionInfo: 'B',
+    resources: [any('a')],
+  });
+  assert.deepEqual(h.updates[1]?.removed, []);
+  h.take();
+  h.client.want('endpoint', new Set(['b']));
+  await Promise.resolve();
+  assert.deepEqual(h.take(), [
+    { typeUrl: url('endpoint'), versionInfo: 'B', responseNonce: '2', resourceNames: ['b'] },
+  ]);
+});
+
+test('sotw: a resource that cannot be read refuses the response and takes nothing away', () => {
+  const h = sotw();
+  const any = (name: string) => ({ typeUrl: url('cluster'), value: bytes(name) });
+  h.last().handlers.onMessage({
+    typeUrl: url('cluster'),
+    nonce: '1',
+    versionInfo: 'A',
+    resources: [any('x')],
+  });
+  h.take();
+  h.last().handlers.onMessage({
+    typeUrl: url('cluster'),
+    nonce: '2',
+    versionInfo: 'B',
+    resources: [any('')],
+  });
+  const [answer] = h.take();
+  assert.equal(answer?.versionInfo, 'A');
+  assert.match(answer?.errorDetail?.message ?? '', /^resources\[0\]: not a readable/);
+  assert.deepEqual(h.updates[1]?.removed, []);
+});

@@ -1,0 +1,150 @@
+import { Backoff, type Clock, type Logger, type Timer } from '@lateen/core';
+import type { ResourceType } from './resource-type.ts';
+import type { Session } from './session.ts';
+import { Subscription, type ResourceSink } from './subscription.ts';
+
+/** One open stream, whatever carries it. */
+export interface XdsStream<Request> {
+  send(request: Request): void;
+  /** Ends it; no callback follows. */
+  cancel(): void;
+}
+
+/** What a stream tells. */
+export interface StreamHandlers<Response> {
+  onMessage(response: Response): void;
+  /** The stream is over, for the reason given; nothing follows. */
+  onEnd(reason: string): void;
+}
+
+/** Parts of a client that differ between the variants of xDS. */
+export interface XdsVariant<Request, Response> {
+  open(handlers: StreamHandlers<Response>): XdsStream<Request>;
+  /** Begins the conversation on a new stream. */
+  session(context: {
+    readonly subscriptions: ReadonlyMap<ResourceType, Subscription>;
+    readonly sink: ResourceSink;
+    send(request: Request): void;
+  }): Session<Response>;
+}
+
+export interface XdsClientOptions {
+  /** The kinds that this connection is asked for. */
+  readonly types: readonly ResourceType[];
+  readonly sink: ResourceSink;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Default: 50 ms, growing by half each time up to 10 s, all of it jittered. */
+  readonly backoff?: Backoff;
+  /** Told at each change of the connection. */
+  readonly onConnection?: (state: ConnectionState) => void;
+}
+
+/** Where the connection to the control plane stands. */
+export type ConnectionState =
+  | { readonly kind: 'connecting' }
+  /** The server has answered on this stream. */
+  | { readonly kind: 'connected' }
+  | { readonly kind: 'waiting'; readonly reason: string; readonly delayMs: number }
+  | { readonly kind: 'closed' };
+
+/** Keeps one stream to a control plane open and everything wanted asked for on it. */
+export interface XdsClient {
+  readonly subscriptions: ReadonlyMap<ResourceType, Subscription>;
+  readonly state: ConnectionState;
+  start(): void;
+  /** Sets the names that are wanted of a kind; asked for at the end of this turn, or after the response at hand. */
+  want(type: ResourceType, names: ReadonlySet<string>): void;
+  close(): void;
+}
+
+/**
+ * A client of one xDS server.
+ *
+ * A stream that ends is opened again with back-off and resumes with the versions that were accepted; what
+ * was accepted stays in effect meanwhile.
+ */
+export function createXdsClient<Request, Response>(
+  options: XdsClientOptions,
+  variant: XdsVariant<Request, Response>,
+): XdsClient {
+  const { sink, clock, log } = options;
+  const subscriptions = new Map(options.types.map((type) => [type, new Subscription(type)] as const));
+  const backoff = options.backoff ?? new Backoff({ baseMs: 50, factor: 1.5, maxMs: 10_000 });
+  const dirty = new Set<ResourceType>();
+  let flushing = false;
+  let state: ConnectionState = { kind: 'connecting' };
+  let stream: XdsStream<Request> | undefined;
+  let session: Session<Response> | undefined;
+  let retry: Timer | undefined;
+
+  function become(next: ConnectionState): void {
+    state = next;
+    options.onConnection?.(next);
+  }
+
+  function connect(): void {
+    become({ kind: 'connecting' });
+    const opened: XdsStream<Request> = variant.open({
+      onMessage(response) {
+        if (session === undefined) return;
+        if (state.kind !== 'connected') {
+          backoff.reset();
+          become({ kind: 'connected' });
+        }
+        session.receive(response);
+        flush();
+      },
+      onEnd(reason) {
+        stream = undefined;
+        session = undefined;
+        if (state.kind === 'closed') return;
+        const delayMs = Math.round(backoff.nextMs());
+        // The first failures of a start are expected: the control plane may be starting too.
+        if (backoff.attempts > 3)
+          log.warn('config stream to the control plane ended', { reason, retryMs: delayMs });
+        else log.info('config stream to the control plane ended', { reason, retryMs: delayMs });
+        become({ kind: 'waiting', reason, delayMs });
+        retry = clock.after(delayMs, connect);
+      },
+    });
+    // A stream may end before it was handed out.
+    if (state.kind !== 'connecting') return;
+    stream = opened;
+    session = variant.session({ subscriptions, sink, send: (request) => opened.send(request) });
+    dirty.clear();
+    session.start();
+  }
+
+  function flush(): void {
+    const current = session;
+    const types = [...dirty];
+    dirty.clear();
+    if (current !== undefined) for (const type of types) current.subscriptionChanged(type);
+  }
+
+  return {
+    subscriptions,
+    get state() {
+      return state;
+    },
+    start: connect,
+    want(type, names) {
+      subscriptions.get(type)?.want(names);
+      dirty.add(type);
+      if (flushing) return;
+      flushing = true;
+      queueMicrotask(() => {
+        flushing = false;
+        flush();
+      });
+    },
+    close() {
+      retry?.cancel();
+      stream?.cancel();
+      stream = undefined;
+      session = undefined;
+      become({ kind: 'closed' });
+    },
+  };
+}
