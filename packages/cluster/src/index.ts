@@ -1,0 +1,13 @@
+export {
+  addressBlock,
+  launchCluster,
+  preflight,
+  runningCluster,
+  type AddressBlock,
+  type Check,
+  type ClusterExit,
+  type ClusterFacts,
+  type ClusterHandle,
+  type LaunchOptions,
+  type Progress,
+} from './host/index.ts';
