@@ -82,7 +82,7 @@ export function deltaSession(options: SessionOptions<DeltaRequest>): Session<Del
       const subscription = subscriptions.get(type);
       if (subscription !== undefined) ask(subscription);
     },
-    receive(response) {
+    async receive(response) {
       const { typeUrl = '', nonce = '' } = response;
       const type = resourceTypeOf(typeUrl);
       const subscription = type === undefined ? undefined : subscriptions.get(type);
@@ -96,7 +96,7 @@ export function deltaSession(options: SessionOptions<DeltaRequest>): Session<Del
         return;
       }
       const version = response.systemVersionInfo ?? '';
-      const refusal = subscription.take(
+      const refusal = await subscription.take(
         {
           type,
           version,

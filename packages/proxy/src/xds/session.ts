@@ -28,8 +28,8 @@ export interface SessionOptions<Request> {
 export interface Session<Response> {
   /** Asks for everything that is wanted. */
   start(): void;
-  /** Takes a response and acknowledges or refuses it. */
-  receive(response: Response): void;
+  /** Takes a response and acknowledges or refuses it; to be called again only when this is done. */
+  receive(response: Response): Promise<void>;
   /** Asks for what has come to be wanted and stops what is not wanted any more. */
   subscriptionChanged(type: ResourceType): void;
 }

@@ -72,7 +72,7 @@ export function sotwSession(options: SotwSessionOptions): Session<SotwResponse> 
       const subscription = subscriptions.get(type);
       if (subscription !== undefined) ask(subscription);
     },
-    receive(response) {
+    async receive(response) {
       const { typeUrl = '', nonce = '', versionInfo = '' } = response;
       const type = resourceTypeOf(typeUrl);
       const subscription = type === undefined ? undefined : subscriptions.get(type);
@@ -94,7 +94,7 @@ export function sotwSession(options: SotwSessionOptions): Session<SotwResponse> 
           ? [...subscription.versions.keys()].filter((name) => !present.has(name))
           : [];
       const before = subscription.acceptedVersion;
-      const refusal = subscription.take({ type, version: versionInfo, changed, removed }, sink);
+      const refusal = await subscription.take({ type, version: versionInfo, changed, removed }, sink);
       if (unnamed.length > 0) subscription.acceptedVersion = before;
       const reasons = [...unnamed, ...(refusal === undefined ? [] : [refusal])];
       request(subscription, nonce, reasons.length === 0 ? undefined : reasons.join('\n'));

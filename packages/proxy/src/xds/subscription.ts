@@ -26,8 +26,8 @@ export interface RefusedResource {
 
 /** Takes what control planes send, whatever way it came. */
 export interface ResourceSink {
-  /** Takes one response; returns what of it was refused. All else is in effect (or warming) on return. */
-  update(update: ResourceUpdate): readonly RefusedResource[];
+  /** Takes one response; resolves with what of it was refused when all else is in effect (or warming). */
+  update(update: ResourceUpdate): Promise<readonly RefusedResource[]>;
 }
 
 /**
@@ -66,8 +66,8 @@ export class Subscription {
   }
 
   /** Hands a response to the sink and remembers what was accepted; returns the text of a refusal. */
-  take(update: ResourceUpdate, sink: ResourceSink): string | undefined {
-    const refused = sink.update(update);
+  async take(update: ResourceUpdate, sink: ResourceSink): Promise<string | undefined> {
+    const refused = await sink.update(update);
     const names = new Set(refused.map((r) => r.name));
     for (const resource of update.changed) {
       if (!names.has(resource.name)) this.versions.set(resource.name, resource.version);

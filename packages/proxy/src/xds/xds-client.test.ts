@@ -20,7 +20,7 @@ function harness<Request, Response>(
   const updates: ResourceUpdate[] = [];
   const refuse = new Map<string, string>();
   const sink = {
-    update(update: ResourceUpdate) {
+    async update(update: ResourceUpdate) {
       updates.push(update);
       return update.changed.flatMap((r) => {
         const reason = refuse.get(r.name);
@@ -42,7 +42,11 @@ function harness<Request, Response>(
   );
   client.start();
   const last = () => streams.at(-1)!;
-  return { clock, client, updates, refuse, streams, last, take: () => last().requests.splice(0) };
+  const receive = async (response: Response): Promise<void> => {
+    last().handlers.onMessage(response);
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  return { clock, client, updates, refuse, streams, last, receive, take: () => last().requests.splice(0) };
 }
 
 const delta = () =>
@@ -77,10 +81,10 @@ test('delta: clusters are asked for whole, endpoints only by the names that are 
   ]);
 });
 
-test('delta: a response is acknowledged by its nonce before what it makes wanted is asked for', () => {
+test('delta: a response is acknowledged by its nonce before what it makes wanted is asked for', async () => {
   const h = delta();
   h.take();
-  h.last().handlers.onMessage({
+  await h.receive({
     typeUrl: url('cluster'),
     nonce: 'n1',
     systemVersionInfo: 'v1',
@@ -95,14 +99,14 @@ test('delta: a response is acknowledged by its nonce before what it makes wanted
 test('delta: a refused resource is named in the answer and the versions kept are those in effect', async () => {
   const h = delta();
   h.take();
-  h.last().handlers.onMessage({
+  await h.receive({
     typeUrl: url('cluster'),
     nonce: 'n1',
     resources: [resource('cluster', 'a', '1'), resource('cluster', 'b', '1')],
   });
   h.refuse.set('b', 'connect_timeout: must be positive');
   h.take();
-  h.last().handlers.onMessage({
+  await h.receive({
     typeUrl: url('cluster'),
     nonce: 'n2',
     resources: [resource('cluster', 'a', '2'), resource('cluster', 'b', '2')],
@@ -122,7 +126,7 @@ test('delta: a refused resource is named in the answer and the versions kept are
   ]);
 });
 
-test('a stream that ends is opened again with growing delays, from the start after an answer', () => {
+test('a stream that ends is opened again with growing delays, from the start after an answer', async () => {
   const h = delta();
   for (const delay of [100, 200, 400]) {
     h.last().handlers.onEnd('refused');
@@ -132,7 +136,7 @@ test('a stream that ends is opened again with growing delays, from the start aft
     h.clock.advance(1);
     assert.equal(h.streams.length, streams + 1);
   }
-  h.last().handlers.onMessage({ typeUrl: url('cluster'), nonce: 'n' });
+  await h.receive({ typeUrl: url('cluster'), nonce: 'n' });
   assert.equal(h.client.state.kind, 'connected');
   h.last().handlers.onEnd('reset');
   assert.deepEqual(h.client.state, { kind: 'waiting', reason: 'reset', delayMs: 100 });
@@ -141,13 +145,13 @@ test('a stream that ends is opened again with growing delays, from the start aft
   assert.equal(h.streams.length, 4);
 });
 
-test('sotw: the accepted version is acknowledged, a refused one keeps the version before', () => {
+test('sotw: the accepted version is acknowledged, a refused one keeps the version before', async () => {
   const h = sotw();
   assert.deepEqual(h.take(), [
     { node: { id: 'n' }, typeUrl: url('cluster'), versionInfo: '', responseNonce: '' },
   ]);
   const any = (name: string) => ({ typeUrl: url('cluster'), value: bytes(name) });
-  h.last().handlers.onMessage({
+  await h.receive({
     typeUrl: url('cluster'),
     nonce: '1',
     versionInfo: 'A',
@@ -155,7 +159,7 @@ test('sotw: the accepted version is acknowledged, a refused one keeps the versio
   });
   assert.deepEqual(h.take(), [{ typeUrl: url('cluster'), versionInfo: 'A', responseNonce: '1' }]);
   h.refuse.set('y', 'bad');
-  h.last().handlers.onMessage({
+  await h.receive({
     typeUrl: url('cluster'),
     nonce: '2',
     versionInfo: 'B',
@@ -178,13 +182,13 @@ test('sotw: endpoints that a response does not hold are not removed, and names a
   await Promise.resolve();
   h.take();
   const any = (name: string) => ({ typeUrl: url('endpoint'), value: bytes(name) });
-  h.last().handlers.onMessage({
+  await h.receive({
     typeUrl: url('endpoint'),
     nonce: '1',
     versionInfo: 'A',
     resources: [any('a'), any('b')],
   });
-  h.last().handlers.onMessage({
+  await h.receive({
     typeUrl: url('endpoint'),
     nonce: '2',
     versionInfo: 'B',
@@ -199,17 +203,17 @@ test('sotw: endpoints that a response does not hold are not removed, and names a
   ]);
 });
 
-test('sotw: a resource that cannot be read refuses the response and takes nothing away', () => {
+test('sotw: a resource that cannot be read refuses the response and takes nothing away', async () => {
   const h = sotw();
   const any = (name: string) => ({ typeUrl: url('cluster'), value: bytes(name) });
-  h.last().handlers.onMessage({
+  await h.receive({
     typeUrl: url('cluster'),
     nonce: '1',
     versionInfo: 'A',
     resources: [any('x')],
   });
   h.take();
-  h.last().handlers.onMessage({
+  await h.receive({
     typeUrl: url('cluster'),
     nonce: '2',
     versionInfo: 'B',

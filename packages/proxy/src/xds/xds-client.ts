@@ -1,4 +1,4 @@
-import { Backoff, type Clock, type Logger, type Timer } from '@lateen/core';
+import { Backoff, RingQueue, messageOf, type Clock, type Logger, type Timer } from '@lateen/core';
 import type { ResourceType } from './resource-type.ts';
 import type { Session } from './session.ts';
 import { Subscription, type ResourceSink } from './subscription.ts';
@@ -73,6 +73,8 @@ export function createXdsClient<Request, Response>(
   const backoff = options.backoff ?? new Backoff({ baseMs: 50, factor: 1.5, maxMs: 10_000 });
   const dirty = new Set<ResourceType>();
   let flushing = false;
+  let responses = new RingQueue<Response>();
+  let receiving = false;
   let state: ConnectionState = { kind: 'connecting' };
   let stream: XdsStream<Request> | undefined;
   let session: Session<Response> | undefined;
@@ -83,8 +85,25 @@ export function createXdsClient<Request, Response>(
     options.onConnection?.(next);
   }
 
+  /** One response at a time: the next is read when the one before is in effect and answered. */
+  async function receiveAll(current: Session<Response>): Promise<void> {
+    receiving = true;
+    for (let response = responses.shift(); response !== undefined; response = responses.shift()) {
+      try {
+        await current.receive(response);
+      } catch (error) {
+        log.error('a response could not be taken', { error: messageOf(error) });
+      }
+      if (session !== current) return;
+      flush();
+    }
+    receiving = false;
+  }
+
   function connect(): void {
     become({ kind: 'connecting' });
+    responses = new RingQueue();
+    receiving = false;
     const opened: XdsStream<Request> = variant.open({
       onMessage(response) {
         if (session === undefined) return;
@@ -92,8 +111,8 @@ export function createXdsClient<Request, Response>(
           backoff.reset();
           become({ kind: 'connected' });
         }
-        session.receive(response);
-        flush();
+        responses.push(response);
+        if (!receiving) void receiveAll(session);
       },
       onEnd(reason) {
         stream = undefined;
@@ -111,7 +130,13 @@ export function createXdsClient<Request, Response>(
     // A stream may end before it was handed out.
     if (state.kind !== 'connecting') return;
     stream = opened;
-    session = variant.session({ subscriptions, sink, send: (request) => opened.send(request) });
+    session = variant.session({
+      subscriptions,
+      sink,
+      send(request) {
+        if (stream === opened) opened.send(request);
+      },
+    });
     dirty.clear();
     session.start();
   }
@@ -136,7 +161,8 @@ export function createXdsClient<Request, Response>(
       flushing = true;
       queueMicrotask(() => {
         flushing = false;
-        flush();
+        // While a response is taken, its answer goes first.
+        if (!receiving) flush();
       });
     },
     close() {
