@@ -74,3 +74,11 @@ export {
 export { didYouMean } from './schema/did-you-mean.ts';
 export { durationMs, parseDuration } from './schema/duration.ts';
 export { istioVersion, kubernetesVersion, lateenVersion } from './versions.ts';
+export {
+  locateProblems,
+  parseManifests,
+  type ManifestDocument,
+  type ParsedManifests,
+  type Place,
+} from './manifest/parse-manifests.ts';
+export { parseFieldPath } from './manifest/field-path.ts';
