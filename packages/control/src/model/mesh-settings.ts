@@ -1,0 +1,42 @@
+/** What holds for the whole mesh: the parts of Istio's MeshConfig that translation reads. */
+export interface MeshSettings {
+  /** Domain of the cluster's names. */
+  readonly domain: string;
+  readonly trustDomain: string;
+  /** Namespace whose rules hold for all. */
+  readonly rootNamespace: string;
+  /** What a sidecar does with traffic to hosts that the mesh does not know. */
+  readonly outboundTrafficPolicy: 'ALLOW_ANY' | 'REGISTRY_ONLY';
+  /** Use mutual TLS between sidecars where nothing else is said. */
+  readonly autoMutualTls: boolean;
+  /** File that proxies write their access log to; empty for none. */
+  readonly accessLogFile: string;
+  readonly accessLogEncoding: 'TEXT' | 'JSON';
+  /** Own format of the access log; empty for Istio's. */
+  readonly accessLogFormat: string;
+  readonly connectTimeoutMs: number;
+  /** How long a proxy looks for the protocol of a connection; 0 means as long as it takes. */
+  readonly protocolDetectionTimeoutMs: number;
+  readonly defaultServiceExportTo: readonly string[];
+  readonly defaultVirtualServiceExportTo: readonly string[];
+  readonly defaultDestinationRuleExportTo: readonly string[];
+  readonly enablePrometheusMerge: boolean;
+}
+
+/** Istio's defaults. */
+export const defaultMeshSettings: MeshSettings = {
+  domain: 'cluster.local',
+  trustDomain: 'cluster.local',
+  rootNamespace: 'istio-system',
+  outboundTrafficPolicy: 'ALLOW_ANY',
+  autoMutualTls: true,
+  accessLogFile: '',
+  accessLogEncoding: 'TEXT',
+  accessLogFormat: '',
+  connectTimeoutMs: 10_000,
+  protocolDetectionTimeoutMs: 0,
+  defaultServiceExportTo: ['*'],
+  defaultVirtualServiceExportTo: ['*'],
+  defaultDestinationRuleExportTo: ['*'],
+  enablePrometheusMerge: true,
+};
