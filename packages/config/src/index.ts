@@ -82,3 +82,11 @@ export {
   type Place,
 } from './manifest/parse-manifests.ts';
 export { parseFieldPath } from './manifest/field-path.ts';
+export {
+  decodeMeshConfig,
+  parseMeshConfig,
+  parseProxySettings,
+  type MeshConfig,
+} from './mesh/mesh-config.ts';
+export type { ProxySettings } from './mesh/proxy-settings.ts';
+export { checkShape, isObject, joinPath, nameOf, problemList, type Report } from './schema/check-shape.ts';

@@ -33,7 +33,7 @@ test('each document says where its fields stand', () => {
   });
   assert.deepEqual(documents[0]!.locate('spec.http[0].route[0].destination.subset'), {
     line: 13,
-    column: 39,
+    column: 38,
   });
   assert.deepEqual(documents[0]!.locate('spec.http[0].nosuch.field'), { line: 8, column: 5 });
   assert.deepEqual(documents[0]!.locate(''), { line: 2, column: 1 });
