@@ -1,0 +1,33 @@
+import type { KubeObject } from '@lateen/kube';
+import type { Strategy } from '../registry/resource-type.ts';
+
+export interface PodObject extends KubeObject {
+  spec: { nodeName?: string; terminationGracePeriodSeconds?: number; [field: string]: unknown };
+  status?: { phase?: string; [field: string]: unknown };
+}
+
+const defaultGraceSeconds = 30;
+
+export const podStrategy: Strategy = {
+  countsGenerations: false,
+  selectableFields: [
+    'spec.nodeName',
+    'spec.restartPolicy',
+    'spec.schedulerName',
+    'spec.serviceAccountName',
+    'spec.hostNetwork',
+    'status.phase',
+    'status.podIP',
+    'status.nominatedNodeName',
+  ],
+  prepare(object, old) {
+    if (old === undefined) object['status'] = { phase: 'Pending' };
+  },
+  gracePeriodSeconds(object) {
+    const pod = object as PodObject;
+    const unscheduled = pod.spec.nodeName === undefined || pod.spec.nodeName === '';
+    const ended = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+    if (unscheduled || ended) return 0;
+    return pod.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds;
+  },
+};

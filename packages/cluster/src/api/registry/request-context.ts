@@ -1,0 +1,20 @@
+/** Who makes a request. */
+export interface UserInfo {
+  readonly name: string;
+  readonly uid?: string;
+  readonly groups: readonly string[];
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
+}
+
+/** What becomes of fields that the schema does not know, or that appear twice. */
+export type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
+
+/** All that a write needs to know about the request around it. */
+export interface RequestContext {
+  readonly user: UserInfo;
+  readonly dryRun: boolean;
+  readonly fieldManager: string;
+  readonly fieldValidation: FieldValidation;
+  /** Sends the client a Warning beside the answer. */
+  warn(text: string): void;
+}

@@ -1,0 +1,12 @@
+import type { FieldType, ObjectSchema } from './object-schema.ts';
+
+/** A schema that allows everything. */
+export function openSchema(name: string): ObjectSchema {
+  return {
+    name,
+    field: (): FieldType => ({ kind: 'any' }),
+    fieldNames: () => [],
+    required: () => [],
+    open: true,
+  };
+}
