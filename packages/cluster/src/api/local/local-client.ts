@@ -48,9 +48,9 @@ export function localClient(options: LocalClientOptions): KubeClient {
     },
     async update<T extends KubeObject>(resource: Resource, object: T, write?: WriteOptions) {
       const { namespace = '', name } = object.metadata;
-      return own<T>(
+      return own(
         await service.update(service.served(resource), namespace, name, own(object), context(write)),
-      );
+      ) as T;
     },
     async updateStatus<T extends KubeObject>(resource: Resource, object: T, write?: WriteOptions) {
       const { namespace = '', name } = object.metadata;
