@@ -1,0 +1,316 @@
+import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
+import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTls, type ConnectionOptions } from 'node:tls';
+import { messageOf, systemClock, type Clock, type Timer } from '@lateen/core';
+import type { MethodType } from '../codec/service-type.ts';
+import { ClientCall, type StreamHandlers } from './client-call.ts';
+import { defaultMaxMessageBytes } from './framing.ts';
+import { formatTimeout, type Metadata } from './metadata.ts';
+import type { MessageSink } from './message-stream.ts';
+import { GrpcError } from './status.ts';
+
+/** Where a server listens: an address, or the path of a Unix socket. */
+export type ChannelTarget = { readonly host: string; readonly port: number } | { readonly path: string };
+
+/** TLS of a client; the server's certificate is always verified. */
+export interface ChannelTls {
+  /** PEM of the roots that are trusted; the system's where absent. */
+  readonly ca?: string | Buffer | readonly (string | Buffer)[];
+  /** Name that the certificate must have; the target's host where absent. */
+  readonly serverName?: string;
+  /** PEM of our own certificate chain. */
+  readonly cert?: string | Buffer;
+  readonly key?: string | Buffer;
+  /** Replaces the check of the certificate's name, as in a check of its SPIFFE id. */
+  readonly checkServerIdentity?: ConnectionOptions['checkServerIdentity'];
+}
+
+export interface ChannelOptions {
+  readonly target: ChannelTarget;
+  /** Absent: plain text. A function is asked at each connect, so that rotated files are seen. */
+  readonly tls?: ChannelTls | (() => ChannelTls | Promise<ChannelTls>);
+  /** Metadata for each call, as in a bearer token; asked at each call. */
+  readonly metadata?: () => Metadata | Promise<Metadata>;
+  /** Default 5,000. */
+  readonly connectTimeoutMs?: number;
+  /** How often a ping asks whether the peer is there while calls are open; default 30,000; 0: never. */
+  readonly keepaliveMs?: number;
+  /** How long a ping may take before the connection counts as dead; default 10,000. */
+  readonly keepaliveTimeoutMs?: number;
+  /** Largest message accepted; default 64 MiB. */
+  readonly maxMessageBytes?: number;
+  /** `:authority`; the target's host and port where absent. */
+  readonly authority?: string;
+  readonly userAgent?: string;
+  readonly clock?: Clock;
+}
+
+export interface CallOptions {
+  /** Added to the channel's metadata. */
+  readonly metadata?: Metadata;
+  /** The call fails with DEADLINE_EXCEEDED after so long; absent: never. */
+  readonly timeoutMs?: number;
+  /** Cancels the call. */
+  readonly signal?: AbortSignal;
+}
+
+/** An open stream, as the client sees it. */
+export interface ClientStream<Request> extends MessageSink<Request> {
+  /** Nothing more will be sent. */
+  end(): void;
+  /** Ends the call at once; `onEnd` is told CANCELLED. */
+  cancel(): void;
+  /** Stops and resumes reading. */
+  pause(): void;
+  resume(): void;
+}
+
+/**
+ * Calls to one server over one HTTP/2 connection, which is made when a call needs it and made anew after it broke.
+ * Nothing is retried: that is for the caller to decide.
+ */
+export interface Channel {
+  /** Calls a unary method; rejects with a {@link GrpcError}. */
+  unary<Request, Response>(
+    method: MethodType<Request, Response>,
+    request: Request,
+    options?: CallOptions,
+  ): Promise<Response>;
+  /** Opens a stream at once; what is sent before the connection stands is kept and sent then. */
+  openStream<Request, Response>(
+    method: MethodType<Request, Response>,
+    handlers: StreamHandlers<Response>,
+    options?: CallOptions,
+  ): ClientStream<Request>;
+  /** True while a connection stands. */
+  readonly connected: boolean;
+  /** Ends the connection and every call on it. */
+  close(): void;
+}
+
+/** Makes a channel; connects with the first call. */
+export function createChannel(options: ChannelOptions): Channel {
+  return new Http2Channel(options);
+}
+
+class Http2Channel implements Channel {
+  readonly #options: ChannelOptions;
+  readonly #clock: Clock;
+  #session: Promise<ClientHttp2Session> | undefined;
+  #live: ClientHttp2Session | undefined;
+  #closed = false;
+
+  constructor(options: ChannelOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  get connected(): boolean {
+    return this.#live !== undefined && !this.#live.destroyed && !this.#live.closed;
+  }
+
+  unary<Request, Response>(
+    method: MethodType<Request, Response>,
+    request: Request,
+    options: CallOptions = {},
+  ): Promise<Response> {
+    return new Promise((resolve, reject) => {
+      let response: { readonly value: Response } | undefined;
+      const call = this.openStream(
+        method,
+        {
+          onMessage: (value) => {
+            response = { value };
+          },
+          onEnd: (error) => {
+            if (error !== undefined) reject(error);
+            else if (response === undefined) reject(new GrpcError('INTERNAL', 'the response has no message'));
+            else resolve(response.value);
+          },
+        },
+        options,
+      );
+      call.send(request);
+      call.end();
+    });
+  }
+
+  openStream<Request, Response>(
+    method: MethodType<Request, Response>,
+    handlers: StreamHandlers<Response>,
+    options: CallOptions = {},
+  ): ClientStream<Request> {
+    const call = new ClientCall<Request, Response>({
+      method,
+      handlers,
+      timeoutMs: options.timeoutMs,
+      signal: options.signal,
+      clock: this.#clock,
+      maxMessageBytes: this.#options.maxMessageBytes ?? defaultMaxMessageBytes,
+    });
+    this.#start(call, method.path, options).catch((error: unknown) => {
+      call.fail(error instanceof GrpcError ? error : unavailable(error));
+    });
+    return call;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#live?.destroy();
+    void this.#session?.then(
+      (session) => session.destroy(),
+      () => {},
+    );
+    this.#session = undefined;
+  }
+
+  async #start<Request, Response>(
+    call: ClientCall<Request, Response>,
+    path: string,
+    options: CallOptions,
+  ): Promise<void> {
+    const [session, metadata] = await Promise.all([this.#connected(), this.#metadata()]);
+    if (call.ended) return;
+    const headers: Record<string, string> = {
+      ...metadata,
+      ...options.metadata,
+      [constants.HTTP2_HEADER_METHOD]: 'POST',
+      [constants.HTTP2_HEADER_PATH]: path,
+      [constants.HTTP2_HEADER_CONTENT_TYPE]: 'application/grpc',
+      [constants.HTTP2_HEADER_TE]: 'trailers',
+      [constants.HTTP2_HEADER_USER_AGENT]: this.#options.userAgent ?? 'lateen',
+    };
+    if (this.#options.authority !== undefined) {
+      headers[constants.HTTP2_HEADER_AUTHORITY] = this.#options.authority;
+    }
+    if (options.timeoutMs !== undefined) headers['grpc-timeout'] = formatTimeout(options.timeoutMs);
+    let stream: ClientHttp2Stream;
+    try {
+      stream = session.request(headers);
+    } catch (error) {
+      throw unavailable(error);
+    }
+    call.attach(stream);
+  }
+
+  async #metadata(): Promise<Metadata | undefined> {
+    try {
+      return await this.#options.metadata?.();
+    } catch (error) {
+      if (error instanceof GrpcError) throw error;
+      throw new GrpcError('UNAUTHENTICATED', `no credentials: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
+  #connected(): Promise<ClientHttp2Session> {
+    if (this.#closed) return Promise.reject(new GrpcError('CANCELLED', 'the channel is closed'));
+    if (this.#session !== undefined && (this.#live === undefined || this.connected)) return this.#session;
+    this.#live = undefined;
+    const session = this.#connect();
+    this.#session = session;
+    session.then(
+      (made) => {
+        if (this.#session === session) this.#live = made;
+        made.once('close', () => this.#forget(session));
+        // A server that drains gets no further calls.
+        made.once('goaway', () => this.#forget(session));
+      },
+      () => this.#forget(session),
+    );
+    return session;
+  }
+
+  #forget(session: Promise<ClientHttp2Session>): void {
+    if (this.#session !== session) return;
+    this.#session = undefined;
+    this.#live = undefined;
+  }
+
+  async #connect(): Promise<ClientHttp2Session> {
+    const { target, tls } = this.#options;
+    const security = typeof tls === 'function' ? await tls() : tls;
+    const socket = await this.#connectSocket(target, security);
+    const name = 'path' in target ? 'localhost' : `${bracketed(target.host)}:${target.port}`;
+    const session = connect(`${security === undefined ? 'http' : 'https'}://${name}`, {
+      createConnection: () => socket,
+      maxSessionMemory: 64,
+      settings: { enablePush: false, initialWindowSize: 1024 * 1024 },
+    });
+    session.on('error', () => {
+      // Told to every open stream by its own error and close events.
+    });
+    session.once('connect', () => session.setLocalWindowSize(4 * 1024 * 1024));
+    this.#keepAlive(session);
+    return session;
+  }
+
+  #connectSocket(target: ChannelTarget, tls: ChannelTls | undefined): Promise<Socket> {
+    const options = 'path' in target ? { path: target.path } : { host: target.host, port: target.port };
+    const host = 'path' in target ? 'localhost' : target.host;
+    const limitMs = this.#options.connectTimeoutMs ?? 5_000;
+    return new Promise((resolve, reject) => {
+      const socket =
+        tls === undefined
+          ? connectTcp({ ...options, noDelay: true })
+          : connectTls({
+              ...options,
+              ALPNProtocols: ['h2'],
+              servername: tls.serverName ?? (/^[\d.]+$|:/.test(host) ? '' : host),
+              ...(tls.ca === undefined ? {} : { ca: tls.ca as string | Buffer | (string | Buffer)[] }),
+              ...(tls.cert === undefined ? {} : { cert: tls.cert }),
+              ...(tls.key === undefined ? {} : { key: tls.key }),
+              ...(tls.checkServerIdentity === undefined
+                ? {}
+                : { checkServerIdentity: tls.checkServerIdentity }),
+            });
+      const timer: Timer = this.#clock.after(limitMs, () => {
+        socket.destroy(new Error(`no connection within ${limitMs} ms`));
+      });
+      const onError = (error: Error): void => {
+        timer.cancel();
+        reject(unavailable(error, target));
+      };
+      socket.once('error', onError);
+      socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
+        timer.cancel();
+        socket.off('error', onError);
+        socket.setNoDelay(true);
+        resolve(socket);
+      });
+    });
+  }
+
+  #keepAlive(session: ClientHttp2Session): void {
+    const periodMs = this.#options.keepaliveMs ?? 30_000;
+    if (periodMs === 0) return;
+    const limitMs = this.#options.keepaliveTimeoutMs ?? 10_000;
+    const timer = this.#clock.every(periodMs, () => pingOrDestroy(session, this.#clock, limitMs));
+    session.once('close', () => timer.cancel());
+  }
+}
+
+/** Pings the peer and destroys the session when no answer comes within the limit. */
+export function pingOrDestroy(
+  session: Pick<ClientHttp2Session, 'ping' | 'destroy' | 'destroyed'>,
+  clock: Clock,
+  limitMs: number,
+): void {
+  if (session.destroyed) return;
+  const limit = clock.after(limitMs, () => {
+    session.destroy(new GrpcError('UNAVAILABLE', 'the peer does not answer pings'));
+  });
+  const sent = session.ping(() => limit.cancel());
+  if (!sent) limit.cancel();
+}
+
+function bracketed(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+function unavailable(error: unknown, target?: ChannelTarget): GrpcError {
+  const where =
+    target === undefined
+      ? ''
+      : `${'path' in target ? target.path : `${bracketed(target.host)}:${target.port}`}: `;
+  return new GrpcError('UNAVAILABLE', `${where}${messageOf(error)}`, { cause: error });
+}

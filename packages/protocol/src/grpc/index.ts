@@ -1,0 +1,24 @@
+export {
+  createChannel,
+  type CallOptions,
+  type Channel,
+  type ChannelOptions,
+  type ChannelTarget,
+  type ChannelTls,
+  type ClientStream,
+} from './channel.ts';
+export type { StreamHandlers } from './client-call.ts';
+export type { Metadata } from './metadata.ts';
+export type { MessageSink } from './message-stream.ts';
+export {
+  createGrpcServer,
+  type GrpcListener,
+  type GrpcServer,
+  type GrpcServerOptions,
+  type ListenOptions,
+  type ServerTls,
+  type StreamHandler,
+  type UnaryHandler,
+} from './server.ts';
+export type { CallContext, Peer, ServerStream, ServerStreamHandlers } from './server-call.ts';
+export { GrpcError, grpcCodeNumber, grpcCodeOf, type GrpcCode } from './status.ts';

@@ -1,0 +1,329 @@
+import {
+  constants,
+  createSecureServer,
+  createServer,
+  type Http2Server,
+  type ServerHttp2Session,
+} from 'node:http2';
+import type { Server, Socket } from 'node:net';
+import type { SecureContextOptions, TLSSocket } from 'node:tls';
+import { silentLogger, systemClock, type Clock, type Logger } from '@lateen/core';
+import type { MethodType } from '../codec/service-type.ts';
+import { pingOrDestroy } from './channel.ts';
+import { defaultMaxMessageBytes } from './framing.ts';
+import {
+  refuse,
+  ServerCall,
+  type CallContext,
+  type Peer,
+  type ServerStream,
+  type ServerStreamHandlers,
+} from './server-call.ts';
+import { GrpcError } from './status.ts';
+
+/** TLS of a listener. */
+export interface ServerTls {
+  /** PEM of the certificate chain. */
+  readonly cert: string | Buffer;
+  readonly key: string | Buffer;
+  /** PEM of the roots for client certificates; where set, clients are asked for one. */
+  readonly clientCa?: string | Buffer | readonly (string | Buffer)[];
+  /** Refuses clients without a certificate of `clientCa`; default false. */
+  readonly requireClientCertificate?: boolean;
+}
+
+export interface ListenOptions {
+  /** Default all addresses. */
+  readonly host?: string;
+  /** 0 takes any free port. */
+  readonly port?: number;
+  /** Path of a Unix socket instead of an address. */
+  readonly path?: string;
+  /** Absent: plain text. */
+  readonly tls?: ServerTls;
+}
+
+/** A port that the server answers on. */
+export interface GrpcListener {
+  /** The port; 0 for a Unix socket. */
+  readonly port: number;
+  /** Changes the certificate for connections made from now on. */
+  updateTls(tls: ServerTls): void;
+}
+
+export interface GrpcServerOptions {
+  /** Largest message accepted; default 64 MiB. */
+  readonly maxMessageBytes?: number;
+  /** Streams that one connection may have open; default 1,000. */
+  readonly maxConcurrentStreams?: number;
+  /** How often a quiet connection is pinged; default 30,000; 0: never. */
+  readonly keepaliveMs?: number;
+  /** How long a ping may take; default 10,000. */
+  readonly keepaliveTimeoutMs?: number;
+  /** A connection is asked to go away after so long, so that clients spread over replicas; default never. */
+  readonly maxConnectionAgeMs?: number;
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+}
+
+/** Answers one unary call; throw a {@link GrpcError} to fail it. */
+export type UnaryHandler<Request, Response> = (
+  request: Request,
+  call: CallContext,
+) => Response | Promise<Response>;
+
+/** Takes a stream; returns what is called with its messages. Throw a {@link GrpcError} to refuse it. */
+export type StreamHandler<Request, Response> = (
+  stream: ServerStream<Response>,
+) => ServerStreamHandlers<Request>;
+
+export interface GrpcServer {
+  /** Registers a unary method. */
+  unary<Request, Response>(
+    method: MethodType<Request, Response>,
+    handler: UnaryHandler<Request, Response>,
+  ): void;
+  /** Registers a streaming method. */
+  stream<Request, Response>(
+    method: MethodType<Request, Response>,
+    handler: StreamHandler<Request, Response>,
+  ): void;
+  /** Opens a port; rejects with Node's error where it is taken. */
+  listen(options: ListenOptions): Promise<GrpcListener>;
+  /** Connections that are open. */
+  readonly connections: number;
+  /** Stops listening, lets calls end for `graceMs` (default 0), then cuts what is left. */
+  close(graceMs?: number): Promise<void>;
+}
+
+/** Makes a server; register methods, then listen. */
+export function createGrpcServer(options: GrpcServerOptions = {}): GrpcServer {
+  return new Http2GrpcServer(options);
+}
+
+interface Registered {
+  readonly method: MethodType<unknown, unknown>;
+  readonly open: StreamHandler<unknown, unknown>;
+}
+
+class Http2GrpcServer implements GrpcServer {
+  readonly #options: GrpcServerOptions;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #methods = new Map<string, Registered>();
+  readonly #servers = new Set<Server>();
+  readonly #sessions = new Set<ServerHttp2Session>();
+  readonly #calls = new Set<ServerCall<unknown, unknown>>();
+
+  constructor(options: GrpcServerOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#logger = options.logger ?? silentLogger;
+  }
+
+  get connections(): number {
+    return this.#sessions.size;
+  }
+
+  unary<Request, Response>(
+    method: MethodType<Request, Response>,
+    handler: UnaryHandler<Request, Response>,
+  ): void {
+    this.stream(method, (stream) => {
+      let request: { readonly value: Request } | undefined;
+      return {
+        onMessage(value) {
+          if (request !== undefined)
+            stream.fail(new GrpcError('UNIMPLEMENTED', 'a unary call has one message'));
+          request = { value };
+        },
+        onHalfClose() {
+          if (request === undefined) {
+            stream.fail(new GrpcError('UNIMPLEMENTED', 'the call has no message'));
+            return;
+          }
+          const { value } = request;
+          Promise.resolve()
+            .then(() => handler(value, stream))
+            .then(
+              (response) => {
+                stream.send(response);
+                stream.end();
+              },
+              (error: unknown) => stream.fail(error),
+            );
+        },
+      };
+    });
+  }
+
+  stream<Request, Response>(
+    method: MethodType<Request, Response>,
+    handler: StreamHandler<Request, Response>,
+  ): void {
+    if (this.#methods.has(method.path)) throw new Error(`${method.path} is registered twice`);
+    this.#methods.set(method.path, {
+      method,
+      // The registry forgets the types; the codec restores them at each call.
+      open: handler,
+    });
+  }
+
+  async listen(options: ListenOptions): Promise<GrpcListener> {
+    const server = this.#createServer(options.tls);
+    this.#servers.add(server);
+    server.on('session', (session: ServerHttp2Session) => this.#onSession(session));
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      const listening = (): void => {
+        server.off('error', reject);
+        server.on('error', (error) => this.#logger.error('listener failed', { error: error.message }));
+        resolve();
+      };
+      if (options.path !== undefined) server.listen({ path: options.path }, listening);
+      else
+        server.listen(
+          { port: options.port ?? 0, ...(options.host === undefined ? {} : { host: options.host }) },
+          listening,
+        );
+    });
+    const address = server.address();
+    return {
+      port: typeof address === 'object' && address !== null ? address.port : 0,
+      updateTls: (tls) => {
+        if (!('setSecureContext' in server)) throw new Error('the listener is plain text');
+        (server as { setSecureContext(options: SecureContextOptions): void }).setSecureContext(
+          contextOf(tls),
+        );
+      },
+    };
+  }
+
+  async close(graceMs = 0): Promise<void> {
+    const stopped = [...this.#servers].map(
+      (server) => new Promise<void>((resolve) => void server.close(() => resolve())),
+    );
+    this.#servers.clear();
+    const sessionsClosed = [...this.#sessions].map(
+      (session) =>
+        new Promise<void>((resolve) => {
+          session.once('close', resolve);
+          session.close();
+        }),
+    );
+    let grace = graceMs === 0 ? undefined : this.#clock.after(graceMs, () => this.#cut());
+    if (graceMs === 0) this.#cut();
+    await Promise.all(sessionsClosed);
+    grace?.cancel();
+    grace = undefined;
+    await Promise.all(stopped);
+  }
+
+  /** Ends what is open with a status that tells clients to go elsewhere. */
+  #cut(): void {
+    for (const call of this.#calls) call.fail(new GrpcError('UNAVAILABLE', 'the server is shutting down'));
+    // The statuses are on their way by then; a peer that does not read is not waited for.
+    setImmediate(() => {
+      for (const session of this.#sessions) session.destroy();
+    });
+  }
+
+  #createServer(tls: ServerTls | undefined): Http2Server {
+    const common = {
+      maxSessionMemory: 64,
+      settings: {
+        enablePush: false,
+        initialWindowSize: 1024 * 1024,
+        maxConcurrentStreams: this.#options.maxConcurrentStreams ?? 1000,
+      },
+    };
+    if (tls === undefined) return createServer(common);
+    return createSecureServer({
+      ...common,
+      ...contextOf(tls),
+      minVersion: 'TLSv1.2',
+      requestCert: tls.clientCa !== undefined,
+      rejectUnauthorized: tls.requireClientCertificate ?? false,
+    });
+  }
+
+  #onSession(session: ServerHttp2Session): void {
+    this.#sessions.add(session);
+    const peer = peerOf(session.socket);
+    session.on('error', (error) =>
+      this.#logger.debug('connection failed', { peer: peer.address, error: error.message }),
+    );
+    session.on('stream', (stream, headers) => {
+      const path = headers[':path'] ?? '';
+      const registered = this.#methods.get(path);
+      if (headers[constants.HTTP2_HEADER_METHOD] !== 'POST' || !isGrpc(headers['content-type'])) {
+        stream.respond({ ':status': 415 }, { endStream: true });
+        return;
+      }
+      if (registered === undefined) {
+        refuse(stream, new GrpcError('UNIMPLEMENTED', `unknown method ${path}`));
+        return;
+      }
+      const call = new ServerCall({
+        stream,
+        headers,
+        peer,
+        method: registered.method,
+        open: registered.open,
+        clock: this.#clock,
+        logger: this.#logger,
+        maxMessageBytes: this.#options.maxMessageBytes ?? defaultMaxMessageBytes,
+        onClose: () => this.#calls.delete(call),
+      });
+      this.#calls.add(call);
+      call.start();
+    });
+    const timers = this.#watch(session);
+    session.once('close', () => {
+      this.#sessions.delete(session);
+      for (const timer of timers) timer.cancel();
+    });
+  }
+
+  #watch(session: ServerHttp2Session): { cancel(): void }[] {
+    const { keepaliveMs = 30_000, keepaliveTimeoutMs = 10_000, maxConnectionAgeMs } = this.#options;
+    const timers = [];
+    if (keepaliveMs > 0) {
+      timers.push(
+        this.#clock.every(keepaliveMs, () => pingOrDestroy(session, this.#clock, keepaliveTimeoutMs)),
+      );
+    }
+    if (maxConnectionAgeMs !== undefined) {
+      // Spread by a tenth either way, so that connections made together do not come back together.
+      const ageMs = maxConnectionAgeMs * (0.9 + Math.random() * 0.2);
+      timers.push(this.#clock.after(ageMs, () => session.goaway(constants.NGHTTP2_NO_ERROR)));
+    }
+    return timers;
+  }
+}
+
+function isGrpc(contentType: string | undefined): boolean {
+  return contentType !== undefined && /^application\/grpc($|[+;])/.test(contentType);
+}
+
+function contextOf(tls: ServerTls): SecureContextOptions {
+  return {
+    cert: tls.cert,
+    key: tls.key,
+    ...(tls.clientCa === undefined ? {} : { ca: tls.clientCa as string | Buffer | (string | Buffer)[] }),
+  };
+}
+
+function peerOf(socket: Socket | TLSSocket): Peer {
+  const address = `${socket.remoteAddress ?? ''}:${socket.remotePort ?? 0}`;
+  // Sessions show their socket through a proxy, which instanceof does not see through.
+  if (!('encrypted' in socket) || !socket.encrypted) {
+    return { address, encrypted: false, certificate: undefined, verified: false };
+  }
+  return {
+    address,
+    encrypted: true,
+    certificate: socket.getPeerX509Certificate(),
+    verified: socket.authorized,
+  };
+}
