@@ -1,0 +1,202 @@
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { LateenError, messageOf, type Logger } from '@lateen/core';
+import { runCommand } from '../../linux/command.ts';
+import { formatMountTable, presentMounts, type MountLine } from '../../linux/mount-table.ts';
+
+/** What every container of the node is built from; made once, at start. */
+export interface NodeRoot {
+  /** Memory file system with the shared parts; containers' small files are kept here too. */
+  readonly directory: string;
+  /** The lowest layer of every container's root directory; holds only mount points and links. */
+  readonly base: string;
+  /** Top-level directories of the host that containers see, each through an overlay of its own. */
+  readonly overlaid: readonly string[];
+  readonly overlayOptions: readonly string[];
+  /** Whether the writable layer of a container may be on disk, in the data directory. */
+  readonly upperOnDisk: boolean;
+  /** Mounted into every container, relative to its root. */
+  readonly sharedMounts: readonly MountLine[];
+  /** A directory with these files (path in the container -> text), to be a layer of an image; made once. */
+  imageLayer(name: string, files: Readonly<Record<string, string>>): string;
+}
+
+export interface NodeRootOptions {
+  /** Where containers' writable layers are to be; on disk. */
+  readonly podsDir: string;
+  /** An empty directory to mount on. */
+  readonly directory: string;
+  readonly installationDir: string;
+  /** True in a user namespace. */
+  readonly rootless: boolean;
+  readonly logger: Logger;
+}
+
+const deviceNames = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
+
+/** Top-level directories that every container has of its own. */
+const ownNames = new Set(['dev', 'proc', 'sys', 'tmp', 'run', 'mnt', 'boot', 'lost+found']);
+
+async function mountAll(table: string, lines: readonly MountLine[]): Promise<void> {
+  writeFileSync(table, formatMountTable(lines));
+  await runCommand('mount', ['-a', '-T', table]);
+}
+
+function bind(source: string, target: string, ...options: string[]): MountLine {
+  return { source, target, type: 'none', options: ['rbind', ...options] };
+}
+
+interface HostTree {
+  /** Top-level directories that containers see through an overlay. */
+  readonly overlaid: readonly string[];
+  /** Top-level directories with other mounts inside, which an overlay would not show (or refuse). */
+  readonly bound: readonly string[];
+  /** Top-level symbolic links and where they point. */
+  readonly links: readonly (readonly [name: string, target: string])[];
+}
+
+/** How the host's root directory is shown to containers. */
+function readHostTree(): HostTree {
+  const mounts = presentMounts().map((mount) => mount.path);
+  const entries = readdirSync('/', { withFileTypes: true }).filter((entry) => !ownNames.has(entry.name));
+  const names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+  const hasMounts = (name: string): boolean => mounts.some((path) => path.startsWith(`/${name}/`));
+  return {
+    overlaid: names.filter((name) => !hasMounts(name)),
+    bound: names.filter(hasMounts),
+    links: entries
+      .filter((entry) => entry.isSymbolicLink())
+      .map((entry) => [entry.name, readlinkSync(`/${entry.name}`)] as const),
+  };
+}
+
+function makeDevices(directory: string): MountLine[] {
+  mkdirSync(directory);
+  for (const name of deviceNames) writeFileSync(join(directory, name), '');
+  for (const name of ['pts', 'shm', 'mqueue']) mkdirSync(join(directory, name));
+  symlinkSync('pts/ptmx', join(directory, 'ptmx'));
+  symlinkSync('/proc/self/fd', join(directory, 'fd'));
+  for (const [i, name] of ['stdin', 'stdout', 'stderr'].entries()) {
+    symlinkSync(`/proc/self/fd/${i}`, join(directory, name));
+  }
+  return deviceNames.map((name) => bind(`/dev/${name}`, join(directory, name)));
+}
+
+function makeInstallation(directory: string, installationDir: string): MountLine[] {
+  mkdirSync(join(directory, 'bin'), { recursive: true });
+  writeFileSync(join(directory, 'bin/node'), '');
+  const lines = [bind(process.execPath, join(directory, 'bin/node'))];
+  for (const name of ['dist', 'node_modules']) {
+    const source = join(installationDir, name);
+    if (!existsSync(source)) continue;
+    mkdirSync(join(directory, name));
+    lines.push(bind(source, join(directory, name)));
+  }
+  return lines;
+}
+
+/** A view of the kernel's devices: a new one of the pod's network namespace, or the host's where that is forbidden. */
+async function systemMount(directory: string): Promise<MountLine> {
+  const options = ['ro', 'nosuid', 'nodev', 'noexec'];
+  const trial = join(directory, 'empty');
+  try {
+    await runCommand('mount', ['-t', 'sysfs', '-o', options.join(','), 'sysfs', trial]);
+    await runCommand('umount', [trial]);
+    return { source: 'sysfs', target: '/sys', type: 'sysfs', options };
+  } catch {
+    return bind('/sys', '/sys');
+  }
+}
+
+/** Mounts an overlay for a moment: whether this machine can do it so. */
+async function tryOverlay(
+  directory: string,
+  upperParent: string,
+  options: readonly string[],
+): Promise<string | undefined> {
+  const trial = join(upperParent, 'trial');
+  for (const name of ['upper', 'work', 'root']) mkdirSync(join(trial, name), { recursive: true });
+  const root = join(trial, 'root');
+  const layers = [`lowerdir=/usr:/etc`, `upperdir=${trial}/upper`, `workdir=${trial}/work`];
+  try {
+    await runCommand('mount', ['-t', 'overlay', 'overlay', '-o', [...layers, ...options].join(','), root]);
+    await runCommand('umount', [root]);
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  } finally {
+    rmSync(trial, { recursive: true, force: true });
+  }
+}
+
+/** Makes the shared parts of all containers' roots. */
+export async function createNodeRoot(options: NodeRootOptions): Promise<NodeRoot> {
+  const { directory, podsDir } = options;
+  mkdirSync(directory, { recursive: true });
+  mkdirSync(podsDir, { recursive: true });
+  await runCommand('mount', ['-t', 'tmpfs', '-o', 'mode=0755', 'lateen', directory]);
+  const base = join(directory, 'base');
+  const tree = readHostTree();
+  for (const name of ['dev', 'mnt', 'opt', 'proc', 'run', 'sys', 'tmp', ...tree.overlaid, ...tree.bound]) {
+    mkdirSync(join(base, name), { recursive: true });
+  }
+  for (const [name, target] of tree.links) symlinkSync(target, join(base, name));
+  mkdirSync(join(directory, 'empty'));
+  await mountAll(join(directory, 'node.fstab'), [
+    ...makeDevices(join(directory, 'dev')),
+    ...makeInstallation(join(directory, 'installation'), options.installationDir),
+  ]);
+  const overlayOptions = options.rootless ? ['userxattr'] : [];
+  let upperOnDisk = true;
+  const onDisk = await tryOverlay(directory, podsDir, overlayOptions);
+  if (onDisk !== undefined) {
+    upperOnDisk = false;
+    options.logger.warn('containers write to memory: no overlay on the data directory', { reason: onDisk });
+    const inMemory = await tryOverlay(directory, directory, overlayOptions);
+    if (inMemory !== undefined) {
+      throw new LateenError('runtime.no-overlay', `containers cannot get a root file system: ${inMemory}`, {
+        hint: 'the kernel needs overlayfs: sudo modprobe overlay (in a user namespace Linux 5.11 or later)',
+      });
+    }
+  }
+  const tty = ['newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'];
+  return {
+    directory,
+    base,
+    overlaid: tree.overlaid,
+    overlayOptions,
+    upperOnDisk,
+    sharedMounts: [
+      // Read-only where that is allowed: a user namespace may not change what it was given.
+      ...tree.bound.map((name) => bind(`/${name}`, `/${name}`, ...(options.rootless ? [] : ['ro']))),
+      bind(join(directory, 'dev'), '/dev'),
+      { source: 'devpts', target: '/dev/pts', type: 'devpts', options: tty },
+      { source: 'proc', target: '/proc', type: 'proc', options: ['nosuid', 'nodev', 'noexec'] },
+      await systemMount(directory),
+      { source: 'tmpfs', target: '/tmp', type: 'tmpfs', options: ['mode=1777'] },
+      // The home of the host's root is closed to the root of a user namespace.
+      ...(options.rootless
+        ? [{ source: 'tmpfs', target: '/root', type: 'tmpfs', options: ['mode=0700'] }]
+        : []),
+      bind(join(directory, 'installation'), '/opt/lateen'),
+    ],
+    imageLayer(name, files) {
+      const layer = join(directory, 'images', name);
+      if (existsSync(layer)) return layer;
+      for (const [path, text] of Object.entries(files)) {
+        const file = join(layer, path);
+        mkdirSync(dirname(file), { recursive: true });
+        writeFileSync(file, text, { mode: 0o755 });
+      }
+      return layer;
+    },
+  };
+}
