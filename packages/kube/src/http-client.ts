@@ -1,6 +1,6 @@
 import { LateenError, messageOf } from '@lateen/core';
 import type { KubeClient, ListResult, PatchType, Selection, WatchEvent, WriteOptions } from './client.ts';
-import { HttpTransport, type HttpTransportOptions } from './http-transport.ts';
+import { HttpTransport, type HttpCall, type HttpTransportOptions } from './http-transport.ts';
 import { apiVersionOf, type KubeObject, type Resource } from './object.ts';
 import { collectionPath, objectPath, selectionQuery, withQuery } from './resource-path.ts';
 import { KubeStatusError, isStatus, type KubeStatus } from './status-error.ts';
@@ -15,6 +15,12 @@ export interface HttpClientOptions extends HttpTransportOptions {
 /** A client with connections of its own. */
 export interface HttpKubeClient extends KubeClient {
   readonly server: string;
+  /** Any call, with what `raw` cannot say. */
+  call(call: HttpCall): Promise<unknown>;
+  /** Any GET whose answer comes line by line, such as a log that is followed. */
+  lines(path: string, onLine: (line: string) => void, signal: AbortSignal): Promise<void>;
+  /** Where and how to open a WebSocket, such as for `exec`. */
+  webSocket: HttpTransport['webSocket'];
   /** Closes all connections. */
   close(): void;
 }
@@ -160,6 +166,9 @@ export function httpClient(options: HttpClientOptions): HttpKubeClient {
       await transport.lines(path, (seconds + 30) * 1000, (line) => onEvent(decodeEvent<T>(line)), signal);
     },
 
+    call: (call) => transport.json(call),
+    lines: (path, onLine, signal) => transport.lines(path, 24 * 3_600_000, onLine, signal),
+    webSocket: (path) => transport.webSocket(path),
     raw: (method, path, body) => transport.json({ method, path, ...(body === undefined ? {} : { body }) }),
   };
 }

@@ -46,6 +46,8 @@ export interface HttpCall {
   readonly body?: unknown;
   /** Default `application/json`. */
   readonly contentType?: string;
+  /** Default `application/json`; a Table is asked for here. */
+  readonly accept?: string;
 }
 
 /** How often a call is tried again when the server says that it is too busy. */
@@ -104,6 +106,13 @@ export class HttpTransport {
     }
   }
 
+  /** The address and the options, credentials included, of a connection that is to become a WebSocket. */
+  async webSocket(path: string): Promise<{ readonly url: string; readonly options: https.RequestOptions }> {
+    const options = await this.#requestOptions({ method: 'GET', path }, undefined, false);
+    const scheme = this.#base.protocol === 'http:' ? 'ws' : 'wss';
+    return { url: `${scheme}://${this.#base.host}${this.#prefix}${path}`, options };
+  }
+
   /** Makes a call whose answer comes line by line; resolves when it ends or `signal` is aborted. */
   async lines(
     path: string,
@@ -160,7 +169,7 @@ export class HttpTransport {
     stale: boolean,
   ): Promise<https.RequestOptions> {
     const headers: Record<string, string | number> = {
-      accept: 'application/json',
+      accept: call.accept ?? 'application/json',
       'user-agent': this.#options.userAgent ?? 'lateen',
     };
     if (body !== undefined) {

@@ -10,7 +10,7 @@ export { kubeEnvironment, type KubeEnvironment } from './env.ts';
 export { eventRecorder, type EventRecorder, type EventRecorderOptions } from './event-recorder.ts';
 export { matchesFields, parseFieldSelector, type FieldRequirement } from './field-selector.ts';
 export { httpClient, type HttpClientOptions, type HttpKubeClient } from './http-client.ts';
-export type { Credentials, HttpTransportOptions } from './http-transport.ts';
+export type { Credentials, HttpCall, HttpTransportOptions } from './http-transport.ts';
 export { inClusterConfig, inClusterNamespace } from './in-cluster.ts';
 export { informer, type Change, type Informer, type InformerOptions } from './informer.ts';
 export type {

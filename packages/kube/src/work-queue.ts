@@ -6,6 +6,8 @@ export interface WorkQueueOptions {
   readonly logger: Logger;
   /** Brings one key in order. Called for a key by one worker at a time; failures are tried again. */
   readonly work: (key: string) => Promise<WorkResult | void>;
+  /** Nothing starts before this has resolved; default at once. */
+  readonly ready?: Promise<unknown>;
   /** How many keys are worked on at once; default 8. */
   readonly concurrency?: number;
   /** Delays after failures of one key; default from 10 ms to 30 s. */
@@ -35,13 +37,18 @@ export class WorkQueue {
   readonly #running = new Set<string>();
   readonly #again = new Set<string>();
   readonly #states = new Map<string, KeyState>();
-  #pumpPlanned = false;
+  #pumpPlanned: boolean;
   #closed = false;
   #idle: (() => void)[] = [];
 
   constructor(options: WorkQueueOptions) {
     this.#options = options;
     this.#concurrency = options.concurrency ?? 8;
+    this.#pumpPlanned = options.ready !== undefined;
+    void options.ready?.then(() => {
+      this.#pumpPlanned = false;
+      this.#pump();
+    });
   }
 
   /** Asks for a key to be worked on, now. */
@@ -135,7 +142,7 @@ export class WorkQueue {
       state.backoff ??= new Backoff({ baseMs: 10, maxMs: 30_000, ...this.#options.backoff });
       delayMs = state.backoff.nextMs();
       // Somebody else wrote first: the ordinary way of things, not worth a warning.
-      const ordinary = isStatus(error, 'Conflict');
+      const ordinary = isStatus(error, 'Conflict') || isStatus(error, 'AlreadyExists');
       this.#options.logger[ordinary ? 'debug' : 'warn']('will try again', {
         key,
         error: messageOf(error),
