@@ -1,4 +1,4 @@
-import { ok, problem, problems as failed, type Problem, type Result } from '@lateen/core';
+import { ok, problem, problems as failed, type Result } from '@lateen/core';
 import { parseManifests } from '../manifest/parse-manifests.ts';
 import { checkShape, problemList } from '../schema/check-shape.ts';
 import {
@@ -121,5 +121,5 @@ function decodeBy<T>(shape: Parameters<typeof checkShape>[0], value: unknown): R
   const { problems, report } = problemList();
   checkShape(shape, value, '', report);
   // Checked above to be of the shape.
-  return problems.length > 0 ? failed(problems as readonly Problem[]) : ok(value as T);
+  return problems.length > 0 ? failed(problems) : ok(value as T);
 }
