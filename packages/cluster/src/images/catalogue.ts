@@ -1,0 +1,120 @@
+import type { Image, ImageName } from './image.ts';
+
+/** Where containers see the installation and its node. */
+const installation = '/opt/lateen';
+const node = `${installation}/bin/node`;
+
+function image(id: string, entrypoint: readonly string[], rest: Partial<Image> = {}): Image {
+  return { id, entrypoint, defaultArgs: [], env: {}, uid: 0, workingDir: '/', files: {}, ...rest };
+}
+
+function program(name: string): readonly string[] {
+  return [node, `${installation}/dist/${name}.mjs`];
+}
+
+/** A script that runs one of our programs under another name. */
+function launcher(name: string): string {
+  return `#!/bin/sh\nexec ${program(name).join(' ')} "$@"\n`;
+}
+
+function sample(name: string, env: Readonly<Record<string, string>> = {}, rest: Partial<Image> = {}): Image {
+  return image(`lateen://samples/${name}`, program(`samples/${name}`), { env, ...rest });
+}
+
+const wait = "trap 'exit 0' TERM INT; sleep infinity & wait; exit 0";
+
+/** Runs what it is given, with `curl` before options and addresses; waits where it is given nothing. */
+const toolboxScript = `#!/bin/sh
+[ $# -gt 0 ] || { ${wait}; }
+case $1 in -*|http:*|https:*) set -- curl "$@" ;; esac
+exec "$@"
+`;
+
+/** For images whose point is a shell with tools in it: the host's. */
+function toolbox(files: Readonly<Record<string, string>> = {}): Image {
+  return image('lateen://toolbox', ['/usr/local/bin/lateen-toolbox'], {
+    files: { '/usr/local/bin/lateen-toolbox': toolboxScript, ...files },
+  });
+}
+
+const proxy = image('lateen://proxy', program('lateen-proxy'), {
+  files: {
+    '/usr/local/bin/pilot-agent': launcher('lateen-proxy'),
+    '/usr/local/bin/envoy': launcher('lateen-proxy'),
+    '/usr/local/bin/lateen-proxy': launcher('lateen-proxy'),
+    '/usr/local/bin/istio-iptables': `#!/bin/sh\nexec ${program('lateen-proxy').join(' ')} istio-iptables "$@"\n`,
+  },
+});
+
+const control = image('lateen://control', program('lateen-control'), {
+  files: { '/usr/local/bin/pilot-discovery': launcher('lateen-control') },
+});
+
+const fortio = sample(
+  'fortio',
+  {},
+  { defaultArgs: ['server'], files: { '/usr/bin/fortio': launcher('samples/fortio') } },
+);
+
+type Rule = (name: ImageName) => Image | undefined;
+
+/** Bookinfo's version is in the image's name: `examples-bookinfo-reviews-v2`. */
+const bookinfo: Rule = ({ base }) => {
+  const match = /^(?:istio-)?examples-bookinfo-(productpage|details|reviews|ratings)(?:-(v\d+))?/.exec(base);
+  if (match === null) return undefined;
+  const [, service = '', version = 'v1'] = match;
+  return sample(service, { SERVICE_VERSION: version }, { defaultArgs: ['9080'] });
+};
+
+const helloworld: Rule = ({ base }) => {
+  const match = /^examples-helloworld-(v\d+)$/.exec(base);
+  return match === null ? undefined : sample('helloworld', { SERVICE_VERSION: match[1] ?? 'v1' });
+};
+
+/** The three coloured sites are told apart by their tag. */
+const website: Rule = ({ repository, tag }) =>
+  repository === 'aquamarine/kublr-tutorial-images' ? sample('website', { SITE_VERSION: tag }) : undefined;
+
+function named(repositories: readonly string[], found: Image): Rule {
+  return ({ repository }) => (repositories.includes(repository) ? found : undefined);
+}
+
+const rules: readonly Rule[] = [
+  bookinfo,
+  helloworld,
+  website,
+  named(['istio/proxyv2', 'istio/proxy', 'istio/proxy_init', 'istio/proxyv2-debug', 'lateen/proxy'], proxy),
+  named(['istio/pilot', 'lateen/control'], control),
+  named(['dustise/flaskapp'], sample('flaskapp')),
+  named(['lateen/echo', 'istio/app', 'istio/tcp-echo-server'], sample('echo')),
+  named(
+    ['kennethreitz/httpbin', 'kong/httpbin', 'citizenstig/httpbin', 'mccutchen/go-httpbin', 'lateen/httpbin'],
+    sample('httpbin'),
+  ),
+  named(['fortio/fortio', 'istio/fortio', 'lateen/fortio'], fortio),
+  named(['zze326/test-tools'], toolbox({ '/usr/local/bin/init': `#!/bin/sh\n${wait}\n` })),
+  named(
+    [
+      'curlimages/curl',
+      'governmentpaas/curl-ssl',
+      'tutum/curl',
+      'pstauffer/curl',
+      'appropriate/curl',
+      'istio/base',
+      'lateen/sleep',
+    ],
+    toolbox(),
+  ),
+];
+
+/** The built-in meaning of an image's name, whatever registry it names; undefined where there is none. */
+export function catalogueImage(name: ImageName): Image | undefined {
+  for (const rule of rules) {
+    const found = rule(name);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** An image that is nothing but the host: what an unknown name means where the container has a `command`. */
+export const hostImage: Image = image('lateen://host', []);
