@@ -86,6 +86,25 @@ export {
 export { ObjectStore, type IndexFunction } from './object-store.ts';
 export { controllerOf, controllerReference, isControlledBy } from './owner-reference.ts';
 export { collectionPath, objectPath, withQuery } from './resource-path.ts';
+export {
+  anyType,
+  atomicList,
+  isJsonObject,
+  jsonPatch,
+  mergePatch,
+  sameJson,
+  serverSideApply,
+  strategicMergePatch,
+  trackUpdate,
+  type ApplyConflict,
+  type ApplyResult,
+  type FieldType,
+  type JsonObject,
+  type ListMerge,
+  type ManagedFields,
+  type Manager,
+  type ObjectSchema,
+} from './patch/index.ts';
 export { resources } from './resources.ts';
 export { KubeStatusError, isStatus, type KubeStatus } from './status-error.ts';
 export { WorkQueue, type WorkQueueOptions, type WorkResult } from './work-queue.ts';

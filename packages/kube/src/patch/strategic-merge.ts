@@ -154,8 +154,8 @@ function inOrder(
   const result: unknown[] = [];
   for (const item of ordered) {
     const place = oldRankOf(item);
-    while (own.length > 0 && place >= 0 && oldRankOf(own[0]) < place) result.push(own.shift());
-    result.push(item);
+    const first = own.findIndex((other) => oldRankOf(other) >= place);
+    result.push(...own.splice(0, first < 0 ? own.length : first), item);
   }
   return [...result, ...own];
 }

@@ -1,6 +1,5 @@
 import { randomInt, randomUUID } from 'node:crypto';
-import type { KubeObject } from '@lateen/kube';
-import { sameJson } from './object-equality.ts';
+import { sameJson, type KubeObject } from '@lateen/kube';
 import type { ResourceType } from './resource-type.ts';
 
 // No vowels and no 0, 1, 3: no words, no lookalikes.

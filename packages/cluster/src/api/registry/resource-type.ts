@@ -1,6 +1,6 @@
-import type { KubeObject } from '@lateen/kube';
+import type { KubeObject, ObjectSchema } from '@lateen/kube';
 import type { FieldError } from '../field-error.ts';
-import type { ObjectSchema } from '../schema/object-schema.ts';
+
 import type { TableLayout } from '../print/table-layout.ts';
 
 /** One group and version under which a resource is served. */

@@ -1,12 +1,11 @@
 import type { Clock } from '@lateen/core';
-import type { KubeObject } from '@lateen/kube';
+import { sameJson, type KubeObject } from '@lateen/kube';
 import type { AdmissionOperation, AdmissionPlugin, AdmissionRequest } from '../admission/admission.ts';
 import { alreadyExists, badRequest, conflict, failure, invalid, notFound } from '../status.ts';
 import { forbiddenField, required, type FieldError } from '../field-error.ts';
 import { validateMetadata } from '../validation/metadata.ts';
 import { decideDeletion, type DeleteOptions } from './deletion.ts';
 import { beginObject, continueObject, generatedName } from './object-meta.ts';
-import { sameJson } from './object-equality.ts';
 import { WriteRaceError, type ObjectStore, type StoredObject } from './object-store.ts';
 import type { RequestContext } from './request-context.ts';
 import type { ResourceType, ServedVersion } from './resource-type.ts';

@@ -1,4 +1,4 @@
-import type { FieldType, ObjectSchema } from './object-schema.ts';
+import type { FieldType, ObjectSchema } from '@lateen/kube';
 
 /** A schema that allows everything. */
 export function openSchema(name: string): ObjectSchema {
