@@ -37,6 +37,7 @@ export class ClientCall<Request, Response> {
   /** What was sent before there was a stream. */
   #early: (readonly Uint8Array[])[] = [];
   #earlyEnd = false;
+  #paused = false;
   #stream: ClientHttp2Stream | undefined;
   #messages: MessageStream<Response, Request> | undefined;
   #attached: (() => void) | undefined;
@@ -95,10 +96,12 @@ export class ClientCall<Request, Response> {
   }
 
   pause(): void {
+    this.#paused = true;
     this.#messages?.pause();
   }
 
   resume(): void {
+    this.#paused = false;
     this.#messages?.resume();
   }
 
@@ -115,7 +118,7 @@ export class ClientCall<Request, Response> {
     this.#stream = stream;
     const messages = new MessageStream<Response, Request>(stream, method.request);
     this.#messages = messages;
-    stream.on('response', (headers) => this.#onResponse(stream, messages, headers));
+    stream.on('response', (headers) => this.#onResponse(headers));
     stream.on('trailers', (trailers) => {
       this.#trailers = trailers;
     });
@@ -131,24 +134,21 @@ export class ClientCall<Request, Response> {
     stream.on('error', (error) => {
       cause = error;
     });
-    stream.on('close', () => this.#onClose(stream, messages, cause));
+    stream.on('end', () => this.#onStatus(stream, messages));
+    stream.on('close', () => this.#finish(closeError(stream, cause), {}));
+    if (this.#paused) stream.pause();
     for (const parts of this.#early) messages.sendEncoded(parts);
     this.#early = [];
     if (this.#earlyEnd) stream.end();
     this.#attached?.();
   }
 
-  #onResponse(
-    stream: ClientHttp2Stream,
-    messages: MessageStream<Response, Request>,
-    headers: IncomingHttpHeaders & { ':status'?: number | undefined },
-  ): void {
+  #onResponse(headers: IncomingHttpHeaders & { ':status'?: number | undefined }): void {
     const status = headers[':status'] ?? 0;
     const contentType = headers['content-type'] ?? '';
     if (headers['grpc-status'] !== undefined) {
       // Trailers-Only: the status is in the headers.
       this.#trailers = headers;
-      messages.resume();
       return;
     }
     if (status !== 200 || !contentType.startsWith('application/grpc')) {
@@ -172,19 +172,21 @@ export class ClientCall<Request, Response> {
     this.fail(error);
   }
 
-  #onClose(stream: ClientHttp2Stream, messages: MessageStream<Response, Request>, cause: unknown): void {
+  /** The server has said all: with its status, or without one. */
+  #onStatus(stream: ClientHttp2Stream, messages: MessageStream<Response, Request>): void {
     const trailers = this.#trailers;
     const status = trailers?.['grpc-status'];
-    if (trailers !== undefined && status !== undefined) {
-      const code = grpcCodeOf(Array.isArray(status) ? (status[0] ?? '2') : status);
-      const text = trailers['grpc-message'];
-      let error = errorOfStatus(code, typeof text === 'string' ? decodeGrpcMessage(text) : '');
-      if (error === undefined && !messages.atBoundary)
-        error = new GrpcError('INTERNAL', 'the stream ended within a message');
-      this.#finish(error, metadataOf(trailers));
-      return;
+    // Where the stream was reset, its close event tells more.
+    if (trailers === undefined || status === undefined) return;
+    const code = grpcCodeOf(Array.isArray(status) ? (status[0] ?? '2') : status);
+    const text = trailers['grpc-message'];
+    let error = errorOfStatus(code, typeof text === 'string' ? decodeGrpcMessage(text) : '');
+    if (error === undefined && !messages.atBoundary) {
+      error = new GrpcError('INTERNAL', 'the stream ended within a message');
     }
-    this.#finish(closeError(stream, cause), {});
+    this.#finish(error, metadataOf(trailers));
+    // Whatever we would still send is of no use to a server that has ended the call.
+    if (!stream.writableEnded) stream.end();
   }
 
   #finish(error: GrpcError | undefined, trailers: Metadata): void {

@@ -156,6 +156,7 @@ export class ServerCall<Request, Response> implements ServerStream<Response> {
     this.#trailers = { ...trailers, 'grpc-status': 0 };
     this.#respond();
     stream.end();
+    this.#awaitClose();
   }
 
   fail(error: unknown): void {
@@ -170,9 +171,20 @@ export class ServerCall<Request, Response> implements ServerStream<Response> {
     if (stream.headersSent) {
       this.#trailers = statusHeaders(told);
       stream.end();
-      // A client that goes on sending is told to stop, once it has its status.
-      stream.resume();
     } else refuse(stream, told);
+    this.#awaitClose();
+  }
+
+  /**
+   * Reads and drops what the client still sends until it has seen the status and ends its side. A reset at once
+   * could overtake the status, so it comes only to a client that does not end.
+   */
+  #awaitClose(): void {
+    const { stream, clock } = this.#options;
+    this.#deadline?.cancel();
+    if (stream.destroyed) return;
+    stream.resume();
+    this.#deadline = clock.after(closeLimitMs, () => stream.close(constants.NGHTTP2_NO_ERROR));
   }
 
   #respond(metadata: Metadata = {}): void {
@@ -221,6 +233,9 @@ export class ServerCall<Request, Response> implements ServerStream<Response> {
   }
 }
 
+/** How long a client may take to end its side of a call that we have ended. */
+const closeLimitMs = 10_000;
+
 /** Answers with a status and nothing else (Trailers-Only). */
 export function refuse(stream: ServerHttp2Stream, error: GrpcError): void {
   if (stream.destroyed || stream.headersSent) return;
@@ -228,8 +243,7 @@ export function refuse(stream: ServerHttp2Stream, error: GrpcError): void {
     { ':status': 200, 'content-type': 'application/grpc', ...statusHeaders(error) },
     { endStream: true },
   );
-  // Without this a client that has not finished sending would keep the stream open.
-  if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
+  stream.resume();
 }
 
 function statusHeaders(error: GrpcError): Record<string, string | number> {

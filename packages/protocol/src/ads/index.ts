@@ -1,0 +1,1 @@
+export { xdsKindOf, xdsShortName, xdsTypes, type XdsKind } from './resource-type.ts';

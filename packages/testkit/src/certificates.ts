@@ -1,0 +1,97 @@
+// oxlint-disable-next-line import/no-unassigned-import -- @peculiar/x509 wants it loaded
+import 'reflect-metadata';
+import { webcrypto } from 'node:crypto';
+import {
+  BasicConstraintsExtension,
+  cryptoProvider,
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  PemConverter,
+  SubjectAlternativeNameExtension,
+  X509CertificateGenerator,
+  type JsonGeneralName,
+} from '@peculiar/x509';
+
+/** What a certificate is issued for. */
+export interface CertificateNames {
+  readonly dns?: readonly string[];
+  readonly ips?: readonly string[];
+  /** As in `spiffe://cluster.local/ns/default/sa/default`. */
+  readonly uris?: readonly string[];
+  /** Default: from an hour ago to an hour from now. */
+  readonly notBefore?: Date;
+  readonly notAfter?: Date;
+}
+
+/** A certificate and its key in PEM. */
+export interface TestCertificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** A certificate authority that lives as long as a test. */
+export interface TestAuthority {
+  /** PEM of the root. */
+  readonly root: string;
+  /** Issues a certificate good for servers and clients. */
+  issue(names: CertificateNames): Promise<TestCertificate>;
+}
+
+const algorithm = { name: 'ECDSA', namedCurve: 'P-256' } as const;
+const signingAlgorithm = { name: 'ECDSA', hash: 'SHA-256' } as const;
+const hourMs = 3_600_000;
+let serial = 1;
+
+/** Makes an authority with a root of its own. */
+export async function createTestAuthority(commonName = 'Test root'): Promise<TestAuthority> {
+  cryptoProvider.set(webcrypto);
+  const rootKeys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const name = `CN=${commonName}`;
+  const root = await X509CertificateGenerator.createSelfSigned({
+    serialNumber: nextSerial(),
+    name,
+    notBefore: new Date(Date.now() - hourMs),
+    notAfter: new Date(Date.now() + hourMs),
+    keys: rootKeys,
+    signingAlgorithm,
+    extensions: [
+      new BasicConstraintsExtension(true, undefined, true),
+      new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+    ],
+  });
+  return {
+    root: root.toString('pem'),
+    async issue(names) {
+      const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+      const alternatives: JsonGeneralName[] = [
+        ...(names.dns ?? []).map((value) => ({ type: 'dns' as const, value })),
+        ...(names.ips ?? []).map((value) => ({ type: 'ip' as const, value })),
+        ...(names.uris ?? []).map((value) => ({ type: 'url' as const, value })),
+      ];
+      const certificate = await X509CertificateGenerator.create({
+        serialNumber: nextSerial(),
+        subject: names.dns?.[0] === undefined ? '' : `CN=${names.dns[0]}`,
+        issuer: name,
+        notBefore: names.notBefore ?? new Date(Date.now() - hourMs),
+        notAfter: names.notAfter ?? new Date(Date.now() + hourMs),
+        publicKey: keys.publicKey,
+        signingKey: rootKeys.privateKey,
+        signingAlgorithm,
+        extensions: [
+          new BasicConstraintsExtension(false, undefined, true),
+          new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+          new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
+          new SubjectAlternativeNameExtension(alternatives),
+        ],
+      });
+      const der = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey);
+      return { cert: certificate.toString('pem'), key: PemConverter.encode(der, 'PRIVATE KEY') };
+    },
+  };
+}
+
+function nextSerial(): string {
+  return (serial++).toString(16).padStart(16, '0');
+}

@@ -1,0 +1,6 @@
+export {
+  createTestAuthority,
+  type CertificateNames,
+  type TestAuthority,
+  type TestCertificate,
+} from './certificates.ts';
