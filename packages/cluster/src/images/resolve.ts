@@ -9,7 +9,7 @@ export interface ImageResolver {
    * The user's map goes first, then the built-in catalogue, then the host itself where the container
    * brings its own command. Rejects with a LateenError `ErrImageNeverPull` where nothing is known.
    */
-  resolve(reference: string, hasCommand: boolean): Promise<Image>;
+  readonly resolve: (reference: string, hasCommand: boolean) => Promise<Image>;
 }
 
 /** A resolver with the user's map in this file, which is read at each start of a container. */
