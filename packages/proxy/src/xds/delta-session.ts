@@ -1,48 +1,22 @@
+import type {
+  DeltaDiscoveryRequest,
+  DeltaDiscoveryResponse,
+  Resource,
+} from '@lateen/protocol/envoy/service/discovery/v3';
 import { resourceTypeFacts, resourceTypeOf, type ResourceType } from './resource-type.ts';
-import {
-  invalidArgument,
-  type AnyMessage,
-  type Session,
-  type SessionOptions,
-  type StatusDetail,
-} from './session.ts';
+import { invalidArgument, type Session, type SessionOptions } from './session.ts';
 import type { RawResource, Subscription } from './subscription.ts';
 
-/** `envoy.service.discovery.v3.DeltaDiscoveryRequest`. */
-export interface DeltaRequest {
-  readonly node?: unknown;
-  readonly typeUrl: string;
-  readonly resourceNamesSubscribe?: readonly string[];
-  readonly resourceNamesUnsubscribe?: readonly string[];
-  readonly initialResourceVersions?: Readonly<Record<string, string>>;
-  readonly responseNonce?: string;
-  readonly errorDetail?: StatusDetail;
-}
-
-/** `envoy.service.discovery.v3.DeltaDiscoveryResponse`. */
-export interface DeltaResponse {
-  readonly systemVersionInfo?: string | undefined;
-  readonly typeUrl?: string | undefined;
-  readonly nonce?: string | undefined;
-  readonly resources?: readonly DeltaResource[] | undefined;
-  readonly removedResources?: readonly string[] | undefined;
-}
-
-/** `envoy.service.discovery.v3.Resource`. */
-export interface DeltaResource {
-  readonly name?: string | undefined;
-  readonly version?: string | undefined;
-  readonly resource?: AnyMessage | undefined;
-}
-
 /** Incremental xDS (https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol, "Incremental xDS"). */
-export function deltaSession(options: SessionOptions<DeltaRequest>): Session<DeltaResponse> {
+export function deltaSession(
+  options: SessionOptions<DeltaDiscoveryRequest>,
+): Session<DeltaDiscoveryResponse> {
   const { subscriptions, sink, log } = options;
   /** The names that the server knows we want, by kind; a kind that is missing was never asked for. */
   const asked = new Map<ResourceType, ReadonlySet<string>>();
   let first = true;
 
-  function send(request: DeltaRequest): void {
+  function send(request: DeltaDiscoveryRequest): void {
     options.send(first ? { node: options.node, ...request } : request);
     first = false;
   }
@@ -115,7 +89,7 @@ export function deltaSession(options: SessionOptions<DeltaRequest>): Session<Del
 }
 
 /** A resource without a body is a sign of life for one with a time to live: nothing changes. */
-function rawOf(resource: DeltaResource, typeUrl: string): RawResource[] {
+function rawOf(resource: Resource, typeUrl: string): RawResource[] {
   if (resource.resource === undefined) return [];
   return [
     {

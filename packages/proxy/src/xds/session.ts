@@ -1,23 +1,12 @@
 import type { Logger } from '@lateen/core';
+import type { Node } from '@lateen/protocol/envoy/config/core/v3';
 import type { ResourceType } from './resource-type.ts';
 import type { ResourceSink, Subscription } from './subscription.ts';
-
-/** `google.protobuf.Any`. */
-export interface AnyMessage {
-  readonly typeUrl: string;
-  readonly value: Uint8Array;
-}
-
-/** `google.rpc.Status`, as a NACK carries it. */
-export interface StatusDetail {
-  readonly code: number;
-  readonly message: string;
-}
 
 /** What every variant of the protocol needs; one object a connection. */
 export interface SessionOptions<Request> {
   /** The node, sent with the first request of the stream only. */
-  readonly node: unknown;
+  readonly node: Node;
   readonly subscriptions: ReadonlyMap<ResourceType, Subscription>;
   readonly sink: ResourceSink;
   readonly log: Logger;

@@ -1,44 +1,21 @@
+import type { DiscoveryRequest, DiscoveryResponse } from '@lateen/protocol/envoy/service/discovery/v3';
 import { resourceTypeFacts, resourceTypeOf, type ResourceType } from './resource-type.ts';
-import {
-  invalidArgument,
-  type AnyMessage,
-  type Session,
-  type SessionOptions,
-  type StatusDetail,
-} from './session.ts';
+import { invalidArgument, type Session, type SessionOptions } from './session.ts';
 import type { RawResource, Subscription } from './subscription.ts';
 
-/** `envoy.service.discovery.v3.DiscoveryRequest`. */
-export interface SotwRequest {
-  readonly node?: unknown;
-  readonly typeUrl: string;
-  readonly versionInfo?: string;
-  readonly resourceNames?: readonly string[];
-  readonly responseNonce?: string;
-  readonly errorDetail?: StatusDetail;
-}
-
-/** `envoy.service.discovery.v3.DiscoveryResponse`. */
-export interface SotwResponse {
-  readonly versionInfo?: string | undefined;
-  readonly typeUrl?: string | undefined;
-  readonly nonce?: string | undefined;
-  readonly resources?: readonly AnyMessage[] | undefined;
-}
-
-export interface SotwSessionOptions extends SessionOptions<SotwRequest> {
+export interface SotwSessionOptions extends SessionOptions<DiscoveryRequest> {
   /** The name of a resource that came without one beside it; undefined where it cannot be read. */
   nameOf(type: ResourceType, bytes: Uint8Array): string | undefined;
 }
 
 /** State-of-the-world xDS (https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol). */
-export function sotwSession(options: SotwSessionOptions): Session<SotwResponse> {
+export function sotwSession(options: SotwSessionOptions): Session<DiscoveryResponse> {
   const { subscriptions, sink, log } = options;
   /** What the server knows of each kind: the names, and the nonce of its last response. */
   const asked = new Map<ResourceType, { names: ReadonlySet<string>; nonce: string }>();
   let first = true;
 
-  function send(request: SotwRequest): void {
+  function send(request: DiscoveryRequest): void {
     options.send(first ? { node: options.node, ...request } : request);
     first = false;
   }

@@ -300,12 +300,15 @@ function models<T>(waiting: readonly Waiting<T>[]): readonly T[] {
   return waiting.map((entry) => entry.model);
 }
 
-function changeOf<K extends keyof DataPlaneChange, T>(
+/** The part of a change that concerns one kind; nothing where nothing changes. */
+function changeOf<K extends string, T>(
   kind: K,
   set: readonly T[] = [],
   ...removed: readonly (readonly string[] | undefined)[]
 ): { readonly [key in K]?: ResourceChange<T> } {
   const remove = removed.flatMap((names) => names ?? []);
   if (set.length === 0 && remove.length === 0) return {};
-  return { [kind]: { set, remove } } as { [key in K]: ResourceChange<T> };
+  const change: { [key in K]?: ResourceChange<T> } = {};
+  change[kind] = { set, remove };
+  return change;
 }

@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Backoff, TestClock, silentLogger } from '@lateen/core';
-import { deltaSession, type DeltaRequest, type DeltaResponse } from './delta-session.ts';
+import type {
+  DeltaDiscoveryRequest,
+  DeltaDiscoveryResponse,
+  DiscoveryRequest,
+  DiscoveryResponse,
+} from '@lateen/protocol/envoy/service/discovery/v3';
+import { deltaSession } from './delta-session.ts';
 import { resourceTypeFacts, type ResourceType } from './resource-type.ts';
-import { sotwSession, type SotwRequest, type SotwResponse } from './sotw-session.ts';
+import { sotwSession } from './sotw-session.ts';
 import type { ResourceUpdate } from './subscription.ts';
 import { createXdsClient, type StreamHandlers, type XdsVariant } from './xds-client.ts';
 
@@ -50,12 +56,12 @@ function harness<Request, Response>(
 }
 
 const delta = () =>
-  harness<DeltaRequest, DeltaResponse>((context) =>
+  harness<DeltaDiscoveryRequest, DeltaDiscoveryResponse>((context) =>
     deltaSession({ ...context, node: { id: 'n' }, log: silentLogger }),
   );
 
 const sotw = () =>
-  harness<SotwRequest, SotwResponse>((context) =>
+  harness<DiscoveryRequest, DiscoveryResponse>((context) =>
     sotwSession({
       ...context,
       node: { id: 'n' },

@@ -1,0 +1,170 @@
+import type {
+  AccessLog as AccessLogMessage,
+  AccessLogFilter as FilterMessage,
+  ComparisonFilter,
+} from '@lateen/protocol/envoy/config/accesslog/v3';
+import * as accesslog from '@lateen/protocol/envoy/config/accesslog/v3';
+import type { SubstitutionFormatString } from '@lateen/protocol/envoy/config/core/v3';
+import * as core from '@lateen/protocol/envoy/config/core/v3';
+import * as file from '@lateen/protocol/envoy/extensions/access_loggers/file/v3';
+import * as stream from '@lateen/protocol/envoy/extensions/access_loggers/stream/v3';
+import type { AccessLog, AccessLogFilter, AccessLogFormat, JsonValue } from '../model/index.ts';
+import { decodeFraction } from './basics.ts';
+import { fieldPolicy } from './field-policy.ts';
+import { decodeHeaderMatch } from './headers.ts';
+import { typeNameOf } from './http-filter.ts';
+import type { Scope } from './scope.ts';
+
+const logPolicy = fieldPolicy(accesslog.AccessLog, ['name', 'filter', 'typedConfig']);
+const filterPolicy = fieldPolicy(accesslog.AccessLogFilter, [
+  'statusCodeFilter',
+  'durationFilter',
+  'notHealthCheckFilter',
+  'traceableFilter',
+  'runtimeFilter',
+  'andFilter',
+  'orFilter',
+  'headerFilter',
+  'responseFlagFilter',
+]);
+const filePolicy = fieldPolicy(file.FileAccessLog, [
+  'path',
+  'format',
+  'jsonFormat',
+  'typedJsonFormat',
+  'logFormat',
+]);
+const formatPolicy = fieldPolicy(
+  core.SubstitutionFormatString,
+  ['textFormat', 'jsonFormat', 'textFormatSource', 'omitEmptyValues'],
+  {
+    contentType: 'only of use in local replies',
+    formatters: "the commands of Envoy's formatter extensions are known",
+    jsonFormatOptions: 'keys are written in the order of the format',
+  },
+);
+
+export const accessLogPolicies = [logPolicy, filterPolicy, filePolicy, formatPolicy];
+
+/** Loggers that send records elsewhere; not taken part in yet. */
+const remote = new Set([
+  'envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig',
+  'envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig',
+  'envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig',
+]);
+
+/** The access logs of a listener or a filter. */
+export function decodeAccessLogs(
+  scope: Scope,
+  list: readonly AccessLogMessage[] | undefined,
+): readonly AccessLog[] {
+  return (list ?? []).flatMap((message, i) => {
+    const log = decodeAccessLog(scope.at(i), message);
+    return log === undefined ? [] : [log];
+  });
+}
+
+function decodeAccessLog(scope: Scope, message: AccessLogMessage): AccessLog | undefined {
+  scope.check(logPolicy, message);
+  const at = scope.at('typedConfig');
+  const type = typeNameOf(message.typedConfig);
+  const shared = {
+    name: message.name ?? '',
+    ...(message.filter === undefined ? {} : { filter: decodeFilter(scope.at('filter'), message.filter) }),
+  };
+  switch (type) {
+    case file.FileAccessLog.typeName: {
+      const config = at.unpack(file.FileAccessLog, message.typedConfig) ?? {};
+      at.check(filePolicy, config);
+      if (config.path === undefined) at.at('path').fail('must not be empty');
+      const format = decodeFileFormat(at, config);
+      return {
+        ...shared,
+        sink: { kind: 'file', path: config.path ?? '' },
+        ...(format === undefined ? {} : { format }),
+      };
+    }
+    case stream.StdoutAccessLog.typeName:
+    case stream.StderrAccessLog.typeName: {
+      const stdout = type === stream.StdoutAccessLog.typeName;
+      const config = at.unpack(stdout ? stream.StdoutAccessLog : stream.StderrAccessLog, message.typedConfig);
+      const format = decodeFormat(at.at('logFormat'), config?.logFormat);
+      return {
+        ...shared,
+        sink: { kind: stdout ? 'stdout' : 'stderr' },
+        ...(format === undefined ? {} : { format }),
+      };
+    }
+    default:
+      if (remote.has(type)) at.fail(`${type} is not supported: use a file, stdout or stderr`);
+      else at.fail(`access logger ${type} is not known`);
+      return undefined;
+  }
+}
+
+function decodeFileFormat(scope: Scope, config: file.FileAccessLog): AccessLogFormat | undefined {
+  if (config.format !== undefined) return { kind: 'text', text: config.format };
+  const json = config.jsonFormat ?? config.typedJsonFormat;
+  if (json !== undefined) return jsonFormat(json, false);
+  return decodeFormat(scope.at('logFormat'), config.logFormat);
+}
+
+function decodeFormat(
+  scope: Scope,
+  message: SubstitutionFormatString | undefined,
+): AccessLogFormat | undefined {
+  if (message === undefined) return undefined;
+  scope.check(formatPolicy, message);
+  if (message.jsonFormat !== undefined)
+    return jsonFormat(message.jsonFormat, message.omitEmptyValues ?? false);
+  if (message.textFormat !== undefined) return { kind: 'text', text: message.textFormat };
+  const inline = message.textFormatSource?.inlineString;
+  if (inline !== undefined) return { kind: 'text', text: inline };
+  scope.fail('must have one of text_format, json_format, text_format_source.inline_string');
+  return undefined;
+}
+
+function jsonFormat(json: object, omitEmpty: boolean): AccessLogFormat {
+  return { kind: 'json', json: json as { readonly [key: string]: JsonValue }, omitEmpty };
+}
+
+const operators: Readonly<Record<string, 'eq' | 'ge' | 'le'>> = { EQ: 'eq', GE: 'ge', LE: 'le' };
+
+function decodeFilter(scope: Scope, message: FilterMessage): AccessLogFilter {
+  scope.check(filterPolicy, message);
+  const comparison = (field: string, filter: { comparison?: ComparisonFilter | undefined }) => ({
+    op: scope.at(field).at('comparison').at('op').choice(filter.comparison?.op, operators, 'eq'),
+    value: filter.comparison?.value?.defaultValue ?? 0,
+  });
+  if (message.statusCodeFilter !== undefined) {
+    return { kind: 'status', ...comparison('statusCodeFilter', message.statusCodeFilter) };
+  }
+  if (message.durationFilter !== undefined) {
+    const { op, value } = comparison('durationFilter', message.durationFilter);
+    return { kind: 'duration', op, valueMs: value };
+  }
+  if (message.notHealthCheckFilter !== undefined) return { kind: 'not_health_check' };
+  if (message.traceableFilter !== undefined) return { kind: 'traceable' };
+  if (message.runtimeFilter !== undefined) {
+    const { percentSampled, runtimeKey } = message.runtimeFilter;
+    return {
+      kind: 'runtime',
+      fraction: {
+        ...decodeFraction(scope.at('runtimeFilter').at('percentSampled'), percentSampled),
+        ...(runtimeKey === undefined ? {} : { runtimeKey }),
+      },
+    };
+  }
+  if (message.headerFilter !== undefined) {
+    const at = scope.at('headerFilter').at('header');
+    return { kind: 'header', header: decodeHeaderMatch(at, message.headerFilter.header ?? {}) };
+  }
+  if (message.responseFlagFilter !== undefined) {
+    return { kind: 'response_flags', flags: message.responseFlagFilter.flags ?? [] };
+  }
+  const and = message.andFilter !== undefined;
+  const list = (and ? message.andFilter : message.orFilter)?.filters ?? [];
+  if (list.length === 0) scope.fail('must be a filter that is supported');
+  const at = scope.at(and ? 'andFilter' : 'orFilter').at('filters');
+  return { kind: and ? 'and' : 'or', filters: list.map((filter, i) => decodeFilter(at.at(i), filter)) };
+}

@@ -1,0 +1,234 @@
+import type { HttpConnectionManager as HcmMessage } from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
+import * as hcm from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
+import {
+  defaultHttpConnectionManager,
+  type ForwardClientCert,
+  type HttpConnectionManager,
+  type PathNormalization,
+} from '../model/index.ts';
+import { decodeAccessLogs } from './access-log.ts';
+import { decodeConfigSource } from './basics.ts';
+import { fieldPolicy } from './field-policy.ts';
+import { decodeHttpFilter, type FilterContext } from './http-filter.ts';
+import { decodeRouteConfiguration } from './route.ts';
+import type { Scope } from './scope.ts';
+import { decodeTracing } from './tracing.ts';
+import { commonHttpPolicy, decodeHttp2, http1Policy, preservesCase } from './upstream-http.ts';
+
+const logTiming = 'a line is written at the end of the request';
+
+const hcmPolicy = fieldPolicy(
+  hcm.HttpConnectionManager,
+  [
+    'codecType',
+    'statPrefix',
+    'rds',
+    'routeConfig',
+    'httpFilters',
+    'tracing',
+    'commonHttpProtocolOptions',
+    'httpProtocolOptions',
+    'http2ProtocolOptions',
+    'serverName',
+    'serverHeaderTransformation',
+    'maxRequestHeadersKb',
+    'streamIdleTimeout',
+    'requestTimeout',
+    'requestHeadersTimeout',
+    'drainTimeout',
+    'accessLog',
+    'useRemoteAddress',
+    'xffNumTrustedHops',
+    'skipXffAppend',
+    'via',
+    'generateRequestId',
+    'preserveExternalRequestId',
+    'alwaysSetRequestIdInResponse',
+    'forwardClientCertDetails',
+    'setCurrentClientCertDetails',
+    'proxy100Continue',
+    'upgradeConfigs',
+    'normalizePath',
+    'mergeSlashes',
+    'pathWithEscapedSlashesAction',
+    'stripMatchingHostPort',
+    'stripAnyHostPort',
+    'stripTrailingHostDot',
+  ],
+  {
+    addUserAgent: 'no user-agent header is added',
+    delayedCloseTimeout: 'a connection is closed when its last byte is sent',
+    accessLogFlushInterval: logTiming,
+    flushAccessLogOnNewRequest: logTiming,
+    accessLogOptions: logTiming,
+    internalAddressConfig: 'internal addresses are those of RFC 1918 and RFC 4193',
+    representIpv4RemoteAddressAsIpv4MappedIpv6: 'addresses are written as they are',
+    requestIdExtension: 'request ids are random UUIDs',
+    streamErrorOnInvalidHttpMessage: 'a connection with an error in its framing is closed',
+    pathNormalizationOptions: 'normalize_path and merge_slashes decide',
+    typedHeaderValidationConfig: 'headers are always validated',
+    appendXForwardedPort: 'x-forwarded-port is not added',
+    appendLocalOverload: 'x-envoy-local-overloaded is not added',
+    addProxyProtocolConnectionState: 'nothing of this proxy reads it',
+    proxyStatusConfig: 'a proxy-status header is not added',
+    http3ProtocolOptions: 'HTTP/3 is not served',
+  },
+);
+const detailsPolicy = fieldPolicy(hcm.HttpConnectionManager_SetCurrentClientCertDetails, [
+  'subject',
+  'cert',
+  'chain',
+  'dns',
+  'uri',
+]);
+const rdsPolicy = fieldPolicy(hcm.Rds, ['configSource', 'routeConfigName']);
+const upgradePolicy = fieldPolicy(hcm.HttpConnectionManager_UpgradeConfig, ['upgradeType', 'enabled']);
+
+export const connectionManagerPolicies = [hcmPolicy, detailsPolicy, rdsPolicy, upgradePolicy];
+
+const codecs: Readonly<Record<string, HttpConnectionManager['codec']>> = {
+  AUTO: 'auto',
+  HTTP1: 'http1',
+  HTTP2: 'http2',
+};
+const serverHeaders: Readonly<Record<string, HttpConnectionManager['serverHeader']>> = {
+  OVERWRITE: 'overwrite',
+  APPEND_IF_ABSENT: 'append_if_absent',
+  PASS_THROUGH: 'pass_through',
+};
+const forwardModes: Readonly<Record<string, ForwardClientCert['mode']>> = {
+  SANITIZE: 'sanitize',
+  FORWARD_ONLY: 'forward_only',
+  APPEND_FORWARD: 'append_forward',
+  SANITIZE_SET: 'sanitize_set',
+  ALWAYS_FORWARD_ONLY: 'always_forward_only',
+};
+const escapedSlashes: Readonly<Record<string, PathNormalization['escapedSlashes']>> = {
+  IMPLEMENTATION_SPECIFIC_DEFAULT: 'keep',
+  KEEP_UNCHANGED: 'keep',
+  REJECT_REQUEST: 'reject',
+  UNESCAPE_AND_REDIRECT: 'unescape_and_redirect',
+  UNESCAPE_AND_FORWARD: 'unescape_and_forward',
+};
+const underscores: Readonly<Record<string, HttpConnectionManager['headersWithUnderscores']>> = {
+  ALLOW: 'allow',
+  REJECT_REQUEST: 'reject',
+  DROP_HEADER: 'drop',
+};
+
+/** A connection manager; what is not set has Envoy's default. */
+export function decodeConnectionManager(
+  scope: Scope,
+  message: HcmMessage,
+  context: FilterContext,
+): HttpConnectionManager {
+  scope.check(hcmPolicy, message);
+  const common = message.commonHttpProtocolOptions ?? {};
+  scope.at('commonHttpProtocolOptions').check(commonHttpPolicy, common);
+  const http1 = message.httpProtocolOptions ?? {};
+  scope.at('httpProtocolOptions').check(http1Policy, http1);
+  const filters = (message.httpFilters ?? []).map((filter, i) =>
+    decodeHttpFilter(scope.at('httpFilters').at(i), filter, context),
+  );
+  if (filters.at(-1)?.config.kind !== 'router') {
+    scope.at('httpFilters').fail('the last filter must be envoy.filters.http.router');
+  }
+  const { name: _, ...defaults } = defaultHttpConnectionManager(decodeRoutes(scope, message), filters);
+  const serverName = message.serverName ?? defaults.serverName;
+  return {
+    ...defaults,
+    statPrefix: message.statPrefix ?? '',
+    codec: scope.at('codecType').choice(message.codecType, codecs, 'auto'),
+    accessLogs: decodeAccessLogs(scope.at('accessLog'), message.accessLog),
+    serverName,
+    serverHeader: scope
+      .at('serverHeaderTransformation')
+      .choice(message.serverHeaderTransformation, serverHeaders, 'overwrite'),
+    useRemoteAddress: message.useRemoteAddress ?? false,
+    xffTrustedHops: message.xffNumTrustedHops ?? 0,
+    skipXffAppend: message.skipXffAppend ?? false,
+    via: message.via ?? '',
+    generateRequestId: message.generateRequestId ?? true,
+    preserveExternalRequestId: message.preserveExternalRequestId ?? false,
+    alwaysSetRequestIdInResponse: message.alwaysSetRequestIdInResponse ?? false,
+    forwardClientCert: decodeForwardClientCert(scope, message),
+    pathNormalization: {
+      // Envoy's own default is off; Istio asks for it.
+      normalize: message.normalizePath ?? false,
+      mergeSlashes: message.mergeSlashes ?? false,
+      escapedSlashes: scope
+        .at('pathWithEscapedSlashesAction')
+        .choice(message.pathWithEscapedSlashesAction, escapedSlashes, 'keep'),
+    },
+    stripHostPort:
+      message.stripAnyHostPort === true
+        ? 'any'
+        : message.stripMatchingHostPort === true
+          ? 'matching'
+          : 'keep',
+    stripTrailingHostDot: message.stripTrailingHostDot ?? false,
+    headersWithUnderscores: scope
+      .at('commonHttpProtocolOptions')
+      .at('headersWithUnderscoresAction')
+      .choice(common.headersWithUnderscoresAction, underscores, 'allow'),
+    upgrades: (message.upgradeConfigs ?? []).map((upgrade, i) => {
+      scope.at('upgradeConfigs').at(i).check(upgradePolicy, upgrade);
+      return { type: (upgrade.upgradeType ?? '').toLowerCase(), enabled: upgrade.enabled ?? true };
+    }),
+    idleTimeoutMs: common.idleTimeout ?? defaults.idleTimeoutMs,
+    streamIdleTimeoutMs: message.streamIdleTimeout ?? defaults.streamIdleTimeoutMs,
+    requestTimeoutMs: message.requestTimeout ?? 0,
+    requestHeadersTimeoutMs: message.requestHeadersTimeout ?? 0,
+    drainTimeoutMs: message.drainTimeout ?? defaults.drainTimeoutMs,
+    maxConnectionDurationMs: common.maxConnectionDuration ?? 0,
+    maxStreamDurationMs: common.maxStreamDuration ?? 0,
+    maxRequestHeadersBytes:
+      message.maxRequestHeadersKb === undefined
+        ? defaults.maxRequestHeadersBytes
+        : message.maxRequestHeadersKb * 1_024,
+    maxHeaders: common.maxHeadersCount ?? defaults.maxHeaders,
+    maxRequestsPerConnection: common.maxRequestsPerConnection ?? 0,
+    http1: {
+      acceptHttp10: http1.acceptHttp10 ?? false,
+      defaultHostForHttp10: http1.defaultHostForHttp10 ?? '',
+      preserveHeaderCase: preservesCase(http1),
+      enableTrailers: http1.enableTrailers ?? false,
+      allowAbsoluteUrl: http1.allowAbsoluteUrl ?? true,
+      allowChunkedLength: http1.allowChunkedLength ?? false,
+    },
+    http2: decodeHttp2(scope.at('http2ProtocolOptions'), message.http2ProtocolOptions ?? {}),
+    ...(message.tracing === undefined
+      ? {}
+      : { tracing: decodeTracing(scope.at('tracing'), message.tracing) }),
+    proxy100Continue: message.proxy100Continue ?? false,
+  };
+}
+
+function decodeRoutes(scope: Scope, message: HcmMessage): HttpConnectionManager['routes'] {
+  const { rds } = message;
+  if (rds !== undefined) {
+    const at = scope.at('rds');
+    at.check(rdsPolicy, rds);
+    decodeConfigSource(at.at('configSource'), rds.configSource);
+    if (rds.routeConfigName === undefined) at.at('routeConfigName').fail('must not be empty');
+    return { kind: 'rds', name: rds.routeConfigName ?? '' };
+  }
+  if (message.routeConfig === undefined) scope.fail('must have one of rds, route_config');
+  const config = decodeRouteConfiguration(scope.at('routeConfig'), message.routeConfig ?? {});
+  return { kind: 'inline', config };
+}
+
+function decodeForwardClientCert(scope: Scope, message: HcmMessage): ForwardClientCert {
+  const details = message.setCurrentClientCertDetails ?? {};
+  scope.at('setCurrentClientCertDetails').check(detailsPolicy, details);
+  return {
+    mode: scope
+      .at('forwardClientCertDetails')
+      .choice(message.forwardClientCertDetails, forwardModes, 'sanitize'),
+    subject: details.subject ?? false,
+    cert: details.cert ?? false,
+    chain: details.chain ?? false,
+    dns: details.dns ?? false,
+    uri: details.uri ?? false,
+  };
+}

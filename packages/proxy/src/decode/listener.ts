@@ -1,0 +1,214 @@
+import type {
+  FilterChain as ChainMessage,
+  FilterChainMatch as MatchMessage,
+  Listener as ListenerMessage,
+  ListenerFilter as ListenerFilterMessage,
+  ListenerFilterChainMatchPredicate,
+} from '@lateen/protocol/envoy/config/listener/v3';
+import * as listener from '@lateen/protocol/envoy/config/listener/v3';
+import type { FilterChain, FilterChainMatch, Listener, ListenerFilter } from '../model/index.ts';
+import { decodeAccessLogs } from './access-log.ts';
+import { decodeAddress, decodeCidr, decodeMetadata } from './basics.ts';
+import { fieldPolicy } from './field-policy.ts';
+import { typeNameOf, type FilterContext } from './http-filter.ts';
+import { decodeNetworkFilter } from './network-filter.ts';
+import type { Scope } from './scope.ts';
+import { decodeDownstreamTransport } from './tls.ts';
+
+const kernelDefault = "the kernel's default is used";
+
+const listenerPolicy = fieldPolicy(
+  listener.Listener,
+  [
+    'name',
+    'address',
+    'additionalAddresses',
+    'statPrefix',
+    'filterChains',
+    'useOriginalDst',
+    'defaultFilterChain',
+    'perConnectionBufferLimitBytes',
+    'metadata',
+    'deprecatedV1',
+    'listenerFilters',
+    'listenerFiltersTimeout',
+    'continueOnListenerFiltersTimeout',
+    'transparent',
+    'trafficDirection',
+    'reusePort',
+    'enableReusePort',
+    'accessLog',
+    'tcpBacklogSize',
+    'bindToPort',
+    'ignoreGlobalConnLimit',
+  ],
+  {
+    drainType: 'connections are drained on every change and at the end',
+    freebind: kernelDefault,
+    socketOptions: kernelDefault,
+    tcpFastOpenQueueLength: kernelDefault,
+    connectionBalanceConfig: 'one thread accepts, or the kernel spreads over workers',
+    maxConnectionsToAcceptPerSocketEvent: 'every waiting connection is accepted',
+    enableMptcp: kernelDefault,
+    bypassOverloadManager: 'there is no overload manager',
+  },
+);
+const matchPolicy = fieldPolicy(listener.FilterChainMatch, [
+  'destinationPort',
+  'prefixRanges',
+  'directSourcePrefixRanges',
+  'sourceType',
+  'sourcePrefixRanges',
+  'sourcePorts',
+  'serverNames',
+  'transportProtocol',
+  'applicationProtocols',
+]);
+const chainPolicy = fieldPolicy(listener.FilterChain, [
+  'filterChainMatch',
+  'filters',
+  'metadata',
+  'transportSocket',
+  'transportSocketConnectTimeout',
+  'name',
+]);
+const listenerFilterPolicy = fieldPolicy(listener.ListenerFilter, ['name', 'typedConfig', 'filterDisabled']);
+
+export const listenerPolicies = [listenerPolicy, matchPolicy, chainPolicy, listenerFilterPolicy];
+
+const directions: Readonly<Record<string, Listener['trafficDirection']>> = {
+  UNSPECIFIED: 'unspecified',
+  INBOUND: 'inbound',
+  OUTBOUND: 'outbound',
+};
+
+/** A listener. */
+export function decodeListener(scope: Scope, message: ListenerMessage): Listener {
+  scope.check(listenerPolicy, message);
+  const trafficDirection = scope
+    .at('trafficDirection')
+    .choice(message.trafficDirection, directions, 'unspecified');
+  const context: FilterContext = { trafficDirection };
+  const chains = message.filterChains ?? [];
+  if (chains.length === 0 && message.defaultFilterChain === undefined) {
+    scope.at('filterChains').fail('must have at least one filter chain');
+  }
+  return {
+    name: message.name ?? '',
+    address: decodeAddress(scope.at('address'), message.address),
+    additionalAddresses: (message.additionalAddresses ?? []).map((additional, i) =>
+      decodeAddress(scope.at('additionalAddresses').at(i).at('address'), additional.address),
+    ),
+    bindToPort: message.bindToPort ?? message.deprecatedV1?.bindToPort ?? true,
+    useOriginalDst: message.useOriginalDst ?? false,
+    transparent: message.transparent ?? false,
+    trafficDirection,
+    listenerFilters: (message.listenerFilters ?? []).map((filter, i) =>
+      decodeListenerFilter(scope.at('listenerFilters').at(i), filter),
+    ),
+    listenerFiltersTimeoutMs: message.listenerFiltersTimeout ?? 15_000,
+    continueOnListenerFiltersTimeout: message.continueOnListenerFiltersTimeout ?? false,
+    filterChains: chains.map((chain, i) => decodeChain(scope.at('filterChains').at(i), chain, context)),
+    ...(message.defaultFilterChain === undefined
+      ? {}
+      : {
+          defaultFilterChain: decodeChain(
+            scope.at('defaultFilterChain'),
+            message.defaultFilterChain,
+            context,
+          ),
+        }),
+    perConnectionBufferLimitBytes: message.perConnectionBufferLimitBytes ?? 1_048_576,
+    accessLogs: decodeAccessLogs(scope.at('accessLog'), message.accessLog),
+    ...(message.statPrefix === undefined ? {} : { statPrefix: message.statPrefix }),
+    ...(message.tcpBacklogSize === undefined ? {} : { tcpBacklog: message.tcpBacklogSize }),
+    reusePort: message.enableReusePort ?? message.reusePort ?? true,
+    ignoreGlobalConnectionLimit: message.ignoreGlobalConnLimit ?? false,
+    metadata: decodeMetadata(scope.at('metadata'), message.metadata),
+  };
+}
+
+function decodeChain(scope: Scope, message: ChainMessage, context: FilterContext): FilterChain {
+  scope.check(chainPolicy, message);
+  return {
+    name: message.name ?? '',
+    match: decodeMatch(scope.at('filterChainMatch'), message.filterChainMatch ?? {}),
+    transport: decodeDownstreamTransport(scope.at('transportSocket'), message.transportSocket),
+    filters: (message.filters ?? []).map((filter, i) =>
+      decodeNetworkFilter(scope.at('filters').at(i), filter, context),
+    ),
+    transportConnectTimeoutMs: message.transportSocketConnectTimeout ?? 0,
+    metadata: decodeMetadata(scope.at('metadata'), message.metadata),
+  };
+}
+
+const sourceTypes: Readonly<Record<string, FilterChainMatch['sourceType']>> = {
+  ANY: 'any',
+  SAME_IP_OR_LOOPBACK: 'same_ip_or_loopback',
+  EXTERNAL: 'external',
+};
+
+function decodeMatch(scope: Scope, message: MatchMessage): FilterChainMatch {
+  scope.check(matchPolicy, message);
+  const ranges = (field: 'prefixRanges' | 'directSourcePrefixRanges' | 'sourcePrefixRanges') =>
+    (message[field] ?? []).map((range, i) => decodeCidr(scope.at(field).at(i), range));
+  return {
+    ...(message.destinationPort === undefined ? {} : { destinationPort: message.destinationPort }),
+    prefixRanges: ranges('prefixRanges'),
+    serverNames: (message.serverNames ?? []).map((name) => name.toLowerCase()),
+    ...(message.transportProtocol === undefined ? {} : { transportProtocol: message.transportProtocol }),
+    applicationProtocols: message.applicationProtocols ?? [],
+    directSourcePrefixRanges: ranges('directSourcePrefixRanges'),
+    sourceType: scope.at('sourceType').choice(message.sourceType, sourceTypes, 'any'),
+    sourcePrefixRanges: ranges('sourcePrefixRanges'),
+    sourcePorts: message.sourcePorts ?? [],
+  };
+}
+
+const listenerFilterKinds: Readonly<Record<string, ListenerFilter['kind']>> = {
+  'envoy.extensions.filters.listener.original_dst.v3.OriginalDst': 'original_dst',
+  'envoy.extensions.filters.listener.original_src.v3.OriginalSrc': 'original_src',
+  'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector': 'tls_inspector',
+  'envoy.extensions.filters.listener.http_inspector.v3.HttpInspector': 'http_inspector',
+  'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol': 'proxy_protocol',
+};
+
+function decodeListenerFilter(scope: Scope, message: ListenerFilterMessage): ListenerFilter {
+  scope.check(listenerFilterPolicy, message);
+  const name = message.name ?? '';
+  const type = typeNameOf(message.typedConfig);
+  const kind = listenerFilterKinds[type] ?? (type === '' ? listenerFilterKinds[typeOfName(name)] : undefined);
+  if (kind === undefined) {
+    scope.fail(`listener filter "${name}" (${type === '' ? 'no configuration' : type}) is not supported`);
+  }
+  const disabled = message.filterDisabled;
+  return {
+    name,
+    kind: kind ?? 'none',
+    disabledOnPorts: disabled === undefined ? [] : decodePorts(scope.at('filterDisabled'), disabled),
+  };
+}
+
+/** `envoy.filters.listener.tls_inspector` -> the type of its configuration, which may be left out. */
+function typeOfName(name: string): string {
+  const short = name.slice(name.lastIndexOf('.') + 1);
+  return Object.keys(listenerFilterKinds).find((type) => type.includes(`.${short}.`)) ?? '';
+}
+
+/** The destination ports on which a listener filter does not run: a range, or any of several. */
+function decodePorts(
+  scope: Scope,
+  predicate: ListenerFilterChainMatchPredicate,
+): ListenerFilter['disabledOnPorts'] {
+  if (predicate.destinationPortRange !== undefined) {
+    const { start = 0, end = 0 } = predicate.destinationPortRange;
+    return [{ start, end }];
+  }
+  if (predicate.anyMatch === true) return [{ start: 0, end: 65_536 }];
+  if (predicate.orMatch !== undefined) {
+    const at = scope.at('orMatch').at('rules');
+    return (predicate.orMatch.rules ?? []).flatMap((rule, i) => decodePorts(at.at(i), rule));
+  }
+  scope.fail('must be a destination_port_range, any_match, or an or_match of these');
+  return [];
+}

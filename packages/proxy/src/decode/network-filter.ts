@@ -1,0 +1,148 @@
+import type { Filter } from '@lateen/protocol/envoy/config/listener/v3';
+import * as listener from '@lateen/protocol/envoy/config/listener/v3';
+import * as connectionLimit from '@lateen/protocol/envoy/extensions/filters/network/connection_limit/v3';
+import * as directResponse from '@lateen/protocol/envoy/extensions/filters/network/direct_response/v3';
+import * as hcm from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
+import * as networkRbac from '@lateen/protocol/envoy/extensions/filters/network/rbac/v3';
+import * as sniCluster from '@lateen/protocol/envoy/extensions/filters/network/sni_cluster/v3';
+import * as tcp from '@lateen/protocol/envoy/extensions/filters/network/tcp_proxy/v3';
+import type { HashPolicy, NetworkFilter, TcpProxy } from '../model/index.ts';
+import { decodeAccessLogs } from './access-log.ts';
+import { decodeDataSource, decodeMetadata } from './basics.ts';
+import { fieldPolicy } from './field-policy.ts';
+import { decodeConnectionManager } from './http-connection-manager.ts';
+import { typeNameOf, type FilterContext } from './http-filter.ts';
+import { decodeNetworkRbacRules } from './rbac.ts';
+import type { Scope } from './scope.ts';
+
+const filterPolicy = fieldPolicy(listener.Filter, ['name', 'typedConfig']);
+const logTiming = 'a line is written at the end of the connection';
+const tcpPolicy = fieldPolicy(
+  tcp.TcpProxy,
+  [
+    'statPrefix',
+    'cluster',
+    'weightedClusters',
+    'metadataMatch',
+    'idleTimeout',
+    'accessLog',
+    'maxConnectAttempts',
+    'hashPolicy',
+    'maxDownstreamConnectionDuration',
+  ],
+  {
+    downstreamIdleTimeout: 'idle_timeout holds for both directions',
+    upstreamIdleTimeout: 'idle_timeout holds for both directions',
+    accessLogFlushInterval: logTiming,
+    flushAccessLogOnConnected: logTiming,
+    accessLogOptions: logTiming,
+  },
+);
+const connectionLimitPolicy = fieldPolicy(
+  connectionLimit.ConnectionLimit,
+  ['statPrefix', 'maxConnections', 'delay'],
+  { runtimeEnabled: 'limits are not changed by runtime' },
+);
+
+export const networkFilterPolicies = [filterPolicy, tcpPolicy, connectionLimitPolicy];
+
+/** Filters of Istio whose configuration the proxy does not need. */
+const builtIn: Readonly<Record<string, 'metadata_exchange' | 'istio_stats'>> = {
+  'istio.metadata_exchange': 'metadata_exchange',
+  'envoy.tcp.metadataexchange.config.MetadataExchange': 'metadata_exchange',
+  'istio.stats': 'istio_stats',
+  'stats.PluginConfig': 'istio_stats',
+};
+
+/** One network filter of a chain. */
+export function decodeNetworkFilter(scope: Scope, message: Filter, context: FilterContext): NetworkFilter {
+  scope.check(filterPolicy, message);
+  const name = message.name ?? '';
+  const any = message.typedConfig;
+  const at = scope.at('typedConfig');
+  const type = typeNameOf(any);
+  const kind = builtIn[type] ?? builtIn[name];
+  if (kind === 'metadata_exchange') return { name, kind };
+  if (kind === 'istio_stats') {
+    return { name, kind, reporter: context.trafficDirection === 'inbound' ? 'server' : 'client' };
+  }
+  switch (type) {
+    case hcm.HttpConnectionManager.typeName:
+      return {
+        name,
+        ...decodeConnectionManager(at, at.unpack(hcm.HttpConnectionManager, any) ?? {}, context),
+      };
+    case tcp.TcpProxy.typeName:
+      return { name, ...decodeTcpProxy(at, at.unpack(tcp.TcpProxy, any) ?? {}) };
+    case networkRbac.RBAC.typeName: {
+      const config = at.unpack(networkRbac.RBAC, any) ?? {};
+      return {
+        name,
+        kind: 'rbac',
+        statPrefix: config.statPrefix ?? '',
+        ...decodeNetworkRbacRules(at, config),
+      };
+    }
+    case connectionLimit.ConnectionLimit.typeName: {
+      const config = at.unpack(connectionLimit.ConnectionLimit, any) ?? {};
+      at.check(connectionLimitPolicy, config);
+      return {
+        name,
+        kind: 'connection_limit',
+        statPrefix: config.statPrefix ?? '',
+        maxConnections: config.maxConnections ?? 0,
+        delayMs: config.delay ?? 0,
+      };
+    }
+    case directResponse.Config.typeName: {
+      const config = at.unpack(directResponse.Config, any) ?? {};
+      const source = decodeDataSource(at.at('response'), config.response);
+      if (source.kind !== 'inline') at.at('response').fail('must be inline_string or inline_bytes');
+      return {
+        name,
+        kind: 'direct_response',
+        body: source.kind === 'inline' ? source.bytes : new Uint8Array(),
+      };
+    }
+    case sniCluster.SniCluster.typeName:
+      return { name, kind: 'sni_cluster' };
+    default:
+      scope.fail(`network filter "${name}" (${type === '' ? 'no configuration' : type}) is not supported`);
+      return { name, kind: 'none' };
+  }
+}
+
+function decodeTcpProxy(scope: Scope, message: tcp.TcpProxy): TcpProxy {
+  scope.check(tcpPolicy, message);
+  const weighted = message.weightedClusters?.clusters ?? [];
+  if (message.cluster === undefined && weighted.length === 0) {
+    scope.fail('must have one of cluster, weighted_clusters');
+  }
+  const at = scope.at('weightedClusters').at('clusters');
+  return {
+    kind: 'tcp_proxy',
+    statPrefix: message.statPrefix ?? '',
+    clusters:
+      message.cluster === undefined
+        ? weighted.map((item, i) => ({
+            name: item.name ?? '',
+            weight: item.weight ?? 0,
+            ...(item.metadataMatch === undefined
+              ? {}
+              : { metadataMatch: decodeMetadata(at.at(i).at('metadataMatch'), item.metadataMatch) }),
+          }))
+        : [{ name: message.cluster, weight: 1 }],
+    idleTimeoutMs: message.idleTimeout ?? 3_600_000,
+    maxDownstreamConnectionDurationMs: message.maxDownstreamConnectionDuration ?? 0,
+    maxConnectAttempts: message.maxConnectAttempts ?? 1,
+    hashPolicies: (message.hashPolicy ?? []).map((policy): HashPolicy => {
+      return policy.filterState === undefined
+        ? { terminal: false, kind: 'source_ip' }
+        : { terminal: false, kind: 'filter_state', key: policy.filterState.key ?? '' };
+    }),
+    accessLogs: decodeAccessLogs(scope.at('accessLog'), message.accessLog),
+    ...(message.metadataMatch === undefined
+      ? {}
+      : { metadataMatch: decodeMetadata(scope.at('metadataMatch'), message.metadataMatch) }),
+  };
+}

@@ -1,0 +1,82 @@
+import { ok, problem, type Result } from '@lateen/core';
+import { decode, type MessageType } from '@lateen/protocol';
+import { Cluster as ClusterMessage } from '@lateen/protocol/envoy/config/cluster/v3';
+import { ClusterLoadAssignment as AssignmentMessage } from '@lateen/protocol/envoy/config/endpoint/v3';
+import { Listener as ListenerMessage } from '@lateen/protocol/envoy/config/listener/v3';
+import { RouteConfiguration as RouteMessage } from '@lateen/protocol/envoy/config/route/v3';
+import { Secret as SecretMessage } from '@lateen/protocol/envoy/extensions/transport_sockets/tls/v3';
+import type { Cluster, ClusterLoadAssignment, Listener, RouteConfiguration, Secret } from '../model/index.ts';
+import { decodeCluster } from './cluster.ts';
+import { decodeAssignment } from './endpoint.ts';
+import { decodeListener } from './listener.ts';
+import { decodeRouteConfiguration } from './route.ts';
+import { Scope } from './scope.ts';
+import { decodeSecret } from './tls.ts';
+
+/** A decoded resource, and how long it may wait for what it refers to; 0: for ever. */
+export interface DecodedResource<T> {
+  readonly model: T;
+  readonly warmingTimeoutMs: number;
+  /** Fields that this proxy's messages do not have, as `type#number`: set by a newer control plane. */
+  readonly unknownFields: readonly string[];
+}
+
+/** Makes a decoder of bytes from a message type and a decoder of messages. */
+function decoder<M, T extends { readonly name: string }>(
+  type: MessageType<M>,
+  toModel: (scope: Scope, message: M) => T,
+): ResourceDecoder<M, T> {
+  const fromMessage = (message: M): Result<DecodedResource<T>> => {
+    const scope = Scope.root();
+    const model = toModel(scope, message);
+    const checked = scope.result(model);
+    if (!checked.ok) return checked;
+    return ok({
+      model,
+      warmingTimeoutMs: scope.warmingTimeoutMs,
+      unknownFields: scope.unknown.map((field) => `${field.typeName}#${field.number}`),
+    });
+  };
+  return {
+    type,
+    fromMessage,
+    fromBytes(bytes, name) {
+      const message = decode(type, bytes);
+      if (!message.ok) return message;
+      const decoded = fromMessage(message.value);
+      if (decoded.ok && name !== undefined && decoded.value.model.name !== name) {
+        return problem(
+          'name',
+          `"${decoded.value.model.name}" is not the "${name}" that the resource came under`,
+        );
+      }
+      return decoded;
+    },
+  };
+}
+
+/** Turns a resource into its model, or says everything that is wrong with it. */
+export interface ResourceDecoder<M, T> {
+  readonly type: MessageType<M>;
+  fromMessage(message: M): Result<DecodedResource<T>>;
+  /** `name` is the one under which the resource came; another one inside is a problem. */
+  fromBytes(bytes: Uint8Array, name?: string): Result<DecodedResource<T>>;
+}
+
+export const clusterDecoder: ResourceDecoder<ClusterMessage, Cluster> = decoder(
+  ClusterMessage,
+  decodeCluster,
+);
+export const endpointDecoder: ResourceDecoder<AssignmentMessage, ClusterLoadAssignment> = decoder(
+  AssignmentMessage,
+  decodeAssignment,
+);
+export const listenerDecoder: ResourceDecoder<ListenerMessage, Listener> = decoder(
+  ListenerMessage,
+  decodeListener,
+);
+export const routeDecoder: ResourceDecoder<RouteMessage, RouteConfiguration> = decoder(
+  RouteMessage,
+  decodeRouteConfiguration,
+);
+export const secretDecoder: ResourceDecoder<SecretMessage, Secret> = decoder(SecretMessage, decodeSecret);

@@ -1,0 +1,329 @@
+import type {
+  DirectResponseAction as DirectMessage,
+  RateLimit,
+  RedirectAction as RedirectMessage,
+  RouteAction as RouteActionMessage,
+  RouteAction_HashPolicy,
+  RouteAction_RequestMirrorPolicy,
+  WeightedCluster as WeightedMessage,
+  WeightedCluster_ClusterWeight,
+} from '@lateen/protocol/envoy/config/route/v3';
+import * as route from '@lateen/protocol/envoy/config/route/v3';
+import type {
+  ClusterChoice,
+  DirectResponseAction,
+  ForwardAction,
+  HashPolicy,
+  JsonValue,
+  MirrorPolicy,
+  RateLimitAction,
+  RedirectAction,
+  WeightedCluster,
+} from '../model/index.ts';
+import { decodeDataSource, decodeMetadata, decodeRegexRewrite, decodeRuntimeFraction } from './basics.ts';
+import { fieldPolicy } from './field-policy.ts';
+import { decodeHeaderOperations } from './headers.ts';
+import { decodeCorsPolicy, decodeRouteFilterConfig } from './http-filter.ts';
+import { decodeHedgePolicy, decodeRetryPolicy } from './retry-policy.ts';
+import type { Scope } from './scope.ts';
+
+const actionPolicy = fieldPolicy(
+  route.RouteAction,
+  [
+    'cluster',
+    'clusterHeader',
+    'weightedClusters',
+    'clusterNotFoundResponseCode',
+    'metadataMatch',
+    'prefixRewrite',
+    'regexRewrite',
+    'hostRewriteLiteral',
+    'autoHostRewrite',
+    'hostRewriteHeader',
+    'hostRewritePathRegex',
+    'appendXForwardedHost',
+    'timeout',
+    'idleTimeout',
+    'retryPolicy',
+    'requestMirrorPolicies',
+    'priority',
+    'rateLimits',
+    'hashPolicy',
+    'cors',
+    'maxGrpcTimeout',
+    'upgradeConfigs',
+    'internalRedirectPolicy',
+    'hedgePolicy',
+    'maxStreamDuration',
+  ],
+  {
+    earlyDataPolicy: 'TLS early data is never accepted',
+    includeVhRateLimits: 'limits of a route replace those of its virtual host',
+    grpcTimeoutOffset: 'the deadline of a request is passed on as it is',
+  },
+);
+const weightedPolicy = fieldPolicy(route.WeightedCluster, ['clusters'], {
+  totalWeight: 'the sum of the weights is used',
+  runtimeKeyPrefix: 'weights are not changed by runtime',
+});
+const weightPolicy = fieldPolicy(route.WeightedCluster_ClusterWeight, [
+  'name',
+  'weight',
+  'metadataMatch',
+  'requestHeadersToAdd',
+  'requestHeadersToRemove',
+  'responseHeadersToAdd',
+  'responseHeadersToRemove',
+  'typedPerFilterConfig',
+  'hostRewriteLiteral',
+]);
+const redirectPolicy = fieldPolicy(route.RedirectAction, [
+  'httpsRedirect',
+  'schemeRedirect',
+  'hostRedirect',
+  'portRedirect',
+  'pathRedirect',
+  'prefixRewrite',
+  'regexRewrite',
+  'responseCode',
+  'stripQuery',
+]);
+const mirrorPolicy = fieldPolicy(
+  route.RouteAction_RequestMirrorPolicy,
+  ['cluster', 'runtimeFraction', 'traceSampled'],
+  { disableShadowHostSuffixAppend: 'the copy always carries -shadow after its host' },
+);
+const hashPolicyPolicy = fieldPolicy(route.RouteAction_HashPolicy, [
+  'header',
+  'cookie',
+  'connectionProperties',
+  'queryParameter',
+  'filterState',
+  'terminal',
+]);
+
+export const routeActionPolicies = [
+  actionPolicy,
+  weightedPolicy,
+  weightPolicy,
+  redirectPolicy,
+  mirrorPolicy,
+  hashPolicyPolicy,
+];
+
+const notFoundStatuses: Readonly<Record<string, number>> = {
+  SERVICE_UNAVAILABLE: 503,
+  NOT_FOUND: 404,
+  INTERNAL_SERVER_ERROR: 500,
+};
+
+/** Forwarding to a cluster. */
+export function decodeForward(scope: Scope, message: RouteActionMessage): ForwardAction {
+  scope.check(actionPolicy, message);
+  const hostRewrite = decodeHostRewrite(scope, message);
+  const maxStreamDurationMs = message.maxStreamDuration?.maxStreamDuration;
+  const grpcMaxMs = message.maxStreamDuration?.grpcTimeoutHeaderMax ?? message.maxGrpcTimeout;
+  return {
+    kind: 'forward',
+    cluster: decodeClusterChoice(scope, message),
+    clusterNotFoundStatus: scope
+      .at('clusterNotFoundResponseCode')
+      .choice(message.clusterNotFoundResponseCode, notFoundStatuses, 503),
+    ...(message.prefixRewrite === undefined ? {} : { prefixRewrite: message.prefixRewrite }),
+    ...(message.regexRewrite === undefined
+      ? {}
+      : { regexRewrite: decodeRegexRewrite(scope.at('regexRewrite'), message.regexRewrite) }),
+    ...(hostRewrite === undefined ? {} : { hostRewrite }),
+    appendXForwardedHost: message.appendXForwardedHost ?? false,
+    timeoutMs: message.timeout ?? 15_000,
+    ...(message.idleTimeout === undefined ? {} : { idleTimeoutMs: message.idleTimeout }),
+    ...(maxStreamDurationMs === undefined ? {} : { maxStreamDurationMs }),
+    ...(grpcMaxMs === undefined ? {} : { grpcTimeoutHeaderMaxMs: grpcMaxMs }),
+    ...(message.retryPolicy === undefined
+      ? {}
+      : { retryPolicy: decodeRetryPolicy(scope.at('retryPolicy'), message.retryPolicy) }),
+    ...(message.hedgePolicy === undefined
+      ? {}
+      : { hedgePolicy: decodeHedgePolicy(scope.at('hedgePolicy'), message.hedgePolicy) }),
+    mirrors: decodeMirrors(scope.at('requestMirrorPolicies'), message.requestMirrorPolicies),
+    priority: message.priority === 'HIGH' ? 'high' : 'default',
+    hashPolicies: (message.hashPolicy ?? []).map((policy, i) =>
+      decodeHash(scope.at('hashPolicy').at(i), policy),
+    ),
+    upgrades: (message.upgradeConfigs ?? []).map((upgrade) => ({
+      type: (upgrade.upgradeType ?? '').toLowerCase(),
+      enabled: upgrade.enabled ?? true,
+    })),
+    ...(message.metadataMatch === undefined
+      ? {}
+      : { metadataMatch: decodeMetadata(scope.at('metadataMatch'), message.metadataMatch) }),
+    ...(message.cors === undefined ? {} : { cors: decodeCorsPolicy(scope.at('cors'), message.cors) }),
+    rateLimits: decodeRateLimits(message.rateLimits),
+    maxInternalRedirects:
+      message.internalRedirectPolicy === undefined
+        ? 0
+        : (message.internalRedirectPolicy.maxInternalRedirects ?? 1),
+  };
+}
+
+function decodeClusterChoice(scope: Scope, message: RouteActionMessage): ClusterChoice {
+  if (message.cluster !== undefined) return { kind: 'cluster', name: message.cluster };
+  if (message.clusterHeader !== undefined) {
+    return { kind: 'header', header: message.clusterHeader.toLowerCase() };
+  }
+  if (message.weightedClusters !== undefined) {
+    return {
+      kind: 'weighted',
+      clusters: decodeWeighted(scope.at('weightedClusters'), message.weightedClusters),
+    };
+  }
+  scope.fail('must have one of cluster, cluster_header, weighted_clusters');
+  return { kind: 'cluster', name: '' };
+}
+
+function decodeWeighted(scope: Scope, message: WeightedMessage): readonly WeightedCluster[] {
+  scope.check(weightedPolicy, message);
+  const clusters = (message.clusters ?? []).map((weight, i) =>
+    decodeWeight(scope.at('clusters').at(i), weight),
+  );
+  if (clusters.reduce((sum, c) => sum + c.weight, 0) <= 0) {
+    scope.at('clusters').fail('the sum of the weights must be more than 0');
+  }
+  return clusters;
+}
+
+function decodeWeight(scope: Scope, message: WeightedCluster_ClusterWeight): WeightedCluster {
+  scope.check(weightPolicy, message);
+  if (message.name === undefined) scope.at('name').fail('must not be empty');
+  return {
+    name: message.name ?? '',
+    weight: message.weight ?? 0,
+    requestHeaders: decodeHeaderOperations(scope, message, 'request'),
+    responseHeaders: decodeHeaderOperations(scope, message, 'response'),
+    ...(message.hostRewriteLiteral === undefined ? {} : { hostRewrite: message.hostRewriteLiteral }),
+    ...(message.metadataMatch === undefined
+      ? {}
+      : { metadataMatch: decodeMetadata(scope.at('metadataMatch'), message.metadataMatch) }),
+    filterConfig: decodeRouteFilterConfig(scope.at('typedPerFilterConfig'), message.typedPerFilterConfig),
+  };
+}
+
+function decodeHostRewrite(scope: Scope, message: RouteActionMessage): ForwardAction['hostRewrite'] {
+  if (message.hostRewriteLiteral !== undefined) return { kind: 'literal', value: message.hostRewriteLiteral };
+  if (message.autoHostRewrite === true) return { kind: 'endpoint' };
+  if (message.hostRewriteHeader !== undefined) {
+    return { kind: 'header', header: message.hostRewriteHeader.toLowerCase() };
+  }
+  if (message.hostRewritePathRegex !== undefined) {
+    const rewrite = decodeRegexRewrite(scope.at('hostRewritePathRegex'), message.hostRewritePathRegex);
+    return { kind: 'path_regex', rewrite };
+  }
+  return undefined;
+}
+
+/** Copies of requests to another cluster. */
+export function decodeMirrors(
+  scope: Scope,
+  list: readonly RouteAction_RequestMirrorPolicy[] | undefined,
+): readonly MirrorPolicy[] {
+  return (list ?? []).map((message, i) => {
+    const at = scope.at(i);
+    at.check(mirrorPolicy, message);
+    if (message.cluster === undefined) at.at('cluster').fail('must not be empty');
+    return {
+      cluster: message.cluster ?? '',
+      ...(message.runtimeFraction === undefined
+        ? {}
+        : { fraction: decodeRuntimeFraction(at.at('runtimeFraction'), message.runtimeFraction) }),
+      ...(message.traceSampled === undefined ? {} : { traceSampled: message.traceSampled }),
+    };
+  });
+}
+
+function decodeHash(scope: Scope, message: RouteAction_HashPolicy): HashPolicy {
+  scope.check(hashPolicyPolicy, message);
+  const terminal = message.terminal ?? false;
+  const { header, cookie } = message;
+  if (header !== undefined) {
+    return {
+      terminal,
+      kind: 'header',
+      name: (header.headerName ?? '').toLowerCase(),
+      ...(header.regexRewrite === undefined
+        ? {}
+        : { regexRewrite: decodeRegexRewrite(scope.at('header').at('regexRewrite'), header.regexRewrite) }),
+    };
+  }
+  if (cookie !== undefined) {
+    return {
+      terminal,
+      kind: 'cookie',
+      name: cookie.name ?? '',
+      path: cookie.path ?? '',
+      ...(cookie.ttl === undefined ? {} : { ttlMs: cookie.ttl }),
+    };
+  }
+  if (message.queryParameter !== undefined) {
+    return { terminal, kind: 'query_parameter', name: message.queryParameter.name ?? '' };
+  }
+  if (message.filterState !== undefined) {
+    return { terminal, kind: 'filter_state', key: message.filterState.key ?? '' };
+  }
+  return { terminal, kind: 'source_ip' };
+}
+
+/** Descriptors of rate limits, kept as they are for the filter that uses them. */
+export function decodeRateLimits(
+  list: readonly RateLimit[] | undefined,
+): readonly { readonly actions: readonly RateLimitAction[] }[] {
+  return (list ?? []).map((limit) => ({
+    actions: (limit.actions ?? []).flatMap((action) =>
+      Object.entries(action).map(([kind, options]) => ({
+        kind,
+        options: options as unknown as { readonly [key: string]: JsonValue },
+      })),
+    ),
+  }));
+}
+
+const redirectStatuses: Readonly<Record<string, number>> = {
+  MOVED_PERMANENTLY: 301,
+  FOUND: 302,
+  SEE_OTHER: 303,
+  TEMPORARY_REDIRECT: 307,
+  PERMANENT_REDIRECT: 308,
+};
+
+export function decodeRedirect(scope: Scope, message: RedirectMessage): RedirectAction {
+  scope.check(redirectPolicy, message);
+  const scheme = message.httpsRedirect === true ? 'https' : message.schemeRedirect;
+  const path = decodeRedirectPath(scope, message);
+  return {
+    kind: 'redirect',
+    ...(scheme === undefined ? {} : { scheme }),
+    ...(message.hostRedirect === undefined ? {} : { host: message.hostRedirect }),
+    ...(message.portRedirect === undefined ? {} : { port: message.portRedirect }),
+    ...(path === undefined ? {} : { path }),
+    status: scope.at('responseCode').choice(message.responseCode, redirectStatuses, 301),
+    stripQuery: message.stripQuery ?? false,
+  };
+}
+
+function decodeRedirectPath(scope: Scope, message: RedirectMessage): RedirectAction['path'] {
+  if (message.pathRedirect !== undefined) return { kind: 'full', value: message.pathRedirect };
+  if (message.prefixRewrite !== undefined) return { kind: 'prefix', value: message.prefixRewrite };
+  if (message.regexRewrite === undefined) return undefined;
+  return { kind: 'regex', rewrite: decodeRegexRewrite(scope.at('regexRewrite'), message.regexRewrite) };
+}
+
+export function decodeDirectResponse(scope: Scope, message: DirectMessage): DirectResponseAction {
+  const status = message.status ?? 0;
+  if (status < 200 || status > 599) scope.at('status').fail(`${status} is not a status from 200 to 599`);
+  if (message.body === undefined) return { kind: 'direct_response', status };
+  const body = decodeDataSource(scope.at('body'), message.body);
+  if (body.kind !== 'inline') {
+    scope.at('body').fail('must be inline_string or inline_bytes');
+    return { kind: 'direct_response', status };
+  }
+  return { kind: 'direct_response', status, body: body.bytes };
+}

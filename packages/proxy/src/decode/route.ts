@@ -1,0 +1,173 @@
+import type {
+  Route as RouteMessage,
+  RouteConfiguration as TableMessage,
+  VirtualHost as VirtualHostMessage,
+} from '@lateen/protocol/envoy/config/route/v3';
+import * as route from '@lateen/protocol/envoy/config/route/v3';
+import type { Route, RouteAction, RouteConfiguration, VirtualHost } from '../model/index.ts';
+import { decodeMetadata } from './basics.ts';
+import { fieldPolicy } from './field-policy.ts';
+import { decodeHeaderOperations } from './headers.ts';
+import { decodeCorsPolicy, decodeRouteFilterConfig } from './http-filter.ts';
+import { decodeHedgePolicy, decodeRetryPolicy } from './retry-policy.ts';
+import {
+  decodeDirectResponse,
+  decodeForward,
+  decodeMirrors,
+  decodeRateLimits,
+  decodeRedirect,
+} from './route-action.ts';
+import { decodeRouteMatch } from './route-match.ts';
+import type { Scope } from './scope.ts';
+
+const tablePolicy = fieldPolicy(
+  route.RouteConfiguration,
+  [
+    'name',
+    'virtualHosts',
+    'internalOnlyHeaders',
+    'responseHeadersToAdd',
+    'responseHeadersToRemove',
+    'requestHeadersToAdd',
+    'requestHeadersToRemove',
+    'mostSpecificHeaderMutationsWins',
+    'validateClusters',
+    'maxDirectResponseBodySizeBytes',
+    'requestMirrorPolicies',
+    'ignorePortInHostMatching',
+    'typedPerFilterConfig',
+  ],
+  { metadata: 'nothing of this proxy reads the metadata of a table' },
+);
+const hostPolicy = fieldPolicy(
+  route.VirtualHost,
+  [
+    'name',
+    'domains',
+    'routes',
+    'requireTls',
+    'rateLimits',
+    'requestHeadersToAdd',
+    'requestHeadersToRemove',
+    'responseHeadersToAdd',
+    'responseHeadersToRemove',
+    'cors',
+    'typedPerFilterConfig',
+    'includeRequestAttemptCount',
+    'includeAttemptCountInResponse',
+    'retryPolicy',
+    'hedgePolicy',
+    'requestMirrorPolicies',
+    'metadata',
+  ],
+  {
+    virtualClusters: 'adds statistics only',
+    includeIsTimeoutRetryHeader: 'the header is not sent',
+    perRequestBufferLimitBytes: 'the limit of the listener holds',
+  },
+);
+const routePolicy = fieldPolicy(
+  route.Route,
+  [
+    'name',
+    'match',
+    'route',
+    'redirect',
+    'directResponse',
+    'metadata',
+    'decorator',
+    'typedPerFilterConfig',
+    'requestHeadersToAdd',
+    'requestHeadersToRemove',
+    'responseHeadersToAdd',
+    'responseHeadersToRemove',
+    'statPrefix',
+  ],
+  {
+    tracing: 'the sampling of the connection manager holds',
+    perRequestBufferLimitBytes: 'the limit of the listener holds',
+  },
+);
+
+export const routePolicies = [tablePolicy, hostPolicy, routePolicy];
+
+/** A route table. */
+export function decodeRouteConfiguration(scope: Scope, message: TableMessage): RouteConfiguration {
+  scope.check(tablePolicy, message);
+  return {
+    name: message.name ?? '',
+    virtualHosts: (message.virtualHosts ?? []).map((host, i) =>
+      decodeVirtualHost(scope.at('virtualHosts').at(i), host),
+    ),
+    requestHeaders: decodeHeaderOperations(scope, message, 'request'),
+    responseHeaders: decodeHeaderOperations(scope, message, 'response'),
+    mostSpecificHeaderMutationsWins: message.mostSpecificHeaderMutationsWins ?? false,
+    ignorePortInHostMatching: message.ignorePortInHostMatching ?? false,
+    maxDirectResponseBodyBytes: message.maxDirectResponseBodySizeBytes ?? 4_096,
+    internalOnlyHeaders: message.internalOnlyHeaders ?? [],
+    mirrors: decodeMirrors(scope.at('requestMirrorPolicies'), message.requestMirrorPolicies),
+    filterConfig: decodeRouteFilterConfig(scope.at('typedPerFilterConfig'), message.typedPerFilterConfig),
+    validateClusters: message.validateClusters ?? false,
+  };
+}
+
+const tlsRequirements: Readonly<Record<string, VirtualHost['requireTls']>> = {
+  NONE: 'none',
+  EXTERNAL_ONLY: 'external_only',
+  ALL: 'all',
+};
+
+function decodeVirtualHost(scope: Scope, message: VirtualHostMessage): VirtualHost {
+  scope.check(hostPolicy, message);
+  if ((message.domains ?? []).length === 0) scope.at('domains').fail('must have at least one domain');
+  return {
+    name: message.name ?? '',
+    domains: message.domains ?? [],
+    routes: (message.routes ?? []).map((item, i) => decodeRoute(scope.at('routes').at(i), item)),
+    requireTls: scope.at('requireTls').choice(message.requireTls, tlsRequirements, 'none'),
+    requestHeaders: decodeHeaderOperations(scope, message, 'request'),
+    responseHeaders: decodeHeaderOperations(scope, message, 'response'),
+    ...(message.retryPolicy === undefined
+      ? {}
+      : { retryPolicy: decodeRetryPolicy(scope.at('retryPolicy'), message.retryPolicy) }),
+    ...(message.hedgePolicy === undefined
+      ? {}
+      : { hedgePolicy: decodeHedgePolicy(scope.at('hedgePolicy'), message.hedgePolicy) }),
+    mirrors: decodeMirrors(scope.at('requestMirrorPolicies'), message.requestMirrorPolicies),
+    ...(message.cors === undefined ? {} : { cors: decodeCorsPolicy(scope.at('cors'), message.cors) }),
+    filterConfig: decodeRouteFilterConfig(scope.at('typedPerFilterConfig'), message.typedPerFilterConfig),
+    includeRequestAttemptCount: message.includeRequestAttemptCount ?? false,
+    includeAttemptCountInResponse: message.includeAttemptCountInResponse ?? false,
+    rateLimits: decodeRateLimits(message.rateLimits),
+    metadata: decodeMetadata(scope.at('metadata'), message.metadata),
+  };
+}
+
+function decodeRoute(scope: Scope, message: RouteMessage): Route {
+  scope.check(routePolicy, message);
+  if (message.match === undefined) scope.at('match').fail('must be set');
+  const { decorator } = message;
+  return {
+    name: message.name ?? '',
+    match: decodeRouteMatch(scope.at('match'), message.match ?? { prefix: '/' }),
+    action: decodeAction(scope, message),
+    requestHeaders: decodeHeaderOperations(scope, message, 'request'),
+    responseHeaders: decodeHeaderOperations(scope, message, 'response'),
+    filterConfig: decodeRouteFilterConfig(scope.at('typedPerFilterConfig'), message.typedPerFilterConfig),
+    ...(decorator === undefined
+      ? {}
+      : { decorator: { operation: decorator.operation ?? '', propagate: decorator.propagate ?? true } }),
+    metadata: decodeMetadata(scope.at('metadata'), message.metadata),
+    ...(message.statPrefix === undefined ? {} : { statPrefix: message.statPrefix }),
+  };
+}
+
+function decodeAction(scope: Scope, message: RouteMessage): RouteAction {
+  if (message.route !== undefined) return decodeForward(scope.at('route'), message.route);
+  if (message.redirect !== undefined) return decodeRedirect(scope.at('redirect'), message.redirect);
+  if (message.directResponse !== undefined) {
+    return decodeDirectResponse(scope.at('directResponse'), message.directResponse);
+  }
+  scope.fail('must have one of route, redirect, direct_response');
+  return { kind: 'direct_response', status: 404 };
+}

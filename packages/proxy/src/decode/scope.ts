@@ -1,0 +1,100 @@
+import { problems, ok, type Problem, type Result } from '@lateen/core';
+import { unpackAs, type Any, type MessageType, type UnknownField } from '@lateen/protocol';
+import type { FieldPolicy } from './field-policy.ts';
+
+/** What is shared by all places of one resource while it is decoded. */
+interface Shared {
+  readonly problems: Problem[];
+  readonly unknown: UnknownField[];
+  /** How long each subscription within the resource may keep it waiting; 0: for ever. */
+  readonly fetchTimeoutsMs: number[];
+}
+
+/**
+ * A place in a message while it is decoded: knows its path, and collects what is wrong.
+ *
+ * Decoding goes on after a problem, so that all of them are found; the value is thrown away then.
+ */
+export class Scope {
+  readonly #shared: Shared;
+  readonly #parent: Scope | undefined;
+  readonly #segment: string | number;
+
+  private constructor(shared: Shared, parent: Scope | undefined, segment: string | number) {
+    this.#shared = shared;
+    this.#parent = parent;
+    this.#segment = segment;
+  }
+
+  /** The place of a whole resource. */
+  static root(): Scope {
+    return new Scope({ problems: [], unknown: [], fetchTimeoutsMs: [] }, undefined, '');
+  }
+
+  /** The place of a field or an item. */
+  at(segment: string | number): Scope {
+    return new Scope(this.#shared, this, segment);
+  }
+
+  /** `filterChains[0].filters[1].rds`, worked out only when it is needed. */
+  get path(): string {
+    const before = this.#parent?.path ?? '';
+    if (typeof this.#segment === 'number') return `${before}[${this.#segment}]`;
+    return before === '' || this.#segment === '' ? before + this.#segment : `${before}.${this.#segment}`;
+  }
+
+  /** Records a problem here. */
+  fail(message: string): void {
+    this.#shared.problems.push({ path: this.path, message });
+  }
+
+  /** Refuses every field that is set and neither honoured nor ignored. */
+  check<T extends object>(policy: FieldPolicy<T>, message: T): void {
+    for (const [key, value] of Object.entries(message)) {
+      if (value === undefined || policy.honoured.has(key) || policy.ignored.has(key)) continue;
+      this.at(key).fail('is not supported by this proxy');
+    }
+  }
+
+  /** Decodes an Any that holds this type; undefined after a problem. */
+  unpack<T>(type: MessageType<T>, any: Any | undefined): T | undefined {
+    if (any === undefined) {
+      this.fail(`must hold a ${type.typeName}`);
+      return undefined;
+    }
+    const result = unpackAs(type, any, { unknown: this.#shared.unknown });
+    if (result.ok) return result.value;
+    for (const problem of result.problems) this.at(problem.path).fail(problem.message);
+    return undefined;
+  }
+
+  /** Notes that the resource waits for a subscription, for at most so long. */
+  waitsFor(timeoutMs: number): void {
+    this.#shared.fetchTimeoutsMs.push(timeoutMs);
+  }
+
+  /** The longest that anything in the resource may keep it waiting; 0: for ever. */
+  get warmingTimeoutMs(): number {
+    const timeouts = this.#shared.fetchTimeoutsMs;
+    return timeouts.includes(0) ? 0 : Math.max(0, ...timeouts);
+  }
+
+  /** Fields that the message types do not have: set by a newer control plane. */
+  get unknown(): UnknownField[] {
+    return this.#shared.unknown;
+  }
+
+  /** The value, or all problems that were recorded. */
+  result<T>(value: T): Result<T> {
+    return this.#shared.problems.length > 0 ? problems(this.#shared.problems) : ok(value);
+  }
+
+  /** The model's word for an enum value; a value that is not in the table is a problem. */
+  choice<V>(value: string | number | undefined, table: Readonly<Record<string, V>>, absent: V): V {
+    if (value === undefined) return absent;
+    const found = table[value];
+    if (found !== undefined) return found;
+    this.fail(`${value} is not supported: use ${Object.keys(table).join(', ')}`);
+    return absent;
+  }
+}

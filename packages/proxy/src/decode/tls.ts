@@ -1,0 +1,308 @@
+import type { TransportSocket } from '@lateen/protocol/envoy/config/core/v3';
+import type {
+  CertificateValidationContext,
+  CommonTlsContext,
+  SdsSecretConfig,
+  Secret as SecretMessage,
+  SubjectAltNameMatcher,
+  TlsCertificate as TlsCertificateMessage,
+  TlsParameters,
+} from '@lateen/protocol/envoy/extensions/transport_sockets/tls/v3';
+import * as tls from '@lateen/protocol/envoy/extensions/transport_sockets/tls/v3';
+import type {
+  CertificateValidation,
+  DownstreamTransport,
+  SanMatch,
+  Secret,
+  TlsCertificate,
+  TlsOptions,
+  TlsVersion,
+  UpstreamTransport,
+} from '../model/index.ts';
+import { decodeConfigSource, decodeDataSource, decodeStringMatch } from './basics.ts';
+import { fieldPolicy } from './field-policy.ts';
+import type { Scope } from './scope.ts';
+
+const downstreamPolicy = fieldPolicy(
+  tls.DownstreamTlsContext,
+  ['commonTlsContext', 'requireClientCertificate', 'sessionTimeout', 'disableStatelessSessionResumption'],
+  {
+    requireSni: 'a chain that needs a name matches on it (filter_chain_match.server_names)',
+    disableStatefulSessionResumption: 'sessions are resumed by tickets only',
+    ocspStaplePolicy: 'no OCSP response is stapled',
+    fullScanCertsOnSniMismatch: 'the first certificate that fits is used',
+  },
+);
+const upstreamPolicy = fieldPolicy(
+  tls.UpstreamTlsContext,
+  ['commonTlsContext', 'sni', 'allowRenegotiation', 'maxSessionKeys'],
+  { enforceRsaKeyUsage: 'key usage is checked by OpenSSL' },
+);
+const commonPolicy = fieldPolicy(
+  tls.CommonTlsContext,
+  [
+    'tlsParams',
+    'tlsCertificates',
+    'tlsCertificateSdsSecretConfigs',
+    'validationContext',
+    'validationContextSdsSecretConfig',
+    'combinedValidationContext',
+    'alpnProtocols',
+  ],
+  { keyLog: 'session keys are never written' },
+);
+const combinedPolicy = fieldPolicy(tls.CommonTlsContext_CombinedCertificateValidationContext, [
+  'defaultValidationContext',
+  'validationContextSdsSecretConfig',
+]);
+const parametersPolicy = fieldPolicy(
+  tls.TlsParameters,
+  ['tlsMinimumProtocolVersion', 'tlsMaximumProtocolVersion', 'cipherSuites', 'ecdhCurves'],
+  { signatureAlgorithms: "OpenSSL's default list is used" },
+);
+const certificatePolicy = fieldPolicy(tls.TlsCertificate, ['certificateChain', 'privateKey', 'password'], {
+  watchedDirectory: 'files are read again when their resource is sent again',
+  ocspStaple: 'no OCSP response is stapled',
+  signedCertificateTimestamp: 'not sent to clients',
+});
+const validationPolicy = fieldPolicy(
+  tls.CertificateValidationContext,
+  [
+    'trustedCa',
+    'systemRootCerts',
+    'verifyCertificateSpki',
+    'verifyCertificateHash',
+    'matchTypedSubjectAltNames',
+    'matchSubjectAltNames',
+    'crl',
+    'allowExpiredCertificate',
+    'trustChainVerification',
+  ],
+  {
+    watchedDirectory: 'files are read again when their resource is sent again',
+    onlyVerifyLeafCertCrl: 'the whole chain is checked against the list',
+    maxVerifyDepth: "OpenSSL's limit of 100 holds",
+  },
+);
+const sanPolicy = fieldPolicy(tls.SubjectAltNameMatcher, ['sanType', 'matcher']);
+const secretPolicy = fieldPolicy(tls.Secret, [
+  'name',
+  'tlsCertificate',
+  'validationContext',
+  'genericSecret',
+]);
+const sdsPolicy = fieldPolicy(tls.SdsSecretConfig, ['name', 'sdsConfig']);
+
+export const tlsPolicies = [
+  downstreamPolicy,
+  upstreamPolicy,
+  commonPolicy,
+  combinedPolicy,
+  parametersPolicy,
+  certificatePolicy,
+  validationPolicy,
+  sanPolicy,
+  secretPolicy,
+  sdsPolicy,
+];
+
+const rawBuffer = 'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer';
+const proxyProtocolUrl =
+  'envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport';
+
+function typeNameOf(socket: TransportSocket): string {
+  return (socket.typedConfig?.typeUrl ?? '').replace(/^.*\//, '');
+}
+
+/** What wraps the bytes towards a client. */
+export function decodeDownstreamTransport(
+  scope: Scope,
+  socket: TransportSocket | undefined,
+): DownstreamTransport {
+  if (socket === undefined || typeNameOf(socket) === rawBuffer) return { kind: 'raw' };
+  const message = scope.at('typedConfig').unpack(tls.DownstreamTlsContext, socket.typedConfig);
+  if (message === undefined) return { kind: 'raw' };
+  const at = scope.at('typedConfig');
+  at.check(downstreamPolicy, message);
+  return {
+    kind: 'downstream_tls',
+    options: decodeCommon(at.at('commonTlsContext'), message.commonTlsContext ?? {}),
+    requireClientCertificate: message.requireClientCertificate ?? false,
+    ...(message.sessionTimeout === undefined ? {} : { sessionTimeoutMs: message.sessionTimeout }),
+    disableStatelessResumption: message.disableStatelessSessionResumption ?? false,
+  };
+}
+
+/** What wraps the bytes towards an endpoint; the HTTP protocol options add the two `auto` switches. */
+export function decodeUpstreamTransport(
+  scope: Scope,
+  socket: TransportSocket | undefined,
+  auto: { readonly sni: boolean; readonly sanValidation: boolean },
+): UpstreamTransport {
+  if (socket === undefined || typeNameOf(socket) === rawBuffer) return { kind: 'raw' };
+  const at = scope.at('typedConfig');
+  if (typeNameOf(socket) === proxyProtocolUrl) {
+    at.fail('the PROXY protocol towards endpoints is not supported');
+    return { kind: 'raw' };
+  }
+  const message = at.unpack(tls.UpstreamTlsContext, socket.typedConfig);
+  if (message === undefined) return { kind: 'raw' };
+  at.check(upstreamPolicy, message);
+  return {
+    kind: 'upstream_tls',
+    options: decodeCommon(at.at('commonTlsContext'), message.commonTlsContext ?? {}),
+    sni: message.sni ?? '',
+    autoSni: auto.sni,
+    autoSanValidation: auto.sanValidation,
+    maxSessionKeys: message.maxSessionKeys ?? 1,
+    allowRenegotiation: message.allowRenegotiation ?? false,
+  };
+}
+
+/** A secret as SDS or the static bootstrap carries it. */
+export function decodeSecret(scope: Scope, message: SecretMessage): Secret {
+  scope.check(secretPolicy, message);
+  const name = message.name ?? '';
+  if (message.tlsCertificate !== undefined) {
+    const certificate = decodeCertificate(scope.at('tlsCertificate'), message.tlsCertificate);
+    return { kind: 'certificate', name, certificate };
+  }
+  if (message.validationContext !== undefined) {
+    const validation = decodeValidation(scope.at('validationContext'), message.validationContext);
+    return { kind: 'validation', name, validation };
+  }
+  if (message.genericSecret === undefined) {
+    scope.fail('must have one of tls_certificate, validation_context, generic_secret');
+  }
+  const secret = decodeDataSource(scope.at('genericSecret').at('secret'), message.genericSecret?.secret);
+  return { kind: 'generic', name, secret };
+}
+
+function decodeCommon(scope: Scope, message: CommonTlsContext): TlsOptions {
+  scope.check(commonPolicy, message);
+  const parameters = message.tlsParams ?? {};
+  const params = scope.at('tlsParams');
+  params.check(parametersPolicy, parameters);
+  const minVersion = decodeVersion(
+    params.at('tlsMinimumProtocolVersion'),
+    parameters.tlsMinimumProtocolVersion,
+  );
+  const maxVersion = decodeVersion(
+    params.at('tlsMaximumProtocolVersion'),
+    parameters.tlsMaximumProtocolVersion,
+  );
+  const { validation, secret } = decodeValidationChoice(scope, message);
+  return {
+    certificates: (message.tlsCertificates ?? []).map((certificate, i) =>
+      decodeCertificate(scope.at('tlsCertificates').at(i), certificate),
+    ),
+    certificateSecrets: (message.tlsCertificateSdsSecretConfigs ?? []).map((config, i) =>
+      decodeSds(scope.at('tlsCertificateSdsSecretConfigs').at(i), config),
+    ),
+    ...(validation === undefined ? {} : { validation }),
+    ...(secret === undefined ? {} : { validationSecret: secret }),
+    alpn: message.alpnProtocols ?? [],
+    ...(minVersion === undefined ? {} : { minVersion }),
+    ...(maxVersion === undefined ? {} : { maxVersion }),
+    cipherSuites: parameters.cipherSuites ?? [],
+    ecdhCurves: parameters.ecdhCurves ?? [],
+  };
+}
+
+function decodeValidationChoice(
+  scope: Scope,
+  message: CommonTlsContext,
+): { readonly validation: CertificateValidation | undefined; readonly secret: string | undefined } {
+  if (message.validationContext !== undefined) {
+    const validation = decodeValidation(scope.at('validationContext'), message.validationContext);
+    return { validation, secret: undefined };
+  }
+  if (message.validationContextSdsSecretConfig !== undefined) {
+    const at = scope.at('validationContextSdsSecretConfig');
+    return { validation: undefined, secret: decodeSds(at, message.validationContextSdsSecretConfig) };
+  }
+  const combined = message.combinedValidationContext;
+  if (combined === undefined) return { validation: undefined, secret: undefined };
+  const at = scope.at('combinedValidationContext');
+  at.check(combinedPolicy, combined);
+  return {
+    validation: decodeValidation(at.at('defaultValidationContext'), combined.defaultValidationContext ?? {}),
+    secret: decodeSds(
+      at.at('validationContextSdsSecretConfig'),
+      combined.validationContextSdsSecretConfig ?? {},
+    ),
+  };
+}
+
+function decodeSds(scope: Scope, message: SdsSecretConfig): string {
+  scope.check(sdsPolicy, message);
+  if (message.name === undefined) scope.at('name').fail('must not be empty');
+  // Without a source it is a secret of the bootstrap, which is there already.
+  if (message.sdsConfig !== undefined) decodeConfigSource(scope.at('sdsConfig'), message.sdsConfig);
+  return message.name ?? '';
+}
+
+function decodeCertificate(scope: Scope, message: TlsCertificateMessage): TlsCertificate {
+  scope.check(certificatePolicy, message);
+  return {
+    chain: decodeDataSource(scope.at('certificateChain'), message.certificateChain),
+    privateKey: decodeDataSource(scope.at('privateKey'), message.privateKey),
+    ...(message.password === undefined
+      ? {}
+      : { password: decodeDataSource(scope.at('password'), message.password) }),
+  };
+}
+
+/** How a peer is verified; names are verified only where a root is given. */
+function decodeValidation(scope: Scope, message: CertificateValidationContext): CertificateValidation {
+  scope.check(validationPolicy, message);
+  const typed = (message.matchTypedSubjectAltNames ?? []).map((san, i) =>
+    decodeSan(scope.at('matchTypedSubjectAltNames').at(i), san),
+  );
+  const untyped = (message.matchSubjectAltNames ?? []).map((san, i): SanMatch => {
+    return { type: 'any', match: decodeStringMatch(scope.at('matchSubjectAltNames').at(i), san) };
+  });
+  return {
+    ...(message.trustedCa === undefined
+      ? {}
+      : { trustedCa: decodeDataSource(scope.at('trustedCa'), message.trustedCa) }),
+    ...(message.systemRootCerts === undefined ? {} : { systemRoots: true }),
+    sanMatches: [...typed, ...untyped],
+    ...(message.crl === undefined ? {} : { crl: decodeDataSource(scope.at('crl'), message.crl) }),
+    certificateHashes: message.verifyCertificateHash ?? [],
+    spkiHashes: message.verifyCertificateSpki ?? [],
+    allowExpired: message.allowExpiredCertificate ?? false,
+    acceptUntrusted: message.trustChainVerification === 'ACCEPT_UNTRUSTED',
+  };
+}
+
+const sanTypes: Readonly<Record<string, SanMatch['type']>> = {
+  EMAIL: 'email',
+  DNS: 'dns',
+  URI: 'uri',
+  IP_ADDRESS: 'ip',
+};
+
+function decodeSan(scope: Scope, message: SubjectAltNameMatcher): SanMatch {
+  scope.check(sanPolicy, message);
+  return {
+    type: scope.at('sanType').choice(message.sanType, sanTypes, 'any'),
+    match: decodeStringMatch(scope.at('matcher'), message.matcher),
+  };
+}
+
+const versions: Readonly<Record<string, TlsVersion | 'auto'>> = {
+  TLS_AUTO: 'auto',
+  TLSv1_0: 'TLSv1.0',
+  TLSv1_1: 'TLSv1.1',
+  TLSv1_2: 'TLSv1.2',
+  TLSv1_3: 'TLSv1.3',
+};
+
+function decodeVersion(
+  scope: Scope,
+  version: TlsParameters['tlsMinimumProtocolVersion'],
+): TlsVersion | undefined {
+  const chosen = scope.choice(version, versions, 'auto');
+  return chosen === 'auto' ? undefined : chosen;
+}

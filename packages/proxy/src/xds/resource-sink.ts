@@ -1,0 +1,103 @@
+import { formatProblem, type Clock, type Logger } from '@lateen/core';
+import {
+  clusterDecoder,
+  endpointDecoder,
+  listenerDecoder,
+  routeDecoder,
+  secretDecoder,
+  type ResourceDecoder,
+} from '../decode/resource.ts';
+import type { ResourceKind } from '../model/index.ts';
+import type { ResourceStore } from './resource-store.ts';
+import { resourceTypeFacts, type ResourceType } from './resource-type.ts';
+import type { RefusedResource, ResourceSink, ResourceUpdate } from './subscription.ts';
+import type { ConfigChange, Decoded, Warming } from './warming.ts';
+
+export interface ResourceSinkOptions {
+  readonly warming: Pick<Warming, 'apply'>;
+  readonly store: ResourceStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** The data plane's word for each kind that it takes. */
+const kindOf: Readonly<Partial<Record<ResourceType, ResourceKind>>> = {
+  cluster: 'clusters',
+  endpoint: 'endpoints',
+  listener: 'listeners',
+  route: 'routes',
+  secret: 'secrets',
+};
+
+const decoders: Readonly<Partial<Record<ResourceType, ResourceDecoder<unknown, { readonly name: string }>>>> =
+  {
+    cluster: clusterDecoder,
+    endpoint: endpointDecoder,
+    listener: listenerDecoder,
+    route: routeDecoder,
+    secret: secretDecoder,
+  };
+
+/** Takes responses of control planes: decodes each resource by itself, and hands over those that are good. */
+export function resourceSink(options: ResourceSinkOptions): ResourceSink {
+  const { warming, store, clock, log } = options;
+  return {
+    async update(update) {
+      const { type } = update;
+      const kind = kindOf[type];
+      const decoder = decoders[type];
+      if (kind === undefined || decoder === undefined) return [];
+      const { shortName } = resourceTypeFacts[type];
+      const { changed, removed } = update;
+      log.info(`${shortName.toLowerCase()}: add/update ${changed.length} ${kind}, remove ${removed.length}`, {
+        version: update.version === '' ? undefined : update.version,
+      });
+
+      const refused = new Map<string, string>();
+      const good: Decoded<{ readonly name: string }>[] = [];
+      for (const resource of changed) {
+        const decoded = decoder.fromBytes(resource.bytes, resource.name);
+        if (decoded.ok) {
+          good.push(decoded.value);
+          if (decoded.value.unknownFields.length > 0) {
+            log.debug(`${resource.name} has fields that are not known`, {
+              fields: decoded.value.unknownFields.join(','),
+            });
+          }
+        } else refused.set(resource.name, decoded.problems.map(formatProblem).join('; '));
+      }
+      const results = await warming.apply(changeOf(kind, good, removed));
+      for (const result of results) {
+        if (result.kind === kind) refused.set(result.name, result.problems.map(formatProblem).join('; '));
+      }
+      remember(update, refused);
+      return [...refused].map(([name, reason]): RefusedResource => ({ name, reason }));
+    },
+  };
+
+  function remember(update: ResourceUpdate, refused: ReadonlyMap<string, string>): void {
+    const nowMs = clock.now();
+    const { type } = update;
+    store.noteVersion(type, update.version);
+    for (const resource of update.changed) {
+      const reason = refused.get(resource.name);
+      if (reason === undefined) store.accept(type, resource, nowMs);
+      else {
+        store.refuse(type, resource, reason, nowMs);
+        log.warn(`${resourceTypeFacts[type].shortName} ${resource.name} refused`, { reason });
+      }
+    }
+    for (const name of update.removed) store.remove(type, name);
+  }
+}
+
+function changeOf(
+  kind: ResourceKind,
+  good: readonly Decoded<{ readonly name: string }>[],
+  remove: readonly string[],
+): ConfigChange {
+  const waits = kind === 'clusters' || kind === 'listeners';
+  const set = waits ? good : good.map((decoded) => decoded.model);
+  // The decoder of the kind made these models.
+  return { [kind]: { set, remove } } as ConfigChange;
+}

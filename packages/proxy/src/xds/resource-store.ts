@@ -1,0 +1,90 @@
+import type { ResourceType } from './resource-type.ts';
+import type { RawResource } from './subscription.ts';
+
+/** A resource that a control plane sent, as it came: for dumps and for the next start. */
+export interface StoredResource {
+  readonly name: string;
+  readonly version: string;
+  readonly bytes: Uint8Array;
+  readonly updatedAtMs: number;
+}
+
+/** A resource that was refused. */
+export interface RefusedUpdate {
+  readonly name: string;
+  readonly version: string;
+  readonly bytes: Uint8Array;
+  readonly refusedAtMs: number;
+  readonly reason: string;
+}
+
+/** What came of one kind. */
+export interface StoredKind {
+  /** Version of the last response. */
+  readonly version: string;
+  readonly resources: ReadonlyMap<string, StoredResource>;
+  /** Last refusals, by name, until a good version of the same name comes. */
+  readonly refused: ReadonlyMap<string, RefusedUpdate>;
+}
+
+interface Kind extends StoredKind {
+  version: string;
+  readonly resources: Map<string, StoredResource>;
+  readonly refused: Map<string, RefusedUpdate>;
+}
+
+const emptyKind: StoredKind = { version: '', resources: new Map(), refused: new Map() };
+
+/** The last good version of every resource that came by subscription, in the bytes in which it came. */
+export class ResourceStore {
+  readonly #kinds = new Map<ResourceType, Kind>();
+
+  kind(type: ResourceType): StoredKind {
+    return this.#kinds.get(type) ?? emptyKind;
+  }
+
+  noteVersion(type: ResourceType, version: string): void {
+    this.#of(type).version = version;
+  }
+
+  accept(type: ResourceType, resource: RawResource, atMs: number): void {
+    const kind = this.#of(type);
+    // A copy, since the bytes are a view of the whole response.
+    const { name, version } = resource;
+    kind.resources.set(name, { name, version, bytes: resource.bytes.slice(), updatedAtMs: atMs });
+    kind.refused.delete(name);
+  }
+
+  refuse(type: ResourceType, resource: RawResource, reason: string, atMs: number): void {
+    const { name, version } = resource;
+    this.#of(type).refused.set(name, {
+      name,
+      version,
+      bytes: resource.bytes.slice(),
+      refusedAtMs: atMs,
+      reason,
+    });
+  }
+
+  remove(type: ResourceType, name: string): void {
+    const kind = this.#of(type);
+    kind.resources.delete(name);
+    kind.refused.delete(name);
+  }
+
+  /** Forgets what is not referred to any more. */
+  keepOnly(type: ResourceType, names: ReadonlySet<string>): void {
+    const kind = this.#of(type);
+    for (const name of kind.resources.keys()) if (!names.has(name)) kind.resources.delete(name);
+    for (const name of kind.refused.keys()) if (!names.has(name)) kind.refused.delete(name);
+  }
+
+  #of(type: ResourceType): Kind {
+    let kind = this.#kinds.get(type);
+    if (kind === undefined) {
+      kind = { version: '', resources: new Map(), refused: new Map() };
+      this.#kinds.set(type, kind);
+    }
+    return kind;
+  }
+}
