@@ -1,0 +1,127 @@
+import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
+import { query } from '../../engine/query.ts';
+import { endpointsOf } from '../../model/endpoints.ts';
+import { service, visibleServiceIds } from '../../model/registry.ts';
+import { scopeText, type Scope } from '../../model/scope.ts';
+import type { Service, ServicePort } from '../../model/service.ts';
+import { settingsOf } from '../../model/settings.ts';
+import { destinationPolicy, type DestinationPolicy } from '../../model/traffic-rules.ts';
+import { outboundClusterName } from '../cluster-name.ts';
+import { dnsLoadAssignment } from '../endpoint/load-assignment.ts';
+import { configPath, istioMetadata } from '../istio-metadata.ts';
+import { encodeResource, sameResources, type EncodedResource } from '../resource.ts';
+import { httpOptionFields } from './http-options.ts';
+import { balancingFields, connectionFields, outlierFields, policyOfPort } from './traffic-policy.ts';
+
+/** How the endpoints of a service's clusters are found by a kind of proxy. */
+export function discoveryOf(
+  of: Service,
+  kind: Scope['kind'],
+): 'EDS' | 'STRICT_DNS' | 'LOGICAL_DNS' | 'ORIGINAL_DST' {
+  switch (of.resolution) {
+    case 'known':
+      return 'EDS';
+    case 'dns':
+      return 'STRICT_DNS';
+    case 'logicalDns':
+      return 'LOGICAL_DNS';
+    default:
+      // At a gateway the destination is the gateway itself, so the endpoints must be told.
+      return kind === 'router' ? 'EDS' : 'ORIGINAL_DST';
+  }
+}
+
+interface ServiceForClients {
+  readonly serviceId: string;
+  readonly kind: Scope['kind'];
+  /** The policy that these clients see; equal policies share one translation. */
+  readonly policy: DestinationPolicy | undefined;
+}
+
+/** All clusters of a service: each port, and each port of each subset. */
+const serviceClusters = query(
+  'clusters.service',
+  (view, key: ServiceForClients): readonly EncodedResource[] => {
+    const found = view.get(service, key.serviceId);
+    if (found === undefined) return [];
+    const { connectTimeoutMs } = settingsOf(view);
+    const resources: EncodedResource[] = [];
+    for (const port of found.ports) {
+      if (port.protocol === 'udp') continue;
+      for (const subset of ['', ...(key.policy?.subsets ?? []).map((entry) => entry.name)]) {
+        const name = outboundClusterName(found.hostname, port.port, subset);
+        const type = discoveryOf(found, key.kind);
+        const base = translateCluster(found, port, subset, type, key.policy, connectTimeoutMs);
+        const inline =
+          type === 'STRICT_DNS' || type === 'LOGICAL_DNS'
+            ? { loadAssignment: dnsLoadAssignment(name, port, view.get(endpointsOf, key.serviceId)) }
+            : {};
+        resources.push(encodeResource(Cluster, name, { ...base, ...inline }));
+      }
+    }
+    return resources;
+  },
+  {
+    keyText: (key) => `${key.serviceId} ${key.kind} ${JSON.stringify(key.policy ?? null)}`,
+    equal: sameResources,
+  },
+);
+
+/** Shapes the cluster of one port of one subset. */
+function translateCluster(
+  of: Service,
+  port: ServicePort,
+  subsetName: string,
+  type: ReturnType<typeof discoveryOf>,
+  policy: DestinationPolicy | undefined,
+  connectTimeoutMs: number,
+): Cluster {
+  const name = outboundClusterName(of.hostname, port.port, subsetName);
+  const subset = policy?.subsets.find((entry) => entry.name === subsetName);
+  const settings = policyOfPort(policy?.trafficPolicy, subset?.trafficPolicy, port.port);
+  const passthrough = settings.loadBalancer?.simple === 'PASSTHROUGH' && type !== 'STRICT_DNS';
+  const actual = passthrough ? 'ORIGINAL_DST' : type;
+  return {
+    name,
+    type: actual,
+    ...(actual === 'EDS'
+      ? {
+          edsClusterConfig: {
+            edsConfig: { ads: {}, initialFetchTimeout: 0, resourceApiVersion: 'V3' },
+            serviceName: name,
+          },
+        }
+      : {}),
+    ...(actual === 'STRICT_DNS' || actual === 'LOGICAL_DNS'
+      ? { dnsLookupFamily: 'V4_ONLY', dnsRefreshRate: 60_000, respectDnsTtl: true }
+      : {}),
+    ...connectionFields(settings.connectionPool, connectTimeoutMs),
+    ...(actual === 'ORIGINAL_DST'
+      ? { lbPolicy: 'CLUSTER_PROVIDED' }
+      : balancingFields(settings.loadBalancer, settings.outlierDetection)),
+    ...outlierFields(settings.outlierDetection),
+    ...httpOptionFields(port.protocol, settings.connectionPool),
+    metadata: istioMetadata({
+      default_original_port: port.port,
+      services: [{ host: of.hostname, name: of.name, namespace: of.namespace }],
+      ...(policy?.rules[0] === undefined ? {} : { config: configPath('destination-rule', policy.rules[0]) }),
+      ...(subsetName === '' ? {} : { subset: subsetName }),
+    }),
+  };
+}
+
+/** The outbound clusters of a scope: of all services that it sees, sorted by host. */
+export const outboundClusters = query(
+  'clusters.outbound',
+  (view, scope: Scope): readonly EncodedResource[] =>
+    view.get(visibleServiceIds, scope.namespace).flatMap((id) => {
+      const slash = id.indexOf('/');
+      const policy = view.get(destinationPolicy, {
+        scope,
+        serviceNamespace: id.slice(0, slash),
+        hostname: id.slice(slash + 1),
+      });
+      return view.get(serviceClusters, { serviceId: id, kind: scope.kind, policy });
+    }),
+  { keyText: scopeText, equal: sameResources },
+);

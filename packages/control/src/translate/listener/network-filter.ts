@@ -1,0 +1,123 @@
+import { packAny, type Any, type JsonObject } from '@lateen/protocol';
+import type { RouteConfiguration } from '@lateen/protocol/envoy/config/route/v3';
+import type { Filter } from '@lateen/protocol/envoy/config/listener/v3';
+import { Cors } from '@lateen/protocol/envoy/extensions/filters/http/cors/v3';
+import { HTTPFault } from '@lateen/protocol/envoy/extensions/filters/http/fault/v3';
+import { FilterConfig as GrpcStats } from '@lateen/protocol/envoy/extensions/filters/http/grpc_stats/v3';
+import { Router } from '@lateen/protocol/envoy/extensions/filters/http/router/v3';
+import {
+  HttpConnectionManager,
+  type HttpFilter,
+} from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
+import { TcpProxy } from '@lateen/protocol/envoy/extensions/filters/network/tcp_proxy/v3';
+import { TypedStruct } from '@lateen/protocol/udpa/type/v1';
+import type { MeshSettings } from '../../model/mesh-settings.ts';
+import { corsFilter, faultFilter } from '../route/fault.ts';
+import { accessLogs } from './access-log.ts';
+
+/** From whose side a connection manager looks at a request. */
+export type Direction = 'outbound' | 'inbound' | 'gateway';
+
+function typedStruct(typeUrl: string, value: JsonObject): Any {
+  return packAny(TypedStruct, { typeUrl, value });
+}
+
+/** Istio's standard metrics: a filter of Istio's own, whose configuration Envoy's messages do not have. */
+function statsFilter(): { readonly name: string; readonly typedConfig: Any } {
+  return { name: 'istio.stats', typedConfig: typedStruct('type.googleapis.com/stats.PluginConfig', {}) };
+}
+
+function httpFilters(): HttpFilter[] {
+  return [
+    {
+      name: 'envoy.filters.http.grpc_stats',
+      typedConfig: packAny(GrpcStats, { emitFilterState: true, statsForAllMethods: false }),
+    },
+    { name: faultFilter, typedConfig: packAny(HTTPFault, {}) },
+    { name: corsFilter, typedConfig: packAny(Cors, {}) },
+    statsFilter(),
+    { name: 'envoy.filters.http.router', typedConfig: packAny(Router, {}) },
+  ];
+}
+
+/** Routes of a connection manager: fetched by name, or given with it. */
+export type RouteSource = { readonly rds: string } | { readonly inline: RouteConfiguration };
+
+/** The filter that serves HTTP. */
+export function httpConnectionManager(options: {
+  readonly statPrefix: string;
+  readonly routes: RouteSource;
+  readonly direction: Direction;
+  readonly mesh: MeshSettings;
+  /** True where the peer's certificate is known and told to the workload. */
+  readonly mutualTls?: boolean;
+}): Filter {
+  const { routes, direction, mesh } = options;
+  const logs = accessLogs(mesh);
+  const manager: HttpConnectionManager = {
+    statPrefix: options.statPrefix,
+    ...('rds' in routes
+      ? {
+          rds: {
+            configSource: { ads: {}, initialFetchTimeout: 0, resourceApiVersion: 'V3' },
+            routeConfigName: routes.rds,
+          },
+        }
+      : { routeConfig: routes.inline }),
+    httpFilters: httpFilters(),
+    serverName: 'istio-envoy',
+    useRemoteAddress: direction === 'gateway',
+    ...(direction === 'gateway'
+      ? {
+          forwardClientCertDetails: 'SANITIZE_SET',
+          setCurrentClientCertDetails: { subject: true, cert: true, dns: true, uri: true },
+        }
+      : {}),
+    ...(direction === 'inbound'
+      ? {
+          forwardClientCertDetails: 'APPEND_FORWARD',
+          setCurrentClientCertDetails: { subject: true, dns: true, uri: true },
+        }
+      : {}),
+    streamIdleTimeout: 0,
+    normalizePath: true,
+    pathWithEscapedSlashesAction: 'KEEP_UNCHANGED',
+    upgradeConfigs: [{ upgradeType: 'websocket' }],
+    httpProtocolOptions: { acceptHttp10: true },
+    ...(logs.length === 0 ? {} : { accessLog: logs }),
+  };
+  return {
+    name: 'envoy.filters.network.http_connection_manager',
+    typedConfig: packAny(HttpConnectionManager, manager),
+  };
+}
+
+/** A cluster with its share of the connections. */
+export interface WeightedTarget {
+  readonly cluster: string;
+  readonly weight: number;
+}
+
+/** The filters that pass a connection on. */
+export function tcpFilters(
+  targets: readonly WeightedTarget[],
+  statPrefix: string,
+  mesh: MeshSettings,
+  idleTimeoutMs?: number,
+): Filter[] {
+  const logs = accessLogs(mesh);
+  const [only, ...more] = targets;
+  const proxy: TcpProxy = {
+    statPrefix,
+    ...(only !== undefined && more.length === 0
+      ? { cluster: only.cluster }
+      : {
+          weightedClusters: {
+            clusters: targets.map(({ cluster, weight }) => ({ name: cluster, weight })),
+          },
+        }),
+    ...(idleTimeoutMs === undefined ? {} : { idleTimeout: idleTimeoutMs }),
+    ...(logs.length === 0 ? {} : { accessLog: logs }),
+  };
+  return [statsFilter(), { name: 'envoy.filters.network.tcp_proxy', typedConfig: packAny(TcpProxy, proxy) }];
+}

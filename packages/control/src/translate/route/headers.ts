@@ -1,0 +1,54 @@
+import type { HeaderChanges, HeaderOperations } from '@lateen/config';
+import type { HeaderValueOption } from '@lateen/protocol/envoy/config/core/v3';
+
+/** Header changes as Envoy's routes, weighted clusters and virtual hosts have them. */
+export interface HeaderFields {
+  readonly requestHeadersToAdd?: readonly HeaderValueOption[];
+  readonly requestHeadersToRemove?: readonly string[];
+  readonly responseHeadersToAdd?: readonly HeaderValueOption[];
+  readonly responseHeadersToRemove?: readonly string[];
+}
+
+function isHost(name: string): boolean {
+  const lower = name.toLowerCase();
+  return lower === 'host' || lower === ':authority';
+}
+
+function additions(operations: HeaderOperations | undefined): HeaderValueOption[] {
+  const options = (
+    headers: Readonly<Record<string, string>> | undefined,
+    appendAction: 'APPEND_IF_EXISTS_OR_ADD' | 'OVERWRITE_IF_EXISTS_OR_ADD',
+  ): HeaderValueOption[] =>
+    Object.entries(headers ?? {})
+      .filter(([name]) => !isHost(name))
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, value]) => ({
+        header: { key, value },
+        appendAction,
+        ...(value === '' ? { keepEmptyValue: true } : {}),
+      }));
+  return [
+    ...options(operations?.set, 'OVERWRITE_IF_EXISTS_OR_ADD'),
+    ...options(operations?.add, 'APPEND_IF_EXISTS_OR_ADD'),
+  ];
+}
+
+/** The changes that a rule or a destination asks for. */
+export function headerFields(changes: HeaderChanges | undefined): HeaderFields {
+  const requestAdd = additions(changes?.request);
+  const responseAdd = additions(changes?.response);
+  const requestRemove = changes?.request?.remove ?? [];
+  const responseRemove = changes?.response?.remove ?? [];
+  return {
+    ...(requestAdd.length === 0 ? {} : { requestHeadersToAdd: requestAdd }),
+    ...(requestRemove.length === 0 ? {} : { requestHeadersToRemove: requestRemove }),
+    ...(responseAdd.length === 0 ? {} : { responseHeadersToAdd: responseAdd }),
+    ...(responseRemove.length === 0 ? {} : { responseHeadersToRemove: responseRemove }),
+  };
+}
+
+/** The host that a request header change sets: Envoy rewrites hosts, it does not set them as headers. */
+export function hostSetBy(changes: HeaderChanges | undefined): string | undefined {
+  for (const [name, value] of Object.entries(changes?.request?.set ?? {})) if (isHost(name)) return value;
+  return undefined;
+}
