@@ -1,0 +1,120 @@
+import { isTls } from '@lateen/config';
+import { Listener, type FilterChain } from '@lateen/protocol/envoy/config/listener/v3';
+import { query, type View } from '../../engine/query.ts';
+import {
+  boundServers,
+  edgeText,
+  isPlainHttp,
+  type BoundServer,
+  type EdgeProxies,
+} from '../../model/gateway-servers.ts';
+import type { MeshSettings } from '../../model/mesh-settings.ts';
+import { settingsOf } from '../../model/settings.ts';
+import { socketAddress } from '../address.ts';
+import { encodeResource, sameResources, type EncodedResource } from '../resource.ts';
+import { httpRoutesName, rulesOfGateway, sharedHosts } from '../route/gateway.ts';
+import { prefixRanges } from './filter-chain-match.ts';
+import { inspectionFields, tlsInspector } from './listener-filter.ts';
+import { httpConnectionManager, tcpFilters } from './network-filter.ts';
+import { tcpChains, tlsChains, type TcpChain } from './tcp-route.ts';
+
+/** The chains of connections that are passed on as they are. */
+function passedOn(view: View, edge: EdgeProxies, bound: BoundServer, mesh: MeshSettings): FilterChain[] {
+  const encrypted = isTls(bound.protocol);
+  return rulesOfGateway(view, edge.scope, bound.gateway).flatMap((rule) => {
+    if (sharedHosts(rule, bound).length === 0) return [];
+    const place = {
+      scope: edge.scope,
+      gateways: new Set([bound.gateway]),
+      listenPort: bound.server.port.number,
+    };
+    const chains = encrypted ? tlsChains(view, rule, place) : tcpChains(view, rule, place);
+    return chains.map((chain) => filterChain(chain, mesh));
+  });
+}
+
+function filterChain(chain: TcpChain, mesh: MeshSettings): FilterChain {
+  const [only, ...more] = chain.targets;
+  return {
+    filterChainMatch: {
+      ...(chain.serverNames.length === 0 ? {} : { serverNames: chain.serverNames }),
+      ...(chain.destinationSubnets.length === 0
+        ? {}
+        : { prefixRanges: prefixRanges(chain.destinationSubnets) }),
+    },
+    filters: tcpFilters(
+      chain.targets,
+      only !== undefined && more.length === 0 ? only.cluster : 'weighted',
+      mesh,
+    ),
+  };
+}
+
+/** True where TLS is not ended at the gateway. */
+function passesTls({ server, protocol }: BoundServer): boolean {
+  const mode = server.tls?.mode;
+  return isTls(protocol) && (mode === undefined || mode === 'PASSTHROUGH' || mode === 'AUTO_PASSTHROUGH');
+}
+
+/** The listeners of proxies at the edge. */
+export const gatewayListeners = query(
+  'listeners.gateway',
+  (view, edge: EdgeProxies): readonly EncodedResource[] => {
+    const mesh = settingsOf(view);
+    const byPort = new Map<number, BoundServer[]>();
+    for (const bound of view.get(boundServers, edge)) {
+      const others = byPort.get(bound.listenPort);
+      if (others === undefined) byPort.set(bound.listenPort, [bound]);
+      else others.push(bound);
+    }
+    return [...byPort.keys()]
+      .sort((a, b) => a - b)
+      .flatMap((port) => {
+        const servers = byPort.get(port) ?? [];
+        const name = `0.0.0.0_${port}`;
+        const chains: FilterChain[] = [];
+        if (servers.some(isPlainHttp)) {
+          chains.push({
+            filters: [
+              httpConnectionManager({
+                statPrefix: `outbound_${name}`,
+                routes: { rds: httpRoutesName(port) },
+                direction: 'gateway',
+                mesh,
+              }),
+            ],
+          });
+        }
+        let inspects = false;
+        for (const bound of servers) {
+          if (isPlainHttp(bound)) continue;
+          // TLS that ends here needs the server's secret: without one there is nothing to serve.
+          if (isTls(bound.protocol) && !passesTls(bound)) continue;
+          inspects ||= isTls(bound.protocol);
+          // Plain connections cannot be told apart: the first server has them.
+          if (!isTls(bound.protocol) && chains.length > 0) continue;
+          chains.push(...passedOn(view, edge, bound, mesh));
+        }
+        if (chains.length === 0) return [];
+        return encodeResource(Listener, name, {
+          name,
+          address: socketAddress('0.0.0.0', port),
+          filterChains: withoutTwins(chains),
+          ...(inspects ? { listenerFilters: [tlsInspector], ...inspectionFields(mesh) } : {}),
+          trafficDirection: 'OUTBOUND',
+        });
+      });
+  },
+  { keyText: edgeText, equal: sameResources },
+);
+
+/** Envoy refuses a listener with two chains for the same connections: the first stays. */
+function withoutTwins(chains: readonly FilterChain[]): FilterChain[] {
+  const taken = new Set<string>();
+  return chains.filter((chain) => {
+    const condition = JSON.stringify(chain.filterChainMatch ?? {});
+    if (taken.has(condition)) return false;
+    taken.add(condition);
+    return true;
+  });
+}
