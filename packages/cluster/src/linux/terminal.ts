@@ -11,7 +11,7 @@ export interface Terminal {
   readonly programSide: number;
   /** What is typed goes in, what is shown comes out; ends when the last program has closed its side. */
   readonly screen: Duplex;
-  resize(columns: number, rows: number): void;
+  readonly resize: (columns: number, rows: number) => void;
 }
 
 /** Opens a new terminal of the devpts that is mounted at this directory. */

@@ -21,6 +21,8 @@ export interface NodeRoot {
   /** Top-level directories of the host that containers see, each through an overlay of its own. */
   readonly overlaid: readonly string[];
   readonly overlayOptions: readonly string[];
+  /** Terminals of containers' main programs are opened here. */
+  readonly devpts: string;
   /** Whether the writable layer of a container may be on disk, in the data directory. */
   readonly upperOnDisk: boolean;
   /** Mounted into every container, relative to its root. */
@@ -80,7 +82,7 @@ function readHostTree(): HostTree {
 
 function makeDevices(directory: string): MountLine[] {
   mkdirSync(directory);
-  for (const name of deviceNames) writeFileSync(join(directory, name), '');
+  for (const name of [...deviceNames, 'termination-log']) writeFileSync(join(directory, name), '');
   for (const name of ['pts', 'shm', 'mqueue']) mkdirSync(join(directory, name));
   symlinkSync('pts/ptmx', join(directory, 'ptmx'));
   symlinkSync('/proc/self/fd', join(directory, 'fd'));
@@ -149,10 +151,14 @@ export async function createNodeRoot(options: NodeRootOptions): Promise<NodeRoot
     mkdirSync(join(base, name), { recursive: true });
   }
   for (const [name, target] of tree.links) symlinkSync(target, join(base, name));
+  const terminals = ['newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'];
+  const devpts = join(directory, 'pts');
+  mkdirSync(devpts);
   mkdirSync(join(directory, 'empty'));
   await mountAll(join(directory, 'node.fstab'), [
     ...makeDevices(join(directory, 'dev')),
     ...makeInstallation(join(directory, 'installation'), options.installationDir),
+    { source: 'devpts', target: devpts, type: 'devpts', options: terminals },
   ]);
   const overlayOptions = options.rootless ? ['userxattr'] : [];
   let upperOnDisk = true;
@@ -167,18 +173,18 @@ export async function createNodeRoot(options: NodeRootOptions): Promise<NodeRoot
       });
     }
   }
-  const tty = ['newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'];
   return {
     directory,
     base,
     overlaid: tree.overlaid,
     overlayOptions,
+    devpts,
     upperOnDisk,
     sharedMounts: [
       // Read-only where that is allowed: a user namespace may not change what it was given.
       ...tree.bound.map((name) => bind(`/${name}`, `/${name}`, ...(options.rootless ? [] : ['ro']))),
       bind(join(directory, 'dev'), '/dev'),
-      { source: 'devpts', target: '/dev/pts', type: 'devpts', options: tty },
+      { source: 'devpts', target: '/dev/pts', type: 'devpts', options: terminals },
       { source: 'proc', target: '/proc', type: 'proc', options: ['nosuid', 'nodev', 'noexec'] },
       await systemMount(directory),
       { source: 'tmpfs', target: '/tmp', type: 'tmpfs', options: ['mode=1777'] },
