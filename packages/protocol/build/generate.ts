@@ -47,10 +47,11 @@ if (!process.argv.includes('--force') && isCurrent(wanted)) process.exit(0);
 
 const began = performance.now();
 const { generateModules } = await import('./generate-modules.ts');
-const outputs = generateModules();
+const { modules, descriptors } = generateModules();
 rmSync(stampFile, { force: true });
-write(outputs);
+write(modules);
+writeFileSync(join(gen, 'descriptors.binpb'), descriptors);
 writeFileSync(stampFile, wanted);
 process.stdout.write(
-  `protocol: generated ${outputs.length} files in ${((performance.now() - began) / 1000).toFixed(1)} s\n`,
+  `protocol: generated ${modules.length} files in ${((performance.now() - began) / 1000).toFixed(1)} s\n`,
 );

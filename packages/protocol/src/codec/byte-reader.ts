@@ -47,6 +47,18 @@ export class ByteReader {
     return value >>> 0;
   }
 
+  /** A field's number and wire type. */
+  tag(): number {
+    const start = this.offset;
+    const tag = this.uint32();
+    const length = this.offset - start;
+    if (length > 5 || (length === 5 && (this.bytes[start + 4] as number) > 0x0f)) {
+      throw new DecodeFailure('field number is too large');
+    }
+    if (tag < 8) throw new DecodeFailure('field number 0');
+    return tag;
+  }
+
   /** The low and high halves of a 64-bit varint as one exact number; refused beyond 2^53. */
   varint64(signed: boolean): number {
     let low = 0;
@@ -138,9 +150,15 @@ export class ByteReader {
   /** A view of the input, not a copy. */
   view(): Uint8Array {
     const end = this.lengthDelimitedEnd();
-    const view = this.bytes.subarray(this.offset, end);
+    const view = new Uint8Array(this.bytes.buffer, this.bytes.byteOffset + this.offset, end - this.offset);
     this.offset = end;
     return view;
+  }
+
+  /** Steps over a field of a message whose own fields are 1 to `known`; those with a wrong wire type are refused. */
+  skipOther(tag: number, known: number): void {
+    if (tag >>> 3 <= known) throw new DecodeFailure(`field ${tag >>> 3} has wire type ${tag & 7}`);
+    this.skip(tag & 7);
   }
 
   /** Steps over a value of a field that nobody wants. */

@@ -1,6 +1,6 @@
 import { ok, problem, type Result } from '@lateen/core';
 import { ByteReader, DecodeFailure, type UnknownField } from './byte-reader.ts';
-import { wireTypeOf } from './encode.ts';
+import { scalarWireType, wireTypeOf } from './encode.ts';
 import type { AnyMessageType, Field, MessageType, ScalarName } from './message-type.ts';
 import { setEntry } from './set-entry.ts';
 
@@ -34,7 +34,7 @@ type Decoded = Record<string, unknown>;
 /** Reads a message up to `end`; `into` is an earlier occurrence of the same field, which protobuf merges. */
 export function readBody(reader: ByteReader, type: AnyMessageType, end: number, into: unknown): unknown {
   if (type.special !== undefined) {
-    const value = type.special.read(reader, end);
+    const value = type.special.read(reader, end, into);
     if (reader.offset !== end) throw new DecodeFailure('truncated');
     return value;
   }
@@ -45,11 +45,10 @@ export function readBody(reader: ByteReader, type: AnyMessageType, end: number, 
   try {
     while (reader.offset < end) {
       field = undefined;
-      const tag = reader.uint32();
+      const tag = reader.tag();
       const wireType = tag & 7;
       field = byNumber.get(tag >>> 3);
       if (field === undefined) {
-        if (tag < 8) throw new DecodeFailure('field number 0');
         skipUnknown(reader, type, tag >>> 3, wireType);
         continue;
       }
@@ -100,10 +99,13 @@ function isZero(field: Field, value: unknown): boolean {
 }
 
 function readRepeated(reader: ByteReader, field: Field, wireType: number, target: Decoded): void {
-  const list = (target[field.name] ??= []) as unknown[];
   const own = wireTypeOf(field);
-  if (wireType === 2 && own !== 2) {
-    const end = reader.lengthDelimitedEnd();
+  const packed = wireType === 2 && own !== 2;
+  const end = packed ? reader.lengthDelimitedEnd() : -1;
+  // Absent rather than empty, as everywhere.
+  if (reader.offset === end) return;
+  const list = (target[field.name] ??= []) as unknown[];
+  if (packed) {
     while (reader.offset < end) list.push(readValue(reader, field, undefined));
     if (reader.offset !== end) throw new DecodeFailure('packed values run past their end');
     return;
@@ -125,9 +127,11 @@ function readMapEntry(reader: ByteReader, field: Field, wireType: number, target
   let value: unknown;
   try {
     while (reader.offset < end) {
-      const tag = reader.uint32();
-      if (tag >>> 3 === 1) key = String(readScalar(reader, keyKind));
-      else if (tag >>> 3 === 2) {
+      const tag = reader.tag();
+      if (tag >>> 3 === 1) {
+        expectWireType(tag & 7, scalarWireType[keyKind]);
+        key = String(readScalar(reader, keyKind));
+      } else if (tag >>> 3 === 2) {
         expectWireType(tag & 7, wireTypeOf(field));
         value = readValue(reader, field, undefined);
       } else reader.skip(tag & 7);

@@ -113,7 +113,9 @@ function writeMap(writer: ByteWriter, field: Field, value: unknown, path: string
   if (typeof value !== 'object' || value === null) bad(join(path, field.name), 'must be an object', value);
   const map = value as Readonly<Record<string, unknown>>;
   const keyKind = field.mapKey ?? 'string';
-  const keys = Object.keys(map).sort();
+  const keys = Object.keys(map);
+  if (keyKind === 'string' || keyKind === 'bool') keys.sort();
+  else keys.sort((a, b) => Number(a) - Number(b));
   for (let i = keys.length - 1; i >= 0; i--) {
     const key = keys[i] as string;
     const before = writer.length;

@@ -7,7 +7,7 @@ import { nearestName } from './nearest-name.ts';
 import { describe, scalarFromJson } from './scalar-json.ts';
 import { setEntry } from './set-entry.ts';
 import { typeNameOf } from './to-json.ts';
-import type { Any } from './well-known.ts';
+import { NullValue, Value, type Any } from './well-known.ts';
 
 export interface FromJsonOptions {
   /** Types that may be inside an Any. */
@@ -78,8 +78,7 @@ class JsonReader implements JsonReadContext {
           if (this.#options.ignoreUnknownFields !== true) this.#unknown(type, key);
           return;
         }
-        if (value === undefined || (value === null && field.message?.typeName !== 'google.protobuf.Value'))
-          return;
+        if (value === undefined || (value === null && !takesNull(field))) return;
         if (field.name in target) this.fail('is given twice, under both of its names');
         if (field.oneof !== undefined) {
           const other = oneofs.get(field.oneof);
@@ -162,12 +161,18 @@ class JsonReader implements JsonReadContext {
     if (field.message !== undefined) return this.message(field.message, json);
     if (field.enumeration === undefined) return scalarFromJson(field.kind as never, json, this);
     const { byName, byNumber, typeName } = field.enumeration;
+    if (json === null && takesNull(field)) return byNumber.get(0);
     if (typeof json === 'number' && json === (json | 0)) return byNumber.get(json) ?? json;
     const number = typeof json === 'string' ? byName.get(json) : undefined;
     if (number !== undefined) return byNumber.get(number);
     const allowed = [...byName.keys()].join(', ');
     return this.fail(`must be one of ${allowed} (${typeName}), not ${describe(json)}`);
   }
+}
+
+/** True where JSON's null is a value and not the absence of one. */
+function takesNull(field: Field): boolean {
+  return field.message === Value || field.enumeration === NullValue;
 }
 
 function isImplicitZero(field: Field, value: unknown): boolean {

@@ -59,7 +59,8 @@ export interface FieldTable {
 /** Encoding of a type whose decoded form is not an object of its fields (`Duration` is a number, and so on). */
 export interface SpecialCodec<T> {
   write(writer: ByteWriter, value: T, path: string): void;
-  read(reader: ByteReader, end: number): T;
+  /** `previous` is an earlier occurrence of the same field, which protobuf merges. */
+  read(reader: ByteReader, end: number, previous: T | undefined): T;
   toJson(value: T, context: JsonWriteContext): unknown;
   fromJson(json: unknown, context: JsonReadContext): T;
 }

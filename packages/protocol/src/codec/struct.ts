@@ -12,6 +12,14 @@ export interface JsonObject {
 
 const maxStructDepth = 100;
 
+function isList(value: JsonValue): value is readonly JsonValue[] {
+  return Array.isArray(value);
+}
+
+function isObject(value: JsonValue): value is JsonObject {
+  return typeof value === 'object' && value !== null && !isList(value);
+}
+
 // Struct { map<string, Value> fields = 1 }; an entry is { key = 1, value = 2 }.
 export function writeStruct(writer: ByteWriter, value: JsonObject, path: string): void {
   const keys = Object.keys(value).sort();
@@ -46,11 +54,10 @@ export function writeValue(writer: ByteWriter, value: JsonValue, path: string): 
     writer.uint32(0x20);
   } else if (typeof value === 'object') {
     const before = writer.length;
-    const isList = Array.isArray(value);
-    if (isList) writeList(writer, value as readonly JsonValue[], path);
-    else writeStruct(writer, value as JsonObject, path);
+    if (isList(value)) writeList(writer, value, path);
+    else writeStruct(writer, value, path);
     writer.uint32(writer.length - before);
-    writer.uint32(isList ? 0x32 : 0x2a);
+    writer.uint32(isList(value) ? 0x32 : 0x2a);
   } else throw new TypeError(`${path}: ${typeof value} is not JSON`);
 }
 
@@ -64,8 +71,8 @@ export function writeList(writer: ByteWriter, values: readonly JsonValue[], path
   }
 }
 
-export function readStruct(reader: ByteReader, end: number): JsonObject {
-  const struct: Record<string, JsonValue> = {};
+export function readStruct(reader: ByteReader, end: number, previous?: JsonObject): JsonObject {
+  const struct: Record<string, JsonValue | undefined> = { ...previous };
   while (reader.offset < end) {
     if (reader.uint32() !== 0x0a) throw new DecodeFailure('malformed Struct');
     const entryEnd = reader.lengthDelimitedEnd();
@@ -84,9 +91,9 @@ export function readStruct(reader: ByteReader, end: number): JsonObject {
 }
 
 /** A Value without a kind, which JSON cannot say, is null. */
-export function readValue(reader: ByteReader, end: number): JsonValue {
+export function readValue(reader: ByteReader, end: number, previous: JsonValue = null): JsonValue {
   if (++reader.depth > maxStructDepth) throw new DecodeFailure(`nested deeper than ${maxStructDepth}`);
-  let value: JsonValue = null;
+  let value = previous;
   while (reader.offset < end) {
     const tag = reader.uint32();
     if (tag === 0x08) {
@@ -95,16 +102,22 @@ export function readValue(reader: ByteReader, end: number): JsonValue {
     } else if (tag === 0x11) value = reader.double();
     else if (tag === 0x1a) value = reader.string();
     else if (tag === 0x20) value = reader.bool();
-    else if (tag === 0x2a) value = readStruct(reader, reader.lengthDelimitedEnd());
-    else if (tag === 0x32) value = readList(reader, reader.lengthDelimitedEnd());
+    else if (tag === 0x2a)
+      value = readStruct(reader, reader.lengthDelimitedEnd(), isObject(value) ? value : undefined);
+    else if (tag === 0x32)
+      value = readList(reader, reader.lengthDelimitedEnd(), isList(value) ? value : undefined);
     else throw new DecodeFailure('malformed Value');
   }
   reader.depth--;
   return value;
 }
 
-export function readList(reader: ByteReader, end: number): readonly JsonValue[] {
-  const list: JsonValue[] = [];
+export function readList(
+  reader: ByteReader,
+  end: number,
+  previous: readonly JsonValue[] = [],
+): readonly JsonValue[] {
+  const list: JsonValue[] = [...previous];
   while (reader.offset < end) {
     if (reader.uint32() !== 0x0a) throw new DecodeFailure('malformed ListValue');
     list.push(readValue(reader, reader.lengthDelimitedEnd()));

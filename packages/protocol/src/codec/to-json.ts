@@ -2,7 +2,7 @@ import { decode } from './decode.ts';
 import type { AnyMessageType, Field, JsonWriteContext, MessageType, TypeRegistry } from './message-type.ts';
 import { scalarToJson } from './scalar-json.ts';
 import { setEntry } from './set-entry.ts';
-import type { Any } from './well-known.ts';
+import { NullValue, type Any } from './well-known.ts';
 
 export interface ToJsonOptions {
   /** Types that may be inside an Any. An Any of another type shows its bytes in base64 under `value`. */
@@ -61,7 +61,7 @@ class JsonWriter implements JsonWriteContext {
 
   #value(field: Field, value: unknown): unknown {
     if (field.message !== undefined) return this.message(field.message, value);
-    if (field.kind === 'enum') return value;
+    if (field.kind === 'enum') return field.enumeration === NullValue ? null : value;
     return scalarToJson(field.kind as never, value);
   }
 }

@@ -54,12 +54,12 @@ function wrapper<T extends number | string | boolean | Uint8Array>(
       writeScalar(writer, kind, value, path);
       writer.uint32(tag);
     },
-    read(reader, end) {
-      let value: unknown = zero;
+    read(reader, end, previous) {
+      let value: unknown = previous ?? zero;
       while (reader.offset < end) {
-        const found = reader.uint32();
+        const found = reader.tag();
         if (found === tag) value = readScalar(reader, kind);
-        else reader.skip(found & 7);
+        else reader.skipOther(found, 1);
       }
       return value as T;
     },
@@ -91,14 +91,13 @@ export const BytesValue: MessageType<Uint8Array> = wrapper<Uint8Array>(
   new Uint8Array(),
 );
 
-function readSecondsAndNanos(reader: ByteReader, end: number): SecondsAndNanos {
-  let seconds = 0;
-  let nanos = 0;
+function readSecondsAndNanos(reader: ByteReader, end: number, previous: SecondsAndNanos): SecondsAndNanos {
+  let { seconds, nanos } = previous;
   while (reader.offset < end) {
-    const tag = reader.uint32();
+    const tag = reader.tag();
     if (tag === 0x08) seconds = reader.varint64(true);
     else if (tag === 0x10) nanos = reader.uint32() | 0;
-    else reader.skip(tag & 7);
+    else reader.skipOther(tag, 2);
   }
   return { seconds, nanos };
 }
@@ -125,8 +124,8 @@ export const Duration: MessageType<number> = specialType('google.protobuf.Durati
     expectFinite(ms, path);
     writeSecondsAndNanos(writer, durationParts(ms));
   },
-  read(reader, end) {
-    const { seconds, nanos } = readSecondsAndNanos(reader, end);
+  read(reader, end, previous) {
+    const { seconds, nanos } = readSecondsAndNanos(reader, end, durationParts(previous ?? 0));
     if (Math.abs(nanos) >= 1e9) throw new DecodeFailure('nanos of a duration are beyond a second');
     return seconds * 1000 + nanos / 1e6;
   },
@@ -143,8 +142,8 @@ export const Timestamp: MessageType<number> = specialType('google.protobuf.Times
     expectFinite(ms, path);
     writeSecondsAndNanos(writer, timestampParts(ms));
   },
-  read(reader, end) {
-    const { seconds, nanos } = readSecondsAndNanos(reader, end);
+  read(reader, end, previous) {
+    const { seconds, nanos } = readSecondsAndNanos(reader, end, timestampParts(previous ?? 0));
     if (nanos < 0 || nanos >= 1e9) throw new DecodeFailure('nanos of a timestamp are not within a second');
     return seconds * 1000 + nanos / 1e6;
   },
@@ -194,7 +193,7 @@ export const ListValue: MessageType<readonly JsonValue[]> = specialType('google.
 export const Empty: MessageType<Readonly<Record<string, never>>> = specialType('google.protobuf.Empty', {
   write() {},
   read(reader, end) {
-    while (reader.offset < end) reader.skip(reader.uint32() & 7);
+    while (reader.offset < end) reader.skip(reader.tag() & 7);
     return {};
   },
   toJson: () => ({}),
@@ -212,12 +211,12 @@ export const FieldMask: MessageType<readonly string[]> = specialType('google.pro
       writer.uint32(0x0a);
     }
   },
-  read(reader, end) {
-    const paths: string[] = [];
+  read(reader, end, previous) {
+    const paths: string[] = [...(previous ?? [])];
     while (reader.offset < end) {
-      const tag = reader.uint32();
+      const tag = reader.tag();
       if (tag === 0x0a) paths.push(reader.string());
-      else reader.skip(tag & 7);
+      else reader.skipOther(tag, 1);
     }
     return paths;
   },
@@ -244,14 +243,14 @@ export const Any: MessageType<Any> = specialType<Any>('google.protobuf.Any', {
       writer.uint32(0x0a);
     }
   },
-  read(reader, end) {
-    let typeUrl = '';
-    let value: Uint8Array | undefined;
+  read(reader, end, previous) {
+    let typeUrl = previous?.typeUrl ?? '';
+    let value = previous?.value;
     while (reader.offset < end) {
-      const tag = reader.uint32();
+      const tag = reader.tag();
       if (tag === 0x0a) typeUrl = reader.string();
       else if (tag === 0x12) value = reader.view();
-      else reader.skip(tag & 7);
+      else reader.skipOther(tag, 2);
     }
     return { typeUrl, value: value ?? new Uint8Array() };
   },
