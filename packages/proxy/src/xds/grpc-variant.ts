@@ -1,11 +1,5 @@
-import type { Logger } from '@lateen/core';
-import { decode, type MessageType, type MethodType } from '@lateen/protocol';
-import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
+import type { MethodType } from '@lateen/protocol';
 import type { Node } from '@lateen/protocol/envoy/config/core/v3';
-import { ClusterLoadAssignment } from '@lateen/protocol/envoy/config/endpoint/v3';
-import { Listener } from '@lateen/protocol/envoy/config/listener/v3';
-import { RouteConfiguration } from '@lateen/protocol/envoy/config/route/v3';
-import { Secret } from '@lateen/protocol/envoy/extensions/transport_sockets/tls/v3';
 import {
   AggregatedDiscoveryService,
   type DeltaDiscoveryRequest,
@@ -15,7 +9,7 @@ import {
 } from '@lateen/protocol/envoy/service/discovery/v3';
 import type { Channel } from '@lateen/protocol/grpc';
 import { deltaSession } from './delta-session.ts';
-import type { ResourceType } from './resource-type.ts';
+import { resourceNameIn } from './resource-name.ts';
 import { sotwSession } from './sotw-session.ts';
 import { createXdsClient, type XdsClient, type XdsClientOptions, type XdsVariant } from './xds-client.ts';
 
@@ -36,7 +30,7 @@ export function createAdsClient(options: GrpcXdsOptions): XdsClient {
   }
   return createXdsClient<DiscoveryRequest, DiscoveryResponse>(options, {
     open: opener(channel, AggregatedDiscoveryService.streamAggregatedResources),
-    session: (context) => sotwSession({ ...context, node, log, nameOf: nameIn(log) }),
+    session: (context) => sotwSession({ ...context, node, log, nameOf: resourceNameIn }),
   });
 }
 
@@ -46,7 +40,7 @@ function opener<Request, Response>(
 ): XdsVariant<Request, Response>['open'] {
   return (handlers) => {
     const stream = channel.openStream(method, {
-      onMessage: handlers.onMessage,
+      onMessage: (message) => handlers.onMessage(message),
       onEnd: (error) =>
         handlers.onEnd(
           error === undefined ? 'the server ended the stream' : `${error.code}: ${error.message}`,
@@ -58,24 +52,4 @@ function opener<Request, Response>(
       cancel: () => stream.cancel(),
     };
   };
-}
-
-/** Where each kind of resource has its name. */
-function nameIn(log: Logger): (type: ResourceType, bytes: Uint8Array) => string | undefined {
-  const reader =
-    <T>(type: MessageType<T>, name: (message: T) => string | undefined) =>
-    (bytes: Uint8Array): string | undefined => {
-      const message = decode(type, bytes);
-      if (message.ok) return name(message.value) ?? '';
-      log.warn('a resource cannot be read', { type: type.typeName, reason: message.problems[0]?.message });
-      return undefined;
-    };
-  const readers: Readonly<Record<ResourceType, (bytes: Uint8Array) => string | undefined>> = {
-    cluster: reader(Cluster, (message) => message.name),
-    endpoint: reader(ClusterLoadAssignment, (message) => message.clusterName),
-    listener: reader(Listener, (message) => message.name),
-    route: reader(RouteConfiguration, (message) => message.name),
-    secret: reader(Secret, (message) => message.name),
-  };
-  return (type, bytes) => readers[type](bytes);
 }

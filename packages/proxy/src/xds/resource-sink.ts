@@ -98,6 +98,5 @@ function changeOf(
 ): ConfigChange {
   const waits = kind === 'clusters' || kind === 'listeners';
   const set = waits ? good : good.map((decoded) => decoded.model);
-  // The decoder of the kind made these models.
-  return { [kind]: { set, remove } } as ConfigChange;
+  return { [kind]: { set, remove } };
 }

@@ -22,6 +22,8 @@ export interface Decoded<T> {
 
 /** Decoded resources of one response, or of the static bootstrap. */
 export interface ConfigChange {
+  /** True for what the bootstrap holds: it waits for no subscription and counts as none. */
+  readonly isStatic?: boolean;
   readonly clusters?: ResourceChange<Decoded<Cluster>>;
   readonly listeners?: ResourceChange<Decoded<Listener>>;
   readonly endpoints?: ResourceChange<ClusterLoadAssignment>;
@@ -47,6 +49,7 @@ export interface WarmingOptions {
 }
 
 interface Waiting<T> extends Decoded<T> {
+  readonly isStatic: boolean;
   readonly sinceMs: number;
   readonly timer: Timer | undefined;
   expired: boolean;
@@ -147,9 +150,9 @@ export class Warming {
       (w) => w.expired || this.#isClusterWarm(w.model),
     );
     if (this.#clustersCame && clusters.length === this.#waitingClusters.size) this.#clustersWarm = true;
-    const listeners = this.#clustersWarm
-      ? [...this.#waitingListeners.values()].filter((w) => w.expired || this.#isListenerWarm(w.model))
-      : [];
+    const listeners = [...this.#waitingListeners.values()].filter(
+      (w) => w.expired || ((w.isStatic || this.#clustersWarm) && this.#isListenerWarm(w.model)),
+    );
     const unwanted = this.#updateWanted();
 
     const toApply: DataPlaneChange = {
@@ -185,6 +188,7 @@ export class Warming {
     inForce: Map<string, T>,
     waiting: Map<string, Waiting<T>>,
     change: ResourceChange<Decoded<T>> | undefined,
+    isStatic: boolean,
   ): string[] {
     const { clock, log } = this.#options;
     for (const decoded of change?.set ?? []) {
@@ -192,6 +196,7 @@ export class Warming {
       waiting.get(name)?.timer?.cancel();
       const entry: Waiting<T> = {
         ...decoded,
+        isStatic,
         sinceMs: clock.now(),
         expired: false,
         timer:

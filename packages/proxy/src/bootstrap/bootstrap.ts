@@ -1,0 +1,250 @@
+import { formatProblem, ok, problem, problems, type Problem, type Result } from '@lateen/core';
+import { fromJson } from '@lateen/protocol';
+import type { Bootstrap } from '@lateen/protocol/envoy/config/bootstrap/v3';
+import * as bootstrap from '@lateen/protocol/envoy/config/bootstrap/v3';
+import type { Cluster as ClusterMessage } from '@lateen/protocol/envoy/config/cluster/v3';
+import type { ApiConfigSource, ConfigSource, Node } from '@lateen/protocol/envoy/config/core/v3';
+import { decodeAddress, decodeLocality } from '../decode/basics.ts';
+import { fieldPolicy } from '../decode/field-policy.ts';
+import { knownTypes } from '../decode/known-types.ts';
+import {
+  clusterDecoder,
+  listenerDecoder,
+  secretDecoder,
+  type DecodedResource,
+  type ResourceDecoder,
+} from '../decode/resource.ts';
+import { Scope } from '../decode/scope.ts';
+import type { Address, Cluster, Listener, NodeIdentity, Secret } from '../model/index.ts';
+
+const systemDns = 'names are resolved by the system';
+
+const bootstrapPolicy = fieldPolicy(
+  bootstrap.Bootstrap,
+  ['node', 'staticResources', 'dynamicResources', 'admin'],
+  {
+    nodeContextParams: 'resource names are taken as they are',
+    clusterManager: 'local origin and outlier logs are not written',
+    flagsPath: 'there is no file of flags',
+    statsSinks: 'statistics are scraped, not pushed',
+    deferredStatOptions: 'statistics are made when they are first used',
+    statsConfig: "statistics have Envoy's names and Prometheus labels",
+    statsFlushInterval: 'statistics are scraped, not pushed',
+    statsFlushOnAdmin: 'statistics are scraped, not pushed',
+    watchdog: 'the process that runs the proxy watches it',
+    watchdogs: 'the process that runs the proxy watches it',
+    tracing: 'the tracing of each connection manager holds',
+    layeredRuntime: 'fractions are taken from the resources',
+    overloadManager: 'limits are set for each listener and cluster',
+    enableDispatcherStats: 'adds statistics only',
+    statsServerVersionOverride: 'adds statistics only',
+    useTcpForDnsLookups: systemDns,
+    dnsResolutionConfig: systemDns,
+    typedDnsResolverConfig: systemDns,
+    bootstrapExtensions: 'extensions of the process are not loaded',
+    fatalActions: 'the log says why a process ends',
+    defaultSocketInterface: "the system's sockets are used",
+    perfTracingFilePath: 'not written',
+    defaultRegexEngine: 'every expression is RE2, in linear time',
+    xdsConfigTrackerExtension: 'not loaded',
+    listenerManager: 'there is one',
+    applicationLogConfig: 'log lines have one form',
+    grpcAsyncClientManagerConfig: 'adds nothing here',
+    memoryAllocatorManager: 'memory is managed by the runtime',
+    inlineHeaders: 'header names are looked up in one table',
+  },
+);
+
+/** What a bootstrap of Envoy says, decoded. */
+export interface ProxyBootstrap {
+  /** The message as it came: for the dump. */
+  readonly message: Bootstrap;
+  readonly node: Node;
+  readonly identity: NodeIdentity;
+  readonly admin: Address | undefined;
+  readonly listeners: readonly DecodedResource<Listener>[];
+  readonly clusters: readonly DecodedResource<Cluster>[];
+  readonly secrets: readonly Secret[];
+  readonly ads: AdsSource | undefined;
+  /** Where listeners and clusters come from besides the static ones. */
+  readonly lds: DynamicSource | undefined;
+  readonly cds: DynamicSource | undefined;
+}
+
+/** A control plane: one of the static clusters. */
+export interface AdsSource {
+  readonly cluster: ClusterMessage;
+  readonly variant: 'delta' | 'sotw';
+  /** Sent with every call. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** How a kind of resource is subscribed to. */
+export type DynamicSource = { readonly kind: 'ads' } | { readonly kind: 'file'; readonly path: string };
+
+/** Overrides of the node from the command line. */
+export interface NodeOverrides {
+  readonly id?: string | undefined;
+  readonly cluster?: string | undefined;
+  readonly zone?: string | undefined;
+}
+
+/** Reads a bootstrap from plain JSON values. All problems are found, with their paths. */
+export function decodeBootstrap(json: unknown, overrides: NodeOverrides = {}): Result<ProxyBootstrap> {
+  const parsed = fromJson(bootstrap.Bootstrap, json, { registry: knownTypes });
+  if (!parsed.ok) return parsed;
+  const message = parsed.value;
+  const wrong: Problem[] = [];
+  const take = <M, T>(path: string, list: readonly M[] | undefined, decoder: ResourceDecoder<M, T>) =>
+    (list ?? []).flatMap((item, i) => {
+      const decoded = decoder.fromMessage(item);
+      if (decoded.ok) return [decoded.value];
+      const at = `staticResources.${path}[${i}]`;
+      wrong.push(...decoded.problems.map((p) => ({ ...p, path: p.path === '' ? at : `${at}.${p.path}` })));
+      return [];
+    });
+  const scope = Scope.root();
+  scope.check(bootstrapPolicy, message);
+  const statics = message.staticResources;
+  const node = nodeOf(message.node ?? {}, overrides);
+  const value: ProxyBootstrap = {
+    message,
+    node,
+    identity: {
+      id: node.id ?? '',
+      cluster: node.cluster ?? '',
+      ...(node.locality === undefined ? {} : { locality: decodeLocality(node.locality) }),
+      metadata: node.metadata ?? {},
+    },
+    admin:
+      message.admin?.address === undefined
+        ? undefined
+        : decodeAddress(scope.at('admin').at('address'), message.admin.address),
+    listeners: take('listeners', statics?.listeners, listenerDecoder),
+    clusters: take('clusters', statics?.clusters, clusterDecoder),
+    secrets: take('secrets', statics?.secrets, secretDecoder).map((decoded) => decoded.model),
+    ads: decodeAds(scope.at('dynamicResources').at('adsConfig'), message),
+    lds: decodeSource(
+      scope.at('dynamicResources').at('ldsConfig'),
+      message,
+      message.dynamicResources?.ldsConfig,
+    ),
+    cds: decodeSource(
+      scope.at('dynamicResources').at('cdsConfig'),
+      message,
+      message.dynamicResources?.cdsConfig,
+    ),
+  };
+  const checked = scope.result(value);
+  if (!checked.ok) wrong.push(...checked.problems);
+  return wrong.length > 0 ? problems(wrong) : ok(value);
+}
+
+function nodeOf(node: Node, overrides: NodeOverrides): Node {
+  const zone = overrides.zone;
+  return {
+    ...node,
+    id: overrides.id ?? node.id ?? '',
+    cluster: overrides.cluster ?? node.cluster ?? '',
+    ...(zone === undefined ? {} : { locality: { ...node.locality, zone } }),
+    userAgentName: 'lateen',
+    clientFeatures: ['envoy.lb.does_not_support_overprovisioning'],
+  };
+}
+
+function decodeSource(
+  scope: Scope,
+  message: Bootstrap,
+  source: ConfigSource | undefined,
+): DynamicSource | undefined {
+  if (source === undefined) return undefined;
+  const path = source.pathConfigSource?.path ?? source.path;
+  if (path !== undefined) return { kind: 'file', path };
+  if (source.ads !== undefined) {
+    if (message.dynamicResources?.adsConfig === undefined)
+      scope.fail('refers to ads, and there is no ads_config');
+    return { kind: 'ads' };
+  }
+  scope.fail('must be ads or path_config_source');
+  return undefined;
+}
+
+function decodeAds(scope: Scope, message: Bootstrap): AdsSource | undefined {
+  const config = message.dynamicResources?.adsConfig;
+  if (config === undefined) return undefined;
+  const variant = variantOf(scope, config);
+  const service = config.grpcServices?.[0];
+  const name = service?.envoyGrpc?.clusterName;
+  const cluster = message.staticResources?.clusters?.find((c) => c.name === name);
+  if (name === undefined) scope.at('grpcServices').fail('must have one with envoy_grpc.cluster_name');
+  else if (cluster === undefined) {
+    scope.at('grpcServices').at(0).fail(`cluster "${name}" is not among static_resources.clusters`);
+  }
+  const metadata: Record<string, string> = {};
+  for (const { key, value } of service?.initialMetadata ?? [])
+    if (key !== undefined) metadata[key] = value ?? '';
+  return cluster === undefined ? undefined : { cluster, variant, metadata };
+}
+
+function variantOf(scope: Scope, config: ApiConfigSource): 'delta' | 'sotw' {
+  switch (config.apiType) {
+    case 'DELTA_GRPC':
+    case 'AGGREGATED_DELTA_GRPC':
+      return 'delta';
+    case 'GRPC':
+    case 'AGGREGATED_GRPC':
+      return 'sotw';
+    default:
+      scope.at('apiType').fail(`${config.apiType ?? 'nothing'} is not supported: use GRPC or DELTA_GRPC`);
+      return 'sotw';
+  }
+}
+
+/** Reads a bootstrap from text; problems name file, line and column. */
+export async function readBootstrap(
+  text: string,
+  file: string,
+  overrides: NodeOverrides = {},
+): Promise<Result<ProxyBootstrap>> {
+  // Plain JSON without problems needs no YAML parser: it costs more to load than to use.
+  const json = parseJson(text);
+  if (json !== undefined) {
+    const decoded = decodeBootstrap(json, overrides);
+    if (decoded.ok) return decoded;
+  }
+  const { parseText } = await import('./text.ts');
+  const parsed = parseText(text, file);
+  if (!parsed.ok) return parsed;
+  if (parsed.value.value === null) return problem('', `${file} is empty`);
+  const decoded = decodeBootstrap(parsed.value.value, overrides);
+  return decoded.ok ? decoded : problems(parsed.value.locate(decoded.problems));
+}
+
+function parseJson(text: string): unknown {
+  if (!text.trimStart().startsWith('{')) return undefined;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Lays one plain JSON value over another, as Envoy does with `--config-yaml`: objects are merged, lists joined. */
+export function mergeJson(base: unknown, over: unknown): unknown {
+  if (Array.isArray(base) && Array.isArray(over)) return [...(base as unknown[]), ...(over as unknown[])];
+  if (!isObject(base) || !isObject(over)) return over;
+  const merged: Record<string, unknown> = { ...base };
+  for (const [key, value] of Object.entries(over)) {
+    merged[key] = key in merged ? mergeJson(merged[key], value) : value;
+  }
+  return merged;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The problems of a bootstrap as the lines of one message. */
+export function formatProblems(list: readonly Problem[]): string {
+  return list.map(formatProblem).join('\n  ');
+}

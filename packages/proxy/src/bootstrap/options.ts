@@ -1,0 +1,175 @@
+import { ok, problems, type LogLevel, type Problem, type Result } from '@lateen/core';
+import { helpLines, parseOptions, wholeNumber, type OptionSpec } from '../command-line/options.ts';
+
+/** What Envoy's command line says. */
+export interface ProxyOptions {
+  readonly configPath: string | undefined;
+  /** YAML or JSON that is merged over the file. */
+  readonly configYaml: string | undefined;
+  /** `validate`: check and exit; `init_only`: start up to being ready and exit. */
+  readonly mode: 'serve' | 'validate' | 'init_only';
+  readonly serviceNode: string | undefined;
+  readonly serviceCluster: string | undefined;
+  readonly serviceZone: string | undefined;
+  readonly logLevel: LogLevel;
+  /** Levels of single scopes. */
+  readonly componentLogLevels: ReadonlyMap<string, LogLevel>;
+  readonly logPath: string | undefined;
+  readonly concurrency: number | undefined;
+  readonly drainTimeMs: number;
+  readonly adminAddressPath: string | undefined;
+  readonly restartEpoch: number;
+  readonly help: boolean;
+  readonly version: boolean;
+}
+
+export const proxyOptionSpecs: readonly OptionSpec[] = [
+  { name: 'config-path', short: 'c', value: 'FILE', help: 'Bootstrap of Envoy v3, JSON or YAML.' },
+  { name: 'config-yaml', value: 'TEXT', help: 'Bootstrap in YAML on the command line; merged over -c.' },
+  {
+    name: 'mode',
+    value: 'MODE',
+    help: 'serve (default), validate: check the bootstrap and exit, or init_only: exit when ready.',
+  },
+  { name: 'service-node', value: 'ID', help: 'Node id; over the one in the bootstrap.' },
+  { name: 'service-cluster', value: 'NAME', help: 'Node cluster; over the one in the bootstrap.' },
+  { name: 'service-zone', value: 'ZONE', help: 'Zone of the node; over the one in the bootstrap.' },
+  {
+    name: 'log-level',
+    short: 'l',
+    value: 'LEVEL',
+    help: 'trace, debug, info (default), warning, error, critical or off.',
+  },
+  { name: 'component-log-level', value: 'LIST', help: 'Levels of parts, as xds:debug,http:trace.' },
+  { name: 'log-path', value: 'FILE', help: 'Write the log to a file instead of standard error.' },
+  { name: 'concurrency', value: 'N', help: 'Worker threads (default 1).' },
+  { name: 'drain-time-s', value: 'SECONDS', help: 'How long connections may take to end (default 600).' },
+  { name: 'admin-address-path', value: 'FILE', help: 'Write the address of the admin port to this file.' },
+  { name: 'restart-epoch', value: 'N', help: 'Generation of a hot restart (default 0).' },
+  { name: 'version', help: 'Print the version.' },
+  { name: 'help', short: 'h', help: 'Print this text.' },
+  // Taken for compatibility; they change nothing here.
+  { name: 'allow-unknown-fields', help: '', hidden: true },
+  { name: 'allow-unknown-static-fields', help: '', hidden: true },
+  { name: 'reject-unknown-dynamic-fields', help: '', hidden: true },
+  { name: 'ignore-unknown-dynamic-fields', help: '', hidden: true },
+  { name: 'base-id', value: 'N', help: '', hidden: true },
+  { name: 'use-dynamic-base-id', help: '', hidden: true },
+  { name: 'base-id-path', value: 'FILE', help: '', hidden: true },
+  { name: 'bootstrap-version', value: 'N', help: '', hidden: true },
+  { name: 'cpuset-threads', help: '', hidden: true },
+  { name: 'disable-hot-restart', help: '', hidden: true },
+  { name: 'drain-strategy', value: 'NAME', help: '', hidden: true },
+  { name: 'enable-core-dump', help: '', hidden: true },
+  { name: 'enable-fine-grain-logging', help: '', hidden: true },
+  { name: 'enable-mutex-tracing', help: '', hidden: true },
+  { name: 'file-flush-interval-msec', value: 'MS', help: '', hidden: true },
+  { name: 'hot-restart-version', help: '', hidden: true },
+  { name: 'local-address-ip-version', value: 'v4|v6', help: '', hidden: true },
+  { name: 'log-format', value: 'FORMAT', help: '', hidden: true },
+  { name: 'log-format-escaped', help: '', hidden: true },
+  { name: 'parent-shutdown-time-s', value: 'SECONDS', help: '', hidden: true },
+  { name: 'skip-hot-restart-on-no-parent', help: '', hidden: true },
+  { name: 'skip-hot-restart-parent-stats', help: '', hidden: true },
+  { name: 'socket-mode', value: 'MODE', help: '', hidden: true },
+  { name: 'socket-path', value: 'FILE', help: '', hidden: true },
+  { name: 'stats-tag', value: 'TAG', help: '', hidden: true },
+];
+
+export const proxyUsage = `lateen-proxy -c FILE [options]
+
+Serves what an Envoy v3 bootstrap describes.
+
+${helpLines(proxyOptionSpecs)}
+
+Examples:
+  lateen-proxy -c bootstrap.yaml
+  lateen-proxy -c bootstrap.yaml --mode validate
+  lateen-proxy -c base.json --config-yaml 'admin: {address: {socket_address: {address: 127.0.0.1, port_value: 9901}}}'
+
+Also: lateen-proxy proxy sidecar|router, lateen-proxy istio-iptables -h, lateen-proxy request GET /stats
+`;
+
+const levels: Readonly<Record<string, LogLevel>> = {
+  trace: 'trace',
+  debug: 'debug',
+  info: 'info',
+  warning: 'warn',
+  warn: 'warn',
+  error: 'error',
+  critical: 'error',
+  off: 'off',
+  none: 'off',
+};
+
+/** Envoy's and Istio's word for a level as ours; undefined for another word. */
+export function logLevelOf(word: string): LogLevel | undefined {
+  return levels[word.toLowerCase()];
+}
+
+/** Reads `a:debug,b:info`, as `--component-log-level` and Istio's `--log_output_level` have it. */
+export function parseScopeLevels(option: string, text: string): Result<ReadonlyMap<string, LogLevel>> {
+  const result = new Map<string, LogLevel>();
+  const wrong: Problem[] = [];
+  for (const item of text.split(',')) {
+    if (item.trim() === '') continue;
+    const colon = item.lastIndexOf(':');
+    const scope = colon < 0 ? 'default' : item.slice(0, colon).trim();
+    const level = logLevelOf(item.slice(colon + 1).trim());
+    if (level === undefined)
+      wrong.push({ path: option, message: `"${item}" is not SCOPE:LEVEL, as xds:debug` });
+    else result.set(scope, level);
+  }
+  return wrong.length > 0 ? problems(wrong) : ok(result);
+}
+
+/** Reads Envoy's command line; all problems at once. */
+export function parseProxyOptions(args: readonly string[]): Result<ProxyOptions> {
+  const parsed = parseOptions(args, proxyOptionSpecs);
+  if (!parsed.ok) return parsed;
+  const options = parsed.value;
+  const wrong: Problem[] = options.words.map((word) => ({ path: word, message: 'is not an option' }));
+  const number = (name: string, min: number, max: number): number | undefined => {
+    const text = options.value(name);
+    if (text === undefined) return undefined;
+    const value = wholeNumber(`--${name}`, text, min, max);
+    if (value.ok) return value.value;
+    wrong.push(...value.problems);
+    return undefined;
+  };
+  const mode = options.value('mode') ?? 'serve';
+  if (mode !== 'serve' && mode !== 'validate' && mode !== 'init_only') {
+    wrong.push({ path: '--mode', message: `"${mode}" is not serve, validate or init_only` });
+  }
+  const levelText = options.value('log-level') ?? 'info';
+  const logLevel = logLevelOf(levelText);
+  if (logLevel === undefined) {
+    wrong.push({
+      path: '-l/--log-level',
+      message: `"${levelText}" is not one of ${Object.keys(levels).join(', ')}`,
+    });
+  }
+  const scopes = parseScopeLevels('--component-log-level', options.value('component-log-level') ?? '');
+  if (!scopes.ok) wrong.push(...scopes.problems);
+  const value: ProxyOptions = {
+    configPath: options.value('config-path'),
+    configYaml: options.value('config-yaml'),
+    mode: mode as ProxyOptions['mode'],
+    serviceNode: options.value('service-node'),
+    serviceCluster: options.value('service-cluster'),
+    serviceZone: options.value('service-zone'),
+    logLevel: logLevel ?? 'info',
+    componentLogLevels: scopes.ok ? scopes.value : new Map(),
+    logPath: options.value('log-path'),
+    concurrency: number('concurrency', 0, 1_024),
+    drainTimeMs: (number('drain-time-s', 0, 86_400) ?? 600) * 1_000,
+    adminAddressPath: options.value('admin-address-path'),
+    restartEpoch: number('restart-epoch', 0, 0x7fff_ffff) ?? 0,
+    help: options.has('help'),
+    version: options.has('version'),
+  };
+  if (!value.help && !value.version && value.configPath === undefined && value.configYaml === undefined) {
+    wrong.push({ path: '-c/--config-path', message: 'a bootstrap is needed: -c FILE or --config-yaml TEXT' });
+  }
+  return wrong.length > 0 ? problems(wrong) : ok(value);
+}

@@ -1,0 +1,137 @@
+import { formatProblem, LateenError, type Clock, type Logger } from '@lateen/core';
+import type { Channel, Metadata } from '@lateen/protocol/grpc';
+import type { DataPlane, Secret } from '../model/index.ts';
+import { connectControlPlane } from '../xds/control-plane.ts';
+import { watchFile, type FileSubscription } from '../xds/file-subscription.ts';
+import { createAdsClient } from '../xds/grpc-variant.ts';
+import { ResourceStore } from '../xds/resource-store.ts';
+import { resourceSink } from '../xds/resource-sink.ts';
+import { resourceTypes, type ResourceType } from '../xds/resource-type.ts';
+import { Warming, type ReferredKind } from '../xds/warming.ts';
+import type { ConnectionState, XdsClient } from '../xds/xds-client.ts';
+import type { ProxyBootstrap } from './bootstrap.ts';
+
+export interface RunningProxyOptions {
+  readonly bootstrap: ProxyBootstrap;
+  readonly dataPlane: DataPlane;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Added to the metadata of the calls to the control plane; asked at each call. */
+  readonly xdsMetadata?: () => Metadata;
+  /** Names of secrets that come by `setSecrets` and not from a control plane. */
+  readonly isLocalSecret?: (name: string) => boolean;
+  readonly onReady?: () => void;
+}
+
+/** A data plane with everything that feeds it. */
+export interface RunningProxy {
+  readonly bootstrap: ProxyBootstrap;
+  readonly dataPlane: DataPlane;
+  readonly warming: Warming;
+  readonly store: ResourceStore;
+  /** The connection to the control plane; undefined for a static proxy. */
+  readonly xds: XdsClient | undefined;
+  readonly startedAtMs: number;
+  /** Puts secrets in place that were made in this process. */
+  setSecrets(secrets: readonly Secret[]): Promise<void>;
+  /** Ends the subscriptions and closes everything. */
+  close(): Promise<void>;
+}
+
+const typeOf: Readonly<Record<ReferredKind, ResourceType>> = {
+  endpoints: 'endpoint',
+  routes: 'route',
+  secrets: 'secret',
+};
+
+/** Puts the static resources in force and subscribes to the dynamic ones. Throws where a static one is refused. */
+export async function startProxy(options: RunningProxyOptions): Promise<RunningProxy> {
+  const { bootstrap, dataPlane, clock, log } = options;
+  const store = new ResourceStore();
+  const isLocal = options.isLocalSecret ?? (() => false);
+  let xds: XdsClient | undefined;
+  let channel: Channel | undefined;
+  const files: FileSubscription[] = [];
+
+  const warming = new Warming({
+    dataPlane,
+    clock,
+    log: log.scope('config'),
+    clustersExpected: bootstrap.cds !== undefined,
+    listenersExpected: bootstrap.lds !== undefined,
+    ...(options.onReady === undefined ? {} : { onReady: options.onReady }),
+    want(kind, names) {
+      const wanted = kind === 'secrets' ? new Set([...names].filter((name) => !isLocal(name))) : names;
+      store.keepOnly(typeOf[kind], wanted);
+      xds?.want(typeOf[kind], wanted);
+    },
+  });
+  const sink = resourceSink({ warming, store, clock, log: log.scope('xds') });
+
+  if (bootstrap.ads !== undefined) {
+    const { ads } = bootstrap;
+    channel = connectControlPlane({
+      cluster: ads.cluster,
+      clock,
+      metadata: () => ({ ...ads.metadata, ...options.xdsMetadata?.() }),
+    });
+    xds = createAdsClient({
+      channel,
+      node: bootstrap.node,
+      variant: ads.variant,
+      types: resourceTypes.filter(
+        (type) =>
+          (type !== 'cluster' || bootstrap.cds?.kind === 'ads') &&
+          (type !== 'listener' || bootstrap.lds?.kind === 'ads'),
+      ),
+      sink,
+      clock,
+      log: log.scope('xds'),
+      onConnection: logConnection(log.scope('xds')),
+    });
+    // The control plane is asked while the static resources are put in place.
+    xds.start();
+  }
+  const refused = await warming.apply({
+    isStatic: true,
+    secrets: { set: bootstrap.secrets },
+    clusters: { set: bootstrap.clusters },
+    listeners: { set: bootstrap.listeners },
+  });
+  if (refused.length > 0) {
+    const list = refused.map((r) => `${r.kind} ${r.name}: ${r.problems.map(formatProblem).join('; ')}`);
+    throw new LateenError('EBOOTSTRAP', `static resources are refused: ${list.join('; ')}`);
+  }
+  for (const [type, source] of [
+    ['cluster', bootstrap.cds],
+    ['listener', bootstrap.lds],
+  ] as const) {
+    if (source?.kind === 'file')
+      files.push(watchFile({ path: source.path, type, sink, log: log.scope('xds') }));
+  }
+
+  return {
+    bootstrap,
+    dataPlane,
+    warming,
+    store,
+    xds,
+    startedAtMs: clock.now(),
+    async setSecrets(secrets) {
+      await warming.apply({ isStatic: true, secrets: { set: secrets } });
+    },
+    async close() {
+      for (const file of files) file.close();
+      xds?.close();
+      channel?.close();
+      warming.close();
+      await dataPlane.close();
+    },
+  };
+}
+
+function logConnection(log: Logger): (state: ConnectionState) => void {
+  return (state) => {
+    if (state.kind === 'connected') log.info('connected to the control plane');
+  };
+}

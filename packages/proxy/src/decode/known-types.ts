@@ -1,0 +1,76 @@
+import { typeRegistry, type TypeRegistry } from '@lateen/protocol';
+import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
+import { ClusterLoadAssignment } from '@lateen/protocol/envoy/config/endpoint/v3';
+import { Listener } from '@lateen/protocol/envoy/config/listener/v3';
+import { FilterConfig, RouteConfiguration } from '@lateen/protocol/envoy/config/route/v3';
+import { OpenTelemetryConfig, ZipkinConfig } from '@lateen/protocol/envoy/config/trace/v3';
+import { FileAccessLog } from '@lateen/protocol/envoy/extensions/access_loggers/file/v3';
+import { StderrAccessLog, StdoutAccessLog } from '@lateen/protocol/envoy/extensions/access_loggers/stream/v3';
+import { Cors, CorsPolicy } from '@lateen/protocol/envoy/extensions/filters/http/cors/v3';
+import { HTTPFault } from '@lateen/protocol/envoy/extensions/filters/http/fault/v3';
+import { FilterConfig as GrpcStats } from '@lateen/protocol/envoy/extensions/filters/http/grpc_stats/v3';
+import { LocalRateLimit } from '@lateen/protocol/envoy/extensions/filters/http/local_ratelimit/v3';
+import { RBAC as HttpRbac, RBACPerRoute } from '@lateen/protocol/envoy/extensions/filters/http/rbac/v3';
+import { Router } from '@lateen/protocol/envoy/extensions/filters/http/router/v3';
+import { HttpInspector } from '@lateen/protocol/envoy/extensions/filters/listener/http_inspector/v3';
+import { OriginalDst } from '@lateen/protocol/envoy/extensions/filters/listener/original_dst/v3';
+import { OriginalSrc } from '@lateen/protocol/envoy/extensions/filters/listener/original_src/v3';
+import { ProxyProtocol } from '@lateen/protocol/envoy/extensions/filters/listener/proxy_protocol/v3';
+import { TlsInspector } from '@lateen/protocol/envoy/extensions/filters/listener/tls_inspector/v3';
+import { ConnectionLimit } from '@lateen/protocol/envoy/extensions/filters/network/connection_limit/v3';
+import { Config as DirectResponse } from '@lateen/protocol/envoy/extensions/filters/network/direct_response/v3';
+import { HttpConnectionManager } from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
+import { RBAC as NetworkRbac } from '@lateen/protocol/envoy/extensions/filters/network/rbac/v3';
+import { SniCluster } from '@lateen/protocol/envoy/extensions/filters/network/sni_cluster/v3';
+import { TcpProxy } from '@lateen/protocol/envoy/extensions/filters/network/tcp_proxy/v3';
+import { PreviousHostsPredicate } from '@lateen/protocol/envoy/extensions/retry/host/previous_hosts/v3';
+import { RawBuffer } from '@lateen/protocol/envoy/extensions/transport_sockets/raw_buffer/v3';
+import {
+  DownstreamTlsContext,
+  Secret,
+  UpstreamTlsContext,
+} from '@lateen/protocol/envoy/extensions/transport_sockets/tls/v3';
+import { HttpProtocolOptions } from '@lateen/protocol/envoy/extensions/upstreams/http/v3';
+import { TypedStruct as UdpaTypedStruct } from '@lateen/protocol/udpa/type/v1';
+import { TypedStruct } from '@lateen/protocol/xds/type/v3';
+
+/** The messages that this proxy takes inside an Any; resources themselves are among them. */
+export const knownTypes: TypeRegistry = typeRegistry(() => [
+  Cluster,
+  ClusterLoadAssignment,
+  ConnectionLimit,
+  Cors,
+  CorsPolicy,
+  DirectResponse,
+  DownstreamTlsContext,
+  FileAccessLog,
+  FilterConfig,
+  GrpcStats,
+  HTTPFault,
+  HttpConnectionManager,
+  HttpInspector,
+  HttpProtocolOptions,
+  HttpRbac,
+  Listener,
+  LocalRateLimit,
+  NetworkRbac,
+  OpenTelemetryConfig,
+  OriginalDst,
+  OriginalSrc,
+  PreviousHostsPredicate,
+  ProxyProtocol,
+  RBACPerRoute,
+  RawBuffer,
+  RouteConfiguration,
+  Router,
+  Secret,
+  SniCluster,
+  StderrAccessLog,
+  StdoutAccessLog,
+  TcpProxy,
+  TlsInspector,
+  TypedStruct,
+  UdpaTypedStruct,
+  UpstreamTlsContext,
+  ZipkinConfig,
+]);
