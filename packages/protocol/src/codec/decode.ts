@@ -1,6 +1,7 @@
 import { ok, problem, type Result } from '@lateen/core';
 import { ByteReader, DecodeFailure, type UnknownField } from './byte-reader.ts';
 import { scalarWireType, wireTypeOf } from './encode.ts';
+import { isImplicitZero } from './implicit-zero.ts';
 import type { AnyMessageType, Field, MessageType, ScalarName } from './message-type.ts';
 import { setEntry } from './set-entry.ts';
 
@@ -56,7 +57,7 @@ export function readBody(reader: ByteReader, type: AnyMessageType, end: number, 
         expectWireType(wireType, wireTypeOf(field));
         if (field.oneof !== undefined) clearOthers(oneofs.get(field.oneof) ?? [], field, target);
         const value = readValue(reader, field, target[field.name]);
-        if (field.explicit || !isZero(field, value)) target[field.name] = value;
+        if (field.explicit || !isImplicitZero(field, value)) target[field.name] = value;
         else delete target[field.name];
       } else if (field.shape === 'repeated') readRepeated(reader, field, wireType, target);
       else readMapEntry(reader, field, wireType, target);
@@ -82,19 +83,6 @@ function expectWireType(found: number, wanted: number): void {
 function clearOthers(members: readonly Field[], kept: Field, target: Decoded): void {
   for (const member of members) {
     if (member !== kept && member.name in target) delete target[member.name];
-  }
-}
-
-function isZero(field: Field, value: unknown): boolean {
-  switch (field.kind) {
-    case 'message':
-      return false;
-    case 'enum':
-      return value === field.enumeration?.byNumber.get(0);
-    case 'bytes':
-      return (value as Uint8Array).length === 0;
-    default:
-      return value === '' || value === false || (value === 0 && !Object.is(value, -0));
   }
 }
 

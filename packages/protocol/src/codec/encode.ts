@@ -1,4 +1,5 @@
 import { ByteWriter } from './byte-writer.ts';
+import { isImplicitZero } from './implicit-zero.ts';
 import type { AnyMessageType, Field, MessageType, ScalarName } from './message-type.ts';
 
 /** Wire types of the scalars. */
@@ -77,20 +78,6 @@ function writeSingle(writer: ByteWriter, field: Field, value: unknown, path: str
   if (!field.explicit && isImplicitZero(field, value)) return;
   writeValue(writer, field, value, path);
   writer.uint32(field.number * 8 + wireTypeOf(field));
-}
-
-function isImplicitZero(field: Field, value: unknown): boolean {
-  switch (field.kind) {
-    case 'message':
-      return false;
-    case 'enum':
-      return value === 0 || field.enumeration?.byName.get(value as string) === 0;
-    case 'bytes':
-      return value instanceof Uint8Array && value.length === 0;
-    default:
-      // -0 is not the zero of a double.
-      return value === '' || value === false || (value === 0 && !Object.is(value, -0));
-  }
 }
 
 function writeRepeated(writer: ByteWriter, field: Field, value: unknown, path: string): void {

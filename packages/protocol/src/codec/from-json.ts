@@ -2,6 +2,7 @@ import { ok, problems, type Problem, type Result } from '@lateen/core';
 import { DecodeFailure } from './byte-reader.ts';
 import { maxDepth } from './decode.ts';
 import { encode } from './encode.ts';
+import { isImplicitZero } from './implicit-zero.ts';
 import type { AnyMessageType, Field, JsonReadContext, MessageType, TypeRegistry } from './message-type.ts';
 import { nearestName } from './nearest-name.ts';
 import { describe, scalarFromJson } from './scalar-json.ts';
@@ -173,11 +174,4 @@ class JsonReader implements JsonReadContext {
 /** True where JSON's null is a value and not the absence of one. */
 function takesNull(field: Field): boolean {
   return field.message === Value || field.enumeration === NullValue;
-}
-
-function isImplicitZero(field: Field, value: unknown): boolean {
-  if (field.kind === 'message') return false;
-  if (field.kind === 'enum') return value === field.enumeration?.byNumber.get(0);
-  if (field.kind === 'bytes') return (value as Uint8Array).length === 0;
-  return value === '' || value === false || (value === 0 && !Object.is(value, -0));
 }

@@ -1,4 +1,5 @@
 import { encode } from './encode.ts';
+import { isImplicitZero } from './implicit-zero.ts';
 import type { AnyMessageType, Field } from './message-type.ts';
 
 /** Messages of any type for property tests, the same for the same seed. Only tests import this. */
@@ -47,7 +48,7 @@ export class RandomMessages {
       return map;
     }
     const value = this.#value(field, depth);
-    return field.explicit || !isZero(field, value) ? value : undefined;
+    return field.explicit || !isImplicitZero(field, value) ? value : undefined;
   }
 
   #value(field: Field, depth: number): unknown {
@@ -178,11 +179,4 @@ export class RandomMessages {
     t = Math.imul(t, 0x735a_2d97);
     return ((t ^ (t >>> 15)) >>> 0) / 0x1_0000_0000;
   }
-}
-
-function isZero(field: Field, value: unknown): boolean {
-  if (field.kind === 'message') return false;
-  if (field.enumeration !== undefined) return value === field.enumeration.byNumber.get(0);
-  if (value instanceof Uint8Array) return value.length === 0;
-  return value === '' || value === false || Object.is(value, 0);
 }

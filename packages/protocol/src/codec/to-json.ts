@@ -1,4 +1,5 @@
 import { decode } from './decode.ts';
+import { isImplicitZero } from './implicit-zero.ts';
 import type { AnyMessageType, Field, JsonWriteContext, MessageType, TypeRegistry } from './message-type.ts';
 import { scalarToJson } from './scalar-json.ts';
 import { setEntry } from './set-entry.ts';
@@ -70,10 +71,7 @@ class JsonWriter implements JsonWriteContext {
 function isEmpty(field: Field, value: unknown): boolean {
   if (field.shape === 'repeated') return (value as readonly unknown[]).length === 0;
   if (field.shape === 'map') return Object.keys(value as object).length === 0;
-  if (field.kind === 'message') return false;
-  if (field.kind === 'enum') return value === 0 || field.enumeration?.byName.get(value as string) === 0;
-  if (field.kind === 'bytes') return (value as Uint8Array).length === 0;
-  return value === '' || value === false || (value === 0 && !Object.is(value, -0));
+  return isImplicitZero(field, value);
 }
 
 /** The type's full name in an Any's URL: what follows the last slash. */
