@@ -1,10 +1,23 @@
 import { mkdirSync } from 'node:fs';
-import type { Server, Socket } from 'node:net';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { kubernetesVersion } from '@lateen/config';
 import type { Clock, Logger } from '@lateen/core';
 import type { KubeClient } from '@lateen/kube';
 import type { NodeAgent } from '../runtime/node-agent.ts';
+import { authenticate } from './auth/authenticate.ts';
+import { ensureCredentials } from './auth/credentials.ts';
+import { kubeconfigText } from './auth/kubeconfig.ts';
+import { RbacAuthorizer } from './auth/rbac-authorizer.ts';
+import { reviewHandlers } from './auth/reviews.ts';
+import { ServiceAccountTokens } from './auth/service-account-tokens.ts';
+import { bootstrap } from './bootstrap.ts';
 import { builtinTypes } from './builtin/types.ts';
+import { Discovery } from './discovery/discovery.ts';
+import { OpenApi } from './discovery/open-api.ts';
+import { ApiHandler } from './http/api-handler.ts';
+import { HttpServer } from './http/http-server.ts';
+import { ResourceHandler } from './http/resource-handler.ts';
 import { localClient } from './local/local-client.ts';
 import { ObjectStore } from './registry/object-store.ts';
 import { ResourceReader } from './registry/resource-reader.ts';
@@ -49,27 +62,132 @@ export interface ApiServer {
   close(): Promise<void>;
 }
 
+const defaultServiceCidr = '10.96.0.0/16';
+const defaultClusterDomain = 'cluster.local';
+
 /** Starts an API server on its data directory; it listens where it is told to afterwards. */
 export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
-  mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
-  const store = new SqliteStore({ file: join(options.dataDir, 'state.db') });
+  const { dataDir, clock, logger } = options;
+  const clusterDomain = options.clusterDomain ?? defaultClusterDomain;
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const credentials = await ensureCredentials({
+    folder: join(dataDir, 'pki'),
+    hosts: servingHosts(clusterDomain, options.serviceCidr ?? defaultServiceCidr, options.addresses ?? []),
+    nowMs: clock.now(),
+  });
+
+  const store = new SqliteStore({ file: join(dataDir, 'state.db') });
   const objects = new ObjectStore(store);
   const types = new TypeRegistry(builtinTypes());
   const reader = new ResourceReader(objects);
-  const writer = new ResourceWriter({ objects, clock: options.clock, admission: [] });
-  const service = new ResourceService(types, reader, writer);
-  const unavailable = (): never => {
-    throw failure(503, 'ServiceUnavailable', 'the API server does not serve HTTP yet');
-  };
+  const writer = new ResourceWriter({ objects, clock, admission: [] });
+  const service = new ResourceService(types, reader, writer, clock);
+  const authorizer = new RbacAuthorizer(reader, types);
+  const issuer = `https://kubernetes.default.svc.${clusterDomain}`;
+  const tokens = new ServiceAccountTokens({
+    key: credentials.tokenKey,
+    issuer,
+    clock,
+    find: async (plural, namespace, name) => {
+      const type = types.findPlural('', plural);
+      return type === undefined ? undefined : (await objects.get(type, namespace, name))?.object;
+    },
+  });
+
+  const discovery = new Discovery(types);
+  const resources = new ResourceHandler({ service, clock, special: reviewHandlers(tokens, authorizer) });
+  const api = new ApiHandler({
+    types,
+    discovery,
+    openApi: new OpenApi(types, discovery),
+    resources,
+    authorizer,
+    clock,
+    logger,
+    version: versionDocument(),
+    identity: {
+      configuration: () => ({
+        issuer,
+        jwks_uri: `${issuer}/openid/v1/jwks`,
+        response_types_supported: ['id_token'],
+        subject_types_supported: ['public'],
+        id_token_signing_alg_values_supported: ['ES256'],
+      }),
+      keys: () => tokens.keySet(),
+    },
+  });
+  const http = new HttpServer({
+    certificate: credentials.server,
+    clientAuthority: credentials.authority.certificate,
+    logger: logger.scope('http'),
+    authenticate: (request) => authenticate(request, tokens),
+    handle: (request) => api.handle(request),
+    upgrade: async () => {
+      throw failure(400, 'BadRequest', 'upgrades are not served here');
+    },
+  });
+
+  const client = (
+    userName = 'system:apiserver',
+    groups: readonly string[] = ['system:masters', 'system:authenticated'],
+  ): KubeClient =>
+    localClient({ service, user: { name: userName, groups }, handle: (request) => api.handle(request) });
+  await bootstrap(client());
+
   return {
-    caCertificate: '',
-    client: (userName = 'system:apiserver', groups = ['system:masters', 'system:authenticated']) =>
-      localClient({ service, user: { name: userName, groups }, handle: async () => unavailable() }),
-    handleConnection: unavailable,
-    serve: unavailable,
-    listen: unavailable,
-    connectNode: () => {},
-    kubeconfig: unavailable,
-    close: () => store.close(),
+    caCertificate: credentials.authority.certificate,
+    client,
+    handleConnection: (socket) => http.handleConnection(socket),
+    serve: (listener) => http.serve(listener),
+    listen: async (host, port) => {
+      const listener = createServer();
+      http.serve(listener);
+      await new Promise<void>((resolve, reject) => {
+        listener.once('error', reject);
+        listener.listen(port, host, resolve);
+      });
+      return (listener.address() as AddressInfo).port;
+    },
+    connectNode: (agent) => void agent,
+    kubeconfig: (serverUrl) => kubeconfigText(serverUrl, credentials),
+    async close() {
+      await http.close();
+      authorizer.close();
+      await store.close();
+    },
+  };
+}
+
+/** All names and addresses at which clients may find the server. */
+function servingHosts(clusterDomain: string, serviceCidr: string, addresses: readonly string[]): string[] {
+  return [
+    'kubernetes',
+    'kubernetes.default',
+    'kubernetes.default.svc',
+    `kubernetes.default.svc.${clusterDomain}`,
+    'localhost',
+    '127.0.0.1',
+    firstAddressOf(serviceCidr),
+    ...addresses,
+  ];
+}
+
+/** The address of the `kubernetes` Service: the first of the range. */
+function firstAddressOf(cidr: string): string {
+  const [base = ''] = cidr.split('/');
+  const parts = base.split('.').map(Number);
+  parts[3] = (parts[3] ?? 0) + 1;
+  return parts.join('.');
+}
+
+function versionDocument(): object {
+  return {
+    ...kubernetesVersion,
+    gitCommit: '',
+    gitTreeState: 'clean',
+    buildDate: '',
+    goVersion: '',
+    compiler: `node ${process.version}`,
+    platform: `${process.platform}/${process.arch}`,
   };
 }

@@ -21,9 +21,13 @@ export interface Definition {
   readonly aliases?: readonly Alias[];
 }
 
+/** For versions whose shape nobody generates any more: the conversion alone knows the fields. */
+export const openModel = '*';
+
 export interface Alias {
   readonly group: string;
   readonly version: string;
+  /** Default `V1` and the kind. */
   readonly model?: string;
   readonly deprecation?: string;
 }
@@ -181,7 +185,7 @@ export const definitions: readonly Definition[] = [
       {
         group: 'autoscaling',
         version: 'v2beta1',
-        model: 'V2HorizontalPodAutoscaler',
+        model: openModel,
         deprecation: removed('autoscaling/v2beta1', 'HorizontalPodAutoscaler', 'autoscaling/v2'),
       },
     ],
@@ -278,6 +282,7 @@ export const definitions: readonly Definition[] = [
       {
         group: 'apiextensions.k8s.io',
         version: 'v1beta1',
+        model: openModel,
         deprecation: removed(
           'apiextensions.k8s.io/v1beta1',
           'CustomResourceDefinition',

@@ -1,19 +1,26 @@
+import { decodeFields } from '../schema/decode-fields.ts';
+import { FieldTable } from '../schema/field-table.ts';
+import type { ObjectSchema } from '@lateen/kube';
 import { openSchema } from '../schema/open-schema.ts';
 import type { ResourceType, ServedVersion } from '../registry/resource-type.ts';
 import { nameAndAge } from '../print/name-and-age.ts';
-import { definitions, type Definition } from './definitions.ts';
+import { conversionOf } from './conversions.ts';
+import { definitions, openModel, type Alias, type Definition } from './definitions.ts';
 import { strategyOf } from './strategies.ts';
 
 /** The built-in kinds as the registry wants them. */
 export function builtinTypes(): ResourceType[] {
-  return definitions.map(typeOf);
+  const table = new FieldTable();
+  return definitions.map((definition) => typeOf(definition, table));
 }
 
-function typeOf(definition: Definition): ResourceType {
-  const stored = servedVersion(definition, definition.group, definition.version);
+function typeOf(definition: Definition, table: FieldTable): ResourceType {
+  const model = definition.model ?? `V1${definition.kind}`;
+  const stored = servedVersion(definition, definition, table.schema(model));
   const aliases = (definition.aliases ?? []).map(
     (alias): ServedVersion => ({
-      ...servedVersion(definition, alias.group, alias.version),
+      ...servedVersion(definition, alias, aliasSchema(alias, definition, table)),
+      ...conversionOf(definition.kind, alias),
       ...(alias.deprecation === undefined ? {} : { deprecation: alias.deprecation }),
     }),
   );
@@ -34,11 +41,21 @@ function typeOf(definition: Definition): ResourceType {
   };
 }
 
-function servedVersion(definition: Definition, group: string, version: string): ServedVersion {
+function aliasSchema(alias: Alias, definition: Definition, table: FieldTable): ObjectSchema {
+  if (alias.model === openModel) return openSchema(`V1${definition.kind}`);
+  return table.schema(alias.model ?? `V1${definition.kind}`);
+}
+
+function servedVersion(
+  definition: Definition,
+  at: { readonly group: string; readonly version: string },
+  schema: ObjectSchema,
+): ServedVersion {
   return {
-    group,
-    version,
-    schema: openSchema(definition.kind),
+    group: at.group,
+    version: at.version,
+    schema,
+    decode: (object) => decodeFields(object, schema),
     subresources: {
       status: definition.status ?? false,
       ...(definition.scale === undefined ? {} : { scale: definition.scale }),

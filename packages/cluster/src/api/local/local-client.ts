@@ -26,7 +26,7 @@ export function localClient(options: LocalClientOptions): KubeClient {
   const context = (write: WriteOptions | undefined) => ({
     user,
     dryRun: write?.dryRun ?? false,
-    fieldManager: write?.fieldManager ?? user.name,
+    fieldManager: write?.fieldManager ?? '',
     fieldValidation: 'Ignore' as const,
     warn: () => {},
   });

@@ -1,5 +1,6 @@
-import type { KubeObject, PatchType } from '@lateen/kube';
+import { jsonPatch, mergePatch, strategicMergePatch, type KubeObject, type PatchType } from '@lateen/kube';
 import type { ServedType } from '../registry/type-registry.ts';
+import { badRequest, failure, unsupportedMediaType } from '../status.ts';
 
 export interface PatchBody {
   readonly type: PatchType;
@@ -8,18 +9,32 @@ export interface PatchBody {
   readonly force: boolean;
 }
 
-/** Applies a patch to an object in the version of the patch; gives a new object. */
-export function applyChange(_served: ServedType, current: KubeObject, body: PatchBody): KubeObject {
-  return mergePatch(current, body.patch) as KubeObject;
-}
-
-function mergePatch(target: unknown, patch: unknown): unknown {
-  if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return patch;
-  const result: Record<string, unknown> =
-    typeof target === 'object' && target !== null && !Array.isArray(target) ? { ...target } : {};
-  for (const [name, value] of Object.entries(patch)) {
-    if (value === null) delete result[name];
-    else result[name] = mergePatch(result[name], value);
+/** Applies a patch that is not an apply to an object in the version of the patch; gives a new object. */
+export function applyChange(served: ServedType, current: KubeObject, body: PatchBody): KubeObject {
+  switch (body.type) {
+    case 'json': {
+      const result = jsonPatch(current, body.patch);
+      if (result.ok) return result.value as KubeObject;
+      const why = result.problems[0]?.message ?? '';
+      throw failure(422, 'Invalid', `the server rejected our request due to an error in our request: ${why}`);
+    }
+    case 'merge':
+      return structuredClone(mergePatch(current, body.patch)) as KubeObject;
+    case 'strategic-merge': {
+      if (served.type.custom) {
+        throw unsupportedMediaType('application/strategic-merge-patch+json', [
+          'application/json-patch+json',
+          'application/merge-patch+json',
+          'application/apply-patch+yaml',
+        ]);
+      }
+      const schema = { kind: 'object', schema: served.version.schema } as const;
+      const result = strategicMergePatch(current, body.patch, schema);
+      if (result.ok) return structuredClone(result.value) as KubeObject;
+      const [first] = result.problems;
+      throw badRequest(`${first?.path ?? ''}: ${first?.message ?? ''}`);
+    }
+    default:
+      throw new Error('an apply is not a change of an existing object only');
   }
-  return result;
 }

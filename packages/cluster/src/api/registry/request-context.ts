@@ -13,8 +13,13 @@ export type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
 export interface RequestContext {
   readonly user: UserInfo;
   readonly dryRun: boolean;
+  /** Who owns what is written, for `metadata.managedFields`; empty: the writer keeps no account. */
   readonly fieldManager: string;
   readonly fieldValidation: FieldValidation;
+  /** The object comes with its accounts: a server-side apply has kept them. */
+  readonly applied?: boolean;
+  /** Fields that the text of the request named twice. */
+  readonly duplicateFields?: readonly string[];
   /** Sends the client a Warning beside the answer. */
   warn(text: string): void;
 }

@@ -1,4 +1,6 @@
-import type { KubeObject, PatchType, Resource } from '@lateen/kube';
+import type { Clock } from '@lateen/core';
+import { isStatus, type KubeObject, type PatchType, type Resource } from '@lateen/kube';
+import { applyObject, checkAppliedName } from '../patch/apply-object.ts';
 import { badRequest, methodNotAllowed, noSuchPath } from '../status.ts';
 import { applyChange, type PatchBody } from '../patch/apply-change.ts';
 import { decodeObject } from './decode-object.ts';
@@ -23,10 +25,12 @@ export class ResourceService {
   readonly types: TypeRegistry;
   readonly #reader: ResourceReader;
   readonly #writer: ResourceWriter;
+  readonly #clock: Clock;
   readonly #converted = new WeakMap<KubeObject, Map<ServedVersion, KubeObject>>();
 
-  constructor(types: TypeRegistry, reader: ResourceReader, writer: ResourceWriter) {
+  constructor(types: TypeRegistry, reader: ResourceReader, writer: ResourceWriter, clock: Clock) {
     this.types = types;
+    this.#clock = clock;
     this.#reader = reader;
     this.#writer = writer;
   }
@@ -119,6 +123,7 @@ export class ResourceService {
   ): Promise<KubeObject> {
     checkVerb(served, 'patch');
     const target = targetOf(served, namespace, name);
+    if (body.type === 'apply') return this.#apply(served, target, body, context, subresource);
     const written = await this.#writer.update(
       target,
       (current) => {
@@ -129,6 +134,34 @@ export class ResourceService {
       subresource,
     );
     return this.present(served, written);
+  }
+
+  async #apply(
+    served: ServedType,
+    target: WriteTarget,
+    body: PatchBody,
+    context: RequestContext,
+    subresource: string,
+  ): Promise<KubeObject> {
+    const { namespace } = target;
+    const applied = { ...context, applied: true };
+    const apply = (current: KubeObject | undefined): KubeObject => {
+      const live = current === undefined ? undefined : this.present(served, current);
+      const wanted = structuredClone(body.patch);
+      checkAppliedName(wanted, target.name);
+      const decoded = decodeObject(served, namespace, wanted, context);
+      const result = applyObject(served, live, decoded, body.force, context, subresource, this.#clock.now());
+      return this.#accept(served, namespace, structuredClone(result), {
+        ...applied,
+        fieldValidation: 'Ignore',
+      });
+    };
+    try {
+      return this.present(served, await this.#writer.update(target, apply, applied, subresource));
+    } catch (error) {
+      if (!isStatus(error, 'NotFound') || subresource !== '') throw error;
+      return this.present(served, await this.#writer.create(target, apply(undefined), applied));
+    }
   }
 
   async delete(

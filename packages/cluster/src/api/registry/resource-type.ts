@@ -1,13 +1,17 @@
 import type { KubeObject, ObjectSchema } from '@lateen/kube';
 import type { FieldError } from '../field-error.ts';
 
+import type { DecodeFindings } from '../schema/decode-fields.ts';
 import type { TableLayout } from '../print/table-layout.ts';
 
 /** One group and version under which a resource is served. */
 export interface ServedVersion {
   readonly group: string;
   readonly version: string;
+  /** Fields and how they are merged. */
   readonly schema: ObjectSchema;
+  /** Brings what a client sent into the shape of the version, in place; see {@link DecodeFindings}. */
+  readonly decode: (object: KubeObject) => DecodeFindings;
   /** The shape of the stored version from this one; undefined where they are the same but for `apiVersion`. */
   readonly toStored?: (object: KubeObject) => KubeObject;
   readonly fromStored?: (object: KubeObject) => KubeObject;

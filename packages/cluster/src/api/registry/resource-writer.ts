@@ -1,14 +1,14 @@
 import type { Clock } from '@lateen/core';
-import { sameJson, type KubeObject } from '@lateen/kube';
+import { sameJson, trackUpdate, type FieldType, type KubeObject, type Manager } from '@lateen/kube';
 import type { AdmissionOperation, AdmissionPlugin, AdmissionRequest } from '../admission/admission.ts';
-import { alreadyExists, badRequest, conflict, failure, invalid, notFound } from '../status.ts';
-import { forbiddenField, required, type FieldError } from '../field-error.ts';
+import { alreadyExists, badRequest, conflict, invalid, notFound } from '../status.ts';
+import type { FieldError } from '../field-error.ts';
 import { validateMetadata } from '../validation/metadata.ts';
 import { decideDeletion, type DeleteOptions } from './deletion.ts';
-import { beginObject, continueObject, generatedName } from './object-meta.ts';
+import { beginObject, continueObject, generatedName, timeText } from './object-meta.ts';
 import { WriteRaceError, type ObjectStore, type StoredObject } from './object-store.ts';
 import type { RequestContext } from './request-context.ts';
-import type { ResourceType, ServedVersion } from './resource-type.ts';
+import { apiVersionText, type ResourceType, type ServedVersion } from './resource-type.ts';
 
 /** Where a write goes. `namespace` is empty for kinds without one. */
 export interface WriteTarget {
@@ -79,6 +79,7 @@ export class ResourceWriter {
       strategy.setDefaults?.(object);
       this.#check(type, object, undefined, undefined);
       await this.#validate(request);
+      this.#account(target, object, undefined, context, '');
       if (context.dryRun) {
         const existing = await this.#objects.get(type, object.metadata.namespace ?? '', object.metadata.name);
         if (existing !== undefined) throw new WriteRaceError('exists');
@@ -154,6 +155,7 @@ export class ResourceWriter {
       continueObject(type, object, old);
       this.#check(type, object, old, subresource);
       await this.#validate(request);
+      this.#account(target, object, old, context, subresource);
       object.metadata.resourceVersion = String(current.revision);
       if (sameJson(object, old)) return old;
       if (context.dryRun) return object;
@@ -205,6 +207,33 @@ export class ResourceWriter {
         if (race === maxRaces) throw conflict(type, name);
       }
     }
+  }
+
+  /** Keeps `metadata.managedFields`: the writer owns what it changed. */
+  #account(
+    target: WriteTarget,
+    object: KubeObject,
+    old: KubeObject | undefined,
+    context: RequestContext,
+    subresource: string,
+  ): void {
+    if (context.applied === true) return;
+    const before = object.metadata.managedFields ?? old?.metadata.managedFields;
+    const name = context.fieldManager;
+    const { stored } = target.type;
+    const manager: Manager | undefined =
+      name === ''
+        ? undefined
+        : {
+            name,
+            apiVersion: apiVersionText(stored),
+            time: timeText(this.#clock.now()),
+            ...(subresource === '' ? {} : { subresource }),
+          };
+    const type: FieldType = { kind: 'object', schema: stored.schema };
+    const managed = trackUpdate(old, object, before, type, manager);
+    if (managed.length === 0) delete object.metadata.managedFields;
+    else object.metadata.managedFields = managed;
   }
 
   #request(
@@ -280,26 +309,4 @@ function checkPreconditions(target: WriteTarget, object: KubeObject, options: De
     const why = `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${metadata.resourceVersion}`;
     throw conflict(target.type, target.name, why);
   }
-}
-
-/** An update that must name the revision it is based on and does not. */
-export function missingRevision(type: ResourceType, name: string): Error {
-  return invalid(type, name, [required('metadata.resourceVersion', 'must be specified for an update')]);
-}
-
-/** A name in the body that is not the one in the path. */
-export function nameMismatch(inBody: string, inPath: string): Error {
-  return failure(
-    400,
-    'BadRequest',
-    `the name of the object (${inBody}) does not match the name on the URL (${inPath})`,
-  );
-}
-
-/** Finalizers may only go once an object is being deleted. */
-export function newFinalizerWhileDeleting(): FieldError {
-  return forbiddenField(
-    'metadata.finalizers',
-    'no new finalizers can be added if the object is being deleted',
-  );
 }
