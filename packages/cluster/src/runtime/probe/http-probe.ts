@@ -30,20 +30,17 @@ export function probeHttp(
       if (status >= 200 && status < 400) resolve({ ok: true });
       else resolve({ ok: false, message: `HTTP probe failed with statuscode: ${status}` });
     };
-    const common = { host, port, path, headers, agent: false, timeout: timeoutMs } as const;
+    const common = { host, port, path, headers, agent: false } as const;
     // A probe asks whether the program answers, not who it is.
     const request = secure
       ? httpsRequest({ ...common, rejectUnauthorized: false }, answered)
       : httpRequest(common, answered);
-    const deadline = AbortSignal.timeout(timeoutMs);
-    const expire = (): void => {
-      request.destroy(
-        new Error('context deadline exceeded (Client.Timeout exceeded while awaiting headers)'),
-      );
-    };
-    deadline.addEventListener('abort', expire);
+    const deadline = target.clock.after(timeoutMs, () => {
+      const why = 'context deadline exceeded (Client.Timeout exceeded while awaiting headers)';
+      request.destroy(new Error(why));
+    });
     request.on('error', (error) => resolve({ ok: false, message: `Get "${url}": ${error.message}` }));
-    request.on('close', () => deadline.removeEventListener('abort', expire));
+    request.on('close', () => deadline.cancel());
     request.end();
   });
 }
