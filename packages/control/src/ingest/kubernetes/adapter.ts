@@ -34,6 +34,8 @@ export interface KubernetesIngestOptions {
   readonly logger: Logger;
   /** Namespace of the control plane, with ConfigMap `istio`. */
   readonly rootNamespace: string;
+  /** Of several control planes in a cluster, which one this is; default `default`. */
+  readonly revision?: string;
   readonly domain: string;
   /** Takes each batch of changes; called once with all that is there, before `synced` resolves. */
   readonly apply: (changes: readonly Change[]) => void;
@@ -147,9 +149,11 @@ export function kubernetesIngest(options: KubernetesIngestOptions): KubernetesIn
     );
   }
 
+  const meshMapName =
+    options.revision === undefined || options.revision === 'default' ? 'istio' : `istio-${options.revision}`;
   const meshMap = follow<KubeConfigMap>(resources.configMaps, {
     namespace: options.rootNamespace,
-    fieldSelector: 'metadata.name=istio',
+    fieldSelector: `metadata.name=${meshMapName}`,
   });
   const readMesh = (object: KubeConfigMap | undefined): void => {
     const text = object?.data?.['mesh'] ?? '';
@@ -166,7 +170,7 @@ export function kubernetesIngest(options: KubernetesIngestOptions): KubernetesIn
 
   const start = async (): Promise<void> => {
     await Promise.all(informers.map((followed) => followed.synced));
-    readMesh(meshMap.get(options.rootNamespace, 'istio'));
+    readMesh(meshMap.get(options.rootNamespace, meshMapName));
     for (const begin of starts) begin();
     pending.flush();
     meshMap.subscribe((change) => {
