@@ -1,16 +1,18 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { isObject, parseManifests } from '@lateen/config';
+import { parseManifests } from '@lateen/config';
 import { LateenError, formatProblem } from '@lateen/core';
-import { profileNames, type InstallInput } from './install-values.ts';
+import { profileNames } from './profiles.ts';
+import type { InstallRequest } from './resolve-install.ts';
 
 /** Options of every command that says what an installation consists of. */
 export interface InstallOptions {
   readonly set: string[];
-  readonly filename?: string;
+  readonly filename?: string[];
+  readonly revision?: string;
 }
 
-/** Adds `--set` and `-f` to a command. */
+/** Adds `--set`, `-f` and `--revision` to a command. */
 export function withInstallOptions(command: Command): Command {
   return command
     .option(
@@ -19,20 +21,26 @@ export function withInstallOptions(command: Command): Command {
       (value: string, before: string[]) => [...before, value],
       [],
     )
-    .option('-f, --filename <file>', 'an IstioOperator file');
+    .option('-f, --filename <file...>', 'IstioOperator files, the later over the earlier')
+    .option('-r, --revision <name>', 'revision of the control plane');
 }
 
-/** What the options say; throws a LateenError where the file is no IstioOperator. */
-export async function installInput(options: InstallOptions): Promise<InstallInput> {
-  if (options.filename === undefined) return { settings: options.set };
-  const text = await readFile(options.filename, 'utf8').catch((error: Error) => {
-    throw new LateenError('cli.noFile', `cannot read ${options.filename}: ${error.message}`);
-  });
-  const { documents, problems } = parseManifests(text, options.filename);
-  if (problems.length > 0) throw new LateenError('cli.badManifest', problems.map(formatProblem).join('\n'));
-  const operator = documents.find(({ object }) => isObject(object) && object['kind'] === 'IstioOperator');
-  if (operator === undefined) {
-    throw new LateenError('cli.badManifest', `${options.filename} holds no object of kind IstioOperator`);
+/** What the options ask for; throws a LateenError where a file cannot be read. */
+export async function installRequest(
+  options: InstallOptions,
+): Promise<InstallRequest & { readonly settings: string[] }> {
+  const operators: unknown[] = [];
+  for (const file of options.filename ?? []) {
+    const text = await readFile(file, 'utf8').catch((error: Error) => {
+      throw new LateenError('cli.noFile', `cannot read ${file}: ${error.message}`);
+    });
+    const { documents, problems } = parseManifests(text, file);
+    if (problems.length > 0) throw new LateenError('cli.badManifest', problems.map(formatProblem).join('\n'));
+    operators.push(...documents.map(({ object }) => object));
   }
-  return { settings: options.set, operatorSpec: operator.object['spec'] };
+  return {
+    settings: options.set,
+    operators,
+    ...(options.revision === undefined ? {} : { revision: options.revision }),
+  };
 }

@@ -17,7 +17,7 @@ import {
   meshConfigMap,
 } from './manifests/istiod.ts';
 import { injectionWebhook, validationWebhook } from './manifests/webhooks.ts';
-import { resolveInstall, type Installation, type InstallRequest } from './resolve-install.ts';
+import type { Installation } from './resolve-install.ts';
 
 /** Objects that are installed together, under a name that progress shows. */
 export interface InstallStep {
@@ -110,6 +110,6 @@ export function applyOrder(objects: readonly KubeObject[]): KubeObject[] {
 }
 
 /** All manifests of an installation, in the order of application: what `manifest generate` prints. */
-export function renderInstall(request: InstallRequest): KubeObject[] {
-  return applyOrder(installSteps(resolveInstall(request)).flatMap((step) => step.objects));
+export function renderInstall(installation: Installation): KubeObject[] {
+  return applyOrder(installSteps(installation).flatMap((step) => step.objects));
 }

@@ -1,5 +1,5 @@
 import { renderInjectorConfig } from '@lateen/control/inject';
-import type { Container, KubeObject } from '@lateen/kube';
+import type { ConfigMap, Container, KubeObject } from '@lateen/kube';
 import { stringify } from 'yaml';
 import type { KubernetesOverrides } from '../install-spec.ts';
 import { ownLabels, revisioned } from '../install-names.ts';
@@ -8,8 +8,10 @@ import { disruptionBudget, podAutoscaler } from './scaling.ts';
 
 const labels = { app: 'istiod', istio: 'pilot' };
 
+type ConfigMapWithData = ConfigMap & { data: Record<string, string> };
+
 /** ConfigMap `istio`: the settings of the mesh. */
-export function meshConfigMap(installation: Installation): KubeObject {
+export function meshConfigMap(installation: Installation): ConfigMapWithData {
   return {
     apiVersion: 'v1',
     kind: 'ConfigMap',
@@ -23,7 +25,7 @@ export function meshConfigMap(installation: Installation): KubeObject {
 }
 
 /** ConfigMap `istio-sidecar-injector`: what the sidecar's template is filled in with. */
-export function injectorConfigMap(installation: Installation): KubeObject {
+export function injectorConfigMap(installation: Installation): ConfigMapWithData {
   return {
     apiVersion: 'v1',
     kind: 'ConfigMap',
