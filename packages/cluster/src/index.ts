@@ -11,3 +11,4 @@ export {
   type LaunchOptions,
   type Progress,
 } from './host/index.ts';
+export { decodeImageMap, type ImageMap, type MappedImage } from './images/image-map.ts';

@@ -53,7 +53,13 @@ const control = image('lateen://control', program('lateen-control'), {
 const fortio = sample(
   'fortio',
   {},
-  { defaultArgs: ['server'], files: { '/usr/bin/fortio': launcher('samples/fortio') } },
+  {
+    defaultArgs: ['server'],
+    files: {
+      '/usr/bin/fortio': launcher('samples/fortio'),
+      '/usr/local/bin/fortio': launcher('samples/fortio'),
+    },
+  },
 );
 
 type Rule = (name: ImageName) => Image | undefined;

@@ -1,0 +1,42 @@
+import { readFile } from 'node:fs/promises';
+import { Command } from 'commander';
+import { configKindOf, decodeConfig, locateProblems, parseManifests } from '@lateen/config';
+import { LateenError, formatProblem, type Problem } from '@lateen/core';
+import type { CommandContext } from '../context.ts';
+import { manifestFiles, readAll } from '../objects/manifests.ts';
+
+/** `validate -f`: every problem of the mesh's objects, with file, line and column. Exit code 1 where there is one. */
+export function validateCommand(context: CommandContext): Command {
+  return new Command('validate')
+    .alias('v')
+    .description("Checks the mesh's kinds in manifests, without a cluster.")
+    .requiredOption('-f, --filename <path...>', 'file, folder, or - for standard input')
+    .addHelpText('after', `\nExample:\n  ${context.programName} validate -f samples/bookinfo/networking`)
+    .action(async ({ filename }: { readonly filename: string[] }) => {
+      const found: Problem[] = [];
+      let checked = 0;
+      for (const file of await manifestFiles(filename)) {
+        const text = file === '-' ? await readAll(context.stdin) : await readFile(file, 'utf8');
+        const { documents, problems } = parseManifests(text, file === '-' ? 'stdin' : file);
+        found.push(...problems);
+        for (const document of documents) {
+          if (
+            configKindOf(String(document.object['apiVersion']), String(document.object['kind'])) === undefined
+          )
+            continue;
+          checked++;
+          const result = decodeConfig(document.object);
+          if (!result.ok) found.push(...locateProblems(document, result.problems));
+        }
+      }
+      for (const problem of found)
+        context.stderr.write(`${context.style.bad('✘')} ${formatProblem(problem)}\n`);
+      if (found.length > 0) {
+        throw new LateenError(
+          'cli.invalid',
+          `${found.length} ${found.length === 1 ? 'problem' : 'problems'} in ${checked} objects`,
+        );
+      }
+      context.stdout.write(`${context.style.good('✔')} ${checked} objects of the mesh are valid\n`);
+    });
+}
