@@ -1,0 +1,64 @@
+// `npm run bench` runs every case, `npm run bench -- http1-one-hop` one. See docs/performance.md.
+import { availableParallelism, cpus } from 'node:os';
+import process from 'node:process';
+import { parseArgs } from 'node:util';
+import { messageOf } from '@lateen/core';
+import type { BenchCase } from './case.ts';
+import { http1OneHop } from './cases/http1-one-hop.ts';
+import { isInstalled } from './pinned-process.ts';
+import { renderResult } from './report.ts';
+import { runCase, type CaseResult } from './run-case.ts';
+
+const cases: readonly BenchCase[] = [http1OneHop];
+
+const usage = `usage: npm run bench -- [CASE...] [--rounds 3] [--seconds 4] [-o json]
+
+cases:
+${cases.map((bench) => `  ${bench.name}  ${bench.summary}`).join('\n')}
+`;
+
+async function run(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      rounds: { type: 'string', default: '3' },
+      seconds: { type: 'string', default: '4' },
+      output: { type: 'string', short: 'o', default: 'table' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) {
+    console.log(usage);
+    return 0;
+  }
+  const rounds = Number(values.rounds);
+  const seconds = Number(values.seconds);
+  const unknown = positionals.filter((name) => !cases.some((bench) => bench.name === name));
+  if (unknown.length > 0 || !(rounds >= 1) || !(seconds >= 1)) {
+    console.error(unknown.length > 0 ? `no case ${unknown.join(', ')}\n\n${usage}` : usage);
+    return 2;
+  }
+  for (const tool of ['wrk', 'taskset']) {
+    if (isInstalled(tool)) continue;
+    console.error(`${tool} is not installed: apt-get install wrk util-linux`);
+    return 1;
+  }
+  if (availableParallelism() < 2) console.error('WARNING: one core only; load and contender share it');
+  const results: CaseResult[] = [];
+  for (const bench of cases) {
+    if (positionals.length > 0 && !positionals.includes(bench.name)) continue;
+    results.push(await runCase(bench, { rounds, seconds, progress: (line) => console.error(line) }));
+  }
+  const machine = `${new Date().toISOString().slice(0, 10)}, ${cpus()[0]?.model.trim() ?? 'unknown processor'}, Node ${process.version}`;
+  if (values.output === 'json')
+    console.log(JSON.stringify({ machine, rounds, seconds, results }, undefined, 2));
+  else console.log(`\n${results.map(renderResult).join('\n\n')}\n\n${machine}`);
+  return 0;
+}
+
+try {
+  process.exitCode = await run();
+} catch (error) {
+  console.error(`bench: ${messageOf(error)}`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,81 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { BenchCase, Contender, Sample } from './case.ts';
+
+export interface RunOptions {
+  readonly rounds: number;
+  readonly seconds: number;
+  /** Told what is being done. */
+  readonly progress: (line: string) => void;
+}
+
+/** The middle of a contender's rounds. */
+export interface Standing extends Sample {
+  readonly name: string;
+  readonly version: string;
+  readonly rounds: readonly Sample[];
+}
+
+export interface CaseResult {
+  readonly name: string;
+  readonly summary: string;
+  readonly missing: readonly string[];
+  readonly standings: readonly Standing[];
+}
+
+/** Measures the contenders in turn, round after round, so that what else the machine does falls on all alike. */
+export async function runCase(bench: BenchCase, options: RunOptions): Promise<CaseResult> {
+  const workDir = mkdtempSync(join(tmpdir(), 'lateen-bench-'));
+  try {
+    const prepared = await bench.prepare(workDir);
+    try {
+      const { contenders, missing } = prepared;
+      for (const name of missing) options.progress(`MISSING: ${name}`);
+      for (const contender of contenders) {
+        options.progress(`warming up ${contender.name}`);
+        await contender.measure(Math.max(1, Math.ceil(options.seconds / 2)));
+      }
+      const samples = new Map<Contender, Sample[]>(contenders.map((contender) => [contender, []]));
+      for (let round = 1; round <= options.rounds; round++) {
+        for (const [contender, list] of samples) {
+          const sample = await contender.measure(options.seconds);
+          if (sample.errors > 0) throw new Error(`${contender.name}: ${sample.errors} failed requests`);
+          list.push(sample);
+          options.progress(
+            `round ${round}/${options.rounds}: ${contender.name} ${Math.round(sample.requestsPerSecond)} requests/s`,
+          );
+        }
+      }
+      const standings = [...samples].map(([contender, list]) => standing(contender, list));
+      return { name: bench.name, summary: bench.summary, missing, standings };
+    } finally {
+      await prepared.close();
+    }
+  } finally {
+    rmSync(workDir, { recursive: true, force: true });
+  }
+}
+
+function standing(contender: Contender, rounds: readonly Sample[]): Standing {
+  const middle = (key: keyof Sample): number => median(rounds.map((sample) => sample[key]));
+  return {
+    name: contender.name,
+    version: contender.version,
+    requestsPerSecond: middle('requestsPerSecond'),
+    p50Ms: middle('p50Ms'),
+    p99Ms: middle('p99Ms'),
+    errors: 0,
+    cpuUsPerRequest: middle('cpuUsPerRequest'),
+    anonymousMb: middle('anonymousMb'),
+    rounds,
+  };
+}
+
+/** The middle value; the mean of the two in the middle where their number is even. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const upper = sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+  if (sorted.length % 2 === 1) return upper;
+  return ((sorted[sorted.length / 2 - 1] ?? Number.NaN) + upper) / 2;
+}
