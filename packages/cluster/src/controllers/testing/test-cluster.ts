@@ -22,7 +22,10 @@ export interface TestCluster {
   readonly informers: SharedInformers;
   readonly node: TestNode;
   /** Resolves when `test` holds for what the informer shows; looks at every change. */
-  until<T extends KubeObject>(informer: Informer<T>, test: (all: readonly T[]) => boolean): Promise<T[]>;
+  readonly until: <T extends KubeObject>(
+    informer: Informer<T>,
+    test: (all: readonly T[]) => boolean,
+  ) => Promise<T[]>;
   close(): Promise<void>;
 }
 
@@ -44,7 +47,7 @@ export async function testCluster(options: { readonly withNode?: boolean } = {})
     client,
     informers,
     node,
-    until: (informer, test) => until(informer, test),
+    until,
     async close() {
       node.stop();
       await controllers.close();
