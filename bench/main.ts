@@ -2,7 +2,7 @@
 import { availableParallelism, cpus } from 'node:os';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
-import { messageOf } from '@lateen/core';
+import { LateenError, messageOf } from '@lateen/core';
 import type { BenchCase } from './case.ts';
 import { http1OneHop } from './cases/http1-one-hop.ts';
 import { isInstalled } from './pinned-process.ts';
@@ -59,6 +59,7 @@ async function run(): Promise<number> {
 try {
   process.exitCode = await run();
 } catch (error) {
-  console.error(`bench: ${messageOf(error)}`);
+  const hint = error instanceof LateenError && error.hint !== undefined ? `: ${error.hint}` : '';
+  console.error(`bench: ${messageOf(error)}${hint}`);
   process.exitCode = 1;
 }

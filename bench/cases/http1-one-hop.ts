@@ -1,7 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { LateenError } from '@lateen/core';
 import type { BenchCase, Contender, PreparedCase } from '../case.ts';
 import { fetchOnce } from '../http-check.ts';
 import {
@@ -19,7 +20,8 @@ const dist = fileURLToPath(new URL('../../dist/', import.meta.url));
 
 /** What every contender is asked, and must answer by its route's host, path and header. */
 const path = '/reviews/7';
-const headers = { host: 'reviews.example', 'x-team': 'blue' };
+// wrk adds a Host of its own unless it sees this spelling.
+const headers = { Host: 'reviews.example', 'x-team': 'blue' };
 const bodyBytes = 1024;
 const connections = 32;
 
@@ -73,6 +75,9 @@ export const http1OneHop: BenchCase = {
 };
 
 async function prepare(workDir: string): Promise<PreparedCase> {
+  if (!existsSync(join(dist, 'lateen-proxy.mjs'))) {
+    throw new LateenError('ENOBUILD', 'dist/lateen-proxy.mjs is not there', { hint: 'npm run build' });
+  }
   const running: PinnedProcess[] = [];
   const close = async (): Promise<void> => {
     await Promise.all(running.map((started) => started.stop()));
@@ -156,7 +161,7 @@ async function checkRouting(name: string, port: number): Promise<void> {
   const expectations: readonly (readonly [string, Readonly<Record<string, string>>, number])[] = [
     [path, headers, 200],
     ['/ratings/7', headers, 404],
-    [path, { ...headers, host: 'ratings.example' }, 404],
+    [path, { ...headers, Host: 'ratings.example' }, 404],
     [path, { ...headers, 'x-team': 'red' }, 404],
   ];
   for (const [askedPath, askedHeaders, status] of expectations) {
