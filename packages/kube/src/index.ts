@@ -76,6 +76,7 @@ export {
   type LabelSelector,
   type LabelSelectorRequirement,
 } from './label-selector.ts';
+export { leaderElection, type LeaderElection, type LeaderElectionOptions } from './leader-election.ts';
 export {
   apiVersionOf,
   type KubeObject,
