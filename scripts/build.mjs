@@ -59,6 +59,8 @@ if (digest !== lastDigest() || process.argv.includes('--force')) {
     chunkNames: 'chunks/[name]-[hash]',
     minifySyntax: true,
     minifyWhitespace: true,
+    // Its build for node is CommonJS, which has no named exports when it is imported lazily.
+    alias: { yaml: './node_modules/yaml/browser/index.js' },
     external: ['koffi', 'playwright-core'],
     loader: { '.html': 'text', '.css': 'text', '.svg': 'text' },
     // Packages in CommonJS call `require`, which a module does not have.
