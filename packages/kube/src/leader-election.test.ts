@@ -110,7 +110,7 @@ test('a leader that cannot renew steps down before anybody else may lead', async
   await settle();
   await pass(clock, 14);
   assert.deepEqual(log, ['a leads', 'a ends']);
-  await pass(clock, 3);
+  await pass(clock, 6);
   assert.equal(log.length, 3);
   await Promise.all([a.close(), b.close()]);
 });
