@@ -2,7 +2,7 @@ import { formatProblem, LateenError, type Clock, type Logger } from '@lateen/cor
 import type { Channel, Metadata } from '@lateen/protocol/grpc';
 import type { DataPlane, Secret } from '../model/index.ts';
 import { connectControlPlane } from '../xds/control-plane.ts';
-import { watchFile, type FileSubscription } from '../xds/file-subscription.ts';
+import type { FileSubscription } from '../xds/file-subscription.ts';
 import { createAdsClient } from '../xds/grpc-variant.ts';
 import { ResourceStore } from '../xds/resource-store.ts';
 import { resourceSink } from '../xds/resource-sink.ts';
@@ -48,7 +48,9 @@ const typeOf: Readonly<Record<ReferredKind, ResourceType>> = {
 export async function startProxy(options: RunningProxyOptions): Promise<RunningProxy> {
   const { bootstrap, dataPlane, clock, log } = options;
   const store = new ResourceStore();
-  const isLocal = options.isLocalSecret ?? (() => false);
+  const staticSecrets = new Set(bootstrap.secrets.map((secret) => secret.name));
+  const isLocal = (name: string): boolean =>
+    staticSecrets.has(name) || options.isLocalSecret?.(name) === true;
   let xds: XdsClient | undefined;
   let channel: Channel | undefined;
   const files: FileSubscription[] = [];
@@ -57,6 +59,7 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
     dataPlane,
     clock,
     log: log.scope('config'),
+    isLocalSecret: isLocal,
     clustersExpected: bootstrap.cds !== undefined,
     listenersExpected: bootstrap.lds !== undefined,
     ...(options.onReady === undefined ? {} : { onReady: options.onReady }),
@@ -106,8 +109,10 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
     ['cluster', bootstrap.cds],
     ['listener', bootstrap.lds],
   ] as const) {
-    if (source?.kind === 'file')
-      files.push(watchFile({ path: source.path, type, sink, log: log.scope('xds') }));
+    if (source?.kind !== 'file') continue;
+    // Only who reads files pays for the parser.
+    const { watchFile } = await import('../xds/file-subscription.ts');
+    files.push(watchFile({ path: source.path, type, sink, log: log.scope('xds') }));
   }
 
   return {

@@ -11,7 +11,8 @@ import type { ResourceKind } from '../model/index.ts';
 import type { ResourceStore } from './resource-store.ts';
 import { resourceTypeFacts, type ResourceType } from './resource-type.ts';
 import type { RefusedResource, ResourceSink, ResourceUpdate } from './subscription.ts';
-import type { ConfigChange, Decoded, Warming } from './warming.ts';
+import type { Decoded } from './waiting-set.ts';
+import type { ConfigChange, Warming } from './warming.ts';
 
 export interface ResourceSinkOptions {
   readonly warming: Pick<Warming, 'apply'>;

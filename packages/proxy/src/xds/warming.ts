@@ -1,4 +1,4 @@
-import { formatProblem, type Clock, type Logger, type Timer } from '@lateen/core';
+import { formatProblem, type Clock, type Logger } from '@lateen/core';
 import {
   endpointNameOf,
   routeNamesOf,
@@ -13,12 +13,7 @@ import {
   type RouteConfiguration,
   type Secret,
 } from '../model/index.ts';
-
-/** A resource that may have to wait for others, and how long it does; 0: for ever. */
-export interface Decoded<T> {
-  readonly model: T;
-  readonly warmingTimeoutMs: number;
-}
+import { WaitingSet, type Decoded } from './waiting-set.ts';
 
 /** Decoded resources of one response, or of the static bootstrap. */
 export interface ConfigChange {
@@ -34,25 +29,22 @@ export interface ConfigChange {
 /** Kinds that are asked for by name, as something refers to them. */
 export type ReferredKind = 'endpoints' | 'routes' | 'secrets';
 
+const referredKinds = ['endpoints', 'routes', 'secrets'] as const satisfies readonly ReferredKind[];
+
 export interface WarmingOptions {
   readonly dataPlane: Pick<DataPlane, 'update'>;
   readonly clock: Clock;
   readonly log: Logger;
   /** Told the names that are referred to, whenever they change. */
   readonly want: (kind: ReferredKind, names: ReadonlySet<string>) => void;
+  /** True for names of secrets that do not come by subscription; they stay when nothing refers to them. */
+  readonly isLocalSecret: (name: string) => boolean;
   /** True where clusters are subscribed to: listeners wait for the first of them. */
   readonly clustersExpected: boolean;
   /** True where listeners are subscribed to: the proxy is not ready before the first of them. */
   readonly listenersExpected: boolean;
   /** Called once, when everything that came first is in force. */
   readonly onReady?: () => void;
-}
-
-interface Waiting<T> extends Decoded<T> {
-  readonly isStatic: boolean;
-  readonly sinceMs: number;
-  readonly timer: Timer | undefined;
-  expired: boolean;
 }
 
 /**
@@ -65,10 +57,8 @@ interface Waiting<T> extends Decoded<T> {
  */
 export class Warming {
   readonly #options: WarmingOptions;
-  readonly #clusters = new Map<string, Cluster>();
-  readonly #listeners = new Map<string, Listener>();
-  readonly #waitingClusters = new Map<string, Waiting<Cluster>>();
-  readonly #waitingListeners = new Map<string, Waiting<Listener>>();
+  readonly #clusters: WaitingSet<Cluster>;
+  readonly #listeners: WaitingSet<Listener>;
   /** Names that were answered for: the resource came, or does not exist. */
   readonly #answered: Record<ReferredKind, Set<string>> = {
     endpoints: new Set(),
@@ -88,7 +78,11 @@ export class Warming {
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: WarmingOptions) {
+    const { clock, log } = options;
+    const onExpired = (): void => void this.apply({});
     this.#options = options;
+    this.#clusters = new WaitingSet({ noun: 'cluster', clock, log, onExpired });
+    this.#listeners = new WaitingSet({ noun: 'listener', clock, log, onExpired });
     this.#clustersCame = !options.clustersExpected;
     this.#listenersCame = !options.listenersExpected;
   }
@@ -104,17 +98,14 @@ export class Warming {
     return [
       ...(this.#clustersCame ? [] : ['clusters have not been received']),
       ...(this.#listenersCame ? [] : ['listeners have not been received']),
-      ...[...this.#waitingClusters.keys()].map((name) => `cluster ${name} is warming`),
-      ...[...this.#waitingListeners.keys()].map((name) => `listener ${name} is warming`),
+      ...this.#clusters.names.map((name) => `cluster ${name} is warming`),
+      ...this.#listeners.names.map((name) => `listener ${name} is warming`),
     ];
   }
 
   /** Names that came and are not in force yet. */
   get warming(): { readonly clusters: readonly string[]; readonly listeners: readonly string[] } {
-    return {
-      clusters: [...this.#waitingClusters.keys()],
-      listeners: [...this.#waitingListeners.keys()],
-    };
+    return { clusters: this.#clusters.names, listeners: this.#listeners.names };
   }
 
   /** Takes a change after all those before it; resolves with what was refused when the rest is in force or warming. */
@@ -126,115 +117,60 @@ export class Warming {
 
   /** Stops all timers. */
   close(): void {
-    for (const waiting of [...this.#waitingClusters.values(), ...this.#waitingListeners.values()]) {
-      waiting.timer?.cancel();
-    }
+    this.#clusters.close();
+    this.#listeners.close();
   }
 
   async #apply(change: ConfigChange): Promise<ApplyResult['refused']> {
-    const { log, dataPlane } = this.#options;
-    this.#note('endpoints', change.endpoints);
-    this.#note('routes', change.routes);
-    this.#note('secrets', change.secrets);
-    const removedClusters = this.#take('cluster', this.#clusters, this.#waitingClusters, change.clusters);
-    const removedListeners = this.#take(
-      'listener',
-      this.#listeners,
-      this.#waitingListeners,
-      change.listeners,
-    );
-    if (change.clusters !== undefined) this.#clustersCame = true;
-    if (change.listeners !== undefined) this.#listenersCame = true;
+    const isStatic = change.isStatic ?? false;
+    for (const kind of referredKinds) {
+      for (const resource of change[kind]?.set ?? []) this.#answered[kind].add(resource.name);
+      for (const name of change[kind]?.remove ?? []) this.#answered[kind].add(name);
+    }
+    const goneClusters = this.#clusters.take(change.clusters, isStatic);
+    const goneListeners = this.#listeners.take(change.listeners, isStatic);
+    if (change.clusters !== undefined && !isStatic) this.#clustersCame = true;
+    if (change.listeners !== undefined && !isStatic) this.#listenersCame = true;
 
-    const clusters = [...this.#waitingClusters.values()].filter(
-      (w) => w.expired || this.#isClusterWarm(w.model),
-    );
-    if (this.#clustersCame && clusters.length === this.#waitingClusters.size) this.#clustersWarm = true;
-    const listeners = [...this.#waitingListeners.values()].filter(
-      (w) => w.expired || ((w.isStatic || this.#clustersWarm) && this.#isListenerWarm(w.model)),
+    const clusters = this.#clusters.warm((entry) => this.#isClusterWarm(entry.model));
+    if (this.#clustersCame && clusters.length === this.#clusters.size) this.#clustersWarm = true;
+    const listeners = this.#listeners.warm(
+      (entry) => (entry.isStatic || this.#clustersWarm) && this.#isListenerWarm(entry.model),
     );
     const unwanted = this.#updateWanted();
 
-    const toApply: DataPlaneChange = {
-      ...changeOf('clusters', models(clusters), removedClusters),
+    const refused = await this.#put({
+      ...changeOf('clusters', modelsOf(clusters), goneClusters),
       ...changeOf('endpoints', change.endpoints?.set, change.endpoints?.remove, unwanted.endpoints),
       ...changeOf('secrets', change.secrets?.set, change.secrets?.remove, unwanted.secrets),
       ...changeOf('routes', change.routes?.set, change.routes?.remove, unwanted.routes),
-      ...changeOf('listeners', models(listeners), removedListeners),
-    };
-    const refused = Object.keys(toApply).length === 0 ? [] : (await dataPlane.update(toApply)).refused;
-    const refusedNames = new Set(refused.map((r) => `${r.kind}/${r.name}`));
-    for (const r of refused) {
-      log.warn(`${r.kind} ${r.name} refused`, { reason: r.problems.map(formatProblem).join('; ') });
-    }
-    for (const waiting of clusters) {
-      this.#settle('cluster', waiting, this.#waitingClusters, this.#clusters, refusedNames);
-    }
-    for (const waiting of listeners) {
-      this.#settle('listener', waiting, this.#waitingListeners, this.#listeners, refusedNames);
-    }
+      ...changeOf('listeners', modelsOf(listeners), goneListeners),
+    });
+    const names = new Set(refused.map((r) => `${r.kind}/${r.name}`));
+    this.#clusters.settle(clusters, (name) => names.has(`clusters/${name}`));
+    this.#listeners.settle(listeners, (name) => names.has(`listeners/${name}`));
+    if (clusters.length > 0 || listeners.length > 0) await this.#dropUnwanted();
     this.#checkReady();
     return refused;
   }
 
-  #note(kind: ReferredKind, change: ResourceChange<{ readonly name: string }> | undefined): void {
-    for (const resource of change?.set ?? []) this.#answered[kind].add(resource.name);
-    for (const name of change?.remove ?? []) this.#answered[kind].add(name);
+  /** What only the replaced versions referred to is not needed any more. */
+  async #dropUnwanted(): Promise<void> {
+    const unwanted = this.#updateWanted();
+    await this.#put({
+      ...changeOf('endpoints', [], unwanted.endpoints),
+      ...changeOf('secrets', [], unwanted.secrets),
+      ...changeOf('routes', [], unwanted.routes),
+    });
   }
 
-  /** Puts new resources among the waiting; returns the names of those in force that are gone. */
-  #take<T extends { readonly name: string }>(
-    noun: string,
-    inForce: Map<string, T>,
-    waiting: Map<string, Waiting<T>>,
-    change: ResourceChange<Decoded<T>> | undefined,
-    isStatic: boolean,
-  ): string[] {
-    const { clock, log } = this.#options;
-    for (const decoded of change?.set ?? []) {
-      const { name } = decoded.model;
-      waiting.get(name)?.timer?.cancel();
-      const entry: Waiting<T> = {
-        ...decoded,
-        isStatic,
-        sinceMs: clock.now(),
-        expired: false,
-        timer:
-          decoded.warmingTimeoutMs === 0
-            ? undefined
-            : clock.after(decoded.warmingTimeoutMs, () => {
-                entry.expired = true;
-                log.warn(`warming ${noun} ${name} timed out`, { afterMs: decoded.warmingTimeoutMs });
-                void this.apply({});
-              }),
-      };
-      waiting.set(name, entry);
-      log.info(`add/update ${noun} ${name} starting warming`);
+  async #put(change: DataPlaneChange): Promise<ApplyResult['refused']> {
+    if (Object.keys(change).length === 0) return [];
+    const { refused } = await this.#options.dataPlane.update(change);
+    for (const { kind, name, problems } of refused) {
+      this.#options.log.warn(`${kind} ${name} refused`, { reason: problems.map(formatProblem).join('; ') });
     }
-    const gone: string[] = [];
-    for (const name of change?.remove ?? []) {
-      waiting.get(name)?.timer?.cancel();
-      waiting.delete(name);
-      if (!inForce.delete(name)) continue;
-      gone.push(name);
-      log.info(`remove ${noun} ${name}`);
-    }
-    return gone;
-  }
-
-  #settle<T extends { readonly name: string }>(
-    noun: 'cluster' | 'listener',
-    entry: Waiting<T>,
-    waiting: Map<string, Waiting<T>>,
-    inForce: Map<string, T>,
-    refused: ReadonlySet<string>,
-  ): void {
-    const { name } = entry.model;
-    entry.timer?.cancel();
-    waiting.delete(name);
-    if (refused.has(`${noun}s/${name}`)) return;
-    inForce.set(name, entry.model);
-    this.#options.log.info(`warming ${noun} ${name} complete`);
+    return refused;
   }
 
   #isClusterWarm(cluster: Cluster): boolean {
@@ -259,22 +195,23 @@ export class Warming {
       routes: new Set(),
       secrets: new Set(),
     };
-    for (const cluster of bothOf(this.#clusters, this.#waitingClusters)) {
+    for (const cluster of this.#clusters.all()) {
       const endpoints = endpointNameOf(cluster);
       if (endpoints !== undefined) wanted.endpoints.add(endpoints);
       for (const name of secretNamesOf(cluster)) wanted.secrets.add(name);
     }
-    for (const listener of bothOf(this.#listeners, this.#waitingListeners)) {
+    for (const listener of this.#listeners.all()) {
       for (const name of routeNamesOf(listener)) wanted.routes.add(name);
       for (const name of secretNamesOf(listener)) wanted.secrets.add(name);
     }
     const unwanted: Record<ReferredKind, string[]> = { endpoints: [], routes: [], secrets: [] };
-    for (const kind of ['endpoints', 'routes', 'secrets'] as const) {
+    for (const kind of referredKinds) {
       const before = this.#wanted[kind];
       this.#wanted[kind] = wanted[kind];
       if (before.size === wanted[kind].size && isSubset(before, wanted[kind])) continue;
       for (const name of before) {
         if (wanted[kind].has(name)) continue;
+        if (kind === 'secrets' && this.#options.isLocalSecret(name)) continue;
         this.#answered[kind].delete(name);
         unwanted[kind].push(name);
       }
@@ -285,15 +222,10 @@ export class Warming {
 
   #checkReady(): void {
     if (this.#ready || !this.#clustersCame || !this.#listenersCame) return;
-    if (this.#waitingClusters.size > 0 || this.#waitingListeners.size > 0) return;
+    if (this.#clusters.size > 0 || this.#listeners.size > 0) return;
     this.#ready = true;
     this.#options.onReady?.();
   }
-}
-
-function* bothOf<T>(inForce: Map<string, T>, waiting: Map<string, Waiting<T>>): Generator<T> {
-  yield* inForce.values();
-  for (const entry of waiting.values()) yield entry.model;
 }
 
 function isSubset(names: ReadonlySet<string>, of: ReadonlySet<string>): boolean {
@@ -301,8 +233,8 @@ function isSubset(names: ReadonlySet<string>, of: ReadonlySet<string>): boolean 
   return true;
 }
 
-function models<T>(waiting: readonly Waiting<T>[]): readonly T[] {
-  return waiting.map((entry) => entry.model);
+function modelsOf<T>(entries: readonly Decoded<T>[]): readonly T[] {
+  return entries.map((entry) => entry.model);
 }
 
 /** The part of a change that concerns one kind; nothing where nothing changes. */
