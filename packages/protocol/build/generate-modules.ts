@@ -1,6 +1,7 @@
 import { createFileRegistry, fromBinary, type DescFile } from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
-import { emitPackages, type Output } from './emit.ts';
+import { emitAllTypes } from './emit-all-types.ts';
+import { PackageEmitter, type Output } from './emit-package.ts';
 import { compile, readProtos } from './proto-sources.ts';
 
 /** What goes into gen/. */
@@ -21,4 +22,19 @@ export function generateModules(): Generated {
     .filter((file) => !left.test(file.proto.package))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
   return { modules: emitPackages(files), descriptors };
+}
+
+/** Groups the files by protobuf package, and writes a module for each: tables in .js, interfaces in .d.ts. */
+function emitPackages(files: readonly DescFile[]): Output[] {
+  const packages = new Map<string, DescFile[]>();
+  for (const file of files) {
+    const name = file.proto.package;
+    const list = packages.get(name);
+    if (list === undefined) packages.set(name, [file]);
+    else list.push(file);
+  }
+  const outputs: Output[] = [];
+  for (const [name, members] of packages) outputs.push(...new PackageEmitter(name, members).emit());
+  outputs.push(...emitAllTypes(packages));
+  return outputs;
 }

@@ -4,7 +4,7 @@ import { GrpcError } from './status.ts';
 export const defaultMaxMessageBytes = 64 * 1024 * 1024;
 
 /** Chunks below this are put together into one; larger ones are passed on without copying. */
-const copyBelowBytes = 4096;
+const copyBelowBytes = 1024;
 
 /** The chunks of one gRPC message: its five-byte prefix and the parts, large ones by reference. */
 export function frame(parts: readonly Uint8Array[]): Uint8Array[] {
