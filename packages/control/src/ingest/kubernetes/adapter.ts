@@ -1,4 +1,3 @@
-import { decodeConfig } from '@lateen/config';
 import { formatProblem, type Clock, type Logger } from '@lateen/core';
 import {
   informer,
@@ -7,26 +6,15 @@ import {
   type Informer,
   type KubeClient,
   type KubeObject,
-  type Resource,
-  type Selection,
 } from '@lateen/kube';
-import { put, remove, type Change, type Table } from '../../engine/state.ts';
+import { put, type Change } from '../../engine/state.ts';
 import { defaultMeshSettings, type MeshSettings } from '../../model/mesh-settings.ts';
 import * as tables from '../../model/tables.ts';
 import { batch } from '../batch.ts';
 import { Quarantine } from '../quarantine.ts';
-import {
-  configChange,
-  ingestedKinds,
-  resourceOfKind,
-  tableOfKind,
-  type IngestedConfig,
-  type IngestedKind,
-} from './config.ts';
-import type { KubeConfigMap, KubeEndpointSlice, KubePod, KubeService } from './core-objects.ts';
+import type { KubeConfigMap } from './core-objects.ts';
+import { ingestedResources, type IngestedResource } from './kinds.ts';
 import { decodeMeshSettings } from './mesh-settings.ts';
-import { decodeService } from './service.ts';
-import { decodeEndpointSlice, decodeNode, decodePod } from './workload.ts';
 
 export interface KubernetesIngestOptions {
   readonly client: KubeClient;
@@ -53,147 +41,99 @@ export interface KubernetesIngest {
 
 /** Starts to follow an API server. Nothing is applied until all kinds have been listed once. */
 export function kubernetesIngest(options: KubernetesIngestOptions): KubernetesIngest {
+  const { client, clock, rootNamespace, domain } = options;
   const logger = options.logger.scope('ingest');
   const quarantine = new Quarantine();
-  const pending = batch({ clock: options.clock, apply: options.apply });
-  let mesh: MeshSettings = {
-    ...defaultMeshSettings,
-    rootNamespace: options.rootNamespace,
-    domain: options.domain,
-  };
-  const informers: Informer<KubeObject>[] = [];
+  const pending = batch({ clock, apply: options.apply });
+  let mesh: MeshSettings = { ...defaultMeshSettings, rootNamespace, domain };
 
-  const follow = <T extends KubeObject>(resource: Resource, selection?: Selection): Informer<T> => {
-    const followed = informer<T>({
-      client: options.client,
-      resource,
-      clock: options.clock,
-      logger,
-      ...(selection === undefined ? {} : { selection }),
-    });
-    informers.push(followed);
-    return followed;
-  };
-
-  /** Rows that depend on one object and the mesh's settings alone. */
-  const rowsOf = <T extends KubeObject, Row>(
-    followed: Informer<T>,
-    into: Table<Row>,
-    decode: (object: T) => Row | undefined,
-    keyOf: (object: T) => string = objectKey,
-  ): (() => void) => {
-    const onChange = (change: ObjectChange<T>): void => {
-      const row = change.type === 'deleted' ? undefined : decode(change.object);
-      const key = keyOf(change.object);
-      pending.add([row === undefined ? remove(into, key) : put(into, key, row)]);
-    };
-    return () => void followed.subscribe(onChange);
-  };
-
-  const services = follow<KubeService>(resources.services);
-  const serviceKey = (object: KubeService): string =>
-    `${object.metadata.namespace ?? 'default'}/${decodeService(object, mesh).hostname}`;
-  const starts = [
-    rowsOf(services, tables.services, (object) => decodeService(object, mesh), serviceKey),
-    rowsOf(follow<KubeEndpointSlice>(resources.endpointSlices), tables.slices, decodeEndpointSlice),
-    rowsOf(follow<KubePod>(resources.pods), tables.workloads, decodePod),
-    rowsOf(follow(resources.nodes), tables.nodes, decodeNode, (object) => object.metadata.name),
-    rowsOf(
-      follow(resources.namespaces),
-      tables.namespaces,
-      (object) => ({ name: object.metadata.name, labels: object.metadata.labels ?? {} }),
-      (object) => object.metadata.name,
-    ),
+  const followed = ingestedResources.map((kind) => ({
+    kind,
+    informer: informer<KubeObject>({ client, resource: kind.resource, clock, logger }),
+  }));
+  const { revision = 'default' } = options;
+  const meshMapName = revision === 'default' ? 'istio' : `istio-${revision}`;
+  const meshMap = informer<KubeConfigMap>({
+    client,
+    resource: resources.configMaps,
+    selection: { namespace: rootNamespace, fieldSelector: `metadata.name=${meshMapName}` },
+    clock,
+    logger,
+  });
+  const all: readonly Pick<Informer<KubeObject>, 'synced' | 'close'>[] = [
+    ...followed.map((entry) => entry.informer),
+    meshMap,
   ];
 
   /** Objects of which some version was good. */
   const good = new Set<string>();
-  const ingestConfig = (kind: IngestedKind, object: KubeObject): void => {
-    const { namespace = 'default', name, generation } = object.metadata;
-    const decoded = decodeConfig(object);
+  const take = (kind: IngestedResource, object: KubeObject): void => {
+    const { namespace = '', name, generation } = object.metadata;
+    const place = { kind: kind.resource.kind, namespace, name };
+    const id = `${place.kind}/${namespace}/${name}`;
+    const decoded = kind.decode(object, mesh);
     if (decoded.ok) {
-      quarantine.clear({ kind, namespace, name });
-      good.add(`${kind}/${namespace}/${name}`);
-      pending.add([configChange(decoded.value as IngestedConfig, mesh)]);
+      quarantine.clear(place);
+      good.add(id);
+      pending.add([decoded.value]);
       return;
     }
-    const known = good.has(`${kind}/${namespace}/${name}`);
-    quarantine.set({
-      kind,
-      namespace,
-      name,
-      problems: decoded.problems,
-      lastGoodInForce: known,
-      generation,
+    const lastGoodInForce = good.has(id);
+    quarantine.set({ ...place, problems: decoded.problems, lastGoodInForce, generation });
+    const effect = lastGoodInForce ? 'its last good version stays in force' : 'it has no effect';
+    logger.warn(`${place.kind} ${namespace}/${name} is wrong and was set aside; ${effect}`, {
+      problems: decoded.problems.map(formatProblem).join('; '),
     });
-    logger.warn(
-      `${kind} ${namespace}/${name} is wrong and was set aside; ${known ? 'its last good version stays in force' : 'it has no effect'}`,
-      { problems: decoded.problems.map(formatProblem).join('; ') },
-    );
   };
-  for (const kind of ingestedKinds) {
-    const followed = follow(resourceOfKind(kind));
-    starts.push(
-      () =>
-        void followed.subscribe((change) => {
-          const key = objectKey(change.object);
-          if (change.type === 'deleted') {
-            const { namespace = 'default', name } = change.object.metadata;
-            quarantine.clear({ kind, namespace, name });
-            good.delete(`${kind}/${key}`);
-            pending.add([remove(tableOfKind[kind] as Table<unknown>, key)]);
-            return;
-          }
-          ingestConfig(kind, change.object);
-        }),
-    );
-  }
+  const drop = (kind: IngestedResource, object: KubeObject): void => {
+    const { namespace = '', name } = object.metadata;
+    quarantine.clear({ kind: kind.resource.kind, namespace, name });
+    good.delete(`${kind.resource.kind}/${namespace}/${name}`);
+    pending.add([kind.gone(object, mesh)]);
+  };
 
-  const meshMapName =
-    options.revision === undefined || options.revision === 'default' ? 'istio' : `istio-${options.revision}`;
-  const meshMap = follow<KubeConfigMap>(resources.configMaps, {
-    namespace: options.rootNamespace,
-    fieldSelector: `metadata.name=${meshMapName}`,
-  });
   const readMesh = (object: KubeConfigMap | undefined): void => {
-    const text = object?.data?.['mesh'] ?? '';
-    const decoded = decodeMeshSettings(text);
-    if (!decoded.ok) {
-      logger.warn('the mesh configuration is wrong; the last good one stays in force', {
-        problems: decoded.problems.map(formatProblem).join('; '),
-      });
+    const decoded = decodeMeshSettings(object?.data?.['mesh'] ?? '');
+    if (decoded.ok) {
+      mesh = { ...decoded.value, domain };
+      pending.add([put(tables.settings, tables.settingsKey, mesh)]);
       return;
     }
-    mesh = { ...decoded.value, domain: options.domain };
-    pending.add([put(tables.settings, tables.settingsKey, mesh)]);
+    logger.warn('the mesh configuration is wrong; the last good one stays in force', {
+      problems: decoded.problems.map(formatProblem).join('; '),
+    });
+  };
+  const onMeshChange = (change: ObjectChange<KubeConfigMap>): void => {
+    readMesh(change.type === 'deleted' ? undefined : change.object);
+    // Rows hold defaults of the mesh.
+    for (const entry of followed) for (const object of entry.informer.list()) take(entry.kind, object);
   };
 
   const start = async (): Promise<void> => {
-    await Promise.all(informers.map((followed) => followed.synced));
-    readMesh(meshMap.get(options.rootNamespace, meshMapName));
-    for (const begin of starts) begin();
+    await Promise.all(all.map((informed) => informed.synced));
+    readMesh(meshMap.get(rootNamespace, meshMapName));
+    for (const entry of followed) {
+      entry.informer.subscribe((change) => {
+        if (change.type === 'deleted') drop(entry.kind, change.object);
+        else take(entry.kind, change.object);
+      });
+    }
     pending.flush();
+    let replayed = true;
     meshMap.subscribe((change) => {
-      readMesh(change.type === 'deleted' ? undefined : change.object);
-      // Rows carry defaults of the mesh.
-      for (const object of services.list()) {
-        pending.add([put(tables.services, serviceKey(object), decodeService(object, mesh))]);
-      }
+      if (!replayed) onMeshChange(change);
     });
+    replayed = false;
   };
 
   return {
     synced: start(),
     quarantine,
     counts: () =>
-      Object.fromEntries(informers.map((followed) => [followed.resource.kind, followed.list().length])),
+      Object.fromEntries(followed.map(({ kind, informer }) => [kind.resource.kind, informer.list().length])),
     async close() {
       pending.close();
-      await Promise.all(informers.map((followed) => followed.close()));
+      await Promise.all(all.map((informed) => informed.close()));
     },
   };
-}
-
-function objectKey(object: KubeObject): string {
-  return `${object.metadata.namespace ?? 'default'}/${object.metadata.name}`;
 }

@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test, type TestContext } from 'node:test';
+import { formatProblem } from '@lateen/core';
+import { decode, toJson, typeRegistry, type MessageType } from '@lateen/protocol';
+import { allTypes } from '@lateen/protocol/all-types';
+import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
+import { ClusterLoadAssignment } from '@lateen/protocol/envoy/config/endpoint/v3';
+import { Listener } from '@lateen/protocol/envoy/config/listener/v3';
+import { RouteConfiguration } from '@lateen/protocol/envoy/config/route/v3';
+import { Engine } from '../engine/engine.ts';
+import { put, remove } from '../engine/state.ts';
+import { manifestChanges } from '../ingest/kubernetes/manifests.ts';
+import { emptyMesh, proxies, virtualServices } from '../model/tables.ts';
+import { decodeNode } from '../push/node.ts';
+import {
+  clusterResources,
+  endpointsResource,
+  listenerResources,
+  routeResource,
+  viewOfProxy,
+  type ProxyView,
+} from './proxy-view.ts';
+import type { EncodedResource } from './resource.ts';
+
+// Manifests in, resources out. After a change that is meant: node --test --test-update-snapshots, and read the diff.
+
+const folder = new URL('./golden/', import.meta.url);
+const registry = typeRegistry(allTypes);
+const types: readonly MessageType<object>[] = [Cluster, ClusterLoadAssignment, Listener, RouteConfiguration];
+
+const productpage = {
+  id: 'sidecar~10.244.0.11~productpage-v1-aaa-11111.default~default.svc.cluster.local',
+  metadata: { NAMESPACE: 'default', LABELS: { app: 'productpage', version: 'v1' } },
+};
+const ingress = {
+  id: 'router~10.244.0.40~istio-ingressgateway-a-1.istio-system~istio-system.svc.cluster.local',
+  metadata: { NAMESPACE: 'istio-system', LABELS: { app: 'istio-ingressgateway', istio: 'ingressgateway' } },
+};
+
+function meshOf(...files: readonly string[]): Engine {
+  const engine = new Engine(emptyMesh());
+  const text = files.map((file) => readFileSync(new URL(file, folder), 'utf8')).join('\n---\n');
+  const changes = manifestChanges(text, files.join('+'));
+  assert.ok(changes.ok, changes.ok ? '' : changes.problems.map(formatProblem).join('\n'));
+  engine.advance(changes.value);
+  return engine;
+}
+
+function viewFor(engine: Engine, node: { readonly id: string; readonly metadata: object }): ProxyView {
+  const proxy = decodeNode(node as Parameters<typeof decodeNode>[0]);
+  assert.ok(proxy.ok);
+  engine.advance([put(proxies, 'it', proxy.value)]);
+  const view = engine.get(viewOfProxy, 'it');
+  assert.ok(view);
+  return view;
+}
+
+function expand(resource: EncodedResource | undefined): unknown {
+  if (resource === undefined) return null;
+  const type = types.find((candidate) => candidate.typeUrl === resource.typeUrl);
+  assert.ok(type);
+  const decoded = decode(type, resource.value);
+  assert.ok(decoded.ok);
+  return toJson(type, decoded.value, { registry });
+}
+
+/** Compares with the file of that name beside the manifests. */
+function matchesFile(t: TestContext, name: string, value: unknown): void {
+  const path = new URL(`${name}.json`, folder).pathname;
+  t.assert.fileSnapshot(value, path, {
+    serializers: [(json: unknown) => `${JSON.stringify(json, null, 2)}\n`],
+  });
+}
+
+const named = (resources: readonly EncodedResource[], wanted: RegExp): unknown[] =>
+  resources.filter((resource) => wanted.test(resource.name)).map(expand);
+const namesOf = (resources: readonly EncodedResource[]): string[] => resources.map((r) => r.name);
+
+test('a sidecar of Bookinfo gets listeners, clusters, routes and endpoints as Istio shapes them', (t) => {
+  const engine = meshOf('bookinfo.yaml');
+  const of = viewFor(engine, productpage);
+  const clusters = engine.get(clusterResources, of);
+  const listeners = engine.get(listenerResources, of);
+  matchesFile(t, 'bookinfo.names', { clusters: namesOf(clusters), listeners: namesOf(listeners) });
+  matchesFile(t, 'bookinfo.clusters', named(clusters, /details|inbound|Passthrough|BlackHole/i));
+  matchesFile(t, 'bookinfo.listeners', named(listeners, /virtual|_9080|_443/));
+  matchesFile(t, 'bookinfo.routes', expand(engine.get(routeResource, { of, name: '9080' })));
+  matchesFile(
+    t,
+    'bookinfo.endpoints',
+    expand(engine.get(endpointsResource, { of, name: 'outbound|9080||reviews.default.svc.cluster.local' })),
+  );
+});
+
+test('a header chooses the version, a fault delays, and subsets become clusters', (t) => {
+  const engine = meshOf('bookinfo.yaml', 'jason.yaml');
+  const of = viewFor(engine, productpage);
+  matchesFile(t, 'jason.routes', expand(engine.get(routeResource, { of, name: '9080' })));
+  matchesFile(t, 'jason.clusters', named(engine.get(clusterResources, of), /reviews/));
+  matchesFile(
+    t,
+    'jason.endpoints',
+    ['v2', 'v3', 'nobody'].map((subset) =>
+      expand(
+        engine.get(endpointsResource, {
+          of,
+          name: `outbound|9080|${subset}|reviews.default.svc.cluster.local`,
+        }),
+      ),
+    ),
+  );
+});
+
+test('weights become a weighted cluster', (t) => {
+  const engine = meshOf('bookinfo.yaml', 'weights.yaml');
+  const of = viewFor(engine, productpage);
+  matchesFile(t, 'weights.routes', expand(engine.get(routeResource, { of, name: '9080' })));
+});
+
+test('a gateway listens at the target port of its service and routes the product page', (t) => {
+  const engine = meshOf('bookinfo.yaml', 'gateway.yaml');
+  const of = viewFor(engine, ingress);
+  matchesFile(t, 'gateway.listeners', engine.get(listenerResources, of).map(expand));
+  matchesFile(t, 'gateway.routes', expand(engine.get(routeResource, { of, name: 'http.8080' })));
+});
+
+test('of two rules for the same hosts of a gateway both are reached, the one for all requests last', (t) => {
+  const engine = meshOf('bookinfo.yaml', 'websites.yaml');
+  const of = viewFor(engine, ingress);
+  matchesFile(t, 'websites.routes', expand(engine.get(routeResource, { of, name: 'http.8080' })));
+  const endpoints = ['', 'version-1', 'version-3'].map((subset) =>
+    expand(
+      engine.get(endpointsResource, {
+        of,
+        name: `outbound|80|${subset}|website.default.svc.cluster.local`,
+      }),
+    ),
+  );
+  matchesFile(t, 'websites.endpoints', endpoints);
+});
+
+test('a gateway without rules answers 404 from an empty virtual host', () => {
+  const engine = meshOf('bookinfo.yaml', 'gateway.yaml');
+  engine.advance([remove(virtualServices, 'default/bookinfo')]);
+  const of = viewFor(engine, ingress);
+  const routes = expand(engine.get(routeResource, { of, name: 'http.8080' })) as {
+    virtualHosts: unknown;
+  };
+  assert.deepEqual(routes.virtualHosts, [{ name: 'blackhole:80', domains: ['*'] }]);
+  assert.equal(engine.get(routeResource, { of, name: 'http.9999' }), undefined);
+});
+
+test('every way to match and to act on a request is translated', (t) => {
+  const engine = meshOf('bookinfo.yaml', 'routing.yaml');
+  const of = viewFor(engine, productpage);
+  matchesFile(t, 'routing.routes', expand(engine.get(routeResource, { of, name: '9080' })));
+});
+
+test('policies shape clusters, and each kind of service gets its listeners', (t) => {
+  const engine = meshOf('bookinfo.yaml', 'policies.yaml');
+  const of = viewFor(engine, productpage);
+  matchesFile(
+    t,
+    'policies.clusters',
+    named(engine.get(clusterResources, of), /outbound.*(reviews|details|httpbin|db|wild|headless|unnamed)/),
+  );
+  const listeners = engine.get(listenerResources, of);
+  matchesFile(t, 'policies.listeners', named(listeners, /_443|_3306|_9000|_8000|_700/));
+  matchesFile(
+    t,
+    'policies.routes',
+    ['80', 'unnamed.default.svc.cluster.local:7000'].map((name) =>
+      expand(engine.get(routeResource, { of, name })),
+    ),
+  );
+});
