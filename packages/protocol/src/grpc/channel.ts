@@ -1,29 +1,13 @@
-import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
-import { connect as connectTcp, type Socket } from 'node:net';
-import { connect as connectTls, type ConnectionOptions } from 'node:tls';
-import { messageOf, systemClock, type Clock, type Timer } from '@lateen/core';
+import { constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
+import { messageOf, systemClock, type Clock } from '@lateen/core';
 import type { MethodType } from '../codec/service-type.ts';
 import { ClientCall, type StreamHandlers } from './client-call.ts';
+import { connectSession, unavailable, type ChannelTarget, type ChannelTls } from './connection.ts';
 import { defaultMaxMessageBytes } from './framing.ts';
+import { keepAlive } from './keepalive.ts';
 import { formatTimeout, type Metadata } from './metadata.ts';
 import type { MessageSink } from './message-stream.ts';
 import { GrpcError } from './status.ts';
-
-/** Where a server listens: an address, or the path of a Unix socket. */
-export type ChannelTarget = { readonly host: string; readonly port: number } | { readonly path: string };
-
-/** TLS of a client; the server's certificate is always verified. */
-export interface ChannelTls {
-  /** PEM of the roots that are trusted; the system's where absent. */
-  readonly ca?: string | Buffer | readonly (string | Buffer)[];
-  /** Name that the certificate must have; the target's host where absent. */
-  readonly serverName?: string;
-  /** PEM of our own certificate chain. */
-  readonly cert?: string | Buffer;
-  readonly key?: string | Buffer;
-  /** Replaces the check of the certificate's name, as in a check of its SPIFFE id. */
-  readonly checkServerIdentity?: ConnectionOptions['checkServerIdentity'];
-}
 
 export interface ChannelOptions {
   readonly target: ChannelTarget;
@@ -227,90 +211,12 @@ class Http2Channel implements Channel {
   }
 
   async #connect(): Promise<ClientHttp2Session> {
-    const { target, tls } = this.#options;
-    const security = typeof tls === 'function' ? await tls() : tls;
-    const socket = await this.#connectSocket(target, security);
-    const name = 'path' in target ? 'localhost' : `${bracketed(target.host)}:${target.port}`;
-    const session = connect(`${security === undefined ? 'http' : 'https'}://${name}`, {
-      createConnection: () => socket,
-      maxSessionMemory: 64,
-      settings: { enablePush: false, initialWindowSize: 1024 * 1024 },
+    const { target, tls, keepaliveMs = 30_000, keepaliveTimeoutMs = 10_000 } = this.#options;
+    const session = await connectSession(target, typeof tls === 'function' ? await tls() : tls, {
+      limitMs: this.#options.connectTimeoutMs ?? 5_000,
+      clock: this.#clock,
     });
-    session.on('error', () => {
-      // Told to every open stream by its own error and close events.
-    });
-    session.once('connect', () => session.setLocalWindowSize(4 * 1024 * 1024));
-    this.#keepAlive(session);
+    keepAlive(session, this.#clock, keepaliveMs, keepaliveTimeoutMs);
     return session;
   }
-
-  #connectSocket(target: ChannelTarget, tls: ChannelTls | undefined): Promise<Socket> {
-    const options = 'path' in target ? { path: target.path } : { host: target.host, port: target.port };
-    const host = 'path' in target ? 'localhost' : target.host;
-    const limitMs = this.#options.connectTimeoutMs ?? 5_000;
-    return new Promise((resolve, reject) => {
-      const socket =
-        tls === undefined
-          ? connectTcp({ ...options, noDelay: true })
-          : connectTls({
-              ...options,
-              ALPNProtocols: ['h2'],
-              servername: tls.serverName ?? (/^[\d.]+$|:/.test(host) ? '' : host),
-              ...(tls.ca === undefined ? {} : { ca: tls.ca as string | Buffer | (string | Buffer)[] }),
-              ...(tls.cert === undefined ? {} : { cert: tls.cert }),
-              ...(tls.key === undefined ? {} : { key: tls.key }),
-              ...(tls.checkServerIdentity === undefined
-                ? {}
-                : { checkServerIdentity: tls.checkServerIdentity }),
-            });
-      const timer: Timer = this.#clock.after(limitMs, () => {
-        socket.destroy(new Error(`no connection within ${limitMs} ms`));
-      });
-      const onError = (error: Error): void => {
-        timer.cancel();
-        reject(unavailable(error, target));
-      };
-      socket.once('error', onError);
-      socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
-        timer.cancel();
-        socket.off('error', onError);
-        socket.setNoDelay(true);
-        resolve(socket);
-      });
-    });
-  }
-
-  #keepAlive(session: ClientHttp2Session): void {
-    const periodMs = this.#options.keepaliveMs ?? 30_000;
-    if (periodMs === 0) return;
-    const limitMs = this.#options.keepaliveTimeoutMs ?? 10_000;
-    const timer = this.#clock.every(periodMs, () => pingOrDestroy(session, this.#clock, limitMs));
-    session.once('close', () => timer.cancel());
-  }
-}
-
-/** Pings the peer and destroys the session when no answer comes within the limit. */
-export function pingOrDestroy(
-  session: Pick<ClientHttp2Session, 'ping' | 'destroy' | 'destroyed'>,
-  clock: Clock,
-  limitMs: number,
-): void {
-  if (session.destroyed) return;
-  const limit = clock.after(limitMs, () => {
-    session.destroy(new GrpcError('UNAVAILABLE', 'the peer does not answer pings'));
-  });
-  const sent = session.ping(() => limit.cancel());
-  if (!sent) limit.cancel();
-}
-
-function bracketed(host: string): string {
-  return host.includes(':') ? `[${host}]` : host;
-}
-
-function unavailable(error: unknown, target?: ChannelTarget): GrpcError {
-  const where =
-    target === undefined
-      ? ''
-      : `${'path' in target ? target.path : `${bracketed(target.host)}:${target.port}`}: `;
-  return new GrpcError('UNAVAILABLE', `${where}${messageOf(error)}`, { cause: error });
 }

@@ -3,10 +3,9 @@ export {
   type CallOptions,
   type Channel,
   type ChannelOptions,
-  type ChannelTarget,
-  type ChannelTls,
   type ClientStream,
 } from './channel.ts';
+export type { ChannelTarget, ChannelTls } from './connection.ts';
 export type { StreamHandlers } from './client-call.ts';
 export type { Metadata } from './metadata.ts';
 export type { MessageSink } from './message-stream.ts';
@@ -14,11 +13,9 @@ export {
   createGrpcServer,
   type GrpcListener,
   type GrpcServer,
-  type GrpcServerOptions,
-  type ListenOptions,
-  type ServerTls,
   type StreamHandler,
   type UnaryHandler,
 } from './server.ts';
+export type { GrpcServerOptions, ListenOptions, ServerTls } from './server-options.ts';
 export type { CallContext, Peer, ServerStream, ServerStreamHandlers } from './server-call.ts';
 export { GrpcError, grpcCodeNumber, grpcCodeOf, type GrpcCode } from './status.ts';

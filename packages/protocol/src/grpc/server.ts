@@ -7,10 +7,10 @@ import {
 } from 'node:http2';
 import type { Server, Socket } from 'node:net';
 import type { SecureContextOptions, TLSSocket } from 'node:tls';
-import { silentLogger, systemClock, type Clock, type Logger } from '@lateen/core';
+import { silentLogger, systemClock, type Clock, type Logger, type Timer } from '@lateen/core';
 import type { MethodType } from '../codec/service-type.ts';
-import { pingOrDestroy } from './channel.ts';
 import { defaultMaxMessageBytes } from './framing.ts';
+import { keepAlive } from './keepalive.ts';
 import {
   refuse,
   ServerCall,
@@ -19,29 +19,8 @@ import {
   type ServerStream,
   type ServerStreamHandlers,
 } from './server-call.ts';
+import { contextOf, type GrpcServerOptions, type ListenOptions, type ServerTls } from './server-options.ts';
 import { GrpcError } from './status.ts';
-
-/** TLS of a listener. */
-export interface ServerTls {
-  /** PEM of the certificate chain. */
-  readonly cert: string | Buffer;
-  readonly key: string | Buffer;
-  /** PEM of the roots for client certificates; where set, clients are asked for one. */
-  readonly clientCa?: string | Buffer | readonly (string | Buffer)[];
-  /** Refuses clients without a certificate of `clientCa`; default false. */
-  readonly requireClientCertificate?: boolean;
-}
-
-export interface ListenOptions {
-  /** Default all addresses. */
-  readonly host?: string;
-  /** 0 takes any free port. */
-  readonly port?: number;
-  /** Path of a Unix socket instead of an address. */
-  readonly path?: string;
-  /** Absent: plain text. */
-  readonly tls?: ServerTls;
-}
 
 /** A port that the server answers on. */
 export interface GrpcListener {
@@ -49,21 +28,6 @@ export interface GrpcListener {
   readonly port: number;
   /** Changes the certificate for connections made from now on. */
   updateTls(tls: ServerTls): void;
-}
-
-export interface GrpcServerOptions {
-  /** Largest message accepted; default 64 MiB. */
-  readonly maxMessageBytes?: number;
-  /** Streams that one connection may have open; default 1,000. */
-  readonly maxConcurrentStreams?: number;
-  /** How often a quiet connection is pinged; default 30,000; 0: never. */
-  readonly keepaliveMs?: number;
-  /** How long a ping may take; default 10,000. */
-  readonly keepaliveTimeoutMs?: number;
-  /** A connection is asked to go away after so long, so that clients spread over replicas; default never. */
-  readonly maxConnectionAgeMs?: number;
-  readonly clock?: Clock;
-  readonly logger?: Logger;
 }
 
 /** Answers one unary call; throw a {@link GrpcError} to fail it. */
@@ -278,40 +242,26 @@ class Http2GrpcServer implements GrpcServer {
       this.#calls.add(call);
       call.start();
     });
-    const timers = this.#watch(session);
+    const { keepaliveMs = 30_000, keepaliveTimeoutMs = 10_000 } = this.#options;
+    keepAlive(session, this.#clock, keepaliveMs, keepaliveTimeoutMs);
+    const age = this.#limitAge(session);
     session.once('close', () => {
       this.#sessions.delete(session);
-      for (const timer of timers) timer.cancel();
+      age?.cancel();
     });
   }
 
-  #watch(session: ServerHttp2Session): { cancel(): void }[] {
-    const { keepaliveMs = 30_000, keepaliveTimeoutMs = 10_000, maxConnectionAgeMs } = this.#options;
-    const timers = [];
-    if (keepaliveMs > 0) {
-      timers.push(
-        this.#clock.every(keepaliveMs, () => pingOrDestroy(session, this.#clock, keepaliveTimeoutMs)),
-      );
-    }
-    if (maxConnectionAgeMs !== undefined) {
-      // Spread by a tenth either way, so that connections made together do not come back together.
-      const ageMs = maxConnectionAgeMs * (0.9 + Math.random() * 0.2);
-      timers.push(this.#clock.after(ageMs, () => session.goaway(constants.NGHTTP2_NO_ERROR)));
-    }
-    return timers;
+  #limitAge(session: ServerHttp2Session): Timer | undefined {
+    const { maxConnectionAgeMs } = this.#options;
+    if (maxConnectionAgeMs === undefined) return undefined;
+    // Spread by a tenth either way, so that connections made together do not come back together.
+    const ageMs = maxConnectionAgeMs * (0.9 + Math.random() * 0.2);
+    return this.#clock.after(ageMs, () => session.goaway(constants.NGHTTP2_NO_ERROR));
   }
 }
 
 function isGrpc(contentType: string | undefined): boolean {
   return contentType !== undefined && /^application\/grpc($|[+;])/.test(contentType);
-}
-
-function contextOf(tls: ServerTls): SecureContextOptions {
-  return {
-    cert: tls.cert,
-    key: tls.key,
-    ...(tls.clientCa === undefined ? {} : { ca: tls.clientCa as string | Buffer | (string | Buffer)[] }),
-  };
 }
 
 function peerOf(socket: Socket | TLSSocket): Peer {
