@@ -8,7 +8,7 @@ import { containerStatus, type ContainerStage } from './container-stage.ts';
 import { execInContainer } from './exec.ts';
 import { runCommandProbe, runHook } from './lifecycle-hook.ts';
 import { formatDelay, RestartDelay } from './restart-delay.ts';
-import { exitCodeOf, handlesTermination } from './signals.ts';
+import { exitCodeOf, hearsTermination, mayStillEnd } from './signals.ts';
 import { Wake } from './wake.ts';
 
 export interface SupervisorOptions {
@@ -26,6 +26,9 @@ export interface SupervisorOptions {
 
 /** How often a start that failed for lack of something is tried again, without a hint that it may work. */
 const retryMs = 2_000;
+
+/** How often a program that was sent SIGTERM is looked at. */
+const deafCheckMs = 50;
 
 /** A `postStart` has no limit of its own. */
 const longestHookMs = 3_600_000;
@@ -281,9 +284,13 @@ export class ContainerSupervisor {
       if (!outcome.ok) this.#event('Warning', 'FailedPreStopHook', `PreStopHook failed: ${outcome.message}`);
     }
     // Nobody would hear the signal, and the wait would only waste the user's time.
-    const polite = graceMs > 0 && handlesTermination(run.process.pid);
+    const polite = graceMs > 0 && hearsTermination(run.process.pid);
     run.process.kill(polite ? 'SIGTERM' : 'SIGKILL');
+    const observer = clock.every(deafCheckMs, () => {
+      if (!mayStillEnd(run.process.pid)) run.process.kill('SIGKILL');
+    });
     await run.process.exited;
+    observer.cancel();
     killer.cancel();
   }
 

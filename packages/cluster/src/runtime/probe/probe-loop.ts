@@ -44,7 +44,9 @@ export class ProbeLoop {
     this.#options = options;
     this.#periodMs = (options.probe.periodSeconds ?? 10) * 1000;
     this.#startedMs = options.clock.monotonicMs();
-    this.#nextCountedMs = this.#startedMs + (options.probe.initialDelaySeconds ?? 0) * 1000;
+    const delayMs = (options.probe.initialDelaySeconds ?? 0) * 1000;
+    // With the extra tries the first one is sure to be too early to mean anything.
+    this.#nextCountedMs = this.#startedMs + delayMs + (options.eager ? this.#periodMs : 0);
     if (this.#isEager()) void this.#try();
     else this.#schedule();
   }
