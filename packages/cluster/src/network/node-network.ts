@@ -39,5 +39,8 @@ export async function createNodeNetwork(options: NodeNetworkOptions): Promise<vo
     'net.ipv4.conf.all.send_redirects': '0',
     'net.ipv4.conf.default.send_redirects': '0',
     [`net.ipv4.conf.${bridgeName}.send_redirects`]: '0',
+    // Where another program has loaded br_netfilter, translated packets would be bridged past routing, and a
+    // pod could not reach itself through a service.
+    'net.bridge.bridge-nf-call-iptables': '0',
   });
 }

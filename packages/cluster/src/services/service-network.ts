@@ -16,6 +16,8 @@ export interface ServiceNetworkOptions extends TranslationOptions {
 export interface ServiceNetwork {
   /** Resolves when the rules for what was known at the start are loaded. */
   readonly ready: Promise<void>;
+  /** Resolves when the rules for every change so far are loaded. */
+  settled(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -32,10 +34,10 @@ export function startServiceNetwork(options: ServiceNetworkOptions): ServiceNetw
   let loaded = '';
   let chains: ReadonlySet<string> = new Set();
   let hooked = false;
-  let planned = false;
+  let state: 'idle' | 'planned' | 'running' | 'closed' = 'idle';
   let stale = false;
-  let closed = false;
   let working: Promise<void> = Promise.resolve();
+  const waiting: (() => void)[] = [];
 
   const load = async (): Promise<void> => {
     if (!hooked) {
@@ -59,37 +61,41 @@ export function startServiceNetwork(options: ServiceNetworkOptions): ServiceNetw
   };
 
   const run = async (): Promise<void> => {
-    planned = false;
+    state = 'running';
     stale = false;
+    let delayMs = gatherMs;
     try {
       await load();
       backoff.reset();
       ready.resolve();
     } catch (error) {
-      const delayMs = backoff.nextMs();
+      stale = true;
+      delayMs = backoff.nextMs();
       logger.error('cannot load the rules of services', {
         error: messageOf(error),
         againInMs: Math.round(delayMs),
       });
-      plan(delayMs);
-      return;
     }
-    if (stale) plan(gatherMs);
+    if (isClosed()) return;
+    state = 'idle';
+    if (stale) plan(delayMs);
+    else for (const resolve of waiting.splice(0)) resolve();
   };
+
+  const isClosed = (): boolean => state === 'closed';
 
   const plan = (delayMs: number): void => {
     stale = true;
-    if (planned || closed) return;
-    planned = true;
+    if (state !== 'idle') return;
+    state = 'planned';
     clock.after(delayMs, () => {
-      if (closed) return;
-      working = run();
+      if (state === 'planned') working = run();
     });
   };
 
   const unsubscribe: (() => void)[] = [];
   void Promise.all([informers.services.synced, informers.endpointSlices.synced]).then(() => {
-    if (closed) return;
+    if (isClosed()) return;
     unsubscribe.push(
       informers.services.subscribe(() => plan(gatherMs)),
       informers.endpointSlices.subscribe(() => plan(gatherMs)),
@@ -98,11 +104,13 @@ export function startServiceNetwork(options: ServiceNetworkOptions): ServiceNetw
   });
   return {
     ready: ready.promise,
+    settled: () => (stale ? new Promise((resolve) => waiting.push(resolve)) : working),
     async close() {
-      closed = true;
+      state = 'closed';
       for (const end of unsubscribe) end();
       await working;
       ready.resolve();
+      for (const resolve of waiting.splice(0)) resolve();
     },
   };
 }
