@@ -5,8 +5,8 @@ import { test } from 'node:test';
 
 /** `unshare` with what this user needs for a network of its own; undefined where the machine does not allow it. */
 function unshareArguments(): string[] | undefined {
-  const args =
-    process.getuid?.() === 0 ? ['--net', '--mount'] : ['--user', '--map-root-user', '--net', '--mount'];
+  const own = ['--net', '--uts', '--ipc', '--pid', '--mount-proc', '--fork', '--kill-child'];
+  const args = process.getuid?.() === 0 ? own : ['--user', '--map-root-user', '--map-auto', ...own];
   const tried = spawnSync('unshare', [...args, 'iptables-restore', '--noflush'], { input: '' });
   return tried.status === 0 ? args : undefined;
 }
