@@ -1,0 +1,36 @@
+import type { ConfigObject } from '../kinds/config-object.ts';
+import { injectionStates } from './injection.ts';
+import { meshView, type MeshView, type MeshViewOptions } from './mesh-view.ts';
+import type { Message } from './message.ts';
+import { gatewaysWithoutPods, missingReferences } from './references.ts';
+import { portNames, sharedDeployments } from './services.ts';
+import { conflictingHosts, hostsOutsideGateways, unreachableRules } from './virtual-services.ts';
+
+/** An analyzer: a pure function of the view. */
+type Analyzer = (view: MeshView) => readonly Message[];
+
+const analyzers: readonly Analyzer[] = [
+  (view) => view.virtualServices.flatMap((service) => missingReferences(service, view)),
+  gatewaysWithoutPods,
+  hostsOutsideGateways,
+  conflictingHosts,
+  unreachableRules,
+  portNames,
+  sharedDeployments,
+  injectionStates,
+];
+
+const order = { Error: 0, Warning: 1, Info: 2 };
+
+/** Looks for what does not fit together in a set of objects; the gravest messages come first. */
+export function analyze(objects: readonly unknown[], options: MeshViewOptions = {}): Message[] {
+  const { view, messages } = meshView(objects, options);
+  return [...messages, ...analyzers.flatMap((analyzer) => analyzer(view))].sort(
+    (a, b) => order[a.level] - order[b.level],
+  );
+}
+
+/** What does not fit between one object and the mesh that it comes into. */
+export function analyzeOne(config: ConfigObject, view: MeshView): Message[] {
+  return config.kind === 'VirtualService' ? missingReferences(config, view) : [];
+}

@@ -1,0 +1,47 @@
+/** How grave a message is. */
+export type MessageLevel = 'Error' | 'Warning' | 'Info';
+
+/** The object that a message is about. */
+export interface ObjectName {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** Something that an analyzer found. */
+export interface Message {
+  /** Istio's code, such as IST0101. */
+  readonly code: string;
+  readonly level: MessageLevel;
+  readonly object: ObjectName;
+  /** Path of the field; empty for the whole object. */
+  readonly path: string;
+  readonly message: string;
+}
+
+/** What is known of each code: its name in Istio's documentation and how grave it is. */
+export const messageCodes = {
+  IST0002: { name: 'Deprecated', level: 'Warning' },
+  IST0101: { name: 'ReferencedResourceNotFound', level: 'Error' },
+  IST0102: { name: 'NamespaceNotInjected', level: 'Info' },
+  IST0103: { name: 'PodMissingProxy', level: 'Warning' },
+  IST0106: { name: 'SchemaValidationError', level: 'Error' },
+  IST0109: { name: 'ConflictingMeshGatewayVirtualServiceHosts', level: 'Error' },
+  IST0116: { name: 'DeploymentAssociatedToMultipleServices', level: 'Warning' },
+  IST0118: { name: 'PortNameIsNotUnderNamingConvention', level: 'Info' },
+  IST0130: { name: 'VirtualServiceUnreachableRule', level: 'Warning' },
+  IST0132: { name: 'VirtualServiceHostNotFoundInGateway', level: 'Warning' },
+} as const satisfies Record<string, { readonly name: string; readonly level: MessageLevel }>;
+
+export type MessageCode = keyof typeof messageCodes;
+
+/** Makes a message of a code. */
+export function message(code: MessageCode, object: ObjectName, path: string, text: string): Message {
+  return { code, level: messageCodes[code].level, object, path, message: text };
+}
+
+/** One line, in the manner of istioctl: `Error [IST0101] (VirtualService reviews.default) …`. */
+export function formatMessage({ level, code, object, message: text, path }: Message): string {
+  const where = object.namespace === '' ? object.name : `${object.name}.${object.namespace}`;
+  return `${level} [${code}] (${object.kind} ${where}) ${path === '' ? '' : `${path}: `}${text}`;
+}
