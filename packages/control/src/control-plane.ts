@@ -12,8 +12,10 @@ import type { DiscoveryOptions } from './command-line.ts';
 import { debugServer } from './debug/debug-server.ts';
 import type { ControlEnvironment } from './env.ts';
 import { kubernetesIngest } from './ingest/kubernetes/adapter.ts';
+import { startWebhooks } from './platform/index.ts';
 import { registerAdsService } from './push/ads-service.ts';
 import { DiscoveryServer } from './push/discovery-server.ts';
+import { warningsAgainst } from './model/warnings.ts';
 
 export interface ControlPlaneOptions {
   readonly client: KubeClient;
@@ -32,6 +34,7 @@ export interface ControlPlane {
     readonly xds: number;
     readonly secureXds: number;
     readonly monitoring: number;
+    readonly webhooks: number;
     readonly health: number;
   };
   /** Stops taking connections, tells proxies to go elsewhere, and ends. */
@@ -86,7 +89,21 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     logger: logger.scope('ca'),
   });
 
-  await ingest.synced;
+  const [webhooks] = await Promise.all([
+    startWebhooks({
+      client,
+      authority,
+      certificate: serving,
+      namespace: env.namespace,
+      revision: env.revision,
+      at: at(ports.webhooks),
+      warningsFor: (object) => warningsAgainst(discovery.engine.state, domain, object),
+      isReady: () => ready,
+      clock,
+      logger,
+    }),
+    ingest.synced,
+  ]);
   const tlsOf = (pair: { readonly certificateChain: string; readonly privateKey: string }) => ({
     cert: pair.certificateChain,
     key: pair.privateKey,
@@ -101,12 +118,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 
   return {
     discovery,
-    ports: { xds: plain.port, secureXds: secure.port, monitoring, health },
+    ports: { xds: plain.port, secureXds: secure.port, monitoring, webhooks: webhooks.port, health },
     async close(graceMs) {
       ready = false;
       serving.close();
       await server.close(graceMs);
-      await Promise.all([ingest.close(), debug.close()]);
+      await Promise.all([ingest.close(), webhooks.close(), debug.close()]);
     },
   };
 }

@@ -1,0 +1,73 @@
+import type { ConfigObject, Destination } from '@lateen/config';
+import type { State } from '../engine/state.ts';
+import { resolveHost, wildcardsOf } from './hostname.ts';
+import {
+  destinationRules,
+  destinationRulesByHost,
+  gateways,
+  serviceEntriesByHost,
+  servicesByHost,
+} from './tables.ts';
+
+/**
+ * What in an object refers to something that the mesh does not have, one sentence each.
+ *
+ * No reason to refuse it: objects may be applied in any order.
+ */
+export function warningsAgainst(state: State, domain: string, object: ConfigObject): string[] {
+  if (object.kind !== 'VirtualService') return [];
+  const namespace = object.metadata.namespace ?? 'default';
+  const { spec } = object;
+  const warnings: string[] = [];
+  for (const gateway of spec.gateways ?? []) {
+    if (gateway === 'mesh') continue;
+    const key = gateway.includes('/') ? gateway : `${namespace}/${gateway}`;
+    if (state.row(gateways, key) === undefined) {
+      warnings.push(
+        `spec.gateways: there is no Gateway ${key} yet; the rules have no effect there until it exists`,
+      );
+    }
+  }
+  const check = (path: string, destination: Destination): void => {
+    const problem = problemOf(state, namespace, domain, destination);
+    if (problem !== undefined) warnings.push(`${path}: ${problem}`);
+  };
+  for (const kind of ['http', 'tls', 'tcp'] as const) {
+    for (const [i, route] of (spec[kind] ?? []).entries()) {
+      for (const [j, entry] of (route.route ?? []).entries()) {
+        check(`spec.${kind}[${i}].route[${j}].destination`, entry.destination);
+      }
+    }
+  }
+  for (const [i, route] of (spec.http ?? []).entries()) {
+    if (route.mirror !== undefined) check(`spec.http[${i}].mirror`, route.mirror);
+  }
+  return warnings;
+}
+
+function problemOf(
+  state: State,
+  namespace: string,
+  domain: string,
+  destination: Destination,
+): string | undefined {
+  const host = resolveHost(destination.host, namespace, domain);
+  const names = [host, ...wildcardsOf(host)];
+  const isKnown = names.some(
+    (name) =>
+      state.keysBy(servicesByHost, name).length > 0 || state.keysBy(serviceEntriesByHost, name).length > 0,
+  );
+  if (!isKnown) return `the mesh knows no service ${host} yet; requests for it are answered with 503`;
+  const { subset } = destination;
+  if (subset === undefined || subset === '') return undefined;
+  const defined = names
+    .flatMap((name) => state.keysBy(destinationRulesByHost, name))
+    .flatMap((key) => state.row(destinationRules, key)?.spec.subsets ?? [])
+    .map((entry) => entry.name);
+  if (defined.includes(subset)) return undefined;
+  const known =
+    defined.length === 0
+      ? 'no DestinationRule of it defines subsets'
+      : `its subsets are ${defined.join(', ')}`;
+  return `no DestinationRule defines subset ${subset} of ${host} yet (${known}); requests for it are answered with 503`;
+}
