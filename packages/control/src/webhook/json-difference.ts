@@ -26,13 +26,14 @@ function objectDifference(
 ): PatchOperation[] {
   const operations: PatchOperation[] = [];
   for (const key of Object.keys(from)) {
-    if (to[key] === undefined) operations.push({ op: 'remove', path: `${path}/${pointerToken(key)}` });
+    if (field(to, key) === undefined) operations.push({ op: 'remove', path: `${path}/${pointerToken(key)}` });
   }
   for (const [key, value] of Object.entries(to)) {
     if (value === undefined) continue;
     const at = `${path}/${pointerToken(key)}`;
-    if (from[key] === undefined) operations.push({ op: 'add', path: at, value });
-    else operations.push(...jsonDifference(from[key], value, at));
+    const before = field(from, key);
+    if (before === undefined) operations.push({ op: 'add', path: at, value });
+    else operations.push(...jsonDifference(before, value, at));
   }
   return operations;
 }
@@ -44,7 +45,12 @@ function sameJson(a: unknown, b: unknown): boolean {
   }
   if (!isObject(a) || !isObject(b)) return false;
   const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && keys.every((key) => key in b && sameJson(a[key], b[key]));
+  return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && sameJson(a[key], b[key]));
+}
+
+/** A field of the object's own: `__proto__` is a name like any other. */
+function field(object: Record<string, unknown>, key: string): unknown {
+  return Object.hasOwn(object, key) ? object[key] : undefined;
 }
 
 /** RFC 6901, section 3. */
