@@ -1,6 +1,7 @@
 import { createFileRegistry, fromBinary, type DescFile } from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { emitAllTypes } from './emit-all-types.ts';
+import { emitValidationRules } from './emit-validation-rules.ts';
 import { PackageEmitter, type Output } from './emit-package.ts';
 import { compile, readProtos } from './proto-sources.ts';
 
@@ -18,10 +19,11 @@ const left =
 /** Compiles the .proto files and makes a module of each package. */
 export function generateModules(): Generated {
   const descriptors = compile(readProtos());
-  const files: DescFile[] = [...createFileRegistry(fromBinary(FileDescriptorSetSchema, descriptors)).files]
+  const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, descriptors));
+  const files: DescFile[] = [...registry.files]
     .filter((file) => !left.test(file.proto.package))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
-  return { modules: emitPackages(files), descriptors };
+  return { modules: [...emitPackages(files), ...emitValidationRules(files, registry)], descriptors };
 }
 
 /** Groups the files by protobuf package, and writes a module for each: tables in .js, interfaces in .d.ts. */
