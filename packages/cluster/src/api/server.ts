@@ -5,6 +5,9 @@ import { kubernetesVersion } from '@lateen/config';
 import type { Clock, Logger } from '@lateen/core';
 import type { KubeClient } from '@lateen/kube';
 import type { NodeAgent } from '../runtime/node-agent.ts';
+import { namespaceLifecycle } from './admission/namespace-lifecycle.ts';
+import { serviceAccountAdmission } from './admission/service-account.ts';
+import { ServiceAllocation } from './admission/service-allocation.ts';
 import { authenticate } from './auth/authenticate.ts';
 import { ensureCredentials } from './auth/credentials.ts';
 import { kubeconfigText } from './auth/kubeconfig.ts';
@@ -17,7 +20,7 @@ import { Discovery } from './discovery/discovery.ts';
 import { OpenApi } from './discovery/open-api.ts';
 import { ApiHandler } from './http/api-handler.ts';
 import { HttpServer } from './http/http-server.ts';
-import { ResourceHandler } from './http/resource-handler.ts';
+import { ResourceHandler, type SubresourceHandler } from './http/resource-handler.ts';
 import { localClient } from './local/local-client.ts';
 import { ObjectStore } from './registry/object-store.ts';
 import { ResourceReader } from './registry/resource-reader.ts';
@@ -25,6 +28,8 @@ import { ResourceService } from './registry/resource-service.ts';
 import { ResourceWriter } from './registry/resource-writer.ts';
 import { TypeRegistry } from './registry/type-registry.ts';
 import { failure } from './status.ts';
+import { handleBinding, handleEviction, handleFinalize } from './subresource/pod-subresources.ts';
+import { handleTokenRequest } from './subresource/token-request.ts';
 import { SqliteStore } from './storage/sqlite-store.ts';
 
 export interface ApiServerOptions {
@@ -80,7 +85,15 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const objects = new ObjectStore(store);
   const types = new TypeRegistry(builtinTypes());
   const reader = new ResourceReader(objects);
-  const writer = new ResourceWriter({ objects, clock, admission: [] });
+  const serviceCidr = options.serviceCidr ?? defaultServiceCidr;
+  const allocation = new ServiceAllocation(serviceCidr);
+  await allocation.start(objects, types);
+  const admission = [
+    namespaceLifecycle(reader, types),
+    serviceAccountAdmission(objects, types, clock),
+    allocation,
+  ];
+  const writer = new ResourceWriter({ objects, clock, admission });
   const service = new ResourceService(types, reader, writer, clock);
   const authorizer = new RbacAuthorizer(reader, types);
   const issuer = `https://kubernetes.default.svc.${clusterDomain}`;
@@ -95,7 +108,14 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   });
 
   const discovery = new Discovery(types);
-  const resources = new ResourceHandler({ service, clock, special: reviewHandlers(tokens, authorizer) });
+  const special = new Map<string, SubresourceHandler>([
+    ...reviewHandlers(tokens, authorizer),
+    ['/pods/binding', (call) => handleBinding(call, writer, clock)],
+    ['/pods/eviction', (call) => handleEviction(call, service)],
+    ['/namespaces/finalize', (call) => handleFinalize(call, writer)],
+    ['/serviceaccounts/token', (call) => handleTokenRequest(call, { service, objects, types, tokens })],
+  ]);
+  const resources = new ResourceHandler({ service, clock, special });
   const api = new ApiHandler({
     types,
     discovery,
@@ -153,6 +173,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     async close() {
       await http.close();
       authorizer.close();
+      allocation.close();
       await store.close();
     },
   };

@@ -1,5 +1,9 @@
 import type { KubeObject } from '@lateen/kube';
 import type { Strategy } from '../registry/resource-type.ts';
+import { validatePod, validatePodUpdate } from '../validation/pod.ts';
+import { setPodDefaults } from './pod-defaults.ts';
+import { qosClassOf } from './qos-class.ts';
+import { objectIn } from './default-fields.ts';
 
 export interface PodObject extends KubeObject {
   spec: { nodeName?: string; terminationGracePeriodSeconds?: number; [field: string]: unknown };
@@ -20,9 +24,12 @@ export const podStrategy: Strategy = {
     'status.podIP',
     'status.nominatedNodeName',
   ],
+  setDefaults: setPodDefaults,
   prepare(object, old) {
-    if (old === undefined) object['status'] = { phase: 'Pending' };
+    if (old === undefined)
+      object['status'] = { phase: 'Pending', qosClass: qosClassOf(objectIn(object, 'spec')) };
   },
+  validate: (object, old) => (old === undefined ? validatePod(object) : validatePodUpdate(object, old)),
   gracePeriodSeconds(object) {
     const pod = object as PodObject;
     const unscheduled = pod.spec.nodeName === undefined || pod.spec.nodeName === '';

@@ -14,6 +14,7 @@ import {
   success,
   unsupportedMediaType,
 } from '../status.ts';
+import { handleScale } from '../subresource/scale.ts';
 import type { ApiPath } from './api-path.ts';
 import { jsonResponse, type ApiRequest, type ApiResponse } from './api-request.ts';
 import { responseForm } from './negotiation.ts';
@@ -65,6 +66,10 @@ export class ResourceHandler {
     const call = { request, path, context, warnings };
     const special = this.#options.special.get(`${type.group}/${type.plural}/${path.subresource}`);
     if (special !== undefined) return special(call);
+    const { scale } = version.subresources;
+    if (path.subresource === 'scale' && scale !== undefined) {
+      return handleScale(call, this.#options.service, scale);
+    }
     if (path.subresource !== '' && path.subresource !== 'status') throw noSuchPath();
     if (path.subresource === 'status' && !version.subresources.status) throw noSuchPath();
     if (version.deprecation !== undefined && request.method === 'GET') warnings.push(version.deprecation);

@@ -31,6 +31,8 @@ export interface ResourceWriterOptions {
 // A write without an expected revision that loses races is tried again this often.
 const maxRaces = 20;
 const maxNameAttempts = 8;
+/** Subresources whose handlers change just what they are for; the rules of the kind would refuse it. */
+const ownRules: ReadonlySet<string> = new Set(['binding', 'finalize']);
 
 /** Writes objects of any type, in the stored version: defaults, admission, rules of the kind, then storage. */
 export class ResourceWriter {
@@ -70,7 +72,7 @@ export class ResourceWriter {
     const { type } = target;
     const { strategy } = type;
     beginObject(type, object, this.#clock.now());
-    if (type.stored.subresources.status && strategy.prepare === undefined) delete object['status'];
+    if (type.stored.subresources.status) delete object['status'];
     strategy.prepare?.(object, undefined);
     strategy.setDefaults?.(object);
     const request = this.#request('CREATE', target, object, undefined, context, '');
@@ -142,7 +144,7 @@ export class ResourceWriter {
     const { strategy } = type;
     const old = current.object;
     if (subresource === 'status') takeStatusOnly(object, old);
-    else {
+    else if (!ownRules.has(subresource)) {
       if (type.stored.subresources.status) keepStatus(object, old);
       strategy.prepare?.(object, old);
     }
@@ -270,7 +272,8 @@ export class ResourceWriter {
     const errors: FieldError[] = validateMetadata(type, object, old);
     if (subresource === 'status') {
       if (old !== undefined) errors.push(...(type.strategy.validateStatus?.(object, old) ?? []));
-    } else errors.push(...(type.strategy.validate?.(object, old) ?? []));
+    } else if (!ownRules.has(subresource ?? ''))
+      errors.push(...(type.strategy.validate?.(object, old) ?? []));
     if (errors.length > 0) throw invalid(type, object.metadata.name, errors);
   }
 }

@@ -1,0 +1,3 @@
+import type { Strategy } from '../registry/resource-type.ts';
+
+export const crdStrategy: Strategy = {};
