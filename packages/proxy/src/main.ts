@@ -3,25 +3,52 @@ import process from 'node:process';
 import { LateenError } from '@lateen/core';
 import { processEnv } from './env.ts';
 
-/** Programs that this one file is, by the first word of the command line; without one it is Envoy. */
+const subcommands = `pilot-agent COMMAND
+
+  proxy sidecar|router     run the proxy of a workload or a gateway
+  istio-iptables           send the pod's traffic to the proxy
+  request METHOD PATH      ask the admin port of the running proxy
+  wait                     wait until the proxy is ready
+  version                  print the version
+
+With Envoy's options (-c FILE …) it is Envoy: see lateen-proxy --help.
+`;
+
+/** Programs that this one file is, by the first word of the command line; with an option first it is Envoy. */
 async function run(args: readonly string[]): Promise<number> {
   const write = (text: string): void => void process.stdout.write(text);
-  const env = processEnv();
-  if (args[0] === 'istio-iptables') {
-    const { runIptables } = await import('./iptables/main.ts');
-    return runIptables(args.slice(1), env, write);
+  const [command = 'help', ...rest] = args;
+  switch (command) {
+    case 'proxy':
+      return (await import('./agent/main.ts')).runAgent(rest, processEnv(), write);
+    case 'istio-iptables':
+    case 'istio-clean-iptables': {
+      const clean = command === 'istio-clean-iptables' ? ['--cleanup-only'] : [];
+      return (await import('./iptables/main.ts')).runIptables([...rest, ...clean], processEnv(), write);
+    }
+    case 'request':
+      return (await import('./agent/request.ts')).runRequest(rest, write);
+    case 'wait':
+      return (await import('./agent/request.ts')).runWait(rest);
+    case 'version':
+      return (await import('./bootstrap/main.ts')).runEnvoy(['--version'], write);
+    case 'help':
+      write(subcommands);
+      return 0;
+    default:
+      if (command.startsWith('-')) return (await import('./bootstrap/main.ts')).runEnvoy(args, write);
+      throw new LateenError('EUSAGE', `unknown command "${command}"`, {
+        hint: 'lateen-proxy help lists the commands',
+      });
   }
-  throw new LateenError('EUSAGE', `unknown command "${args[0] ?? ''}"`);
 }
 
 try {
   process.exitCode = await run(process.argv.slice(2));
 } catch (error) {
-  const hint = error instanceof LateenError && error.hint !== undefined ? `\n  ${error.hint}` : '';
-  const text =
-    error instanceof LateenError
-      ? `error: ${error.message}${hint}`
-      : String(error instanceof Error ? error.stack : error);
-  process.stderr.write(`${text}\n`);
+  if (error instanceof LateenError) {
+    const hint = error.hint === undefined ? '' : `\n  ${error.hint}`;
+    process.stderr.write(`error: ${error.message}${hint}\n`);
+  } else process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
   process.exitCode = 1;
 }

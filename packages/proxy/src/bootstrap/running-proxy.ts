@@ -1,5 +1,6 @@
 import { formatProblem, LateenError, type Clock, type Logger } from '@lateen/core';
 import type { Channel, Metadata } from '@lateen/protocol/grpc';
+import { secretDecoder } from '../decode/resource.ts';
 import type { DataPlane, Secret } from '../model/index.ts';
 import { connectControlPlane } from '../xds/control-plane.ts';
 import type { FileSubscription } from '../xds/file-subscription.ts';
@@ -32,6 +33,8 @@ export interface RunningProxy {
   /** The connection to the control plane; undefined for a static proxy. */
   readonly xds: XdsClient | undefined;
   readonly startedAtMs: number;
+  /** Every secret that is in place: static, made here, and subscribed to. */
+  secrets(): readonly Secret[];
   /** Puts secrets in place that were made in this process. */
   setSecrets(secrets: readonly Secret[]): Promise<void>;
   /** Ends the subscriptions and closes everything. */
@@ -54,6 +57,7 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
   let xds: XdsClient | undefined;
   let channel: Channel | undefined;
   const files: FileSubscription[] = [];
+  const own = new Map<string, Secret>();
 
   const warming = new Warming({
     dataPlane,
@@ -122,7 +126,15 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
     store,
     xds,
     startedAtMs: clock.now(),
+    secrets() {
+      const subscribed = [...store.kind('secret').resources.values()].flatMap((stored) => {
+        const decoded = secretDecoder.fromBytes(stored.bytes);
+        return decoded.ok ? [decoded.value.model] : [];
+      });
+      return [...bootstrap.secrets, ...own.values(), ...subscribed];
+    },
     async setSecrets(secrets) {
+      for (const secret of secrets) own.set(secret.name, secret);
       await warming.apply({ isStatic: true, secrets: { set: secrets } });
     },
     async close() {

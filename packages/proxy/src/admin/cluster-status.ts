@@ -1,0 +1,129 @@
+import { formatAddress, type ClusterStatus, type EndpointStatus } from '../model/index.ts';
+
+const statOrder = [
+  'cx_active',
+  'cx_connect_fail',
+  'cx_total',
+  'rq_active',
+  'rq_error',
+  'rq_success',
+  'rq_timeout',
+  'rq_total',
+] as const;
+
+/** Envoy's text of `/clusters`: `name::address::field::value`, a line each. */
+export function clustersText(
+  clusters: readonly ClusterStatus[],
+  isDynamic: (name: string) => boolean,
+): string {
+  const lines: string[] = [];
+  for (const { cluster, endpoints } of clusters) {
+    const name = cluster.name;
+    lines.push(`${name}::observability_name::${cluster.statName ?? name}`);
+    for (const priority of ['default', 'high'] as const) {
+      const limits = cluster.circuitBreakers[priority];
+      lines.push(
+        `${name}::${priority}_priority::max_connections::${limits.maxConnections}`,
+        `${name}::${priority}_priority::max_pending_requests::${limits.maxPendingRequests}`,
+        `${name}::${priority}_priority::max_requests::${limits.maxRequests}`,
+        `${name}::${priority}_priority::max_retries::${limits.maxRetries}`,
+      );
+    }
+    lines.push(`${name}::added_via_api::${isDynamic(name)}`);
+    if (cluster.discovery.kind === 'eds' && cluster.discovery.serviceName !== '') {
+      lines.push(`${name}::eds_service_name::${cluster.discovery.serviceName}`);
+    }
+    for (const endpoint of endpoints) {
+      const at = `${name}::${formatAddress(endpoint.address)}`;
+      for (const stat of statOrder) lines.push(`${at}::${stat}::${endpoint.stats[stat]}`);
+      lines.push(
+        `${at}::hostname::${endpoint.hostname}`,
+        `${at}::health_flags::${healthFlags(endpoint)}`,
+        `${at}::weight::${endpoint.weight}`,
+        `${at}::region::${endpoint.locality.region}`,
+        `${at}::zone::${endpoint.locality.zone}`,
+        `${at}::sub_zone::${endpoint.locality.subZone}`,
+        `${at}::canary::false`,
+        `${at}::priority::${endpoint.priority}`,
+        `${at}::success_rate::-1`,
+        `${at}::local_origin_success_rate::-1`,
+      );
+    }
+  }
+  return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
+}
+
+function healthFlags(endpoint: EndpointStatus): string {
+  const flags = [
+    ...(endpoint.failedActiveHealthCheck ? ['failed_active_hc'] : []),
+    ...(endpoint.ejected ? ['failed_outlier_check'] : []),
+    ...(['unhealthy', 'draining', 'timeout'].includes(endpoint.edsHealth) ? ['failed_eds_health'] : []),
+  ];
+  return flags.length === 0 ? 'healthy' : `/${flags.join('/')}`;
+}
+
+/** Envoy's JSON of `/clusters?format=json` (envoy.admin.v3.Clusters). */
+export function clustersJson(
+  clusters: readonly ClusterStatus[],
+  isDynamic: (name: string) => boolean,
+): unknown {
+  return {
+    cluster_statuses: clusters.map(({ cluster, endpoints }) => ({
+      name: cluster.name,
+      ...(isDynamic(cluster.name) ? { added_via_api: true } : {}),
+      host_statuses: endpoints.map(hostJson),
+      circuit_breakers: {
+        thresholds: (['default', 'high'] as const).map((priority) => {
+          const limits = cluster.circuitBreakers[priority];
+          return {
+            ...(priority === 'high' ? { priority: 'HIGH' } : {}),
+            max_connections: limits.maxConnections,
+            max_pending_requests: limits.maxPendingRequests,
+            max_requests: limits.maxRequests,
+            max_retries: limits.maxRetries,
+          };
+        }),
+      },
+      observability_name: cluster.statName ?? cluster.name,
+      ...(cluster.discovery.kind === 'eds' && cluster.discovery.serviceName !== ''
+        ? { eds_service_name: cluster.discovery.serviceName }
+        : {}),
+    })),
+  };
+}
+
+function hostJson(endpoint: EndpointStatus): unknown {
+  const { address } = endpoint;
+  return {
+    address:
+      address.kind === 'pipe'
+        ? { pipe: { path: address.path } }
+        : { socket_address: { address: address.address, port_value: address.port } },
+    stats: statOrder.map((name) => {
+      const value = endpoint.stats[name];
+      return {
+        ...(name.endsWith('_active') ? { type: 'GAUGE' } : {}),
+        ...(value === 0 ? {} : { value: String(value) }),
+        name,
+      };
+    }),
+    health_status: {
+      ...(endpoint.failedActiveHealthCheck ? { failed_active_health_check: true } : {}),
+      ...(endpoint.ejected ? { failed_outlier_check: true } : {}),
+      // What EDS does not call unhealthy is healthy.
+      eds_health_status: endpoint.edsHealth === 'unknown' ? 'HEALTHY' : endpoint.edsHealth.toUpperCase(),
+    },
+    weight: endpoint.weight,
+    ...(endpoint.hostname === '' ? {} : { hostname: endpoint.hostname }),
+    ...(endpoint.priority === 0 ? {} : { priority: endpoint.priority }),
+    locality: localityJson(endpoint.locality),
+  };
+}
+
+function localityJson(locality: EndpointStatus['locality']): unknown {
+  return {
+    ...(locality.region === '' ? {} : { region: locality.region }),
+    ...(locality.zone === '' ? {} : { zone: locality.zone }),
+    ...(locality.subZone === '' ? {} : { sub_zone: locality.subZone }),
+  };
+}

@@ -1,0 +1,263 @@
+import { decode, packAny, toJson, type Any, type MessageType } from '@lateen/protocol';
+import * as admin from '@lateen/protocol/envoy/admin/v3';
+import type { Bootstrap } from '@lateen/protocol/envoy/config/bootstrap/v3';
+import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
+import { ClusterLoadAssignment } from '@lateen/protocol/envoy/config/endpoint/v3';
+import { Listener } from '@lateen/protocol/envoy/config/listener/v3';
+import { RouteConfiguration } from '@lateen/protocol/envoy/config/route/v3';
+import { HttpConnectionManager } from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
+import {
+  Secret as SecretMessage,
+  type Secret,
+} from '@lateen/protocol/envoy/extensions/transport_sockets/tls/v3';
+import type { RunningProxy } from '../bootstrap/running-proxy.ts';
+import { knownTypes } from '../decode/known-types.ts';
+import type { RefusedUpdate, StoredResource } from '../xds/resource-store.ts';
+import { resourceTypeFacts, type ResourceType } from '../xds/resource-type.ts';
+
+/** The parts of a configuration dump, in Envoy's order, each with the JSON of its message. */
+export interface DumpPart {
+  /** Full name of the message, as `envoy.admin.v3.ClustersConfigDump`. */
+  readonly typeName: string;
+  readonly json: Readonly<Record<string, unknown>>;
+}
+
+export interface DumpOptions {
+  readonly includeEndpoints: boolean;
+  /** Only resources whose name it matches, and not the bootstrap. */
+  readonly nameMatches?: (name: string) => boolean;
+}
+
+/** Everything that the proxy was told, in the shape of Envoy's `/config_dump`; private keys are left out. */
+export function dumpConfig(proxy: RunningProxy, options: DumpOptions): readonly DumpPart[] {
+  const matches = options.nameMatches ?? (() => true);
+  const message = proxy.bootstrap.message;
+  const statics = message.staticResources;
+  const lastUpdated = proxy.startedAtMs;
+  const stored = (type: ResourceType) => dynamicOf(proxy, type, matches);
+  const warming = proxy.warming.warming;
+  const named = <T extends { readonly name?: string | undefined }>(list: readonly T[] | undefined) =>
+    (list ?? []).filter((item) => matches(item.name ?? ''));
+
+  const clusters = stored('cluster');
+  const secrets = stored('secret').map(({ name, versionInfo, any, lastUpdated: at, errorState }) => ({
+    name,
+    versionInfo,
+    lastUpdated: at,
+    secret: any === undefined ? undefined : redactAny(any),
+    errorState: errorState === undefined ? undefined : { ...errorState, failedConfiguration: undefined },
+  }));
+  const parts: DumpPart[] = [];
+  if (options.nameMatches === undefined) {
+    parts.push(part(admin.BootstrapConfigDump, { bootstrap: redactBootstrap(message), lastUpdated }));
+  }
+  parts.push(
+    part(admin.ClustersConfigDump, {
+      versionInfo: proxy.store.kind('cluster').version,
+      staticClusters: named(statics?.clusters).map((c) => ({ cluster: packAny(Cluster, c), lastUpdated })),
+      dynamicActiveClusters: clusters
+        .filter((c) => !warming.clusters.includes(c.name))
+        .map((c) => ({ ...stateOf(c), cluster: c.any })),
+      dynamicWarmingClusters: clusters
+        .filter((c) => warming.clusters.includes(c.name))
+        .map((c) => ({ ...stateOf(c), cluster: c.any })),
+    }),
+  );
+  if (options.includeEndpoints) {
+    parts.push(
+      part(admin.EndpointsConfigDump, {
+        staticEndpointConfigs: named(statics?.clusters).flatMap((c) =>
+          c.loadAssignment === undefined
+            ? []
+            : [{ endpointConfig: packAny(ClusterLoadAssignment, c.loadAssignment), lastUpdated }],
+        ),
+        dynamicEndpointConfigs: stored('endpoint').map((e) => ({ ...stateOf(e), endpointConfig: e.any })),
+      }),
+    );
+  }
+  parts.push(
+    part(admin.ListenersConfigDump, {
+      versionInfo: proxy.store.kind('listener').version,
+      staticListeners: named(statics?.listeners).map((l) => ({
+        listener: packAny(Listener, l),
+        lastUpdated,
+      })),
+      dynamicListeners: stored('listener').map((l) => {
+        const state = { versionInfo: l.versionInfo, listener: l.any, lastUpdated: l.lastUpdated };
+        const which =
+          l.any === undefined
+            ? undefined
+            : warming.listeners.includes(l.name)
+              ? 'warmingState'
+              : 'activeState';
+        return {
+          name: l.name,
+          ...(which === undefined ? {} : { [which]: state }),
+          errorState: l.errorState,
+        };
+      }),
+    }),
+    part(admin.RoutesConfigDump, {
+      staticRouteConfigs: inlineRoutes(statics?.listeners ?? [])
+        .filter((route) => matches(route.name ?? ''))
+        .map((route) => ({ routeConfig: packAny(RouteConfiguration, route), lastUpdated })),
+      dynamicRouteConfigs: stored('route').map((r) => ({ ...stateOf(r), routeConfig: r.any })),
+    }),
+    part(admin.SecretsConfigDump, {
+      staticSecrets: named(statics?.secrets).map((secret) => ({
+        name: secret.name,
+        lastUpdated,
+        secret: packAny(SecretMessage, redactSecret(secret)),
+      })),
+      dynamicActiveSecrets: secrets,
+    }),
+  );
+  return parts;
+}
+
+function part<T>(type: MessageType<T>, value: T): DumpPart {
+  const json = toJson(type, value, { registry: knownTypes, protoNames: true });
+  return { typeName: type.typeName, json: json as Readonly<Record<string, unknown>> };
+}
+
+interface Dynamic {
+  readonly name: string;
+  readonly versionInfo: string | undefined;
+  readonly lastUpdated: number | undefined;
+  readonly any: Any | undefined;
+  readonly errorState: admin.UpdateFailureState | undefined;
+}
+
+function stateOf(dynamic: Dynamic): Pick<Dynamic, 'versionInfo' | 'lastUpdated' | 'errorState'> {
+  const { versionInfo, lastUpdated, errorState } = dynamic;
+  return { versionInfo, lastUpdated, errorState };
+}
+
+/** Resources of a kind that came by subscription: the good ones, and what was refused of each. */
+function dynamicOf(
+  proxy: RunningProxy,
+  type: ResourceType,
+  matches: (name: string) => boolean,
+): readonly Dynamic[] {
+  const { resources, refused } = proxy.store.kind(type);
+  const { typeUrl } = resourceTypeFacts[type];
+  const names = [...new Set([...resources.keys(), ...refused.keys()])].filter(matches).sort();
+  return names.map((name) => {
+    const good: StoredResource | undefined = resources.get(name);
+    const bad: RefusedUpdate | undefined = refused.get(name);
+    return {
+      name,
+      versionInfo: good?.version,
+      lastUpdated: good?.updatedAtMs,
+      any: good === undefined ? undefined : { typeUrl, value: good.bytes },
+      errorState:
+        bad === undefined
+          ? undefined
+          : {
+              failedConfiguration: { typeUrl, value: bad.bytes },
+              lastUpdateAttempt: bad.refusedAtMs,
+              details: bad.reason,
+              versionInfo: bad.version,
+            },
+    };
+  });
+}
+
+/** Route tables inside the connection managers of static listeners. */
+function inlineRoutes(listeners: readonly Listener[]): readonly RouteConfiguration[] {
+  return listeners.flatMap((listener) =>
+    [
+      ...(listener.filterChains ?? []),
+      ...(listener.defaultFilterChain === undefined ? [] : [listener.defaultFilterChain]),
+    ].flatMap((chain) =>
+      (chain.filters ?? []).flatMap((filter) => {
+        if (filter.typedConfig?.typeUrl !== HttpConnectionManager.typeUrl) return [];
+        const manager = decode(HttpConnectionManager, filter.typedConfig.value);
+        return manager.ok && manager.value.routeConfig !== undefined ? [manager.value.routeConfig] : [];
+      }),
+    ),
+  );
+}
+
+const redacted = { inlineBytes: Buffer.from('[redacted]') };
+
+/** Leaves out what must not be seen: keys, passwords, generic secrets. */
+function redactSecret(secret: Secret): Secret {
+  const { tlsCertificate, genericSecret, sessionTicketKeys } = secret;
+  return {
+    ...secret,
+    ...(tlsCertificate === undefined
+      ? {}
+      : {
+          tlsCertificate: {
+            ...tlsCertificate,
+            privateKey: redacted,
+            ...(tlsCertificate.password === undefined ? {} : { password: redacted }),
+          },
+        }),
+    ...(genericSecret === undefined ? {} : { genericSecret: { secret: redacted } }),
+    ...(sessionTicketKeys === undefined ? {} : { sessionTicketKeys: { keys: [redacted] } }),
+  };
+}
+
+function redactAny(any: Any): Any | undefined {
+  const secret = decode(SecretMessage, any.value);
+  return secret.ok ? packAny(SecretMessage, redactSecret(secret.value)) : undefined;
+}
+
+function redactBootstrap(message: Bootstrap): Bootstrap {
+  const statics = message.staticResources;
+  if (statics?.secrets === undefined) return message;
+  return { ...message, staticResources: { ...statics, secrets: statics.secrets.map(redactSecret) } };
+}
+
+/** Picks one field of all parts, as `?resource=dynamic_active_clusters` asks; undefined where no part has it. */
+export function pickResource(parts: readonly DumpPart[], resource: string): readonly unknown[] | undefined {
+  for (const { typeName, json } of parts) {
+    const value = json[resource];
+    if (value === undefined) continue;
+    const type = `type.googleapis.com/${typeName}.${itemNames[resource] ?? resource}`;
+    return Array.isArray(value)
+      ? value.map((item: unknown) => (isObject(item) ? { '@type': type, ...item } : item))
+      : [value];
+  }
+  return resource in itemNames || resource === 'bootstrap' ? [] : undefined;
+}
+
+/** Names of the messages in each list. */
+const itemNames: Readonly<Record<string, string>> = {
+  static_clusters: 'StaticCluster',
+  dynamic_active_clusters: 'DynamicCluster',
+  dynamic_warming_clusters: 'DynamicCluster',
+  static_endpoint_configs: 'StaticEndpointConfig',
+  dynamic_endpoint_configs: 'DynamicEndpointConfig',
+  static_listeners: 'StaticListener',
+  dynamic_listeners: 'DynamicListener',
+  static_route_configs: 'StaticRouteConfig',
+  dynamic_route_configs: 'DynamicRouteConfig',
+  static_secrets: 'StaticSecret',
+  dynamic_active_secrets: 'DynamicSecret',
+};
+
+/** Keeps only the named fields of each part or item, as `?mask=` asks: a list of paths with commas. */
+export function applyMask(value: unknown, mask: string): unknown {
+  const paths = mask.split(',').map((path) => path.trim().split('.'));
+  return keep(value, paths);
+}
+
+function keep(value: unknown, paths: readonly (readonly string[])[]): unknown {
+  if (Array.isArray(value)) return value.map((item) => keep(item, paths));
+  if (!isObject(value)) return value;
+  const result: Record<string, unknown> = {};
+  for (const [key, inner] of Object.entries(value)) {
+    if (key === '@type') result[key] = inner;
+    const below = paths.filter((path) => path[0] === key).map((path) => path.slice(1));
+    if (below.length === 0) continue;
+    result[key] = below.some((path) => path.length === 0) ? inner : keep(inner, below);
+  }
+  return result;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,280 @@
+import type { Clock, LogLevel } from '@lateen/core';
+import { logLevelOf } from '../bootstrap/options.ts';
+import type { RunningProxy } from '../bootstrap/running-proxy.ts';
+import { formatAddress } from '../model/index.ts';
+import { done, json, text, type AdminRequest, type AdminResponse, type AdminRoute } from './admin-request.ts';
+import { certificatesJson } from './certificates.ts';
+import { clustersJson, clustersText } from './cluster-status.ts';
+import { applyMask, dumpConfig, pickResource, type DumpPart } from './config-dump.ts';
+import { scopes, type LogLevels } from './log-levels.ts';
+import { serverInfoJson, type ServerState } from './server-info.ts';
+
+/** What the admin port shows and changes. */
+export interface AdminContext {
+  readonly proxy: RunningProxy;
+  readonly clock: Clock;
+  readonly logLevels: LogLevels;
+  readonly configPath: string | undefined;
+  readonly drainTimeMs: number;
+  state(): ServerState;
+  /** Fails or passes the health check by hand. */
+  setHealthy(healthy: boolean): void;
+  /** Lets connections end; `stopAccepting` at once or when the time is over. */
+  drain(graceful: boolean): void;
+  quit(): void;
+}
+
+const wrongRegex = Symbol('wrong regex');
+
+/** The paths of the admin port, with Envoy's names and shapes. */
+export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
+  const { proxy, logLevels } = context;
+  const { dataPlane } = proxy;
+  const isDynamic = (name: string): boolean => proxy.store.kind('cluster').resources.has(name);
+
+  return [
+    {
+      path: '/certs',
+      help: 'print certs on machine',
+      handle: () => json(certificatesJson(proxy.secrets(), context.clock.now())),
+    },
+    {
+      path: '/clusters',
+      help: 'upstream cluster status (?format=json)',
+      handle: ({ query }) =>
+        query.get('format') === 'json'
+          ? json(clustersJson(dataPlane.clusters(), isDynamic))
+          : text(clustersText(dataPlane.clusters(), isDynamic)),
+    },
+    {
+      path: '/config_dump',
+      help: 'dump current configs (?include_eds, ?resource=, ?mask=, ?name_regex=)',
+      handle: (request) => configDump(proxy, request),
+    },
+    {
+      path: '/drain_listeners',
+      help: 'drain listeners (?graceful)',
+      mutates: true,
+      handle({ query }) {
+        context.drain(query.has('graceful'));
+        return done;
+      },
+    },
+    {
+      path: '/healthcheck/fail',
+      help: 'cause the server to fail health checks',
+      mutates: true,
+      handle() {
+        context.setHealthy(false);
+        return done;
+      },
+    },
+    {
+      path: '/healthcheck/ok',
+      help: 'cause the server to pass health checks',
+      mutates: true,
+      handle() {
+        context.setHealthy(true);
+        return done;
+      },
+    },
+    {
+      path: '/hot_restart_version',
+      help: 'print the hot restart compatibility version',
+      handle: () => text('disabled'),
+    },
+    {
+      path: '/init_dump',
+      help: 'what the start still waits for',
+      handle: () =>
+        json({
+          unready_targets_dumps: proxy.warming.ready
+            ? []
+            : [{ name: 'init manager Server', target_names: proxy.warming.missing }],
+        }),
+    },
+    {
+      path: '/listeners',
+      help: 'print listener info (?format=json)',
+      handle: ({ query }) => listeners(proxy, query.get('format') === 'json'),
+    },
+    {
+      path: '/logging',
+      help: 'query/change logging levels (?level=, ?NAME=, ?paths=)',
+      mutates: true,
+      handle: ({ query }) => logging(logLevels, query),
+    },
+    { path: '/memory', help: 'print current allocation/heap usage', handle: () => json(memory()) },
+    {
+      path: '/quitquitquit',
+      help: 'exit the server',
+      mutates: true,
+      handle() {
+        context.quit();
+        return done;
+      },
+    },
+    {
+      path: '/ready',
+      help: 'print server state, return 200 if LIVE, otherwise return 503',
+      handle() {
+        const state = context.state();
+        return text(`${state}\n`, state === 'LIVE' ? 200 : 503);
+      },
+    },
+    {
+      path: '/reopen_logs',
+      help: 'reopen access logs',
+      mutates: true,
+      handle: () => done,
+    },
+    {
+      path: '/reset_counters',
+      help: 'reset all counters to zero',
+      mutates: true,
+      handle() {
+        dataPlane.stats.resetCounters();
+        return done;
+      },
+    },
+    {
+      path: '/runtime',
+      help: 'print runtime values',
+      handle: () => json({ entries: {}, layers: ['admin'] }),
+    },
+    {
+      path: '/server_info',
+      help: 'print server version/status information',
+      handle: () =>
+        json(
+          serverInfoJson({
+            state: context.state(),
+            uptimeMs: context.clock.now() - proxy.startedAtMs,
+            bootstrap: proxy.bootstrap,
+            logLevel: logLevels.level('main'),
+            configPath: context.configPath,
+            drainTimeMs: context.drainTimeMs,
+          }),
+        ),
+    },
+    {
+      path: '/stats',
+      help: 'print server stats (?usedonly, ?filter=REGEX, ?format=json|prometheus)',
+      handle: (request) => stats(proxy, request),
+    },
+    {
+      path: '/stats/prometheus',
+      help: 'print server stats in prometheus format (?usedonly)',
+      handle: ({ query }) => text(dataPlane.stats.prometheus({ usedOnly: query.has('usedonly') })),
+    },
+  ];
+}
+
+async function configDump(proxy: RunningProxy, { query }: AdminRequest): Promise<AdminResponse> {
+  const regex = await regexOf(query.get('name_regex'));
+  if (regex === wrongRegex) return text('Error while parsing name_regex from request\n', 400);
+  const includeEndpoints = query.has('include_eds') || (query.get('resource')?.includes('endpoint') ?? false);
+  const parts: readonly DumpPart[] = dumpConfig(proxy, {
+    includeEndpoints,
+    ...(regex === undefined ? {} : { nameMatches: (name: string) => regex.test(name) }),
+  });
+  const mask = query.get('mask');
+  const masked = (value: unknown): unknown => (mask === null ? value : applyMask(value, mask));
+  const resource = query.get('resource');
+  if (resource !== null) {
+    const items = pickResource(parts, resource);
+    if (items === undefined) return text(`${resource} not found in config dump\n`, 404);
+    return json({ configs: items.map(masked) });
+  }
+  return json({
+    configs: parts.map((part) => ({
+      '@type': `type.googleapis.com/${part.typeName}`,
+      ...(masked(part.json) as object),
+    })),
+  });
+}
+
+function listeners(proxy: RunningProxy, asJson: boolean): AdminResponse {
+  const list = proxy.dataPlane.listeners();
+  if (!asJson) {
+    const lines = list.flatMap(({ listener, boundAddresses }) => {
+      const addresses = boundAddresses.length > 0 ? boundAddresses : [listener.address];
+      return addresses.map((address) => `${listener.name}::${formatAddress(address)}\n`);
+    });
+    return text(lines.join(''));
+  }
+  return json({
+    listener_statuses: list.map(({ listener, boundAddresses }) => {
+      const address = boundAddresses[0] ?? listener.address;
+      return {
+        name: listener.name,
+        local_address:
+          address.kind === 'pipe'
+            ? { pipe: { path: address.path } }
+            : { socket_address: { address: address.address, port_value: address.port } },
+      };
+    }),
+  });
+}
+
+async function stats(proxy: RunningProxy, { query }: AdminRequest): Promise<AdminResponse> {
+  const view = proxy.dataPlane.stats;
+  const usedOnly = query.has('usedonly');
+  const format = query.get('format');
+  if (format === 'prometheus') return text(view.prometheus({ usedOnly }));
+  const regex = await regexOf(query.get('filter'));
+  if (regex === wrongRegex) return text('Invalid re2 regex\n', 400);
+  const filter = { usedOnly, ...(regex === undefined ? {} : { regex }) };
+  return format === 'json' ? json(view.json(filter)) : text(view.text(filter));
+}
+
+/** A pattern that somebody typed, in linear time; only loaded where one is. */
+async function regexOf(
+  pattern: string | null,
+): Promise<{ test(name: string): boolean } | undefined | typeof wrongRegex> {
+  if (pattern === null) return undefined;
+  const { RE2JS } = await import('re2js');
+  try {
+    const compiled = RE2JS.compile(pattern);
+    return { test: (name) => compiled.matcher(name).find() };
+  } catch {
+    return wrongRegex;
+  }
+}
+
+function logging(levels: LogLevels, query: URLSearchParams): AdminResponse {
+  const changes: [string, LogLevel][] = [];
+  const pairs = [...query].flatMap(([name, value]) =>
+    name === 'paths'
+      ? value.split(',').map((item) => item.split(':') as [string, string])
+      : [[name, value] as [string, string]],
+  );
+  for (const [name, value] of pairs) {
+    const level = logLevelOf(value ?? '');
+    const known = name === 'level' || scopes.some((scope) => scope === name.split(':')[0]);
+    if (level === undefined || !known) {
+      return text(
+        `error: ${level === undefined ? `"${value}" is no level` : `no logger "${name}"`}\n${levels.describe()}`,
+        400,
+      );
+    }
+    changes.push([name, level]);
+  }
+  for (const [name, level] of changes) {
+    if (name === 'level') levels.setAll(level);
+    else levels.set(name, level);
+  }
+  return text(levels.describe());
+}
+
+function memory(): unknown {
+  const usage = process.memoryUsage();
+  return {
+    allocated: String(usage.heapUsed + usage.external),
+    heap_size: String(usage.heapTotal),
+    pageheap_unmapped: '0',
+    pageheap_free: String(usage.heapTotal - usage.heapUsed),
+    total_thread_cache: '0',
+    total_physical_bytes: String(usage.rss),
+  };
+}

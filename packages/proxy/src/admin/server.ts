@@ -1,0 +1,108 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { messageOf, type Logger } from '@lateen/core';
+import type { Address } from '../model/index.ts';
+import { text, type AdminResponse, type AdminRoute } from './admin-request.ts';
+
+export interface AdminServerOptions {
+  readonly address: Address;
+  readonly routes: readonly AdminRoute[];
+  readonly log: Logger;
+}
+
+export interface AdminServer {
+  /** Where it listens; the port that was chosen where 0 was asked for. */
+  readonly address: Address;
+  close(): Promise<void>;
+}
+
+/** Serves the admin paths; rejects where the address cannot be listened on. */
+export async function startAdminServer(options: AdminServerOptions): Promise<AdminServer> {
+  const { address, log } = options;
+  const routes = new Map(options.routes.map((route) => [route.path, route]));
+  const server = createServer({ keepAliveTimeout: 5_000, requestTimeout: 30_000 }, (request, response) => {
+    answer(routes, request)
+      .catch((error: unknown) => {
+        log.error('admin request failed', { path: request.url, error: messageOf(error) });
+        return text('internal error\n', 500);
+      })
+      .then((answered) => send(response, answered))
+      .catch(() => response.destroy());
+    request.resume();
+  });
+  const bound = await listen(server, address);
+  return {
+    address: bound,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function answer(
+  routes: ReadonlyMap<string, AdminRoute>,
+  request: IncomingMessage,
+): Promise<AdminResponse> {
+  const url = URL.parse(request.url ?? '/', 'http://admin');
+  if (url === null) return text('invalid path\n', 400);
+  const method = request.method ?? 'GET';
+  if (url.pathname === '/') return index(routes);
+  if (url.pathname === '/help') return text(help(routes));
+  const route = routes.get(url.pathname);
+  if (route === undefined) return text(`invalid path. ${help(routes)}`, 404);
+  if (route.mutates === true && method !== 'POST') {
+    return text(`Method Not Allowed: ${url.pathname} takes POST\n`, 405);
+  }
+  if (!['GET', 'HEAD', 'POST'].includes(method)) return text('Method Not Allowed\n', 405);
+  return route.handle({ method, path: url.pathname, query: url.searchParams });
+}
+
+function help(routes: ReadonlyMap<string, AdminRoute>): string {
+  const lines = ['admin commands are:', '  /: admin home page', '  /help: print out list of admin commands'];
+  for (const route of routes.values()) {
+    lines.push(`  ${route.path}${route.mutates === true ? ' (POST)' : ''}: ${route.help}`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function index(routes: ReadonlyMap<string, AdminRoute>): AdminResponse {
+  const rows = [...routes.values()].map((route) => {
+    const path =
+      route.mutates === true
+        ? `<form action="${route.path}" method="post"><button>${route.path}</button></form>`
+        : `<a href="${route.path}">${route.path}</a>`;
+    return `<tr><td>${path}</td><td>${route.help}</td></tr>`;
+  });
+  return {
+    status: 200,
+    contentType: 'text/html; charset=UTF-8',
+    body: `<!doctype html><title>lateen-proxy admin</title><h1>lateen-proxy</h1><table>${rows.join('\n')}</table>\n`,
+  };
+}
+
+function send(response: ServerResponse, answered: AdminResponse): void {
+  response.writeHead(answered.status, {
+    'content-type': answered.contentType,
+    'cache-control': 'no-cache, max-age=0',
+    'x-content-type-options': 'nosniff',
+    'content-length': Buffer.byteLength(answered.body),
+  });
+  response.end(answered.body);
+}
+
+function listen(server: Server, address: Address): Promise<Address> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.once('listening', () => {
+      const bound = server.address();
+      resolve(
+        bound === null || typeof bound === 'string'
+          ? address
+          : { kind: 'socket', address: bound.address, port: bound.port },
+      );
+    });
+    if (address.kind === 'pipe') server.listen(address.path);
+    else server.listen(address.port, address.address);
+  });
+}

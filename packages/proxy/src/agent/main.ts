@@ -1,0 +1,112 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { LateenError, formatProblem, lineLogger, messageOf, systemClock } from '@lateen/core';
+import { LogLevels } from '../admin/log-levels.ts';
+import { decodeBootstrap, formatProblems } from '../bootstrap/bootstrap.ts';
+import { openLog } from '../bootstrap/log.ts';
+import { runUntilStopped } from '../bootstrap/run-until-stopped.ts';
+import { serve } from '../bootstrap/serve.ts';
+import { helpLines } from '../command-line/options.ts';
+import type { EnvSource } from '../env.ts';
+import { agentOptionSpecs, parseAgentConfig } from './agent-config.ts';
+import { bootstrapJson } from './bootstrap-json.ts';
+import { mergedMetrics } from './merged-metrics.ts';
+import { startStatusServer } from './status-server.ts';
+import { tokenMetadata } from './token.ts';
+
+const usage = `pilot-agent proxy sidecar|router [options]
+
+Runs the proxy of a workload (sidecar) or a gateway (router): writes its bootstrap, gets its certificate, and
+serves. Told by its environment as Istio's agent is: POD_NAME, POD_NAMESPACE, INSTANCE_IP, SERVICE_ACCOUNT,
+PROXY_CONFIG, CA_ADDR, ISTIO_META_*.
+
+${helpLines(agentOptionSpecs)}
+
+Examples:
+  pilot-agent proxy sidecar --domain default.svc.cluster.local --proxyLogLevel=warning
+  pilot-agent proxy router --log_output_level=default:info,xds:debug
+`;
+
+/** Where Istio's agent leaves the bootstrap. */
+const configFolder = '/etc/istio/proxy';
+
+/** New connections are taken for so long after the signal, until others have heard of it. */
+const lameDuckMs = 500;
+
+/** The program `pilot-agent proxy`; resolves to its exit code. */
+export async function runAgent(
+  args: readonly string[],
+  env: EnvSource,
+  write: (text: string) => void,
+): Promise<number> {
+  if (args.includes('--help') || args.includes('-h')) {
+    write(usage);
+    return 0;
+  }
+  const parsed = parseAgentConfig(args, env, { read: readIfThere });
+  if (!parsed.ok) {
+    throw new LateenError('EUSAGE', `pilot-agent proxy: ${parsed.problems.map(formatProblem).join('; ')}`, {
+      hint: 'pilot-agent proxy --help lists the options',
+    });
+  }
+  const config = parsed.value;
+  const logLevels = new LogLevels(config.logLevel, config.logLevels);
+  const log = lineLogger({
+    write: openLog(undefined),
+    level: (scope) => logLevels.level(scope),
+    scope: 'agent',
+  });
+  const json = bootstrapJson(config);
+  const configPath = writeBootstrap(json);
+  const decoded = decodeBootstrap(json);
+  if (!decoded.ok) {
+    throw new LateenError('EBOOTSTRAP', `the bootstrap is refused:\n  ${formatProblems(decoded.problems)}`);
+  }
+  log.info(`starting as ${decoded.value.node.id ?? ''}`, { discovery: config.proxyConfig.discoveryAddress });
+
+  const serving = await serve({
+    bootstrap: decoded.value,
+    clock: systemClock,
+    log,
+    logLevels,
+    drainTimeMs: config.proxyConfig.terminationDrainMs,
+    lameDuckMs,
+    configPath,
+    adminAddressPath: undefined,
+    xdsMetadata: () => tokenMetadata(config.tokenPath),
+  });
+  const { proxy } = serving;
+  const status = await startStatusServer({
+    port: config.proxyConfig.statusPort,
+    log: log.scope('status'),
+    appProbers: config.appProbers,
+    missing: () => (serving.state() === 'DRAINING' ? ['the proxy is draining'] : proxy.warming.missing),
+    metrics: mergedMetrics(proxy.dataPlane.stats, config.prometheusAnnotations),
+    quit: () => serving.stop(),
+  });
+  const code = await runUntilStopped(serving, log);
+  await status.close();
+  return code;
+}
+
+/** Leaves the bootstrap where people look for it; a read-only folder does not stop the proxy. */
+function writeBootstrap(json: unknown): string {
+  const path = join(configFolder, 'envoy-rev0.json');
+  const text = `${JSON.stringify(json, null, 2)}\n`;
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+    writeFileSync(join(configFolder, 'envoy-rev.json'), text);
+  } catch (error) {
+    process.stderr.write(`the bootstrap is not written: ${messageOf(error)}\n`);
+  }
+  return path;
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,100 @@
+import { readFileSync } from 'node:fs';
+import { LateenError, formatProblem, lineLogger, messageOf, systemClock, type Result } from '@lateen/core';
+import { LogLevels } from '../admin/log-levels.ts';
+import { proxyVersion, envoyVersion } from '../version.ts';
+import {
+  decodeBootstrap,
+  formatProblems,
+  mergeJson,
+  readBootstrap,
+  type NodeOverrides,
+  type ProxyBootstrap,
+} from './bootstrap.ts';
+import { openLog } from './log.ts';
+import { parseProxyOptions, proxyUsage, type ProxyOptions } from './options.ts';
+import { runUntilStopped } from './run-until-stopped.ts';
+import { serve } from './serve.ts';
+
+/** The program with Envoy's command line; resolves to its exit code. */
+export async function runEnvoy(args: readonly string[], write: (text: string) => void): Promise<number> {
+  const parsed = parseProxyOptions(args);
+  if (!parsed.ok) {
+    throw new LateenError('EUSAGE', parsed.problems.map(formatProblem).join('; '), {
+      hint: 'lateen-proxy --help lists the options',
+    });
+  }
+  const options = parsed.value;
+  if (options.help) {
+    write(proxyUsage);
+    return 0;
+  }
+  if (options.version) {
+    write(
+      `lateen-proxy version: ${proxyVersion} (Envoy API ${envoyVersion}, Node ${process.versions.node})\n`,
+    );
+    return 0;
+  }
+  const loaded = await loadBootstrap(options);
+  if (!loaded.ok) {
+    throw new LateenError('EBOOTSTRAP', `the bootstrap is refused:\n  ${formatProblems(loaded.problems)}`);
+  }
+  if (options.mode === 'validate') {
+    write(`configuration '${options.configPath ?? '--config-yaml'}' OK\n`);
+    return 0;
+  }
+  const logLevels = new LogLevels(options.logLevel, options.componentLogLevels);
+  const log = lineLogger({
+    write: openLog(options.logPath),
+    level: (scope) => logLevels.level(scope),
+    scope: 'main',
+  });
+  if (options.concurrency !== undefined && options.concurrency > 1) {
+    log.warn('one worker is used', { asked: options.concurrency });
+  }
+  const serving = await serve({
+    bootstrap: loaded.value,
+    clock: systemClock,
+    log,
+    logLevels,
+    drainTimeMs: Math.min(options.drainTimeMs, 5_000),
+    lameDuckMs: 0,
+    configPath: options.configPath,
+    adminAddressPath: options.adminAddressPath,
+  });
+  if (options.mode === 'init_only') {
+    await serving.ready;
+    write('initialized\n');
+    serving.stop();
+    await serving.stopped;
+    return 0;
+  }
+  return runUntilStopped(serving, log);
+}
+
+async function loadBootstrap(options: ProxyOptions): Promise<Result<ProxyBootstrap>> {
+  const overrides: NodeOverrides = {
+    id: options.serviceNode,
+    cluster: options.serviceCluster,
+    zone: options.serviceZone,
+  };
+  const { configPath, configYaml } = options;
+  if (configYaml === undefined) return readBootstrap(read(configPath ?? ''), configPath ?? '', overrides);
+  const { parseText } = await import('./text.ts');
+  const over = parseText(configYaml, '--config-yaml');
+  if (!over.ok) return over;
+  if (configPath === undefined) return decodeBootstrap(over.value.value, overrides);
+  const base = parseText(read(configPath), configPath);
+  if (!base.ok) return base;
+  return decodeBootstrap(mergeJson(base.value.value, over.value.value), overrides);
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new LateenError('EBOOTSTRAP', `the bootstrap cannot be read: ${messageOf(error)}`, {
+      hint: '-c names a bootstrap of Envoy v3 in JSON or YAML',
+      cause: error,
+    });
+  }
+}
