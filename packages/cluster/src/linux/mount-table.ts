@@ -31,6 +31,23 @@ export function presentMounts(): Mount[] {
   return parseMountInfo(readFileSync('/proc/self/mountinfo', 'utf8'));
 }
 
+const keptFlags = new Set(['nosuid', 'nodev', 'noexec', 'noatime', 'nodiratime', 'relatime']);
+
+/**
+ * Options that make a bind of this path read-only. Those that its file system has are repeated: in a user
+ * namespace none of them may be taken away.
+ */
+export function readOnlyOptions(mounts: readonly Mount[], path: string): string[] {
+  const holds = (mount: Mount): boolean => mount.path === '/' || `${path}/`.startsWith(`${mount.path}/`);
+  const longest = mounts
+    .filter(holds)
+    .reduce(
+      (best: Mount | undefined, mount) => (mount.path.length >= (best?.path.length ?? 0) ? mount : best),
+      undefined,
+    );
+  return ['ro', ...(longest?.options ?? []).filter((option) => keptFlags.has(option))];
+}
+
 /** A line for `mount -a -T FILE`. */
 export interface MountLine {
   readonly source: string;

@@ -133,6 +133,7 @@ export async function createNodeRuntime(options: NodeRuntimeOptions): Promise<No
       await Promise.all([...workers.values()].map((worker) => worker.shutDown(graceMs)));
       await parts.events.flush();
       parts.switch.close();
+      await root.close();
     },
   };
 }

@@ -10,7 +10,7 @@ import {
 import { dirname, join } from 'node:path';
 import { LateenError, messageOf, type Logger } from '@lateen/core';
 import { runCommand } from '../../linux/command.ts';
-import { formatMountTable, presentMounts, type MountLine } from '../../linux/mount-table.ts';
+import { formatMountTable, presentMounts, readOnlyOptions, type MountLine } from '../../linux/mount-table.ts';
 
 /** What every container of the node is built from; made once, at start. */
 export interface NodeRoot {
@@ -29,6 +29,8 @@ export interface NodeRoot {
   readonly sharedMounts: readonly MountLine[];
   /** A directory with these files (path in the container -> text), to be a layer of an image; made once. */
   imageLayer(name: string, files: Readonly<Record<string, string>>): string;
+  /** Takes the shared parts away. */
+  close(): Promise<void>;
 }
 
 export interface NodeRootOptions {
@@ -95,12 +97,16 @@ function makeDevices(directory: string): MountLine[] {
 function makeInstallation(directory: string, installationDir: string): MountLine[] {
   mkdirSync(join(directory, 'bin'), { recursive: true });
   writeFileSync(join(directory, 'bin/node'), '');
-  const lines = [bind(process.execPath, join(directory, 'bin/node'))];
+  const mounts = presentMounts();
+  // Read-only for this process, too: a removal that strays in here must not get at the installation.
+  const show = (source: string, target: string): MountLine =>
+    bind(source, target, ...readOnlyOptions(mounts, source));
+  const lines = [show(process.execPath, join(directory, 'bin/node'))];
   for (const name of ['dist', 'node_modules']) {
     const source = join(installationDir, name);
     if (!existsSync(source)) continue;
     mkdirSync(join(directory, name));
-    lines.push(bind(source, join(directory, name)));
+    lines.push(show(source, join(directory, name)));
   }
   return lines;
 }
@@ -203,6 +209,9 @@ export async function createNodeRoot(options: NodeRootOptions): Promise<NodeRoot
         writeFileSync(file, text, { mode: 0o755 });
       }
       return layer;
+    },
+    async close() {
+      await runCommand('umount', ['-R', '-l', directory]);
     },
   };
 }
