@@ -1,6 +1,6 @@
 import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { codeOf, LateenError } from '@lateen/core';
+import { codeOf, LateenError, sleep } from '@lateen/core';
 import { libc } from '../linux/libc.ts';
 
 const lockExclusiveNow = 2 | 4;
@@ -10,22 +10,49 @@ export interface DataDirLock {
   release(): void;
 }
 
-/** Takes the lock; throws a LateenError `host.running` where another process has it. */
-export function lockDataDir(dataDir: string): DataDirLock {
+/** A process that was killed has its files for a moment longer than its life. */
+const dyingForMs = 1000;
+const dyingCheckMs = 20;
+
+function tryLock(fd: number): boolean {
+  try {
+    libc('flock', fd, lockExclusiveNow);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'linux.EAGAIN' || codeOf(error) === 'linux.EWOULDBLOCK') return false;
+    throw error;
+  }
+}
+
+/** Whether a process runs: one that has ended and only waits to be noticed does not. */
+function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s*[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+/** Takes the lock; rejects with a LateenError `host.running` where another process has it. */
+export async function lockDataDir(dataDir: string): Promise<DataDirLock> {
   const file = join(dataDir, 'lock');
   const fd = openSync(file, 'a+', 0o600);
   try {
-    libc('flock', fd, lockExclusiveNow);
+    for (let waitedMs = 0; !tryLock(fd); waitedMs += dyingCheckMs) {
+      const pid = Number.parseInt(readFileSync(file, 'utf8'), 10);
+      if (isAlive(pid) || waitedMs >= dyingForMs) {
+        throw new LateenError('host.running', `a cluster already runs from ${dataDir} (process ${pid})`, {
+          hint: 'see it with `lateen status`, stop it with `lateen down`, or choose another --data-dir',
+        });
+      }
+      await sleep(dyingCheckMs);
+    }
+    ftruncateSync(fd);
+    writeSync(fd, `${process.pid}\n`);
   } catch (error) {
     closeSync(fd);
-    if (codeOf(error) !== 'linux.EAGAIN' && codeOf(error) !== 'linux.EWOULDBLOCK') throw error;
-    const pid = readFileSync(file, 'utf8').trim();
-    throw new LateenError('host.running', `a cluster already runs from ${dataDir} (process ${pid})`, {
-      hint: 'see it with `lateen status`, stop it with `lateen down`, or choose another --data-dir',
-    });
+    throw error;
   }
-  ftruncateSync(fd);
-  writeSync(fd, `${process.pid}\n`);
   return { release: () => closeSync(fd) };
 }
 
@@ -38,11 +65,9 @@ export function runningCluster(dataDir: string): number | undefined {
     return undefined;
   }
   try {
-    libc('flock', fd, lockExclusiveNow);
-    return undefined;
-  } catch {
+    if (tryLock(fd)) return undefined;
     const pid = Number.parseInt(readFileSync(join(dataDir, 'lock'), 'utf8'), 10);
-    return Number.isNaN(pid) ? undefined : pid;
+    return Number.isNaN(pid) || !isAlive(pid) ? undefined : pid;
   } finally {
     closeSync(fd);
   }

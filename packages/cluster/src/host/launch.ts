@@ -133,7 +133,7 @@ export async function launchCluster(options: LaunchOptions): Promise<ClusterHand
   const clock = options.clock ?? systemClock;
   mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
   const dataDir = realpathSync(options.dataDir);
-  const lock = lockDataDir(dataDir);
+  const lock = await lockDataDir(dataDir);
   let child: ChildProcess;
   let addressPrefix: string;
   const asRoot = userInfo().uid === 0;
@@ -169,11 +169,12 @@ export async function launchCluster(options: LaunchOptions): Promise<ClusterHand
     child.once('exit', (code, signal) => resolve({ code, signal }));
   });
   const ready = Promise.withResolvers<ClusterFacts>();
+  let settled = false;
   // Whoever only waits for `exited` is not to be killed by an unhandled rejection.
   ready.promise.catch(() => {});
   void exited.then(async (exit) => {
     lock.release();
-    ready.reject(await explainEnd(dataDir, exit));
+    if (!settled) ready.reject(await explainEnd(dataDir, exit));
   });
   child.on('message', (message: ClusterMessage) => {
     switch (message.type) {
@@ -181,10 +182,12 @@ export async function launchCluster(options: LaunchOptions): Promise<ClusterHand
         options.onProgress?.(message.progress);
         return;
       case 'ready':
+        settled = true;
         ready.resolve(message.facts);
         return;
       case 'failed': {
         const { code, message: text, hint } = message.failure;
+        settled = true;
         ready.reject(new LateenError(code, text, hint === undefined ? {} : { hint }));
         return;
       }
@@ -194,6 +197,7 @@ export async function launchCluster(options: LaunchOptions): Promise<ClusterHand
   });
   if (!asRoot) {
     mapIds(child).catch((error: unknown) => {
+      settled = true;
       ready.reject(error);
       child.kill('SIGKILL');
     });
