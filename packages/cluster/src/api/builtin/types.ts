@@ -3,7 +3,7 @@ import { FieldTable } from '../schema/field-table.ts';
 import type { ObjectSchema } from '@lateen/kube';
 import { openSchema } from '../schema/open-schema.ts';
 import type { ResourceType, ServedVersion } from '../registry/resource-type.ts';
-import { nameAndAge } from '../print/name-and-age.ts';
+import { builtinTable } from '../print/builtin-tables.ts';
 import { conversionOf } from './conversions.ts';
 import { definitions, openModel, type Alias, type Definition } from './definitions.ts';
 import { strategyOf } from './strategies.ts';
@@ -61,6 +61,6 @@ function servedVersion(
       ...(definition.scale === undefined ? {} : { scale: definition.scale }),
       ...(definition.others === undefined ? {} : { others: definition.others }),
     },
-    table: nameAndAge,
+    table: builtinTable(definition.plural),
   };
 }
