@@ -5,11 +5,12 @@ import { parseArgs } from 'node:util';
 import { LateenError, messageOf } from '@lateen/core';
 import type { BenchCase } from './case.ts';
 import { http1OneHop } from './cases/http1-one-hop.ts';
+import { mtlsPair } from './cases/mtls-pair.ts';
 import { isInstalled } from './pinned-process.ts';
 import { renderResult } from './report.ts';
 import { runCase, type CaseResult } from './run-case.ts';
 
-const cases: readonly BenchCase[] = [http1OneHop];
+const cases: readonly BenchCase[] = [http1OneHop, mtlsPair];
 
 const usage = `usage: npm run bench -- [CASE...] [--rounds 3] [--seconds 4] [-o json]
 
