@@ -13,6 +13,8 @@ export interface NodeParts {
   readonly nodeAddress: string;
   readonly clusterDomain: string;
   readonly dnsAddress: string;
+  /** The host's own resolv.conf, for pods that ask for it. */
+  readonly hostResolvConf: string;
   readonly capacity: { readonly cpu: number; readonly memoryBytes: number };
   /** Directory with one directory a pod. */
   readonly podsDir: string;

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { Clock, Logger } from '@lateen/core';
@@ -54,6 +54,14 @@ export interface NodeRuntime {
   close(graceMs: number): Promise<void>;
 }
 
+function readResolvConf(): string {
+  try {
+    return readFileSync('/etc/resolv.conf', 'utf8');
+  } catch {
+    return '';
+  }
+}
+
 /** Starts the node: removes what an earlier life left, registers it, and runs what is bound to it. */
 export async function createNodeRuntime(options: NodeRuntimeOptions): Promise<NodeRuntime> {
   const { client, clock, nodeName, dataDir } = options;
@@ -73,6 +81,7 @@ export async function createNodeRuntime(options: NodeRuntimeOptions): Promise<No
     nodeAddress: options.nodeAddress,
     clusterDomain: options.clusterDomain,
     dnsAddress: options.dnsAddress,
+    hostResolvConf: readResolvConf(),
     capacity: { cpu: availableParallelism(), memoryBytes: totalmem() },
     podsDir,
     allowHostPath: options.allowHostPath,

@@ -18,6 +18,8 @@ export interface NodeRoot {
   readonly directory: string;
   /** The lowest layer of every container's root directory; holds only mount points and links. */
   readonly base: string;
+  /** Files that lie over the host's in every container. */
+  readonly commonLayer: string;
   /** Top-level directories of the host that containers see, each through an overlay of its own. */
   readonly overlaid: readonly string[];
   readonly overlayOptions: readonly string[];
@@ -111,6 +113,14 @@ function makeInstallation(directory: string, installationDir: string): MountLine
   return lines;
 }
 
+/** The host's root has habits that are not the containers': what its shell does at start. */
+function makeCommonLayer(directory: string): void {
+  mkdirSync(join(directory, 'root'), { recursive: true, mode: 0o700 });
+  for (const name of ['.bashrc', '.bash_profile', '.profile', '.zshrc']) {
+    writeFileSync(join(directory, 'root', name), '');
+  }
+}
+
 /** A view of the kernel's devices: a new one of the pod's network namespace, or the host's where that is forbidden. */
 async function systemMount(directory: string): Promise<MountLine> {
   const options = ['ro', 'nosuid', 'nodev', 'noexec'];
@@ -157,6 +167,8 @@ export async function createNodeRoot(options: NodeRootOptions): Promise<NodeRoot
     mkdirSync(join(base, name), { recursive: true });
   }
   for (const [name, target] of tree.links) symlinkSync(target, join(base, name));
+  const commonLayer = join(directory, 'common');
+  makeCommonLayer(commonLayer);
   const terminals = ['newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'];
   const devpts = join(directory, 'pts');
   mkdirSync(devpts);
@@ -182,6 +194,7 @@ export async function createNodeRoot(options: NodeRootOptions): Promise<NodeRoot
   return {
     directory,
     base,
+    commonLayer,
     overlaid: tree.overlaid,
     overlayOptions,
     devpts,

@@ -227,7 +227,7 @@ export class PodWorker {
         podIP: address,
         dnsAddress: node.dnsAddress,
         clusterDomain: node.clusterDomain,
-        hostResolvConf: '',
+        hostResolvConf: node.hostResolvConf,
       }),
       facts: () => this.#facts(),
     };
