@@ -112,9 +112,11 @@ export function createRootFileSystem(options: RootFileSystemOptions): RootFileSy
   };
   const lines = [overlay(rootName, root, [node.base])];
   for (const name of node.overlaid) {
-    const fromImage =
-      imageLayer === undefined ? [] : [join(imageLayer, name)].filter((path) => existsSync(path));
-    lines.push(overlay(name, join(root, name), [...fromImage, `/${name}`]));
+    const above = [imageLayer, node.commonLayer]
+      .filter((layer) => layer !== undefined)
+      .map((layer) => join(layer, name))
+      .filter((path) => existsSync(path));
+    lines.push(overlay(name, join(root, name), [...above, `/${name}`]));
   }
   for (const [path, text] of Object.entries(options.files)) {
     const file = inUpper(path);
