@@ -6,11 +6,12 @@ import { LateenError, messageOf } from '@lateen/core';
 import type { BenchCase } from './case.ts';
 import { http1OneHop } from './cases/http1-one-hop.ts';
 import { mtlsPair } from './cases/mtls-pair.ts';
+import { tcpConnect, tcpOneHop } from './cases/tcp.ts';
 import { isInstalled } from './pinned-process.ts';
 import { renderResult } from './report.ts';
 import { runCase, type CaseResult } from './run-case.ts';
 
-const cases: readonly BenchCase[] = [http1OneHop, mtlsPair];
+const cases: readonly BenchCase[] = [http1OneHop, mtlsPair, tcpOneHop, tcpConnect];
 
 const usage = `usage: npm run bench -- [CASE...] [--rounds 3] [--seconds 4] [-o json]
 
