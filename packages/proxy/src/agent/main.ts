@@ -10,6 +10,7 @@ import { helpLines } from '../command-line/options.ts';
 import type { EnvSource } from '../env.ts';
 import { agentOptionSpecs, parseAgentConfig } from './agent-config.ts';
 import { bootstrapJson } from './bootstrap-json.ts';
+import { isOwnSecret, workloadCertificate } from './certificate/own-certificate.ts';
 import { mergedMetrics } from './merged-metrics.ts';
 import { startStatusServer } from './status-server.ts';
 import { tokenMetadata } from './token.ts';
@@ -64,6 +65,7 @@ export async function runAgent(
   }
   log.info(`starting as ${decoded.value.node.id ?? ''}`, { discovery: config.proxyConfig.discoveryAddress });
 
+  const certificateWanted = Promise.withResolvers<void>();
   const serving = await serve({
     bootstrap: decoded.value,
     clock: systemClock,
@@ -74,8 +76,17 @@ export async function runAgent(
     configPath,
     adminAddressPath: undefined,
     xdsMetadata: () => tokenMetadata(config.tokenPath),
+    isLocalSecret: isOwnSecret,
+    onLocalSecretWanted: certificateWanted.resolve,
   });
   const { proxy } = serving;
+  const certificate = workloadCertificate({
+    config,
+    proxy,
+    clock: systemClock,
+    log: log.scope('certificate'),
+  });
+  void certificateWanted.promise.then(() => certificate.start());
   const status = await startStatusServer({
     port: config.proxyConfig.statusPort,
     log: log.scope('status'),
@@ -85,6 +96,7 @@ export async function runAgent(
     quit: () => serving.stop(),
   });
   const code = await runUntilStopped(serving, log);
+  certificate.close();
   await status.close();
   return code;
 }

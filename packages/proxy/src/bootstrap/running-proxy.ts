@@ -21,6 +21,8 @@ export interface RunningProxyOptions {
   readonly xdsMetadata?: () => Metadata;
   /** Names of secrets that come by `setSecrets` and not from a control plane. */
   readonly isLocalSecret?: (name: string) => boolean;
+  /** Told when something first refers to such a secret. */
+  readonly onLocalSecretWanted?: () => void;
   readonly onReady?: () => void;
 }
 
@@ -32,6 +34,8 @@ export interface RunningProxy {
   readonly store: ResourceStore;
   /** The connection to the control plane; undefined for a static proxy. */
   readonly xds: XdsClient | undefined;
+  /** The channel that it uses; other services of the control plane may be called on it. */
+  readonly controlPlane: Channel | undefined;
   readonly startedAtMs: number;
   /** Every secret that is in place: static, made here, and subscribed to. */
   secrets(): readonly Secret[];
@@ -69,6 +73,9 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
     ...(options.onReady === undefined ? {} : { onReady: options.onReady }),
     want(kind, names) {
       const wanted = kind === 'secrets' ? new Set([...names].filter((name) => !isLocal(name))) : names;
+      if (kind === 'secrets' && [...names].some((name) => options.isLocalSecret?.(name) === true)) {
+        options.onLocalSecretWanted?.();
+      }
       store.keepOnly(typeOf[kind], wanted);
       xds?.want(typeOf[kind], wanted);
     },
@@ -125,6 +132,7 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
     warming,
     store,
     xds,
+    controlPlane: channel,
     startedAtMs: clock.now(),
     secrets() {
       const subscribed = [...store.kind('secret').resources.values()].flatMap((stored) => {

@@ -23,6 +23,7 @@ export interface ServeOptions {
   readonly adminAddressPath: string | undefined;
   readonly xdsMetadata?: () => Metadata;
   readonly isLocalSecret?: (name: string) => boolean;
+  readonly onLocalSecretWanted?: () => void;
 }
 
 /** A proxy that serves. */
@@ -58,6 +59,9 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     },
     ...(options.xdsMetadata === undefined ? {} : { xdsMetadata: options.xdsMetadata }),
     ...(options.isLocalSecret === undefined ? {} : { isLocalSecret: options.isLocalSecret }),
+    ...(options.onLocalSecretWanted === undefined
+      ? {}
+      : { onLocalSecretWanted: options.onLocalSecretWanted }),
   });
 
   function state(): ServerState {

@@ -1,4 +1,4 @@
-import type { MessageType } from '@lateen/protocol';
+import type { AnyMessageType, MessageType } from '@lateen/protocol';
 
 /**
  * What the proxy does with each field of a message type: honour it, ignore it for a reason that
@@ -8,6 +8,13 @@ export interface FieldPolicy<T> {
   readonly type: MessageType<T>;
   readonly honoured: ReadonlySet<string>;
   /** Reason by field. */
+  readonly ignored: ReadonlyMap<string, string>;
+}
+
+/** A policy where the shape of its message does not matter. */
+export interface AnyFieldPolicy {
+  readonly type: AnyMessageType;
+  readonly honoured: ReadonlySet<string>;
   readonly ignored: ReadonlyMap<string, string>;
 }
 

@@ -106,12 +106,15 @@ export const tlsPolicies = [
   sdsPolicy,
 ];
 
-const rawBuffer = 'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer';
+const rawBuffers = [
+  'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer',
+  'envoy.transport_sockets.raw_buffer',
+];
 const proxyProtocolUrl =
   'envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport';
 
 function typeNameOf(socket: TransportSocket): string {
-  return (socket.typedConfig?.typeUrl ?? '').replace(/^.*\//, '');
+  return (socket.typedConfig?.typeUrl ?? socket.name ?? '').replace(/^.*\//, '');
 }
 
 /** What wraps the bytes towards a client. */
@@ -119,7 +122,7 @@ export function decodeDownstreamTransport(
   scope: Scope,
   socket: TransportSocket | undefined,
 ): DownstreamTransport {
-  if (socket === undefined || typeNameOf(socket) === rawBuffer) return { kind: 'raw' };
+  if (socket === undefined || rawBuffers.includes(typeNameOf(socket))) return { kind: 'raw' };
   const message = scope.at('typedConfig').unpack(tls.DownstreamTlsContext, socket.typedConfig);
   if (message === undefined) return { kind: 'raw' };
   const at = scope.at('typedConfig');
@@ -139,7 +142,7 @@ export function decodeUpstreamTransport(
   socket: TransportSocket | undefined,
   auto: { readonly sni: boolean; readonly sanValidation: boolean },
 ): UpstreamTransport {
-  if (socket === undefined || typeNameOf(socket) === rawBuffer) return { kind: 'raw' };
+  if (socket === undefined || rawBuffers.includes(typeNameOf(socket))) return { kind: 'raw' };
   const at = scope.at('typedConfig');
   if (typeNameOf(socket) === proxyProtocolUrl) {
     at.fail('the PROXY protocol towards endpoints is not supported');

@@ -1,0 +1,141 @@
+import { X509Certificate } from 'node:crypto';
+import { Backoff, messageOf, type Clock, type Logger, type Timer } from '@lateen/core';
+import { IstioCertificateService } from '@lateen/protocol/istio/v1/auth';
+import type { Channel } from '@lateen/protocol/grpc';
+import type { Secret } from '../../model/index.ts';
+import { createSigningRequest } from './signing-request.ts';
+
+/** Names under which Istio's control plane refers to a workload's own certificate and its root. */
+export const certificateSecret = 'default';
+export const rootSecret = 'ROOTCA';
+
+export interface WorkloadCertificateOptions {
+  /** To the certificate authority; its calls carry the workload's token. */
+  readonly channel: Channel;
+  readonly spiffeId: string;
+  /** The life that is asked for. */
+  readonly ttlMs: number;
+  /** Roots that are trusted besides the one that the authority returns, PEM; read at each issue. */
+  readonly extraRoots: () => string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Takes the secrets, the first and every rotated ones. */
+  readonly publish: (secrets: readonly Secret[]) => void;
+  readonly backoff?: Backoff;
+  /** Source of randomness in [0, 1); default `Math.random`. */
+  readonly random?: () => number;
+}
+
+/** Where a workload's certificate stands. */
+export type CertificateState =
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'requesting' }
+  | { readonly kind: 'failed'; readonly reason: string; readonly retryMs: number }
+  | { readonly kind: 'valid'; readonly expiresAtMs: number; readonly rotateAtMs: number }
+  | { readonly kind: 'closed' };
+
+/**
+ * Keeps a workload's certificate: asks for it once somebody needs it, and for the next one before half of its
+ * life is over, so that an authority that is away for hours is not noticed.
+ */
+export class WorkloadCertificate {
+  readonly #options: WorkloadCertificateOptions;
+  readonly #backoff: Backoff;
+  #state: CertificateState = { kind: 'idle' };
+  #timer: Timer | undefined;
+
+  constructor(options: WorkloadCertificateOptions) {
+    this.#options = options;
+    this.#backoff = options.backoff ?? new Backoff({ baseMs: 100, maxMs: 10_000 });
+  }
+
+  get state(): CertificateState {
+    return this.#state;
+  }
+
+  /** Begins; does nothing the second time. */
+  start(): void {
+    if (this.#state.kind === 'idle') void this.#request();
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+    this.#state = { kind: 'closed' };
+  }
+
+  async #request(): Promise<void> {
+    const { channel, spiffeId, ttlMs, clock, log } = this.#options;
+    this.#state = { kind: 'requesting' };
+    try {
+      const { csr, privateKey } = createSigningRequest(spiffeId);
+      const response = await channel.unary(
+        IstioCertificateService.createCertificate,
+        { csr, validityDuration: Math.round(ttlMs / 1_000) },
+        { timeoutMs: 10_000 },
+      );
+      if (this.#state.kind !== 'requesting') return;
+      this.#accept(privateKey, response.certChain ?? []);
+    } catch (error) {
+      if (this.#state.kind !== 'requesting') return;
+      const retryMs = Math.round(this.#backoff.nextMs());
+      const reason = messageOf(error);
+      log.warn('the certificate was not issued', { reason, retryMs });
+      this.#state = { kind: 'failed', reason, retryMs };
+      this.#timer = clock.after(retryMs, () => void this.#request());
+    }
+  }
+
+  #accept(privateKey: string, chain: readonly string[]): void {
+    const { clock, log, publish, extraRoots, random = Math.random } = this.#options;
+    const blocks = chain.flatMap(
+      (text) => text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [],
+    );
+    const [leaf] = blocks;
+    const root = blocks.at(-1);
+    if (leaf === undefined || root === undefined) throw new Error('the authority returned no certificate');
+    const certificate = new X509Certificate(leaf);
+    const expiresAtMs = Date.parse(certificate.validTo);
+    const lifeMs = expiresAtMs - clock.now();
+    if (lifeMs <= 0) throw new Error('the authority returned a certificate that has expired');
+    // Between 40% and 50% of its life, so that a mesh that was started at once does not rotate at once.
+    const delayMs = lifeMs * (0.4 + 0.1 * random());
+    this.#backoff.reset();
+    this.#state = { kind: 'valid', expiresAtMs, rotateAtMs: clock.now() + delayMs };
+    // Node's timers hold no more than 2^31 ms.
+    this.#timer = clock.after(Math.min(delayMs, 0x7fff_ffff), () => void this.#request());
+    log.info('certificate issued', {
+      identity: this.#options.spiffeId,
+      expires: new Date(expiresAtMs).toISOString(),
+    });
+    publish([
+      {
+        kind: 'certificate',
+        name: certificateSecret,
+        certificate: {
+          chain: inline(blocks.length > 1 ? blocks.slice(0, -1) : blocks),
+          privateKey: { kind: 'inline', bytes: Buffer.from(privateKey) },
+        },
+      },
+      {
+        kind: 'validation',
+        name: rootSecret,
+        validation: {
+          trustedCa: inline(distinct([root, extraRoots()])),
+          sanMatches: [],
+          certificateHashes: [],
+          spkiHashes: [],
+          allowExpired: false,
+          acceptUntrusted: false,
+        },
+      },
+    ]);
+  }
+}
+
+function inline(blocks: readonly string[]): { readonly kind: 'inline'; readonly bytes: Uint8Array } {
+  return { kind: 'inline', bytes: Buffer.from(blocks.map((block) => `${block.trim()}\n`).join('')) };
+}
+
+function distinct(texts: readonly string[]): readonly string[] {
+  return [...new Set(texts.map((text) => text.trim()))].filter((text) => text !== '');
+}

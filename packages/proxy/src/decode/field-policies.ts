@@ -1,0 +1,77 @@
+import { accessLogPolicies } from './access-log.ts';
+import { basicPolicies } from './basics.ts';
+import { clusterPolicies } from './cluster.ts';
+import { endpointPolicies } from './endpoint.ts';
+import type { AnyFieldPolicy } from './field-policy.ts';
+import { headerPolicies } from './headers.ts';
+import { healthCheckPolicies } from './health-check.ts';
+import { connectionManagerPolicies } from './http-connection-manager.ts';
+import { httpFilterPolicies } from './http-filter.ts';
+import { listenerPolicies } from './listener.ts';
+import { networkFilterPolicies } from './network-filter.ts';
+import { rbacPolicies } from './rbac.ts';
+import { retryPolicies } from './retry-policy.ts';
+import { routeActionPolicies } from './route-action.ts';
+import { routeMatchPolicies } from './route-match.ts';
+import { routePolicies } from './route.ts';
+import { tlsPolicies } from './tls.ts';
+import { tracingPolicies } from './tracing.ts';
+import { upstreamHttpPolicies } from './upstream-http.ts';
+
+/** What is done with every field of the messages that the proxy decodes: the source of its documentation. */
+export const fieldPolicies: readonly AnyFieldPolicy[] = [
+  ...accessLogPolicies,
+  ...basicPolicies,
+  ...clusterPolicies,
+  ...connectionManagerPolicies,
+  ...endpointPolicies,
+  ...headerPolicies,
+  ...healthCheckPolicies,
+  ...httpFilterPolicies,
+  ...listenerPolicies,
+  ...networkFilterPolicies,
+  ...rbacPolicies,
+  ...retryPolicies,
+  ...routeActionPolicies,
+  ...routeMatchPolicies,
+  ...routePolicies,
+  ...tlsPolicies,
+  ...tracingPolicies,
+  ...upstreamHttpPolicies,
+];
+
+/** The documentation of every field, in Markdown. */
+export function describeFields(): string {
+  const sections = [...fieldPolicies]
+    .sort((a, b) => a.type.typeName.localeCompare(b.type.typeName))
+    .map((policy) => {
+      const names = policy.type.table.fields;
+      const of = (wanted: (name: string) => boolean): string =>
+        names
+          .filter((field) => wanted(field.name))
+          .map((field) => `\`${field.protoName}\``)
+          .join(', ');
+      const refused = of((name) => !policy.honoured.has(name) && !policy.ignored.has(name));
+      const ignored = names.flatMap((field) => {
+        const reason = policy.ignored.get(field.name);
+        return reason === undefined ? [] : [`- \`${field.protoName}\`: ${reason}`];
+      });
+      return [
+        `## ${policy.type.typeName}`,
+        '',
+        `Honoured: ${of((name) => policy.honoured.has(name))}`,
+        ...(ignored.length === 0 ? [] : ['', 'Ignored:', '', ...ignored]),
+        ...(refused === '' ? [] : ['', `Refused: ${refused}`]),
+        '',
+      ].join('\n');
+    });
+  return `${introduction}\n${sections.join('\n')}`;
+}
+
+const introduction = `# What the proxy does with each field of Envoy's messages
+
+A field that is set is honoured, or ignored for the reason given, or the resource that sets it is refused
+with the field's path. Messages that are not listed are refused where they are used.
+
+Written by \`node packages/proxy/src/decode/print-field-document.ts > docs/proxy-fields.md\`.
+`;

@@ -1,0 +1,4 @@
+import process from 'node:process';
+import { describeFields } from './field-policies.ts';
+
+process.stdout.write(describeFields());
