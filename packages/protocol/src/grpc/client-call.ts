@@ -160,16 +160,11 @@ export class ClientCall<Request, Response> {
     this.#options.handlers.onHeaders?.(metadataOf(headers));
   }
 
+  /** A message that is malformed or too large, or a handler that threw: either way the call is over. */
   #onBadMessage(error: unknown): void {
-    if (!(error instanceof GrpcError)) {
-      this.fail(new GrpcError('INTERNAL', messageOf(error), { cause: error }));
-      // A handler's bug must not be silent.
-      queueMicrotask(() => {
-        throw error;
-      });
-      return;
-    }
-    this.fail(error);
+    this.fail(
+      error instanceof GrpcError ? error : new GrpcError('INTERNAL', messageOf(error), { cause: error }),
+    );
   }
 
   /** The server has said all: with its status, or without one. */

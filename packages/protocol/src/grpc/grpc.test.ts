@@ -326,6 +326,23 @@ describe('a stream', () => {
     });
   });
 
+  test('whose handler throws ends with INTERNAL and what was thrown', async () => {
+    await withServer(echo, async (channel) => {
+      const got = new Recorded();
+      const bug = new TypeError('a bug');
+      const stream = channel.openStream(streamMethod, {
+        ...got.handlers,
+        onMessage() {
+          throw bug;
+        },
+      });
+      stream.send({});
+      const { error } = await got.end;
+      assert.equal(error?.code, 'INTERNAL');
+      assert.equal(error?.cause, bug);
+    });
+  });
+
   test('with malformed bytes fails with INTERNAL and the field', async () => {
     await withServer(echo, async (channel) => {
       const got = new Recorded();
@@ -460,6 +477,18 @@ describe('a connection', () => {
     await got.count(2);
     channel.close();
     await server.close();
+  });
+
+  test('that sends garbage is dropped, and others are served on', async () => {
+    await withServer(echo, async (channel, _server, port) => {
+      const socket = connectTcp(port, '127.0.0.1');
+      socket.on('error', () => {});
+      socket.write(Buffer.alloc(4096, 'GET / HTTP/1.1\r\n'));
+      await once(socket.resume(), 'close');
+      const got = new Recorded();
+      channel.openStream(streamMethod, got.handlers).send({ typeUrl: 'a' });
+      await got.count(1);
+    });
   });
 
   test('with plain HTTP requests gets 415', async () => {
