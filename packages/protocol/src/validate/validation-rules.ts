@@ -69,5 +69,5 @@ export interface MessageRules {
   readonly oneofs?: readonly string[];
 }
 
-/** Constraints by the full name of the message type. */
-export type ValidationRules = Readonly<Record<string, MessageRules>>;
+/** Constraints by the full name of the message type; undefined where it has none. */
+export type ValidationRules = (typeName: string) => MessageRules | undefined;

@@ -13,7 +13,7 @@ export interface Validator {
 }
 
 /** Makes a validator; the checks of a type are worked out when it is first met. */
-export function createValidator(rules: () => ValidationRules): Validator {
+export function createValidator(rules: ValidationRules): Validator {
   return new RuleValidator(rules);
 }
 
@@ -34,12 +34,11 @@ interface MessageCheck {
 }
 
 class RuleValidator implements Validator {
-  readonly #loadRules: () => ValidationRules;
-  #rules: ValidationRules | undefined;
+  readonly #rules: ValidationRules;
   readonly #checks = new Map<AnyMessageType, MessageCheck>();
 
-  constructor(rules: () => ValidationRules) {
-    this.#loadRules = rules;
+  constructor(rules: ValidationRules) {
+    this.#rules = rules;
   }
 
   validate<T>(type: MessageType<T>, message: T, path = ''): Problem[] {
@@ -105,8 +104,7 @@ class RuleValidator implements Validator {
   #checksOf(type: AnyMessageType): MessageCheck {
     let checks = this.#checks.get(type);
     if (checks === undefined) {
-      this.#rules ??= this.#loadRules();
-      const { fields = {}, oneofs = [] } = this.#rules[type.typeName] ?? {};
+      const { fields = {}, oneofs = [] } = this.#rules(type.typeName) ?? {};
       checks = {
         fields: type.table.fields
           .filter(
