@@ -113,7 +113,8 @@ testsInNamespaces(import.meta.url, () => {
   });
 
   test('port-forward reaches what listens on the pod\u2019s loopback only', async () => {
-    const server = "require('net').createServer((s) => s.end('inside')).listen(7000, '127.0.0.1')";
+    const server =
+      "require('net').createServer((s) => s.on('error', () => {}).end('inside')).listen(7000, '127.0.0.1')";
     await node.run('forward', {
       containers: [
         {
@@ -175,8 +176,12 @@ testsInNamespaces(import.meta.url, () => {
         {
           name: 'main',
           image: 'busybox',
-          command: forever,
-          livenessProbe: { exec: { command: ['false'] }, periodSeconds: 1, failureThreshold: 1 },
+          command: ['sh', '-c', 'trap "exit 0" TERM; touch /tmp/sick; sleep infinity & wait'],
+          livenessProbe: {
+            exec: { command: ['test', '!', '-e', '/tmp/sick'] },
+            periodSeconds: 1,
+            failureThreshold: 1,
+          },
         },
       ],
     });
