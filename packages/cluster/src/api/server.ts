@@ -3,11 +3,12 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { join } from 'node:path';
 import { kubernetesVersion } from '@lateen/config';
 import type { Clock, Logger } from '@lateen/core';
-import type { KubeClient } from '@lateen/kube';
+import type { KubeClient, Pod } from '@lateen/kube';
 import type { NodeAgent } from '../runtime/node-agent.ts';
 import { namespaceLifecycle } from './admission/namespace-lifecycle.ts';
 import { serviceAccountAdmission } from './admission/service-account.ts';
 import { ServiceAllocation } from './admission/service-allocation.ts';
+import { WebhookAdmission } from './admission/webhook/webhook-admission.ts';
 import { authenticate } from './auth/authenticate.ts';
 import { ensureCredentials } from './auth/credentials.ts';
 import { kubeconfigText } from './auth/kubeconfig.ts';
@@ -16,18 +17,23 @@ import { reviewHandlers } from './auth/reviews.ts';
 import { ServiceAccountTokens } from './auth/service-account-tokens.ts';
 import { bootstrap } from './bootstrap.ts';
 import { builtinTypes } from './builtin/types.ts';
+import { CrdRegistrar } from './crd/crd-registrar.ts';
+import { patternAdmission } from './crd/pattern-admission.ts';
 import { Discovery } from './discovery/discovery.ts';
 import { OpenApi } from './discovery/open-api.ts';
 import { ApiHandler } from './http/api-handler.ts';
 import { HttpServer } from './http/http-server.ts';
 import { ResourceHandler, type SubresourceHandler } from './http/resource-handler.ts';
 import { localClient } from './local/local-client.ts';
+import type { RequestContext } from './registry/request-context.ts';
 import { ObjectStore } from './registry/object-store.ts';
 import { ResourceReader } from './registry/resource-reader.ts';
 import { ResourceService } from './registry/resource-service.ts';
 import { ResourceWriter } from './registry/resource-writer.ts';
 import { TypeRegistry } from './registry/type-registry.ts';
-import { failure } from './status.ts';
+import { FieldTable } from './schema/field-table.ts';
+import { noSuchPath } from './status.ts';
+import { PodStreams } from './stream/pod-streams.ts';
 import { handleBinding, handleEviction, handleFinalize } from './subresource/pod-subresources.ts';
 import { handleTokenRequest } from './subresource/token-request.ts';
 import { SqliteStore } from './storage/sqlite-store.ts';
@@ -67,6 +73,15 @@ export interface ApiServer {
   close(): Promise<void>;
 }
 
+/** For what the server writes by itself. */
+const systemContext: RequestContext = {
+  user: { name: 'system:apiserver', groups: ['system:masters'] },
+  dryRun: false,
+  fieldManager: '',
+  fieldValidation: 'Ignore',
+  warn: () => {},
+};
+
 const defaultServiceCidr = '10.96.0.0/16';
 const defaultClusterDomain = 'cluster.local';
 
@@ -83,18 +98,41 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
 
   const store = new SqliteStore({ file: join(dataDir, 'state.db') });
   const objects = new ObjectStore(store);
-  const types = new TypeRegistry(builtinTypes());
+  const builtins = new FieldTable();
+  const types = new TypeRegistry(builtinTypes(builtins));
   const reader = new ResourceReader(objects);
   const serviceCidr = options.serviceCidr ?? defaultServiceCidr;
   const allocation = new ServiceAllocation(serviceCidr);
   await allocation.start(objects, types);
+  const webhooks = new WebhookAdmission({ reader, types, clock, logger: logger.scope('webhook') });
   const admission = [
     namespaceLifecycle(reader, types),
     serviceAccountAdmission(objects, types, clock),
+    webhooks.mutatingPlugin(),
     allocation,
+    patternAdmission,
+    webhooks.validatingPlugin(),
   ];
   const writer = new ResourceWriter({ objects, clock, admission });
-  const service = new ResourceService(types, reader, writer, clock);
+  const metadata = builtins.schema('V1ObjectMeta');
+  const service = new ResourceService({
+    types,
+    reader,
+    writer,
+    clock,
+    settled: async (type, context) => {
+      if (type.kind === 'CustomResourceDefinition' && context !== systemContext) await registrar.settled();
+    },
+  });
+  const registrar = new CrdRegistrar({
+    objects,
+    service,
+    metadata,
+    clock,
+    logger: logger.scope('crd'),
+    context: systemContext,
+  });
+  await registrar.start();
   const authorizer = new RbacAuthorizer(reader, types);
   const issuer = `https://kubernetes.default.svc.${clusterDomain}`;
   const tokens = new ServiceAccountTokens({
@@ -108,9 +146,15 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   });
 
   const discovery = new Discovery(types);
+  const pods = service.served({ group: '', version: 'v1', plural: 'pods' });
+  const streams = new PodStreams({
+    clock,
+    getPod: async (namespace, name) => (await service.get(pods, namespace, name)) as Pod,
+  });
   const special = new Map<string, SubresourceHandler>([
     ...reviewHandlers(tokens, authorizer),
     ['/pods/binding', (call) => handleBinding(call, writer, clock)],
+    ['/pods/log', ({ request, path }) => streams.log(request, path)],
     ['/pods/eviction', (call) => handleEviction(call, service)],
     ['/namespaces/finalize', (call) => handleFinalize(call, writer)],
     ['/serviceaccounts/token', (call) => handleTokenRequest(call, { service, objects, types, tokens })],
@@ -119,7 +163,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const api = new ApiHandler({
     types,
     discovery,
-    openApi: new OpenApi(types, discovery),
+    openApi: new OpenApi(types, discovery, metadata),
     resources,
     authorizer,
     clock,
@@ -142,8 +186,11 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     logger: logger.scope('http'),
     authenticate: (request) => authenticate(request, tokens),
     handle: (request) => api.handle(request),
-    upgrade: async () => {
-      throw failure(400, 'BadRequest', 'upgrades are not served here');
+    upgrade: async (request, raw, socket, head) => {
+      const path = await api.authorized(request);
+      const isPod = path.kind === 'resource' && path.served.type === pods.type;
+      if (!isPod || !streams.serves(path.subresource)) throw noSuchPath();
+      await streams.upgrade(request, path, raw, socket, head);
     },
   });
 
@@ -168,11 +215,13 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       });
       return (listener.address() as AddressInfo).port;
     },
-    connectNode: (agent) => void agent,
+    connectNode: (agent) => streams.connectNode(agent),
     kubeconfig: (serverUrl) => kubeconfigText(serverUrl, credentials),
     async close() {
       await http.close();
       authorizer.close();
+      registrar.close();
+      webhooks.close();
       allocation.close();
       await store.close();
     },

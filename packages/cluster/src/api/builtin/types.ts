@@ -1,5 +1,5 @@
 import { decodeFields } from '../schema/decode-fields.ts';
-import { FieldTable } from '../schema/field-table.ts';
+import type { FieldTable } from '../schema/field-table.ts';
 import type { ObjectSchema } from '@lateen/kube';
 import { openSchema } from '../schema/open-schema.ts';
 import type { ResourceType, ServedVersion } from '../registry/resource-type.ts';
@@ -9,8 +9,7 @@ import { definitions, openModel, type Alias, type Definition } from './definitio
 import { strategyOf } from './strategies.ts';
 
 /** The built-in kinds as the registry wants them. */
-export function builtinTypes(): ResourceType[] {
-  const table = new FieldTable();
+export function builtinTypes(table: FieldTable): ResourceType[] {
   return definitions.map((definition) => typeOf(definition, table));
 }
 

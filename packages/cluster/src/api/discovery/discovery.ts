@@ -99,8 +99,8 @@ function aggregatedResource(listing: ResourceListing): object {
     scope: type.namespaced ? 'Namespaced' : 'Cluster',
     singularResource: type.singular,
     verbs: main?.verbs ?? [],
-    ...(type.shortNames.length > 0 ? { shortNames: type.shortNames } : {}),
-    ...(type.categories.length > 0 ? { categories: type.categories } : {}),
+    ...(main?.shortNames === undefined ? {} : { shortNames: main.shortNames }),
+    ...(main?.categories === undefined ? {} : { categories: main.categories }),
     ...(subs.length > 0
       ? {
           subresources: subs.map((sub) => ({

@@ -85,14 +85,16 @@ export interface ApiResource {
 /** The resource and its subresources. */
 export function apiResources({ type, version }: ResourceListing): ApiResource[] {
   const { namespaced } = type;
+  // The same kind in two groups would make every short name ambiguous.
+  const ownsNames = version.group === type.group;
   const main: ApiResource = {
     name: type.plural,
     singularName: type.singular,
     namespaced,
     kind: type.kind,
     verbs: [...(type.verbs ?? allVerbs)],
-    ...(type.shortNames.length > 0 ? { shortNames: type.shortNames } : {}),
-    ...(type.categories.length > 0 ? { categories: type.categories } : {}),
+    ...(ownsNames && type.shortNames.length > 0 ? { shortNames: type.shortNames } : {}),
+    ...(ownsNames && type.categories.length > 0 ? { categories: type.categories } : {}),
   };
   return [main, ...subresources(type, version).map((sub) => ({ namespaced, singularName: '', ...sub }))];
 }

@@ -34,8 +34,7 @@ export class ApiHandler {
   }
 
   async handle(request: ApiRequest): Promise<ApiResponse> {
-    const path = parseApiPath(request.path, this.#options.types);
-    await this.authorize(request, path);
+    const path = await this.authorized(request);
     switch (path.kind) {
       case 'resource':
         return this.#options.resources.handle(request, path);
@@ -50,8 +49,9 @@ export class ApiHandler {
     }
   }
 
-  /** Throws where the user may not do what the request is about to do. */
-  async authorize(request: ApiRequest, path: ApiPath): Promise<void> {
+  /** What the request is about; throws where the user may not do that. */
+  async authorized(request: ApiRequest): Promise<ApiPath> {
+    const path = parseApiPath(request.path, this.#options.types);
     const { user, method } = request;
     const access = accessOf(request, path);
     const allowed = await this.#options.authorizer.allows(user, access);
@@ -59,7 +59,7 @@ export class ApiHandler {
     if (logger.enabled('debug')) {
       logger.debug('audit', { user: user.name, verb: access.verb, path: request.path, method, allowed });
     }
-    if (allowed) return;
+    if (allowed) return path;
     if (user.name === anonymous.name) throw unauthorized();
     throw denied(request, access);
   }
@@ -91,7 +91,7 @@ export class ApiHandler {
       case '/openapi/v2':
         return jsonResponse(200, await openApi.v2());
       case '/openapi/v3':
-        return jsonResponse(200, await openApi.v3Index());
+        return jsonResponse(200, openApi.v3Index());
       case '/.well-known/openid-configuration':
         return jsonResponse(200, identity.configuration());
       case '/openid/v1/jwks':

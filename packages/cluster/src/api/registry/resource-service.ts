@@ -14,11 +14,20 @@ import {
   type ResourceReader,
   type Selectors,
 } from './resource-reader.ts';
-import { apiVersionText, type ServedVersion } from './resource-type.ts';
+import { apiVersionText, type ResourceType, type ServedVersion } from './resource-type.ts';
 import type { ResourceWriter, WriteTarget } from './resource-writer.ts';
 import type { ServedType, TypeRegistry } from './type-registry.ts';
 
 export type { PatchType };
+
+export interface ResourceServiceOptions {
+  readonly types: TypeRegistry;
+  readonly reader: ResourceReader;
+  readonly writer: ResourceWriter;
+  readonly clock: Clock;
+  /** Awaited after each write and before its answer: what the write brings with it is done then. */
+  readonly settled?: (type: ResourceType, context: RequestContext) => Promise<void>;
+}
 
 /** The API of all kinds, at the versions that clients ask for. What it returns is shared and must not be changed. */
 export class ResourceService {
@@ -26,11 +35,14 @@ export class ResourceService {
   readonly #reader: ResourceReader;
   readonly #writer: ResourceWriter;
   readonly #clock: Clock;
+  readonly #settled: NonNullable<ResourceServiceOptions['settled']>;
   readonly #converted = new WeakMap<KubeObject, Map<ServedVersion, KubeObject>>();
 
-  constructor(types: TypeRegistry, reader: ResourceReader, writer: ResourceWriter, clock: Clock) {
+  constructor(options: ResourceServiceOptions) {
+    const { types, reader, writer, clock } = options;
     this.types = types;
     this.#clock = clock;
+    this.#settled = options.settled ?? (() => Promise.resolve());
     this.#reader = reader;
     this.#writer = writer;
   }
@@ -90,7 +102,9 @@ export class ResourceService {
     checkVerb(served, 'create');
     const object = this.#accept(served, namespace, body, context);
     const target = targetOf(served, namespace, object.metadata.name ?? '');
-    return this.present(served, await this.#writer.create(target, object, context));
+    const created = await this.#writer.create(target, object, context);
+    await this.#settled(served.type, context);
+    return this.present(served, created);
   }
 
   async update(
@@ -110,6 +124,7 @@ export class ResourceService {
     }
     const target = targetOf(served, namespace, name);
     const written = await this.#writer.update(target, () => structuredClone(object), context, subresource);
+    await this.#settled(served.type, context);
     return this.present(served, written);
   }
 
@@ -133,6 +148,7 @@ export class ResourceService {
       context,
       subresource,
     );
+    await this.#settled(served.type, context);
     return this.present(served, written);
   }
 
@@ -156,12 +172,12 @@ export class ResourceService {
         fieldValidation: 'Ignore',
       });
     };
-    try {
-      return this.present(served, await this.#writer.update(target, apply, applied, subresource));
-    } catch (error) {
+    const written = await this.#writer.update(target, apply, applied, subresource).catch((error: unknown) => {
       if (!isStatus(error, 'NotFound') || subresource !== '') throw error;
-      return this.present(served, await this.#writer.create(target, apply(undefined), applied));
-    }
+      return this.#writer.create(target, apply(undefined), applied);
+    });
+    await this.#settled(served.type, context);
+    return this.present(served, written);
   }
 
   async delete(

@@ -1,4 +1,4 @@
-import type { KubeObject, ObjectSchema } from '@lateen/kube';
+import type { JsonObject, KubeObject, ObjectSchema } from '@lateen/kube';
 import type { FieldError } from '../field-error.ts';
 
 import type { DecodeFindings } from '../schema/decode-fields.ts';
@@ -10,6 +10,10 @@ export interface ServedVersion {
   readonly version: string;
   /** Fields and how they are merged. */
   readonly schema: ObjectSchema;
+  /** Of custom kinds: the JSON schema as its author wrote it, for documents. */
+  readonly publicSchema?: JsonObject;
+  /** Of custom kinds: what the schema says against an object in this version. */
+  readonly validate?: (object: KubeObject) => FieldError[];
   /** Brings what a client sent into the shape of the version, in place; see {@link DecodeFindings}. */
   readonly decode: (object: KubeObject) => DecodeFindings;
   /** The shape of the stored version from this one; undefined where they are the same but for `apiVersion`. */

@@ -23,6 +23,8 @@ export interface PodSubresource {
   readonly subresource: string;
 }
 
+const upgraded: ReadonlySet<string> = new Set(['exec', 'attach']);
+
 /** `log`, `exec` and `attach` of pods; the node's end is connected once the node runs. */
 export class PodStreams {
   readonly #options: PodStreamsOptions;
@@ -40,6 +42,11 @@ export class PodStreams {
   async log(request: ApiRequest, { namespace, name }: PodSubresource): Promise<ApiResponse> {
     const pod = await this.#options.getPod(namespace, name);
     return podLog(this.#node(), pod, request.query, this.#options.clock.now());
+  }
+
+  /** True for the subresources that take over a connection. */
+  serves(subresource: string): boolean {
+    return upgraded.has(subresource);
   }
 
   /** Takes over a connection to `exec` or `attach`. Rejects with a KubeStatusError before it has answered. */

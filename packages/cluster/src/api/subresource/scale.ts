@@ -71,8 +71,7 @@ function scaleOf(object: KubeObject, paths: ScalePaths): JsonObject {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
   const selector = paths.labelSelector === undefined ? undefined : valueAt(object, paths.labelSelector);
   const own = selector ?? objectIn(objectIn(object, 'spec'), 'selector');
-  const text =
-    typeof own === 'string' ? own : isJsonObject(own) ? formatLabelSelector(own) : undefined;
+  const text = typeof own === 'string' ? own : isJsonObject(own) ? formatLabelSelector(own) : undefined;
   return {
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',
