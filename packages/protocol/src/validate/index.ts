@@ -1,9 +1,10 @@
 import { validationRules } from '@lateen/protocol/validation-rules';
 import { createValidator, type Validator } from './validator.ts';
 
-/** A validator for Envoy's messages, by the constraints in their .proto files. */
-export function createMessageValidator(): Validator {
-  return createValidator(validationRules);
-}
+/**
+ * Checks Envoy's messages by the constraints in their .proto files. Holds only what it has worked out of them,
+ * which is the same for everybody.
+ */
+export const messageValidator: Validator = createValidator(validationRules);
 
 export type { Validator } from './validator.ts';

@@ -9,12 +9,10 @@ import { RouteConfiguration } from '@lateen/protocol/envoy/config/route/v3';
 import { HttpConnectionManager } from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
 import { RandomMessages } from '../codec/random-messages.ts';
 import type { MessageType } from '../codec/message-type.ts';
-import { createMessageValidator } from './index.ts';
-
-const validator = createMessageValidator();
+import { messageValidator } from './index.ts';
 
 function problemsOf<T>(type: MessageType<T>, message: T): string[] {
-  return validator.validate(type, message).map(formatProblem);
+  return messageValidator.validate(type, message).map(formatProblem);
 }
 
 test('a good message has no problems', () => {
@@ -84,6 +82,6 @@ test('every constraint that was generated can be checked on any message', () => 
     allTypes.filter((type) => type.special === undefined),
   );
   let found = 0;
-  for (const type of allTypes) found += validator.validate(type, random.message(type)).length;
+  for (const type of allTypes) found += messageValidator.validate(type, random.message(type)).length;
   assert.ok(found > 100);
 });

@@ -102,10 +102,7 @@ function headerCheck(kind: NonNullable<StringRules['wellKnownRegex']>, strict: b
   const message = strict
     ? `must be a valid HTTP header ${isName ? 'name' : 'value'}`
     : 'must not contain NUL, CR or LF';
-  return (value) => {
-    if (!pattern.test(value as string)) return message;
-    return isName && value === '' ? 'must not be empty' : undefined;
-  };
+  return (value) => (pattern.test(value as string) ? undefined : message);
 }
 
 function enumChecks(rules: EnumRules, field: Field): ValueCheck[] {
