@@ -29,6 +29,8 @@ function decoder<M, T extends { readonly name: string }>(
   const fromMessage = (message: M): Result<DecodedResource<T>> => {
     const scope = Scope.root();
     const model = toModel(scope, message);
+    // After the decoders, whose words say more.
+    scope.constrain(type, message);
     const checked = scope.result(model);
     if (!checked.ok) return checked;
     return ok({

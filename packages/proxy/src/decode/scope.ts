@@ -1,5 +1,6 @@
 import { problems, ok, type Problem, type Result } from '@lateen/core';
 import { unpackAs, type Any, type MessageType, type UnknownField } from '@lateen/protocol';
+import { messageValidator } from '@lateen/protocol/validate';
 import type { FieldPolicy } from './field-policy.ts';
 
 /** What is shared by all places of one resource while it is decoded. */
@@ -43,9 +44,16 @@ export class Scope {
     return before === '' || this.#segment === '' ? before + this.#segment : `${before}.${this.#segment}`;
   }
 
-  /** Records a problem here. */
+  /** Records a problem here; the first at a place says enough. */
   fail(message: string): void {
-    this.#shared.problems.push({ path: this.path, message });
+    const { path } = this;
+    if (this.#shared.problems.some((problem) => problem.path === path)) return;
+    this.#shared.problems.push({ path, message });
+  }
+
+  /** Refuses what breaks a constraint of Envoy's API, here and in all nested messages (not in an Any). */
+  constrain<T>(type: MessageType<T>, message: T): void {
+    for (const { path, message: text } of messageValidator.validate(type, message)) this.at(path).fail(text);
   }
 
   /** Refuses every field that is set and neither honoured nor ignored. */
@@ -63,7 +71,10 @@ export class Scope {
       return undefined;
     }
     const result = unpackAs(type, any, { unknown: this.#shared.unknown });
-    if (result.ok) return result.value;
+    if (result.ok) {
+      this.constrain(type, result.value);
+      return result.value;
+    }
     for (const problem of result.problems) this.at(problem.path).fail(problem.message);
     return undefined;
   }
