@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseManifests } from '../manifest/parse-manifests.ts';
+import { analyze } from './analyze.ts';
+import { formatMessage } from './message.ts';
+
+function analyzed(yaml: string, complete = true): string[] {
+  const { documents, problems } = parseManifests(yaml, 'x');
+  assert.deepEqual(problems, []);
+  return analyze(
+    documents.map(({ object }) => object),
+    { complete },
+  ).map(formatMessage);
+}
+
+const reviews = `
+apiVersion: v1
+kind: Service
+metadata: {name: reviews}
+spec: {selector: {app: reviews}, ports: [{port: 9080, name: http}]}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: reviews}
+spec: {host: reviews, subsets: [{name: v1}, {name: v2}]}
+---
+`;
+
+function route(destination: string, rest = ''): string {
+  return `${reviews}
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews}
+spec:
+  hosts: [reviews]
+  ${rest}
+  http: [{route: [{destination: ${destination}}]}]
+`;
+}
+
+test('what fits together gives no message', () => {
+  assert.deepEqual(analyzed(route('{host: reviews, subset: v2}')), []);
+  assert.deepEqual(analyzed(route('{host: reviews.default.svc.cluster.local, subset: v2}')), []);
+});
+
+test('a subset, a host and a gateway that do not exist are named with what there is', () => {
+  const [subset] = analyzed(route('{host: reviews, subset: v3}'));
+  assert.match(
+    subset ?? '',
+    /^Error \[IST0101\] \(VirtualService reviews\.default\) spec\.http\[0\]\.route\[0\]\.destination\.subset: .*v1, v2/,
+  );
+  const [host] = analyzed(route('{host: review}'));
+  assert.match(host ?? '', /IST0101.*review\.default\.svc\.cluster\.local.*did you mean reviews\?/);
+  const [gateway] = analyzed(route('{host: reviews}', 'gateways: [edge]'));
+  assert.match(gateway ?? '', /spec\.gateways\[0\]: there is no Gateway default\/edge/);
+});
+
+test('files alone are not blamed for what may be in the cluster', () => {
+  assert.deepEqual(analyzed(route('{host: elsewhere}', 'gateways: [edge]'), false), []);
+});
+
+test('a subset that a wildcard rule of another namespace defines is found', () => {
+  assert.deepEqual(
+    analyzed(`${route('{host: reviews, subset: v9}')}---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: all, namespace: istio-system}
+spec: {host: "*.svc.cluster.local", subsets: [{name: v9}]}`),
+    [],
+  );
+});
+
+test('a badly named port is told how to be named', () => {
+  const [line] = analyzed(`
+apiVersion: v1
+kind: Service
+metadata: {name: a}
+spec: {ports: [{port: 80, name: web}, {port: 81, name: tcp-x}, {port: 53, protocol: UDP, name: dns}]}
+`);
+  assert.match(
+    line ?? '',
+    /^Info \[IST0118\] \(Service a\.default\) spec\.ports\[0\]\.name: .*"web".*http, http2/,
+  );
+});
+
+test('rules behind one that takes everything are named', () => {
+  const found = analyzed(`${reviews}
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews}
+spec:
+  hosts: [reviews]
+  http:
+  - route: [{destination: {host: reviews}}]
+  - match: [{uri: {exact: /x}}]
+    route: [{destination: {host: reviews}}]
+`);
+  assert.equal(found.length, 1);
+  assert.match(found[0]!, /IST0130.*spec\.http\[1\]/);
+});
+
+test('a second VirtualService for a host in the mesh is named', () => {
+  const one = (name: string): string => `---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: ${name}}
+spec: {hosts: [reviews], http: [{route: [{destination: {host: reviews}}]}]}
+`;
+  const found = analyzed(reviews + one('a') + one('b'));
+  assert.equal(found.length, 1);
+  assert.match(found[0]!, /IST0109\] \(VirtualService b\.default\).*VirtualService a\.default/);
+});
+
+test('an object that is wrong is named with all its problems', () => {
+  const found = analyzed(
+    'apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: g}\nspec: {servers: [], select: {}}',
+  );
+  assert.ok(found.every((line) => line.startsWith('Error [IST0106] (Gateway g.default)')));
+});
+
+test('pods that missed their sidecar are named, those that want none are not', () => {
+  const found = analyzed(`
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop, labels: {istio-injection: enabled}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: a, namespace: shop}
+spec: {containers: [{name: a}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: b, namespace: shop, labels: {sidecar.istio.io/inject: "false"}}
+spec: {containers: [{name: b}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: c, namespace: shop}
+spec: {containers: [{name: c}, {name: istio-proxy}]}
+`);
+  assert.equal(found.length, 1);
+  assert.match(found[0]!, /IST0103\] \(Pod a\.shop\)/);
+});

@@ -1,0 +1,58 @@
+import type { EnvoyFilter, WasmPlugin } from '../kinds/config-object.ts';
+import type { Report } from '../schema/check-shape.ts';
+import { checkLabels } from './names.ts';
+
+const matchFor: Readonly<Record<string, 'listener' | 'routeConfiguration' | 'cluster'>> = {
+  LISTENER: 'listener',
+  FILTER_CHAIN: 'listener',
+  NETWORK_FILTER: 'listener',
+  HTTP_FILTER: 'listener',
+  LISTENER_FILTER: 'listener',
+  ROUTE_CONFIGURATION: 'routeConfiguration',
+  VIRTUAL_HOST: 'routeConfiguration',
+  HTTP_ROUTE: 'routeConfiguration',
+  CLUSTER: 'cluster',
+};
+
+/** Reports what is wrong with an EnvoyFilter. */
+export function checkEnvoyFilter({ spec }: EnvoyFilter, report: Report): void {
+  checkLabels(spec.workloadSelector?.labels, 'spec.workloadSelector.labels', report);
+  for (const [index, { applyTo, match, patch }] of (spec.configPatches ?? []).entries()) {
+    const path = `spec.configPatches[${index}]`;
+    if (applyTo === undefined || applyTo === 'INVALID') {
+      report(`${path}.applyTo`, 'is required');
+      continue;
+    }
+    if (patch?.operation === undefined || patch.operation === 'INVALID') {
+      report(`${path}.patch.operation`, 'is required');
+    } else if (patch.value === undefined && patch.operation !== 'REMOVE') {
+      report(`${path}.patch.value`, `is required for operation ${patch.operation}`);
+    }
+    const allowed = matchFor[applyTo];
+    for (const field of ['listener', 'routeConfiguration', 'cluster'] as const) {
+      if (match?.[field] !== undefined && field !== allowed) {
+        report(
+          `${path}.match.${field}`,
+          `cannot match ${applyTo}${allowed === undefined ? '' : `: use ${allowed}`}`,
+        );
+      }
+    }
+  }
+}
+
+/** Reports what is wrong with a WasmPlugin. */
+export function checkWasmPlugin({ spec }: WasmPlugin, report: Report): void {
+  checkLabels(spec.selector?.matchLabels, 'spec.selector.matchLabels', report);
+  const scheme = /^([a-z]+):\/\//.exec(spec.url)?.[1];
+  if (scheme !== undefined && !['oci', 'https', 'http', 'file'].includes(scheme)) {
+    report('spec.url', `must begin with oci://, https://, http:// or file://, not ${scheme}://`);
+  }
+  if (spec.sha256 !== undefined && spec.sha256 !== '' && !/^[0-9a-f]{64}$/.test(spec.sha256)) {
+    report('spec.sha256', 'must be 64 hexadecimal digits');
+  }
+  for (const [index, variable] of (spec.vmConfig?.env ?? []).entries()) {
+    if (variable.valueFrom === 'HOST' && variable.value !== undefined) {
+      report(`spec.vmConfig.env[${index}].value`, 'must not be set where valueFrom is HOST');
+    }
+  }
+}
