@@ -1,16 +1,10 @@
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readlinkSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { LateenError, messageOf, type Logger } from '@lateen/core';
+import type { Logger } from '@lateen/core';
 import { runCommand } from '../../linux/command.ts';
 import { formatMountTable, presentMounts, readOnlyOptions, type MountLine } from '../../linux/mount-table.ts';
+import { readHostTree } from './host-tree.ts';
+import { findOverlaySupport } from './overlay-support.ts';
 
 /** What every container of the node is built from; made once, at start. */
 export interface NodeRoot {
@@ -48,9 +42,6 @@ export interface NodeRootOptions {
 
 const deviceNames = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
 
-/** Top-level directories that every container has of its own. */
-const ownNames = new Set(['dev', 'proc', 'sys', 'tmp', 'run', 'mnt', 'boot', 'lost+found']);
-
 async function mountAll(table: string, lines: readonly MountLine[]): Promise<void> {
   writeFileSync(table, formatMountTable(lines));
   await runCommand('mount', ['-a', '-T', table]);
@@ -58,30 +49,6 @@ async function mountAll(table: string, lines: readonly MountLine[]): Promise<voi
 
 function bind(source: string, target: string, ...options: string[]): MountLine {
   return { source, target, type: 'none', options: ['rbind', ...options] };
-}
-
-interface HostTree {
-  /** Top-level directories that containers see through an overlay. */
-  readonly overlaid: readonly string[];
-  /** Top-level directories with other mounts inside, which an overlay would not show (or refuse). */
-  readonly bound: readonly string[];
-  /** Top-level symbolic links and where they point. */
-  readonly links: readonly (readonly [name: string, target: string])[];
-}
-
-/** How the host's root directory is shown to containers. */
-function readHostTree(): HostTree {
-  const mounts = presentMounts().map((mount) => mount.path);
-  const entries = readdirSync('/', { withFileTypes: true }).filter((entry) => !ownNames.has(entry.name));
-  const names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
-  const hasMounts = (name: string): boolean => mounts.some((path) => path.startsWith(`/${name}/`));
-  return {
-    overlaid: names.filter((name) => !hasMounts(name)),
-    bound: names.filter(hasMounts),
-    links: entries
-      .filter((entry) => entry.isSymbolicLink())
-      .map((entry) => [entry.name, readlinkSync(`/${entry.name}`)] as const),
-  };
 }
 
 function makeDevices(directory: string): MountLine[] {
@@ -134,36 +101,17 @@ async function systemMount(directory: string): Promise<MountLine> {
   }
 }
 
-/** Mounts an overlay for a moment: whether this machine can do it so. */
-async function tryOverlay(
-  directory: string,
-  upperParent: string,
-  options: readonly string[],
-): Promise<string | undefined> {
-  const trial = join(upperParent, 'trial');
-  for (const name of ['upper', 'work', 'root']) mkdirSync(join(trial, name), { recursive: true });
-  const root = join(trial, 'root');
-  const layers = [`lowerdir=/usr:/etc`, `upperdir=${trial}/upper`, `workdir=${trial}/work`];
-  try {
-    await runCommand('mount', ['-t', 'overlay', 'overlay', '-o', [...layers, ...options].join(','), root]);
-    await runCommand('umount', [root]);
-    return undefined;
-  } catch (error) {
-    return messageOf(error);
-  } finally {
-    rmSync(trial, { recursive: true, force: true });
-  }
-}
-
 /** Makes the shared parts of all containers' roots. */
 export async function createNodeRoot(options: NodeRootOptions): Promise<NodeRoot> {
   const { directory, podsDir } = options;
   mkdirSync(directory, { recursive: true });
   mkdirSync(podsDir, { recursive: true });
   await runCommand('mount', ['-t', 'tmpfs', '-o', 'mode=0755', 'lateen', directory]);
+  const mounts = presentMounts();
   const base = join(directory, 'base');
   const tree = readHostTree();
-  for (const name of ['dev', 'mnt', 'opt', 'proc', 'run', 'sys', 'tmp', ...tree.overlaid, ...tree.bound]) {
+  const shown = [...tree.overlaid, ...tree.bound];
+  for (const name of ['dev', 'mnt', 'opt', 'proc', 'run', 'sys', 'tmp', ...shown, ...tree.empty]) {
     mkdirSync(join(base, name), { recursive: true });
   }
   for (const [name, target] of tree.links) symlinkSync(target, join(base, name));
@@ -178,30 +126,17 @@ export async function createNodeRoot(options: NodeRootOptions): Promise<NodeRoot
     ...makeInstallation(join(directory, 'installation'), options.installationDir),
     { source: 'devpts', target: devpts, type: 'devpts', options: terminals },
   ]);
-  const overlayOptions = options.rootless ? ['userxattr'] : [];
-  let upperOnDisk = true;
-  const onDisk = await tryOverlay(directory, podsDir, overlayOptions);
-  if (onDisk !== undefined) {
-    upperOnDisk = false;
-    options.logger.warn('containers write to memory: no overlay on the data directory', { reason: onDisk });
-    const inMemory = await tryOverlay(directory, directory, overlayOptions);
-    if (inMemory !== undefined) {
-      throw new LateenError('runtime.no-overlay', `containers cannot get a root file system: ${inMemory}`, {
-        hint: 'the kernel needs overlayfs: sudo modprobe overlay (in a user namespace Linux 5.11 or later)',
-      });
-    }
-  }
+  const overlays = await findOverlaySupport(podsDir, directory, options.rootless, options.logger);
   return {
     directory,
     base,
     commonLayer,
     overlaid: tree.overlaid,
-    overlayOptions,
+    overlayOptions: overlays.options,
     devpts,
-    upperOnDisk,
+    upperOnDisk: overlays.upperOnDisk,
     sharedMounts: [
-      // Read-only where that is allowed: a user namespace may not change what it was given.
-      ...tree.bound.map((name) => bind(`/${name}`, `/${name}`, ...(options.rootless ? [] : ['ro']))),
+      ...tree.bound.map((name) => bind(`/${name}`, `/${name}`, ...readOnlyOptions(mounts, `/${name}`))),
       bind(join(directory, 'dev'), '/dev'),
       { source: 'devpts', target: '/dev/pts', type: 'devpts', options: terminals },
       { source: 'proc', target: '/proc', type: 'proc', options: ['nosuid', 'nodev', 'noexec'] },

@@ -1,0 +1,57 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { LateenError, messageOf, type Logger } from '@lateen/core';
+import { runCommand } from '../../linux/command.ts';
+
+/** How overlays are made on this machine. */
+export interface OverlaySupport {
+  readonly options: readonly string[];
+  /** Whether the writable layer may be on disk, in the data directory; else it is in memory. */
+  readonly upperOnDisk: boolean;
+}
+
+/** Mounts an overlay for a moment; undefined where it works, else what the machine says. */
+async function complaintAbout(parent: string, options: readonly string[]): Promise<string | undefined> {
+  const trial = join(parent, 'trial');
+  for (const name of ['upper', 'work', 'root']) mkdirSync(join(trial, name), { recursive: true });
+  const root = join(trial, 'root');
+  const layers = [`lowerdir=/usr:/etc`, `upperdir=${trial}/upper`, `workdir=${trial}/work`];
+  try {
+    await runCommand('mount', ['-t', 'overlay', 'overlay', '-o', [...layers, ...options].join(','), root]);
+    await runCommand('umount', [root]);
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  } finally {
+    rmSync(trial, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Finds out how overlays work here: `volatile`, so that the end of a container does not wait for the
+ * disk; on disk rather than in memory. Rejects with a LateenError `runtime.no-overlay` where none does.
+ */
+export async function findOverlaySupport(
+  podsDir: string,
+  memoryDir: string,
+  rootless: boolean,
+  logger: Logger,
+): Promise<OverlaySupport> {
+  const always = rootless ? ['userxattr'] : [];
+  let complaint = '';
+  for (const upperOnDisk of [true, false]) {
+    for (const options of [[...always, 'volatile'], always]) {
+      const found = await complaintAbout(upperOnDisk ? podsDir : memoryDir, options);
+      if (found === undefined) {
+        if (!upperOnDisk) {
+          logger.warn('containers write to memory: no overlay on the data directory', { reason: complaint });
+        }
+        return { options, upperOnDisk };
+      }
+      complaint = found;
+    }
+  }
+  throw new LateenError('runtime.no-overlay', `containers cannot get a root file system: ${complaint}`, {
+    hint: 'the kernel needs overlayfs: sudo modprobe overlay (in a user namespace Linux 5.11 or later)',
+  });
+}
