@@ -5,8 +5,10 @@ import { allTypes } from '@lateen/protocol/all-types';
 import { Bootstrap } from '@lateen/protocol/envoy/config/bootstrap/v3';
 import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
 import { HeaderValueOption } from '@lateen/protocol/envoy/config/core/v3';
+import { FilterChain } from '@lateen/protocol/envoy/config/listener/v3';
 import { RouteConfiguration } from '@lateen/protocol/envoy/config/route/v3';
 import { HttpConnectionManager } from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
+import { packAny, typeRegistry } from '../codec/any.ts';
 import { RandomMessages } from '../codec/random-messages.ts';
 import type { MessageType } from '../codec/message-type.ts';
 import { messageValidator } from './index.ts';
@@ -69,6 +71,17 @@ test('a header that would break its line is refused', () => {
   assert.deepEqual(problemsOf(HeaderValueOption, { header: { key: 'a\nb', value: 'x\r\ny: z' } }), [
     'header.key: must not contain NUL, CR or LF',
     'header.value: must not contain NUL, CR or LF',
+  ]);
+});
+
+test('what is inside an Any is looked at where its type is known', () => {
+  const filters = [{ name: 'hcm', typedConfig: packAny(HttpConnectionManager, { rds: {} }) }];
+  const chain = { filters };
+  assert.deepEqual(problemsOf(FilterChain, chain), []);
+  const registry = typeRegistry([HttpConnectionManager]);
+  assert.deepEqual(messageValidator.validate(FilterChain, chain, registry).map(formatProblem), [
+    'filters[0].typedConfig.statPrefix: must not be empty',
+    'filters[0].typedConfig.rds.configSource: is required',
   ]);
 });
 

@@ -1,20 +1,30 @@
 import type { Problem } from '@lateen/core';
-import type { AnyMessageType, Field, MessageType } from '../codec/message-type.ts';
+import { decode } from '../codec/decode.ts';
+import type { AnyMessageType, Field, MessageType, TypeRegistry } from '../codec/message-type.ts';
+import { typeNameOf } from '../codec/to-json.ts';
+import { Any } from '../codec/well-known.ts';
 import { valueChecks, type ValueCheck } from './value-check.ts';
 import type { FieldRules, ValidationRules } from './validation-rules.ts';
 
 /** Checks messages against the constraints of their .proto files. */
 export interface Validator {
   /**
-   * All that is wrong with a message, each with its path; what is inside an Any is not looked at.
-   * `path` is put in front of the paths.
+   * All that is wrong with a message and with those nested in it, each with its path.
+   *
+   * What is inside an Any is looked at where `registry` has its type.
    */
-  validate<T>(type: MessageType<T>, message: T, path?: string): Problem[];
+  validate<T>(type: MessageType<T>, message: T, registry?: TypeRegistry): Problem[];
 }
 
 /** Makes a validator; the checks of a type are worked out when it is first met. */
 export function createValidator(rules: ValidationRules): Validator {
   return new RuleValidator(rules);
+}
+
+/** One call of `validate`. */
+interface Run {
+  readonly problems: Problem[];
+  readonly registry: TypeRegistry | undefined;
 }
 
 interface FieldCheck {
@@ -41,14 +51,18 @@ class RuleValidator implements Validator {
     this.#rules = rules;
   }
 
-  validate<T>(type: MessageType<T>, message: T, path = ''): Problem[] {
-    const problems: Problem[] = [];
-    this.#message(type, message, path, problems);
-    return problems;
+  validate<T>(type: MessageType<T>, message: T, registry?: TypeRegistry): Problem[] {
+    const run: Run = { problems: [], registry };
+    this.#message(type, message, '', run);
+    return run.problems;
   }
 
-  #message(type: AnyMessageType, message: unknown, path: string, problems: Problem[]): void {
-    if (type.special !== undefined) return;
+  #message(type: AnyMessageType, message: unknown, path: string, run: Run): void {
+    if (type.special !== undefined) {
+      if (type === Any && run.registry !== undefined) this.#any(message as Any, path, run, run.registry);
+      return;
+    }
+    const { problems } = run;
     const { fields, oneofs } = this.#checksOf(type);
     const values = message as Readonly<Record<string, unknown>>;
     for (const members of oneofs) {
@@ -58,25 +72,34 @@ class RuleValidator implements Validator {
     for (const check of fields) {
       const value = values[check.field.name];
       const at = path === '' ? check.field.name : `${path}.${check.field.name}`;
-      if (check.field.shape === 'single') this.#single(check, value, at, problems);
-      else this.#many(check, value, at, problems);
+      if (check.field.shape === 'single') this.#single(check, value, at, run);
+      else this.#many(check, value, at, run);
     }
   }
 
-  #single(check: FieldCheck, given: unknown, path: string, problems: Problem[]): void {
+  #any(any: Any, path: string, run: Run, registry: TypeRegistry): void {
+    const type = registry.get(typeNameOf(any.typeUrl));
+    if (type === undefined) return;
+    const decoded = decode(type, any.value);
+    if (decoded.ok) this.#message(type, decoded.value, path, run);
+    else run.problems.push(...decoded.problems.map((p) => ({ path, message: `${p.path}: ${p.message}` })));
+  }
+
+  #single(check: FieldCheck, given: unknown, path: string, run: Run): void {
     const { field } = check;
     let value = given;
     if (value === undefined) {
       if (field.oneof !== undefined) return;
-      if (check.required) problems.push({ path, message: 'is required' });
+      if (check.required) run.problems.push({ path, message: 'is required' });
       if (field.explicit || field.kind === 'message' || check.checks.length === 0) return;
       value = zeroOf(field);
     }
-    this.#value(check, value, path, problems);
+    this.#value(check, value, path, run);
   }
 
-  #many(check: FieldCheck, value: unknown, path: string, problems: Problem[]): void {
+  #many(check: FieldCheck, value: unknown, path: string, run: Run): void {
     const { size } = check;
+    const { problems } = run;
     const entries: readonly (readonly [string, unknown])[] =
       value === undefined
         ? []
@@ -92,13 +115,13 @@ class RuleValidator implements Validator {
     if (size.unique && new Set(entries.map(([, item]) => item)).size < entries.length) {
       problems.push({ path, message: 'has an entry twice' });
     }
-    for (const [at, item] of entries) this.#value(check, item, at, problems);
+    for (const [at, item] of entries) this.#value(check, item, at, run);
   }
 
-  #value(check: FieldCheck, value: unknown, path: string, problems: Problem[]): void {
-    for (const valueCheck of check.checks) report(valueCheck(value), path, problems);
+  #value(check: FieldCheck, value: unknown, path: string, run: Run): void {
+    for (const valueCheck of check.checks) report(valueCheck(value), path, run.problems);
     const { message } = check.field;
-    if (message !== undefined && !check.skipNested) this.#message(message, value, path, problems);
+    if (message !== undefined && !check.skipNested) this.#message(message, value, path, run);
   }
 
   #checksOf(type: AnyMessageType): MessageCheck {
@@ -109,7 +132,8 @@ class RuleValidator implements Validator {
         fields: type.table.fields
           .filter(
             (field) =>
-              field.name in fields || (field.message !== undefined && field.message.special === undefined),
+              field.name in fields ||
+              (field.message !== undefined && (field.message.special === undefined || field.message === Any)),
           )
           .map((field) => compile(field, fields[field.name] ?? {})),
         oneofs: oneofs.map((name) => type.table.oneofs.get(name) ?? []),
