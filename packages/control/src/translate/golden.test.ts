@@ -8,6 +8,7 @@ import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
 import { ClusterLoadAssignment } from '@lateen/protocol/envoy/config/endpoint/v3';
 import { Listener } from '@lateen/protocol/envoy/config/listener/v3';
 import { RouteConfiguration } from '@lateen/protocol/envoy/config/route/v3';
+import { messageValidator } from '@lateen/protocol/validate';
 import { Engine } from '../engine/engine.ts';
 import { put, remove } from '../engine/state.ts';
 import { manifestChanges } from '../ingest/kubernetes/manifests.ts';
@@ -62,6 +63,8 @@ function expand(resource: EncodedResource | undefined): unknown {
   assert.ok(type);
   const decoded = decode(type, resource.value);
   assert.ok(decoded.ok);
+  // Envoy would refuse what breaks a constraint of its API.
+  assert.deepEqual(messageValidator.validate(type, decoded.value, registry), [], resource.name);
   return toJson(type, decoded.value, { registry });
 }
 
