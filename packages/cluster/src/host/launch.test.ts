@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -98,6 +98,22 @@ test('a cluster ends with its launching process, even when that is killed', { sk
   const handle = await launch(dataDir);
   await handle.ready;
   await handle.stop();
+});
+
+test('a machine that makes no namespaces is said to be one, with what to do', { skip }, async (t) => {
+  const tools = temporaryDir(t);
+  const refusal = '#!/bin/sh\necho "unshare: unshare failed: Operation not permitted" >&2\nexit 1\n';
+  writeFileSync(join(tools, 'unshare'), refusal, { mode: 0o755 });
+  const env = { ...process.env, PATH: `${tools}:${process.env['PATH']}` };
+  const host = spawn(process.execPath, [fixture('launch-mirror.ts'), temporaryDir(t)], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [line] = (await once(createInterface({ input: host.stdout }), 'line')) as [string];
+  const error = JSON.parse(line) as { code: string; message: string; hint: string };
+  assert.equal(error.code, 'host.no-namespaces');
+  assert.match(error.message, /unshare failed: Operation not permitted/);
+  assert.match(error.hint, /CAP_SYS_ADMIN|user namespaces|sysctl|AppArmor/);
 });
 
 interface Account {

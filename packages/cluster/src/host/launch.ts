@@ -9,7 +9,14 @@ import { LateenError, systemClock, type Clock, type LogLevel } from '@lateen/cor
 import { clusterEnvironment } from '../env.ts';
 import { chooseAddressPrefix } from './address-block.ts';
 import { lockDataDir } from './data-dir-lock.ts';
-import type { ClusterFacts, ClusterMessage, ClusterOptions, HostMessage, Progress } from './messages.ts';
+import type {
+  ClusterFacts,
+  ClusterMessage,
+  ClusterOptions,
+  FailureNote,
+  HostMessage,
+  Progress,
+} from './messages.ts';
 import { listenOnHost, portOf } from './port-server.ts';
 import { preflight } from './preflight.ts';
 import { writeIdMaps } from './subordinate-ids.ts';
@@ -108,13 +115,20 @@ async function answerListen(child: ChildProcess, id: number, address: string, po
   else server.close();
 }
 
-/** Why a cluster ended before it was ready: what it said, what the machine lacks, or the end of its log. */
+function errorOf({ code, message, hint }: FailureNote): LateenError {
+  return new LateenError(code, message, hint === undefined ? {} : { hint });
+}
+
+/** What the machine lacks, where that is why a cluster does not start. */
+async function machineFailure(): Promise<LateenError | undefined> {
+  const failed = (await preflight(clusterEnvironment().path)).find((check) => check.failure !== undefined);
+  return failed?.failure === undefined ? undefined : errorOf(failed.failure);
+}
+
+/** Why a cluster ended before it was ready, without a word: what the machine lacks, or the end of its log. */
 async function explainEnd(dataDir: string, exit: ClusterExit): Promise<LateenError> {
-  for (const check of await preflight(clusterEnvironment().path)) {
-    if (check.failure === undefined) continue;
-    const { code, message, hint } = check.failure;
-    return new LateenError(code, message, hint === undefined ? {} : { hint });
-  }
+  const lacking = await machineFailure();
+  if (lacking !== undefined) return lacking;
   const log = readFileSync(join(dataDir, 'cluster.log'), 'utf8').trimEnd().split('\n').slice(-5).join('\n');
   const how = exit.signal ?? `code ${exit.code}`;
   return new LateenError('host.cluster-ended', `the cluster ended with ${how} before it was ready:\n${log}`, {
@@ -186,9 +200,11 @@ export async function launchCluster(options: LaunchOptions): Promise<ClusterHand
         ready.resolve(message.facts);
         return;
       case 'failed': {
-        const { code, message: text, hint } = message.failure;
+        const { failure } = message;
         settled = true;
-        ready.reject(new LateenError(code, text, hint === undefined ? {} : { hint }));
+        // What a tool complained about is explained best by what the machine lacks.
+        const explained = failure.code.startsWith('linux.') ? machineFailure() : Promise.resolve(undefined);
+        void explained.then((lacking) => ready.reject(lacking ?? errorOf(failure)));
         return;
       }
       case 'listen':

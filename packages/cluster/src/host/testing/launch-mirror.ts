@@ -1,6 +1,7 @@
 // Launches the mirror cluster and stays, for tests that end the launching process or run as another user.
 import { fileURLToPath } from 'node:url';
 import process from 'node:process';
+import type { LateenError } from '@lateen/core';
 import { launchCluster } from '../launch.ts';
 
 const handle = await launchCluster({
@@ -8,6 +9,9 @@ const handle = await launchCluster({
   program: fileURLToPath(new URL('mirror-cluster.ts', import.meta.url)),
   installationDir: '/',
 });
-const { apiServerUrl } = await handle.ready;
-process.stdout.write(`${apiServerUrl}\n`);
+handle.ready.then(
+  ({ apiServerUrl }) => process.stdout.write(`${apiServerUrl}\n`),
+  ({ code, message, hint }: LateenError) =>
+    process.stdout.write(`${JSON.stringify({ code, message, hint })}\n`),
+);
 await handle.exited;

@@ -48,6 +48,8 @@ export interface ContainerView {
   readonly stage: ContainerStage;
   /** How the run before ended. */
   readonly last: ContainerState | undefined;
+  /** Its id; shown while there is no other. */
+  readonly lastId: string | undefined;
   readonly restartCount: number;
   readonly started: boolean;
   readonly ready: boolean;
@@ -55,6 +57,7 @@ export interface ContainerView {
 
 export function containerStatus(view: ContainerView): ContainerStatus {
   const { stage } = view;
+  const id = stage.name === 'waiting' ? view.lastId : stage.id;
   return {
     name: view.name,
     state: containerState(stage),
@@ -64,6 +67,6 @@ export function containerStatus(view: ContainerView): ContainerStatus {
     restartCount: view.restartCount,
     image: view.image,
     imageID: stage.name === 'waiting' ? '' : stage.imageId,
-    ...(stage.name === 'waiting' ? {} : { containerID: stage.id }),
+    ...(id === undefined ? {} : { containerID: id }),
   };
 }

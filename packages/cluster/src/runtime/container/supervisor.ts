@@ -36,6 +36,8 @@ const longestHookMs = 3_600_000;
 /** The state of a run that ended with the node. */
 function lostRun(before: ContainerStatus): ContainerState {
   if (before.state?.terminated !== undefined) return before.state;
+  if (before.state?.waiting !== undefined && before.lastState?.terminated !== undefined)
+    return before.lastState;
   const startedAt = before.state?.running?.startedAt;
   return {
     terminated: {
@@ -60,6 +62,7 @@ export class ContainerSupervisor {
   readonly #firstProcess = Promise.withResolvers<void>();
   #stage: ContainerStage;
   #last: ContainerState | undefined;
+  #lastId: string | undefined;
   #restartCount = 0;
   #started = false;
   #ready = false;
@@ -78,6 +81,7 @@ export class ContainerSupervisor {
     if (before?.containerID !== undefined) {
       this.#restartCount = before.restartCount + 1;
       this.#last = lostRun(before);
+      this.#lastId = before.containerID;
     }
   }
 
@@ -87,6 +91,7 @@ export class ContainerSupervisor {
       image: this.container.image ?? '',
       stage: this.#stage,
       last: this.#last,
+      lastId: this.#lastId,
       restartCount: this.#restartCount,
       started: this.#started,
       ready: this.#ready,
@@ -217,6 +222,7 @@ export class ContainerSupervisor {
     const exitCode = failure === undefined ? exitCodeOf(exit) : 128;
     const message = failure ?? run.terminationMessage(exitCode !== 0);
     run.cleanUp();
+    this.#lastId = run.id;
     this.#started = false;
     this.#ready = false;
     this.#enter({
