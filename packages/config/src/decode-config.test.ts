@@ -282,6 +282,25 @@ test('what is wrong is named by its path, with what is allowed', () => {
   }
 });
 
+test('what is wrong in meaning is named beside what is wrong in shape', () => {
+  assert.deepEqual(
+    problemsOf(
+      'VirtualService',
+      'hosts: [a, "*"]\nhttp: [{timeout: soon, route: [{destination: {host: "*.a"}}], match: [{uri: {regex: "("}}, {urii: {}}]}]',
+    ).map(({ path }) => path),
+    [
+      'spec.http[0].timeout',
+      'spec.http[0].match[1].urii',
+      'spec.hosts[1]',
+      'spec.http[0].match[0].uri.regex',
+      'spec.http[0].route[0].destination.host',
+    ],
+  );
+  // What a mistyped field leaves open is not blamed a second time.
+  assert.equal(problemsOf('VirtualService', 'hosts: [a]\nhttp: [{rout: []}]').length, 1);
+  assert.equal(problemsOf('VirtualService', 'hosts: [a]\nhttp: [{route: [{destination: {}}]}]').length, 1);
+});
+
 test('all that is wrong is named, not only the first', () => {
   assert.equal(
     lines(

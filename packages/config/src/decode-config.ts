@@ -4,6 +4,7 @@ import { configKindOf, configKinds, type ConfigKindName } from './kinds/config-k
 import type { ConfigObject } from './kinds/config-object.ts';
 import { checkShape, isObject, nameOf, problemList, type Report } from './schema/check-shape.ts';
 import { didYouMean } from './schema/did-you-mean.ts';
+import { isRepaired, repairShape } from './schema/repair-shape.ts';
 import { validateConfig } from './validate/validate-config.ts';
 
 /**
@@ -37,15 +38,23 @@ export function decodeConfig(object: unknown): Result<ConfigObject> {
   } else if ((known.shape.required ?? []).length > 0) {
     report('spec', `is required, with at least ${(known.shape.required ?? []).join(', ')}`);
   }
-  if (problems.length > 0) return failed(problems);
-
-  // The shape was checked above, so the object is what its kind says.
-  const config = normaliseConfig({
-    ...object,
-    spec: withoutNulls(object['spec'] ?? {}),
-  } as unknown as ConfigObject);
+  if (problems.length > 0) {
+    // What is right in shape is still checked for its meaning, so that all problems are told at once.
+    const repaired = repairShape(known.shape, object['spec'] ?? {}, 'spec');
+    validateConfig(normalised(object, repaired.value), (path, message) => {
+      if (!isRepaired(path, repaired)) report(path, message);
+    });
+    return failed(problems);
+  }
+  const config = normalised(object, withoutNulls(object['spec'] ?? {}));
   validateConfig(config, report);
   return problems.length > 0 ? failed(problems) : ok(config);
+}
+
+/** The object with its checked spec, deprecated fields rewritten. */
+function normalised(object: Record<string, unknown>, spec: unknown): ConfigObject {
+  // The spec is of the shape that the object's kind says.
+  return normaliseConfig({ ...object, spec } as unknown as ConfigObject);
 }
 
 function unknownKind(apiVersion: string, kind: string): Result<never> {

@@ -100,3 +100,4 @@ export {
   type MessageLevel,
   type ObjectName,
 } from './analyze/message.ts';
+export { formatManifest, formatManifests } from './manifest/format-manifest.ts';

@@ -91,3 +91,11 @@ test('problems are placed at their fields', () => {
     column: 5,
   });
 });
+
+test('each document keeps its own text, comments included', () => {
+  const { documents } = parseManifests('# top\na: 1 # one\n---\n# two\nb: 2\n---\n', 'x');
+  assert.deepEqual(
+    documents.map(({ source }) => source),
+    ['# top\na: 1 # one\n', '# two\nb: 2\n'],
+  );
+});

@@ -23,6 +23,8 @@ export interface Place {
 export interface ManifestDocument {
   readonly object: Record<string, unknown>;
   readonly file: string;
+  /** The text of the document, without what separates it from others; undefined for an element of a List. */
+  readonly source: string | undefined;
   /** Where the field at `path` stands; where it is not there, the nearest field around it. */
   locate(path: string): Place;
 }
@@ -53,14 +55,17 @@ export function parseManifests(text: string, file: string): ParsedManifests {
     customTags: kubernetesTags,
   });
   if (!Array.isArray(parsed)) return { documents, problems };
+  let start = 0;
   for (const document of parsed) {
+    const source = sourceOf(text.slice(start, document.range[2]));
+    start = document.range[2];
     if (document.errors.length > 0) {
       for (const error of document.errors) {
         problems.push({ path: '', message: error.message, file, ...placeAt(lines, error.pos[0]) });
       }
       continue;
     }
-    collect(document, lines, file, documents, problems);
+    collect(document, { source, lines, file, documents, problems });
   }
   return { documents, problems };
 }
@@ -75,13 +80,16 @@ function kubernetesTags(tags: Tags): Tags {
   );
 }
 
-function collect(
-  document: Document.Parsed,
-  lines: LineCounter,
-  file: string,
-  documents: ManifestDocument[],
-  problems: Problem[],
-): void {
+interface Reading {
+  readonly source: string;
+  readonly lines: LineCounter;
+  readonly file: string;
+  readonly documents: ManifestDocument[];
+  readonly problems: Problem[];
+}
+
+function collect(document: Document.Parsed, reading: Reading): void {
+  const { lines, file, documents, problems } = reading;
   if (document.contents === null) return;
   const start = placeAt(lines, document.contents.range[0]);
   let value: unknown;
@@ -113,6 +121,7 @@ function collect(
         documents.push({
           object: item,
           file,
+          source: undefined,
           locate: (path) => locate(path === '' || path.startsWith('[') ? prefix + path : `${prefix}.${path}`),
         });
       } else {
@@ -126,7 +135,13 @@ function collect(
     }
     return;
   }
-  documents.push({ object: value, file, locate });
+  documents.push({ object: value, file, source: reading.source, locate });
+}
+
+/** The text of a document without the lines that separate it from others. */
+function sourceOf(text: string): string {
+  const source = text.replace(/^---[ \t]*(#[^\n]*)?\n/, '').replace(/(^|\n)(---|\.\.\.)\s*$/, '$1');
+  return source.endsWith('\n') ? source : `${source}\n`;
 }
 
 /** Where the field begins: its key where it has one. */

@@ -90,8 +90,9 @@ function encodeRefused(problems: readonly Problem[]): object {
     allowed: false,
     status: {
       status: 'Failure',
-      reason: 'Invalid',
-      code: 422,
+      // As Istio answers: kubectl then prints the message as it is.
+      reason: 'BadRequest',
+      code: 400,
       message: `configuration is invalid: ${message}`,
       details: {
         causes: problems.map(({ path, message: text }) => ({
