@@ -29,13 +29,13 @@ export function forwardConnections(server: Server, target: () => ForwardTarget):
       open.add(one);
       one.setNoDelay(true);
       one.pipe(other);
-      one.on('error', () => other.destroy());
-      one.once('close', () => {
+      one.once('close', (failed) => {
         open.delete(one);
-        // After an orderly end both have ended already; after anything else the other must not linger.
-        if (one.readableEnded && other.writableEnded) return;
-        other.destroy();
+        // After an orderly end both have ended already; after anything else the other must not linger, and
+        // must not look as if it had ended in order.
+        if (failed || !one.readableEnded) other.resetAndDestroy();
       });
+      one.on('error', () => {});
     }
     downstream.resume();
   };

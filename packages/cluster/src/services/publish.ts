@@ -112,41 +112,47 @@ export function startPublisher(options: PublisherOptions): Publisher {
     const hostPortOf = new Map<number, number>();
     const names = new Set(wanted.map(({ address, port }) => `${address}:${port}`));
     for (const [name, { forward }] of before) if (!names.has(name)) forward.close();
-    for (const { address, port, target, servicePort } of wanted) {
-      const name = `${address}:${port}`;
-      const present = before.get(name) ?? (await open(address, port, servicePort !== undefined));
-      if (typeof present === 'string') {
-        failures.push(`cannot listen on ${name} of the host: ${present}`);
-        continue;
-      }
-      present.target = target;
-      after.set(name, present);
-      if (servicePort !== undefined) hostPortOf.set(servicePort, present.hostPort);
+    const refused: { readonly wish: Wanted; readonly reason: string }[] = [];
+    const keep = (wish: Wanted, entry: Published): void => {
+      entry.target = wish.target;
+      after.set(`${wish.address}:${wish.port}`, entry);
+      if (wish.servicePort !== undefined) hostPortOf.set(wish.servicePort, entry.hostPort);
+    };
+    for (const wish of wanted) {
+      const present = before.get(`${wish.address}:${wish.port}`) ?? (await open(wish.address, wish.port));
+      if (typeof present === 'string') refused.push({ wish, reason: present });
+      else keep(wish, present);
+    }
+    // Only after every port that can have its own number has it.
+    for (const { wish, reason } of refused) {
+      const moved = wish.servicePort === undefined ? reason : await openElsewhere(wish, reason);
+      if (typeof moved !== 'string') keep(wish, moved);
+      else failures.push(`cannot listen on ${wish.address}:${wish.port} of the host: ${moved}`);
     }
     if (after.size > 0) published.set(key, after);
     else published.delete(key);
     return { failures, hostPortOf };
   };
 
-  /** Listens on the host; a load balancer's port may move where it cannot be had. Returns the reason of a failure. */
-  const open = async (address: string, port: number, mayMove: boolean): Promise<Published | string> => {
-    const candidates = mayMove ? [port, port + unprivilegedOffset, 0] : [port];
-    let reason = '';
-    for (const candidate of candidates) {
+  const openElsewhere = async ({ address, port }: Wanted, reason: string): Promise<Published | string> => {
+    for (const candidate of [port + unprivilegedOffset, 0]) {
       if (candidate > 65_535) continue;
-      const result = await hostPorts.listen(address, candidate);
-      if (!result.ok) {
-        reason = result.reason;
-        continue;
-      }
-      const entry: Published = {
-        target: { host: '', port: 0 },
-        hostPort: result.port,
-        forward: forwardConnections(result.server, () => entry.target),
-      };
-      return entry;
+      const entry = await open(address, candidate);
+      if (typeof entry !== 'string') return entry;
     }
     return reason;
+  };
+
+  /** Listens on the host; returns the reason where that fails. */
+  const open = async (address: string, port: number): Promise<Published | string> => {
+    const result = await hostPorts.listen(address, port);
+    if (!result.ok) return result.reason;
+    const entry: Published = {
+      target: { host: '', port: 0 },
+      hostPort: result.port,
+      forward: forwardConnections(result.server, () => entry.target),
+    };
+    return entry;
   };
 
   const record = async (

@@ -23,7 +23,9 @@ async function rolledOut(name: string): Promise<Deployment> {
 }
 
 function setImage(name: string, image: string): Promise<unknown> {
-  const patch = { spec: { template: { spec: { containers: [{ name: 'web', image }] } } } };
+  const patch = {
+    spec: { template: { spec: { containers: [{ name: 'web', image, ports: [{ containerPort: 8080 }] }] } } },
+  };
   return cluster.client.patch(resources.deployments, 'default', name, 'merge', patch);
 }
 
