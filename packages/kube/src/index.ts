@@ -95,6 +95,7 @@ export {
   mergePatch,
   sameJson,
   serverSideApply,
+  setField,
   strategicMergePatch,
   trackUpdate,
   type ApplyConflict,

@@ -186,6 +186,10 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     logger: logger.scope('http'),
     authenticate: (request) => authenticate(request, tokens),
     handle: (request) => api.handle(request),
+    decodeProtobuf: async (body) => {
+      const { decodeBody } = await import('./kube-protobuf/decode-body.ts');
+      return decodeBody(body, types, builtins);
+    },
     upgrade: async (request, raw, socket, head) => {
       const path = await api.authorized(request);
       const isPod = path.kind === 'resource' && path.served.type === pods.type;

@@ -1,8 +1,14 @@
 import { isJsonObject, type JsonObject } from '@lateen/kube';
 
-/** Sets a field that is missing. */
+/** Sets a field that is missing, or is the empty text, which clients written in Go send for missing ones. */
 export function fill(object: JsonObject, name: string, value: unknown): void {
-  object[name] ??= value;
+  if (object[name] === undefined || object[name] === null || object[name] === '') object[name] = value;
+}
+
+/** Sets a number that is missing or 0, where 0 makes no sense. */
+export function fillNumber(object: JsonObject, name: string, value: number): void {
+  if (object[name] === 0) object[name] = value;
+  else fill(object, name, value);
 }
 
 /** The object in a field, made where it is missing. */

@@ -1,5 +1,5 @@
 import type { JsonObject } from '@lateen/kube';
-import { fill, filledObject, objectIn, objectsIn, textIn } from './default-fields.ts';
+import { fill, fillNumber, filledObject, objectIn, objectsIn, textIn } from './default-fields.ts';
 
 const fileMode = 0o644;
 const tokenLifeSeconds = 3600;
@@ -50,10 +50,10 @@ function pullPolicyOf(image: string): string {
 }
 
 function setProbeDefaults(probe: JsonObject): void {
-  fill(probe, 'timeoutSeconds', 1);
-  fill(probe, 'periodSeconds', 10);
-  fill(probe, 'successThreshold', 1);
-  fill(probe, 'failureThreshold', 3);
+  fillNumber(probe, 'timeoutSeconds', 1);
+  fillNumber(probe, 'periodSeconds', 10);
+  fillNumber(probe, 'successThreshold', 1);
+  fillNumber(probe, 'failureThreshold', 3);
   setHttpGetDefaults(probe);
   const grpc = objectIn(probe, 'grpc');
   if (grpc !== undefined) fill(grpc, 'service', '');

@@ -16,6 +16,8 @@ export interface HttpServerOptions {
   readonly logger: Logger;
   readonly authenticate: (request: IncomingMessage) => Promise<UserInfo>;
   readonly handle: (request: ApiRequest) => Promise<ApiResponse>;
+  /** Reads a body in Kubernetes' protobuf encoding. */
+  readonly decodeProtobuf: (body: Buffer) => Promise<object>;
   /** Takes over a connection that asks for another protocol. */
   readonly upgrade: (
     request: ApiRequest,
@@ -97,13 +99,31 @@ export class HttpServer {
   async #answer(raw: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       const user = await this.#options.authenticate(raw);
-      const answer = await this.#options.handle(requestOf(raw, user));
+      const answer = await this.#options.handle(this.#requestOf(raw, user));
       writeHead(response, answer);
       if (answer.kind === 'whole') response.end(raw.method === 'HEAD' ? undefined : answer.body);
       else await this.#stream(raw, response, answer.run);
     } catch (error) {
       this.#fail(raw, response, error);
     }
+  }
+
+  #requestOf(raw: IncomingMessage, user: UserInfo): ApiRequest {
+    const url = raw.url ?? '/';
+    const at = url.indexOf('?');
+    const isProtobuf = raw.headers['content-type'] === 'application/vnd.kubernetes.protobuf';
+    return {
+      method: raw.method ?? 'GET',
+      path: at < 0 ? url : url.slice(0, at),
+      query: new URLSearchParams(at < 0 ? '' : url.slice(at + 1)),
+      headers: isProtobuf ? { ...raw.headers, 'content-type': 'application/json' } : raw.headers,
+      user,
+      body: async () => {
+        const body = await readBody(raw);
+        if (!isProtobuf || body.length === 0) return body;
+        return Buffer.from(JSON.stringify(await this.#options.decodeProtobuf(body)));
+      },
+    };
   }
 
   async #stream(
@@ -128,7 +148,7 @@ export class HttpServer {
     socket.on('error', () => socket.destroy());
     try {
       const user = await this.#options.authenticate(raw);
-      await this.#options.upgrade(requestOf(raw, user), raw, socket, head);
+      await this.#options.upgrade(this.#requestOf(raw, user), raw, socket, head);
     } catch (error) {
       const { status } = this.#statusOf(raw, error);
       const body = JSON.stringify(status);
@@ -172,19 +192,6 @@ export class HttpServer {
     }
     return internalError(messageOf(error));
   }
-}
-
-function requestOf(raw: IncomingMessage, user: UserInfo): ApiRequest {
-  const url = raw.url ?? '/';
-  const at = url.indexOf('?');
-  return {
-    method: raw.method ?? 'GET',
-    path: at < 0 ? url : url.slice(0, at),
-    query: new URLSearchParams(at < 0 ? '' : url.slice(at + 1)),
-    headers: raw.headers,
-    user,
-    body: () => readBody(raw),
-  };
 }
 
 async function readBody(raw: IncomingMessage): Promise<Buffer> {
