@@ -31,7 +31,7 @@ function carriedOut(groups: readonly SliceGroup[], before: readonly EndpointSlic
   const updated = new Map(plan.update.map(({ slice: old, endpoints }) => [old, endpoints]));
   const kept = before.filter((old) => !plan.remove.includes(old));
   return [
-    ...kept.map((old) => slice(old.metadata.name, updated.get(old) ?? old.endpoints ?? [])),
+    ...kept.map((old) => slice(old.metadata.name, updated.get(old) ?? old.endpoints ?? [], old.ports ?? [])),
     ...plan.create.map((group, index) => slice(`new-${index}`, group.endpoints, group.ports)),
   ];
 }
