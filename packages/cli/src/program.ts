@@ -69,6 +69,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./commands/validate.ts')).validateCommand,
   },
   {
+    name: 'analyze',
+    summary: 'look for what does not fit together in manifests or a cluster',
+    load: async () => (await import('./commands/analyze.ts')).analyzeCommand,
+  },
+  {
     name: 'version',
     summary: 'print the versions of the client, the control plane and the proxies',
     load: async () => (await import('./commands/version.ts')).versionCommand,

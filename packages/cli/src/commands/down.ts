@@ -21,7 +21,7 @@ export function downCommand(context: CommandContext): Command {
       const step = createProgress(context.stdout, context.clock).start('Stopping the cluster');
       stop(pid);
       const deadlineMs = context.clock.monotonicMs() + patienceMs;
-      while (runningCluster(options.dataDir) !== undefined) {
+      while (runningCluster(options.dataDir) !== undefined || isAlive(pid)) {
         if (context.clock.monotonicMs() > deadlineMs) {
           step.failed();
           throw new LateenError(
@@ -46,5 +46,15 @@ function stop(pid: number): void {
     throw new LateenError('cli.notAllowed', `process ${pid} cannot be stopped: ${codeOf(error) ?? ''}`, {
       hint: 'it belongs to another user: run `lateen down` as that user',
     });
+  }
+}
+
+/** A process lives on a little after it has given up its lock. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return codeOf(error) === 'EPERM';
   }
 }

@@ -1,14 +1,19 @@
 import { writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
-import { stringify } from 'yaml';
-import { parseMeshConfig, type MeshConfig } from '@lateen/config';
+import {
+  formatManifest,
+  locateProblems,
+  parseMeshConfig,
+  type ManifestDocument,
+  type MeshConfig,
+} from '@lateen/config';
 import { injectManifest, readInjectorConfig, type InjectionValues } from '@lateen/control/inject';
 import { LateenError, formatProblem, type Result } from '@lateen/core';
 import { resources, type ConfigMap } from '@lateen/kube';
 import type { CommandContext, KubeOptions } from '../context.ts';
 import { injectorConfigMap, meshConfigMap } from '../install/manifests/istiod.ts';
 import { resolveInstall } from '../install/resolve-install.ts';
-import { readManifests } from '../objects/manifests.ts';
+import { readDocuments } from '../objects/manifests.ts';
 
 interface Options extends KubeOptions {
   readonly filename: string;
@@ -42,25 +47,36 @@ export function kubeInjectCommand(context: CommandContext): Command {
       `\nExamples:\n  ${context.programName} kube-inject -f app.yaml | kubectl apply -f -\n  ${context.programName} kube-inject -f app.yaml -o app-injected.yaml`,
     )
     .action(async (options: Options) => {
-      const objects = await readManifests([options.filename], context.stdin);
+      const documents = await readDocuments([options.filename], context.stdin);
       const { mesh, values } = await settings(context, options);
       const namespace = options.namespace ?? (await context.namespace(options).catch(() => 'default'));
-      const documents = objects.map((object) => {
-        const injected = valueOf(
-          injectManifest(object, namespace, mesh, values),
-          `${object.kind} ${object.metadata.name}`,
-        );
-        if (injected.skipped !== undefined) {
-          context.stderr.write(
-            `${object.kind} ${object.metadata.name} is not injected: ${injected.skipped}\n`,
-          );
+      const inject = (document: ManifestDocument): string => {
+        const injected = injectManifest(document.object, namespace, mesh, values);
+        if (!injected.ok) {
+          const places = locateProblems(document, injected.problems);
+          throw new LateenError('cli.badInjection', places.map(formatProblem).join('\n'));
         }
-        return stringify(injected.object, { aliasDuplicateObjects: false });
-      });
-      const text = documents.join('---\n');
+        const { object, skipped } = injected.value;
+        if (skipped !== undefined) {
+          context.stderr.write(`${nameOf(document.object)} is not injected: ${skipped}\n`);
+        }
+        // What has no pods is passed on as it was written.
+        return object === document.object && document.source !== undefined
+          ? document.source
+          : formatManifest(object);
+      };
+      const text = documents.map(inject).join('---\n');
       if (options.output === undefined || options.output === '-') context.stdout.write(text);
       else await writeFile(options.output, text);
     });
+}
+
+function nameOf(object: Record<string, unknown>): string {
+  const { kind, metadata } = object as {
+    readonly kind?: string;
+    readonly metadata?: { readonly name?: string };
+  };
+  return `${kind ?? 'object'} ${metadata?.name ?? ''}`;
 }
 
 function valueOf<T>(result: Result<T>, what: string): T {

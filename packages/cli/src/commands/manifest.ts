@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { stringify } from 'yaml';
+import { formatManifests } from '@lateen/config';
 import type { CommandContext } from '../context.ts';
 import { installRequest, withInstallOptions, type InstallOptions } from '../install/install-options.ts';
 import { renderInstall } from '../install/render-install.ts';
@@ -14,10 +14,8 @@ export function manifestCommand(context: CommandContext): Command {
       `\nExample:\n  ${context.programName} manifest generate --set profile=demo | kubectl apply -f -`,
     )
     .action(async (options: InstallOptions) => {
-      const documents = renderInstall(resolveInstall(await installRequest(options))).map((object) =>
-        stringify(object, { aliasDuplicateObjects: false }),
-      );
-      context.stdout.write(documents.join('---\n'));
+      const installation = resolveInstall(await installRequest(options));
+      context.stdout.write(formatManifests(renderInstall(installation)));
     });
   return new Command('manifest').description('The manifests of an installation.').addCommand(generate);
 }

@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import { LateenError } from '@lateen/core';
-import { stringify } from 'yaml';
+import { formatManifest } from '@lateen/config';
 import type { CommandContext, KubeOptions } from '../context.ts';
 import { installRequest, withInstallOptions, type InstallOptions } from '../install/install-options.ts';
 import { findInstalled } from '../install/installed.ts';
@@ -28,12 +28,15 @@ export function verifyInstallCommand(context: CommandContext): Command {
       const bad = checked.filter(({ problem }) => problem !== undefined);
       if (options.output !== undefined) {
         const text =
-          options.output === 'json' ? `${JSON.stringify(checked, undefined, 2)}\n` : stringify(checked);
+          options.output === 'json' ? `${JSON.stringify(checked, undefined, 2)}\n` : formatManifest(checked);
         context.stdout.write(text);
         if (bad.length > 0) context.exit(1);
         return;
       }
       const { style } = context;
+      context.stdout.write(
+        `1 Istio control planes detected, checking --revision "${installation.revision}" only\n`,
+      );
       for (const { kind, name, namespace, problem } of checked) {
         const shown = `${kind}: ${name}.${namespace}`;
         context.stdout.write(

@@ -1,7 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LateenError, formatProblem, messageOf } from '@lateen/core';
-import { parseManifests } from '@lateen/config';
+import { parseManifests, type ManifestDocument } from '@lateen/config';
 import type { KubeObject } from '@lateen/kube';
 
 /** All text of a stream. */
@@ -33,34 +33,36 @@ function isObject(value: unknown): value is KubeObject {
   return typeof value === 'object' && value !== null && 'kind' in value && 'apiVersion' in value;
 }
 
-/** Lists are taken apart. */
-function itemsOf(object: KubeObject): KubeObject[] {
-  const items = object['items'];
-  return object.kind.endsWith('List') && Array.isArray(items) ? items.filter(isObject) : [object];
-}
-
 /**
- * The objects of files, folders (their .yaml, .yml and .json files) and `-`, standard input.
- * Throws a LateenError with every problem where one is no YAML, or no object.
+ * The documents of files, folders (their .yaml, .yml and .json files) and `-`, standard input.
+ * Throws a LateenError with every problem where one is no YAML.
  */
-export async function readManifests(
+export async function readDocuments(
   paths: readonly string[],
   stdin: AsyncIterable<Buffer | string>,
-): Promise<KubeObject[]> {
+): Promise<ManifestDocument[]> {
   if (paths.length === 0) {
     throw new LateenError('cli.noFile', 'must specify -f', {
       hint: 'name a file, a folder, or - for standard input',
     });
   }
-  const objects: KubeObject[] = [];
+  const found: ManifestDocument[] = [];
   for (const file of await manifestFiles(paths)) {
     const text = file === '-' ? await readAll(stdin) : await readFile(file, 'utf8');
     const { documents, problems } = parseManifests(text, file === '-' ? 'stdin' : file);
     if (problems.length > 0) throw new LateenError('cli.badManifest', problems.map(formatProblem).join('\n'));
-    for (const document of documents) {
-      if (isObject(document.object)) objects.push(...itemsOf(document.object));
-      else throw new LateenError('cli.badManifest', `${file}: a document has no apiVersion and kind`);
-    }
+    found.push(...documents);
   }
-  return objects;
+  return found;
+}
+
+/** The objects of {@link readDocuments}; throws a LateenError where a document is no object of the API. */
+export async function readManifests(
+  paths: readonly string[],
+  stdin: AsyncIterable<Buffer | string>,
+): Promise<KubeObject[]> {
+  return (await readDocuments(paths, stdin)).map(({ object, file }) => {
+    if (isObject(object)) return object;
+    throw new LateenError('cli.badManifest', `${file}: a document has no apiVersion and kind`);
+  });
 }

@@ -1,6 +1,6 @@
+import { formatManifest } from '@lateen/config';
 import { renderInjectorConfig } from '@lateen/control/inject';
 import type { ConfigMap, Container, KubeObject } from '@lateen/kube';
-import { stringify } from 'yaml';
 import type { KubernetesOverrides } from '../install-spec.ts';
 import { ownLabels, revisioned } from '../install-names.ts';
 import type { Installation } from '../resolve-install.ts';
@@ -20,7 +20,7 @@ export function meshConfigMap(installation: Installation): ConfigMapWithData {
       namespace: installation.namespace,
       labels: ownLabels(installation, 'Pilot'),
     },
-    data: { mesh: stringify(installation.meshConfig), meshNetworks: 'networks: {}' },
+    data: { mesh: formatManifest(installation.meshConfig), meshNetworks: 'networks: {}' },
   };
 }
 
