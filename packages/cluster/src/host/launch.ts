@@ -147,6 +147,15 @@ export async function launchCluster(options: LaunchOptions): Promise<ClusterHand
   const clock = options.clock ?? systemClock;
   mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
   const dataDir = realpathSync(options.dataDir);
+  if (/[,:"\\\n]/.test(dataDir)) {
+    throw new LateenError(
+      'host.data-dir',
+      `the data directory ${dataDir} has a character that mounts cannot have`,
+      {
+        hint: 'choose a --data-dir without commas, colons, quotes and backslashes',
+      },
+    );
+  }
   const lock = await lockDataDir(dataDir);
   let child: ChildProcess;
   let addressPrefix: string;

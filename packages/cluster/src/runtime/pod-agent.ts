@@ -19,10 +19,16 @@ function refuse(code: number, reason: string, message: string): never {
   });
 }
 
+/** Who attaches and lags by more than this is cut off: the program waits for nobody. */
+const maxLagBytes = 16 * 1024 * 1024;
+
 /** A copy of a stream that several may read; it ends with the original. */
 function copyOf(source: Readable): Readable {
   const copy = new PassThrough();
-  const forward = (chunk: Buffer): void => void copy.write(chunk);
+  const forward = (chunk: Buffer): void => {
+    copy.write(chunk);
+    if (copy.writableLength + copy.readableLength > maxLagBytes) copy.destroy();
+  };
   const end = (): void => void copy.end();
   source.on('data', forward).once('end', end).once('close', end);
   copy.once('close', () => source.off('data', forward));
