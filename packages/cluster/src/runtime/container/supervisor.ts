@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import { LateenError, messageOf } from '@lateen/core';
 import type { Container, ContainerState, ContainerStatus } from '@lateen/kube';
 import { ContainerProbes } from '../probe/container-probes.ts';
-import type { ProbeTarget } from '../probe/probe-target.ts';
 import { startRun, type ContainerRun, type PodSurroundings } from './container-run.ts';
 import { containerStatus, type ContainerStage } from './container-stage.ts';
-import { execInContainer } from './exec.ts';
-import { runCommandProbe, runHook } from './lifecycle-hook.ts';
+import { endRun } from './end-run.ts';
+import { runHook } from './lifecycle-hook.ts';
 import { formatDelay, RestartDelay } from './restart-delay.ts';
-import { exitCodeOf, hearsTermination, mayStillEnd } from './signals.ts';
+import { runTarget } from './run-target.ts';
+import { exitCodeOf } from './signals.ts';
 import { Wake } from './wake.ts';
 
 export interface SupervisorOptions {
@@ -26,9 +26,6 @@ export interface SupervisorOptions {
 
 /** How often a start that failed for lack of something is tried again, without a hint that it may work. */
 const retryMs = 2_000;
-
-/** How often a program that was sent SIGTERM is looked at. */
-const deafCheckMs = 50;
 
 /** A `postStart` has no limit of its own. */
 const longestHookMs = 3_600_000;
@@ -241,7 +238,11 @@ export class ContainerSupervisor {
   async #afterStart(run: ContainerRun): Promise<void> {
     const hook = this.container.lifecycle?.postStart;
     if (hook !== undefined) {
-      const outcome = await runHook(hook, this.#target(run), longestHookMs);
+      const outcome = await runHook(
+        hook,
+        runTarget(this.container, run, this.#options.surroundings),
+        longestHookMs,
+      );
       if (this.#stage.name !== 'running' || this.#run !== run) return;
       if (!outcome.ok) {
         this.#event('Warning', 'FailedPostStartHook', `PostStartHook failed: ${outcome.message}`);
@@ -253,7 +254,7 @@ export class ContainerSupervisor {
     this.#firstProcess.resolve();
     this.#probes = new ContainerProbes({
       container: this.container,
-      target: this.#target(run),
+      target: runTarget(this.container, run, this.#options.surroundings),
       onStarted: () => {
         this.#started = true;
         this.#firstStart.resolve();
@@ -277,27 +278,17 @@ export class ContainerSupervisor {
 
   async #end(run: ContainerRun, graceMs: number): Promise<void> {
     const { clock } = this.#options.surroundings.node;
-    const killer = clock.after(graceMs, () => run.process.kill('SIGKILL'));
     if (this.#stopping) this.#event('Normal', 'Killing', `Stopping container ${this.container.name}`);
     this.#probes?.close();
     this.#ready = false;
-    const hook = this.container.lifecycle?.preStop;
-    if (hook !== undefined && graceMs > 0) {
-      const outcome = await Promise.race([
-        runHook(hook, this.#target(run), graceMs),
-        run.process.exited.then(() => ({ ok: true }) as const),
-      ]);
-      if (!outcome.ok) this.#event('Warning', 'FailedPreStopHook', `PreStopHook failed: ${outcome.message}`);
-    }
-    // Nobody would hear the signal, and the wait would only waste the user's time.
-    const polite = graceMs > 0 && hearsTermination(run.process.pid);
-    run.process.kill(polite ? 'SIGTERM' : 'SIGKILL');
-    const observer = clock.every(deafCheckMs, () => {
-      if (!mayStillEnd(run.process.pid)) run.process.kill('SIGKILL');
+    await endRun(run, {
+      graceMs,
+      clock,
+      preStop: this.container.lifecycle?.preStop,
+      target: runTarget(this.container, run, this.#options.surroundings),
+      onHookFailure: (message) =>
+        this.#event('Warning', 'FailedPreStopHook', `PreStopHook failed: ${message}`),
     });
-    await run.process.exited;
-    observer.cancel();
-    killer.cancel();
   }
 
   async #backOff(delayMs: number): Promise<void> {
@@ -318,26 +309,6 @@ export class ContainerSupervisor {
       message: `back-off ${formatDelay(delayMs)} restarting failed ${place}`,
     });
     await this.#stopped.wait(node.clock, delayMs);
-  }
-
-  #target(run: ContainerRun): ProbeTarget {
-    const { node, network } = this.#options.surroundings;
-    return {
-      clock: node.clock,
-      podIP: network.address,
-      portNumber: (port) => {
-        if (typeof port === 'number') return port;
-        const named = this.container.ports?.find((candidate) => candidate.name === port);
-        const number = Number(port);
-        return named?.containerPort ?? (Number.isInteger(number) && number > 0 ? number : undefined);
-      },
-      exec: (command, timeoutMs) =>
-        runCommandProbe(
-          execInContainer(run.running, { command, stdin: false, tty: false }),
-          node.clock,
-          timeoutMs,
-        ),
-    };
   }
 
   #newId(): string {
