@@ -1,15 +1,4 @@
-import {
-  anyObject,
-  choice,
-  flag,
-  keywordsOf,
-  list,
-  map,
-  message,
-  text,
-  whole,
-  type ShapeOf,
-} from '@lateen/config/shape';
+import { anyObject, choice, flag, list, map, message, text, whole, type ShapeOf } from '@lateen/config/shape';
 
 const resources = message('Resources of a container.', {
   requests: map('What is set aside.', text('Quantity.')),
@@ -161,4 +150,4 @@ export type KubernetesOverrides = ShapeOf<typeof k8sOverrides>;
 export type InstallValues = ShapeOf<typeof values>;
 
 /** The keywords of {@link installSpec}, for checks and for setting single fields. */
-export const installShape = keywordsOf(installSpec);
+export const installShape = installSpec;

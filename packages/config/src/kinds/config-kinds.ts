@@ -1,4 +1,4 @@
-import { anyObject, keywordsOf, type Shape, type ShapeKeywords, type ShapeOf } from '../schema/shape.ts';
+import { anyObject, type Shape, type ShapeKeywords, type ShapeOf } from '../schema/shape.ts';
 import { authorizationPolicy, type AuthorizationPolicySpec } from './authorization-policy.ts';
 import { destinationRule, type DestinationRuleSpec } from './destination-rule.ts';
 import { envoyFilter, type EnvoyFilterSpec } from './envoy-filter.ts';
@@ -89,7 +89,7 @@ function configKind<K extends ConfigKindName>(
     categories: ['istio-io', `${area}-istio-io`],
     versions,
     columns: options.columns ?? [],
-    shape: keywordsOf(spec),
+    shape: spec,
   };
 }
 

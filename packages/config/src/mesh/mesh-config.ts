@@ -6,7 +6,6 @@ import {
   choice,
   duration,
   flag,
-  keywordsOf,
   list,
   map,
   message,
@@ -107,14 +106,14 @@ export function parseMeshConfig(yaml: string): Result<MeshConfig> {
 
 /** Checks settings of the mesh that were read before. */
 export function decodeMeshConfig(value: unknown): Result<MeshConfig> {
-  return decodeBy<MeshConfig>(keywordsOf(meshConfig), value);
+  return decodeBy<MeshConfig>(meshConfig, value);
 }
 
 /** Reads the annotation `proxy.istio.io/config` of a pod. */
 export function parseProxySettings(yaml: string): Result<ShapeOf<typeof proxySettings>> {
   const { documents, problems } = parseManifests(yaml, 'proxy.istio.io/config');
   if (problems.length > 0) return failed(problems);
-  return decodeBy(keywordsOf(proxySettings), documents[0]?.object ?? {});
+  return decodeBy(proxySettings, documents[0]?.object ?? {});
 }
 
 function decodeBy<T>(shape: Parameters<typeof checkShape>[0], value: unknown): Result<T> {

@@ -1,5 +1,3 @@
-import { Type, type TSchema, type TUnsafe } from 'typebox';
-
 /**
  * Builders of the schemas that describe configuration.
  *
@@ -7,10 +5,13 @@ import { Type, type TSchema, type TUnsafe } from 'typebox';
  * the type). Three keywords of our own say what JSON Schema cannot say well; they stay out of CRDs:
  * `x-duration`, `x-one-of` (groups of fields of which at most one may be set) and `x-replaced-by`.
  */
-export type Shape<T> = TUnsafe<T>;
+export type Shape<T> = ShapeKeywords & { readonly [valueType]?: T };
+
+/** Only in types: what a value of the shape is. */
+declare const valueType: unique symbol;
 
 /** The TypeScript type that a shape describes. */
-export type ShapeOf<S extends TSchema> = S extends TUnsafe<infer T> ? T : never;
+export type ShapeOf<S> = S extends { readonly [valueType]?: infer T } ? Exclude<T, undefined> : never;
 
 /** A shape as it is walked: the keywords that are used, all optional. */
 export interface ShapeKeywords {
@@ -34,42 +35,33 @@ export interface ShapeKeywords {
   readonly 'x-replaced-by'?: string;
 }
 
-/** The keywords of a shape. */
-export function keywordsOf(shape: TSchema): ShapeKeywords {
-  return shape;
-}
-
-function shape<T>(keywords: ShapeKeywords): Shape<T> {
-  return Type.Unsafe<T>({ ...keywords });
-}
-
 /** A string. */
 export function text(
   description: string,
   options: Pick<ShapeKeywords, 'minLength' | 'maxLength'> = {},
 ): Shape<string> {
-  return shape({ type: 'string', description, ...options });
+  return { type: 'string', description, ...options };
 }
 
 /** A boolean. */
 export function flag(description: string): Shape<boolean> {
-  return shape({ type: 'boolean', description });
+  return { type: 'boolean', description };
 }
 
 /** A whole number; from 0 to 2^32-1 unless said otherwise. */
 export function whole(description: string, minimum = 0, maximum = 4_294_967_295): Shape<number> {
-  return shape({ type: 'integer', description, minimum, maximum });
+  return { type: 'integer', description, minimum, maximum };
 }
 
 /** A number with a fraction. */
 export function decimal(description: string, minimum?: number, maximum?: number): Shape<number> {
-  return shape({
+  return {
     type: 'number',
     description,
     format: 'double',
     ...(minimum === undefined ? {} : { minimum }),
     ...(maximum === undefined ? {} : { maximum }),
-  });
+  };
 }
 
 /** A port number. */
@@ -79,42 +71,45 @@ export function portNumber(description: string): Shape<number> {
 
 /** A length of time as text, such as `7s`, `1.5h`, `250ms`. */
 export function duration(description: string): Shape<string> {
-  return shape({ type: 'string', description, 'x-duration': true });
+  return { type: 'string', description, 'x-duration': true };
 }
 
 /** One of some names. */
 export function choice<const V extends string>(description: string, values: readonly V[]): Shape<V> {
-  return shape({ type: 'string', description, enum: values });
+  return { type: 'string', description, enum: values };
 }
 
 /** A list. */
-export function list<S extends TSchema>(
+export function list<S extends AnyShape>(
   description: string,
   items: S,
   options: Pick<ShapeKeywords, 'minItems'> = {},
 ): Shape<readonly ShapeOf<S>[]> {
-  return shape({ type: 'array', description, items: keywordsOf(items), ...options });
+  return { type: 'array', description, items, ...options };
 }
 
 /** A map from names to values of one shape. */
-export function map<S extends TSchema>(
+export function map<S extends AnyShape>(
   description: string,
   values: S,
 ): Shape<Readonly<Record<string, ShapeOf<S>>>> {
-  return shape({ type: 'object', description, additionalProperties: keywordsOf(values) });
+  return { type: 'object', description, additionalProperties: values };
 }
 
 /** Any JSON object, kept as it is. */
 export function anyObject(description: string): Shape<Readonly<Record<string, unknown>>> {
-  return shape({ type: 'object', description, 'x-kubernetes-preserve-unknown-fields': true });
+  return { type: 'object', description, 'x-kubernetes-preserve-unknown-fields': true };
 }
 
 /** A number or a string, such as a port by number or name. */
 export function intOrText(description: string): Shape<number | string> {
-  return shape({ description, 'x-kubernetes-int-or-string': true });
+  return { description, 'x-kubernetes-int-or-string': true };
 }
 
-type Fields = Readonly<Record<string, TSchema>>;
+/** A shape of whatever type. */
+type AnyShape = Shape<unknown>;
+
+type Fields = Readonly<Record<string, AnyShape>>;
 type MessageOf<F extends Fields, R extends keyof F> = {
   readonly [K in R]: ShapeOf<F[K]>;
 } & { readonly [K in Exclude<keyof F, R>]?: ShapeOf<F[K]> };
@@ -128,26 +123,25 @@ export function message<const F extends Fields, const R extends keyof F & string
     readonly oneOf?: readonly (readonly (keyof F & string)[])[];
   } = {},
 ): Shape<MessageOf<F, R>> {
-  return shape({
+  return {
     type: 'object',
     description,
-    properties: Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, keywordsOf(field)])),
+    properties: fields,
     ...(options.required === undefined ? {} : { required: options.required }),
     ...(options.oneOf === undefined ? {} : { 'x-one-of': options.oneOf }),
-  });
+  };
 }
 
 /** The same shape with another description, for a field that uses a shared one. */
-export function described<S extends TSchema>(shared: S, description: string): Shape<ShapeOf<S>> {
-  return shape({ ...keywordsOf(shared), description });
+export function described<T>(shared: Shape<T>, description: string): Shape<T> {
+  return { ...shared, description };
 }
 
 /** A field that still works but has a successor, named as a path beside it. */
-export function replaced<S extends TSchema>(old: S, by: string): Shape<ShapeOf<S>> {
-  const keywords = keywordsOf(old);
-  return shape({
-    ...keywords,
-    description: `${keywords.description ?? ''} Deprecated: use ${by}.`,
+export function replaced<T>(old: Shape<T>, by: string): Shape<T> {
+  return {
+    ...old,
+    description: `${old.description ?? ''} Deprecated: use ${by}.`,
     'x-replaced-by': by,
-  });
+  };
 }
