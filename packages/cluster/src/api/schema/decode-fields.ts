@@ -43,8 +43,16 @@ function decodeObject(
       delete object[name];
       continue;
     }
-    object[name] = decodeValue(value, type, at, `${structName(schema)}.${at}`, findings, depth + 1);
+    const decoded = decodeValue(value, type, at, `${structName(schema)}.${at}`, findings, depth + 1);
+    if (isEmptyCollection(decoded, type)) delete object[name];
+    else object[name] = decoded;
   }
+}
+
+/** Empty lists and maps are the same as none: the API does not store them. */
+function isEmptyCollection(value: unknown, type: FieldType): boolean {
+  if (type.kind === 'list') return Array.isArray(value) && value.length === 0;
+  return type.kind === 'map' && isJsonObject(value) && Object.keys(value).length === 0;
 }
 
 /** The name without the version that the generator put before it. */

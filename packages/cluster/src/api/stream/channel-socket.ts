@@ -21,6 +21,31 @@ const server = (): WebSocketServer =>
     handleProtocols: (offered) => channelProtocols.find((known) => offered.has(known)) ?? false,
   });
 
+/**
+ * Makes a connection a WebSocket of one subprotocol that is chosen already. `ws` refuses names with a slash in
+ * them, so it does not get to see it.
+ */
+export function acceptProtocol(
+  raw: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+  protocol: string,
+): Promise<WebSocket> {
+  delete raw.headers['sec-websocket-protocol'];
+  const plain = new WebSocketServer({
+    noServer: true,
+    maxPayload: maxMessageBytes,
+    perMessageDeflate: false,
+  });
+  plain.on('headers', (headers) => headers.push(`Sec-WebSocket-Protocol: ${protocol}`));
+  return new Promise((resolve) => plain.handleUpgrade(raw, socket, head, resolve));
+}
+
+/** The subprotocols that a request offers. */
+export function offeredProtocols(raw: IncomingMessage): string[] {
+  return (raw.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
+}
+
 /** Makes a connection a WebSocket; resolves when it is open. */
 export function acceptChannels(raw: IncomingMessage, socket: Duplex, head: Buffer): Promise<WebSocket> {
   return new Promise((resolve) => server().handleUpgrade(raw, socket, head, resolve));
@@ -28,7 +53,7 @@ export function acceptChannels(raw: IncomingMessage, socket: Duplex, head: Buffe
 
 /** True where the request offers a protocol that {@link acceptChannels} speaks. */
 export function offersChannels(raw: IncomingMessage): boolean {
-  const offered = (raw.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
+  const offered = offeredProtocols(raw);
   return channelProtocols.some((known) => offered.includes(known));
 }
 

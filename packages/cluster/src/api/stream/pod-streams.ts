@@ -5,9 +5,17 @@ import type { Pod } from '@lateen/kube';
 import type { ContainerRef, ExecSession, NodeAgent } from '../../runtime/node-agent.ts';
 import type { ApiRequest, ApiResponse } from '../http/api-request.ts';
 import { badRequest, failure } from '../status.ts';
-import { acceptChannels, channelProtocols, offersChannels } from './channel-socket.ts';
+import {
+  acceptChannels,
+  acceptProtocol,
+  channelProtocols,
+  offeredProtocols,
+  offersChannels,
+} from './channel-socket.ts';
 import { chooseContainer } from './choose-container.ts';
 import { podLog } from './pod-log.ts';
+import { channelsProtocol, serveChannels } from './port-forward-channels.ts';
+import { serveTunnel, tunnelProtocol } from './port-forward-tunnel.ts';
 import { runRemoteCommand } from './remote-command.ts';
 
 export interface PodStreamsOptions {
@@ -23,9 +31,9 @@ export interface PodSubresource {
   readonly subresource: string;
 }
 
-const upgraded: ReadonlySet<string> = new Set(['exec', 'attach']);
+const upgraded: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward']);
 
-/** `log`, `exec` and `attach` of pods; the node's end is connected once the node runs. */
+/** `log`, `exec`, `attach` and `portforward` of pods; the node's end is connected once the node runs. */
 export class PodStreams {
   readonly #options: PodStreamsOptions;
   #agent: NodeAgent | undefined;
@@ -57,12 +65,46 @@ export class PodStreams {
     socket: Duplex,
     head: Buffer,
   ): Promise<void> {
+    if (target.subresource === 'portforward') {
+      await this.#forward(request.query, target, raw, socket, head);
+      return;
+    }
     if (!offersChannels(raw)) {
       throw badRequest(`the connection must be a WebSocket of protocol ${channelProtocols.join(' or ')}`);
     }
     const session = await this.#open(request.query, target);
     const channels = await acceptChannels(raw, socket, head);
     await runRemoteCommand(channels, session);
+  }
+
+  async #forward(
+    query: URLSearchParams,
+    { namespace, name }: PodSubresource,
+    raw: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+  ): Promise<void> {
+    const node = this.#node();
+    await this.#options.getPod(namespace, name);
+    const dial = (port: number): Promise<Duplex> => node.portForward(namespace, name, port);
+    const offered = offeredProtocols(raw);
+    if (offered.includes(tunnelProtocol)) {
+      await serveTunnel(await acceptProtocol(raw, socket, head, tunnelProtocol), dial);
+      return;
+    }
+    const older = offered.find(
+      (protocol) => protocol === channelsProtocol || protocol === 'v4.channel.k8s.io',
+    );
+    if (older === undefined) {
+      throw badRequest(
+        `the connection must be a WebSocket of protocol ${tunnelProtocol} or ${channelsProtocol}`,
+      );
+    }
+    const ports = query.getAll('ports').flatMap((text) => text.split(',').map(Number));
+    if (ports.length === 0 || !ports.every((port) => Number.isInteger(port) && port > 0 && port < 65_536)) {
+      throw badRequest('query parameter "ports" is required: numbers from 1 to 65535');
+    }
+    await serveChannels(await acceptProtocol(raw, socket, head, older), ports, dial);
   }
 
   async #open(query: URLSearchParams, target: PodSubresource): Promise<ExecSession> {
