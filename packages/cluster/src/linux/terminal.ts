@@ -52,6 +52,7 @@ export function openTerminal(devpts: string): Terminal {
     if (ended) return;
     ended = true;
     screen.push(null);
+    screen.end();
     reader.destroy();
   };
   reader.on('data', (chunk: Buffer) => {

@@ -112,6 +112,30 @@ testsInNamespaces(import.meta.url, () => {
     assert.deepEqual(await session.exited, { kind: 'exited', code: 0 });
   });
 
+  test('who attaches talks to the program itself, which ends without minding', async () => {
+    await node.run('attached', {
+      restartPolicy: 'Never',
+      containers: [
+        {
+          name: 'main',
+          image: 'busybox',
+          command: ['sh', '-c', 'test -t 0 && read line && echo "got $line"'],
+          stdin: true,
+          tty: true,
+        },
+      ],
+    });
+    await node.until('attached', isPodReady);
+    const session = await node.agent.attach(
+      { namespace: 'default', pod: 'attached', container: 'main' },
+      { stdin: true, tty: true },
+    );
+    session.stdin?.write('hello\n');
+    assert.match(await text(session.stdout), /got hello\r\n$/);
+    await node.until('attached', (pod) => pod.status?.phase === 'Succeeded');
+    assert.match(await node.logs('attached'), /got hello/);
+  });
+
   test('port-forward reaches what listens on the pod\u2019s loopback only', async () => {
     const server =
       "require('net').createServer((s) => s.on('error', () => {}).end('inside')).listen(7000, '127.0.0.1')";

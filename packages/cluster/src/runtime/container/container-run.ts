@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { LateenError } from '@lateen/core';
 import type { Container, Pod, Volume } from '@lateen/kube';
 import { containerArgv } from '../../images/resolve.ts';
@@ -32,6 +33,8 @@ export interface ContainerRun {
   readonly imageId: string;
   readonly process: ContainerProcess;
   readonly log: ContainerLog;
+  /** Resolves when everything that the program printed is in the log, after its end. */
+  readonly logged: Promise<void>;
   /** For programs that join it. */
   readonly running: RunningContainer;
   /** What the program left as its last word. */
@@ -69,6 +72,16 @@ function mountsOf(
       volume.projected !== undefined ||
       volume.downwardAPI !== undefined;
     return { source, target: mount.mountPath, readOnly: mount.readOnly === true || fromApi };
+  });
+}
+
+/** Resolves when the stream has ended: with the last process of the container at the latest. */
+function copyToLog(stream: Readable, name: 'stdout' | 'stderr', log: ContainerLog): Promise<void> {
+  return new Promise((resolve) => {
+    stream
+      .on('data', (chunk: Buffer) => log.write(name, chunk))
+      .on('error', () => {})
+      .once('close', resolve);
   });
 }
 
@@ -139,15 +152,16 @@ export async function startRun(
       devpts: container.tty === true ? node.root.devpts : undefined,
     });
     const log = new ContainerLog(join(own, `${attempt}.log`), node.clock);
-    process.stdout.on('data', (chunk: Buffer) => log.write('stdout', chunk)).on('error', () => {});
-    process.stderr?.on('data', (chunk: Buffer) => log.write('stderr', chunk)).on('error', () => {});
     process.stdin?.on('error', () => {});
+    const printed = [copyToLog(process.stdout, 'stdout', log)];
+    if (process.stderr !== undefined) printed.push(copyToLog(process.stderr, 'stderr', log));
     const made = root;
     return {
       id: containerId,
       imageId: image.id,
       process,
       log,
+      logged: Promise.all(printed).then(() => log.end()),
       running: { ...shared, pid: process.pid, identity, env, workingDir },
       terminationMessage(failed) {
         const word = existsSync(lastWord) ? readFileSync(lastWord, 'utf8').slice(0, 4096) : '';

@@ -1,3 +1,4 @@
+import { messageOf } from '@lateen/core';
 import type { Container } from '@lateen/kube';
 import type { ProbeTarget } from '../probe/probe-target.ts';
 import type { ContainerRun, PodSurroundings } from './container-run.ts';
@@ -19,9 +20,14 @@ export function runTarget(
       const number = Number(port);
       return named?.containerPort ?? (Number.isInteger(number) && number > 0 ? number : undefined);
     },
-    exec: (command, timeoutMs) => {
-      const session = execInContainer(run.running, { command, stdin: false, tty: false });
-      return runCommandProbe(session, node.clock, timeoutMs);
+    exec: async (command, timeoutMs) => {
+      try {
+        const session = execInContainer(run.running, { command, stdin: false, tty: false });
+        return await runCommandProbe(session, node.clock, timeoutMs);
+      } catch (error) {
+        // The container has just ended.
+        return { ok: false, message: messageOf(error) };
+      }
     },
   };
 }

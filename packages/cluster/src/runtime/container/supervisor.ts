@@ -64,6 +64,8 @@ export class ContainerSupervisor {
   #started = false;
   #ready = false;
   #run: ContainerRun | undefined;
+  /** The run whose program has been started and has not ended. */
+  #alive: ContainerRun | undefined;
   #previous: ContainerRun | undefined;
   #probes: ContainerProbes | undefined;
   #stopping = false;
@@ -138,7 +140,7 @@ export class ContainerSupervisor {
     this.#stopping = true;
     this.#possible.call();
     this.#stopped.call();
-    if (this.#run !== undefined && this.#stage.name === 'running') await this.#end(this.#run, graceMs);
+    if (this.#alive !== undefined) await this.#end(this.#alive, graceMs);
     await this.#finished;
   }
 
@@ -169,6 +171,8 @@ export class ContainerSupervisor {
         this.#previous = this.#run;
         const run = await startRun(this.container, surroundings, this.#restartCount, this.#newId());
         this.#run = run;
+        this.#alive = run;
+        if (this.#stopping) run.process.kill('SIGKILL');
         this.#event(
           'Normal',
           'Pulled',
@@ -213,9 +217,10 @@ export class ContainerSupervisor {
       );
     }
     const exit = await run.process.exited;
+    this.#alive = undefined;
     this.#probes?.close();
     this.#probes = undefined;
-    run.log.end();
+    await run.logged;
     const exitCode = failure === undefined ? exitCodeOf(exit) : 128;
     const message = failure ?? run.terminationMessage(exitCode !== 0);
     run.cleanUp();
