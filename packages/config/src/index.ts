@@ -90,7 +90,7 @@ export {
 } from './mesh/mesh-config.ts';
 export type { ProxySettings } from './mesh/proxy-settings.ts';
 export { checkShape, isObject, joinPath, nameOf, problemList, type Report } from './schema/check-shape.ts';
-export { analyze, analyzeOne } from './analyze/analyze.ts';
+export { analyze } from './analyze/analyze.ts';
 export { meshView, type MeshView, type MeshViewOptions } from './analyze/mesh-view.ts';
 export {
   formatMessage,

@@ -1,4 +1,3 @@
-import type { ConfigObject } from '../kinds/config-object.ts';
 import { injectionStates } from './injection.ts';
 import { meshView, type MeshView, type MeshViewOptions } from './mesh-view.ts';
 import type { Message } from './message.ts';
@@ -28,9 +27,4 @@ export function analyze(objects: readonly unknown[], options: MeshViewOptions = 
   return [...messages, ...analyzers.flatMap((analyzer) => analyzer(view))].sort(
     (a, b) => order[a.level] - order[b.level],
   );
-}
-
-/** What does not fit between one object and the mesh that it comes into. */
-export function analyzeOne(config: ConfigObject, view: MeshView): Message[] {
-  return config.kind === 'VirtualService' ? missingReferences(config, view) : [];
 }
