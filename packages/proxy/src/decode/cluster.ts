@@ -64,7 +64,6 @@ const clusterPolicy = fieldPolicy(
     'metadata',
     'protocolSelection',
     'upstreamConnectionOptions',
-    'closeConnectionsOnHostHealthFailure',
     'filters',
   ],
   {
@@ -75,6 +74,7 @@ const clusterPolicy = fieldPolicy(
     waitForWarmOnInit: 'every cluster is waited for at the start',
     cleanupInterval: 'hosts of an original-destination cluster go with their last connection',
     ignoreHealthOnHostRemoval: 'a host that discovery drops is not used any more',
+    closeConnectionsOnHostHealthFailure: 'connections of a host that fails end by themselves',
     trackTimeoutBudgets: onlyStatistics,
     trackClusterStats: onlyStatistics,
     lrsServer: 'loads are not reported by LRS',

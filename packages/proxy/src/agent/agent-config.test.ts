@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { decodeBootstrap } from '../bootstrap/bootstrap.ts';
+import { parseAgentConfig, type AgentConfig } from './agent-config.ts';
+import { bootstrapJson } from './bootstrap-json.ts';
+import { parsePodInfo } from './pod-info.ts';
+import { durationMs } from './proxy-config.ts';
+
+const env = {
+  POD_NAME: 'reviews-v1-abc',
+  POD_NAMESPACE: 'bookinfo',
+  INSTANCE_IP: '10.244.0.7',
+  SERVICE_ACCOUNT: 'bookinfo-reviews',
+  CA_ADDR: 'istiod.istio-system.svc:15012',
+  PROXY_CONFIG: '{"terminationDrainDuration":"7s"}\n',
+  ISTIO_META_WORKLOAD_NAME: 'reviews-v1',
+  ISTIO_META_POD_PORTS: '[{"containerPort":9080}]',
+  ISTIO_METAJSON_EXTRA: '{"A":1}',
+};
+const files: Record<string, string> = {
+  '/etc/istio/pod/labels': 'app="reviews"\nservice.istio.io/canonical-name="reviews"\nversion="v1"\n',
+  '/etc/istio/pod/annotations': 'note="a \\"b\\"\\nc"\n',
+};
+
+function parse(args: string, variables: Record<string, string> = env): AgentConfig {
+  const result = parseAgentConfig(args.split(' '), variables, { read: (path) => files[path] });
+  assert.ok(result.ok, JSON.stringify(result));
+  return result.value;
+}
+
+const injected =
+  'sidecar --domain $(POD_NAMESPACE).svc.cluster.local --proxyLogLevel=warning --proxyComponentLogLevel=misc:error --log_output_level=default:info';
+
+test("an injected sidecar has the node that Istio's control plane expects", () => {
+  const { node } = bootstrapJson(parse(injected)) as { node: Record<string, unknown> };
+  assert.equal(node['id'], 'sidecar~10.244.0.7~reviews-v1-abc.bookinfo~bookinfo.svc.cluster.local');
+  assert.equal(node['cluster'], 'reviews.bookinfo');
+  const metadata = node['metadata'] as Record<string, unknown>;
+  assert.deepEqual(metadata['LABELS'], {
+    app: 'reviews',
+    'service.istio.io/canonical-name': 'reviews',
+    version: 'v1',
+  });
+  assert.deepEqual(metadata['ANNOTATIONS'], { note: 'a "b"\nc' });
+  assert.equal(metadata['WORKLOAD_NAME'], 'reviews-v1');
+  assert.equal(metadata['SERVICE_ACCOUNT'], 'bookinfo-reviews');
+  assert.equal(metadata['A'], 1);
+});
+
+test('the bootstrap that the agent writes is one that the proxy takes', () => {
+  for (const address of ['istiod.istio-system.svc:15012', '127.0.0.1:15010']) {
+    const decoded = decodeBootstrap(
+      bootstrapJson(parse('router', { ...env, PROXY_CONFIG: `{"discoveryAddress":"${address}"}` })),
+    );
+    assert.ok(decoded.ok, JSON.stringify(decoded));
+    assert.equal(decoded.value.ads?.variant, 'delta');
+    const tls = decoded.value.clusters.find((c) => c.model.name === 'xds-grpc')?.model.transport.kind;
+    assert.equal(tls, address.endsWith('15012') ? 'upstream_tls' : 'raw');
+  }
+});
+
+test('the arguments of the first releases are taken', () => {
+  const config = parse(
+    'sidecar --configPath /etc/istio/proxy --binaryPath /usr/local/bin/envoy --serviceCluster ratings --drainDuration 45s --parentShutdownDuration 1m0s --discoveryAddress istio-pilot.istio-system:15007 --discoveryRefreshDelay 1s --zipkinAddress zipkin.istio-system:9411 --connectTimeout 10s --proxyAdminPort 15000 --controlPlaneAuthPolicy NONE',
+  );
+  assert.equal(config.proxyConfig.discoveryAddress, 'istio-pilot.istio-system:15007');
+  assert.equal(config.proxyConfig.plaintext, true);
+  assert.equal(config.proxyConfig.serviceCluster, 'ratings');
+  assert.equal(config.proxyConfig.drainDurationMs, 45_000);
+});
+
+test('everything that is wrong is named at once', () => {
+  const result = parseAgentConfig(
+    ['gateway', '--log_output_level', 'loud'],
+    { PROXY_CONFIG: '{"statusPort":"x","drainDuration":5,"discoveryAddress":"nowhere"}' },
+    { read: () => undefined },
+  );
+  assert.ok(!result.ok);
+  assert.deepEqual(
+    result.problems.map((p) => p.path),
+    [
+      'proxy',
+      'discoveryAddress',
+      '$PROXY_CONFIG statusPort',
+      '$PROXY_CONFIG drainDuration',
+      '--log_output_level',
+    ],
+  );
+});
+
+test('durations and labels are read as Go writes them', () => {
+  assert.equal(durationMs('1m0.5s'), 60_500);
+  assert.equal(durationMs('45'), undefined);
+  assert.deepEqual(parsePodInfo('a="x=\\u00e9"\n\nbroken\nb=""\n'), { a: 'x=é', b: '' });
+});

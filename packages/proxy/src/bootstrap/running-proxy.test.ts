@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict';
+import { EventEmitter, on } from 'node:events';
+import { test } from 'node:test';
+import { silentLogger, systemClock } from '@lateen/core';
+import { encode, fromJson, type MessageType } from '@lateen/protocol';
+import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
+import { ClusterLoadAssignment } from '@lateen/protocol/envoy/config/endpoint/v3';
+import { Listener } from '@lateen/protocol/envoy/config/listener/v3';
+import { RouteConfiguration } from '@lateen/protocol/envoy/config/route/v3';
+import {
+  AggregatedDiscoveryService,
+  type DeltaDiscoveryRequest,
+  type DeltaDiscoveryResponse,
+} from '@lateen/protocol/envoy/service/discovery/v3';
+import { createGrpcServer, type ServerStream } from '@lateen/protocol/grpc';
+import { knownTypes } from '../decode/known-types.ts';
+import type { DataPlane, DataPlaneChange } from '../model/index.ts';
+import { decodeBootstrap } from './bootstrap.ts';
+import { startProxy } from './running-proxy.ts';
+
+const ads = { ads: {}, initial_fetch_timeout: '0s' };
+
+function bootstrapFor(port: number) {
+  const decoded = decodeBootstrap({
+    node: { id: 'sidecar~127.0.0.1~a.default~default.svc.cluster.local' },
+    dynamic_resources: {
+      lds_config: ads,
+      cds_config: ads,
+      ads_config: { api_type: 'DELTA_GRPC', grpc_services: [{ envoy_grpc: { cluster_name: 'xds-grpc' } }] },
+    },
+    static_resources: {
+      clusters: [
+        {
+          name: 'xds-grpc',
+          load_assignment: {
+            cluster_name: 'xds-grpc',
+            endpoints: [
+              {
+                lb_endpoints: [
+                  { endpoint: { address: { socket_address: { address: '127.0.0.1', port_value: port } } } },
+                ],
+              },
+            ],
+          },
+        },
+      ],
+    },
+  });
+  assert.ok(decoded.ok, JSON.stringify(decoded));
+  return decoded.value;
+}
+
+/** A control plane over real gRPC that is told what to say, and a proxy whose data plane only takes notes. */
+async function harness() {
+  const events = new EventEmitter();
+  const server = createGrpcServer();
+  let stream: ServerStream<DeltaDiscoveryResponse> | undefined;
+  server.stream(AggregatedDiscoveryService.deltaAggregatedResources, (opened) => {
+    stream = opened;
+    return { onMessage: (request) => events.emit('request', request, opened.metadata['authorization']) };
+  });
+  const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
+  const requests = on(events, 'request');
+  const changes: DataPlaneChange[] = [];
+  const dataPlane = {
+    async update(change: DataPlaneChange) {
+      changes.push(change);
+      return { refused: [] };
+    },
+    close: async () => {},
+  } as unknown as DataPlane;
+  const ready = Promise.withResolvers<void>();
+  const proxy = await startProxy({
+    bootstrap: bootstrapFor(port),
+    dataPlane,
+    clock: systemClock,
+    log: silentLogger,
+    xdsMetadata: () => ({ authorization: 'Bearer me' }),
+    onReady: ready.resolve,
+  });
+  let nonce = 0;
+  return {
+    changes,
+    proxy,
+    ready: ready.promise,
+    /** The next request of the proxy, short. */
+    async next(): Promise<Record<string, unknown>> {
+      const { value } = (await requests.next()) as { value: [DeltaDiscoveryRequest, string] };
+      const [request, token] = value;
+      assert.equal(token, 'Bearer me');
+      const { typeUrl, node, ...rest } = request;
+      return { type: typeUrl?.split('.').at(-1), ...(node === undefined ? {} : { node: node.id }), ...rest };
+    },
+    send<T>(type: MessageType<T>, resources: Record<string, unknown>, removed: readonly string[] = []) {
+      const message = (json: unknown) => {
+        const parsed = fromJson(type, json, { registry: knownTypes });
+        assert.ok(parsed.ok, JSON.stringify(parsed));
+        return parsed.value;
+      };
+      stream?.send({
+        typeUrl: type.typeUrl,
+        nonce: String(++nonce),
+        resources: Object.entries(resources).map(([name, json]) => ({
+          name,
+          version: String(nonce),
+          resource: { typeUrl: type.typeUrl, value: encode(type, message(json)) },
+        })),
+        removedResources: removed,
+      });
+    },
+    dropConnection: () => stream?.fail(new Error('gone')),
+    async close() {
+      await proxy.close();
+      await server.close();
+    },
+  };
+}
+
+const eds = (name: string) => ({
+  name,
+  type: 'EDS',
+  eds_cluster_config: { eds_config: ads },
+});
+
+function httpListener(name: string, route: string, extra: object = {}) {
+  return {
+    name,
+    address: { socket_address: { address: '0.0.0.0', port_value: 80 } },
+    bind_to_port: false,
+    filter_chains: [
+      {
+        filters: [
+          {
+            name: 'hcm',
+            typed_config: {
+              '@type':
+                'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
+              stat_prefix: 'http',
+              rds: { config_source: ads, route_config_name: route },
+              http_filters: [
+                {
+                  name: 'router',
+                  typed_config: {
+                    '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router',
+                  },
+                },
+              ],
+              ...extra,
+            },
+          },
+        ],
+      },
+    ],
+  };
+}
+
+test('a proxy asks for what its resources refer to, becomes ready, refuses one resource and resumes', async () => {
+  const h = await harness();
+  const node = 'sidecar~127.0.0.1~a.default~default.svc.cluster.local';
+  assert.deepEqual(await h.next(), { type: 'Cluster', node });
+  assert.deepEqual(await h.next(), { type: 'Listener' });
+
+  h.send(Cluster, { a: eds('a'), b: { name: 'b' } });
+  assert.deepEqual(await h.next(), { type: 'Cluster', responseNonce: '1' });
+  assert.deepEqual(await h.next(), { type: 'ClusterLoadAssignment', resourceNamesSubscribe: ['a'] });
+  h.send(Listener, { l: httpListener('l', 'r') });
+  assert.deepEqual(await h.next(), { type: 'Listener', responseNonce: '2' });
+  assert.deepEqual(await h.next(), { type: 'RouteConfiguration', resourceNamesSubscribe: ['r'] });
+  h.send(ClusterLoadAssignment, { a: { cluster_name: 'a' } });
+  assert.deepEqual(await h.next(), { type: 'ClusterLoadAssignment', responseNonce: '3' });
+  h.send(RouteConfiguration, { r: { name: 'r' } });
+  assert.deepEqual(await h.next(), { type: 'RouteConfiguration', responseNonce: '4' });
+  await h.ready;
+  const inForce = h.changes.flatMap((change) =>
+    (change.listeners?.set ?? []).map((listener) => listener.name),
+  );
+  assert.deepEqual(inForce, ['l']);
+
+  h.send(Listener, {
+    l: httpListener('l', 'r', { http_filters: [{ name: 'unheard-of' }] }),
+    m: httpListener('m', 'r'),
+  });
+  const refusal = await h.next();
+  assert.equal(refusal['responseNonce'], '5');
+  const detail = refusal['errorDetail'] as { code: number; message: string };
+  assert.equal(detail.code, 3);
+  assert.match(detail.message, /^l: filterChains\[0\].filters\[0\].typedConfig.httpFilters.*"unheard-of"/);
+  assert.equal(h.proxy.store.kind('listener').resources.get('l')?.version, '2');
+  assert.equal(h.proxy.store.kind('listener').refused.get('l')?.version, '5');
+
+  h.dropConnection();
+  const again = [await h.next(), await h.next(), await h.next(), await h.next()];
+  assert.deepEqual(again, [
+    { type: 'Cluster', node, initialResourceVersions: { a: '1', b: '1' } },
+    { type: 'ClusterLoadAssignment', resourceNamesSubscribe: ['a'], initialResourceVersions: { a: '3' } },
+    { type: 'Listener', initialResourceVersions: { l: '2', m: '5' } },
+    { type: 'RouteConfiguration', resourceNamesSubscribe: ['r'], initialResourceVersions: { r: '4' } },
+  ]);
+  await h.close();
+});
