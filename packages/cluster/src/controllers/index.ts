@@ -3,9 +3,11 @@ import { eventRecorder, type KubeClient } from '@lateen/kube';
 import type { SharedInformers } from '../shared-informers.ts';
 import type { Controller, ControllerContext } from './controller.ts';
 import { deploymentController } from './deployment/index.ts';
+import { disruptionBudgetController } from './disruption-budget.ts';
 import { endpointsController } from './endpoints/index.ts';
 import { eventExpiryController } from './event-expiry.ts';
 import { garbageCollector } from './garbage-collector/index.ts';
+import { horizontalAutoscalerController } from './horizontal-autoscaler.ts';
 import { namespaceDefaultsController } from './namespace-defaults.ts';
 import { namespaceDeletionController } from './namespace-deletion.ts';
 import { replicaSetController } from './replica-set/index.ts';
@@ -21,6 +23,9 @@ export interface ControllersOptions {
   /** What pods find in the ConfigMap `kube-root-ca.crt`: the authority of the API server's certificate, PEM. */
   readonly rootCaPem: string;
 }
+
+/** How long closing waits for work that is under way. */
+const closeWithinMs = 1_000;
 
 /** Starts all controllers. They begin as soon as the API server answers; nothing is waited for here. */
 export function startControllers(options: ControllersOptions): Controller {
@@ -42,11 +47,18 @@ export function startControllers(options: ControllersOptions): Controller {
     deploymentController(context),
     namespaceDeletionController(context),
     garbageCollector(context),
+    horizontalAutoscalerController(context),
+    disruptionBudgetController(context),
     eventExpiryController(context),
   ];
   return {
     async close() {
-      await Promise.all(all.map((each) => each.close()));
+      // Work under way may wait long, say for a webhook whose pod has gone; nobody should wait for that.
+      const ended = Promise.all(all.map((each) => each.close()));
+      await Promise.race([
+        ended,
+        new Promise((resolve) => clock.after(closeWithinMs, () => resolve(undefined))),
+      ]);
     },
   };
 }

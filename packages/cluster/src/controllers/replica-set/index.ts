@@ -24,18 +24,24 @@ import { podFromTemplate } from './pod-from-template.ts';
 /** How many pods one round creates or deletes at most. */
 const maxBurst = 500;
 
+/** How soon after the cluster changed a set that was refused its pods tries again: the network takes that long. */
+const retryAfterChangeMs = 15;
+
 /** Keeps as many pods of each ReplicaSet as it asks for. */
 export function replicaSetController(context: ControllerContext): Controller {
   const { client, informers, clock, ready } = context;
   const logger = context.logger.scope('replicaset');
   const events = context.events('replicaset-controller');
   const expectations = new Expectations(clock);
+  // Sets whose last pod was refused, most often since a webhook that must be asked is not up yet.
+  const refused = new Set<string>();
 
   const sync = async (key: string): Promise<WorkResult | void> => {
     const [namespace, name] = splitQueueKey(key);
     const set = informers.replicaSets.get(namespace, name);
     if (set === undefined) {
       expectations.forget(key);
+      refused.delete(key);
       return;
     }
     const seenAll = expectations.areMet(key);
@@ -52,6 +58,8 @@ export function replicaSetController(context: ControllerContext): Controller {
     if (seenAll && set.metadata.deletionTimestamp === undefined) {
       failure = await manage(key, set, active);
     }
+    if (failure === undefined) refused.delete(key);
+    else refused.add(key);
     const result = await updateStatus(set, active, failure);
     if (failure !== undefined) throw failure;
     return result;
@@ -160,7 +168,7 @@ export function replicaSetController(context: ControllerContext): Controller {
     ];
   };
 
-  const queue = new WorkQueue({ clock, logger, ready, work: sync, backoff: { baseMs: 10, maxMs: 5_000 } });
+  const queue = new WorkQueue({ clock, logger, ready, work: sync, backoff: { baseMs: 10, maxMs: 1_000 } });
 
   const onPod = (change: Change<Pod>): void => {
     const pod = change.object;
@@ -185,7 +193,14 @@ export function replicaSetController(context: ControllerContext): Controller {
     }
   };
 
+  const retryRefused = (): void => {
+    for (const key of refused) queue.addAfter(key, retryAfterChangeMs);
+  };
   const unsubscribe = [
+    // What keeps pods from being created goes away when a webhook gets endpoints, or is taken away itself.
+    informers.endpointSlices.subscribe(retryRefused),
+    informers.of(resources.mutatingWebhookConfigurations).subscribe(retryRefused),
+    informers.of(resources.validatingWebhookConfigurations).subscribe(retryRefused),
     informers.replicaSets.subscribe(({ object }) => queue.add(queueKey(object))),
     informers.pods.subscribe(onPod),
   ];

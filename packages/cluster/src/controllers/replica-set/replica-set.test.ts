@@ -97,3 +97,37 @@ test('a pod whose label is changed away is let go and replaced; a free one that 
   await relabel('web');
   await cluster.until(cluster.informers.pods, (pods) => pods.length === 1);
 });
+
+test('a set whose pods a webhook refuses says so, and has them as soon as the webhook is out of the way', async () => {
+  const { client, informers, until } = cluster;
+  await client.create(resources.mutatingWebhookConfigurations, {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'MutatingWebhookConfiguration',
+    metadata: { name: 'injector' },
+    webhooks: [
+      {
+        name: 'injector.example.com',
+        clientConfig: { service: { namespace: 'default', name: 'nobody', path: '/inject' } },
+        rules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'] }],
+        admissionReviewVersions: ['v1'],
+        sideEffects: 'None',
+        failurePolicy: 'Fail',
+      },
+    ],
+  });
+  await client.create(resources.replicaSets, set(2));
+  const [web] = await until(informers.replicaSets, ([each]) =>
+    Boolean(each?.status?.conditions?.some(({ type }) => type === 'ReplicaFailure')),
+  );
+  assert.match(
+    web?.status?.conditions?.[0]?.message ?? '',
+    /failed calling webhook "injector\.example\.com"/,
+  );
+  await until(informers.of(resources.events), (events) =>
+    events.some((event) => event['reason'] === 'FailedCreate' && event['type'] === 'Warning'),
+  );
+  await client.delete(resources.mutatingWebhookConfigurations, undefined, 'injector');
+  const startedMs = performance.now();
+  await until(informers.replicaSets, ([each]) => each?.status?.availableReplicas === 2);
+  assert.ok(performance.now() - startedMs < 500, 'the pods came late');
+});
