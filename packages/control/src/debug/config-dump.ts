@@ -5,7 +5,7 @@ import { ClusterLoadAssignment } from '@lateen/protocol/envoy/config/endpoint/v3
 import { Listener } from '@lateen/protocol/envoy/config/listener/v3';
 import { RouteConfiguration } from '@lateen/protocol/envoy/config/route/v3';
 import type { Connection } from '../push/connection.ts';
-import type { PushedKind } from '../push/view-group.ts';
+import type { PushedKind } from '../push/resource-set.ts';
 import type { EncodedResource } from '../translate/resource.ts';
 
 const registry = typeRegistry(allTypes);
@@ -22,9 +22,9 @@ export function configDump(connection: Connection): unknown {
   const named = (kind: PushedKind): EncodedResource[] =>
     [...(connection.subscriptions.get(kind)?.names ?? [])]
       .sort()
-      .flatMap((name) => connection.group.get(kind, name) ?? []);
-  const clusters = [...connection.group.all('cluster').values()];
-  const listeners = [...connection.group.all('listener').values()];
+      .flatMap((name) => connection.resources.get(kind, name) ?? []);
+  const clusters = connection.resources.all('cluster');
+  const listeners = connection.resources.all('listener');
   const dump = 'type.googleapis.com/envoy.admin.v3.';
   return {
     configs: [

@@ -115,12 +115,12 @@ async function sendConfigDump(
 }
 
 function metrics({ discovery }: DebugServerOptions, clock: Clock): string {
-  const { engine, statistics, views } = discovery;
+  const { engine, statistics, resourceSets } = discovery;
   return renderMetrics({
     push: statistics,
     services: engine.state.keys(services).length,
     virtualServices: engine.state.keys(virtualServices).length,
-    views,
+    resourceSets,
     memos: engine.size,
     computed: engine.stats.computed,
     version: istioVersion,

@@ -1,5 +1,5 @@
 import { convergenceBounds, type PushStatistics } from '../push/push-statistics.ts';
-import { pushedKinds, type PushedKind } from '../push/view-group.ts';
+import { pushedKinds, type PushedKind } from '../push/resource-set.ts';
 
 /** Istio's short names of the kinds, as its dashboards use them. */
 const shortNames: Readonly<Record<PushedKind, string>> = {
@@ -14,7 +14,7 @@ export interface MetricSources {
   readonly push: PushStatistics;
   readonly services: number;
   readonly virtualServices: number;
-  readonly views: number;
+  readonly resourceSets: number;
   readonly memos: number;
   readonly computed: number;
   readonly version: string;
@@ -80,7 +80,9 @@ export function renderMetrics(sources: MetricSources): string {
   }
   metric('pilot_total_xds_internal_errors', 'counter', 'Translations that failed.', [['', push.failures]]);
   metric('lateen_mesh_states', 'counter', 'Versions of the mesh state.', [['', push.states]]);
-  metric('lateen_proxy_views', 'gauge', 'Different views among connected proxies.', [['', sources.views]]);
+  metric('lateen_resource_sets', 'gauge', 'Sets of resources watched for connected proxies.', [
+    ['', sources.resourceSets],
+  ]);
   metric('lateen_engine_memos', 'gauge', 'Results remembered.', [['', sources.memos]]);
   metric('lateen_engine_computed', 'counter', 'Functions run.', [['', sources.computed]]);
 

@@ -9,7 +9,7 @@ import { service } from '../model/registry.ts';
 import type { Table } from '../engine/state.ts';
 import type { Connection } from '../push/connection.ts';
 import type { DiscoveryServer } from '../push/discovery-server.ts';
-import { pushedKinds, type PushedKind } from '../push/view-group.ts';
+import { pushedKinds, type PushedKind } from '../push/resource-set.ts';
 
 /** What the pages show. */
 export interface PageSources {
@@ -32,7 +32,7 @@ export const pages: Readonly<
     about: 'connections, with what they subscribed to',
     show: ({ discovery }) => ({
       totalClients: discovery.connections.length,
-      views: discovery.views,
+      resourceSets: discovery.resourceSets,
       clients: discovery.connections.map(connectionDetails),
     }),
   },

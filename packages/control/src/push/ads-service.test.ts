@@ -267,7 +267,7 @@ spec: { hosts: [reviews], http: [{ timeout: ${weight}s, route: [{ destination: {
     const [a, b] = [connected('cluster', 'a'), connected('cluster', 'b')];
     const [one, two] = [await a.nextAcked(), await b.nextAcked()];
     assert.deepEqual(one.resources, two.resources);
-    assert.equal(discovery.views, 1);
+    assert.equal(discovery.resourceSets, 2);
   });
 
   test('nothing that is observed stays after the last proxy has gone', async () => {
@@ -279,7 +279,7 @@ spec: { hosts: [reviews], http: [{ timeout: ${weight}s, route: [{ destination: {
     await proxy.ended.promise;
     while (discovery.connections.length > 0) await new Promise(setImmediate);
     discovery.engine.sweep(0);
-    assert.equal(discovery.views, 0);
+    assert.equal(discovery.resourceSets, 0);
     assert.equal(discovery.engine.size, 0);
   });
 

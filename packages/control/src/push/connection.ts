@@ -5,7 +5,8 @@ import type { Proxy } from '../model/proxy.ts';
 import type { EncodedResource } from '../translate/resource.ts';
 import type { ResponseFrames } from './frames.ts';
 import { Subscription } from './subscription.ts';
-import { pushedKinds, type PushedKind, type ViewGroup, type ViewMember } from './view-group.ts';
+import { isListed, pushedKinds, type PushedKind, type SetMember } from './resource-set.ts';
+import type { ViewResources } from './view-resources.ts';
 
 /** The sending side of a proxy's stream. */
 export interface ResponseSink {
@@ -29,7 +30,7 @@ export interface ConnectionOptions {
   readonly mode: 'delta' | 'stateOfTheWorld';
   readonly sink: ResponseSink;
   readonly frames: ResponseFrames;
-  readonly group: ViewGroup;
+  readonly resources: ViewResources;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly events: ConnectionEvents;
@@ -44,14 +45,14 @@ export interface ConnectionOptions {
  * slow proxy gets the latest and not the history. Kinds go out in order (clusters before what refers to
  * them), and clusters are taken away after the rest.
  */
-export class Connection implements ViewMember {
+export class Connection implements SetMember {
   readonly id: string;
   readonly proxy: Proxy;
   readonly mode: 'delta' | 'stateOfTheWorld';
   readonly connectedMs: number;
   readonly subscriptions = new Map<PushedKind, Subscription>();
   readonly #options: ConnectionOptions;
-  #group: ViewGroup;
+  #resources: ViewResources;
   #nonce = 0;
   /** True while the stream does not take more. */
   #blocked = false;
@@ -63,28 +64,29 @@ export class Connection implements ViewMember {
     this.proxy = options.proxy;
     this.mode = options.mode;
     this.connectedMs = options.clock.now();
-    this.#group = options.group;
-    options.group.join(this);
+    this.#resources = options.resources;
+    options.resources.join(this);
   }
 
-  get group(): ViewGroup {
-    return this.#group;
+  get resources(): ViewResources {
+    return this.#resources;
   }
 
   /** Takes another view: everything may be different. */
-  moveTo(group: ViewGroup): void {
-    if (group === this.#group) return;
-    const old = this.#group;
-    this.#group = group;
-    group.join(this);
+  moveTo(resources: ViewResources): void {
+    const old = this.#resources;
+    this.#resources = resources;
+    old.leave(this);
+    resources.join(this);
     for (const [kind, subscription] of this.subscriptions) {
-      if (kind === 'endpoint' || kind === 'route') {
-        for (const name of subscription.names) group.retain(kind, name);
-        for (const name of subscription.names) old.release(kind, name);
-      } else for (const name of group.all(kind).keys()) subscription.pending.add(name);
+      // The new are watched before the old are let go, so that what both have is not made again.
+      for (const name of subscription.names) resources.retain(kind, name);
+      for (const name of subscription.names) old.release(kind, name);
+      if (subscription.wildcard && isListed(kind)) {
+        for (const { name } of resources.all(kind)) subscription.pending.add(name);
+      }
       for (const name of subscription.sent.keys()) subscription.pending.add(name);
     }
-    old.leave(this);
   }
 
   onChanged(kind: PushedKind, names: readonly string[]): void {
@@ -167,10 +169,9 @@ export class Connection implements ViewMember {
     if (this.#closed) return;
     this.#closed = true;
     for (const [kind, subscription] of this.subscriptions) {
-      if (kind !== 'endpoint' && kind !== 'route') continue;
-      for (const name of subscription.names) this.#group.release(kind, name);
+      for (const name of subscription.names) this.#resources.release(kind, name);
     }
-    this.#group.leave(this);
+    this.#resources.leave(this);
   }
 
   #laterAreOwed(kind: PushedKind): boolean {
@@ -195,7 +196,7 @@ export class Connection implements ViewMember {
     const resources: EncodedResource[] = [];
     const removed: string[] = [];
     for (const name of subscription.pending) {
-      const resource = this.#group.get(kind, name);
+      const resource = this.#resources.get(kind, name);
       if (resource === undefined) {
         if (part === 'upserts') continue;
         subscription.pending.delete(name);
@@ -230,7 +231,7 @@ export class Connection implements ViewMember {
     if (this.mode === 'delta') parts = frames.delta(head, changed, removed);
     else {
       // Clusters and listeners are sent whole: what is missing counts as removed.
-      const whole = isListed(kind) && subscription.wildcard ? [...this.#group.all(kind).values()] : changed;
+      const whole = isListed(kind) && subscription.wildcard ? this.#resources.all(kind) : changed;
       count = whole.length;
       parts = frames.stateOfTheWorld(head, whole);
     }
@@ -281,13 +282,13 @@ export class Connection implements ViewMember {
   #subscribeAll(kind: PushedKind, subscription: Subscription): void {
     if (!isListed(kind)) return;
     subscription.wildcard = true;
-    for (const name of this.#group.all(kind).keys()) subscription.pending.add(name);
+    for (const { name } of this.#resources.all(kind)) subscription.pending.add(name);
   }
 
   #subscribe(kind: PushedKind, subscription: Subscription, name: string): void {
     if (!subscription.names.has(name)) {
       subscription.names.add(name);
-      if (!isListed(kind)) this.#group.retain(kind, name);
+      this.#resources.retain(kind, name);
     } else if (this.mode === 'delta') {
       // Asked for again: the proxy has forgotten it.
       subscription.sent.delete(name);
@@ -299,7 +300,7 @@ export class Connection implements ViewMember {
   #unsubscribe(kind: PushedKind, subscription: Subscription, name: string): void {
     if (name === '*') subscription.wildcard = false;
     if (!subscription.names.delete(name)) return;
-    if (!isListed(kind)) this.#group.release(kind, name);
+    this.#resources.release(kind, name);
     subscription.sent.delete(name);
     subscription.pending.delete(name);
   }
@@ -316,10 +317,6 @@ export class Connection implements ViewMember {
     );
   }
   readonly #unknown = new Set<string>();
-}
-
-function isListed(kind: PushedKind): kind is 'cluster' | 'listener' {
-  return kind === 'cluster' || kind === 'listener';
 }
 
 function kindOf(typeUrl: string | undefined): PushedKind | undefined {

@@ -3,11 +3,12 @@ import { Engine, type Observation } from '../engine/engine.ts';
 import { put, remove, type Change } from '../engine/state.ts';
 import type { Proxy } from '../model/proxy.ts';
 import { proxies, emptyMesh } from '../model/tables.ts';
-import { viewOfProxy, viewText, type ProxyView } from '../translate/proxy-view.ts';
+import { resourceSets, viewOfProxy, type ProxyView, type ResourceSetSpec } from '../translate/proxy-view.ts';
 import { Connection, type ResponseSink } from './connection.ts';
 import { responseFrames } from './frames.ts';
 import { PushStatistics } from './push-statistics.ts';
-import { ViewGroup } from './view-group.ts';
+import { ResourceSet } from './resource-set.ts';
+import { ViewResources } from './view-resources.ts';
 
 export interface DiscoveryServerOptions {
   readonly clock: Clock;
@@ -38,7 +39,7 @@ export class DiscoveryServer {
   readonly #logger: Logger;
   readonly #frames;
   readonly #attached = new Map<string, Attached>();
-  readonly #groups = new Map<string, ViewGroup>();
+  readonly #sets = new Map<string, ResourceSet>();
   #connections = 0;
   #changes = 0;
 
@@ -55,9 +56,9 @@ export class DiscoveryServer {
     return [...this.#attached.values()].map((attached) => attached.connection);
   }
 
-  /** Different views among the connected proxies. */
-  get views(): number {
-    return this.#groups.size;
+  /** Different sets of resources that are watched for connected proxies. */
+  get resourceSets(): number {
+    return this.#sets.size;
   }
 
   /** Puts changes in place and sends what they make different. */
@@ -79,7 +80,7 @@ export class DiscoveryServer {
       mode,
       sink,
       frames: this.#frames,
-      group: this.#groupOf(view),
+      resources: this.#resourcesOf(view),
       clock: this.#options.clock,
       logger: this.#logger,
       events: this.statistics,
@@ -87,7 +88,7 @@ export class DiscoveryServer {
     });
     this.#attached.set(id, { connection, view });
     this.statistics.onConnections(this.#attached.size);
-    this.#logger.info(`new connection for node:${id}`, { mode, view: this.#groups.size });
+    this.#logger.info(`new connection for node:${id}`, { mode });
     this.#settle();
     return connection;
   }
@@ -100,7 +101,7 @@ export class DiscoveryServer {
     attached.view.release();
     connection.close();
     this.engine.advance([remove(proxies, connection.id)]);
-    this.#dropEmptyGroups();
+    this.#dropEmptySets();
     this.statistics.onConnections(this.#attached.size);
     this.#logger.info(`connection closed for node:${connection.id}`);
     this.#settle();
@@ -114,36 +115,36 @@ export class DiscoveryServer {
   #onViewChanged(id: string): void {
     const attached = this.#attached.get(id);
     if (attached === undefined) return;
-    attached.connection.moveTo(this.#groupOf(attached.view));
-    this.#dropEmptyGroups();
+    attached.connection.moveTo(this.#resourcesOf(attached.view));
+    this.#dropEmptySets();
   }
 
-  #groupOf(observation: Observation<ProxyView | undefined>): ViewGroup {
+  #resourcesOf(observation: Observation<ProxyView | undefined>): ViewResources {
     const view = observation.value();
     if (view === undefined) throw new Error('the proxy is not connected');
-    const text = viewText(view);
-    let group = this.#groups.get(text);
-    if (group === undefined) {
-      group = new ViewGroup({
-        engine: this.engine,
-        view,
-        onFailure: (what, error) => {
-          this.statistics.onFailure();
-          this.#logger.error(`translation of ${what} failed; the last good one stays in force`, {
-            error: error instanceof Error ? (error.stack ?? error.message) : messageOf(error),
-          });
-        },
-      });
-      this.#groups.set(text, group);
-    }
-    return group;
+    return new ViewResources(resourceSets(view).map((spec) => this.#setOf(spec)));
   }
 
-  #dropEmptyGroups(): void {
-    for (const [text, group] of this.#groups) {
-      if (group.size > 0) continue;
-      group.close();
-      this.#groups.delete(text);
+  #setOf(spec: ResourceSetSpec): ResourceSet {
+    let set = this.#sets.get(spec.text);
+    if (set === undefined) {
+      const onFailure = (what: string, error: unknown): void => {
+        this.statistics.onFailure();
+        this.#logger.error(`translation of ${what} failed; the last good one stays in force`, {
+          error: error instanceof Error ? (error.stack ?? error.message) : messageOf(error),
+        });
+      };
+      set = new ResourceSet({ engine: this.engine, spec, onFailure });
+      this.#sets.set(spec.text, set);
+    }
+    return set;
+  }
+
+  #dropEmptySets(): void {
+    for (const [text, set] of this.#sets) {
+      if (set.size > 0) continue;
+      set.close();
+      this.#sets.delete(text);
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '@lateen/core';
 import type { ConnectionEvents } from './connection.ts';
-import { pushedKinds, type PushedKind } from './view-group.ts';
+import { pushedKinds, type PushedKind } from './resource-set.ts';
 
 /** Upper bounds of the convergence histogram, in seconds. */
 export const convergenceBounds = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 3, 5, 10, 20, 30];

@@ -14,14 +14,8 @@ import { put, remove } from '../engine/state.ts';
 import { manifestChanges } from '../ingest/kubernetes/manifests.ts';
 import { emptyMesh, proxies, virtualServices } from '../model/tables.ts';
 import { decodeNode } from '../push/node.ts';
-import {
-  clusterResources,
-  endpointsResource,
-  listenerResources,
-  routeResource,
-  viewOfProxy,
-  type ProxyView,
-} from './proxy-view.ts';
+import { viewOfProxy, type ProxyView } from './proxy-view.ts';
+import { allResources, namedResource } from './read-resources.ts';
 import type { EncodedResource } from './resource.ts';
 
 // Manifests in, resources out. After a change that is meant: node --test --test-update-snapshots, and read the diff.
@@ -83,33 +77,30 @@ const namesOf = (resources: readonly EncodedResource[]): string[] => resources.m
 test('a sidecar of Bookinfo gets listeners, clusters, routes and endpoints as Istio shapes them', (t) => {
   const engine = meshOf('bookinfo.yaml');
   const of = viewFor(engine, productpage);
-  const clusters = engine.get(clusterResources, of);
-  const listeners = engine.get(listenerResources, of);
+  const clusters = allResources(engine, of, 'cluster');
+  const listeners = allResources(engine, of, 'listener');
   matchesFile(t, 'bookinfo.names', { clusters: namesOf(clusters), listeners: namesOf(listeners) });
   matchesFile(t, 'bookinfo.clusters', named(clusters, /details|inbound|Passthrough|BlackHole/i));
   matchesFile(t, 'bookinfo.listeners', named(listeners, /virtual|_9080|_443/));
-  matchesFile(t, 'bookinfo.routes', expand(engine.get(routeResource, { of, name: '9080' })));
+  matchesFile(t, 'bookinfo.routes', expand(namedResource(engine, of, 'route', '9080')));
   matchesFile(
     t,
     'bookinfo.endpoints',
-    expand(engine.get(endpointsResource, { of, name: 'outbound|9080||reviews.default.svc.cluster.local' })),
+    expand(namedResource(engine, of, 'endpoint', 'outbound|9080||reviews.default.svc.cluster.local')),
   );
 });
 
 test('a header chooses the version, a fault delays, and subsets become clusters', (t) => {
   const engine = meshOf('bookinfo.yaml', 'jason.yaml');
   const of = viewFor(engine, productpage);
-  matchesFile(t, 'jason.routes', expand(engine.get(routeResource, { of, name: '9080' })));
-  matchesFile(t, 'jason.clusters', named(engine.get(clusterResources, of), /reviews/));
+  matchesFile(t, 'jason.routes', expand(namedResource(engine, of, 'route', '9080')));
+  matchesFile(t, 'jason.clusters', named(allResources(engine, of, 'cluster'), /reviews/));
   matchesFile(
     t,
     'jason.endpoints',
     ['v2', 'v3', 'nobody'].map((subset) =>
       expand(
-        engine.get(endpointsResource, {
-          of,
-          name: `outbound|9080|${subset}|reviews.default.svc.cluster.local`,
-        }),
+        namedResource(engine, of, 'endpoint', `outbound|9080|${subset}|reviews.default.svc.cluster.local`),
       ),
     ),
   );
@@ -118,27 +109,22 @@ test('a header chooses the version, a fault delays, and subsets become clusters'
 test('weights become a weighted cluster', (t) => {
   const engine = meshOf('bookinfo.yaml', 'weights.yaml');
   const of = viewFor(engine, productpage);
-  matchesFile(t, 'weights.routes', expand(engine.get(routeResource, { of, name: '9080' })));
+  matchesFile(t, 'weights.routes', expand(namedResource(engine, of, 'route', '9080')));
 });
 
 test('a gateway listens at the target port of its service and routes the product page', (t) => {
   const engine = meshOf('bookinfo.yaml', 'gateway.yaml');
   const of = viewFor(engine, ingress);
-  matchesFile(t, 'gateway.listeners', engine.get(listenerResources, of).map(expand));
-  matchesFile(t, 'gateway.routes', expand(engine.get(routeResource, { of, name: 'http.8080' })));
+  matchesFile(t, 'gateway.listeners', allResources(engine, of, 'listener').map(expand));
+  matchesFile(t, 'gateway.routes', expand(namedResource(engine, of, 'route', 'http.8080')));
 });
 
 test('of two rules for the same hosts of a gateway both are reached, the one for all requests last', (t) => {
   const engine = meshOf('bookinfo.yaml', 'websites.yaml');
   const of = viewFor(engine, ingress);
-  matchesFile(t, 'websites.routes', expand(engine.get(routeResource, { of, name: 'http.8080' })));
+  matchesFile(t, 'websites.routes', expand(namedResource(engine, of, 'route', 'http.8080')));
   const endpoints = ['', 'version-1', 'version-3'].map((subset) =>
-    expand(
-      engine.get(endpointsResource, {
-        of,
-        name: `outbound|80|${subset}|website.default.svc.cluster.local`,
-      }),
-    ),
+    expand(namedResource(engine, of, 'endpoint', `outbound|80|${subset}|website.default.svc.cluster.local`)),
   );
   matchesFile(t, 'websites.endpoints', endpoints);
 });
@@ -147,17 +133,17 @@ test('a gateway without rules answers 404 from an empty virtual host', () => {
   const engine = meshOf('bookinfo.yaml', 'gateway.yaml');
   engine.advance([remove(virtualServices, 'default/bookinfo')]);
   const of = viewFor(engine, ingress);
-  const routes = expand(engine.get(routeResource, { of, name: 'http.8080' })) as {
+  const routes = expand(namedResource(engine, of, 'route', 'http.8080')) as {
     virtualHosts: unknown;
   };
   assert.deepEqual(routes.virtualHosts, [{ name: 'blackhole:80', domains: ['*'] }]);
-  assert.equal(engine.get(routeResource, { of, name: 'http.9999' }), undefined);
+  assert.equal(namedResource(engine, of, 'route', 'http.9999'), undefined);
 });
 
 test('every way to match and to act on a request is translated', (t) => {
   const engine = meshOf('bookinfo.yaml', 'routing.yaml');
   const of = viewFor(engine, productpage);
-  matchesFile(t, 'routing.routes', expand(engine.get(routeResource, { of, name: '9080' })));
+  matchesFile(t, 'routing.routes', expand(namedResource(engine, of, 'route', '9080')));
 });
 
 test('policies shape clusters, and each kind of service gets its listeners', (t) => {
@@ -166,15 +152,18 @@ test('policies shape clusters, and each kind of service gets its listeners', (t)
   matchesFile(
     t,
     'policies.clusters',
-    named(engine.get(clusterResources, of), /outbound.*(reviews|details|httpbin|db|wild|headless|unnamed)/),
+    named(
+      allResources(engine, of, 'cluster'),
+      /outbound.*(reviews|details|httpbin|db|wild|headless|unnamed)/,
+    ),
   );
-  const listeners = engine.get(listenerResources, of);
+  const listeners = allResources(engine, of, 'listener');
   matchesFile(t, 'policies.listeners', named(listeners, /_443|_3306|_9000|_8000|_700/));
   matchesFile(
     t,
     'policies.routes',
     ['80', 'unnamed.default.svc.cluster.local:7000'].map((name) =>
-      expand(engine.get(routeResource, { of, name })),
+      expand(namedResource(engine, of, 'route', name)),
     ),
   );
 });

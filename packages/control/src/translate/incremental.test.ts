@@ -7,13 +7,8 @@ import { put, remove, type Change } from '../engine/state.ts';
 import { manifestChanges } from '../ingest/kubernetes/manifests.ts';
 import { emptyMesh, proxies, settings } from '../model/tables.ts';
 import { decodeNode } from '../push/node.ts';
-import {
-  clusterResources,
-  endpointsResource,
-  listenerResources,
-  routeResource,
-  viewOfProxy,
-} from './proxy-view.ts';
+import { viewOfProxy } from './proxy-view.ts';
+import { allResources, namedResource } from './read-resources.ts';
 
 const golden = new URL('./golden/', import.meta.url);
 
@@ -51,12 +46,12 @@ function resourcesOf(engine: Engine): unknown {
   return proxyChanges.map(({ key }) => {
     const of = engine.get(viewOfProxy, key);
     assert.ok(of);
-    const clusters = engine.get(clusterResources, of);
+    const clusters = allResources(engine, of, 'cluster');
     const named = [
-      ...clusters.map((cluster) => engine.get(endpointsResource, { of, name: cluster.name })),
-      ...['9080', '80', '8000', 'http.8080'].map((name) => engine.get(routeResource, { of, name })),
+      ...clusters.map((cluster) => namedResource(engine, of, 'endpoint', cluster.name)),
+      ...['9080', '80', '8000', 'http.8080'].map((name) => namedResource(engine, of, 'route', name)),
     ];
-    return [...clusters, ...engine.get(listenerResources, of), ...named].map(
+    return [...clusters, ...allResources(engine, of, 'listener'), ...named].map(
       (resource) => resource && `${resource.name} ${resource.version}`,
     );
   });

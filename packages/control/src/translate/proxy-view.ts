@@ -1,4 +1,5 @@
-import { query } from '../engine/query.ts';
+import { query, type Query } from '../engine/query.ts';
+import { edgeText } from '../model/gateway-servers.ts';
 import { inboundPorts, type InboundPort } from '../model/inbound.ts';
 import { scopeOf, scopeText, type Scope } from '../model/scope.ts';
 import { inboundClusters, staticClusters } from './cluster/own.ts';
@@ -7,7 +8,7 @@ import { endpointResource } from './endpoint/load-assignment.ts';
 import { gatewayListeners } from './listener/gateway.ts';
 import { virtualInbound } from './listener/inbound.ts';
 import { outboundListeners } from './listener/outbound.ts';
-import { sameResource, sameResources, type EncodedResource } from './resource.ts';
+import { sameResources, type EncodedResource } from './resource.ts';
 import { gatewayRoutes } from './route/gateway.ts';
 import { sidecarRoutes } from './route/sidecar.ts';
 
@@ -15,16 +16,11 @@ import { sidecarRoutes } from './route/sidecar.ts';
  * What decides all that a proxy is sent: proxies with equal views get the same resources and the same bytes.
  *
  * The scope is what it is told about others, the ports are what it is told about itself: two copies of
- * one workload have one view.
+ * one workload have one view, all workloads of a namespace mostly one scope.
  */
 export interface ProxyView {
   readonly scope: Scope;
   readonly ports: readonly InboundPort[];
-}
-
-/** Equal for equal views. */
-export function viewText(view: ProxyView): string {
-  return `${scopeText(view.scope)} ${JSON.stringify(view.ports)}`;
 }
 
 /** The view of a connected proxy; undefined where it has gone. */
@@ -33,49 +29,72 @@ export const viewOfProxy = query('proxy.view', (view, proxyId: string): ProxyVie
   return scope === undefined ? undefined : { scope, ports: view.get(inboundPorts, proxyId) };
 });
 
-/** All clusters. */
-export const clusterResources = query(
-  'resources.clusters',
+/** Kinds of which a proxy gets all, without asking by name. */
+export type ListedKind = 'cluster' | 'listener';
+/** Kinds of which a proxy gets what it asks for by name. */
+export type NamedKind = 'endpoint' | 'route';
+
+/** A query with its key, whatever that is. */
+export interface Bound<Value> {
+  readonly query: Query<unknown, Value>;
+  readonly key: unknown;
+}
+
+/** Some of the resources of a view, watched together and shared by all views that have the same. */
+export interface ResourceSetSpec {
+  /** Equal for equal sets. */
+  readonly text: string;
+  readonly listed: { readonly [K in ListedKind]?: Bound<readonly EncodedResource[]> };
+  readonly named: { readonly [K in NamedKind]?: (name: string) => Bound<EncodedResource | undefined> };
+}
+
+function bind<Key, Value>(query: Query<Key, Value>, key: Key): Bound<Value> {
+  return { query: query as Query<unknown, Value>, key };
+}
+
+const ownClusters = query(
+  'clusters.own',
   (view, key: ProxyView): readonly EncodedResource[] => [
-    ...view.get(outboundClusters, key.scope),
     ...(key.scope.kind === 'sidecar' ? view.get(inboundClusters, key.ports) : []),
     ...view.get(staticClusters, key.scope.kind),
   ],
   { keyText: viewText, equal: sameResources },
 );
 
-/** All listeners. */
-export const listenerResources = query(
-  'resources.listeners',
-  (view, key: ProxyView): readonly EncodedResource[] =>
-    key.scope.kind === 'router'
-      ? view.get(gatewayListeners, { scope: key.scope, ports: key.ports })
-      : [...view.get(outboundListeners, key.scope), view.get(virtualInbound, key.ports)],
+const ownListeners = query(
+  'listeners.own',
+  (view, key: ProxyView): readonly EncodedResource[] => [view.get(virtualInbound, key.ports)],
   { keyText: viewText, equal: sameResources },
 );
 
-/** A resource that is asked for by name. */
-export interface NamedResource {
-  readonly of: ProxyView;
-  readonly name: string;
+function viewText(view: ProxyView): string {
+  return `${scopeText(view.scope)} ${JSON.stringify(view.ports)}`;
 }
 
-const namedText = (key: NamedResource): string => `${viewText(key.of)} ${key.name}`;
-
-/** The routes of a name; undefined where there are none. */
-export const routeResource = query(
-  'resources.route',
-  (view, { of, name }: NamedResource): EncodedResource | undefined =>
-    of.scope.kind === 'router'
-      ? view.get(gatewayRoutes, { edge: of, name })
-      : view.get(sidecarRoutes, { scope: of.scope, name }),
-  { keyText: namedText, equal: sameResource },
-);
-
-/** The endpoints of a cluster; undefined where the proxy has no such cluster. */
-export const endpointsResource = query(
-  'resources.endpoints',
-  (view, { of, name }: NamedResource): EncodedResource | undefined =>
-    view.get(endpointResource, { scope: of.scope, name }),
-  { keyText: namedText, equal: sameResource },
-);
+/** The sets that make up all resources of a view: what its scope shares, and its own. */
+export function resourceSets(view: ProxyView): readonly ResourceSetSpec[] {
+  const { scope } = view;
+  const endpoint = (name: string) => bind(endpointResource, { scope, name });
+  if (scope.kind === 'router') {
+    return [
+      { text: scopeText(scope), listed: { cluster: bind(outboundClusters, scope) }, named: { endpoint } },
+      {
+        text: `own ${edgeText(view)}`,
+        listed: { cluster: bind(ownClusters, view), listener: bind(gatewayListeners, view) },
+        named: { route: (name) => bind(gatewayRoutes, { edge: view, name }) },
+      },
+    ];
+  }
+  return [
+    {
+      text: scopeText(scope),
+      listed: { cluster: bind(outboundClusters, scope), listener: bind(outboundListeners, scope) },
+      named: { endpoint, route: (name) => bind(sidecarRoutes, { scope, name }) },
+    },
+    {
+      text: `own ${viewText(view)}`,
+      listed: { cluster: bind(ownClusters, view), listener: bind(ownListeners, view) },
+      named: {},
+    },
+  ];
+}

@@ -13,9 +13,24 @@ export interface EncodedResource {
 
 /** Encodes a message as the resource of this name. */
 export function encodeResource<T>(type: MessageType<T>, name: string, message: T): EncodedResource {
-  const value = encode(type, message);
+  return resourceOf(type.typeUrl, name, encode(type, message));
+}
+
+/**
+ * Puts a resource together from parts that are encoded already: a protobuf message is its fields one after
+ * another, so parts that did not change need not be encoded again.
+ */
+export function joinResource<T>(
+  type: MessageType<T>,
+  name: string,
+  parts: readonly Uint8Array[],
+): EncodedResource {
+  return resourceOf(type.typeUrl, name, Buffer.concat(parts));
+}
+
+function resourceOf(typeUrl: string, name: string, value: Uint8Array): EncodedResource {
   const version = createHash('sha256').update(value).digest('base64url').slice(0, 16);
-  return { name, typeUrl: type.typeUrl, version, value };
+  return { name, typeUrl, version, value };
 }
 
 /** True where both hold the same resource; the bytes need not be compared. */

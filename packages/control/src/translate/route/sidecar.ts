@@ -1,4 +1,5 @@
 import { isHttp } from '@lateen/config';
+import { encode } from '@lateen/protocol';
 import { RouteConfiguration, type Route, type VirtualHost } from '@lateen/protocol/envoy/config/route/v3';
 import { query, type View } from '../../engine/query.ts';
 import { byAge, type VirtualService } from '../../model/config-object.ts';
@@ -12,7 +13,7 @@ import { virtualServices, virtualServicesByGateway } from '../../model/tables.ts
 import { outboundClusterName, passthroughCluster } from '../cluster-name.ts';
 import { hashPolicies } from './action.ts';
 import { policyOfPort } from '../cluster/traffic-policy.ts';
-import { encodeResource, sameResource, type EncodedResource } from '../resource.ts';
+import { joinResource, sameResource, type EncodedResource } from '../resource.ts';
 import { domainsOf } from './domains.ts';
 import { destinationFacts, httpRoutes, type RoutePlace } from './http-route.ts';
 import { retryPolicy } from './retry.ts';
@@ -25,17 +26,36 @@ interface HostAtPort {
   readonly serviceId: string;
 }
 
+/** A virtual host as a part of a table of routes that is put together from such. */
+interface HostPart {
+  readonly domains: readonly string[];
+  readonly host: VirtualHost;
+  readonly bytes: Uint8Array;
+}
+
+function hostPart(host: VirtualHost): HostPart {
+  return {
+    domains: host.domains ?? [],
+    host,
+    bytes: encode(RouteConfiguration, { virtualHosts: [host] }),
+  };
+}
+
+function sameHostPart(a: HostPart | undefined, b: HostPart | undefined): boolean {
+  return a === b || (a !== undefined && b !== undefined && Buffer.compare(a.bytes, b.bytes) === 0);
+}
+
 /** The virtual host of a service at one of its HTTP ports; undefined where it does not serve HTTP there. */
 const serviceVirtualHost = query(
   'routes.service',
-  (view, key: HostAtPort): VirtualHost | undefined => {
+  (view, key: HostAtPort): HostPart | undefined => {
     const found = view.get(service, key.serviceId);
     const port = found?.ports.find((entry) => entry.port === key.port);
     if (found === undefined || port === undefined) return undefined;
     if (!isHttp(port.protocol) && port.protocol !== 'auto') return undefined;
-    return virtualHostOf(view, key.scope, found, key.port);
+    return hostPart(virtualHostOf(view, key.scope, found, key.port));
   },
-  { keyText: (key) => `${scopeText(key.scope)} ${key.serviceId}:${key.port}` },
+  { keyText: (key) => `${scopeText(key.scope)} ${key.serviceId}:${key.port}`, equal: sameHostPart },
 );
 
 function virtualHostOf(view: View, scope: Scope, of: Service, port: number): VirtualHost {
@@ -116,7 +136,11 @@ const hostsWithoutService = query(
 );
 
 /** The last resort: what no host of the mesh takes. */
-const fallback = query('routes.fallback', (view): VirtualHost => {
+const fallback = query('routes.fallback', (view): HostPart => hostPart(fallbackHost(view)), {
+  equal: sameHostPart,
+});
+
+function fallbackHost(view: View): VirtualHost {
   const allow = settingsOf(view).outboundTrafficPolicy === 'ALLOW_ANY';
   if (!allow) {
     return {
@@ -138,16 +162,17 @@ const fallback = query('routes.fallback', (view): VirtualHost => {
     ],
     includeRequestAttemptCount: true,
   };
-});
+}
 
 /** Drops names that an earlier virtual host has, since Envoy refuses a table with one name twice. */
-function withUniqueDomains(hosts: readonly VirtualHost[]): VirtualHost[] {
+function withUniqueDomains(hosts: readonly HostPart[]): HostPart[] {
   const taken = new Set<string>();
-  const kept: VirtualHost[] = [];
-  for (const host of hosts) {
-    const domains = (host.domains ?? []).filter((domain) => !taken.has(domain));
+  const kept: HostPart[] = [];
+  for (const part of hosts) {
+    const domains = part.domains.filter((domain) => !taken.has(domain));
     for (const domain of domains) taken.add(domain);
-    if (domains.length > 0) kept.push({ ...host, domains });
+    if (domains.length === part.domains.length) kept.push(part);
+    else if (domains.length > 0) kept.push(hostPart({ ...part.host, domains }));
   }
   return kept;
 }
@@ -169,19 +194,26 @@ export const sidecarRoutes = query(
     const place: RoutePlace = { scope, gateways: meshGateways, listenPort: port };
     const others =
       colon === -1
-        ? view.get(hostsWithoutService, scope).flatMap(({ host, rule }): VirtualHost[] => {
+        ? view.get(hostsWithoutService, scope).flatMap(({ host, rule }): HostPart[] => {
             const routes = httpRoutes(view, rule, place);
             return routes.length === 0
               ? []
-              : [{ name: `${host}:${port}`, domains: [host], routes, includeRequestAttemptCount: true }];
+              : [
+                  hostPart({
+                    name: `${host}:${port}`,
+                    domains: [host],
+                    routes,
+                    includeRequestAttemptCount: true,
+                  }),
+                ];
           })
         : [];
-    return encodeResource(RouteConfiguration, name, {
-      name,
-      virtualHosts: withUniqueDomains([...hosts, ...others, view.get(fallback, 'all')]),
-      validateClusters: false,
-      ignorePortInHostMatching: true,
-    });
+    const table = { name, validateClusters: false, ignorePortInHostMatching: true };
+    const parts = withUniqueDomains([...hosts, ...others, view.get(fallback, 'all')]);
+    return joinResource(RouteConfiguration, name, [
+      encode(RouteConfiguration, table),
+      ...parts.map((part) => part.bytes),
+    ]);
   },
   { keyText: (key) => `${scopeText(key.scope)} ${key.name}`, equal: sameResource },
 );

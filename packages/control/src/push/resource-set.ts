@@ -1,23 +1,18 @@
 import type { Engine, Observation } from '../engine/engine.ts';
-import {
-  clusterResources,
-  endpointsResource,
-  listenerResources,
-  routeResource,
-  type ProxyView,
-} from '../translate/proxy-view.ts';
+import type { ListedKind, NamedKind, ResourceSetSpec } from '../translate/proxy-view.ts';
 import type { EncodedResource } from '../translate/resource.ts';
 
 /** The kinds of resources that are translated, in the order in which they are sent: make before break. */
 export const pushedKinds = ['cluster', 'endpoint', 'listener', 'route'] as const;
 export type PushedKind = (typeof pushedKinds)[number];
 
-/** Kinds of which a proxy gets all, without asking by name. */
-type ListedKind = 'cluster' | 'listener';
-type NamedKind = Exclude<PushedKind, ListedKind>;
+/** True for kinds of which a proxy gets all, without asking by name. */
+export function isListed(kind: PushedKind): kind is ListedKind {
+  return kind === 'cluster' || kind === 'listener';
+}
 
-/** Is told which resources of its view have become others. */
-export interface ViewMember {
+/** Is told which resources have become others. */
+export interface SetMember {
   onChanged(kind: PushedKind, names: readonly string[]): void;
 }
 
@@ -31,97 +26,103 @@ interface Named {
   interested: number;
 }
 
-export interface ViewGroupOptions {
+export interface ResourceSetOptions {
   readonly engine: Engine;
-  readonly view: ProxyView;
+  readonly spec: ResourceSetSpec;
   /** Told of a translation that failed, which is a bug; what was sent before stays in force. */
   readonly onFailure: (what: string, error: unknown) => void;
 }
 
-/**
- * The resources of all connected proxies that have the same view.
- *
- * Watches each resource once for all of them, and tells them by name what changed.
- */
-export class ViewGroup {
-  readonly view: ProxyView;
-  readonly #options: ViewGroupOptions;
-  readonly #members = new Set<ViewMember>();
-  readonly #listed: Readonly<Record<ListedKind, Listed>>;
-  readonly #named: Readonly<Record<NamedKind, Map<string, Named>>> = {
-    endpoint: new Map(),
-    route: new Map(),
-  };
+const nothing: ReadonlyMap<string, EncodedResource> = new Map();
 
-  constructor(options: ViewGroupOptions) {
+/**
+ * Resources that some connected proxies share: watched once for all of them, who are told by name what
+ * changed.
+ */
+export class ResourceSet {
+  readonly #options: ResourceSetOptions;
+  readonly #members = new Set<SetMember>();
+  readonly #listed = new Map<ListedKind, Listed>();
+  readonly #named = new Map<string, Named>();
+
+  constructor(options: ResourceSetOptions) {
     this.#options = options;
-    this.view = options.view;
-    const { engine, view } = options;
-    const listed = (kind: ListedKind): Listed => {
-      const query = kind === 'cluster' ? clusterResources : listenerResources;
-      const observation = engine.observe(query, view, () => this.#onListChanged(kind));
-      return { observation, byName: this.#read(kind, () => byName(observation.value()), new Map()) };
-    };
-    this.#listed = { cluster: listed('cluster'), listener: listed('listener') };
+    const { engine, spec } = options;
+    for (const kind of ['cluster', 'listener'] as const) {
+      const bound = spec.listed[kind];
+      if (bound === undefined) continue;
+      const observation = engine.observe(bound.query, bound.key, () => this.#onListChanged(kind));
+      this.#listed.set(kind, {
+        observation,
+        byName: this.#read(kind, () => byName(observation.value()), nothing),
+      });
+    }
+  }
+
+  get text(): string {
+    return this.#options.spec.text;
   }
 
   get size(): number {
     return this.#members.size;
   }
 
-  join(member: ViewMember): void {
+  join(member: SetMember): void {
     this.#members.add(member);
   }
 
-  leave(member: ViewMember): void {
+  leave(member: SetMember): void {
     this.#members.delete(member);
   }
 
-  /** All resources of a listed kind. */
-  all(kind: ListedKind): ReadonlyMap<string, EncodedResource> {
-    return this.#listed[kind].byName;
+  /** True where resources of this kind are asked for by name here. */
+  names(kind: PushedKind): kind is NamedKind {
+    return !isListed(kind) && this.#options.spec.named[kind] !== undefined;
   }
 
-  /** A resource by name; undefined where the view has none of this name. */
+  /** All resources of a listed kind in this set. */
+  all(kind: ListedKind): ReadonlyMap<string, EncodedResource> {
+    return this.#listed.get(kind)?.byName ?? nothing;
+  }
+
+  /** A resource by name; undefined where the set has none of this name. */
   get(kind: PushedKind, name: string): EncodedResource | undefined {
-    if (kind === 'cluster' || kind === 'listener') return this.#listed[kind].byName.get(name);
-    const named = this.#named[kind].get(name);
+    if (isListed(kind)) return this.#listed.get(kind)?.byName.get(name);
+    const named = this.#named.get(`${kind} ${name}`);
     return named === undefined ? undefined : this.#read(kind, () => named.observation.value(), undefined);
   }
 
   /** Watches a named resource for one more member. */
   retain(kind: NamedKind, name: string): void {
-    const known = this.#named[kind].get(name);
+    const known = this.#named.get(`${kind} ${name}`);
     if (known !== undefined) {
       known.interested++;
       return;
     }
-    const key = { of: this.view, name };
+    const bound = this.#options.spec.named[kind]?.(name);
+    if (bound === undefined) return;
     const onChange = (): void => this.#tell(kind, [name]);
-    const query = kind === 'endpoint' ? endpointsResource : routeResource;
-    const observation = this.#options.engine.observe(query, key, onChange);
-    this.#named[kind].set(name, { observation, interested: 1 });
+    const observation = this.#options.engine.observe(bound.query, bound.key, onChange);
+    this.#named.set(`${kind} ${name}`, { observation, interested: 1 });
   }
 
   /** The opposite of {@link retain}. */
   release(kind: NamedKind, name: string): void {
-    const known = this.#named[kind].get(name);
+    const known = this.#named.get(`${kind} ${name}`);
     if (known === undefined || --known.interested > 0) return;
     known.observation.release();
-    this.#named[kind].delete(name);
+    this.#named.delete(`${kind} ${name}`);
   }
 
   close(): void {
-    this.#listed.cluster.observation.release();
-    this.#listed.listener.observation.release();
-    for (const named of Object.values(this.#named)) {
-      for (const { observation } of named.values()) observation.release();
-      named.clear();
-    }
+    for (const { observation } of this.#listed.values()) observation.release();
+    for (const { observation } of this.#named.values()) observation.release();
+    this.#named.clear();
   }
 
   #onListChanged(kind: ListedKind): void {
-    const listed = this.#listed[kind];
+    const listed = this.#listed.get(kind);
+    if (listed === undefined) return;
     const before = listed.byName;
     const after = this.#read(kind, () => byName(listed.observation.value()), before);
     listed.byName = after;
