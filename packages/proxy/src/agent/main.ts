@@ -94,6 +94,7 @@ export async function runAgent(
     missing: () => (serving.state() === 'DRAINING' ? ['the proxy is draining'] : proxy.warming.missing),
     metrics: mergedMetrics(proxy.dataPlane.stats, config.prometheusAnnotations),
     quit: () => serving.stop(),
+    drain: () => proxy.dataPlane.startDraining(),
   });
   const code = await runUntilStopped(serving, log);
   certificate.close();

@@ -1,5 +1,6 @@
 import { request } from 'node:http';
-import { LateenError, messageOf, sleep } from '@lateen/core';
+import { LateenError, formatProblem, messageOf, sleep } from '@lateen/core';
+import { parseOptions, wholeNumber, type OptionSpec, type ParsedOptions } from '../command-line/options.ts';
 
 /** Asks a port of this pod; resolves with the status and the body. */
 export function localRequest(
@@ -29,29 +30,37 @@ export function localRequest(
   });
 }
 
+const requestSpecs: readonly OptionSpec[] = [
+  { name: 'debug-port', value: 'PORT', help: 'Port to ask (default 15000, the admin port).' },
+];
+
 /** `pilot-agent request GET /stats`: the admin port's answer on standard output. */
 export async function runRequest(args: readonly string[], write: (text: string) => void): Promise<number> {
-  const [method, path, ...more] = args.filter((arg) => !arg.startsWith('--'));
+  const options = optionsOf(args, requestSpecs);
+  const [method, path, ...more] = options.words;
   if (method === undefined || path === undefined || more.length > 0) {
     throw new LateenError('EUSAGE', 'request needs a method and a path', {
       hint: 'pilot-agent request GET /help',
     });
   }
-  const answer = await localRequest(15_000, method.toUpperCase(), path.startsWith('/') ? path : `/${path}`);
+  const port = numberOf(options, 'debug-port', 15_000);
+  const answer = await localRequest(port, method.toUpperCase(), path.startsWith('/') ? path : `/${path}`);
   write(answer.body);
   return answer.status < 400 ? 0 : 1;
 }
 
+const waitSpecs: readonly OptionSpec[] = [
+  { name: 'timeoutSeconds', value: 'N', help: 'How long to wait (default 60).' },
+  { name: 'periodMillis', value: 'N', help: 'How long between questions (default 100).' },
+  { name: 'requestTimeoutMillis', value: 'N', help: '', hidden: true },
+  { name: 'url', value: 'URL', help: '', hidden: true },
+];
+
 /** `pilot-agent wait`: ends when the proxy is ready, with an error when it is not in time. */
 export async function runWait(args: readonly string[]): Promise<number> {
-  const seconds = (name: string, fallback: number): number => {
-    const at = args.findIndex((arg) => arg === name || arg.startsWith(`${name}=`));
-    if (at < 0) return fallback;
-    const value = Number(args[at]?.split('=')[1] ?? args[at + 1]);
-    return Number.isFinite(value) && value > 0 ? value : fallback;
-  };
-  const limitMs = performance.now() + seconds('--timeoutSeconds', 60) * 1_000;
-  const periodMs = seconds('--periodMillis', 100);
+  const options = optionsOf(args, waitSpecs);
+  const limitMs = performance.now() + numberOf(options, 'timeoutSeconds', 60) * 1_000;
+  const periodMs = numberOf(options, 'periodMillis', 100);
   let last = '';
   while (performance.now() < limitMs) {
     try {
@@ -64,4 +73,18 @@ export async function runWait(args: readonly string[]): Promise<number> {
     await sleep(periodMs);
   }
   throw new LateenError('ETIMEDOUT', `the proxy is not ready: ${last}`);
+}
+
+function optionsOf(args: readonly string[], specs: readonly OptionSpec[]): ParsedOptions {
+  const parsed = parseOptions(args, specs);
+  if (parsed.ok) return parsed.value;
+  throw new LateenError('EUSAGE', parsed.problems.map(formatProblem).join('; '));
+}
+
+function numberOf(options: ParsedOptions, name: string, fallback: number): number {
+  const text = options.value(name);
+  if (text === undefined) return fallback;
+  const value = wholeNumber(`--${name}`, text, 1, 1_000_000);
+  if (value.ok) return value.value;
+  throw new LateenError('EUSAGE', value.problems.map(formatProblem).join('; '));
 }

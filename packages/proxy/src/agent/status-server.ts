@@ -12,6 +12,8 @@ export interface StatusServerOptions {
   /** The proxy's and the application's metrics. */
   readonly metrics: () => Promise<string>;
   readonly quit: () => void;
+  /** Tells clients to leave, and goes on serving. */
+  readonly drain: () => void;
 }
 
 export interface StatusServer {
@@ -44,12 +46,13 @@ export async function startStatusServer(options: StatusServerOptions): Promise<S
       reply(response, 200, await options.metrics());
       return;
     }
-    if (path === '/quitquitquit') {
+    if (path === '/quitquitquit' || path === '/drain') {
       if (request.method !== 'POST') reply(response, 405, 'takes POST\n');
       else if (!isLocal(request)) reply(response, 403, 'only from this pod\n');
       else {
         reply(response, 200, 'OK\n');
-        options.quit();
+        if (path === '/drain') options.drain();
+        else options.quit();
       }
       return;
     }
