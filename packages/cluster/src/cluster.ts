@@ -7,8 +7,10 @@ import { startControllers } from './controllers/index.ts';
 import { startDnsServer } from './dns/index.ts';
 import { channelHostPorts } from './host/host-ports.ts';
 import type { HostLink } from './host/host-link.ts';
+import { channelOutsideWorld } from './host/outside-world.ts';
 import { apiServerPort } from './host/address-block.ts';
 import type { ClusterFacts, ClusterOptions } from './host/messages.ts';
+import { startEgress } from './network/egress.ts';
 import { createNodeNetwork } from './network/node-network.ts';
 import { createNodeRuntime } from './runtime/node-runtime.ts';
 import { startPublisher, startServiceNetwork, startSystemServices } from './services/index.ts';
@@ -58,6 +60,7 @@ export async function startCluster(options: ClusterOptions, parts: ClusterParts)
 
   const hostPorts = channelHostPorts(link, options.addressPrefix);
   const { nodeAddress: hostAddress, cidr } = hostPorts.addressBlock;
+  const outside = channelOutsideWorld(link);
   const network = step('network', () => createNodeNetwork(layout));
   network.catch(() => {});
   const api = await step('api-server', async () => {
@@ -99,6 +102,7 @@ export async function startCluster(options: ClusterOptions, parts: ClusterParts)
     address: layout.nodeAddress,
     port: layout.dnsPort,
     clusterDomain: layout.clusterDomain,
+    forward: (query) => outside.resolve(query),
   });
   const node = await step('node', () =>
     createNodeRuntime({
@@ -118,7 +122,10 @@ export async function startCluster(options: ClusterOptions, parts: ClusterParts)
     }),
   );
   api.connectNode(node.agent);
-  await step('services', () => serviceNetwork.ready);
+  const egress = await step('services', async () => {
+    await serviceNetwork.ready;
+    return startEgress({ ...layout, outside, logger });
+  });
 
   const apiServerUrl = `https://${hostAddress}:${apiServerPort}`;
   const kubeconfig = join(dataDir, 'kubeconfig');
@@ -128,6 +135,7 @@ export async function startCluster(options: ClusterOptions, parts: ClusterParts)
     async close(graceMs) {
       await Promise.all([publisher.close(), controllers.close()]);
       await node.close(graceMs);
+      egress.close();
       await Promise.all([systemServices.close(), serviceNetwork.close(), dns.close()]);
       await informers.close();
       await api.close();

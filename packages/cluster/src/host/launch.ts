@@ -17,6 +17,7 @@ import type {
   HostMessage,
   Progress,
 } from './messages.ts';
+import { connectFor, resolveFor } from './outside.ts';
 import { listenOnHost, portOf } from './port-server.ts';
 import { preflight } from './preflight.ts';
 import { writeIdMaps } from './subordinate-ids.ts';
@@ -218,6 +219,12 @@ export async function launchCluster(options: LaunchOptions): Promise<ClusterHand
       }
       case 'listen':
         void answerListen(child, message.id, message.address, message.port);
+        return;
+      case 'connect':
+        connectFor(message, (answer, socket) => send(child, answer, socket));
+        return;
+      case 'resolve':
+        void resolveFor(message, clock).then((answer) => send(child, answer));
     }
   });
   if (!asRoot) {

@@ -30,12 +30,22 @@ export type ClusterMessage =
   | { readonly type: 'progress'; readonly progress: Progress }
   | { readonly type: 'ready'; readonly facts: ClusterFacts }
   | { readonly type: 'failed'; readonly failure: FailureNote }
-  | { readonly type: 'listen'; readonly id: number; readonly address: string; readonly port: number };
+  | { readonly type: 'listen'; readonly id: number; readonly address: string; readonly port: number }
+  | { readonly type: 'connect'; readonly id: number; readonly address: string; readonly port: number }
+  /** `message` is a whole DNS query in base64. */
+  | { readonly type: 'resolve'; readonly id: number; readonly message: string };
 
-/** From the host process to the cluster process. `listening` comes with the handle of a listening socket. */
+/**
+ * From the host process to the cluster process. `listening` comes with the handle of a listening socket,
+ * `connected` with that of a connected one.
+ */
 export type HostMessage =
   | { readonly type: 'listening'; readonly id: number; readonly port: number }
   | { readonly type: 'listen-failed'; readonly id: number; readonly reason: string }
+  | { readonly type: 'connected'; readonly id: number }
+  | { readonly type: 'connect-failed'; readonly id: number; readonly reason: string }
+  /** Without a message where nobody answered. */
+  | { readonly type: 'resolved'; readonly id: number; readonly message?: string }
   | { readonly type: 'shutdown'; readonly graceMs: number };
 
 /** What the cluster process is started with, as JSON in its one argument. */

@@ -12,7 +12,7 @@ const signatures = {
   pipe2: 'int pipe2(_Out_ int *fds, int flags)',
   socket: 'int socket(int domain, int type, int protocol)',
   ioctl: 'int ioctl(int fd, unsigned long request, void *argument)',
-  fcntl: 'int fcntl(int fd, int command, int argument)',
+  getsockopt: 'int getsockopt(int fd, int level, int name, void *value, int *length)',
 } as const;
 
 export type LibcName = keyof typeof signatures;
