@@ -7,6 +7,7 @@ import {
   type DescService,
 } from '@bufbuild/protobuf';
 import { jsonNameOf, type ScalarName } from '../src/codec/message-type.ts';
+import type { ConstraintReader } from './constraints.ts';
 import { enumsOf, generatedHead, importAlias, localName, messagesOf, modulePath } from './module-names.ts';
 import { wellKnownNotes, wellKnownShapes } from './well-known-shapes.ts';
 
@@ -40,11 +41,13 @@ const scalarNames: Readonly<Record<ScalarType, ScalarName>> = {
 export class PackageEmitter {
   readonly #name: string;
   readonly #files: readonly DescFile[];
+  readonly #constraintsOf: ConstraintReader;
   readonly #imports = new Set<string>();
 
-  constructor(name: string, files: readonly DescFile[]) {
+  constructor(name: string, files: readonly DescFile[], constraintsOf: ConstraintReader) {
     this.#name = name;
     this.#files = files;
+    this.#constraintsOf = constraintsOf;
   }
 
   emit(): Output[] {
@@ -104,10 +107,15 @@ export class PackageEmitter {
     const name = localName(desc);
     const refs: string[] = [];
     const entries = desc.fields.map((field) => this.#fieldEntry(field, refs));
-    const refsPart = refs.length === 0 ? '' : `, () => [${refs.join(', ')}]`;
-    js.push(
-      `export const ${name} = /* @__PURE__ */ $message('${desc.typeName}', '${entries.join(' ')}'${refsPart});`,
-    );
+    const constraints = this.#constraintsOf(desc);
+    const args = [
+      `'${desc.typeName}'`,
+      `'${entries.join(' ')}'`,
+      refs.length === 0 ? 'undefined' : `() => [${refs.join(', ')}]`,
+      constraints === undefined ? 'undefined' : JSON.stringify(constraints),
+    ];
+    while (args.at(-1) === 'undefined') args.pop();
+    js.push(`export const ${name} = /* @__PURE__ */ $message(${args.join(', ')});`);
     types.push(
       `/** ${desc.typeName} */`,
       `export interface ${name} {`,

@@ -1,7 +1,7 @@
 import { createFileRegistry, fromBinary, type DescFile } from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
+import { constraintReader, type ConstraintReader } from './constraints.ts';
 import { emitAllTypes } from './emit-all-types.ts';
-import { emitValidationRules } from './emit-validation-rules.ts';
 import { PackageEmitter, type Output } from './emit-package.ts';
 import { compile, readProtos } from './proto-sources.ts';
 
@@ -23,11 +23,11 @@ export function generateModules(): Generated {
   const files: DescFile[] = [...registry.files]
     .filter((file) => !left.test(file.proto.package))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
-  return { modules: [...emitPackages(files), ...emitValidationRules(files, registry)], descriptors };
+  return { modules: emitPackages(files, constraintReader(registry)), descriptors };
 }
 
 /** Groups the files by protobuf package, and writes a module for each: tables in .js, interfaces in .d.ts. */
-function emitPackages(files: readonly DescFile[]): Output[] {
+function emitPackages(files: readonly DescFile[], constraintsOf: ConstraintReader): Output[] {
   const packages = new Map<string, DescFile[]>();
   for (const file of files) {
     const name = file.proto.package;
@@ -36,7 +36,8 @@ function emitPackages(files: readonly DescFile[]): Output[] {
     else list.push(file);
   }
   const outputs: Output[] = [];
-  for (const [name, members] of packages) outputs.push(...new PackageEmitter(name, members).emit());
+  for (const [name, members] of packages)
+    outputs.push(...new PackageEmitter(name, members, constraintsOf).emit());
   outputs.push(...emitAllTypes(packages));
   return outputs;
 }

@@ -95,6 +95,8 @@ export interface MessageType<T> {
   /** Fields; worked out at first use. Empty for special types. */
   readonly table: FieldTable;
   readonly special: SpecialCodec<T> | undefined;
+  /** The constraints of its fields in JSON (`MessageRules` of the validator), where the .proto file has any. */
+  readonly constraints: string | undefined;
   /** Only for the type checker. */
   readonly [decoded]?: T;
 }
@@ -150,6 +152,7 @@ export function enumeration<Name extends string>(typeName: string, values: strin
 class LazyMessageType<T> implements MessageType<T> {
   readonly typeName: string;
   readonly special: SpecialCodec<T> | undefined;
+  readonly constraints: string | undefined;
   readonly #text: string;
   #refs: (() => readonly (AnyMessageType | EnumType<string>)[]) | undefined;
   #table: FieldTable | undefined;
@@ -159,11 +162,13 @@ class LazyMessageType<T> implements MessageType<T> {
     text: string,
     refs: (() => readonly (AnyMessageType | EnumType<string>)[]) | undefined,
     special: SpecialCodec<T> | undefined,
+    constraints: string | undefined,
   ) {
     this.typeName = typeName;
     this.#text = text;
     this.#refs = refs;
     this.special = special;
+    this.constraints = constraints;
   }
 
   get typeUrl(): string {
@@ -190,13 +195,14 @@ export function message<T>(
   typeName: string,
   fields: string,
   refs?: () => readonly (AnyMessageType | EnumType<string>)[],
+  constraints?: string,
 ): MessageType<T> {
-  return new LazyMessageType<T>(typeName, fields, refs, undefined);
+  return new LazyMessageType<T>(typeName, fields, refs, undefined, constraints);
 }
 
 /** Makes a message type whose decoded form is not an object of its fields. */
 export function specialType<T>(typeName: string, special: SpecialCodec<T>): MessageType<T> {
-  return new LazyMessageType<T>(typeName, '', undefined, special);
+  return new LazyMessageType<T>(typeName, '', undefined, special, undefined);
 }
 
 /** The JSON name that protobuf derives from a .proto name. */

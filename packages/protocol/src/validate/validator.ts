@@ -4,7 +4,7 @@ import type { AnyMessageType, Field, MessageType, TypeRegistry } from '../codec/
 import { typeNameOf } from '../codec/to-json.ts';
 import { Any } from '../codec/well-known.ts';
 import { valueChecks, type ValueCheck } from './value-check.ts';
-import type { FieldRules, ValidationRules } from './validation-rules.ts';
+import type { FieldRules, MessageRules } from './message-rules.ts';
 
 /** Checks messages against the constraints of their .proto files. */
 export interface Validator {
@@ -17,8 +17,8 @@ export interface Validator {
 }
 
 /** Makes a validator; the checks of a type are worked out when it is first met. */
-export function createValidator(rules: ValidationRules): Validator {
-  return new RuleValidator(rules);
+export function createValidator(): Validator {
+  return new RuleValidator();
 }
 
 /** One call of `validate`. */
@@ -44,12 +44,7 @@ interface MessageCheck {
 }
 
 class RuleValidator implements Validator {
-  readonly #rules: ValidationRules;
   readonly #checks = new Map<AnyMessageType, MessageCheck>();
-
-  constructor(rules: ValidationRules) {
-    this.#rules = rules;
-  }
 
   validate<T>(type: MessageType<T>, message: T, registry?: TypeRegistry): Problem[] {
     const run: Run = { problems: [], registry };
@@ -127,7 +122,7 @@ class RuleValidator implements Validator {
   #checksOf(type: AnyMessageType): MessageCheck {
     let checks = this.#checks.get(type);
     if (checks === undefined) {
-      const { fields = {}, oneofs = [] } = this.#rules(type.typeName) ?? {};
+      const { fields = {}, oneofs = [] } = rulesOf(type);
       checks = {
         fields: type.table.fields
           .filter(
@@ -142,6 +137,10 @@ class RuleValidator implements Validator {
     }
     return checks;
   }
+}
+
+function rulesOf(type: AnyMessageType): MessageRules {
+  return type.constraints === undefined ? {} : (JSON.parse(type.constraints) as MessageRules);
 }
 
 function compile(field: Field, rules: FieldRules): FieldCheck {

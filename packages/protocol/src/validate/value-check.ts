@@ -1,6 +1,6 @@
 import type { Field } from '../codec/message-type.ts';
 import { parseDuration } from '../codec/time-text.ts';
-import type { EnumRules, FieldRules, LengthRules, RangeRules, StringRules } from './validation-rules.ts';
+import type { EnumRules, FieldRules, LengthRules, RangeRules, StringRules } from './message-rules.ts';
 
 /** Says what is wrong with a value; undefined where nothing is. */
 export type ValueCheck = (value: unknown) => string | undefined;

@@ -68,6 +68,3 @@ export interface MessageRules {
   /** Oneofs of which a member must be set. */
   readonly oneofs?: readonly string[];
 }
-
-/** Constraints by the full name of the message type; undefined where it has none. */
-export type ValidationRules = (typeName: string) => MessageRules | undefined;
