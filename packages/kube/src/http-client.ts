@@ -2,7 +2,14 @@ import { LateenError, messageOf } from '@lateen/core';
 import type { KubeClient, ListResult, PatchType, Selection, WatchEvent, WriteOptions } from './client.ts';
 import { HttpTransport, type HttpCall, type HttpTransportOptions } from './http-transport.ts';
 import { apiVersionOf, type KubeObject, type Resource } from './object.ts';
-import { collectionPath, objectPath, selectionQuery, withQuery } from './resource-path.ts';
+import {
+  collectionPath,
+  objectPath,
+  patchContentTypes,
+  selectionQuery,
+  withQuery,
+  writeQuery,
+} from './resource-path.ts';
 import { KubeStatusError, isStatus, type KubeStatus } from './status-error.ts';
 
 export interface HttpClientOptions extends HttpTransportOptions {
@@ -25,13 +32,6 @@ export interface HttpKubeClient extends KubeClient {
   close(): void;
 }
 
-const patchContentTypes: Readonly<Record<PatchType, string>> = {
-  'strategic-merge': 'application/strategic-merge-patch+json',
-  merge: 'application/merge-patch+json',
-  json: 'application/json-patch+json',
-  apply: 'application/apply-patch+yaml',
-};
-
 interface ListAnswer {
   readonly items?: KubeObject[] | null;
   readonly metadata?: { readonly resourceVersion?: string; readonly continue?: string };
@@ -42,11 +42,10 @@ export function httpClient(options: HttpClientOptions): HttpKubeClient {
   const transport = new HttpTransport(options);
   const pageSize = String(options.pageSize ?? 500);
 
-  const writeQuery = (write: WriteOptions | undefined): Record<string, string | undefined> => ({
-    fieldManager: write?.fieldManager ?? options.fieldManager,
-    force: write?.force === true ? 'true' : undefined,
-    dryRun: write?.dryRun === true ? 'All' : undefined,
-  });
+  const queryOf = (write: WriteOptions | undefined): Record<string, string | undefined> => {
+    const query = writeQuery(write);
+    return { ...query, fieldManager: query['fieldManager'] ?? options.fieldManager };
+  };
 
   const put = async <T extends KubeObject>(
     resource: Resource,
@@ -57,7 +56,7 @@ export function httpClient(options: HttpClientOptions): HttpKubeClient {
     const path = objectPath(resource, object.metadata.namespace, object.metadata.name, subresource);
     return (await transport.json({
       method: 'PUT',
-      path: withQuery(path, writeQuery(write)),
+      path: withQuery(path, queryOf(write)),
       body: object,
     })) as T;
   };
@@ -111,7 +110,7 @@ export function httpClient(options: HttpClientOptions): HttpKubeClient {
       const path = collectionPath(resource, object.metadata.namespace);
       return (await transport.json({
         method: 'POST',
-        path: withQuery(path, writeQuery(write)),
+        path: withQuery(path, queryOf(write)),
         body: object,
       })) as T;
     },
@@ -127,7 +126,7 @@ export function httpClient(options: HttpClientOptions): HttpKubeClient {
       patch: unknown,
       write?: WriteOptions & { readonly subresource?: string },
     ) {
-      const query = writeQuery(write);
+      const query = queryOf(write);
       if (type === 'apply') query['fieldManager'] ??= options.userAgent ?? 'lateen';
       return (await transport.json({
         method: 'PATCH',

@@ -86,7 +86,7 @@ export {
 } from './object.ts';
 export { ObjectStore, type IndexFunction } from './object-store.ts';
 export { controllerOf, controllerReference, isControlledBy } from './owner-reference.ts';
-export { collectionPath, objectPath, withQuery } from './resource-path.ts';
+export { collectionPath, objectPath, patchContentTypes, withQuery, writeQuery } from './resource-path.ts';
 export {
   anyType,
   atomicList,

@@ -1,5 +1,5 @@
 import { LateenError } from '@lateen/core';
-import type { Selection } from './client.ts';
+import type { PatchType, Selection, WriteOptions } from './client.ts';
 import type { Resource } from './object.ts';
 
 /** The path of a resource's collection: `/apis/apps/v1/namespaces/default/deployments`. */
@@ -32,6 +32,23 @@ export function objectPath(
 export function selectionQuery(selection: Selection): Record<string, string | undefined> {
   return { labelSelector: selection.labelSelector, fieldSelector: selection.fieldSelector };
 }
+
+/** The query parameters of a write. */
+export function writeQuery(write: WriteOptions | undefined): Record<string, string | undefined> {
+  return {
+    fieldManager: write?.fieldManager,
+    force: write?.force === true ? 'true' : undefined,
+    dryRun: write?.dryRun === true ? 'All' : undefined,
+  };
+}
+
+/** The content type that tells one kind of patch from another. */
+export const patchContentTypes: Readonly<Record<PatchType, string>> = {
+  'strategic-merge': 'application/strategic-merge-patch+json',
+  merge: 'application/merge-patch+json',
+  json: 'application/json-patch+json',
+  apply: 'application/apply-patch+yaml',
+};
 
 /** A path with those parameters that are set. */
 export function withQuery(path: string, query: Readonly<Record<string, string | undefined>>): string {

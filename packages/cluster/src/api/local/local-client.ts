@@ -1,12 +1,16 @@
-import type {
-  KubeClient,
-  KubeObject,
-  ListResult,
-  PatchType,
-  Resource,
-  Selection,
-  WatchEvent,
-  WriteOptions,
+import {
+  objectPath,
+  patchContentTypes,
+  withQuery,
+  writeQuery,
+  type KubeClient,
+  type KubeObject,
+  type ListResult,
+  type PatchType,
+  type Resource,
+  type Selection,
+  type WatchEvent,
+  type WriteOptions,
 } from '@lateen/kube';
 import type { ApiRequest, ApiResponse } from '../http/api-request.ts';
 import type { UserInfo } from '../registry/request-context.ts';
@@ -30,6 +34,24 @@ export function localClient(options: LocalClientOptions): KubeClient {
     fieldValidation: 'Ignore' as const,
     warn: () => {},
   });
+
+  /** Any call, by its path; resolves with the decoded answer. */
+  const call = async (method: string, path: string, body: unknown, contentType: string): Promise<unknown> => {
+    const [pathname = '', query = ''] = path.split('?', 2);
+    const response = await options.handle({
+      method,
+      path: pathname,
+      query: new URLSearchParams(query),
+      headers: { 'content-type': contentType, accept: 'application/json' },
+      user,
+      body: () => Promise.resolve(Buffer.from(body === undefined ? '' : JSON.stringify(body))),
+    });
+    if (response.kind !== 'whole') {
+      throw failure(400, 'BadRequest', `${path} answers with a stream, which raw() does not read`);
+    }
+    const text = response.body.toString();
+    return /json/.test(response.headers['content-type'] ?? '') ? JSON.parse(text) : text;
+  };
   return {
     async get<T extends KubeObject>(resource: Resource, namespace: string | undefined, name: string) {
       return own(await service.get(service.served(resource), namespace ?? '', name)) as T;
@@ -65,9 +87,13 @@ export function localClient(options: LocalClientOptions): KubeClient {
       patch: unknown,
       write?: WriteOptions & { readonly subresource?: string },
     ) {
+      const subresource = write?.subresource ?? '';
+      if (subresource !== '' && subresource !== 'status') {
+        const path = withQuery(objectPath(resource, namespace, name, subresource), writeQuery(write));
+        return (await call('PATCH', path, patch, patchContentTypes[type])) as T;
+      }
       const body = { type, patch, force: write?.force ?? false };
       const served = service.served(resource);
-      const subresource = write?.subresource ?? '';
       return own(await service.patch(served, namespace ?? '', name, body, context(write), subresource)) as T;
     },
     async delete(resource, namespace, name, wish = {}) {
@@ -108,22 +134,7 @@ export function localClient(options: LocalClientOptions): KubeClient {
         }
       });
     },
-    async raw(method: string, path: string, body?: unknown): Promise<unknown> {
-      const [pathname = '', query = ''] = path.split('?', 2);
-      const response = await options.handle({
-        method,
-        path: pathname,
-        query: new URLSearchParams(query),
-        headers: { 'content-type': 'application/json', accept: 'application/json' },
-        user,
-        body: () => Promise.resolve(Buffer.from(body === undefined ? '' : JSON.stringify(body))),
-      });
-      if (response.kind !== 'whole') {
-        throw failure(400, 'BadRequest', `${path} answers with a stream, which raw() does not read`);
-      }
-      const text = response.body.toString();
-      return /json/.test(response.headers['content-type'] ?? '') ? JSON.parse(text) : text;
-    },
+    raw: (method, path, body) => call(method, path, body, 'application/json'),
   };
 }
 
