@@ -1,0 +1,234 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { LateenError, silentLogger, systemClock } from '@lateen/core';
+import { encode, fromJson } from '@lateen/protocol';
+import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
+import { decodeBootstrap } from '../bootstrap/bootstrap.ts';
+import { startProxy, type RunningProxy } from '../bootstrap/running-proxy.ts';
+import { knownTypes } from '../decode/known-types.ts';
+import { defaultCluster, type ClusterStatus, type DataPlane } from '../model/index.ts';
+import { LogLevels } from './log-levels.ts';
+import { adminRoutes } from './routes.ts';
+import { startAdminServer, type AdminServer } from './server.ts';
+import type { ServerState } from './server-info.ts';
+
+const status: ClusterStatus = {
+  cluster: {
+    ...defaultCluster('outbound|80||a.b'),
+    discovery: { kind: 'eds', serviceName: 'outbound|80||a.b' },
+  },
+  endpoints: [
+    {
+      address: { kind: 'socket', address: '10.0.0.1', port: 80 },
+      hostname: '',
+      priority: 0,
+      weight: 1,
+      locality: { region: 'r', zone: 'z', subZone: '' },
+      edsHealth: 'unknown',
+      failedActiveHealthCheck: false,
+      ejected: true,
+      stats: {
+        cx_active: 1,
+        cx_connect_fail: 0,
+        cx_total: 3,
+        rq_active: 0,
+        rq_error: 0,
+        rq_success: 2,
+        rq_timeout: 0,
+        rq_total: 2,
+      },
+    },
+  ],
+};
+
+let proxy: RunningProxy;
+let admin: AdminServer;
+let state: ServerState = 'INITIALIZING';
+const calls: string[] = [];
+const logLevels = new LogLevels('info');
+
+before(async () => {
+  const bootstrap = decodeBootstrap({
+    node: { id: 'me', cluster: 'here', metadata: { NAMESPACE: 'default' } },
+    static_resources: {
+      clusters: [{ name: 'static' }],
+      secrets: [
+        {
+          name: 's',
+          tls_certificate: {
+            certificate_chain: { inline_string: 'chain' },
+            private_key: { inline_string: 'SECRET KEY' },
+          },
+        },
+      ],
+    },
+  });
+  assert.ok(bootstrap.ok, JSON.stringify(bootstrap));
+  const notes = {
+    update: async () => ({ refused: [] }),
+    clusters: () => [status],
+    listeners: () => [],
+    close: async () => {},
+    startDraining: () => calls.push('startDraining'),
+    stats: {
+      text: (filter: { regex?: { test(name: string): boolean } }) =>
+        ['cluster.a.upstream_rq_total: 1', 'http.b.downstream_rq_2xx: 2']
+          .filter((line) => filter.regex?.test(line) ?? true)
+          .join('\n'),
+      json: () => ({ stats: [] }),
+      prometheus: () => 'envoy_x 1\n',
+      resetCounters: () => calls.push('resetCounters'),
+    },
+  } as unknown as DataPlane;
+  proxy = await startProxy({
+    bootstrap: bootstrap.value,
+    dataPlane: notes,
+    clock: systemClock,
+    log: silentLogger,
+  });
+  const cluster = (name: string) => {
+    const message = fromJson(Cluster, { name }, { registry: knownTypes });
+    assert.ok(message.ok);
+    return { name, version: '7', typeUrl: Cluster.typeUrl, bytes: encode(Cluster, message.value) };
+  };
+  proxy.store.noteVersion('cluster', 'v7');
+  proxy.store.accept('cluster', cluster('outbound|80||a.b'), 1_000);
+  proxy.store.refuse('cluster', cluster('bad'), 'not usable', 2_000);
+  admin = await startAdminServer({
+    address: { kind: 'socket', address: '127.0.0.1', port: 0 },
+    log: silentLogger,
+    routes: adminRoutes({
+      proxy,
+      clock: systemClock,
+      logLevels,
+      configPath: undefined,
+      drainTimeMs: 5_000,
+      state: () => state,
+      setHealthy: (healthy) => calls.push(`healthy=${healthy}`),
+      drain: (graceful) => calls.push(`drain graceful=${graceful}`),
+      quit: () => calls.push('quit'),
+    }),
+  });
+});
+
+after(async () => {
+  await admin.close();
+  await proxy.close();
+});
+
+async function ask(path: string, method = 'GET'): Promise<{ status: number; body: string }> {
+  const { address } = admin;
+  if (address.kind === 'pipe') throw new LateenError('ETEST', 'no port');
+  const response = await fetch(`http://127.0.0.1:${address.port}${path}`, { method });
+  return { status: response.status, body: await response.text() };
+}
+
+type Json = Record<string, unknown>;
+const dump = async (query = ''): Promise<Json[]> =>
+  (JSON.parse((await ask(`/config_dump${query}`)).body) as { configs: Json[] }).configs;
+const typeOf = (config: Json): string => String(config['@type']).split('.').at(-1) ?? '';
+
+test('a configuration dump has the parts of Envoy, with what was refused and why', async () => {
+  const configs = await dump('?include_eds');
+  assert.deepEqual(configs.map(typeOf), [
+    'BootstrapConfigDump',
+    'ClustersConfigDump',
+    'EndpointsConfigDump',
+    'ListenersConfigDump',
+    'RoutesConfigDump',
+    'SecretsConfigDump',
+  ]);
+  const clusters = configs[1] as {
+    version_info: string;
+    static_clusters: { cluster: Json }[];
+    dynamic_active_clusters: { cluster?: Json; version_info?: string; error_state?: Json }[];
+  };
+  assert.equal(clusters.version_info, 'v7');
+  assert.equal(clusters.static_clusters[0]?.cluster['name'], 'static');
+  const [bad, good] = clusters.dynamic_active_clusters;
+  assert.equal(good?.cluster?.['name'], 'outbound|80||a.b');
+  assert.equal(good?.cluster?.['@type'], 'type.googleapis.com/envoy.config.cluster.v3.Cluster');
+  assert.equal(bad?.error_state?.['details'], 'not usable');
+  assert.deepEqual((await dump()).map(typeOf).includes('EndpointsConfigDump'), false);
+});
+
+test('private keys are in no dump', async () => {
+  const { body } = await ask('/config_dump?include_eds');
+  assert.ok(!body.includes('SECRET KEY'));
+  assert.ok(!body.includes(Buffer.from('SECRET KEY').toString('base64')));
+  assert.ok(body.includes(Buffer.from('[redacted]').toString('base64')));
+});
+
+test('a dump can be narrowed by resource, by mask and by name', async () => {
+  const clusters = await dump('?resource=dynamic_active_clusters&mask=cluster.name');
+  assert.deepEqual(clusters[1], {
+    '@type': 'type.googleapis.com/envoy.admin.v3.ClustersConfigDump.DynamicCluster',
+    cluster: { '@type': 'type.googleapis.com/envoy.config.cluster.v3.Cluster', name: 'outbound|80||a.b' },
+  });
+  assert.deepEqual(await dump('?resource=dynamic_listeners'), []);
+  assert.equal((await ask('/config_dump?resource=nothing')).status, 404);
+  const named = await dump('?name_regex=a%5C.b%24');
+  assert.ok(!named.map(typeOf).includes('BootstrapConfigDump'));
+  const active = named[0]?.['dynamic_active_clusters'];
+  assert.equal(Array.isArray(active) && active.length, 1);
+  assert.equal((await ask('/config_dump?name_regex=(')).status, 400);
+});
+
+test('clusters are shown as lines and as JSON', async () => {
+  const { body } = await ask('/clusters');
+  for (const line of [
+    'outbound|80||a.b::added_via_api::true',
+    'outbound|80||a.b::default_priority::max_connections::1024',
+    'outbound|80||a.b::10.0.0.1:80::cx_total::3',
+    'outbound|80||a.b::10.0.0.1:80::health_flags::/failed_outlier_check',
+  ]) {
+    assert.ok(body.split('\n').includes(line), line);
+  }
+  const json = JSON.parse((await ask('/clusters?format=json')).body) as {
+    cluster_statuses: { name: string; host_statuses: { health_status: Json; stats: Json[] }[] }[];
+  };
+  const [host] = json.cluster_statuses[0]?.host_statuses ?? [];
+  assert.deepEqual(host?.health_status, { failed_outlier_check: true, eds_health_status: 'HEALTHY' });
+  assert.deepEqual(host?.stats[0], { type: 'GAUGE', value: '1', name: 'cx_active' });
+});
+
+test('what changes something takes POST only', async () => {
+  for (const [path, call] of [
+    ['/quitquitquit', 'quit'],
+    ['/reset_counters', 'resetCounters'],
+    ['/healthcheck/fail', 'healthy=false'],
+    ['/healthcheck/ok', 'healthy=true'],
+    ['/drain_listeners?graceful', 'drain graceful=true'],
+  ] as const) {
+    assert.equal((await ask(path)).status, 405);
+    assert.ok(!calls.includes(call));
+    assert.deepEqual(await ask(path, 'POST'), { status: 200, body: 'OK\n' });
+    assert.equal(calls.pop(), call);
+  }
+});
+
+test('levels of the log are changed while running', async () => {
+  assert.equal((await ask('/logging?xds=debug', 'POST')).status, 200);
+  assert.equal(logLevels.level('xds:lds'), 'debug');
+  assert.equal(logLevels.level('data'), 'info');
+  assert.match((await ask('/logging?level=warning', 'POST')).body, / {2}xds: warning/);
+  assert.equal(logLevels.level('xds'), 'warn');
+  assert.equal((await ask('/logging?nothing=debug', 'POST')).status, 400);
+  assert.equal((await ask('/logging?xds=loud', 'POST')).status, 400);
+});
+
+test('readiness, server information, statistics and help are those of Envoy', async () => {
+  assert.deepEqual(await ask('/ready'), { status: 503, body: 'INITIALIZING\n' });
+  state = 'LIVE';
+  assert.deepEqual(await ask('/ready'), { status: 200, body: 'LIVE\n' });
+  const info = JSON.parse((await ask('/server_info')).body) as { state: string; node: { id: string } };
+  assert.equal(info.state, 'LIVE');
+  assert.equal(info.node.id, 'me');
+  assert.equal((await ask('/stats/prometheus')).body, 'envoy_x 1\n');
+  assert.equal((await ask('/stats?filter=%5Ehttp')).body, 'http.b.downstream_rq_2xx: 2');
+  assert.match((await ask('/help')).body, /\/config_dump: dump current configs/);
+  const unknown = await ask('/nothing');
+  assert.equal(unknown.status, 404);
+  assert.match(unknown.body, /^invalid path/);
+  assert.match((await ask('/')).body, /<a href="\/clusters">/);
+});
