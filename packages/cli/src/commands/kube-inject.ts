@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import {
   formatManifest,
@@ -8,7 +8,7 @@ import {
   type MeshConfig,
 } from '@lateen/config';
 import { injectManifest, readInjectorConfig, type InjectionValues } from '@lateen/control/inject';
-import { LateenError, formatProblem, type Result } from '@lateen/core';
+import { LateenError, formatProblem, messageOf, type Result } from '@lateen/core';
 import { resources, type ConfigMap } from '@lateen/kube';
 import type { CommandContext, KubeOptions } from '../context.ts';
 import { injectorConfigMap, meshConfigMap } from '../install/manifests/istiod.ts';
@@ -22,6 +22,9 @@ interface Options extends KubeOptions {
   readonly istioNamespace: string;
   readonly meshConfigMapName: string;
   readonly injectConfigMapName: string;
+  readonly meshConfigFile?: string;
+  readonly injectConfigFile?: string;
+  readonly valuesFile?: string;
 }
 
 /** `kube-inject -f FILE`: the manifest with the sidecar in every pod. */
@@ -40,6 +43,9 @@ export function kubeInjectCommand(context: CommandContext): Command {
       "ConfigMap with the injector's settings",
       'istio-sidecar-injector',
     )
+    .option('--meshConfigFile <file>', "file with the mesh's settings, in place of the ConfigMap")
+    .option('--injectConfigFile <file>', "file with the injector's settings, in place of the ConfigMap")
+    .option('--valuesFile <file>', "file with the installation's values, in place of the ConfigMap")
     .option('--kubeconfig <file>', 'kubeconfig file')
     .option('--context <name>', "the kubeconfig's context")
     .addHelpText(
@@ -92,14 +98,28 @@ async function settings(
   context: CommandContext,
   options: Options,
 ): Promise<{ readonly mesh: MeshConfig; readonly values: InjectionValues }> {
-  const [mesh, injector] = await fromCluster(context, options).catch((error: unknown) => {
-    const why = error instanceof Error ? error.message : String(error);
-    context.stderr.write(`using the settings of a new installation: ${why}\n`);
-    return fromDefaults();
-  });
+  const { meshConfigFile, injectConfigFile, valuesFile } = options;
+  const [mesh, injector] =
+    meshConfigFile !== undefined && injectConfigFile !== undefined && valuesFile !== undefined
+      ? [{}, {}]
+      : await fromCluster(context, options).catch((error: unknown) => {
+          context.stderr.write(`using the settings of a new installation: ${messageOf(error)}\n`);
+          return fromDefaults();
+        });
+  const given = async (file: string | undefined, present: string | undefined): Promise<string> =>
+    file === undefined ? (present ?? '') : readFile(file, 'utf8');
   return {
-    mesh: valueOf(parseMeshConfig(mesh['mesh'] ?? ''), `ConfigMap ${options.meshConfigMapName}`),
-    values: valueOf(readInjectorConfig(injector), `ConfigMap ${options.injectConfigMapName}`),
+    mesh: valueOf(
+      parseMeshConfig(await given(meshConfigFile, mesh['mesh'])),
+      meshConfigFile ?? `ConfigMap ${options.meshConfigMapName}`,
+    ),
+    values: valueOf(
+      readInjectorConfig({
+        config: await given(injectConfigFile, injector['config']),
+        values: await given(valuesFile, injector['values']),
+      }),
+      injectConfigFile ?? valuesFile ?? `ConfigMap ${options.injectConfigMapName}`,
+    ),
   };
 }
 
