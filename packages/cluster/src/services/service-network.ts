@@ -1,8 +1,10 @@
 import { messageOf, Backoff, type Clock, type Logger } from '@lateen/core';
+import { forgetFlows } from '../linux/connection-tracking.ts';
 import { runCommand } from '../linux/command.ts';
 import type { SharedInformers } from '../shared-informers.ts';
-import { serviceRoutes } from './service-table.ts';
+import { serviceRoutes, type ServiceRoute } from './service-table.ts';
 import { hookRules, translationRules, type TranslationOptions } from './translation-rules.ts';
+import { staleUdpFlows, udpBackendsLost } from './udp-flows.ts';
 
 export interface ServiceNetworkOptions extends TranslationOptions {
   readonly informers: SharedInformers;
@@ -32,6 +34,7 @@ export function startServiceNetwork(options: ServiceNetworkOptions): ServiceNetw
   const backoff = new Backoff({ baseMs: 20, maxMs: 5_000 });
   const ready = Promise.withResolvers<void>();
   let loaded = '';
+  let loadedRoutes: readonly ServiceRoute[] = [];
   let chains: ReadonlySet<string> = new Set();
   let hooked = false;
   let state: 'idle' | 'planned' | 'running' | 'closed' = 'idle';
@@ -52,12 +55,23 @@ export function startServiceNetwork(options: ServiceNetworkOptions): ServiceNetw
     const rules = translationRules(routes, options, chains);
     const startedMs = clock.monotonicMs();
     await restore(rules.text);
+    if (udpBackendsLost(loadedRoutes, routes)) forgetStale(loadedRoutes, routes);
     chains = rules.chains;
     loaded = fresh.text;
+    loadedRoutes = routes;
     logger.debug('rules loaded', {
       services: routes.length,
       ms: Math.round(clock.monotonicMs() - startedMs),
     });
+  };
+
+  const forgetStale = (before: readonly ServiceRoute[], after: readonly ServiceRoute[]): void => {
+    try {
+      const count = forgetFlows(staleUdpFlows(before, after));
+      logger.debug('UDP flows forgotten', { count });
+    } catch (error) {
+      logger.warn('UDP clients may stay with a backend that has gone', { error: messageOf(error) });
+    }
   };
 
   const run = async (): Promise<void> => {

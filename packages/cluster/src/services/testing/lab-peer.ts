@@ -1,4 +1,4 @@
-import { createSocket } from 'node:dgram';
+import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import process from 'node:process';
@@ -8,7 +8,7 @@ import process from 'node:process';
  *
  * `serve ADDRESS` answers TCP on 8080 and UDP on 5353 with its address and who asks.
  * `ask` reads lines `PROTOCOL HOST PORT COUNT` and answers each with a line of JSON: how often it got what.
- * UDP questions of one line come from one socket.
+ * All UDP questions to one place come from the same socket.
  */
 const [mode, address = ''] = process.argv.slice(2);
 
@@ -37,11 +37,21 @@ function askTcp(host: string, port: number): Promise<string> {
   });
 }
 
-async function askUdp(host: string, port: number, count: number): Promise<string[]> {
+const sockets = new Map<string, UdpSocket>();
+
+async function socketTo(host: string, port: number): Promise<UdpSocket> {
+  const known = sockets.get(`${host}:${port}`);
+  if (known !== undefined) return known;
   const socket = createSocket('udp4');
-  const answers: string[] = [];
+  sockets.set(`${host}:${port}`, socket);
   socket.connect(port, host);
   await once(socket, 'connect');
+  return socket;
+}
+
+async function askUdp(host: string, port: number, count: number): Promise<string[]> {
+  const socket = await socketTo(host, port);
+  const answers: string[] = [];
   for (let i = 0; i < count; i++) {
     const answer = new Promise<string>((resolve) => {
       const timer = setTimeout(() => resolve('TIMEOUT'), 300);
@@ -56,7 +66,6 @@ async function askUdp(host: string, port: number, count: number): Promise<string
     socket.send('who');
     answers.push(await answer);
   }
-  socket.close();
   return answers;
 }
 

@@ -121,9 +121,9 @@ async function main(): Promise<unknown> {
   });
   await network.ready;
 
-  const results: Record<string, unknown> = {};
+  const got: Record<string, Record<string, number>> = {};
   const note = async (name: string, ask: typeof fromPod, question: string): Promise<void> => {
-    results[name] = JSON.parse(await ask(question));
+    got[name] = JSON.parse(await ask(question)) as Record<string, number>;
   };
   await note('spread', fromPod, 'tcp 10.96.0.20 80 200');
   await note('fromNode', fromNode, 'tcp 10.96.0.20 80 20');
@@ -134,15 +134,18 @@ async function main(): Promise<unknown> {
   await note('unknownAddress', fromPod, 'tcp 10.96.99.99 80 1');
   await note('unknownPort', fromPod, 'tcp 10.96.0.20 81 1');
   await note('refusedUdp', fromPod, 'udp 10.96.0.21 80 1');
-  results['refusalsMs'] = performance.now() - startedMs;
+  const refusalsMs = performance.now() - startedMs;
   await note('hairpin', fromPod, 'tcp 10.96.0.22 80 1');
   await note('sticky', fromPod, 'tcp 10.96.0.23 80 20');
   await note('udp', fromPod, 'udp 10.96.0.20 80 3');
-  setBackends('both', [4]);
+  // Away from the backend that the UDP client had.
+  const other = Object.keys(got['udp'] ?? {})[0]?.startsWith('10.244.0.3') === true ? 4 : 3;
+  setBackends('both', [other]);
   await network.settled();
   await note('moved', fromPod, 'tcp 10.96.0.20 80 20');
+  await note('movedUdp', fromPod, 'udp 10.96.0.20 80 3');
   await network.close();
-  return results;
+  return { got, refusalsMs, left: `10.244.0.${other} 10.244.0.2` };
 }
 
 try {
