@@ -6,6 +6,7 @@ import { selects } from './labels.ts';
 import { isExportedTo } from './registry.ts';
 import { scopeText, type Scope } from './scope.ts';
 import { settingsOf } from './settings.ts';
+import { isImported } from './sidecar-scope.ts';
 import {
   destinationRules,
   destinationRulesByHost,
@@ -91,7 +92,9 @@ export const meshVirtualService = query(
   'meshVirtualService',
   (view, key: HostInScope): VirtualService | undefined => {
     for (const host of [key.hostname, ...wildcardsOf(key.hostname)]) {
-      const found = virtualServicesFor(view, key.scope, 'mesh', host)[0];
+      const found = virtualServicesFor(view, key.scope, 'mesh', host).find((rule) =>
+        isImported(view, key.scope, rule.namespace, host),
+      );
       if (found !== undefined) return found;
     }
     return undefined;

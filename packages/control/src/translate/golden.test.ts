@@ -167,3 +167,13 @@ test('policies shape clusters, and each kind of service gets its listeners', (t)
     ),
   );
 });
+
+test('a Sidecar limits what is told, and a delegate’s rules stand where it is named', (t) => {
+  const engine = meshOf('bookinfo.yaml', 'scoping.yaml');
+  const of = viewFor(engine, productpage);
+  matchesFile(t, 'scoping', {
+    clusters: namesOf(allResources(engine, of, 'cluster')),
+    listeners: namesOf(allResources(engine, of, 'listener')),
+    routes: expand(namedResource(engine, of, 'route', '9080')),
+  });
+});

@@ -1,7 +1,8 @@
 import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
 import { query } from '../../engine/query.ts';
 import { endpointsOf } from '../../model/endpoints.ts';
-import { service, visibleServiceIds } from '../../model/registry.ts';
+import { service } from '../../model/registry.ts';
+import { scopedServiceIds } from '../../model/sidecar-scope.ts';
 import { scopeText, type Scope } from '../../model/scope.ts';
 import type { Service, ServicePort } from '../../model/service.ts';
 import { settingsOf } from '../../model/settings.ts';
@@ -114,7 +115,7 @@ function translateCluster(
 export const outboundClusters = query(
   'clusters.outbound',
   (view, scope: Scope): readonly EncodedResource[] =>
-    view.get(visibleServiceIds, scope.namespace).flatMap((id) => {
+    view.get(scopedServiceIds, scope).flatMap((id) => {
       const slash = id.indexOf('/');
       const policy = view.get(destinationPolicy, {
         scope,

@@ -100,7 +100,7 @@ export const gatewayListeners = query(
           name,
           address: socketAddress('0.0.0.0', port),
           filterChains: withoutTwins(chains),
-          ...(inspects ? { listenerFilters: [tlsInspector], ...inspectionFields(mesh) } : {}),
+          ...(inspects ? { listenerFilters: [tlsInspector()], ...inspectionFields(mesh) } : {}),
           trafficDirection: 'OUTBOUND',
         });
       });

@@ -87,7 +87,9 @@ export const virtualInbound = query(
     const byPort = new Map<number, InboundPort>();
     // The first of a port is of the oldest service.
     for (const port of ports) if (!byPort.has(port.targetPort)) byPort.set(port.targetPort, port);
-    const known = [...byPort.values()].filter((port) => port.protocol !== 'auto');
+    const knownPorts = [...byPort.values()]
+      .filter((port) => port.protocol !== 'auto')
+      .map((port) => port.targetPort);
     return encodeResource(Listener, 'virtualInbound', {
       name: 'virtualInbound',
       address: socketAddress('0.0.0.0', capturePort),
@@ -95,7 +97,7 @@ export const virtualInbound = query(
         ...catchAllChains(mesh),
         ...[...byPort.values()].flatMap((port) => portChains(port, mesh)),
       ],
-      listenerFilters: [originalDst, tlsInspector, httpInspector(known.map((port) => port.targetPort))],
+      listenerFilters: [originalDst, tlsInspector(knownPorts), httpInspector(knownPorts)],
       ...inspectionFields(mesh),
       trafficDirection: 'INBOUND',
     });

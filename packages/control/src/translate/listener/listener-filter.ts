@@ -13,22 +13,29 @@ export const originalDst: ListenerFilter = {
   typedConfig: packAny(OriginalDst, {}),
 };
 
-export const tlsInspector: ListenerFilter = {
-  name: 'envoy.filters.listener.tls_inspector',
-  typedConfig: packAny(TlsInspector, {}),
-};
+/** Looks for TLS, except on ports where none comes: there a server that speaks first would wait in vain. */
+export function tlsInspector(exceptPorts: readonly number[] = []): ListenerFilter {
+  return {
+    name: 'envoy.filters.listener.tls_inspector',
+    typedConfig: packAny(TlsInspector, {}),
+    ...disabledOn(exceptPorts),
+  };
+}
 
-/** Looks for HTTP, except on ports where the protocol is known or the server speaks first. */
+/** Looks for HTTP, except on ports where the protocol is known. */
 export function httpInspector(exceptPorts: readonly number[] = []): ListenerFilter {
-  const predicates = exceptPorts.map((port) => ({ destinationPortRange: { start: port, end: port + 1 } }));
-  const [only, ...more] = predicates;
   return {
     name: 'envoy.filters.listener.http_inspector',
     typedConfig: packAny(HttpInspector, {}),
-    ...(only === undefined
-      ? {}
-      : { filterDisabled: more.length === 0 ? only : { orMatch: { rules: predicates } } }),
+    ...disabledOn(exceptPorts),
   };
+}
+
+function disabledOn(ports: readonly number[]): Pick<ListenerFilter, 'filterDisabled'> {
+  const predicates = ports.map((port) => ({ destinationPortRange: { start: port, end: port + 1 } }));
+  const [only, ...more] = predicates;
+  if (only === undefined) return {};
+  return { filterDisabled: more.length === 0 ? only : { orMatch: { rules: predicates } } };
 }
 
 /** How long a listener looks at a connection; it goes on with what it knows then. */

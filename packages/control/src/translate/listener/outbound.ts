@@ -3,7 +3,8 @@ import { Listener, type FilterChain } from '@lateen/protocol/envoy/config/listen
 import { query, type View } from '../../engine/query.ts';
 import { compareText } from '../../model/config-object.ts';
 import { endpointsOf } from '../../model/endpoints.ts';
-import { service, visibleServiceIds } from '../../model/registry.ts';
+import { service } from '../../model/registry.ts';
+import { outboundPolicyOf, scopedServiceIds } from '../../model/sidecar-scope.ts';
 import { scopeText, type Scope } from '../../model/scope.ts';
 import type { Service, ServicePort } from '../../model/service.ts';
 import { settingsOf } from '../../model/settings.ts';
@@ -197,9 +198,9 @@ const outboundListener = query(
             },
           }),
       ...(http.length > 0
-        ? { listenerFilters: [tlsInspector, httpInspector()], ...inspectionFields(mesh) }
+        ? { listenerFilters: [tlsInspector(), httpInspector()], ...inspectionFields(mesh) }
         : usesTls
-          ? { listenerFilters: [tlsInspector], ...inspectionFields(mesh) }
+          ? { listenerFilters: [tlsInspector()], ...inspectionFields(mesh) }
           : {}),
       trafficDirection: 'OUTBOUND',
       bindToPort: false,
@@ -222,9 +223,9 @@ function statPrefixOf(chain: TcpChain): string {
 /** The listener that the captured outbound connections of a workload come to. */
 const virtualOutbound = query(
   'listeners.virtualOutbound',
-  (view): EncodedResource => {
+  (view, policy: 'ALLOW_ANY' | 'REGISTRY_ONLY'): EncodedResource => {
     const mesh = settingsOf(view);
-    const rest = mesh.outboundTrafficPolicy === 'ALLOW_ANY' ? passthroughCluster : blackHoleCluster;
+    const rest = policy === 'ALLOW_ANY' ? passthroughCluster : blackHoleCluster;
     return encodeResource(Listener, 'virtualOutbound', {
       name: 'virtualOutbound',
       address: socketAddress(anyAddress, 15_001),
@@ -252,10 +253,10 @@ export const outboundListeners = query(
   'listeners.outbound',
   (view, scope: Scope): readonly EncodedResource[] => {
     const bindings = view
-      .get(visibleServiceIds, scope.namespace)
+      .get(scopedServiceIds, scope)
       .flatMap((serviceId) => view.get(serviceBindings, { scope, serviceId }));
     return [
-      view.get(virtualOutbound, 'all'),
+      view.get(virtualOutbound, view.get(outboundPolicyOf, scope)),
       ...merge(bindings).map((merged) => view.get(outboundListener, merged)),
     ];
   },

@@ -3,6 +3,7 @@ import type { Any } from '@lateen/protocol';
 import type { Route } from '@lateen/protocol/envoy/config/route/v3';
 import type { View } from '../../engine/query.ts';
 import { objectKey, type VirtualService } from '../../model/config-object.ts';
+import { flattenedRoutes } from '../../model/delegation.ts';
 import { selects } from '../../model/labels.ts';
 import { serviceSeenFrom } from '../../model/registry.ts';
 import type { Scope } from '../../model/scope.ts';
@@ -46,19 +47,21 @@ export function destinationFacts(view: View, scope: Scope, hostname: string): De
 
 /** The HTTP routes of a VirtualService at a place, up to the first that takes everything. */
 export function httpRoutes(view: View, rule: VirtualService, place: RoutePlace): Route[] {
-  const around: RouteSurroundings = {
-    namespace: rule.namespace,
-    domain: settingsOf(view).domain,
-    listenPort: place.listenPort,
-    factsOf: (hostname) => destinationFacts(view, place.scope, hostname),
-  };
+  const { domain } = settingsOf(view);
+  const factsOf = (hostname: string): DestinationFacts => destinationFacts(view, place.scope, hostname);
   const routes: Route[] = [];
-  for (const http of rule.spec.http ?? []) {
+  for (const { route: http, owner } of flattenedRoutes(view, rule)) {
+    const around: RouteSurroundings = {
+      namespace: owner.namespace,
+      domain,
+      listenPort: place.listenPort,
+      factsOf,
+    };
     const matches: readonly (HttpMatchRequest | undefined)[] =
       http.match === undefined || http.match.length === 0 ? [undefined] : http.match;
     for (const match of matches) {
       if (!appliesAt(match, place)) continue;
-      const route = translateRoute(rule, http, match, around);
+      const route = translateRoute(owner, http, match, around);
       routes.push(route);
       if (matchesAll(route.match ?? {})) return routes;
     }

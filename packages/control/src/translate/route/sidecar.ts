@@ -4,7 +4,8 @@ import { RouteConfiguration, type Route, type VirtualHost } from '@lateen/protoc
 import { query, type View } from '../../engine/query.ts';
 import { byAge, type VirtualService } from '../../model/config-object.ts';
 import { isWildcard } from '../../model/hostname.ts';
-import { isExportedTo, service, serviceSeenFrom, visibleServiceIds } from '../../model/registry.ts';
+import { isExportedTo, service, serviceSeenFrom } from '../../model/registry.ts';
+import { isImported, outboundPolicyOf, scopedServiceIds } from '../../model/sidecar-scope.ts';
 import { scopeText, type Scope } from '../../model/scope.ts';
 import type { Service } from '../../model/service.ts';
 import { settingsOf } from '../../model/settings.ts';
@@ -100,9 +101,7 @@ const httpPorts = query('service.httpPorts', (view, id: string): readonly number
 const servicesAtPort = query(
   'routes.servicesAtPort',
   (view, key: { readonly scope: Scope; readonly port: number }): readonly string[] =>
-    view
-      .get(visibleServiceIds, key.scope.namespace)
-      .filter((id) => view.get(httpPorts, id).includes(key.port)),
+    view.get(scopedServiceIds, key.scope).filter((id) => view.get(httpPorts, id).includes(key.port)),
   { keyText: (key) => `${scopeText(key.scope)}:${key.port}` },
 );
 
@@ -122,7 +121,7 @@ const hostsWithoutService = query(
     for (const rule of rules) {
       if (rule.spec.http === undefined) continue;
       for (const host of rule.hosts) {
-        if (byHost.has(host)) continue;
+        if (byHost.has(host) || !isImported(view, scope, rule.namespace, host)) continue;
         // A wildcard is there for the services that it covers; on its own it takes the rest.
         const known =
           !isWildcard(host) &&
@@ -136,13 +135,16 @@ const hostsWithoutService = query(
 );
 
 /** The last resort: what no host of the mesh takes. */
-const fallback = query('routes.fallback', (view): HostPart => hostPart(fallbackHost(view)), {
-  equal: sameHostPart,
-});
+const fallback = query(
+  'routes.fallback',
+  (_, policy: 'ALLOW_ANY' | 'REGISTRY_ONLY'): HostPart => hostPart(fallbackHost(policy)),
+  {
+    equal: sameHostPart,
+  },
+);
 
-function fallbackHost(view: View): VirtualHost {
-  const allow = settingsOf(view).outboundTrafficPolicy === 'ALLOW_ANY';
-  if (!allow) {
+function fallbackHost(policy: 'ALLOW_ANY' | 'REGISTRY_ONLY'): VirtualHost {
+  if (policy === 'REGISTRY_ONLY') {
     return {
       name: 'block_all',
       domains: ['*'],
@@ -209,7 +211,11 @@ export const sidecarRoutes = query(
           })
         : [];
     const table = { name, validateClusters: false, ignorePortInHostMatching: true };
-    const parts = withUniqueDomains([...hosts, ...others, view.get(fallback, 'all')]);
+    const parts = withUniqueDomains([
+      ...hosts,
+      ...others,
+      view.get(fallback, view.get(outboundPolicyOf, scope)),
+    ]);
     return joinResource(RouteConfiguration, name, [
       encode(RouteConfiguration, table),
       ...parts.map((part) => part.bytes),
