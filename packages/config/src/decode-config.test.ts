@@ -301,6 +301,14 @@ test('what is wrong in meaning is named beside what is wrong in shape', () => {
   assert.equal(problemsOf('VirtualService', 'hosts: [a]\nhttp: [{route: [{destination: {}}]}]').length, 1);
 });
 
+test('expressions that would cost a proxy much memory are refused', () => {
+  const [problem] = problemsOf(
+    'VirtualService',
+    `hosts: [a]\nhttp: [{match: [{uri: {regex: "${'a{1000}'.repeat(20)}"}}], route: [{destination: {host: a}}]}]`,
+  );
+  assert.match(problem?.message ?? '', /too large: it takes 20\d+ steps/);
+});
+
 test('all that is wrong is named, not only the first', () => {
   assert.equal(
     lines(

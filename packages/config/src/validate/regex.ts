@@ -2,8 +2,10 @@ import { messageOf } from '@lateen/core';
 import { RE2JS } from 're2js';
 import type { Report } from '../schema/check-shape.ts';
 
-/** Longest expression that is accepted: longer ones cost too much memory in each proxy. */
+/** Longest expression that is accepted. */
 const maxLength = 1024;
+/** Most steps that an expression may be compiled to: a{1000} repeated would cost each proxy tens of megabytes. */
+const maxSteps = 10_000;
 
 /** Reports an expression that RE2 does not accept; what RE2 accepts is matched in linear time. */
 export function checkRegex(expression: string, path: string, report: Report): void {
@@ -16,7 +18,9 @@ export function checkRegex(expression: string, path: string, report: Report): vo
     return;
   }
   try {
-    RE2JS.compile(expression);
+    const steps = RE2JS.compile(expression).programSize();
+    if (steps > maxSteps)
+      report(path, `is too large: it takes ${steps} steps, at most ${maxSteps} are allowed`);
   } catch (error) {
     const why = messageOf(error).replace(/^error parsing regexp: /, '');
     report(
