@@ -10,7 +10,7 @@ import { helpLines } from '../command-line/options.ts';
 import type { EnvSource } from '../env.ts';
 import { agentOptionSpecs, parseAgentConfig } from './agent-config.ts';
 import { bootstrapJson } from './bootstrap-json.ts';
-import { isOwnSecret, workloadCertificate } from './certificate/own-certificate.ts';
+import { isOwnSecret, ownSecrets, type OwnSecrets } from './certificate/own-secrets.ts';
 import { mergedMetrics } from './merged-metrics.ts';
 import { startStatusServer } from './status-server.ts';
 import { tokenMetadata } from './token.ts';
@@ -65,7 +65,7 @@ export async function runAgent(
   }
   log.info(`starting as ${decoded.value.node.id ?? ''}`, { discovery: config.proxyConfig.discoveryAddress });
 
-  const certificateWanted = Promise.withResolvers<void>();
+  const wanted = Promise.withResolvers<OwnSecrets>();
   const serving = await serve({
     bootstrap: decoded.value,
     clock: systemClock,
@@ -77,16 +77,11 @@ export async function runAgent(
     adminAddressPath: undefined,
     xdsMetadata: () => tokenMetadata(config.tokenPath),
     isLocalSecret: isOwnSecret,
-    onLocalSecretWanted: certificateWanted.resolve,
+    onLocalSecretWanted: (names) => void wanted.promise.then((secrets) => secrets.want(names)),
   });
   const { proxy } = serving;
-  const certificate = workloadCertificate({
-    config,
-    proxy,
-    clock: systemClock,
-    log: log.scope('certificate'),
-  });
-  void certificateWanted.promise.then(() => certificate.start());
+  const secrets = ownSecrets({ config, proxy, clock: systemClock, log: log.scope('certificate') });
+  wanted.resolve(secrets);
   const status = await startStatusServer({
     port: config.proxyConfig.statusPort,
     log: log.scope('status'),
@@ -97,7 +92,7 @@ export async function runAgent(
     drain: () => proxy.dataPlane.startDraining(),
   });
   const code = await runUntilStopped(serving, log);
-  certificate.close();
+  secrets.close();
   await status.close();
   return code;
 }

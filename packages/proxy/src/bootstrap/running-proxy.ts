@@ -21,8 +21,8 @@ export interface RunningProxyOptions {
   readonly xdsMetadata?: () => Metadata;
   /** Names of secrets that come by `setSecrets` and not from a control plane. */
   readonly isLocalSecret?: (name: string) => boolean;
-  /** Told when something first refers to such a secret. */
-  readonly onLocalSecretWanted?: () => void;
+  /** Told the names of such secrets that something refers to, whenever what is referred to changes. */
+  readonly onLocalSecretWanted?: (names: readonly string[]) => void;
   readonly onReady?: () => void;
 }
 
@@ -73,8 +73,9 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
     ...(options.onReady === undefined ? {} : { onReady: options.onReady }),
     want(kind, names) {
       const wanted = kind === 'secrets' ? new Set([...names].filter((name) => !isLocal(name))) : names;
-      if (kind === 'secrets' && [...names].some((name) => options.isLocalSecret?.(name) === true)) {
-        options.onLocalSecretWanted?.();
+      if (kind === 'secrets') {
+        const local = [...names].filter((name) => options.isLocalSecret?.(name));
+        if (local.length > 0) options.onLocalSecretWanted?.(local);
       }
       store.keepOnly(typeOf[kind], wanted);
       xds?.want(typeOf[kind], wanted);

@@ -23,7 +23,7 @@ export interface ServeOptions {
   readonly adminAddressPath: string | undefined;
   readonly xdsMetadata?: () => Metadata;
   readonly isLocalSecret?: (name: string) => boolean;
-  readonly onLocalSecretWanted?: () => void;
+  readonly onLocalSecretWanted?: (names: readonly string[]) => void;
 }
 
 /** A proxy that serves. */

@@ -3,40 +3,59 @@ import type { Clock, Logger } from '@lateen/core';
 import { createChannel, type Channel } from '@lateen/protocol/grpc';
 import type { RunningProxy } from '../../bootstrap/running-proxy.ts';
 import type { AgentConfig } from '../agent-config.ts';
+import type { Secret } from '../../model/index.ts';
 import { hostOf, portOf } from '../node.ts';
 import { tokenMetadata } from '../token.ts';
+import { FileSecrets, isFileSecret } from './file-secrets.ts';
 import { certificateSecret, rootSecret, WorkloadCertificate } from './workload-certificate.ts';
 
-/** True for the secrets that the agent makes itself. */
+/** True for the secrets that the agent provides itself: the workload's own certificate, its root, and files. */
 export function isOwnSecret(name: string): boolean {
-  return name === certificateSecret || name === rootSecret;
+  return name === certificateSecret || name === rootSecret || isFileSecret(name);
 }
 
-export interface OwnCertificateOptions {
+export interface OwnSecretsOptions {
   readonly config: AgentConfig;
   readonly proxy: RunningProxy;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-/** The certificate of this workload, put in place in its own data plane only. */
-export function workloadCertificate(options: OwnCertificateOptions): WorkloadCertificate {
+/** Secrets that never leave this process. */
+export interface OwnSecrets {
+  /** Makes the named secrets available; each is made or read when it is first wanted. */
+  want(names: readonly string[]): void;
+  close(): void;
+}
+
+/** Provides the workload's certificate and the files it refers to, to its own data plane only. */
+export function ownSecrets(options: OwnSecretsOptions): OwnSecrets {
   const { config, proxy, clock, log } = options;
-  return new WorkloadCertificate({
+  const publish = (secrets: readonly Secret[]): void => void proxy.setSecrets(secrets);
+  const certificate = new WorkloadCertificate({
     channel: authorityChannel(options),
     spiffeId: `spiffe://${config.trustDomain}/ns/${config.namespace}/sa/${config.serviceAccount}`,
     ttlMs: config.certificateTtlMs,
     extraRoots: () => readIfThere(config.rootCertPath),
     clock,
     log,
-    publish(secrets) {
-      void proxy.setSecrets(secrets);
-    },
+    publish,
   });
+  const files = new FileSecrets({ clock, log, publish });
+  return {
+    want(names) {
+      if (names.some((name) => name === certificateSecret || name === rootSecret)) certificate.start();
+      files.want(names);
+    },
+    close() {
+      certificate.close();
+      files.close();
+    },
+  };
 }
 
 /** The authority is usually the control plane itself: its connection is there already. */
-function authorityChannel({ config, proxy, clock }: OwnCertificateOptions): Channel {
+function authorityChannel({ config, proxy, clock }: OwnSecretsOptions): Channel {
   const { discoveryAddress, plaintext } = config.proxyConfig;
   if (!plaintext && config.caAddress === discoveryAddress && proxy.controlPlane !== undefined) {
     return proxy.controlPlane;
