@@ -34,7 +34,7 @@ export interface XdsClientOptions {
   readonly sink: ResourceSink;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Default: 50 ms, growing by half each time up to 10 s, all of it jittered. */
+  /** Default: 25 to 200 ms at the start, later from 50 ms growing by half each time up to 10 s, jittered. */
   readonly backoff?: Backoff;
   /** Told at each change of the connection. */
   readonly onConnection?: (state: ConnectionState) => void;
@@ -58,6 +58,9 @@ export interface XdsClient {
   close(): void;
 }
 
+/** How often the control plane is asked at short intervals before it was ever reached. */
+const eagerAttempts = 50;
+
 /**
  * A client of one xDS server.
  *
@@ -71,6 +74,10 @@ export function createXdsClient<Request, Response>(
   const { sink, clock, log } = options;
   const subscriptions = new Map(options.types.map((type) => [type, new Subscription(type)] as const));
   const backoff = options.backoff ?? new Backoff({ baseMs: 50, factor: 1.5, maxMs: 10_000 });
+  // A proxy and its control plane are often started together: until the first answer, or for some seconds,
+  // the proxy asks often.
+  const eager = options.backoff ?? new Backoff({ baseMs: 25, factor: 1.3, maxMs: 200 });
+  let connectedBefore = false;
   const dirty = new Set<ResourceType>();
   let flushing = false;
   let responses = new RingQueue<Response>();
@@ -109,6 +116,7 @@ export function createXdsClient<Request, Response>(
         if (session === undefined) return;
         if (state.kind !== 'connected') {
           backoff.reset();
+          connectedBefore = true;
           become({ kind: 'connected' });
         }
         responses.push(response);
@@ -118,11 +126,12 @@ export function createXdsClient<Request, Response>(
         stream = undefined;
         session = undefined;
         if (state.kind === 'closed') return;
-        const delayMs = Math.round(backoff.nextMs());
-        // The first failures of a start are expected: the control plane may be starting too.
-        if (backoff.attempts > 3)
+        const isStart = !connectedBefore && eager.attempts < eagerAttempts;
+        const delayMs = Math.round((isStart ? eager : backoff).nextMs());
+        // The first failures of a start are expected.
+        if (isStart ? eager.attempts > 10 : backoff.attempts > 3)
           log.warn('config stream to the control plane ended', { reason, retryMs: delayMs });
-        else log.info('config stream to the control plane ended', { reason, retryMs: delayMs });
+        else log.debug('config stream to the control plane ended', { reason, retryMs: delayMs });
         become({ kind: 'waiting', reason, delayMs });
         retry = clock.after(delayMs, connect);
       },
