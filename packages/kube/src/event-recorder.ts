@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { messageOf, type Clock, type Logger } from '@lateen/core';
 import type { KubeClient } from './client.ts';
 import type { KubeEvent } from './kinds/cluster-objects.ts';
@@ -35,11 +36,26 @@ export interface EventRecorderOptions {
 /** How many events are remembered in order to count them. */
 const rememberedEvents = 1024;
 
+/** After so many different messages for the same reason, further ones are counted in one event. */
+const distinctMessages = 10;
+
 export function eventRecorder(options: EventRecorderOptions): EventRecorder {
   const { client, component, clock, logger } = options;
   const known = new Map<string, KubeEvent>();
   let last: Promise<void> = Promise.resolve();
-  let serial = 0;
+  const messages = new Map<string, Set<string>>();
+
+  /** The message as it is written: its own, or one for all that are alike. */
+  const combined = (group: string, message: string): { readonly key: string; readonly text: string } => {
+    let seen = messages.get(group);
+    if (seen === undefined) messages.set(group, (seen = new Set()));
+    if (seen.has(message) || seen.size < distinctMessages) {
+      seen.add(message);
+      forgetOldest(messages);
+      return { key: `${group} ${message}`, text: message };
+    }
+    return { key: group, text: `(combined from similar events): ${message}` };
+  };
 
   const write = async (key: string, event: KubeEvent): Promise<void> => {
     const before = known.get(key);
@@ -56,22 +72,22 @@ export function eventRecorder(options: EventRecorderOptions): EventRecorder {
       }
     }
     known.set(key, await client.create<KubeEvent>(resources.events, event));
-    if (known.size > rememberedEvents) {
-      const [oldest] = known.keys();
-      if (oldest !== undefined) known.delete(oldest);
-    }
+    forgetOldest(known);
   };
 
   return {
     record(object, type, reason, message, fieldPath) {
       const { namespace = 'default', name, uid } = object.metadata;
+      const group = `${uid ?? `${namespace}/${name}`} ${fieldPath ?? ''} ${type} ${reason}`;
+      const { key, text } = combined(group, message.slice(0, 1000));
       const now = new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
       const event: KubeEvent = {
         apiVersion: 'v1',
         kind: 'Event',
         metadata: {
           namespace,
-          name: `${name}.${(clock.now() * 1000 + (serial++ % 1000)).toString(16)}`,
+          // Another recorder may write about the same object in the same millisecond.
+          name: `${name}.${clock.now().toString(16)}${randomBytes(3).toString('hex')}`,
         },
         involvedObject: {
           apiVersion: object.apiVersion,
@@ -86,7 +102,7 @@ export function eventRecorder(options: EventRecorderOptions): EventRecorder {
         },
         type,
         reason,
-        message: message.slice(0, 1024),
+        message: text,
         count: 1,
         firstTimestamp: now,
         lastTimestamp: now,
@@ -94,7 +110,6 @@ export function eventRecorder(options: EventRecorderOptions): EventRecorder {
         reportingComponent: component,
         reportingInstance: options.host ?? '',
       };
-      const key = `${uid ?? `${namespace}/${name}`} ${fieldPath ?? ''} ${type} ${reason} ${message}`;
       last = last.then(() =>
         write(key, event).catch((error: unknown) => {
           // An event that is lost, say because its namespace is going away, stops nobody.
@@ -104,4 +119,10 @@ export function eventRecorder(options: EventRecorderOptions): EventRecorder {
     },
     flush: () => last,
   };
+}
+
+function forgetOldest(remembered: Map<string, unknown>): void {
+  if (remembered.size <= rememberedEvents) return;
+  const [oldest] = remembered.keys();
+  if (oldest !== undefined) remembered.delete(oldest);
 }

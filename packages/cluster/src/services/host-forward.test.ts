@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterEach, test } from 'node:test';
+import { systemClock } from '@lateen/core';
 import { forwardConnections } from './host-forward.ts';
 
 const ends: (() => void)[] = [];
@@ -21,7 +22,7 @@ async function through(onConnection: (socket: Socket) => void): Promise<Socket> 
   const target = await listening(createServer({ allowHalfOpen: true }, onConnection));
   const front = createServer({ pauseOnConnect: true });
   const port = await listening(front);
-  const forward = forwardConnections(front, () => ({ host: '127.0.0.1', port: target }));
+  const forward = forwardConnections(front, () => ({ host: '127.0.0.1', port: target }), systemClock);
   ends.push(() => forward.close());
   const client = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
   ends.push(() => client.destroy());
@@ -92,9 +93,34 @@ test('a connection that breaks on one side breaks on the other', async () => {
 test('where nobody answers, the client is let go', async () => {
   const front = createServer();
   const port = await listening(front);
-  const forward = forwardConnections(front, () => ({ host: '127.0.0.1', port: 1 }));
+  const forward = forwardConnections(front, () => ({ host: '127.0.0.1', port: 1 }), systemClock);
   ends.push(() => forward.close());
   const client = connect(port, '127.0.0.1');
   client.on('error', () => {});
   await new Promise((resolve) => client.once('close', resolve));
+});
+
+test('a backend that comes a moment late is found', async () => {
+  const reserved = createServer();
+  const late = await listening(reserved);
+  await new Promise((resolve) => reserved.close(resolve));
+  const front = createServer();
+  const port = await listening(front);
+  const waits: (() => void)[] = [];
+  const clock = { ...systemClock, after: (_: number, run: () => void) => (waits.push(run), { cancel() {} }) };
+  const forward = forwardConnections(front, () => ({ host: '127.0.0.1', port: late }), clock);
+  ends.push(() => forward.close());
+  const client = connect(port, '127.0.0.1');
+  ends.push(() => client.destroy());
+  client.end('hello');
+  const answer = readAll(client);
+  while (waits.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  const backend = createServer({ allowHalfOpen: true }, (socket) => {
+    void readAll(socket).then((question) => socket.end(`late ${question}`));
+  });
+  backend.listen(late, '127.0.0.1');
+  ends.push(() => backend.close());
+  await once(backend, 'listening');
+  waits[0]?.();
+  assert.equal(await answer, 'late hello');
 });

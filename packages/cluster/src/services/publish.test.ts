@@ -129,6 +129,15 @@ test('ports that this user may not have are found higher up, and that is noted',
   assert.equal(await ask('127.211.7.2', 8080), 'the application');
 });
 
+test('a node port that is taken on the host keeps no load balancer from its address', async () => {
+  const taken = createServer().listen(31300, '127.211.7.1');
+  await once(taken, 'listening');
+  const ports = [{ name: 'p', port: 8080, nodePort: 31300 }];
+  await client.create(resources.services, balancer('web', [], { ports }));
+  assert.equal(addressOf(await published('web')), '127.211.7.2');
+  taken.close();
+});
+
 test('a deleted load balancer frees its ports', async () => {
   await client.create(resources.services, balancer('web', [8080]));
   await published('web');

@@ -83,7 +83,10 @@ export function startPublisher(options: PublisherOptions): Publisher {
     const { failures, hostPortOf } = await listen(key, wanted);
     if (service === undefined) return;
     for (const failure of failures) events.record(service, 'Warning', 'HostPortUnavailable', failure);
-    await record(service, failures.length > 0 ? undefined : address, hostPortOf);
+    const answers = wanted.every(
+      ({ servicePort }) => servicePort === undefined || hostPortOf.has(servicePort),
+    );
+    await record(service, answers ? address : undefined, hostPortOf);
     return failures.length > 0 ? { againMs: 5_000 } : undefined;
   };
 
@@ -150,7 +153,7 @@ export function startPublisher(options: PublisherOptions): Publisher {
     const entry: Published = {
       target: { host: '', port: 0 },
       hostPort: result.port,
-      forward: forwardConnections(result.server, () => entry.target),
+      forward: forwardConnections(result.server, () => entry.target, clock),
     };
     return entry;
   };

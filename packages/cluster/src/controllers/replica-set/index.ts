@@ -151,19 +151,18 @@ export function replicaSetController(context: ControllerContext): Controller {
   const failureConditions = (set: ReplicaSet, failure: unknown): Condition[] => {
     const others = (set.status?.conditions ?? []).filter(({ type }) => type !== 'ReplicaFailure');
     if (failure === undefined) return others;
-    const message = messageOf(failure);
-    const before =
-      set.status === undefined ? undefined : conditionOf({ status: set.status }, 'ReplicaFailure');
-    const same = before?.message === message && before.status === 'True';
-    const lastTransitionTime = same ? before.lastTransitionTime : undefined;
+    // One that says the same stays as it is, even with other words: its change would wake this controller, and
+    // messages may differ each time, by a pod's name.
+    const before = set.status?.conditions?.find(({ type }) => type === 'ReplicaFailure');
+    if (before?.status === 'True' && before.reason === 'FailedCreate') return [...others, before];
     return [
       ...others,
       {
         type: 'ReplicaFailure',
         status: 'True',
         reason: 'FailedCreate',
-        message,
-        lastTransitionTime: lastTransitionTime ?? apiTime(clock),
+        message: messageOf(failure),
+        lastTransitionTime: apiTime(clock),
       },
     ];
   };
