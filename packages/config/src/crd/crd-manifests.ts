@@ -85,10 +85,11 @@ function openApiSchema(kind: ConfigKind): JsonSchema {
 }
 
 /**
- * The structural schema of a shape.
+ * The structural schema of a shape: types, and what `kubectl explain` shows.
  *
- * `x-one-of` stays out: an API server would only say that "exactly one schema must match", where the
- * validating webhook names the fields.
+ * Ranges and `x-one-of` stay out. An API server asks the validating webhook only once the schema holds, and
+ * people should see all that is wrong at once; the webhook also says it better than "exactly one schema must
+ * match".
  */
 function schemaOf(shape: ShapeKeywords): JsonSchema {
   const schema: JsonSchema = {};
@@ -101,6 +102,8 @@ function schemaOf(shape: ShapeKeywords): JsonSchema {
       case 'additionalProperties':
         schema[keyword] = schemaOf(value as ShapeKeywords);
         break;
+      case 'minimum':
+      case 'maximum':
       case 'x-duration':
       case 'x-one-of':
       case 'x-replaced-by':
