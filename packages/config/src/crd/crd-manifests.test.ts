@@ -47,7 +47,7 @@ test('every CRD has structural schemas and one version that is stored', () => {
     assert.equal(spec.versions.filter(({ storage }) => storage).length, 1);
     for (const version of spec.versions) {
       assert.ok(version.served);
-      checkStructural(version.schema.openAPIV3Schema as Schema, `${spec.names.kind} ${version.name}`);
+      checkStructural(version.schema.openAPIV3Schema, `${spec.names.kind} ${version.name}`);
     }
   }
 });
