@@ -7,7 +7,7 @@ export interface MeshSettings {
   readonly rootNamespace: string;
   /** What a sidecar does with traffic to hosts that the mesh does not know. */
   readonly outboundTrafficPolicy: 'ALLOW_ANY' | 'REGISTRY_ONLY';
-  /** Use mutual TLS between sidecars where nothing else is said. */
+  /** Use mutual TLS between sidecars where nothing else is said; only where `enableAutoMtls` asks for it. */
   readonly autoMutualTls: boolean;
   /** File that proxies write their access log to; empty for none. */
   readonly accessLogFile: string;
@@ -23,13 +23,13 @@ export interface MeshSettings {
   readonly enablePrometheusMerge: boolean;
 }
 
-/** Istio's defaults. */
+/** Istio's defaults, but for mutual TLS, which is not used unasked. */
 export const defaultMeshSettings: MeshSettings = {
   domain: 'cluster.local',
   trustDomain: 'cluster.local',
   rootNamespace: 'istio-system',
   outboundTrafficPolicy: 'ALLOW_ANY',
-  autoMutualTls: true,
+  autoMutualTls: false,
   accessLogFile: '',
   accessLogEncoding: 'TEXT',
   accessLogFormat: '',

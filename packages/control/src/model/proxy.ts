@@ -17,6 +17,4 @@ export interface Proxy {
   /** Ports by the names that the containers give them. */
   readonly namedPorts: Readonly<Record<string, number>>;
   readonly interception: 'REDIRECT' | 'TPROXY' | 'NONE';
-  /** True where the proxy can use TLS certificates that its agent provides. */
-  readonly takesCertificates: boolean;
 }

@@ -39,7 +39,6 @@ export function decodeNode(node: Node | undefined): Result<Proxy> {
     network: textOf(metadata, 'NETWORK') ?? '',
     namedPorts: namedPortsOf(metadata['POD_PORTS']),
     interception: interceptionOf(textOf(metadata, 'INTERCEPTION_MODE')),
-    takesCertificates: labels['security.istio.io/tlsMode'] === 'istio' || kind === 'router',
   });
 }
 

@@ -177,3 +177,13 @@ test('a Sidecar limits what is told, and a delegate’s rules stand where it is 
     routes: expand(namedResource(engine, of, 'route', '9080')),
   });
 });
+
+test('mutual TLS is used where both ends take it, and accepted as the policies say', (t) => {
+  const engine = meshOf('bookinfo.yaml', 'mutual-tls.yaml');
+  const of = viewFor(engine, productpage);
+  const clusters = named(allResources(engine, of, 'cluster'), /reviews|details|ratings|example/);
+  matchesFile(t, 'mutual-tls.clusters', clusters);
+  matchesFile(t, 'mutual-tls.listeners', named(allResources(engine, of, 'listener'), /virtualInbound/));
+  const name = 'outbound|9080||reviews.default.svc.cluster.local';
+  matchesFile(t, 'mutual-tls.endpoints', expand(namedResource(engine, of, 'endpoint', name)));
+});

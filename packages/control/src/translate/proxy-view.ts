@@ -1,7 +1,9 @@
 import { query, type Query } from '../engine/query.ts';
 import { edgeText } from '../model/gateway-servers.ts';
 import { inboundPorts, type InboundPort } from '../model/inbound.ts';
+import { mutualTlsModes, type MutualTlsModes } from '../model/mutual-tls.ts';
 import { scopeOf, scopeText, type Scope } from '../model/scope.ts';
+import { proxies } from '../model/tables.ts';
 import { inboundClusters, staticClusters } from './cluster/own.ts';
 import { outboundClusters } from './cluster/outbound.ts';
 import { endpointResource } from './endpoint/load-assignment.ts';
@@ -21,12 +23,17 @@ import { sidecarRoutes } from './route/sidecar.ts';
 export interface ProxyView {
   readonly scope: Scope;
   readonly ports: readonly InboundPort[];
+  /** Which of its ports take mutual TLS. */
+  readonly mutualTls: MutualTlsModes;
 }
 
 /** The view of a connected proxy; undefined where it has gone. */
 export const viewOfProxy = query('proxy.view', (view, proxyId: string): ProxyView | undefined => {
   const scope = view.get(scopeOf, proxyId);
-  return scope === undefined ? undefined : { scope, ports: view.get(inboundPorts, proxyId) };
+  const proxy = view.row(proxies, proxyId);
+  if (scope === undefined || proxy === undefined) return undefined;
+  const mutualTls = mutualTlsModes(view, proxy.namespace, proxy.labels);
+  return { scope, ports: view.get(inboundPorts, proxyId), mutualTls };
 });
 
 /** Kinds of which a proxy gets all, without asking by name. */
@@ -63,12 +70,14 @@ const ownClusters = query(
 
 const ownListeners = query(
   'listeners.own',
-  (view, key: ProxyView): readonly EncodedResource[] => [view.get(virtualInbound, key.ports)],
+  (view, key: ProxyView): readonly EncodedResource[] => [
+    view.get(virtualInbound, { ports: key.ports, mutualTls: key.mutualTls }),
+  ],
   { keyText: viewText, equal: sameResources },
 );
 
 function viewText(view: ProxyView): string {
-  return `${scopeText(view.scope)} ${JSON.stringify(view.ports)}`;
+  return `${scopeText(view.scope)} ${JSON.stringify([view.ports, view.mutualTls])}`;
 }
 
 /** The sets that make up all resources of a view: what its scope shares, and its own. */

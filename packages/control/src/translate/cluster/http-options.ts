@@ -9,6 +9,7 @@ const extensionName = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 export function httpOptionFields(
   protocol: PortProtocol,
   pool: ConnectionPool | undefined,
+  serverNameFromRequest = false,
 ): Pick<Cluster, 'typedExtensionProtocolOptions'> {
   const http = pool?.http;
   const maxRequests = http?.maxRequestsPerConnection ?? 0;
@@ -18,7 +19,9 @@ export function httpOptionFields(
   const http2 = isHttp2(protocol) || upgrade;
   const streams = http?.maxConcurrentStreams ?? 0;
   const http2ProtocolOptions = streams > 0 ? { maxConcurrentStreams: streams } : {};
-  if (!http2 && !asClient && maxRequests === 0 && idleTimeout === undefined) return {};
+  if (!http2 && !asClient && !serverNameFromRequest && maxRequests === 0 && idleTimeout === undefined) {
+    return {};
+  }
 
   const options: HttpProtocolOptions = {
     ...(maxRequests > 0 || idleTimeout !== undefined
@@ -28,6 +31,9 @@ export function httpOptionFields(
             ...(maxRequests > 0 ? { maxRequestsPerConnection: maxRequests } : {}),
           },
         }
+      : {}),
+    ...(serverNameFromRequest
+      ? { upstreamHttpProtocolOptions: { autoSni: true, autoSanValidation: true } }
       : {}),
     ...(asClient
       ? { useDownstreamProtocolConfig: { httpProtocolOptions: {}, http2ProtocolOptions } }

@@ -1,6 +1,7 @@
 import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
 import { query } from '../../engine/query.ts';
 import { endpointsOf } from '../../model/endpoints.ts';
+import { identitiesOf } from '../../model/mutual-tls.ts';
 import { service } from '../../model/registry.ts';
 import { scopedServiceIds } from '../../model/sidecar-scope.ts';
 import { scopeText, type Scope } from '../../model/scope.ts';
@@ -12,7 +13,14 @@ import { dnsLoadAssignment } from '../endpoint/load-assignment.ts';
 import { configPath, istioMetadata } from '../istio-metadata.ts';
 import { encodeResource, sameResources, type EncodedResource } from '../resource.ts';
 import { httpOptionFields } from './http-options.ts';
-import { balancingFields, connectionFields, outlierFields, policyOfPort } from './traffic-policy.ts';
+import {
+  balancingFields,
+  connectionFields,
+  outlierFields,
+  policyOfPort,
+  type PortPolicy,
+} from './traffic-policy.ts';
+import { takesServerNameFromRequest, transportFields } from './transport.ts';
 
 /** How the endpoints of a service's clusters are found by a kind of proxy. */
 export function discoveryOf(
@@ -45,14 +53,35 @@ const serviceClusters = query(
   (view, key: ServiceForClients): readonly EncodedResource[] => {
     const found = view.get(service, key.serviceId);
     if (found === undefined) return [];
-    const { connectTimeoutMs } = settingsOf(view);
+    const { connectTimeoutMs, autoMutualTls } = settingsOf(view);
+    // What is outside of the mesh has no proxy that would answer.
+    const automatic = autoMutualTls && !found.meshExternal;
     const resources: EncodedResource[] = [];
     for (const port of found.ports) {
       if (port.protocol === 'udp') continue;
       for (const subset of ['', ...(key.policy?.subsets ?? []).map((entry) => entry.name)]) {
         const name = outboundClusterName(found.hostname, port.port, subset);
         const type = discoveryOf(found, key.kind);
-        const base = translateCluster(found, port, subset, type, key.policy, connectTimeoutMs);
+        const settings = policyOfPort(
+          key.policy?.trafficPolicy,
+          key.policy?.subsets.find((entry) => entry.name === subset)?.trafficPolicy,
+          port.port,
+        );
+        const usesMesh = automatic || settings.tls?.mode === 'ISTIO_MUTUAL';
+        const transport = transportFields({
+          hostname: found.hostname,
+          port: port.port,
+          subset,
+          protocol: port.protocol,
+          tls: settings.tls,
+          automatic: automatic && type === 'EDS',
+          identities: usesMesh ? view.get(identitiesOf, key.serviceId) : [],
+          subjectAltNames: found.subjectAltNames,
+        });
+        const base = {
+          ...translateCluster(found, port, subset, type, key.policy, settings, connectTimeoutMs),
+          ...transport,
+        };
         const inline =
           type === 'STRICT_DNS' || type === 'LOGICAL_DNS'
             ? { loadAssignment: dnsLoadAssignment(name, port, view.get(endpointsOf, key.serviceId)) }
@@ -75,11 +104,10 @@ function translateCluster(
   subsetName: string,
   type: ReturnType<typeof discoveryOf>,
   policy: DestinationPolicy | undefined,
+  settings: PortPolicy,
   connectTimeoutMs: number,
 ): Cluster {
   const name = outboundClusterName(of.hostname, port.port, subsetName);
-  const subset = policy?.subsets.find((entry) => entry.name === subsetName);
-  const settings = policyOfPort(policy?.trafficPolicy, subset?.trafficPolicy, port.port);
   const passthrough = settings.loadBalancer?.simple === 'PASSTHROUGH' && type !== 'STRICT_DNS';
   const actual = passthrough ? 'ORIGINAL_DST' : type;
   return {
@@ -101,7 +129,7 @@ function translateCluster(
       ? { lbPolicy: 'CLUSTER_PROVIDED' }
       : balancingFields(settings.loadBalancer, settings.outlierDetection)),
     ...outlierFields(settings.outlierDetection),
-    ...httpOptionFields(port.protocol, settings.connectionPool),
+    ...httpOptionFields(port.protocol, settings.connectionPool, takesServerNameFromRequest(settings.tls)),
     metadata: istioMetadata({
       default_original_port: port.port,
       services: [{ host: of.hostname, name: of.name, namespace: of.namespace }],

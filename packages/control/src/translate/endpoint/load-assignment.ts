@@ -3,6 +3,7 @@ import type { Locality } from '@lateen/protocol/envoy/config/core/v3';
 import { query } from '../../engine/query.ts';
 import { endpointsOf, type Endpoint } from '../../model/endpoints.ts';
 import { selects, type Labels } from '../../model/labels.ts';
+import { modeOfPort, mutualTlsModes } from '../../model/mutual-tls.ts';
 import { service, serviceSeenFrom } from '../../model/registry.ts';
 import type { Scope } from '../../model/scope.ts';
 import { scopeText } from '../../model/scope.ts';
@@ -38,7 +39,11 @@ function localityOf(locality: string): Locality {
 }
 
 /** Groups the ready endpoints of a port by locality. */
-function localities(endpoints: readonly Endpoint[], portName: string): LocalityLbEndpoints[] {
+function localities(
+  endpoints: readonly Endpoint[],
+  portName: string,
+  takesTls: (endpoint: Endpoint, port: number) => boolean,
+): LocalityLbEndpoints[] {
   const groups = new Map<string, Endpoint[]>();
   for (const endpoint of endpoints) {
     if (endpoint.readiness !== 'ready' || endpoint.ports[portName] === undefined || endpoint.weight === 0)
@@ -59,7 +64,7 @@ function localities(endpoints: readonly Endpoint[], portName: string): LocalityL
         const metadata = istioMetadata({ workload: workloadFacts(endpoint) });
         return {
           endpoint: { address },
-          metadata: endpoint.mutualTls
+          metadata: takesTls(endpoint, port)
             ? {
                 filterMetadata: {
                   ...metadata.filterMetadata,
@@ -81,7 +86,7 @@ export function dnsLoadAssignment(
   port: ServicePort,
   endpoints: readonly Endpoint[],
 ): ClusterLoadAssignment {
-  return { clusterName, endpoints: localities(endpoints, port.name) };
+  return { clusterName, endpoints: localities(endpoints, port.name, (endpoint) => endpoint.mutualTls) };
 }
 
 /** The endpoints of one port of a service that have some labels; the same for all clients that ask so. */
@@ -103,9 +108,12 @@ const loadAssignment = query(
     const chosen = view
       .get(endpointsOf, key.serviceId)
       .filter((endpoint) => selects(key.labels, endpoint.labels));
+    const takesTls = (endpoint: Endpoint, target: number): boolean =>
+      endpoint.mutualTls &&
+      modeOfPort(mutualTlsModes(view, endpoint.namespace, endpoint.labels), target) !== 'DISABLE';
     return encodeResource(ClusterLoadAssignment, name, {
       clusterName: name,
-      endpoints: localities(chosen, port.name),
+      endpoints: localities(chosen, port.name, takesTls),
     });
   },
   { equal: sameResource },

@@ -1,0 +1,69 @@
+import { isHttp2, type ClientTls, type PortProtocol } from '@lateen/config';
+import type { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
+import {
+  externalClientSocket,
+  meshAlpn,
+  meshClientSocket,
+  meshHttp2Alpn,
+  plainSocket,
+} from '../secret/tls-context.ts';
+
+/** What the encryption of a cluster depends on. */
+export interface TransportFacts {
+  readonly hostname: string;
+  readonly port: number;
+  readonly subset: string;
+  readonly protocol: PortProtocol;
+  /** What a DestinationRule says. */
+  readonly tls: ClientTls | undefined;
+  /** Use mutual TLS to each endpoint that takes it. */
+  readonly automatic: boolean;
+  /** Identities of the service's workloads. */
+  readonly identities: readonly string[];
+  readonly subjectAltNames: readonly string[];
+}
+
+/** The server name by which proxies of the mesh say which cluster they mean. */
+function meshServerName({ hostname, port, subset }: TransportFacts): string {
+  return `outbound_.${port}_.${subset}_.${hostname}`;
+}
+
+/** The transport of a cluster: as its rule says, else mutual TLS to those endpoints that are marked for it. */
+export function transportFields(facts: TransportFacts): Partial<Cluster> {
+  const { tls } = facts;
+  const alpnProtocols = isHttp2(facts.protocol) ? meshHttp2Alpn : meshAlpn;
+  const mesh = () =>
+    meshClientSocket({
+      identities: tls?.subjectAltNames ?? facts.identities,
+      sni: tls?.sni ?? meshServerName(facts),
+      alpnProtocols,
+    });
+  switch (tls?.mode) {
+    case 'DISABLE':
+      return {};
+    case 'ISTIO_MUTUAL':
+      return { transportSocket: mesh() };
+    case 'SIMPLE':
+    case 'MUTUAL':
+      return {
+        transportSocket: externalClientSocket(
+          tls,
+          facts.subjectAltNames,
+          isHttp2(facts.protocol) ? ['h2'] : [],
+        ),
+      };
+    default:
+      if (!facts.automatic) return {};
+      return {
+        transportSocketMatches: [
+          { name: 'tlsMode-istio', match: { tlsMode: 'istio' }, transportSocket: mesh() },
+          { name: 'tlsMode-disabled', match: {}, transportSocket: plainSocket },
+        ],
+      };
+  }
+}
+
+/** True where the server's name in TLS is that of the request, because the rule names none. */
+export function takesServerNameFromRequest(tls: ClientTls | undefined): boolean {
+  return (tls?.mode === 'SIMPLE' || tls?.mode === 'MUTUAL') && tls.sni === undefined;
+}
