@@ -66,6 +66,7 @@ function controlPlaneCluster(config: AgentConfig): unknown {
   return {
     name: 'xds-grpc',
     type: 'STRICT_DNS',
+    dns_refresh_rate: '60s',
     connect_timeout: '1s',
     lb_policy: 'ROUND_ROBIN',
     load_assignment: endpoints('xds-grpc', host, portOf(discoveryAddress)),
