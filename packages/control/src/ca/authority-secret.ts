@@ -80,6 +80,16 @@ async function createSecret(options: AuthorityOptions): Promise<Secret> {
 
 function materialOf(secret: Secret): AuthorityMaterial {
   const read = (key: string): string => Buffer.from(secret.data?.[key] ?? '', 'base64').toString();
+  // The form of cert-manager and of kubectl create secret tls: the chain in one file.
+  if (secret.data?.['tls.crt'] !== undefined) {
+    const chain = read('tls.crt');
+    return {
+      certificate: chain,
+      privateKey: read('tls.key'),
+      intermediates: '',
+      root: read('ca.crt') || chain,
+    };
+  }
   const certificate = read('ca-cert.pem');
   return {
     certificate,

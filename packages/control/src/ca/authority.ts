@@ -50,10 +50,10 @@ export class CertificateAuthority {
     const { certificate, privateKey } = readMaterial(material);
     const der = certificate.raw;
     this.#issuer = { privateKey, ...subjectAndKeyOf(der) };
-    const chain = [material.certificate, material.intermediates].flatMap(certificatesOf);
+    // Chains often begin with the CA's own certificate again, and end with the root: each is sent once.
+    const chain = new Set([material.certificate, material.intermediates].flatMap(certificatesOf));
     const roots = certificatesOf(material.root);
-    // A self-signed CA is its own root: it is sent once.
-    this.#chain = chain.filter((pem) => !roots.includes(pem));
+    this.#chain = [...chain].filter((pem) => !roots.includes(pem));
     this.#notAfterMs = certificate.validToDate.getTime();
     this.#clock = clock;
     this.root = roots.join('');

@@ -16,6 +16,7 @@ import {
   type Selection,
   type WatchEvent,
 } from '@lateen/kube';
+import { selfSignedAuthority } from '../ca/authority.ts';
 import { loadAuthority } from '../ca/authority-secret.ts';
 import { followInjectionSettings } from './injection-settings.ts';
 import { publishRootCertificates } from './root-certificates.ts';
@@ -283,4 +284,34 @@ test('replicas that start together end up with one CA', async () => {
     server.get(resources.secrets.kind, 'istio-system', 'istio-ca-secret')?.['type'],
     'istio.io/ca-root',
   );
+});
+
+test('a CA that the user brings is used in either form of its Secret', async () => {
+  const encode = (text: string): string => Buffer.from(text).toString('base64');
+  const own = selfSignedAuthority('corp.example', clock.now());
+  for (const data of [
+    {
+      'ca-cert.pem': own.certificate,
+      'ca-key.pem': own.privateKey,
+      'root-cert.pem': own.root,
+      'cert-chain.pem': own.root,
+    },
+    { 'tls.crt': own.certificate, 'tls.key': own.privateKey, 'ca.crt': own.root },
+  ]) {
+    const server = new MemoryServer();
+    server.put({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'cacerts', namespace: 'istio-system' },
+      data: Object.fromEntries(Object.entries(data).map(([key, text]) => [key, encode(text)])),
+    });
+    const authority = await loadAuthority({
+      client: server.client,
+      namespace: 'istio-system',
+      trustDomain: 'cluster.local',
+      ...common,
+    });
+    assert.equal(authority.root, own.root);
+    assert.equal(server.writes, 0);
+  }
 });
