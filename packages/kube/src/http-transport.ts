@@ -1,7 +1,8 @@
 import http from 'node:http';
 import https from 'node:https';
 import { LateenError, codeOf, messageOf, systemClock, type Clock } from '@lateen/core';
-import { KubeStatusError, type KubeStatus } from './status-error.ts';
+import { statusError } from './answer-error.ts';
+import { LineError, readLines } from './line-stream.ts';
 
 /** How a client proves who it is. */
 export type Credentials =
@@ -101,7 +102,7 @@ export class HttpTransport {
         await new Promise<void>((resolve) => this.#clock.after(retryAfter * 1000, resolve));
         continue;
       }
-      if (status < 200 || status > 299) throw statusError(status, text, call);
+      if (status < 200 || status > 299) throw statusError(status, text, `${call.method} ${call.path}`);
       return text === '' ? undefined : parseAnswer(text, response);
     }
   }
@@ -133,9 +134,17 @@ export class HttpTransport {
       throw error;
     }
     if (response.statusCode !== 200) {
-      throw statusError(response.statusCode ?? 0, await this.#read(response, call), call);
+      throw statusError(response.statusCode ?? 0, await this.#read(response, call), `GET ${path}`);
     }
-    await this.#splitLines(response, maxMs, onLine, signal);
+    const over = new AbortController();
+    const timer = this.#clock.after(maxMs, () => over.abort());
+    try {
+      await readLines(response, onLine, AbortSignal.any([signal, over.signal]));
+    } catch (error) {
+      throw error instanceof LineError ? error.cause : this.#unreachable({ method: 'GET', path: '' }, error);
+    } finally {
+      timer.cancel();
+    }
   }
 
   /** Closes all connections; calls under way fail. */
@@ -241,54 +250,6 @@ export class HttpTransport {
     });
   }
 
-  #splitLines(
-    response: http.IncomingMessage,
-    maxMs: number,
-    onLine: (line: string) => void,
-    signal: AbortSignal,
-  ): Promise<void> {
-    return new Promise((resolve, reject) => {
-      let pending: string[] = [];
-      response.setEncoding('utf8');
-      const finish = (settle: () => void): void => {
-        timer.cancel();
-        signal.removeEventListener('abort', onAbort);
-        response.removeAllListeners('data');
-        response.destroy();
-        settle();
-      };
-      const onAbort = (): void => finish(resolve);
-      const timer = this.#clock.after(maxMs, () => finish(resolve));
-      signal.addEventListener('abort', onAbort, { once: true });
-      response.on('data', (text: string) => {
-        let from = 0;
-        for (;;) {
-          const end = text.indexOf('\n', from);
-          if (end === -1) break;
-          pending.push(text.slice(from, end));
-          const line = pending.length === 1 ? (pending[0] ?? '') : pending.join('');
-          pending = [];
-          from = end + 1;
-          if (line.trim() === '' || signal.aborted) continue;
-          try {
-            onLine(line);
-          } catch (error) {
-            finish(() => reject(error));
-            return;
-          }
-        }
-        if (from < text.length) pending.push(text.slice(from));
-      });
-      response.once('end', () => finish(resolve));
-      response.on('error', (error) => {
-        finish(() =>
-          signal.aborted ? resolve() : reject(this.#unreachable({ method: 'GET', path: '' }, error)),
-        );
-      });
-      if (signal.aborted) onAbort();
-    });
-  }
-
   #unreachable(call: HttpCall, error: unknown): LateenError {
     if (error instanceof LateenError) return error;
     const what = call.path === '' ? '' : ` to ${call.method} ${call.path.split('?')[0]}`;
@@ -307,58 +268,5 @@ function parseAnswer(text: string, response: http.IncomingMessage): unknown {
     return JSON.parse(text) as unknown;
   } catch (error) {
     throw new LateenError('kube.badAnswer', `the API server's answer is not JSON: ${messageOf(error)}`);
-  }
-}
-
-/** The error that an answer with a failing status code stands for; made up where the body is no `Status`. */
-function statusError(code: number, text: string, call: HttpCall): KubeStatusError {
-  try {
-    const body: unknown = JSON.parse(text);
-    if (typeof body === 'object' && body !== null && 'kind' in body && body.kind === 'Status') {
-      return new KubeStatusError({ code, ...(body as KubeStatus) });
-    }
-  } catch {
-    // Not JSON: a proxy or a load balancer answered.
-  }
-  const words = text.trim().slice(0, 200);
-  return new KubeStatusError({
-    kind: 'Status',
-    apiVersion: 'v1',
-    metadata: {},
-    status: 'Failure',
-    reason: reasonOf(code),
-    message: `${call.method} ${call.path}: ${code}${words === '' ? '' : ` ${words}`}`,
-    code,
-  });
-}
-
-function reasonOf(code: number): string {
-  switch (code) {
-    case 400:
-      return 'BadRequest';
-    case 401:
-      return 'Unauthorized';
-    case 403:
-      return 'Forbidden';
-    case 404:
-      return 'NotFound';
-    case 405:
-      return 'MethodNotAllowed';
-    case 409:
-      return 'Conflict';
-    case 410:
-      return 'Expired';
-    case 413:
-      return 'RequestEntityTooLarge';
-    case 422:
-      return 'Invalid';
-    case 429:
-      return 'TooManyRequests';
-    case 503:
-      return 'ServiceUnavailable';
-    case 504:
-      return 'Timeout';
-    default:
-      return code >= 500 ? 'InternalError' : 'Unknown';
   }
 }

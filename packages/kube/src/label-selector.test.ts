@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import {
   formatLabelSelector,
   labelMatcher,
@@ -62,4 +63,20 @@ test('a selector object survives the way to text and back', () => {
   assert.equal(text, 'app=web,tier in (a,b),env notin (test),owner,!old');
   assert.equal(selects(text, { app: 'web', tier: 'b', owner: 'x' }), true);
   assert.equal(selects(text, { app: 'web', tier: 'b', owner: 'x', env: 'test' }), false);
+});
+
+test('any text is either a selector or refused, and what is formatted selects the same when it is read again', () => {
+  const word = fc.constantFrom('a', 'app', 'example.com/b', 'in', 'notin', 'x-1');
+  const value = fc.constantFrom('', 'a', 'b', '1.0', 'in');
+  const piece = fc.oneof(word, value, fc.constantFrom('=', '!=', '==', ',', '(', ')', ' ', '!', '&'));
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 12 }), fc.dictionary(word, value), (pieces, labels) => {
+      const parsed = parseLabelSelector(pieces.join(''));
+      if (!parsed.ok) return;
+      const again = parseLabelSelector(formatLabelSelector(parsed.value));
+      assert.ok(again.ok, formatLabelSelector(parsed.value));
+      assert.equal(labelMatcher(again.value)(labels), labelMatcher(parsed.value)(labels));
+    }),
+    { numRuns: 3000 },
+  );
 });
