@@ -36,6 +36,7 @@ import { noSuchPath } from './status.ts';
 import { PodStreams } from './stream/pod-streams.ts';
 import { handleBinding, handleEviction, handleFinalize } from './subresource/pod-subresources.ts';
 import { handleTokenRequest } from './subresource/token-request.ts';
+import { startCompaction } from './storage/compaction.ts';
 import { SqliteStore } from './storage/sqlite-store.ts';
 
 export interface ApiServerOptions {
@@ -97,6 +98,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   });
 
   const store = new SqliteStore({ file: join(dataDir, 'state.db') });
+  const stopCompaction = startCompaction(store, clock, logger.scope('storage'));
   const objects = new ObjectStore(store);
   const builtins = new FieldTable();
   const types = new TypeRegistry(builtinTypes(builtins));
@@ -227,6 +229,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       registrar.close();
       webhooks.close();
       allocation.close();
+      stopCompaction();
       await store.close();
     },
   };
