@@ -11,6 +11,7 @@ import type {
 import type { MeshSettings } from './mesh-settings.ts';
 import type { Proxy } from './proxy.ts';
 import { serviceId, type Service } from './service.ts';
+import type { TlsSecret } from './tls-secret.ts';
 import type { EndpointSlice, MeshNamespace, MeshNode, Workload } from './workload.ts';
 
 /**
@@ -29,6 +30,8 @@ export const nodes = table<MeshNode>('nodes');
 export const services = table<Service>('services');
 export const slices = table<EndpointSlice>('endpointSlices');
 export const workloads = table<Workload>('workloads');
+/** Certificates for gateways, by `namespace/name`. */
+export const secrets = table<TlsSecret>('secrets');
 /** Proxies that are connected, by id. */
 export const proxies = table<Proxy>('proxies');
 

@@ -56,7 +56,7 @@ function serve<In extends Request, Out>(
     const decoded = decodeNode(node);
     if (!decoded.ok) throw new GrpcError('INVALID_ARGUMENT', decoded.problems.map(formatProblem).join('; '));
     checkIdentity(caller, decoded.value);
-    return discovery.attach(decoded.value, mode, stream);
+    return discovery.attach(decoded.value, mode, stream, caller !== undefined);
   };
   const begin = (): void => {
     known = true;

@@ -28,6 +28,8 @@ export interface ConnectionOptions {
   readonly id: string;
   readonly proxy: Proxy;
   readonly mode: 'delta' | 'stateOfTheWorld';
+  /** True where the proxy has proved who it is: only then it is told private keys. */
+  readonly authenticated: boolean;
   readonly sink: ResponseSink;
   readonly frames: ResponseFrames;
   readonly resources: ViewResources;
@@ -196,7 +198,8 @@ export class Connection implements SetMember {
     const resources: EncodedResource[] = [];
     const removed: string[] = [];
     for (const name of subscription.pending) {
-      const resource = this.#resources.get(kind, name);
+      const withheld = kind === 'secret' && !this.#options.authenticated;
+      const resource = withheld ? undefined : this.#resources.get(kind, name);
       if (resource === undefined) {
         if (part === 'upserts') continue;
         subscription.pending.delete(name);

@@ -70,7 +70,7 @@ export class DiscoveryServer {
   }
 
   /** Takes a proxy in. Its connection answers requests from now on; close it when its stream ends. */
-  attach(proxy: Proxy, mode: Connection['mode'], sink: ResponseSink): Connection {
+  attach(proxy: Proxy, mode: Connection['mode'], sink: ResponseSink, authenticated: boolean): Connection {
     const id = `${proxy.name}.${proxy.namespace}-${++this.#connections}`;
     this.engine.advance([put(proxies, id, proxy)]);
     const view = this.engine.observe(viewOfProxy, id, () => this.#onViewChanged(id));
@@ -78,6 +78,7 @@ export class DiscoveryServer {
       id,
       proxy,
       mode,
+      authenticated,
       sink,
       frames: this.#frames,
       resources: this.#resourcesOf(view),

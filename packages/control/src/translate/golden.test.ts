@@ -8,6 +8,7 @@ import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
 import { ClusterLoadAssignment } from '@lateen/protocol/envoy/config/endpoint/v3';
 import { Listener } from '@lateen/protocol/envoy/config/listener/v3';
 import { RouteConfiguration } from '@lateen/protocol/envoy/config/route/v3';
+import { Secret } from '@lateen/protocol/envoy/extensions/transport_sockets/tls/v3';
 import { messageValidator } from '@lateen/protocol/validate';
 import { Engine } from '../engine/engine.ts';
 import { put, remove } from '../engine/state.ts';
@@ -22,7 +23,13 @@ import type { EncodedResource } from './resource.ts';
 
 const folder = new URL('./golden/', import.meta.url);
 const registry = typeRegistry(allTypes);
-const types: readonly MessageType<object>[] = [Cluster, ClusterLoadAssignment, Listener, RouteConfiguration];
+const types: readonly MessageType<object>[] = [
+  Cluster,
+  ClusterLoadAssignment,
+  Listener,
+  RouteConfiguration,
+  Secret,
+];
 
 const productpage = {
   id: 'sidecar~10.244.0.11~productpage-v1-aaa-11111.default~default.svc.cluster.local',
@@ -186,4 +193,27 @@ test('mutual TLS is used where both ends take it, and accepted as the policies s
   matchesFile(t, 'mutual-tls.listeners', named(allResources(engine, of, 'listener'), /virtualInbound/));
   const name = 'outbound|9080||reviews.default.svc.cluster.local';
   matchesFile(t, 'mutual-tls.endpoints', expand(namedResource(engine, of, 'endpoint', name)));
+});
+
+test('a gateway ends TLS with the credentials of its namespace, or passes it on', (t) => {
+  const engine = meshOf('bookinfo.yaml', 'https.yaml');
+  const of = viewFor(engine, ingress);
+  matchesFile(t, 'https.listeners', allResources(engine, of, 'listener').map(expand));
+  matchesFile(
+    t,
+    'https.routes',
+    ['http.8080', 'https.443.https.edge.default'].map((name) =>
+      expand(namedResource(engine, of, 'route', name)),
+    ),
+  );
+  const secret = (name: string): unknown => expand(namedResource(engine, of, 'secret', name));
+  assert.deepEqual(secret('kubernetes://shop'), {
+    name: 'kubernetes://shop',
+    tlsCertificate: { certificateChain: { inlineBytes: 'Y2VydA==' }, privateKey: { inlineBytes: 'a2V5' } },
+  });
+  assert.deepEqual(secret('kubernetes://shop-cacert'), {
+    name: 'kubernetes://shop-cacert',
+    validationContext: { trustedCa: { inlineBytes: 'cm9vdHM=' } },
+  });
+  assert.equal(secret('kubernetes://nothing'), null);
 });

@@ -13,6 +13,7 @@ import { outboundListeners } from './listener/outbound.ts';
 import { sameResources, type EncodedResource } from './resource.ts';
 import { gatewayRoutes } from './route/gateway.ts';
 import { sidecarRoutes } from './route/sidecar.ts';
+import { gatewaySecret } from './secret/gateway-secret.ts';
 
 /**
  * What decides all that a proxy is sent: proxies with equal views get the same resources and the same bytes.
@@ -39,7 +40,7 @@ export const viewOfProxy = query('proxy.view', (view, proxyId: string): ProxyVie
 /** Kinds of which a proxy gets all, without asking by name. */
 export type ListedKind = 'cluster' | 'listener';
 /** Kinds of which a proxy gets what it asks for by name. */
-export type NamedKind = 'endpoint' | 'route';
+export type NamedKind = 'endpoint' | 'route' | 'secret';
 
 /** A query with its key, whatever that is. */
 export interface Bound<Value> {
@@ -90,7 +91,10 @@ export function resourceSets(view: ProxyView): readonly ResourceSetSpec[] {
       {
         text: `own ${edgeText(view)}`,
         listed: { cluster: bind(ownClusters, view), listener: bind(gatewayListeners, view) },
-        named: { route: (name) => bind(gatewayRoutes, { edge: view, name }) },
+        named: {
+          route: (name) => bind(gatewayRoutes, { edge: view, name }),
+          secret: (name) => bind(gatewaySecret, { namespace: scope.namespace, name }),
+        },
       },
     ];
   }

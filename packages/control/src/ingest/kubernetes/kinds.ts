@@ -6,6 +6,7 @@ import type { MeshSettings } from '../../model/mesh-settings.ts';
 import * as tables from '../../model/tables.ts';
 import { configChange, ingestedKinds, resourceOfKind, tableOfKind, type IngestedConfig } from './config.ts';
 import type { KubeEndpointSlice, KubePod, KubeService } from './core-objects.ts';
+import { decodeSecret, type KubeSecret } from './secret.ts';
 import { decodeService } from './service.ts';
 import { decodeEndpointSlice, decodeNode, decodePod } from './workload.ts';
 
@@ -68,5 +69,6 @@ export const ingestedResources: readonly IngestedResource[] = [
     (object) => ({ name: object.metadata.name, labels: object.metadata.labels ?? {} }),
     byName,
   ),
+  builtIn<KubeSecret, unknown>(resources.secrets, tables.secrets, decodeSecret),
   ...ingestedKinds.map(configuration),
 ];

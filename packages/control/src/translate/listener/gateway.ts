@@ -4,6 +4,7 @@ import { query, type View } from '../../engine/query.ts';
 import {
   boundServers,
   edgeText,
+  hostsOf,
   isPlainHttp,
   type BoundServer,
   type EdgeProxies,
@@ -12,7 +13,8 @@ import type { MeshSettings } from '../../model/mesh-settings.ts';
 import { settingsOf } from '../../model/settings.ts';
 import { socketAddress } from '../address.ts';
 import { encodeResource, sameResources, type EncodedResource } from '../resource.ts';
-import { httpRoutesName, rulesOfGateway, sharedHosts } from '../route/gateway.ts';
+import { httpRoutesName, httpsRoutesName, rulesOfGateway, sharedHosts } from '../route/gateway.ts';
+import { gatewayServerSocket } from '../secret/gateway-tls.ts';
 import { prefixRanges } from './filter-chain-match.ts';
 import { inspectionFields, tlsInspector } from './listener-filter.ts';
 import { httpConnectionManager, tcpFilters } from './network-filter.ts';
@@ -20,7 +22,7 @@ import { tcpChains, tlsChains, type TcpChain } from './tcp-route.ts';
 
 /** The chains of connections that are passed on as they are. */
 function passedOn(view: View, edge: EdgeProxies, bound: BoundServer, mesh: MeshSettings): FilterChain[] {
-  const encrypted = isTls(bound.protocol);
+  const encrypted = isTls(bound.protocol) && passesTls(bound);
   return rulesOfGateway(view, edge.scope, bound.gateway).flatMap((rule) => {
     if (sharedHosts(rule, bound).length === 0) return [];
     const place = {
@@ -31,6 +33,31 @@ function passedOn(view: View, edge: EdgeProxies, bound: BoundServer, mesh: MeshS
     const chains = encrypted ? tlsChains(view, rule, place) : tcpChains(view, rule, place);
     return chains.map((chain) => filterChain(chain, mesh));
   });
+}
+
+/** The chains of a server whose TLS ends at the gateway; none where it does not say with what. */
+function ended(view: View, edge: EdgeProxies, bound: BoundServer, mesh: MeshSettings): FilterChain[] {
+  const http = bound.protocol === 'https';
+  const socket = gatewayServerSocket(bound.server.tls ?? {}, http ? 'http' : 'tcp', mesh.trustDomain);
+  if (socket === undefined) return [];
+  const hosts = hostsOf(bound).map(({ host }) => host);
+  const match = hosts.includes('*') ? {} : { serverNames: [...new Set(hosts)].sort() };
+  if (http) {
+    const filters = [
+      httpConnectionManager({
+        statPrefix: `outbound_0.0.0.0_${bound.listenPort}`,
+        routes: { rds: httpsRoutesName(bound) },
+        direction: 'gateway',
+        mesh,
+      }),
+    ];
+    return [{ filterChainMatch: match, transportSocket: socket, filters }];
+  }
+  return passedOn(view, edge, bound, mesh).map((chain) => ({
+    ...chain,
+    filterChainMatch: { ...chain.filterChainMatch, ...match },
+    transportSocket: socket,
+  }));
 }
 
 function filterChain(chain: TcpChain, mesh: MeshSettings): FilterChain {
@@ -88,9 +115,11 @@ export const gatewayListeners = query(
         let inspects = false;
         for (const bound of servers) {
           if (isPlainHttp(bound)) continue;
-          // TLS that ends here needs the server's secret: without one there is nothing to serve.
-          if (isTls(bound.protocol) && !passesTls(bound)) continue;
           inspects ||= isTls(bound.protocol);
+          if (isTls(bound.protocol) && !passesTls(bound)) {
+            chains.push(...ended(view, edge, bound, mesh));
+            continue;
+          }
           // Plain connections cannot be told apart: the first server has them.
           if (!isTls(bound.protocol) && chains.length > 0) continue;
           chains.push(...passedOn(view, edge, bound, mesh));
