@@ -22,7 +22,7 @@ export interface Contender {
 /** A case that is set up: its contenders run and answer rightly. */
 export interface PreparedCase {
   readonly contenders: readonly Contender[];
-  /** Peers that could not take part, with the reason. */
+  /** Contenders that could not take part, with the reason. */
   readonly missing: readonly string[];
   close(): Promise<void>;
 }

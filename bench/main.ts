@@ -55,7 +55,8 @@ async function run(): Promise<number> {
   if (values.output === 'json')
     console.log(JSON.stringify({ machine, rounds, seconds, results }, undefined, 2));
   else console.log(`\n${results.map(renderResult).join('\n\n')}\n\n${machine}`);
-  return 0;
+  // A table without all contenders is not the comparison that was asked for.
+  return results.some((result) => result.missing.length > 0) ? 1 : 0;
 }
 
 try {

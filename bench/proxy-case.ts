@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { messageOf } from '@lateen/core';
 import type { BenchCase, Contender, PreparedCase } from './case.ts';
 import { fillIn } from './config-file.ts';
 import type { Peer } from './peer.ts';
@@ -48,11 +49,17 @@ async function prepare(options: ProxyCase, workDir: string): Promise<PreparedCas
     const missing: string[] = [];
     for (const lineup of options.lineups) {
       const { name } = lineup.peer;
-      if (lineup.peer.installed()) {
+      if (!lineup.peer.installed()) {
+        missing.push(`${name} is not installed: apt-get install ${name}`);
+        continue;
+      }
+      try {
         contenders.push(
           await startLineup(options, lineup, { workDir, upstream: upstream.port, values, stops }),
         );
-      } else missing.push(`${name} is not installed: apt-get install ${name}`);
+      } catch (error) {
+        missing.push(`${name} cannot do it: ${messageOf(error)}`);
+      }
     }
     return { contenders, missing, close };
   } catch (error) {

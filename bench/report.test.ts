@@ -17,7 +17,7 @@ function standing(name: string, requestsPerSecond: number, cpuUsPerRequest: numb
   };
 }
 
-test('the table says how the first contender stands to each', () => {
+test('the table says how ours stands to each', () => {
   const text = renderResult({
     name: 'c',
     summary: 's',

@@ -8,9 +8,11 @@ const columns: readonly (readonly [title: string, value: (standing: Standing) =>
   ['memory MB', (s) => s.anonymousMb.toFixed(0)],
 ];
 
-/** A table in Markdown; the last columns say how the first contender stands to each. */
+const ourName = 'lateen';
+
+/** A table in Markdown; the last columns say how ours stands to each. */
 export function renderResult(result: CaseResult): string {
-  const [ours] = result.standings;
+  const ours = result.standings.find((standing) => standing.name === ourName);
   const titles = ['', ...columns.map(([title]) => title), 'our requests/s', 'our CPU'];
   const rows = result.standings.map((standing) => [
     `${standing.name} ${standing.version}`,
@@ -35,5 +37,5 @@ export function renderResult(result: CaseResult): string {
 }
 
 function ratio(ours: number | undefined, theirs: number): string {
-  return ours === undefined || theirs === 0 ? '' : `${(ours / theirs).toFixed(2)}x`;
+  return ours === undefined || theirs === 0 ? '-' : `${(ours / theirs).toFixed(2)}x`;
 }
