@@ -1,0 +1,148 @@
+import { systemClock, type Clock, type Logger, type Timer } from '@lateen/core';
+import type { ResourceChange } from '../model/change.ts';
+import type { Cluster } from '../model/cluster.ts';
+import type { ClusterStatus } from '../model/data-plane.ts';
+import type { ClusterLoadAssignment } from '../model/endpoint.ts';
+import { endpointNameOf } from '../model/references.ts';
+import type { StatsRegistry } from '../telemetry/stats-registry.ts';
+import { resolveAssignment } from './dns.ts';
+import { UpstreamCluster, type ClusterContext } from './upstream-cluster.ts';
+
+/** A cluster by its name: what routes hold, so that a request needs no look-up. */
+export interface ClusterRef {
+  readonly name: string;
+  /** Undefined while no cluster of the name is known. */
+  cluster: UpstreamCluster | undefined;
+}
+
+/** All clusters of a data plane, with their endpoints. */
+export class ClusterSet {
+  readonly #context: ClusterContext;
+  readonly #stats: StatsRegistry;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #refs = new Map<string, ClusterRef>();
+  readonly #assignments = new Map<string, ClusterLoadAssignment>();
+  readonly #resolving = new Map<string, Timer | undefined>();
+  #closed = false;
+
+  constructor(context: ClusterContext, stats: StatsRegistry, logger: Logger, clock: Clock = systemClock) {
+    this.#context = context;
+    this.#stats = stats;
+    this.#logger = logger;
+    this.#clock = clock;
+  }
+
+  /** The reference of a name; the same one at each call. */
+  ref(name: string): ClusterRef {
+    let ref = this.#refs.get(name);
+    if (ref === undefined) {
+      ref = { name, cluster: undefined };
+      this.#refs.set(name, ref);
+    }
+    return ref;
+  }
+
+  update(
+    clusters: ResourceChange<Cluster> | undefined,
+    endpoints: ResourceChange<ClusterLoadAssignment> | undefined,
+  ): void {
+    for (const name of endpoints?.remove ?? []) this.#assignments.delete(name);
+    const changed = new Set<string>();
+    for (const assignment of endpoints?.set ?? []) {
+      this.#assignments.set(assignment.name, assignment);
+      changed.add(assignment.name);
+    }
+    const fresh = new Set<string>();
+    for (const model of clusters?.set ?? []) {
+      this.#setCluster(model);
+      fresh.add(model.name);
+    }
+    for (const name of clusters?.remove ?? []) this.#removeCluster(name);
+    if (changed.size === 0) return;
+    for (const { cluster } of this.#refs.values()) {
+      if (cluster === undefined || fresh.has(cluster.name)) continue;
+      const wanted = endpointNameOf(cluster.model);
+      const assignment =
+        wanted !== undefined && changed.has(wanted) ? this.#assignments.get(wanted) : undefined;
+      if (assignment === undefined) continue;
+      cluster.stats.n.updateSuccess++;
+      cluster.setEndpoints(assignment);
+    }
+  }
+
+  status(): ClusterStatus[] {
+    const list: ClusterStatus[] = [];
+    for (const { cluster } of this.#refs.values()) if (cluster !== undefined) list.push(cluster.status());
+    return list;
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const timer of this.#resolving.values()) timer?.cancel();
+    this.#resolving.clear();
+    for (const ref of this.#refs.values()) {
+      ref.cluster?.close();
+      ref.cluster = undefined;
+    }
+  }
+
+  #setCluster(model: Cluster): void {
+    const ref = this.ref(model.name);
+    const previous = ref.cluster;
+    const cluster = new UpstreamCluster(model, this.#context, previous);
+    ref.cluster = cluster;
+    if (previous === undefined) this.#stats.add(cluster.stats);
+    else previous.drain();
+    this.#stopResolving(model.name);
+    const { discovery } = model;
+    if (discovery.kind === 'eds') {
+      const assignment = this.#assignments.get(endpointNameOf(model) ?? model.name);
+      if (assignment !== undefined) cluster.setEndpoints(assignment);
+    } else if (model.loadAssignment !== undefined) {
+      if (discovery.kind === 'strict_dns' || discovery.kind === 'logical_dns') {
+        this.#resolving.set(model.name, undefined);
+        void this.#resolve(cluster, model.loadAssignment);
+      } else {
+        cluster.setEndpoints(model.loadAssignment);
+      }
+    }
+  }
+
+  #removeCluster(name: string): void {
+    const ref = this.#refs.get(name);
+    if (ref?.cluster === undefined) return;
+    this.#stopResolving(name);
+    this.#stats.remove(ref.cluster.stats);
+    ref.cluster.drain();
+    ref.cluster = undefined;
+  }
+
+  #stopResolving(name: string): void {
+    this.#resolving.get(name)?.cancel();
+    this.#resolving.delete(name);
+  }
+
+  /** Resolves the names of a DNS cluster now and each refresh interval; keeps the last addresses where that fails. */
+  async #resolve(cluster: UpstreamCluster, names: ClusterLoadAssignment): Promise<void> {
+    const { model, stats } = cluster;
+    stats.n.updateAttempt++;
+    const resolved = await resolveAssignment(model, names);
+    if (this.#closed || this.#refs.get(model.name)?.cluster !== cluster) return;
+    if (resolved.ok) {
+      stats.n.updateSuccess++;
+      cluster.setEndpoints(resolved.value);
+    } else {
+      stats.n.updateFailure++;
+      for (const { message } of resolved.problems) this.#logger.debug(message, { cluster: model.name });
+    }
+    const refreshMs =
+      model.discovery.kind === 'strict_dns' || model.discovery.kind === 'logical_dns'
+        ? model.discovery.refreshMs
+        : 5_000;
+    this.#resolving.set(
+      model.name,
+      this.#clock.after(refreshMs, () => void this.#resolve(cluster, names)),
+    );
+  }
+}

@@ -1,0 +1,24 @@
+import type { ClientStream, ClientStreamHandler } from '../../codec/stream.ts';
+
+/** Why a pool could not give a stream. */
+export type PoolFailure =
+  /** A circuit breaker is open. */
+  'overflow' | 'connection_failure' | 'connect_timeout';
+
+/** Someone who waits for a connection, and then hears what comes on it. */
+export interface StreamWaiter extends ClientStreamHandler {
+  /** Called at once where a connection is at hand. */
+  onStreamReady(stream: ClientStream): void;
+  onPoolFailure(failure: PoolFailure, detail: string): void;
+}
+
+/** Connections to one host, in any version of HTTP. */
+export interface HttpPool {
+  /** Gives the waiter a stream, now or later; tells it where that cannot be. `fresh`: on a connection that carried nothing yet. */
+  acquire(waiter: StreamWaiter, priority: 'default' | 'high', fresh: boolean): void;
+  /** The waiter wants no stream any more; only while it waits. */
+  cancel(waiter: StreamWaiter): void;
+  /** Closes idle connections now, the others after what they carry. */
+  drain(): void;
+  close(): void;
+}

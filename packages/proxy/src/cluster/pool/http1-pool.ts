@@ -1,0 +1,183 @@
+import type { HeadPool } from '../../codec/head.ts';
+import {
+  Http1ClientConnection,
+  type ClientConnectionOwner,
+  type Http1ClientOptions,
+} from '../../http1/client-connection.ts';
+import type { CoarseTimers } from '../../timer/coarse-timers.ts';
+import type { Wire } from '../../wire/wire.ts';
+import type { Breakers } from '../breakers.ts';
+import type { ConnectFailure, Connector, PendingConnection } from '../connector.ts';
+import type { Host } from '../host.ts';
+import type { ClusterStats } from '../../telemetry/cluster-stats.ts';
+import type { HttpPool, StreamWaiter } from './http-pool.ts';
+
+interface Waiting {
+  readonly waiter: StreamWaiter;
+  readonly breakers: Breakers;
+}
+
+/** What a pool needs from its cluster. */
+export interface PoolContext {
+  readonly connector: Connector;
+  readonly stats: ClusterStats;
+  readonly breakersOf: (priority: 'default' | 'high') => Breakers;
+  readonly http1: Http1ClientOptions;
+  readonly heads: HeadPool;
+  readonly timers: CoarseTimers;
+}
+
+/**
+ * HTTP/1 connections to one host: the most recently used idle one first, so that those not needed
+ * run into their idle timeout; a new one for each request that finds none.
+ */
+export class Http1Pool implements HttpPool, ClientConnectionOwner {
+  readonly #host: Host;
+  readonly #context: PoolContext;
+  readonly #idle: Http1ClientConnection[] = [];
+  readonly #busy = new Set<Http1ClientConnection>();
+  readonly #connecting = new Map<PendingConnection, Breakers>();
+  #waiting: Waiting[] = [];
+  readonly #breakersOfConnection = new Map<Http1ClientConnection, Breakers>();
+  #draining = false;
+
+  constructor(host: Host, context: PoolContext) {
+    this.#host = host;
+    this.#context = context;
+  }
+
+  acquire(waiter: StreamWaiter, priority: 'default' | 'high', fresh: boolean): void {
+    const connection = fresh ? undefined : this.#idle.pop();
+    if (connection !== undefined) {
+      this.#busy.add(connection);
+      waiter.onStreamReady(connection.attach(waiter));
+      return;
+    }
+    const { stats, breakersOf } = this.#context;
+    const breakers = breakersOf(priority);
+    if (!breakers.mayWait()) {
+      stats.n.upstreamRqPendingOverflow++;
+      waiter.onPoolFailure('overflow', 'too many pending requests');
+      return;
+    }
+    breakers.pending++;
+    stats.n.upstreamRqPendingTotal++;
+    stats.n.upstreamRqPendingActive++;
+    this.#waiting.push({ waiter, breakers });
+    this.#connectFor(breakers);
+  }
+
+  cancel(waiter: StreamWaiter): void {
+    const at = this.#waiting.findIndex((w) => w.waiter === waiter);
+    if (at < 0) return;
+    const [waiting] = this.#waiting.splice(at, 1);
+    if (waiting !== undefined) this.#leaveQueue(waiting);
+  }
+
+  drain(): void {
+    this.#draining = true;
+    for (const connection of this.#idle.slice()) connection.closeWhenIdle();
+    for (const connection of this.#busy) connection.closeWhenIdle();
+  }
+
+  close(): void {
+    this.#draining = true;
+    for (const pending of this.#connecting.keys()) pending.cancel();
+    this.#connecting.clear();
+    for (const connection of [...this.#idle, ...this.#busy]) connection.reset();
+  }
+
+  onConnectionIdle(connection: Http1ClientConnection): void {
+    if (this.#draining) {
+      this.#busy.delete(connection);
+      connection.closeWhenIdle();
+      return;
+    }
+    const waiting = this.#waiting.shift();
+    if (waiting !== undefined) {
+      this.#leaveQueue(waiting);
+      waiting.waiter.onStreamReady(connection.attach(waiting.waiter));
+      return;
+    }
+    this.#busy.delete(connection);
+    this.#idle.push(connection);
+    connection.startIdle();
+  }
+
+  onConnectionClosed(connection: Http1ClientConnection): void {
+    const { stats } = this.#context;
+    if (!this.#busy.delete(connection)) {
+      const at = this.#idle.indexOf(connection);
+      if (at >= 0) this.#idle.splice(at, 1);
+    }
+    const breakers = this.#breakersOfConnection.get(connection);
+    this.#breakersOfConnection.delete(connection);
+    if (breakers !== undefined) {
+      breakers.connections--;
+      stats.n.upstreamCxActive--;
+      stats.n.upstreamCxDestroy++;
+      this.#host.cxActive--;
+      if (this.#waiting.length > this.#connecting.size) this.#connectFor(breakers);
+    }
+  }
+
+  #connectFor(breakers: Breakers): void {
+    const { stats, connector } = this.#context;
+    if (!breakers.mayConnect() && this.#busy.size + this.#connecting.size > 0) {
+      // One that exists will serve the request in its turn.
+      stats.n.upstreamCxOverflow++;
+      return;
+    }
+    if (!breakers.mayConnect()) stats.n.upstreamCxOverflow++;
+    breakers.connections++;
+    stats.n.upstreamCxTotal++;
+    stats.n.upstreamCxHttp1Total++;
+    stats.n.upstreamCxActive++;
+    this.#host.cxTotal++;
+    this.#host.cxActive++;
+    const pending = connector.connect(this.#host, {
+      onConnected: (wire) => this.#connected(pending, wire),
+      onFailed: (failure, detail) => this.#connectFailed(pending, failure, detail),
+    });
+    this.#connecting.set(pending, breakers);
+  }
+
+  #connected(pending: PendingConnection, wire: Wire): void {
+    const breakers = this.#connecting.get(pending);
+    this.#connecting.delete(pending);
+    if (breakers === undefined) {
+      wire.destroy();
+      return;
+    }
+    const { http1, heads, timers } = this.#context;
+    const connection = new Http1ClientConnection(wire, http1, this, heads, timers);
+    this.#breakersOfConnection.set(connection, breakers);
+    this.#busy.add(connection);
+    this.onConnectionIdle(connection);
+  }
+
+  #connectFailed(pending: PendingConnection, failure: ConnectFailure, detail: string): void {
+    const breakers = this.#connecting.get(pending);
+    if (breakers === undefined) return;
+    this.#connecting.delete(pending);
+    const { stats } = this.#context;
+    breakers.connections--;
+    stats.n.upstreamCxActive--;
+    stats.n.upstreamCxConnectFail++;
+    if (failure === 'connect_timeout') stats.n.upstreamCxConnectTimeout++;
+    this.#host.cxActive--;
+    this.#host.cxConnectFail++;
+    // As Envoy: who waits is told at once, and may try another host.
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const one of waiting) {
+      this.#leaveQueue(one);
+      one.waiter.onPoolFailure(failure, detail);
+    }
+  }
+
+  #leaveQueue(waiting: Waiting): void {
+    waiting.breakers.pending--;
+    this.#context.stats.n.upstreamRqPendingActive--;
+  }
+}

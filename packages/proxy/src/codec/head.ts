@@ -1,0 +1,73 @@
+import { HeaderBlock } from './header-block.ts';
+
+export type HttpVersion = 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2';
+
+/** The head of a request, whatever protocol it came by. `host` is in `authority`, not in the block; hop-by-hop headers are gone. */
+export class RequestHead {
+  method = '';
+  scheme: 'http' | 'https' = 'http';
+  authority = '';
+  /** Path with query, beginning with `/`; `*` for OPTIONS; empty for CONNECT. */
+  path = '';
+  version: HttpVersion = 'HTTP/1.1';
+  /** Lower case protocol of an upgrade that was asked for: `websocket`; `connect` for the CONNECT method. */
+  upgrade: string | undefined;
+  /** True where the client waits for `100 Continue` before it sends the body. */
+  expectContinue = false;
+  /** True for `te: trailers`. */
+  acceptsTrailers = false;
+  readonly headers = new HeaderBlock();
+
+  clear(): void {
+    this.upgrade = undefined;
+    this.expectContinue = false;
+    this.acceptsTrailers = false;
+    this.scheme = 'http';
+    this.headers.clear();
+  }
+}
+
+/** The head of a response. */
+export class ResponseHead {
+  status = 0;
+  version: HttpVersion = 'HTTP/1.1';
+  /** The protocol that a 101 switched to. */
+  upgrade: string | undefined;
+  readonly headers = new HeaderBlock();
+
+  clear(): void {
+    this.status = 0;
+    this.upgrade = undefined;
+    this.headers.clear();
+  }
+}
+
+const keptHeads = 128;
+
+/** Heads that are not in use; a head belongs to one message at a time. */
+export class HeadPool {
+  readonly #requests: RequestHead[] = [];
+  readonly #responses: ResponseHead[] = [];
+
+  request(): RequestHead {
+    return this.#requests.pop() ?? new RequestHead();
+  }
+
+  response(): ResponseHead {
+    return this.#responses.pop() ?? new ResponseHead();
+  }
+
+  releaseRequest(head: RequestHead): void {
+    if (this.#requests.length >= keptHeads) return;
+    head.clear();
+    head.headers.trim();
+    this.#requests.push(head);
+  }
+
+  releaseResponse(head: ResponseHead): void {
+    if (this.#responses.length >= keptHeads) return;
+    head.clear();
+    head.headers.trim();
+    this.#responses.push(head);
+  }
+}

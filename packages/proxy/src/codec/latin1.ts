@@ -1,0 +1,25 @@
+/** Buffer's own methods, which its types leave out; they skip the search for the encoding. */
+interface Latin1Buffer {
+  latin1Slice(start: number, end: number): string;
+  latin1Write(text: string, at: number): number;
+}
+
+/** The characters of `buffer[start, end)`, a byte each. */
+export function latin1Slice(buffer: Buffer, start: number, end: number): string {
+  return (buffer as unknown as Latin1Buffer).latin1Slice(start, end);
+}
+
+/** Writes the characters of `text`, a byte each, and returns the offset after them. */
+export function latin1Write(buffer: Buffer, text: string, at: number): number {
+  if (text.length < 40) {
+    for (let i = 0; i < text.length; i++) buffer[at + i] = text.charCodeAt(i);
+    return at + text.length;
+  }
+  return at + (buffer as unknown as Latin1Buffer).latin1Write(text, at);
+}
+
+/** Copies a short run of bytes and returns the offset after them. */
+export function putBytes(source: Uint8Array, target: Buffer, at: number): number {
+  for (let i = 0; i < source.length; i++) target[at + i] = source[i] as number;
+  return at + source.length;
+}

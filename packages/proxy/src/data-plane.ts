@@ -1,0 +1,123 @@
+import { silentLogger, sleep, systemClock } from '@lateen/core';
+import { HeadPool } from './codec/head.ts';
+import { ClusterSet } from './cluster/cluster-set.ts';
+import { TcpConnector } from './cluster/connector.ts';
+import type { ClusterContext } from './cluster/upstream-cluster.ts';
+import type { ListenerContext } from './listener/compiled-listener.ts';
+import { ListenerSet } from './listener/listener-set.ts';
+import type { ApplyResult, DataPlaneChange, RefusedResource } from './model/change.ts';
+import type { DataPlane, DataPlaneOptions } from './model/data-plane.ts';
+import { compileRouteTable, type RouteTable } from './route/route-table.ts';
+import { LogFiles } from './telemetry/access-log.ts';
+import { HttpStats } from './telemetry/http-stats.ts';
+import { StatsRegistry } from './telemetry/stats-registry.ts';
+import { TcpStats } from './telemetry/tcp-stats.ts';
+import { CoarseTimers } from './timer/coarse-timers.ts';
+import { Turn } from './wire/turn.ts';
+
+/** All plain sockets read into one buffer of this size. */
+const readBufferBytes = 64 * 1024;
+const betweenDrainLooksMs = 20;
+
+/** The part of the proxy that carries traffic; it has no listener until it is told of one. */
+export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
+  const clock = options.clock ?? systemClock;
+  const logger = options.logger ?? silentLogger;
+  const random = options.random ?? Math.random;
+  const turn = new Turn(clock);
+  const timers = new CoarseTimers(turn, clock);
+  const heads = new HeadPool();
+  const stats = new StatsRegistry();
+  const logFiles = new LogFiles(clock);
+  const tables = new Map<string, RouteTable>();
+  let draining = false;
+
+  const clusterContext: ClusterContext = {
+    turn,
+    timers,
+    heads,
+    random,
+    readBuffer: Buffer.allocUnsafeSlow(readBufferBytes),
+    createConnector: (cluster) => new TcpConnector(clusterContext, cluster),
+  };
+  const clusters = new ClusterSet(clusterContext, stats, logger, clock);
+  const listenerContext: ListenerContext = {
+    heads,
+    turn,
+    timers,
+    clock,
+    random,
+    writeLog: options.writeAccessLog ?? logFiles.write,
+    clusterRef: (name) => clusters.ref(name),
+    routeTable: (name) => tables.get(name),
+    httpStats: shared((prefix) => new HttpStats(prefix), stats),
+    tcpStats: shared((prefix) => new TcpStats(prefix), stats),
+    isDraining: () => draining,
+    observers: [],
+  };
+  const listeners = new ListenerSet(listenerContext, stats, logger);
+
+  async function update(change: DataPlaneChange): Promise<ApplyResult> {
+    const refused: RefusedResource[] = [];
+    clusters.update(change.clusters, change.endpoints);
+    for (const config of change.routes?.set ?? []) {
+      const compiled = compileRouteTable(config, listenerContext);
+      if (compiled.ok) tables.set(config.name, compiled.value);
+      else refused.push({ kind: 'routes', name: config.name, problems: compiled.problems });
+    }
+    if (change.listeners !== undefined) {
+      const bad = await listeners.update(change.listeners);
+      refused.push(...bad.map((one) => ({ kind: 'listeners' as const, ...one })));
+    }
+    for (const name of change.routes?.remove ?? []) tables.delete(name);
+    return { refused };
+  }
+
+  function startDraining(): void {
+    draining = true;
+  }
+
+  async function drain(ms: number): Promise<{ readonly activeConnections: number }> {
+    startDraining();
+    listeners.stopAccepting();
+    listeners.drainConnections();
+    const endMs = clock.monotonicMs() + ms;
+    while (listeners.activeConnections > 0 && clock.monotonicMs() < endMs) await sleep(betweenDrainLooksMs);
+    return { activeConnections: listeners.activeConnections };
+  }
+
+  return {
+    update,
+    drain,
+    startDraining,
+    async close() {
+      listeners.close();
+      clusters.close();
+      timers.close();
+      logFiles.close();
+    },
+    listeners: () => listeners.status(),
+    clusters: () => clusters.status(),
+    get activeConnections() {
+      return listeners.activeConnections;
+    },
+    stats,
+  };
+}
+
+/** Statistics by their prefix: several filters of one prefix share them. */
+function shared<T extends Parameters<StatsRegistry['add']>[0]>(
+  create: (prefix: string) => T,
+  registry: StatsRegistry,
+): (prefix: string) => T {
+  const known = new Map<string, T>();
+  return (prefix) => {
+    let group = known.get(prefix);
+    if (group === undefined) {
+      group = create(prefix);
+      known.set(prefix, group);
+      registry.add(group);
+    }
+    return group;
+  };
+}

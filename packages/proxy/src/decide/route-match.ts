@@ -1,0 +1,59 @@
+import { names } from '../codec/header-name.ts';
+import type { RouteMatch } from '../model/route.ts';
+import { compileHeaderMatch, type RoutableRequest } from './header-match.ts';
+import { compileQueryMatch } from './query-match.ts';
+import { compileRegex } from './string-match.ts';
+
+/**
+ * True where a request matches a route. `pathOnly` is its path without the query; `draw` is the request's
+ * random number in [0, 1), the same for every route, so that shares of following routes do not overlap.
+ */
+export type RouteTest = (request: RoutableRequest, pathOnly: string, draw: number) => boolean;
+
+type PathTest = (pathOnly: string, request: RoutableRequest) => boolean;
+
+function pathTest(match: RouteMatch): PathTest {
+  const { path, caseSensitive } = match;
+  if (path.kind === 'connect') return (_, request) => request.method === 'CONNECT';
+  if (path.kind === 'regex') {
+    const test = compileRegex(caseSensitive ? path.regex : `(?i:${path.regex})`);
+    return test;
+  }
+  if (caseSensitive) {
+    const { value } = path;
+    if (path.kind === 'exact') return (text) => text === value;
+    if (path.kind === 'prefix') {
+      return value === '/' ? (text) => text.charCodeAt(0) === 47 : (text) => text.startsWith(value);
+    }
+    return (text) =>
+      text.startsWith(value) && (text.length === value.length || text.charCodeAt(value.length) === 47);
+  }
+  const value = path.value.toLowerCase();
+  if (path.kind === 'exact') return (text) => text.length === value.length && text.toLowerCase() === value;
+  const starts = (text: string): boolean => text.slice(0, value.length).toLowerCase() === value;
+  if (path.kind === 'prefix') return starts;
+  return (text) => starts(text) && (text.length === value.length || text.charCodeAt(value.length) === 47);
+}
+
+/** Compiles the conditions of a route, cheapest first. Throws where a regular expression is none. */
+export function compileRouteMatch(match: RouteMatch): RouteTest {
+  const onPath = pathTest(match);
+  const headers = match.headers.map(compileHeaderMatch);
+  const query = match.queryParameters.map(compileQueryMatch);
+  const { runtimeFraction, grpc } = match;
+  const share = runtimeFraction === undefined ? 1 : runtimeFraction.numerator / runtimeFraction.denominator;
+  if (headers.length === 0 && query.length === 0 && share >= 1 && !grpc) {
+    return (request, pathOnly) => onPath(pathOnly, request);
+  }
+  return (request, pathOnly, draw) => {
+    if (!onPath(pathOnly, request)) return false;
+    if (share < 1 && draw >= share) return false;
+    for (const test of headers) if (!test(request)) return false;
+    for (const test of query) if (!test(request.path)) return false;
+    if (grpc) {
+      const type = request.headers.get(names.contentType);
+      if (type === undefined || !/^application\/grpc(\+|;|$)/.test(type)) return false;
+    }
+    return true;
+  };
+}

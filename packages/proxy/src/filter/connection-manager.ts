@@ -1,0 +1,183 @@
+import type { Clock, Problem } from '@lateen/core';
+import type { HeadPool, RequestHead } from '../codec/head.ts';
+import { headerLine, type HeaderLine } from '../codec/header-block.ts';
+import { names } from '../codec/header-name.ts';
+import type { ServerStream, ServerStreamHandler } from '../codec/stream.ts';
+import {
+  Http1ServerConnection,
+  type CodecFault,
+  type Http1ServerOptions,
+  type ServerConnectionOwner,
+} from '../http1/server-connection.ts';
+import type { ConnectionInfo } from '../listener/connection-info.ts';
+import type { HttpConnectionManager } from '../model/network-filter.ts';
+import type { RouteTable } from '../route/route-table.ts';
+import { compileAccessLog, type CompiledAccessLog, type LogWriter } from '../telemetry/access-log.ts';
+import type { HttpStats } from '../telemetry/http-stats.ts';
+import type { RequestObserver } from '../telemetry/request-observer.ts';
+import type { CoarseTimers } from '../timer/coarse-timers.ts';
+import type { Turn } from '../wire/turn.ts';
+import type { Wire } from '../wire/wire.ts';
+import { compileHttpFilters } from './compile-filters.ts';
+import { Exchange } from './exchange.ts';
+import type { CompiledHttpFilter } from './http-filter.ts';
+
+/** What connection managers share in a data plane. */
+export interface ManagerContext {
+  readonly heads: HeadPool;
+  readonly turn: Turn;
+  readonly timers: CoarseTimers;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly writeLog: LogWriter;
+  /** The route table of a name, as it is now; undefined while it has not come. */
+  readonly routeTable: (name: string) => RouteTable | undefined;
+  readonly httpStats: (prefix: string) => HttpStats;
+  readonly isDraining: () => boolean;
+  readonly observers: readonly RequestObserver[];
+}
+
+export type TrafficDirection = 'unspecified' | 'inbound' | 'outbound';
+
+/** The limits and patience of the codec, from the connection manager. */
+export function http1Options(model: HttpConnectionManager): Http1ServerOptions {
+  return {
+    maxHeadBytes: model.maxRequestHeadersBytes,
+    maxHeaders: model.maxHeaders,
+    acceptHttp10: model.http1.acceptHttp10,
+    defaultHostForHttp10: model.http1.defaultHostForHttp10,
+    preserveHeaderCase: model.http1.preserveHeaderCase,
+    enableTrailers: model.http1.enableTrailers,
+    allowAbsoluteUrl: model.http1.allowAbsoluteUrl,
+    allowChunkedLength: model.http1.allowChunkedLength,
+    idleTimeoutMs: model.idleTimeoutMs,
+    requestHeadersTimeoutMs: model.requestHeadersTimeoutMs,
+    maxRequests: model.maxRequestsPerConnection,
+    answerContinue: !model.proxy100Continue,
+  };
+}
+
+/** A connection manager compiled: the same for all connections of its filter chain. */
+export class ConnectionManager {
+  readonly model: HttpConnectionManager;
+  readonly direction: TrafficDirection;
+  readonly filters: readonly CompiledHttpFilter[];
+  readonly accessLogs: readonly CompiledAccessLog[];
+  readonly serverLine: HeaderLine;
+  readonly suppressEnvoyHeaders: boolean;
+  readonly bufferLimitBytes: number;
+  readonly stats: HttpStats;
+  readonly observers: readonly RequestObserver[];
+  readonly heads: HeadPool;
+  readonly turn: Turn;
+  readonly timers: CoarseTimers;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly http1: Http1ServerOptions;
+  readonly isDraining: () => boolean;
+  readonly routes: () => RouteTable | undefined;
+
+  constructor(
+    model: HttpConnectionManager,
+    context: ManagerContext,
+    inline: RouteTable | undefined,
+    direction: TrafficDirection,
+    filters: readonly CompiledHttpFilter[],
+    accessLogs: readonly CompiledAccessLog[],
+    bufferLimitBytes: number,
+  ) {
+    this.model = model;
+    this.direction = direction;
+    this.filters = filters;
+    this.accessLogs = accessLogs;
+    this.serverLine = headerLine(names.server, model.serverName);
+    const router = model.httpFilters.find((filter) => filter.config.kind === 'router')?.config;
+    this.suppressEnvoyHeaders = router?.kind === 'router' && router.suppressEnvoyHeaders;
+    this.bufferLimitBytes = bufferLimitBytes;
+    this.stats = context.httpStats(model.statPrefix);
+    this.observers = context.observers;
+    this.heads = context.heads;
+    this.turn = context.turn;
+    this.timers = context.timers;
+    this.clock = context.clock;
+    this.random = context.random;
+    this.http1 = http1Options(model);
+    this.isDraining = context.isDraining;
+    const { routes } = model;
+    this.routes = routes.kind === 'rds' ? () => context.routeTable(routes.name) : () => inline;
+  }
+
+  /** Compiles a connection manager; `inline` is its own route table where it has one. What is wrong with it goes to `bad`. */
+  static compile(
+    model: HttpConnectionManager,
+    context: ManagerContext,
+    inline: RouteTable | undefined,
+    direction: TrafficDirection,
+    bufferLimitBytes: number,
+    path: string,
+    bad: Problem[],
+  ): ConnectionManager {
+    const filters = compileHttpFilters(model.httpFilters, `${path}.http_filters`, bad);
+    const accessLogs: CompiledAccessLog[] = [];
+    model.accessLogs.forEach((log, i) => {
+      const compiled = compileAccessLog(log, context.writeLog);
+      if (compiled.ok) accessLogs.push(compiled.value);
+      else bad.push(...compiled.problems.map((p) => ({ ...p, path: `${path}.access_log[${i}].${p.path}` })));
+    });
+    return new ConnectionManager(model, context, inline, direction, filters, accessLogs, bufferLimitBytes);
+  }
+
+  /** Takes a connection over. */
+  serve(wire: Wire, info: ConnectionInfo, onClosed: () => void): HttpConnection {
+    return new HttpConnection(this, wire, info, onClosed);
+  }
+}
+
+/** One downstream HTTP connection. */
+export class HttpConnection implements ServerConnectionOwner {
+  readonly #manager: ConnectionManager;
+  readonly #info: ConnectionInfo;
+  readonly #onClosed: () => void;
+  readonly #codec: Http1ServerConnection;
+
+  constructor(manager: ConnectionManager, wire: Wire, info: ConnectionInfo, onClosed: () => void) {
+    this.#manager = manager;
+    this.#info = info;
+    this.#onClosed = onClosed;
+    const { n } = manager.stats;
+    n.cxTotal++;
+    n.cxHttp1Total++;
+    n.cxActive++;
+    this.#codec = new Http1ServerConnection(wire, manager.http1, this, manager.heads, manager.timers);
+  }
+
+  get draining(): boolean {
+    return this.#manager.isDraining();
+  }
+
+  /** Closes when the request under way is answered; at once where there is none. */
+  drain(): void {
+    this.#codec.closeWhenIdle();
+  }
+
+  onRequest(stream: ServerStream, head: RequestHead, endStream: boolean): ServerStreamHandler | undefined {
+    const exchange = new Exchange(this.#manager, this.#info, stream, head, endStream);
+    exchange.begin();
+    return exchange.done ? undefined : exchange;
+  }
+
+  onCodecFault(fault: CodecFault, status: number): void {
+    const { n } = this.#manager.stats;
+    if (fault === 'headers_too_large' || fault === 'too_many_headers') n.rqTooLarge++;
+    else if (fault === 'head_timeout') n.rqTimeout++;
+    else n.cxProtocolError++;
+    if (status > 0) this.#manager.stats.countStatus(status);
+  }
+
+  onConnectionClosed(): void {
+    const { n } = this.#manager.stats;
+    n.cxActive--;
+    n.cxDestroy++;
+    this.#onClosed();
+  }
+}

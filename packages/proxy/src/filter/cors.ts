@@ -1,0 +1,71 @@
+import { headerName, names } from '../codec/header-name.ts';
+import { compileStringMatch } from '../decide/string-match.ts';
+import type { CorsPolicy } from '../model/http-filter.ts';
+import type { CompiledHttpFilter, FilterExchange } from './http-filter.ts';
+
+const requestMethod = headerName('access-control-request-method');
+const allowOrigin = headerName('access-control-allow-origin');
+const allowCredentials = headerName('access-control-allow-credentials');
+const exposeHeaders = headerName('access-control-expose-headers');
+
+interface CompiledCors {
+  readonly policy: CorsPolicy;
+  readonly allows: (origin: string) => boolean;
+}
+
+function compile(policy: CorsPolicy): CompiledCors {
+  const tests = policy.allowOrigins.map(compileStringMatch);
+  const any = policy.allowOrigins.some((origin) => origin.kind === 'exact' && origin.value === '*');
+  return { policy, allows: (origin) => any || tests.some((test) => test(origin)) };
+}
+
+/** Answers preflights and marks responses, by the policy of the route (Envoy, CORS filter). */
+export function corsFilter(name: string, policy: CorsPolicy | undefined): CompiledHttpFilter {
+  const own = policy === undefined ? undefined : compile(policy);
+  const ofRoutes = new WeakMap<object, CompiledCors>();
+  const policyOf = (exchange: FilterExchange): CompiledCors | undefined => {
+    const config = exchange.routeConfig(name);
+    const action = exchange.route?.route.action;
+    const wanted =
+      (config?.kind === 'cors' ? config.policy : undefined) ??
+      (action?.kind === 'forward' ? action.cors : undefined) ??
+      exchange.route?.virtualHost.cors;
+    if (wanted === undefined) return own;
+    let compiled = ofRoutes.get(wanted);
+    if (compiled === undefined) {
+      compiled = compile(wanted);
+      ofRoutes.set(wanted, compiled);
+    }
+    return compiled;
+  };
+  const isEnabled = ({ policy: { enabled } }: CompiledCors): boolean =>
+    enabled === undefined || enabled.numerator > 0;
+  return {
+    name,
+    onRequest(exchange) {
+      const cors = policyOf(exchange);
+      if (cors === undefined || !isEnabled(cors)) return 'continue';
+      const { headers, method } = exchange.head;
+      const origin = headers.get(names.origin);
+      if (origin === undefined || method !== 'OPTIONS' || !headers.has(requestMethod)) return 'continue';
+      if (!cors.allows(origin)) return 'continue';
+      const { policy: allowed } = cors;
+      const answer: [string, string][] = [['access-control-allow-origin', origin]];
+      if (allowed.allowCredentials) answer.push(['access-control-allow-credentials', 'true']);
+      if (allowed.allowMethods !== '') answer.push(['access-control-allow-methods', allowed.allowMethods]);
+      if (allowed.allowHeaders !== '') answer.push(['access-control-allow-headers', allowed.allowHeaders]);
+      if (allowed.maxAge !== '') answer.push(['access-control-max-age', allowed.maxAge]);
+      exchange.reply(200, '', 'cors_response', { headers: answer });
+      return 'stop';
+    },
+    onResponse(exchange, response) {
+      const origin = exchange.head.headers.get(names.origin);
+      if (origin === undefined || response.headers.has(allowOrigin)) return;
+      const cors = policyOf(exchange);
+      if (cors === undefined || !isEnabled(cors) || !cors.allows(origin)) return;
+      response.headers.set(allowOrigin, origin);
+      if (cors.policy.allowCredentials) response.headers.set(allowCredentials, 'true');
+      if (cors.policy.exposeHeaders !== '') response.headers.set(exposeHeaders, cors.policy.exposeHeaders);
+    },
+  };
+}

@@ -1,0 +1,494 @@
+import type { RequestHead, ResponseHead } from '../codec/head.ts';
+import { headerLine, type HeaderBlock } from '../codec/header-block.ts';
+import { names } from '../codec/header-name.ts';
+import type { ResetReason, ServerStream, ServerStreamHandler } from '../codec/stream.ts';
+import type { Timer } from '@lateen/core';
+import type { ConnectionInfo } from '../listener/connection-info.ts';
+import { formatAddress, type SocketAddress } from '../model/address.ts';
+import type { HttpFilterConfig } from '../model/http-filter.ts';
+import type { CompiledRoute } from '../route/route-table.ts';
+import { flag } from '../telemetry/response-flags.ts';
+import type { StreamInfo } from '../telemetry/stream-info.ts';
+import { Expirable } from '../timer/coarse-timers.ts';
+import type { TlsInfo } from '../wire/tls-info.ts';
+import { httpDate } from './http-date.ts';
+import type { FilterExchange, LocalReplyOptions } from './http-filter.ts';
+import { fillLocalReply } from './local-reply.ts';
+import type { ConnectionManager } from './connection-manager.ts';
+import { normalizePath } from './path-normalization.ts';
+import { prepareRequest } from './request-preparation.ts';
+import { Router, type RouterOwner } from './router/router.ts';
+
+type State =
+  /** Filters are at work, or wait. */
+  | 'filtering'
+  /** The router has the request. */
+  | 'forwarding'
+  /** The response has begun. */
+  | 'responding'
+  | 'done';
+
+/**
+ * One request and its response: routed, led through the filters, sent on or answered, and told to
+ * statistics and logs once at its end.
+ */
+export class Exchange
+  extends Expirable
+  implements ServerStreamHandler, FilterExchange, StreamInfo, RouterOwner
+{
+  readonly manager: ConnectionManager;
+  readonly connection: ConnectionInfo;
+  readonly head: RequestHead;
+  readonly #stream: ServerStream;
+  readonly #startMs: number;
+  /** The request's random number: shares of routes and clusters are cut from it. */
+  readonly draw: number;
+  #state: State = 'filtering';
+  #filterAt = 0;
+  #inFilter = false;
+  #continued = false;
+  #client: SocketAddress;
+  #router: Router | undefined;
+  #response: ResponseHead | undefined;
+  #timers: Timer[] | undefined;
+  #requestDoneMs: number | undefined;
+  #responseHeadMs: number | undefined;
+  #lastActivityMs: number;
+  #startedWallMs: number | undefined;
+  #early: { readonly chunks: Buffer[]; ended: boolean; trailers: HeaderBlock | undefined } | undefined;
+  route: CompiledRoute | undefined;
+  status = 0;
+  flags = 0;
+  details = '';
+  bytesReceived = 0;
+  bytesSent = 0;
+  responseTrailers: HeaderBlock | undefined;
+
+  constructor(
+    manager: ConnectionManager,
+    connection: ConnectionInfo,
+    stream: ServerStream,
+    head: RequestHead,
+    endStream: boolean,
+  ) {
+    super();
+    this.manager = manager;
+    this.connection = connection;
+    this.head = head;
+    this.#stream = stream;
+    this.#client = connection.remote;
+    const nowMs = manager.turn.nowMs;
+    this.#startMs = nowMs;
+    this.#lastActivityMs = nowMs;
+    this.draw = manager.random();
+    if (endStream) this.#requestDoneMs = nowMs;
+    const { n } = manager.stats;
+    n.rqTotal++;
+    n.rqActive++;
+    n.rqHttp1Total++;
+    if (manager.accessLogs.length > 0) this.#startedWallMs = manager.turn.wallMs;
+  }
+
+  /** Routes the request and starts its way through the filters. */
+  begin(): void {
+    const { manager, head } = this;
+    const { model, timers } = manager;
+    if (model.streamIdleTimeoutMs > 0) timers.start(this, model.streamIdleTimeoutMs);
+    this.#client = prepareRequest(head, model, this.connection);
+    const normalized = normalizePath(head.path, model.pathNormalization);
+    if (normalized.kind === 'reject') return this.reply(400, '', 'path_normalization_failed');
+    if (normalized.kind === 'redirect') {
+      const location = `${head.scheme}://${head.authority}${normalized.path}`;
+      return this.reply(307, '', 'path_normalization_redirect', { headers: [['location', location]] });
+    }
+    head.path = normalized.path;
+    if (head.upgrade !== undefined && !this.#mayUpgrade(head.upgrade)) {
+      return this.reply(403, '', 'upgrade_failed');
+    }
+    this.route = manager.routes()?.find(head, this.draw);
+    this.#runFilters();
+  }
+
+  /** True when nothing more happens with it. */
+  get done(): boolean {
+    return this.#state === 'done';
+  }
+
+  /** Ends the exchange without an answer. */
+  abort(): void {
+    if (this.#state === 'done') return;
+    this.flags |= flag.localReset;
+    this.#stream.reset();
+    this.#router?.abort();
+    this.#finish();
+  }
+
+  // FilterExchange
+
+  routeConfig(filterName: string): HttpFilterConfig | undefined {
+    return this.route?.filterConfig[filterName];
+  }
+
+  addFlag(bit: number): void {
+    this.flags |= bit;
+  }
+
+  get random(): () => number {
+    return this.manager.random;
+  }
+
+  later(delayMs: number, run: () => void): void {
+    const { turn, clock } = this.manager;
+    this.#timers ??= [];
+    this.#timers.push(
+      clock.after(delayMs, () => {
+        if (this.#state === 'done') return;
+        turn.enter();
+        try {
+          run();
+        } finally {
+          turn.leave();
+        }
+      }),
+    );
+  }
+
+  continueRequest(): void {
+    if (this.#inFilter) this.#continued = true;
+    else this.#runFilters();
+  }
+
+  reply(status: number, body: string, details: string, options: LocalReplyOptions = {}): void {
+    if (this.#state === 'responding' || this.#state === 'done') return;
+    this.#router?.abort();
+    this.details = details;
+    const head = this.manager.heads.response();
+    const bytes = fillLocalReply(head, this.head, status, body, options);
+    this.#sendHead(head, bytes.length === 0);
+    if (bytes.length === 0) return;
+    // Answers to HEAD have the length, not the body.
+    if (this.head.method !== 'HEAD') {
+      this.bytesSent += bytes.length;
+      this.#stream.sendData(bytes, 0, bytes.length);
+    }
+    this.#stream.sendEnd(undefined);
+    this.#finish();
+  }
+
+  #mayUpgrade(type: string): boolean {
+    const { route, manager } = this;
+    const wanted = (rule: { readonly type: string }): boolean => rule.type === type;
+    const own = route?.action.kind === 'forward' ? route.action.model.upgrades.find(wanted) : undefined;
+    return (own ?? manager.model.upgrades.find(wanted))?.enabled === true;
+  }
+
+  #runFilters(): void {
+    const { filters } = this.manager;
+    while (this.#filterAt < filters.length) {
+      const filter = filters[this.#filterAt++];
+      if (filter?.onRequest === undefined) continue;
+      this.#inFilter = true;
+      this.#continued = false;
+      const verdict = filter.onRequest(this);
+      this.#inFilter = false;
+      if (this.#state !== 'filtering') return;
+      if (verdict === 'stop' && !this.#continued) return;
+    }
+    this.#forward();
+  }
+
+  #forward(): void {
+    const { route, manager } = this;
+    const { n } = manager.stats;
+    n.rqTotalRouter++;
+    if (route === undefined) {
+      n.noRoute++;
+      this.flags |= flag.noRouteFound;
+      this.reply(404, '', 'route_not_found');
+      return;
+    }
+    const { action } = route;
+    switch (action.kind) {
+      case 'redirect':
+        n.rqRedirect++;
+        this.reply(action.model.status, '', 'direct_response', {
+          headers: [['location', action.redirect(this.head)]],
+        });
+        return;
+      case 'direct_response': {
+        n.rqDirectResponse++;
+        const { body, status } = action.model;
+        this.reply(status, body === undefined ? '' : Buffer.from(body).toString('utf8'), 'direct_response');
+        return;
+      }
+      case 'forward': {
+        this.#state = 'forwarding';
+        const router = new Router(this, route, action);
+        this.#router = router;
+        router.start(this.#requestDoneMs !== undefined && this.#early === undefined);
+        this.#replayEarly(router);
+      }
+    }
+  }
+
+  /** Hands over what came while filters were waiting. */
+  #replayEarly(router: Router): void {
+    const early = this.#early;
+    this.#early = undefined;
+    if (early === undefined) return;
+    for (const chunk of early.chunks) router.onRequestData(chunk, 0, chunk.length);
+    if (early.ended) router.onRequestEnd(early.trailers);
+    this.#stream.resumeRequest();
+  }
+
+  // What the client sends
+
+  onRequestData(buffer: Buffer, start: number, end: number): void {
+    this.bytesReceived += end - start;
+    this.#lastActivityMs = this.manager.turn.nowMs;
+    if (this.#router !== undefined && this.#early === undefined) {
+      this.#router.onRequestData(buffer, start, end);
+      return;
+    }
+    if (this.#state !== 'filtering') return;
+    this.#early ??= { chunks: [], ended: false, trailers: undefined };
+    this.#early.chunks.push(Buffer.from(buffer.subarray(start, end)));
+    this.#stream.pauseRequest();
+  }
+
+  onRequestEnd(trailers: HeaderBlock | undefined): void {
+    this.#requestDoneMs = this.manager.turn.nowMs;
+    if (this.#router !== undefined && this.#early === undefined) {
+      this.#router.onRequestEnd(trailers);
+      return;
+    }
+    if (this.#state !== 'filtering') return;
+    this.#early ??= { chunks: [], ended: false, trailers: undefined };
+    this.#early.ended = true;
+    this.#early.trailers = trailers;
+  }
+
+  onResponseDrain(): void {
+    this.#router?.resumeResponse();
+  }
+
+  onDownstreamReset(reason: ResetReason): void {
+    if (this.#state === 'done') return;
+    this.flags |=
+      reason === 'protocol_error' ? flag.downstreamProtocolError : flag.downstreamConnectionTermination;
+    if (this.details === '' || this.status !== 0) this.details = 'downstream_remote_disconnect';
+    this.manager.stats.n.rqRxReset++;
+    this.#router?.abort();
+    this.#finish();
+  }
+
+  // What the router brings
+
+  get requestWritable(): boolean {
+    return this.#stream.writable;
+  }
+
+  pauseRequest(): void {
+    this.#stream.pauseRequest();
+  }
+
+  resumeRequest(): void {
+    this.#stream.resumeRequest();
+  }
+
+  onRouterHead(head: ResponseHead, endStream: boolean): void {
+    if (head.status < 200 && head.status !== 101) {
+      this.#stream.sendHead(head, false);
+      this.manager.heads.releaseResponse(head);
+      return;
+    }
+    this.details = 'via_upstream';
+    const { headers } = head;
+    if (!this.manager.suppressEnvoyHeaders) {
+      const since = this.#requestDoneMs ?? this.#startMs;
+      headers.set(names.serviceTime, String(Math.round(this.manager.turn.nowMs - since)));
+    }
+    this.#sendHead(head, endStream);
+  }
+
+  onRouterData(buffer: Buffer, start: number, end: number): void {
+    this.bytesSent += end - start;
+    this.#lastActivityMs = this.manager.turn.nowMs;
+    this.#stream.sendData(buffer, start, end);
+    if (!this.#stream.writable) this.#router?.pauseResponse();
+  }
+
+  onRouterEnd(trailers: HeaderBlock | undefined): void {
+    this.responseTrailers = trailers;
+    this.#stream.sendEnd(trailers);
+    this.#finish();
+  }
+
+  /** The response broke off after it had begun. */
+  onRouterBroken(bit: number, details: string): void {
+    this.flags |= bit;
+    this.details = details;
+    this.manager.stats.n.rqTxReset++;
+    this.#stream.reset();
+    this.#finish();
+  }
+
+  /** The stream has been idle for too long. */
+  onExpire(): void {
+    if (this.#state === 'done') return;
+    const { model, timers, turn } = this.manager;
+    const idleMs = turn.nowMs - this.#lastActivityMs;
+    if (idleMs < model.streamIdleTimeoutMs) {
+      timers.start(this, model.streamIdleTimeoutMs);
+      return;
+    }
+    this.manager.stats.n.rqIdleTimeout++;
+    this.flags |= flag.streamIdleTimeout;
+    if (this.#state === 'responding') {
+      this.#router?.abort();
+      this.#stream.reset();
+      this.#finish();
+    } else {
+      this.reply(this.#requestDoneMs === undefined ? 408 : 504, 'stream timeout', 'stream_idle_timeout');
+    }
+  }
+
+  /** Finishes the head of the response and sends it. */
+  #sendHead(head: ResponseHead, endStream: boolean): void {
+    const { manager, route } = this;
+    this.#state = 'responding';
+    this.#response = head;
+    this.status = head.status;
+    this.#responseHeadMs = manager.turn.nowMs;
+    const { headers } = head;
+    const target = this.#router?.target;
+    target?.responseHeaders?.apply(headers, this);
+    if (route !== undefined) for (const operations of route.responseHeaders) operations.apply(headers, this);
+    const { filters } = manager;
+    for (let i = filters.length - 1; i >= 0; i--) filters[i]?.onResponse?.(this, head);
+    switch (manager.model.serverHeader) {
+      case 'overwrite':
+        headers.remove(names.server);
+        headers.addLine(manager.serverLine);
+        break;
+      case 'append_if_absent':
+        if (!headers.has(names.server)) headers.addLine(manager.serverLine);
+        break;
+      default:
+    }
+    if (!headers.has(names.date)) headers.addLine(httpDate(manager.turn));
+    if (manager.model.alwaysSetRequestIdInResponse && !headers.has(names.requestId)) {
+      const id = this.head.headers.get(names.requestId);
+      if (id !== undefined) headers.add(names.requestId, id);
+    }
+    if (manager.model.via !== '') headers.addLine(headerLine(names.via, manager.model.via));
+    if (head.upgrade !== undefined) {
+      manager.stats.n.cxUpgradesTotal++;
+      manager.stats.n.cxUpgradesActive++;
+    }
+    this.#stream.sendHead(head, endStream);
+    if (endStream) this.#finish();
+  }
+
+  #finish(): void {
+    if (this.#state === 'done') return;
+    this.#state = 'done';
+    const { manager } = this;
+    manager.timers.stop(this);
+    if (this.#timers !== undefined) for (const timer of this.#timers) timer.cancel();
+    const { stats, heads } = manager;
+    stats.n.rqActive--;
+    if (this.status > 0) stats.countStatus(this.status);
+    if (this.#response?.upgrade !== undefined) stats.n.cxUpgradesActive--;
+    stats.requestTime.record(this.durationMs);
+    for (const observer of manager.observers) observer.onRequest(this, manager.direction);
+    for (const log of manager.accessLogs) log.log(this);
+    heads.releaseRequest(this.head);
+    if (this.#response !== undefined) heads.releaseResponse(this.#response);
+    this.#response = undefined;
+  }
+
+  // StreamInfo
+
+  get request(): RequestHead {
+    return this.head;
+  }
+
+  get response(): ResponseHead | undefined {
+    return this.#response;
+  }
+
+  get startWallMs(): number {
+    return this.#startedWallMs ?? this.manager.turn.wallMs;
+  }
+
+  get durationMs(): number {
+    return this.manager.turn.nowMs - this.#startMs;
+  }
+
+  get requestDurationMs(): number | undefined {
+    return this.#requestDoneMs === undefined ? undefined : this.#requestDoneMs - this.#startMs;
+  }
+
+  get responseDurationMs(): number | undefined {
+    return this.#responseHeadMs === undefined ? undefined : this.#responseHeadMs - this.#startMs;
+  }
+
+  get downstreamRemote(): SocketAddress {
+    return this.#client;
+  }
+
+  get downstreamDirectRemote(): SocketAddress {
+    return this.connection.directRemote;
+  }
+
+  get downstreamLocal(): SocketAddress {
+    return this.connection.local;
+  }
+
+  get downstreamTls(): TlsInfo | undefined {
+    return this.connection.tls;
+  }
+
+  get requestedServerName(): string {
+    return this.connection.serverName;
+  }
+
+  get upstreamHost(): string {
+    const host = this.#router?.host;
+    return host === undefined ? '' : formatAddress(host.address);
+  }
+
+  get upstreamLocal(): string {
+    return this.#router?.localAddress ?? '';
+  }
+
+  get upstreamCluster(): string {
+    return this.#router?.target?.ref.name ?? '';
+  }
+
+  get upstreamFailure(): string {
+    return this.#router?.lastFailure ?? '';
+  }
+
+  get routeName(): string {
+    return this.route?.route.name ?? '';
+  }
+
+  get virtualHost(): string {
+    return this.route?.virtualHost.name ?? '';
+  }
+
+  get attempts(): number {
+    return this.#router?.attempts ?? 0;
+  }
+
+  get connectionId(): number {
+    return this.connection.id;
+  }
+
+  /** The router of a request that was forwarded; telemetry asks it for the endpoint. */
+  get router(): Router | undefined {
+    return this.#router;
+  }
+}

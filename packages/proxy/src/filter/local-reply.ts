@@ -1,0 +1,69 @@
+import { STATUS_CODES } from 'node:http';
+import type { RequestHead, ResponseHead } from '../codec/head.ts';
+import { headerName, names } from '../codec/header-name.ts';
+import type { LocalReplyOptions } from './http-filter.ts';
+
+/** gRPC status of an HTTP status (Envoy, `Grpc::Utility::httpToGrpcStatus`). */
+function grpcStatusOf(status: number): number {
+  switch (status) {
+    case 400:
+      return 13;
+    case 401:
+      return 16;
+    case 403:
+      return 7;
+    case 404:
+      return 12;
+    case 429:
+    case 502:
+    case 503:
+    case 504:
+      return 14;
+    default:
+      return 2;
+  }
+}
+
+function isGrpc(request: RequestHead): boolean {
+  const type = request.headers.get(names.contentType);
+  return type !== undefined && /^application\/grpc(\+|;|$)/.test(type);
+}
+
+/** Percent-encodes a gRPC message: printable ASCII but `%` stays. */
+function grpcMessage(text: string): string {
+  return text.replace(/[^ -$&-~]/gu, (character) => encodeURIComponent(character));
+}
+
+/**
+ * Fills the head of an answer that the proxy gives itself, and returns its body. A gRPC request gets
+ * an answer that gRPC clients understand: 200 with `grpc-status`.
+ */
+export function fillLocalReply(
+  head: ResponseHead,
+  request: RequestHead,
+  status: number,
+  text: string,
+  options: LocalReplyOptions = {},
+): Buffer {
+  const { headers } = head;
+  for (const [name, value] of options.headers ?? []) headers.add(headerName(name), value);
+  if (isGrpc(request)) {
+    head.status = 200;
+    headers.set(names.contentType, 'application/grpc');
+    headers.set(names.grpcStatus, String(options.grpcStatus ?? grpcStatusOf(status)));
+    if (text !== '') headers.set(names.grpcMessage, grpcMessage(text));
+    return Buffer.alloc(0);
+  }
+  head.status = status;
+  const body = Buffer.from(text, 'utf8');
+  if (body.length > 0) {
+    headers.add(names.contentLength, String(body.length));
+    headers.add(names.contentType, options.contentType ?? 'text/plain');
+  }
+  return body;
+}
+
+/** `404 Not Found`. */
+export function statusText(status: number): string {
+  return STATUS_CODES[status] ?? 'Unknown';
+}

@@ -1,0 +1,190 @@
+import type { RequestHead, ResponseHead } from '../../codec/head.ts';
+import type { HeaderBlock } from '../../codec/header-block.ts';
+import type { ClientStream, ResetReason } from '../../codec/stream.ts';
+import type { Host } from '../../cluster/host.ts';
+import type { PoolFailure, StreamWaiter } from '../../cluster/pool/http-pool.ts';
+import type { UpstreamCluster } from '../../cluster/upstream-cluster.ts';
+import { Expirable } from '../../timer/coarse-timers.ts';
+
+/** How an attempt ended without a whole response. */
+export type AttemptOutcome = PoolFailure | ResetReason | 'per_try_timeout';
+
+/** Who made an attempt, and hears of it. */
+export interface AttemptOwner {
+  /** The stream is there: the head (and what is there of the body) is to be sent now. */
+  onAttemptReady(attempt: Attempt): void;
+  onAttemptHead(attempt: Attempt, head: ResponseHead, endStream: boolean): void;
+  onAttemptData(buffer: Buffer, start: number, end: number): void;
+  onAttemptEnd(attempt: Attempt, trailers: HeaderBlock | undefined): void;
+  onAttemptDrain(): void;
+  onAttemptFailed(attempt: Attempt, outcome: AttemptOutcome, detail: string): void;
+}
+
+/** One try to have a request answered by one host. */
+export class Attempt extends Expirable implements StreamWaiter {
+  readonly #owner: AttemptOwner;
+  readonly cluster: UpstreamCluster;
+  readonly host: Host;
+  readonly #priority: 'default' | 'high';
+  #stream: ClientStream | undefined;
+  #over = false;
+  /** True once bytes of the request may have reached the host. */
+  sent = false;
+  headReceived = false;
+
+  constructor(owner: AttemptOwner, cluster: UpstreamCluster, host: Host, priority: 'default' | 'high') {
+    super();
+    this.#owner = owner;
+    this.cluster = cluster;
+    this.host = host;
+    this.#priority = priority;
+  }
+
+  /** Asks the pool for a stream; `fresh` for one on a new connection. */
+  start(fresh: boolean): void {
+    const { cluster, host } = this;
+    const breakers = cluster.breakers(this.#priority);
+    breakers.requests++;
+    host.active++;
+    host.rqTotal++;
+    const { n } = cluster.stats;
+    n.upstreamRqTotal++;
+    n.upstreamRqActive++;
+    cluster.poolOf(host).acquire(this, this.#priority, fresh);
+  }
+
+  /** Ends the attempt before it has begun. */
+  refuse(failure: PoolFailure, detail: string): void {
+    this.#over = true;
+    this.list?.unlink(this);
+    this.cluster.stats.n.upstreamRqPendingOverflow++;
+    this.#owner.onAttemptFailed(this, failure, detail);
+  }
+
+  get ready(): boolean {
+    return this.#stream !== undefined;
+  }
+
+  get over(): boolean {
+    return this.#over;
+  }
+
+  get reusedConnection(): boolean {
+    return this.#stream?.reused === true;
+  }
+
+  get localAddress(): string {
+    return this.#stream?.localAddress ?? '';
+  }
+
+  get writable(): boolean {
+    return this.#stream?.writable ?? false;
+  }
+
+  sendHead(head: RequestHead, endStream: boolean): void {
+    this.sent = true;
+    this.#stream?.sendHead(head, endStream);
+  }
+
+  sendData(buffer: Uint8Array, start: number, end: number): void {
+    this.#stream?.sendData(buffer, start, end);
+  }
+
+  sendEnd(trailers: HeaderBlock | undefined): void {
+    this.#stream?.sendEnd(trailers);
+  }
+
+  pauseResponse(): void {
+    this.#stream?.pauseResponse();
+  }
+
+  resumeResponse(): void {
+    this.#stream?.resumeResponse();
+  }
+
+  /** Gives up; nothing is heard of it any more. */
+  abort(): void {
+    if (this.#over) return;
+    const stream = this.#stream;
+    this.#finish();
+    const { n } = this.cluster.stats;
+    if (stream === undefined) {
+      n.upstreamRqCancelled++;
+      this.cluster.poolOf(this.host).cancel(this);
+    } else {
+      n.upstreamRqTxReset++;
+      stream.reset();
+    }
+  }
+
+  onStreamReady(stream: ClientStream): void {
+    this.#stream = stream;
+    this.#owner.onAttemptReady(this);
+  }
+
+  onPoolFailure(failure: PoolFailure, detail: string): void {
+    this.#finish();
+    this.host.rqError++;
+    this.#owner.onAttemptFailed(this, failure, detail);
+  }
+
+  onResponseHead(head: ResponseHead, endStream: boolean): void {
+    if (head.status >= 200 || head.status === 101) {
+      this.headReceived = true;
+      if (endStream) this.#complete(head.status);
+      else this.#count(head.status);
+    }
+    this.#owner.onAttemptHead(this, head, endStream);
+  }
+
+  onResponseData(buffer: Buffer, start: number, end: number): void {
+    this.#owner.onAttemptData(buffer, start, end);
+  }
+
+  onResponseEnd(trailers: HeaderBlock | undefined): void {
+    this.#finish();
+    this.#owner.onAttemptEnd(this, trailers);
+  }
+
+  onRequestDrain(): void {
+    this.#owner.onAttemptDrain();
+  }
+
+  onUpstreamReset(reason: ResetReason, detail: string): void {
+    this.#finish();
+    const { n } = this.cluster.stats;
+    if (reason === 'protocol_error') n.upstreamCxProtocolError++;
+    n.upstreamRqRxReset++;
+    this.host.rqError++;
+    this.#owner.onAttemptFailed(this, reason, detail);
+  }
+
+  /** The time for this try is over. */
+  onExpire(): void {
+    if (this.#over) return;
+    this.cluster.stats.n.upstreamRqPerTryTimeout++;
+    this.host.rqTimeout++;
+    this.abort();
+    this.#owner.onAttemptFailed(this, 'per_try_timeout', 'no answer in the time for one try');
+  }
+
+  #count(status: number): void {
+    this.cluster.stats.countStatus(status);
+    if (status >= 500) this.host.rqError++;
+    else this.host.rqSuccess++;
+  }
+
+  #complete(status: number): void {
+    this.#count(status);
+    this.#finish();
+  }
+
+  #finish(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.list?.unlink(this);
+    this.cluster.breakers(this.#priority).requests--;
+    this.host.active--;
+    this.cluster.stats.n.upstreamRqActive--;
+  }
+}

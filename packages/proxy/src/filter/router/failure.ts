@@ -1,0 +1,73 @@
+import { flag } from '../../telemetry/response-flags.ts';
+import type { AttemptFailure } from '../../route/retry-policy.ts';
+import type { AttemptOutcome } from './attempt.ts';
+
+/** What the client is told, and what is recorded, when no attempt brought an answer. */
+export interface FailureReport {
+  readonly status: number;
+  readonly flag: number;
+  /** Envoy's words for the reason, part of the body. */
+  readonly reason: string;
+  /** How a retry policy sees it; undefined: never tried again. */
+  readonly failure: AttemptFailure | undefined;
+}
+
+/** Envoy's statuses, flags and words (`Filter::streamResetReasonToResponseFlag`, `CodeUtility`). */
+export const failureReports: Readonly<Record<AttemptOutcome, FailureReport>> = {
+  overflow: { status: 503, flag: flag.upstreamOverflow, reason: 'overflow', failure: undefined },
+  connection_failure: {
+    status: 503,
+    flag: flag.upstreamConnectionFailure,
+    reason: 'remote connection failure',
+    failure: 'connect_failure',
+  },
+  connect_timeout: {
+    status: 503,
+    flag: flag.upstreamConnectionFailure,
+    reason: 'connection timeout',
+    failure: 'connect_failure',
+  },
+  connection_closed: {
+    status: 503,
+    flag: flag.upstreamConnectionTermination,
+    reason: 'connection termination',
+    failure: 'reset',
+  },
+  remote_reset: { status: 503, flag: flag.upstreamRemoteReset, reason: 'remote reset', failure: 'reset' },
+  refused: {
+    status: 503,
+    flag: flag.upstreamRemoteReset,
+    reason: 'remote refused stream reset',
+    failure: 'refused',
+  },
+  protocol_error: {
+    status: 502,
+    flag: flag.upstreamProtocolError,
+    reason: 'protocol error',
+    failure: 'reset',
+  },
+  local_reset: { status: 503, flag: flag.localReset, reason: 'local reset', failure: undefined },
+  per_try_timeout: {
+    status: 504,
+    flag: flag.upstreamRequestTimeout,
+    reason: 'upstream request timeout',
+    failure: 'per_try_timeout',
+  },
+};
+
+/** The body of the answer. */
+export function failureBody(outcome: AttemptOutcome, detail: string, retried: boolean): string {
+  if (outcome === 'per_try_timeout') return 'upstream request timeout';
+  const { reason } = failureReports[outcome];
+  const transport =
+    outcome === 'connection_failure' ? `, transport failure reason: delayed connect error: ${detail}` : '';
+  const latest = retried ? 'retried and the latest reset reason' : 'reset reason';
+  return `upstream connect error or disconnect/reset before headers. ${latest}: ${reason}${transport}`;
+}
+
+const idempotentMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
+
+/** Methods that a server may see twice (RFC 9110 section 9.2.2). */
+export function isIdempotent(method: string): boolean {
+  return idempotentMethods.has(method);
+}

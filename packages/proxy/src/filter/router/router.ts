@@ -1,0 +1,426 @@
+import type { Clock, Timer } from '@lateen/core';
+import type { RequestHead, ResponseHead } from '../../codec/head.ts';
+import type { HeaderBlock } from '../../codec/header-block.ts';
+import { names } from '../../codec/header-name.ts';
+import type { Host } from '../../cluster/host.ts';
+import type { HostRequest, UpstreamCluster } from '../../cluster/upstream-cluster.ts';
+import type { ConnectionInfo } from '../../listener/connection-info.ts';
+import type { SocketAddress } from '../../model/address.ts';
+import type { ClusterTarget, CompiledForward } from '../../route/route-action.ts';
+import type { CompiledRoute } from '../../route/route-table.ts';
+import { flag } from '../../telemetry/response-flags.ts';
+import type { StreamInfo } from '../../telemetry/stream-info.ts';
+import { Expirable, type CoarseTimers } from '../../timer/coarse-timers.ts';
+import type { Turn } from '../../wire/turn.ts';
+import type { LocalReplyOptions } from '../http-filter.ts';
+import { Attempt, type AttemptOutcome, type AttemptOwner } from './attempt.ts';
+import { BodyBuffer } from './body-buffer.ts';
+import { failureBody, failureReports, isIdempotent } from './failure.ts';
+
+/** The exchange, as the router sees it. */
+export interface RouterOwner extends StreamInfo {
+  readonly head: RequestHead;
+  readonly connection: ConnectionInfo;
+  readonly draw: number;
+  readonly manager: {
+    readonly timers: CoarseTimers;
+    readonly turn: Turn;
+    readonly clock: Clock;
+    readonly random: () => number;
+    readonly bufferLimitBytes: number;
+    readonly stats: { readonly n: { noCluster: number } };
+    readonly heads: { releaseResponse(head: ResponseHead): void };
+  };
+  addFlag(bit: number): void;
+  reply(status: number, body: string, details: string, options?: LocalReplyOptions): void;
+  pauseRequest(): void;
+  resumeRequest(): void;
+  onRouterHead(head: ResponseHead, endStream: boolean): void;
+  onRouterData(buffer: Buffer, start: number, end: number): void;
+  onRouterEnd(trailers: HeaderBlock | undefined): void;
+  onRouterBroken(bit: number, details: string): void;
+}
+
+/** Sends one request to an endpoint of its cluster, again where the policy says so, within its time. */
+export class Router extends Expirable implements AttemptOwner, HostRequest {
+  readonly #owner: RouterOwner;
+  readonly #route: CompiledRoute;
+  readonly #action: CompiledForward;
+  target: ClusterTarget | undefined;
+  host: Host | undefined;
+  localAddress = '';
+  lastFailure = '';
+  attempts = 0;
+  #cluster: UpstreamCluster | undefined;
+  #attempt: Attempt | undefined;
+  #body: BodyBuffer | undefined;
+  #requestDone = false;
+  #bodySeen = false;
+  #retriesLeft: number;
+  #raced = false;
+  #retryTimer: Timer | undefined;
+  #retrying = false;
+  #tried: Host[] | undefined;
+  #responding = false;
+  #over = false;
+
+  constructor(owner: RouterOwner, route: CompiledRoute, action: CompiledForward) {
+    super();
+    this.#owner = owner;
+    this.#route = route;
+    this.#action = action;
+    const { retry } = action;
+    this.#retriesLeft = retry !== undefined && retry.allows(owner.head) ? retry.model.numRetries : 0;
+  }
+
+  /** Chooses the cluster, brings the head into its final form, and makes the first attempt. */
+  start(endStream: boolean): void {
+    const owner = this.#owner;
+    const { head } = owner;
+    this.#requestDone = endStream;
+    const target = this.#action.choose(head, owner.draw);
+    const cluster = target?.ref.cluster;
+    this.target = target;
+    if (target === undefined || cluster === undefined) {
+      owner.manager.stats.n.noCluster++;
+      owner.addFlag(flag.noClusterFound);
+      this.#over = true;
+      owner.reply(this.#action.model.clusterNotFoundStatus, '', 'cluster_not_found');
+      return;
+    }
+    this.#cluster = cluster;
+    this.#finishHead(target);
+    if (endStream) this.#startTimeout();
+    this.#try(false);
+  }
+
+  abort(): void {
+    this.#end();
+    this.#attempt?.abort();
+  }
+
+  #finishHead(target: ClusterTarget): void {
+    const { head } = this.#owner;
+    const action = this.#action;
+    const { headers } = head;
+    if (action.rewriteHost !== undefined || target.hostRewrite !== undefined) {
+      const host = target.hostRewrite ?? action.rewriteHost?.(head);
+      if (host !== undefined && host !== '') this.#setHost(host);
+    }
+    if (action.rewritePath !== undefined) {
+      headers.set(names.originalPath, head.path);
+      head.path = action.rewritePath(head.path);
+    }
+    target.requestHeaders?.apply(headers, this.#owner);
+    for (const operations of this.#route.requestHeaders) operations.apply(headers, this.#owner);
+    if (action.model.timeoutMs > 0 && !headers.has(names.expectedTimeout)) {
+      headers.add(names.expectedTimeout, String(action.model.timeoutMs));
+    }
+  }
+
+  #setHost(host: string): void {
+    const { head } = this.#owner;
+    if (this.#action.model.appendXForwardedHost) {
+      const before = head.headers.get(names.forwardedHost);
+      head.headers.set(
+        names.forwardedHost,
+        before === undefined ? head.authority : `${before},${head.authority}`,
+      );
+    }
+    head.authority = host;
+  }
+
+  #startTimeout(): void {
+    const { timeoutMs } = this.#action.model;
+    if (timeoutMs > 0) this.#owner.manager.timers.start(this, timeoutMs);
+  }
+
+  // HostRequest
+
+  get originalDestination(): SocketAddress | undefined {
+    return this.#owner.connection.originalDestination;
+  }
+
+  hash(): number | undefined {
+    return undefined;
+  }
+
+  shouldAvoid(host: Host): boolean {
+    return this.#tried?.includes(host) === true;
+  }
+
+  // Attempts
+
+  #try(fresh: boolean): void {
+    const owner = this.#owner;
+    const cluster = this.#cluster as UpstreamCluster;
+    const { priority, hostRewrite } = this.#action.model;
+    const host = this.#chooseHost(cluster);
+    if (host === undefined) {
+      cluster.stats.n.upstreamCxNoneHealthy++;
+      owner.addFlag(flag.noHealthyUpstream);
+      this.#end();
+      owner.reply(503, 'no healthy upstream', 'no_healthy_upstream');
+      return;
+    }
+    this.host = host;
+    this.attempts++;
+    if (this.#route.virtualHost.includeRequestAttemptCount) {
+      owner.head.headers.set(names.attemptCount, String(this.attempts));
+    }
+    if (hostRewrite?.kind === 'endpoint' && host.endpoint.hostname !== '')
+      this.#setHost(host.endpoint.hostname);
+    const attempt = new Attempt(this, cluster, host, priority);
+    this.#attempt = attempt;
+    const perTryMs = this.#action.retry?.model.perTryTimeoutMs;
+    if (perTryMs !== undefined && perTryMs > 0) owner.manager.timers.start(attempt, perTryMs);
+    if (!cluster.breakers(priority).mayRequest()) {
+      attempt.refuse('overflow', 'too many requests');
+      return;
+    }
+    attempt.start(fresh);
+  }
+
+  #chooseHost(cluster: UpstreamCluster): Host | undefined {
+    let host = cluster.chooseHost(this);
+    const policy = this.#action.retry?.model;
+    if (this.#tried === undefined || policy?.avoidPreviousHosts !== true) return host;
+    for (
+      let i = 0;
+      i < policy.hostSelectionMaxAttempts && host !== undefined && this.shouldAvoid(host);
+      i++
+    ) {
+      host = cluster.chooseHost(this);
+    }
+    return host;
+  }
+
+  onAttemptReady(attempt: Attempt): void {
+    const { head } = this.#owner;
+    this.localAddress = attempt.localAddress;
+    const body = this.#body;
+    const complete =
+      this.#requestDone && (body === undefined || body.bytes === 0) && body?.trailers === undefined;
+    attempt.sendHead(head, complete);
+    if (complete || body === undefined) return;
+    body.forEach((chunk) => attempt.sendData(chunk, 0, chunk.length));
+    if (this.#requestDone) attempt.sendEnd(body.trailers);
+    if (this.#retriesLeft === 0) body.forget();
+    if (attempt.writable) this.#owner.resumeRequest();
+  }
+
+  // The client's side
+
+  onRequestData(buffer: Buffer, start: number, end: number): void {
+    if (this.#over) return;
+    this.#bodySeen = true;
+    const attempt = this.#attempt;
+    const ready = attempt?.ready === true && !attempt.over;
+    if (!ready || this.#retriesLeft > 0) {
+      this.#body ??= new BodyBuffer(this.#owner.manager.bufferLimitBytes);
+      if (!this.#body.keep(buffer, start, end)) {
+        // Too much for a second try; and what cannot be kept must have somewhere to go.
+        this.#retriesLeft = 0;
+        if (!ready) {
+          this.#replyTooLarge();
+          return;
+        }
+      }
+    }
+    if (!ready) {
+      this.#owner.pauseRequest();
+      return;
+    }
+    attempt.sendData(buffer, start, end);
+    if (!attempt.writable) this.#owner.pauseRequest();
+  }
+
+  onRequestEnd(trailers: HeaderBlock | undefined): void {
+    if (this.#over) return;
+    this.#requestDone = true;
+    if (trailers !== undefined) {
+      this.#body ??= new BodyBuffer(this.#owner.manager.bufferLimitBytes);
+      this.#body.trailers = trailers;
+    }
+    if (!this.#responding) this.#startTimeout();
+    const attempt = this.#attempt;
+    if (attempt?.ready === true && !attempt.over) attempt.sendEnd(trailers);
+  }
+
+  #replyTooLarge(): void {
+    this.abort();
+    this.#owner.reply(413, 'Payload Too Large', 'request_payload_too_large');
+  }
+
+  pauseResponse(): void {
+    this.#attempt?.pauseResponse();
+  }
+
+  resumeResponse(): void {
+    this.#attempt?.resumeResponse();
+  }
+
+  // The endpoint's side
+
+  onAttemptDrain(): void {
+    this.#owner.resumeRequest();
+  }
+
+  onAttemptHead(attempt: Attempt, head: ResponseHead, endStream: boolean): void {
+    if (this.#over) {
+      this.#owner.manager.heads.releaseResponse(head);
+      return;
+    }
+    if (head.status < 200 && head.status !== 101) {
+      this.#owner.onRouterHead(head, false);
+      return;
+    }
+    const policy = this.#action.retry;
+    if (this.#retriesLeft > 0 && policy?.retriesStatus(head) === true && this.#mayRetry()) {
+      this.#owner.manager.heads.releaseResponse(head);
+      if (!endStream) attempt.abort();
+      this.#retry(attempt);
+      return;
+    }
+    if (policy?.retriesStatus(head) === true && this.attempts > 1) {
+      (this.#cluster as UpstreamCluster).stats.n.upstreamRqRetryLimitExceeded++;
+      this.#owner.addFlag(flag.upstreamRetryLimitExceeded);
+    } else if (this.attempts > 1) {
+      (this.#cluster as UpstreamCluster).stats.n.upstreamRqRetrySuccess++;
+    }
+    this.#responding = true;
+    this.#body?.forget();
+    if (this.#route.virtualHost.includeAttemptCountInResponse) {
+      head.headers.set(names.attemptCount, String(this.attempts));
+    }
+    if (endStream) this.#end();
+    this.#owner.onRouterHead(head, endStream);
+  }
+
+  onAttemptData(buffer: Buffer, start: number, end: number): void {
+    if (!this.#over) this.#owner.onRouterData(buffer, start, end);
+  }
+
+  onAttemptEnd(_attempt: Attempt, trailers: HeaderBlock | undefined): void {
+    if (this.#over) return;
+    this.#end();
+    this.#owner.onRouterEnd(trailers);
+  }
+
+  onAttemptFailed(attempt: Attempt, outcome: AttemptOutcome, detail: string): void {
+    if (this.#over) return;
+    const owner = this.#owner;
+    const report = failureReports[outcome];
+    this.lastFailure = detail;
+    if (this.#responding) {
+      this.#end();
+      const reason = report.reason.replaceAll(' ', '_');
+      owner.onRouterBroken(report.flag, `upstream_reset_after_response_started{${reason}}`);
+      return;
+    }
+    const { failure } = report;
+    if (failure === 'reset' && this.#isKeepAliveRace(attempt)) {
+      this.#raced = true;
+      this.#try(true);
+      return;
+    }
+    const policy = this.#action.retry;
+    const wanted = failure !== undefined && policy?.retriesFailure(failure, attempt.sent) === true;
+    if (wanted && this.#retriesLeft > 0 && this.#mayRetry()) {
+      this.#retry(attempt);
+      return;
+    }
+    if (wanted && this.attempts > 1) {
+      (this.#cluster as UpstreamCluster).stats.n.upstreamRqRetryLimitExceeded++;
+      owner.addFlag(flag.upstreamRetryLimitExceeded);
+    }
+    this.#end();
+    owner.addFlag(report.flag);
+    const body = failureBody(outcome, detail, this.attempts > 1);
+    const details =
+      outcome === 'per_try_timeout'
+        ? 'upstream_per_try_timeout'
+        : `upstream_reset_before_response_started{${report.reason.replaceAll(' ', '_')}}`;
+    owner.reply(
+      report.status,
+      body,
+      details,
+      outcome === 'overflow' ? { headers: [['x-envoy-overloaded', 'true']] } : {},
+    );
+  }
+
+  /**
+   * True where the endpoint most likely closed an idle connection just as the request was sent on it:
+   * a request that may be seen twice, without a body, goes out once more on a new connection.
+   */
+  #isKeepAliveRace(attempt: Attempt): boolean {
+    return (
+      !this.#raced &&
+      attempt.reusedConnection &&
+      !attempt.headReceived &&
+      !this.#bodySeen &&
+      this.#requestDone &&
+      isIdempotent(this.#owner.head.method)
+    );
+  }
+
+  #mayRetry(): boolean {
+    if (this.#body?.lossy === true) return false;
+    const cluster = this.#cluster as UpstreamCluster;
+    const breakers = cluster.breakers(this.#action.model.priority);
+    if (breakers.mayRetry()) return true;
+    cluster.stats.n.upstreamRqRetryOverflow++;
+    this.#owner.addFlag(flag.upstreamOverflow);
+    return false;
+  }
+
+  #retry(attempt: Attempt): void {
+    const cluster = this.#cluster as UpstreamCluster;
+    const { model } = this.#action.retry as NonNullable<CompiledForward['retry']>;
+    const { manager } = this.#owner;
+    const nth = model.numRetries - this.#retriesLeft;
+    this.#retriesLeft--;
+    cluster.stats.n.upstreamRqRetry++;
+    if (!this.#retrying) {
+      this.#retrying = true;
+      cluster.breakers(this.#action.model.priority).retries++;
+    }
+    (this.#tried ??= []).push(attempt.host);
+    const ceilingMs = Math.min(model.backoffMaxMs, model.backoffBaseMs * 2 ** nth);
+    this.#retryTimer = manager.clock.after(manager.random() * ceilingMs, () => {
+      this.#retryTimer = undefined;
+      manager.turn.enter();
+      try {
+        if (!this.#over) this.#try(false);
+      } finally {
+        manager.turn.leave();
+      }
+    });
+  }
+
+  /** The time for the whole request is over. */
+  onExpire(): void {
+    if (this.#over) return;
+    const owner = this.#owner;
+    const cluster = this.#cluster as UpstreamCluster;
+    cluster.stats.n.upstreamRqTimeout++;
+    if (this.host !== undefined) this.host.rqTimeout++;
+    const begun = this.#responding;
+    this.abort();
+    if (begun) {
+      owner.onRouterBroken(flag.upstreamRequestTimeout, 'response_timeout');
+      return;
+    }
+    owner.addFlag(flag.upstreamRequestTimeout);
+    owner.reply(504, 'upstream request timeout', 'response_timeout');
+  }
+
+  #end(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.list?.unlink(this);
+    this.#retryTimer?.cancel();
+    if (this.#retrying) (this.#cluster as UpstreamCluster).breakers(this.#action.model.priority).retries--;
+    this.#body = undefined;
+  }
+}

@@ -1,0 +1,449 @@
+import type { HeadPool, RequestHead, ResponseHead } from '../codec/head.ts';
+import { HeaderBlock } from '../codec/header-block.ts';
+import { names } from '../codec/header-name.ts';
+import { latin1Write, putBytes } from '../codec/latin1.ts';
+import type { ClientStream, ClientStreamHandler, ResetReason } from '../codec/stream.ts';
+import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
+import type { Wire, WireHandler } from '../wire/wire.ts';
+import { ChunkedDecoder, type BodySink } from './chunked-decoder.ts';
+import { HeaderLines, incomplete, malformed, slot } from './head-parser.ts';
+import { framingOf, takeConnectionOptions, type ConnectionOptions } from './message-framing.ts';
+import { parseStatusLine, type StatusLine } from './request-line.ts';
+
+export interface Http1ClientOptions {
+  readonly maxHeadBytes: number;
+  readonly maxHeaders: number;
+  readonly preserveHeaderCase: boolean;
+  readonly enableTrailers: boolean;
+  /** How long the connection is kept without a request; 0: for ever. */
+  readonly idleTimeoutMs: number;
+  /** 0: no limit. */
+  readonly maxRequests: number;
+}
+
+/** The pool that a client connection belongs to. */
+export interface ClientConnectionOwner {
+  /** The connection can carry the next request. */
+  onConnectionIdle(connection: Http1ClientConnection): void;
+  /** The connection can carry no further request; it is closed, or will be. */
+  onConnectionClosed(connection: Http1ClientConnection): void;
+}
+
+type ReadState = 'idle' | 'head' | 'length' | 'chunked' | 'until_close' | 'tunnel' | 'closed';
+
+const crlf = Buffer.from('\r\n');
+const version11 = Buffer.from(' HTTP/1.1\r\nhost: ');
+const transferChunked = Buffer.from('transfer-encoding: chunked\r\n');
+const contentLengthZero = Buffer.from('content-length: 0\r\n');
+const teTrailers = Buffer.from('connection: te\r\nte: trailers\r\n');
+const lastChunk = Buffer.from('0\r\n\r\n');
+
+/** The client side of an HTTP/1 connection: one request at a time. It is its own stream. */
+export class Http1ClientConnection extends Expirable implements ClientStream, WireHandler, BodySink {
+  readonly #wire: Wire;
+  readonly #options: Http1ClientOptions;
+  readonly #owner: ClientConnectionOwner;
+  readonly #heads: HeadPool;
+  readonly #timers: CoarseTimers;
+  readonly #lines: HeaderLines;
+  readonly #statusLine: StatusLine = { status: 0, minorVersion: 1 };
+  readonly #connection: ConnectionOptions = { close: false, keepAlive: false, upgrade: false };
+  #reading: ReadState = 'idle';
+  #requestDone = true;
+  #requestChunked = false;
+  #requestIsHead = false;
+  #requestUpgrade: string | undefined;
+  #handler: ClientStreamHandler | undefined;
+  #head: ResponseHead | undefined;
+  #lineParsed = false;
+  #headBytes = 0;
+  #stash: Buffer | undefined;
+  #bodyLeft = 0;
+  #chunks: ChunkedDecoder | undefined;
+  #trailers: HeaderBlock | undefined;
+  #closeAfter = false;
+  #paused = false;
+  #requests = 0;
+  #released = false;
+
+  constructor(
+    wire: Wire,
+    options: Http1ClientOptions,
+    owner: ClientConnectionOwner,
+    heads: HeadPool,
+    timers: CoarseTimers,
+  ) {
+    super();
+    this.#wire = wire;
+    this.#options = options;
+    this.#owner = owner;
+    this.#heads = heads;
+    this.#timers = timers;
+    this.#lines = new HeaderLines({ lowerCase: !options.preserveHeaderCase, maxLines: options.maxHeaders });
+    wire.handler = this;
+  }
+
+  get wire(): Wire {
+    return this.#wire;
+  }
+
+  /** Gives the connection to the next request. */
+  attach(handler: ClientStreamHandler): ClientStream {
+    this.#timers.stop(this);
+    this.#handler = handler;
+    this.#requests++;
+    return this;
+  }
+
+  get reused(): boolean {
+    return this.#requests > 1;
+  }
+
+  get localAddress(): string {
+    return `${this.#wire.localAddress}:${this.#wire.localPort}`;
+  }
+
+  /** Starts to wait for the next request. */
+  startIdle(): void {
+    if (this.#options.idleTimeoutMs > 0) this.#timers.start(this, this.#options.idleTimeoutMs);
+  }
+
+  /** Closes now when idle, else after the response under way. */
+  closeWhenIdle(): void {
+    this.#closeAfter = true;
+    if (this.#handler === undefined) this.#shut();
+  }
+
+  // The request
+
+  get writable(): boolean {
+    return this.#wire.writable;
+  }
+
+  sendHead(head: RequestHead, endStream: boolean): void {
+    const block = head.headers;
+    const wire = this.#wire;
+    const { method, path, authority, upgrade } = head;
+    let at = wire.claim(block.used + method.length + path.length + 2 * authority.length + 200);
+    const out = wire.output;
+    at = latin1Write(out, method, at);
+    out[at++] = 32;
+    at = latin1Write(out, method === 'CONNECT' ? authority : path, at);
+    at = putBytes(version11, out, at);
+    at = latin1Write(out, authority, at);
+    at = putBytes(crlf, out, at);
+    at = block.encode(out, at);
+    this.#requestIsHead = method === 'HEAD';
+    this.#requestUpgrade = upgrade;
+    this.#requestChunked = false;
+    if (upgrade !== undefined && upgrade !== 'connect') {
+      at = latin1Write(out, `connection: upgrade\r\nupgrade: ${upgrade}\r\n`, at);
+    } else if (upgrade === undefined && !block.has(names.contentLength)) {
+      if (!endStream) {
+        this.#requestChunked = true;
+        at = putBytes(transferChunked, out, at);
+      } else if (method === 'POST' || method === 'PUT' || method === 'PATCH') {
+        at = putBytes(contentLengthZero, out, at);
+      }
+    }
+    if (head.acceptsTrailers) at = putBytes(teTrailers, out, at);
+    out[at] = 13;
+    out[at + 1] = 10;
+    wire.commit(at + 2);
+    this.#requestDone = endStream;
+    this.#reading = 'head';
+  }
+
+  sendData(buffer: Uint8Array, start: number, end: number): void {
+    const length = end - start;
+    if (length === 0) return;
+    if (!this.#requestChunked) {
+      this.#wire.write(buffer, start, end);
+      return;
+    }
+    let at = this.#wire.claim(length + 20);
+    const out = this.#wire.output;
+    at = latin1Write(out, `${length.toString(16)}\r\n`, at);
+    out.set(buffer.subarray(start, end), at);
+    at = putBytes(crlf, out, at + length);
+    this.#wire.commit(at);
+  }
+
+  sendEnd(trailers: HeaderBlock | undefined): void {
+    if (this.#reading === 'tunnel') {
+      this.#wire.end();
+      this.#requestDone = true;
+      return;
+    }
+    if (this.#requestChunked) {
+      if (trailers === undefined || !this.#options.enableTrailers) {
+        this.#wire.write(lastChunk, 0, lastChunk.length);
+      } else {
+        let at = this.#wire.claim(trailers.used + 8);
+        const out = this.#wire.output;
+        at = putBytes(lastChunk.subarray(0, 3), out, at);
+        at = trailers.encode(out, at);
+        at = putBytes(crlf, out, at);
+        this.#wire.commit(at);
+      }
+    }
+    this.#requestDone = true;
+    if (this.#reading === 'idle') this.#release();
+  }
+
+  reset(): void {
+    this.#handler = undefined;
+    this.#shut();
+  }
+
+  pauseResponse(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.#wire.pause();
+  }
+
+  resumeResponse(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#wire.resume();
+  }
+
+  // The response
+
+  onBytes(buffer: Buffer, start: number, end: number): void {
+    const stash = this.#stash;
+    if (stash === undefined) {
+      this.#process(buffer, start, end);
+      return;
+    }
+    const all = Buffer.concat([stash, buffer.subarray(start, end)]);
+    this.#stash = undefined;
+    this.#process(all, 0, all.length);
+  }
+
+  #process(buffer: Buffer, start: number, end: number): void {
+    let at = start;
+    while (at < end) {
+      switch (this.#reading) {
+        case 'idle':
+          // Bytes that nobody asked for: what follows cannot be trusted to belong to the next request.
+          this.#fail('protocol_error', 'unsolicited response');
+          return;
+        case 'head':
+          at = this.#readHead(buffer, at, end);
+          break;
+        case 'length': {
+          const from = at;
+          at += Math.min(this.#bodyLeft, end - at);
+          this.#bodyLeft -= at - from;
+          const last = this.#bodyLeft === 0;
+          this.#handler?.onResponseData(buffer, from, at);
+          if (last && this.#reading === 'length') this.#responseComplete(undefined);
+          break;
+        }
+        case 'chunked': {
+          const decoder = this.#chunks as ChunkedDecoder;
+          const next = decoder.decode(buffer, at, end, this);
+          if (this.#reading !== 'chunked') return;
+          if (next === malformed) {
+            this.#fail('protocol_error', 'malformed chunked response');
+            return;
+          }
+          at = next;
+          if (decoder.done) this.#responseComplete(this.#trailers?.lines === 0 ? undefined : this.#trailers);
+          break;
+        }
+        case 'until_close':
+        case 'tunnel':
+          this.#handler?.onResponseData(buffer, at, end);
+          at = end;
+          break;
+        case 'closed':
+          return;
+      }
+    }
+  }
+
+  onBody(buffer: Buffer, start: number, end: number): void {
+    this.#handler?.onResponseData(buffer, start, end);
+  }
+
+  #readHead(buffer: Buffer, start: number, end: number): number {
+    let head = this.#head;
+    if (head === undefined) {
+      head = this.#heads.response();
+      this.#head = head;
+      this.#headBytes = 0;
+      this.#lineParsed = false;
+      this.#lines.reset();
+    }
+    let at = start;
+    if (!this.#lineParsed) {
+      const next = parseStatusLine(buffer, at, end, this.#statusLine);
+      if (next < 0) return this.#headStopped(next, buffer, at, end);
+      this.#lineParsed = true;
+      this.#headBytes = next - at;
+      at = next;
+    }
+    const next = this.#lines.parse(buffer, at, end, head.headers);
+    if (next < 0) return this.#headStopped(next, buffer, at, end);
+    head.headers.take(buffer, at, next - 2);
+    this.#beginResponse(head);
+    return next;
+  }
+
+  #headStopped(code: number, buffer: Buffer, start: number, end: number): number {
+    if (code !== incomplete || this.#headBytes + end - start > this.#options.maxHeadBytes) {
+      this.#fail('protocol_error', 'malformed or too large response head');
+      return end;
+    }
+    this.#stash = Buffer.from(buffer.subarray(start, end));
+    return end;
+  }
+
+  #beginResponse(head: ResponseHead): void {
+    const lines = this.#lines;
+    const block = head.headers;
+    const { status, minorVersion } = this.#statusLine;
+    head.status = status;
+    head.version = minorVersion === 1 ? 'HTTP/1.1' : 'HTTP/1.0';
+    const connection = this.#connection;
+    takeConnectionOptions(block, lines, connection);
+    if ((lines.seen[slot.upgrade] as number) > 0) block.remove(names.upgrade);
+    this.#head = undefined;
+
+    if (status < 200 && status !== 101) {
+      // 100 is ours to give or was passed on; other interim answers are for the client.
+      if (status === 100) this.#heads.releaseResponse(head);
+      else this.#handler?.onResponseHead(head, false);
+      return;
+    }
+    if (connection.close || (minorVersion === 0 && !connection.keepAlive)) this.#closeAfter = true;
+    const upgrade = this.#requestUpgrade;
+    if (
+      upgrade !== undefined &&
+      (status === 101 || (upgrade === 'connect' && status >= 200 && status < 300))
+    ) {
+      head.upgrade = upgrade;
+      this.#reading = 'tunnel';
+      this.#closeAfter = true;
+      this.#handler?.onResponseHead(head, false);
+      return;
+    }
+    if (status === 101) {
+      this.#heads.releaseResponse(head);
+      this.#fail('protocol_error', 'an upgrade that nobody asked for');
+      return;
+    }
+    const framing = framingOf(block, lines, minorVersion, false);
+    if (typeof framing === 'string') {
+      this.#heads.releaseResponse(head);
+      this.#fail('protocol_error', 'ambiguous framing');
+      return;
+    }
+    if (this.#requestIsHead || status === 204 || status === 304 || framing?.kind === 'none') {
+      this.#endWith(head);
+      return;
+    }
+    if (framing === undefined) {
+      this.#reading = 'until_close';
+      this.#closeAfter = true;
+    } else if (framing.kind === 'length') {
+      this.#reading = 'length';
+      this.#bodyLeft = framing.length;
+    } else {
+      this.#reading = 'chunked';
+      this.#trailers = new HeaderBlock();
+      this.#chunks = new ChunkedDecoder(this.#trailers);
+    }
+    this.#handler?.onResponseHead(head, false);
+  }
+
+  #endWith(head: ResponseHead): void {
+    const handler = this.#handler;
+    this.#handler = undefined;
+    this.#reading = 'idle';
+    if (this.#requestDone) this.#release();
+    handler?.onResponseHead(head, true);
+    if (!this.#requestDone) this.#shut();
+  }
+
+  #responseComplete(trailers: HeaderBlock | undefined): void {
+    const handler = this.#handler;
+    this.#handler = undefined;
+    this.#chunks = undefined;
+    this.#trailers = undefined;
+    this.#reading = 'idle';
+    if (this.#requestDone) this.#release();
+    handler?.onResponseEnd(trailers);
+    // An answer before the end of the request: the rest of it cannot be taken back.
+    if (!this.#requestDone) this.#shut();
+  }
+
+  /** The exchange is over: the connection goes back to its pool, or closes. */
+  #release(): void {
+    if (this.#closeAfter || (this.#options.maxRequests > 0 && this.#requests >= this.#options.maxRequests)) {
+      this.#shut();
+      return;
+    }
+    this.resumeResponse();
+    this.#owner.onConnectionIdle(this);
+  }
+
+  // The end
+
+  onEnd(): void {
+    if (this.#reading === 'until_close') {
+      this.#reading = 'idle';
+      const handler = this.#handler;
+      this.#handler = undefined;
+      this.#shut();
+      handler?.onResponseEnd(undefined);
+      return;
+    }
+    if (this.#reading === 'tunnel') {
+      const handler = this.#handler;
+      if (this.#requestDone) {
+        this.#handler = undefined;
+        this.#shut();
+      }
+      handler?.onResponseEnd(undefined);
+      return;
+    }
+    this.#fail('connection_closed', 'the endpoint closed the connection');
+  }
+
+  onDrain(): void {
+    this.#handler?.onRequestDrain();
+  }
+
+  onClose(error: Error | undefined): void {
+    this.#fail('connection_closed', error?.message ?? 'the endpoint closed the connection');
+  }
+
+  onExpire(): void {
+    if (this.#handler === undefined) this.#shut();
+  }
+
+  #fail(reason: ResetReason, detail: string): void {
+    const handler = this.#handler;
+    this.#handler = undefined;
+    this.#shut();
+    handler?.onUpstreamReset(reason, detail);
+  }
+
+  /** Closes the connection and leaves the pool. */
+  #shut(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.#reading = 'closed';
+    this.#timers.stop(this);
+    if (this.#head !== undefined) {
+      this.#heads.releaseResponse(this.#head);
+      this.#head = undefined;
+    }
+    this.#stash = undefined;
+    if (!this.#wire.closed) this.#wire.destroy();
+    this.#owner.onConnectionClosed(this);
+  }
+}

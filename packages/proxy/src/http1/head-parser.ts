@@ -1,0 +1,172 @@
+import type { HeaderBlock } from '../codec/header-block.ts';
+import { hashStep, names, tokenLower, type HeaderName } from '../codec/header-name.ts';
+
+/** More bytes are needed. */
+export const incomplete = -1;
+/** The bytes are not HTTP. */
+export const malformed = -2;
+/** More headers than allowed. */
+export const tooMany = -3;
+
+const cr = 13;
+const lf = 10;
+const colon = 58;
+const space = 32;
+const tab = 9;
+
+/** 1 for bytes that a field value may hold (RFC 9110 section 5.5): VCHAR, obs-text, SP, HTAB. */
+const valueByte: Uint8Array = (() => {
+  const table = new Uint8Array(256);
+  for (let c = 0x20; c <= 0xff; c++) if (c !== 0x7f) table[c] = 1;
+  table[tab] = 1;
+  return table;
+})();
+
+const framingNames = [
+  'host',
+  'content-length',
+  'transfer-encoding',
+  'connection',
+  'upgrade',
+  'expect',
+  'te',
+  'keep-alive',
+  'proxy-connection',
+] as const;
+
+/** The header names that mean something to the codec itself. */
+export type FramingName = (typeof framingNames)[number];
+
+const framingHeaders: readonly HeaderName[] = [
+  names.host,
+  names.contentLength,
+  names.transferEncoding,
+  names.connection,
+  names.upgrade,
+  names.expect,
+  names.te,
+  names.keepAlive,
+  names.proxyConnection,
+];
+
+/** Slot of each framing name in {@link HeaderLines.first} and {@link HeaderLines.seen}. */
+export const slot = {
+  host: 0,
+  contentLength: 1,
+  transferEncoding: 2,
+  connection: 3,
+  upgrade: 4,
+  expect: 5,
+  te: 6,
+  keepAlive: 7,
+  proxyConnection: 8,
+} as const;
+
+/** Framing names by the low bits of their hash: one load decides for nearly every header that it is none. */
+const tableBits = 8;
+const byHash: Int8Array = (() => {
+  const table = new Int8Array(1 << tableBits).fill(-1);
+  framingHeaders.forEach((name, i) => {
+    const at = name.hash & (table.length - 1);
+    if (table[at] !== -1) throw new Error('two framing names share a slot: raise tableBits');
+    table[at] = i;
+  });
+  return table;
+})();
+
+/**
+ * Reads header lines (RFC 9112 section 5) strictly: no folding, no space before the colon, CRLF only,
+ * no control characters.
+ *
+ * Can stop at any byte and go on when more have come: {@link parse} returns {@link incomplete} and
+ * {@link resumeAt} is the start of the line to begin again with. Offsets in the index are relative to
+ * the first line, so that the bytes may move between the calls.
+ */
+export class HeaderLines {
+  /** First line in the block of each framing name; -1 where it did not come. */
+  readonly first = new Int16Array(framingHeaders.length).fill(-1);
+  /** How often each framing name came. */
+  readonly seen = new Uint8Array(framingHeaders.length);
+  /** Offset, relative to the first line, of the line that was not complete. */
+  resumeAt = 0;
+  readonly #lowerCase: boolean;
+  readonly #maxLines: number;
+
+  constructor(options: { readonly lowerCase: boolean; readonly maxLines: number }) {
+    this.#lowerCase = options.lowerCase;
+    this.#maxLines = options.maxLines;
+  }
+
+  reset(): void {
+    this.first.fill(-1);
+    this.seen.fill(0);
+    this.resumeAt = 0;
+  }
+
+  /**
+   * Parses lines in `buffer[base + resumeAt, end)`; `base` is where the first line begins.
+   * Returns the offset after the empty line, or {@link incomplete}, {@link malformed}, {@link tooMany}.
+   * Names are put in lower case in place.
+   */
+  parse(buffer: Buffer, base: number, end: number, block: HeaderBlock): number {
+    const lowerCase = this.#lowerCase;
+    let at = base + this.resumeAt;
+    for (;;) {
+      const lineStart = at;
+      this.resumeAt = lineStart - base;
+      if (at >= end) return incomplete;
+      if (buffer[at] === cr) {
+        if (at + 1 >= end) return incomplete;
+        return buffer[at + 1] === lf ? at + 2 : malformed;
+      }
+      let hash = 0;
+      let lower = 0;
+      while (at < end) {
+        const byte = buffer[at] as number;
+        lower = tokenLower[byte] as number;
+        if (lower === 0) break;
+        if (lowerCase) buffer[at] = lower;
+        hash = hashStep(hash, lower);
+        at++;
+      }
+      if (at >= end) return incomplete;
+      if (buffer[at] !== colon || at === lineStart) return malformed;
+      const nameEnd = at++;
+      while (at < end && (buffer[at] === space || buffer[at] === tab)) at++;
+      const valueStart = at;
+      while (at < end && valueByte[buffer[at] as number] === 1) at++;
+      if (at + 1 >= end) {
+        return at < end && buffer[at] !== cr ? malformed : incomplete;
+      }
+      if (buffer[at] !== cr || buffer[at + 1] !== lf) return malformed;
+      let valueEnd = at;
+      while (valueEnd > valueStart && (buffer[valueEnd - 1] === space || buffer[valueEnd - 1] === tab)) {
+        valueEnd--;
+      }
+      at += 2;
+      if (block.lines >= this.#maxLines) return tooMany;
+      const line = block.index(
+        lineStart - base,
+        nameEnd - base,
+        valueStart - base,
+        valueEnd - base,
+        at - base,
+        hash,
+      );
+      const candidate = byHash[hash & ((1 << tableBits) - 1)] as number;
+      if (candidate >= 0 && this.#isNamed(buffer, lineStart, nameEnd, candidate)) {
+        if (this.first[candidate] === -1) this.first[candidate] = line;
+        this.seen[candidate] = Math.min(255, (this.seen[candidate] as number) + 1);
+      }
+    }
+  }
+
+  #isNamed(buffer: Buffer, start: number, end: number, candidate: number): boolean {
+    const lower = (framingHeaders[candidate] as HeaderName).lower;
+    if (end - start !== lower.length) return false;
+    for (let i = 0; i < lower.length; i++) {
+      if (tokenLower[buffer[start + i] as number] !== lower.charCodeAt(i)) return false;
+    }
+    return true;
+  }
+}

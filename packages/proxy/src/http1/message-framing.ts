@@ -1,0 +1,118 @@
+import type { HeaderBlock } from '../codec/header-block.ts';
+import { headerName, names } from '../codec/header-name.ts';
+import { slot, type HeaderLines } from './head-parser.ts';
+
+/** How the end of a body is known (RFC 9112 section 6). */
+export type Framing =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'length'; readonly length: number }
+  | { readonly kind: 'chunked' }
+  /** Responses only: the connection ends with the body. */
+  | { readonly kind: 'until_close' };
+
+export const noBody: Framing = { kind: 'none' };
+const chunkedBody: Framing = { kind: 'chunked' };
+
+/** What is wrong with the framing of a message. */
+export type FramingFault = 'bad_length' | 'bad_coding' | 'both' | 'unknown_coding';
+
+/** A length of at most 15 digits; -1 where it is none. */
+function lengthOf(block: HeaderBlock, line: number): number {
+  const text = block.value(line);
+  if (text.length === 0 || text.length > 15) return -1;
+  for (let i = 0; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - 48;
+    if (digit < 0 || digit > 9) return -1;
+  }
+  return Number(text);
+}
+
+/**
+ * Decides how the body of a message is framed; `undefined` where no header says so. One
+ * `Content-Length`, or exactly `Transfer-Encoding: chunked`, or neither; anything that two
+ * implementations could read differently is a fault.
+ */
+export function framingOf(
+  block: HeaderBlock,
+  lines: HeaderLines,
+  minorVersion: number,
+  allowChunkedLength: boolean,
+): Framing | FramingFault | undefined {
+  const codings = lines.seen[slot.transferEncoding] as number;
+  const lengths = lines.seen[slot.contentLength] as number;
+  if (codings === 0 && lengths === 0) return undefined;
+  if (lengths > 1) return 'bad_length';
+  if (codings > 0) {
+    if (codings > 1 || minorVersion === 0) return 'bad_coding';
+    const coding = block.value(lines.first[slot.transferEncoding] as number).toLowerCase();
+    if (coding !== 'chunked') {
+      return /^[a-z0-9!#$%&'*+.^_`|~-]+$/.test(coding) ? 'unknown_coding' : 'bad_coding';
+    }
+    if (lengths > 0) {
+      if (!allowChunkedLength) return 'both';
+      block.remove(names.contentLength);
+    }
+    block.drop(lines.first[slot.transferEncoding] as number);
+    return chunkedBody;
+  }
+  const length = lengthOf(block, lines.first[slot.contentLength] as number);
+  if (length < 0) return 'bad_length';
+  return length === 0 ? noBody : { kind: 'length', length };
+}
+
+/** What the `Connection` header (RFC 9110 section 7.6.1) asked for. */
+export interface ConnectionOptions {
+  close: boolean;
+  keepAlive: boolean;
+  upgrade: boolean;
+}
+
+/** Names that a `Connection` header may not remove: they mean something to routing or framing. */
+const protectedNames = new Set([
+  'host',
+  'content-length',
+  'transfer-encoding',
+  'cookie',
+  'authorization',
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'x-request-id',
+  'content-type',
+]);
+
+/** Reads and removes the hop-by-hop headers. */
+export function takeConnectionOptions(
+  block: HeaderBlock,
+  lines: HeaderLines,
+  options: ConnectionOptions,
+): void {
+  options.close = false;
+  options.keepAlive = false;
+  options.upgrade = false;
+  if ((lines.seen[slot.keepAlive] as number) > 0) block.remove(names.keepAlive);
+  if ((lines.seen[slot.proxyConnection] as number) > 0) block.remove(names.proxyConnection);
+  if ((lines.seen[slot.connection] as number) === 0) return;
+  const line = lines.first[slot.connection] as number;
+  if ((lines.seen[slot.connection] as number) === 1) {
+    if (block.valueIs(line, 'keep-alive')) {
+      options.keepAlive = true;
+      block.drop(line);
+      return;
+    }
+    if (block.valueIs(line, 'close')) {
+      options.close = true;
+      block.drop(line);
+      return;
+    }
+  }
+  const text = block.get(names.connection) ?? '';
+  block.remove(names.connection);
+  for (const part of text.split(',')) {
+    const token = part.trim().toLowerCase();
+    if (token === 'close') options.close = true;
+    else if (token === 'keep-alive') options.keepAlive = true;
+    else if (token === 'upgrade') options.upgrade = true;
+    else if (token !== '' && token !== 'te' && !protectedNames.has(token)) block.remove(headerName(token));
+  }
+}

@@ -1,0 +1,561 @@
+import type { HeadPool, RequestHead, ResponseHead } from '../codec/head.ts';
+import { HeaderBlock } from '../codec/header-block.ts';
+import { names } from '../codec/header-name.ts';
+import { latin1Slice, latin1Write, putBytes } from '../codec/latin1.ts';
+import type { ServerStream, ServerStreamHandler } from '../codec/stream.ts';
+import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
+import type { Wire, WireHandler } from '../wire/wire.ts';
+import { ChunkedDecoder, type BodySink } from './chunked-decoder.ts';
+import { HeaderLines, incomplete, malformed, slot, tooMany } from './head-parser.ts';
+import {
+  framingOf,
+  noBody,
+  takeConnectionOptions,
+  type ConnectionOptions,
+  type Framing,
+} from './message-framing.ts';
+import { parseRequestLine, type RequestLine } from './request-line.ts';
+import { applyTarget } from './request-target.ts';
+import { statusLine } from './status-line.ts';
+
+/** How strict and how patient a server connection is; see the fields of the connection manager. */
+export interface Http1ServerOptions {
+  readonly maxHeadBytes: number;
+  readonly maxHeaders: number;
+  readonly acceptHttp10: boolean;
+  readonly defaultHostForHttp10: string;
+  readonly preserveHeaderCase: boolean;
+  readonly enableTrailers: boolean;
+  readonly allowAbsoluteUrl: boolean;
+  readonly allowChunkedLength: boolean;
+  /** Between requests; 0: none. */
+  readonly idleTimeoutMs: number;
+  /** From the first byte of a head to its last; 0: none. */
+  readonly requestHeadersTimeoutMs: number;
+  /** 0: no limit. */
+  readonly maxRequests: number;
+  /** Answer `Expect: 100-continue` here; false leaves it to the endpoint. */
+  readonly answerContinue: boolean;
+}
+
+/** Why a request was refused before it became one. */
+export type CodecFault =
+  | 'malformed_head'
+  | 'headers_too_large'
+  | 'too_many_headers'
+  | 'bad_framing'
+  | 'bad_host'
+  | 'unsupported_version'
+  | 'unknown_coding'
+  | 'malformed_body'
+  | 'head_timeout';
+
+/** Who serves the requests of a connection. */
+export interface ServerConnectionOwner {
+  /** A request came; returns who hears the rest of it. The head belongs to the callee. */
+  onRequest(stream: ServerStream, head: RequestHead, endStream: boolean): ServerStreamHandler | undefined;
+  /** The peer was told `status` and the connection is closing. */
+  onCodecFault(fault: CodecFault, status: number): void;
+  /** True while connections are to be closed after their next response. */
+  readonly draining: boolean;
+  onConnectionClosed(): void;
+}
+
+type ReadState = 'head' | 'length' | 'chunked' | 'complete' | 'tunnel' | 'closing';
+type WriteState = 'idle' | 'none' | 'length' | 'chunked' | 'until_close' | 'tunnel';
+
+const faultStatus: Readonly<Record<CodecFault, number>> = {
+  malformed_head: 400,
+  headers_too_large: 431,
+  too_many_headers: 431,
+  bad_framing: 400,
+  bad_host: 400,
+  unsupported_version: 426,
+  unknown_coding: 501,
+  malformed_body: 400,
+  head_timeout: 408,
+};
+
+const maxPipelinedBytes = 64 * 1024;
+const lingerMs = 1_000;
+const connectionClose = Buffer.from('connection: close\r\n');
+const connectionKeepAlive = Buffer.from('connection: keep-alive\r\n');
+const transferChunked = Buffer.from('transfer-encoding: chunked\r\n');
+const contentLengthZero = Buffer.from('content-length: 0\r\n');
+const lastChunk = Buffer.from('0\r\n\r\n');
+const continueResponse = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n');
+
+/**
+ * The server side of an HTTP/1 connection: one request at a time, the next one (pipelined or not)
+ * after the response to it is complete. It is its own stream.
+ */
+export class Http1ServerConnection extends Expirable implements ServerStream, WireHandler, BodySink {
+  readonly #wire: Wire;
+  readonly #options: Http1ServerOptions;
+  readonly #owner: ServerConnectionOwner;
+  readonly #heads: HeadPool;
+  readonly #timers: CoarseTimers;
+  readonly #lines: HeaderLines;
+  readonly #requestLine: RequestLine = { method: '', targetStart: 0, targetEnd: 0, minorVersion: 1 };
+  readonly #connection: ConnectionOptions = { close: false, keepAlive: false, upgrade: false };
+  #reading: ReadState = 'head';
+  #writing: WriteState = 'idle';
+  #head: RequestHead | undefined;
+  #target = '';
+  #lineParsed = false;
+  #headBytes = 0;
+  #stash: Buffer | undefined;
+  #handler: ServerStreamHandler | undefined;
+  #bodyLeft = 0;
+  #chunks: ChunkedDecoder | undefined;
+  #trailers: HeaderBlock | undefined;
+  #closeAfter = false;
+  #keepAlive10 = false;
+  #processing = false;
+  #paused = false;
+  #isHead = false;
+  #requests = 0;
+
+  constructor(
+    wire: Wire,
+    options: Http1ServerOptions,
+    owner: ServerConnectionOwner,
+    heads: HeadPool,
+    timers: CoarseTimers,
+  ) {
+    super();
+    this.#wire = wire;
+    this.#options = options;
+    this.#owner = owner;
+    this.#heads = heads;
+    this.#timers = timers;
+    this.#lines = new HeaderLines({
+      lowerCase: !options.preserveHeaderCase,
+      maxLines: options.maxHeaders,
+    });
+    wire.handler = this;
+    if (options.idleTimeoutMs > 0) timers.start(this, options.idleTimeoutMs);
+  }
+
+  // What the wire says
+
+  onBytes(buffer: Buffer, start: number, end: number): void {
+    const stash = this.#stash;
+    if (stash === undefined) {
+      this.#process(buffer, start, end);
+      return;
+    }
+    if (this.#reading === 'closing') return;
+    const all = Buffer.concat([stash, buffer.subarray(start, end)]);
+    if (this.#reading === 'head' && this.#lineParsed && all.length <= this.#options.maxHeadBytes) {
+      // A line that is not complete is not read again for each byte that a slow client sends.
+      if (all.indexOf(10, stash.length) < 0) {
+        this.#stash = all;
+        return;
+      }
+    }
+    this.#stash = undefined;
+    this.#process(all, 0, all.length);
+  }
+
+  onEnd(): void {
+    if (this.#reading === 'tunnel') {
+      this.#handler?.onRequestEnd(undefined);
+      return;
+    }
+    // A client that has finished sending is gone: nothing may be left running for it.
+    this.#abandon('connection_closed');
+    this.#wire.end();
+  }
+
+  onDrain(): void {
+    this.#handler?.onResponseDrain();
+  }
+
+  onClose(): void {
+    this.#timers.stop(this);
+    this.#abandon('connection_closed');
+    this.#reading = 'closing';
+    this.#stash = undefined;
+    this.#owner.onConnectionClosed();
+  }
+
+  onExpire(): void {
+    if (this.#reading === 'head' && this.#head !== undefined) this.#refuse('head_timeout');
+    else if (this.#reading === 'closing') this.#wire.destroy();
+    else this.#close();
+  }
+
+  /** Closes the connection when it is idle, or after the response under way. */
+  closeWhenIdle(): void {
+    this.#closeAfter = true;
+    if (this.#reading === 'head' && this.#head === undefined && this.#handler === undefined) this.#close();
+  }
+
+  // Reading
+
+  #process(buffer: Buffer, start: number, end: number): void {
+    let at = start;
+    this.#processing = true;
+    while (at < end) {
+      switch (this.#reading) {
+        case 'head':
+          at = this.#readHead(buffer, at, end);
+          break;
+        case 'length': {
+          const taken = Math.min(this.#bodyLeft, end - at);
+          const from = at;
+          at += taken;
+          this.#bodyLeft -= taken;
+          this.#handler?.onRequestData(buffer, from, at);
+          if (this.#bodyLeft === 0 && this.#reading === 'length') this.#requestComplete(undefined);
+          break;
+        }
+        case 'chunked': {
+          const decoder = this.#chunks as ChunkedDecoder;
+          const next = decoder.decode(buffer, at, end, this);
+          if (this.#reading !== 'chunked') break;
+          if (next === malformed) {
+            this.#refuse('malformed_body');
+            at = end;
+            break;
+          }
+          at = next;
+          if (decoder.done) this.#requestComplete(this.#trailers?.lines === 0 ? undefined : this.#trailers);
+          break;
+        }
+        case 'tunnel':
+          this.#handler?.onRequestData(buffer, at, end);
+          at = end;
+          break;
+        case 'complete':
+          this.#keep(buffer, at, end);
+          at = end;
+          break;
+        case 'closing':
+          at = end;
+          break;
+      }
+    }
+    this.#processing = false;
+  }
+
+  onBody(buffer: Buffer, start: number, end: number): void {
+    this.#handler?.onRequestData(buffer, start, end);
+  }
+
+  /** Keeps bytes that came before their time. */
+  #keep(buffer: Buffer, start: number, end: number): void {
+    this.#stash = Buffer.from(buffer.subarray(start, end));
+    if (this.#reading === 'complete' && this.#stash.length > maxPipelinedBytes && !this.#paused) {
+      this.#paused = true;
+      this.#wire.pause();
+    }
+  }
+
+  #readHead(buffer: Buffer, start: number, end: number): number {
+    let head = this.#head;
+    if (head === undefined) {
+      head = this.#heads.request();
+      this.#head = head;
+      this.#headBytes = 0;
+      this.#lineParsed = false;
+      this.#lines.reset();
+      if (this.#options.requestHeadersTimeoutMs > 0) {
+        this.#timers.start(this, this.#options.requestHeadersTimeoutMs);
+      }
+    }
+    let at = start;
+    if (!this.#lineParsed) {
+      const line = this.#requestLine;
+      const next = parseRequestLine(buffer, at, end, line);
+      if (next < 0) return this.#headStopped(next, buffer, at, end);
+      this.#lineParsed = true;
+      this.#target = latin1Slice(buffer, line.targetStart, line.targetEnd);
+      this.#headBytes = next - at;
+      at = next;
+    }
+    const next = this.#lines.parse(buffer, at, end, head.headers);
+    if (next < 0) return this.#headStopped(next, buffer, at, end);
+    if (this.#headBytes + next - at > this.#options.maxHeadBytes)
+      return this.#refuseHead('headers_too_large', end);
+    head.headers.take(buffer, at, next - 2);
+    this.#beginRequest(head);
+    return next;
+  }
+
+  #headStopped(code: number, buffer: Buffer, start: number, end: number): number {
+    if (code === tooMany) return this.#refuseHead('too_many_headers', end);
+    if (code !== incomplete) return this.#refuseHead('malformed_head', end);
+    if (this.#headBytes + end - start > this.#options.maxHeadBytes) {
+      return this.#refuseHead('headers_too_large', end);
+    }
+    this.#keep(buffer, start, end);
+    return end;
+  }
+
+  #refuseHead(fault: CodecFault, end: number): number {
+    this.#refuse(fault);
+    return end;
+  }
+
+  #beginRequest(head: RequestHead): void {
+    const options = this.#options;
+    const lines = this.#lines;
+    const block = head.headers;
+    const { method, minorVersion } = this.#requestLine;
+    head.method = method;
+    head.version = minorVersion === 1 ? 'HTTP/1.1' : 'HTTP/1.0';
+    this.#isHead = method === 'HEAD';
+    if (minorVersion === 0 && !options.acceptHttp10) return this.#refuse('unsupported_version');
+
+    const connection = this.#connection;
+    takeConnectionOptions(block, lines, connection);
+    this.#keepAlive10 = minorVersion === 0 && connection.keepAlive;
+    this.#closeAfter ||= connection.close || (minorVersion === 0 && !connection.keepAlive);
+
+    const framing = framingOf(block, lines, minorVersion, options.allowChunkedLength);
+    if (typeof framing === 'string') {
+      return this.#refuse(framing === 'unknown_coding' ? 'unknown_coding' : 'bad_framing');
+    }
+    let host: string | undefined;
+    if ((lines.seen[slot.host] as number) > 0) {
+      if ((lines.seen[slot.host] as number) > 1) return this.#refuse('bad_host');
+      host = block.value(lines.first[slot.host] as number);
+      block.drop(lines.first[slot.host] as number);
+    } else if (minorVersion === 0) {
+      host = options.defaultHostForHttp10;
+    }
+    if (!applyTarget(head, this.#target, host, options.allowAbsoluteUrl)) return this.#refuse('bad_host');
+
+    if ((lines.seen[slot.te] as number) > 0) {
+      head.acceptsTrailers = (block.get(names.te) ?? '').toLowerCase().includes('trailers');
+      block.remove(names.te);
+    }
+    if ((lines.seen[slot.upgrade] as number) > 0) {
+      if (connection.upgrade) head.upgrade = (block.get(names.upgrade) ?? '').toLowerCase();
+      block.remove(names.upgrade);
+    }
+    if ((lines.seen[slot.expect] as number) > 0 && minorVersion === 1) {
+      const line = lines.first[slot.expect] as number;
+      if (block.value(line).toLowerCase() === '100-continue') {
+        if (options.answerContinue) {
+          block.remove(names.expect);
+          if (framing !== undefined && framing.kind !== 'none')
+            this.#wire.write(continueResponse, 0, continueResponse.length);
+        } else head.expectContinue = true;
+      }
+    }
+    this.#requests++;
+    if (options.maxRequests > 0 && this.#requests >= options.maxRequests) this.#closeAfter = true;
+    this.#timers.stop(this);
+    this.#head = undefined;
+    this.#dispatch(head, framing ?? noBody);
+  }
+
+  #dispatch(head: RequestHead, framing: Framing): void {
+    const endStream = framing.kind === 'none' && head.upgrade === undefined;
+    if (framing.kind === 'length') {
+      this.#reading = 'length';
+      this.#bodyLeft = framing.length;
+    } else if (framing.kind === 'chunked') {
+      this.#reading = 'chunked';
+      this.#trailers = new HeaderBlock();
+      this.#chunks = new ChunkedDecoder(this.#trailers);
+    } else {
+      this.#reading = 'complete';
+    }
+    this.#writing = 'idle';
+    const handler = this.#owner.onRequest(this, head, endStream);
+    // The response may be complete already, and the connection ready for the next request.
+    if (handler !== undefined) this.#handler = handler;
+  }
+
+  #requestComplete(trailers: HeaderBlock | undefined): void {
+    this.#reading = 'complete';
+    this.#chunks = undefined;
+    this.#trailers = undefined;
+    this.#handler?.onRequestEnd(trailers);
+  }
+
+  // Writing
+
+  get writable(): boolean {
+    return this.#wire.writable;
+  }
+
+  sendHead(head: ResponseHead, endStream: boolean): void {
+    const wire = this.#wire;
+    const block = head.headers;
+    const status = head.status;
+    const first = statusLine(status);
+    let at = wire.claim(first.length + block.used + 160);
+    const out = wire.output;
+    at = putBytes(first, out, at);
+    at = block.encode(out, at);
+    if (status < 200 && status !== 101) {
+      out[at] = 13;
+      out[at + 1] = 10;
+      wire.commit(at + 2);
+      return;
+    }
+    if (this.#owner.draining) this.#closeAfter = true;
+    const tunnel = head.upgrade !== undefined;
+    if (tunnel) {
+      this.#writing = 'tunnel';
+      this.#closeAfter = true;
+      if (status === 101) at = latin1Write(out, `connection: upgrade\r\nupgrade: ${head.upgrade}\r\n`, at);
+    } else if (this.#isHead || status === 204 || status === 304) {
+      this.#writing = 'none';
+    } else if (endStream) {
+      this.#writing = 'none';
+      if (!block.has(names.contentLength)) at = putBytes(contentLengthZero, out, at);
+    } else if (block.has(names.contentLength)) {
+      this.#writing = 'length';
+    } else if (this.#requestLine.minorVersion === 1) {
+      this.#writing = 'chunked';
+      at = putBytes(transferChunked, out, at);
+    } else {
+      this.#writing = 'until_close';
+      this.#closeAfter = true;
+    }
+    if (!tunnel) {
+      if (this.#closeAfter) at = putBytes(connectionClose, out, at);
+      else if (this.#keepAlive10) at = putBytes(connectionKeepAlive, out, at);
+    }
+    out[at] = 13;
+    out[at + 1] = 10;
+    wire.commit(at + 2);
+    if (tunnel) this.#openTunnel();
+    else if (endStream) this.#responseComplete();
+  }
+
+  sendData(buffer: Uint8Array, start: number, end: number): void {
+    if (start === end) return;
+    switch (this.#writing) {
+      case 'chunked': {
+        const length = end - start;
+        const wire = this.#wire;
+        let at = wire.claim(length + 20);
+        const out = wire.output;
+        at = latin1Write(out, `${length.toString(16)}\r\n`, at);
+        out.set(buffer.subarray(start, end), at);
+        at += length;
+        out[at] = 13;
+        out[at + 1] = 10;
+        wire.commit(at + 2);
+        break;
+      }
+      case 'length':
+      case 'until_close':
+      case 'tunnel':
+        this.#wire.write(buffer, start, end);
+        break;
+      default:
+    }
+  }
+
+  sendEnd(trailers: HeaderBlock | undefined): void {
+    if (this.#writing === 'tunnel') {
+      this.#handler = undefined;
+      this.#close();
+      return;
+    }
+    if (this.#writing === 'chunked') {
+      if (trailers === undefined || !this.#options.enableTrailers) {
+        this.#wire.write(lastChunk, 0, lastChunk.length);
+      } else {
+        let at = this.#wire.claim(trailers.used + 8);
+        const out = this.#wire.output;
+        at = putBytes(lastChunk.subarray(0, 3), out, at);
+        at = trailers.encode(out, at);
+        out[at] = 13;
+        out[at + 1] = 10;
+        this.#wire.commit(at + 2);
+      }
+    }
+    this.#responseComplete();
+  }
+
+  reset(): void {
+    this.#handler = undefined;
+    this.#reading = 'closing';
+    this.#wire.destroy();
+  }
+
+  pauseRequest(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.#wire.pause();
+  }
+
+  resumeRequest(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#wire.resume();
+  }
+
+  #openTunnel(): void {
+    this.#reading = 'tunnel';
+    const early = this.#stash;
+    this.#stash = undefined;
+    this.resumeRequest();
+    if (early !== undefined && !this.#processing) this.#process(early, 0, early.length);
+    else if (early !== undefined) this.#handler?.onRequestData(early, 0, early.length);
+  }
+
+  #responseComplete(): void {
+    this.#handler = undefined;
+    this.#writing = 'idle';
+    // A request whose body is still coming cannot be skipped safely: the connection ends with the response.
+    if (this.#closeAfter || this.#reading !== 'complete') {
+      this.#close();
+      return;
+    }
+    this.#reading = 'head';
+    if (this.#options.idleTimeoutMs > 0) this.#timers.start(this, this.#options.idleTimeoutMs);
+    this.resumeRequest();
+    const next = this.#stash;
+    if (next === undefined || this.#processing) return;
+    this.#stash = undefined;
+    this.#process(next, 0, next.length);
+  }
+
+  #refuse(fault: CodecFault): void {
+    const status = faultStatus[fault];
+    this.#abandon('protocol_error');
+    this.#owner.onCodecFault(fault, status);
+    if (this.#reading === 'closing') return;
+    if (this.#writing === 'idle') {
+      const first = statusLine(status);
+      const body = Buffer.from(first.subarray(13, first.length - 2)).toString('latin1');
+      const text = `content-type: text/plain\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`;
+      let at = this.#wire.claim(first.length + text.length);
+      at = putBytes(first, this.#wire.output, at);
+      at = latin1Write(this.#wire.output, text, at);
+      this.#wire.commit(at);
+    }
+    this.#close();
+  }
+
+  /** Tells whoever serves the request that it is over. */
+  #abandon(reason: 'connection_closed' | 'protocol_error'): void {
+    const handler = this.#handler;
+    this.#handler = undefined;
+    if (this.#head !== undefined) {
+      this.#heads.releaseRequest(this.#head);
+      this.#head = undefined;
+    }
+    handler?.onDownstreamReset(reason);
+  }
+
+  /** Sends what is left, then FIN; reads on for a moment, so that the peer gets it all before a reset. */
+  #close(): void {
+    if (this.#reading === 'closing') return;
+    this.#reading = 'closing';
+    this.#stash = undefined;
+    this.resumeRequest();
+    this.#wire.end();
+    this.#timers.start(this, lingerMs);
+  }
+}

@@ -1,0 +1,205 @@
+import { problems as failed, ok, type Problem, type Result } from '@lateen/core';
+import type { ClusterRef } from '../cluster/cluster-set.ts';
+import { ConnectionManager, type ManagerContext } from '../filter/connection-manager.ts';
+import { anyFilterChainMatch, type FilterChain, type Listener } from '../model/listener.ts';
+import type { NetworkFilter } from '../model/network-filter.ts';
+import { compileRouteTable } from '../route/route-table.ts';
+import { compileAccessLog, type CompiledAccessLog } from '../telemetry/access-log.ts';
+import type { TcpStats } from '../telemetry/tcp-stats.ts';
+import { TcpConnection, type TcpProxySetup } from '../tcp/tcp-proxy.ts';
+import type { Wire } from '../wire/wire.ts';
+import type { ConnectionInfo } from './connection-info.ts';
+import { FilterChainTable, type ConnectionTraits } from './filter-chain-match.ts';
+import type { InspectionWish } from './inspection.ts';
+
+/** A connection that its filter chain has taken over. */
+export interface ServedConnection {
+  /** Ends it after what it carries; a TCP connection goes on. */
+  drain(): void;
+}
+
+/** Takes a connection over: sets the wire's handler. `onClosed` is called once, when the connection is gone. */
+export type ServeConnection = (wire: Wire, info: ConnectionInfo, onClosed: () => void) => ServedConnection;
+
+export interface ListenerContext extends ManagerContext {
+  readonly clusterRef: (name: string) => ClusterRef;
+  readonly tcpStats: (prefix: string) => TcpStats;
+}
+
+/** A listener ready to take connections. */
+export class CompiledListener {
+  readonly model: Listener;
+  readonly #chains: FilterChainTable<ServeConnection>;
+  readonly #default: ServeConnection | undefined;
+  readonly #disabled: { readonly tls: PortTest; readonly http: PortTest };
+  readonly needsOriginalDestination: boolean;
+  readonly speaksProxyProtocol: boolean;
+
+  constructor(
+    model: Listener,
+    chains: FilterChainTable<ServeConnection>,
+    standard: ServeConnection | undefined,
+  ) {
+    this.model = model;
+    this.#chains = chains;
+    this.#default = standard;
+    this.#disabled = { tls: runsOn(model, 'tls_inspector'), http: runsOn(model, 'http_inspector') };
+    const has = (kind: string): boolean => model.listenerFilters.some((filter) => filter.kind === kind);
+    this.needsOriginalDestination = model.useOriginalDst || has('original_dst');
+    this.speaksProxyProtocol = has('proxy_protocol');
+  }
+
+  /** What must be known of the first bytes before a chain can be chosen; undefined: nothing. */
+  inspects(port: number): InspectionWish | undefined {
+    const tls = this.#disabled.tls(port);
+    const http = this.#disabled.http(port);
+    return tls || http ? { tls, http } : undefined;
+  }
+
+  /** Undefined where no chain takes the connection. */
+  chainFor(traits: ConnectionTraits): ServeConnection | undefined {
+    return this.#chains.find(traits) ?? this.#default;
+  }
+}
+
+type PortTest = (port: number) => boolean;
+
+/** True for ports on which a listener filter of this kind runs. */
+function runsOn(model: Listener, kind: string): PortTest {
+  const filters = model.listenerFilters.filter((filter) => filter.kind === kind);
+  if (filters.length === 0) return () => false;
+  return (port) =>
+    filters.some(
+      ({ disabledOnPorts }) => !disabledOnPorts.some(({ start, end }) => port >= start && port < end),
+    );
+}
+
+/** Compiles a listener with all its filter chains, or says what is wrong with it. */
+export function compileListener(model: Listener, context: ListenerContext): Result<CompiledListener> {
+  const bad: Problem[] = [];
+  const chains = model.filterChains.flatMap((chain, i) => {
+    const serve = compileChain(chain, model, context, `filter_chains[${i}]`, bad);
+    return serve === undefined ? [] : [{ match: chain.match, chain: serve }];
+  });
+  const { defaultFilterChain } = model;
+  const standard =
+    defaultFilterChain === undefined
+      ? undefined
+      : compileChain(
+          { ...defaultFilterChain, match: anyFilterChainMatch },
+          model,
+          context,
+          'default_filter_chain',
+          bad,
+        );
+  return bad.length > 0
+    ? failed(bad)
+    : ok(new CompiledListener(model, new FilterChainTable(chains), standard));
+}
+
+function compileChain(
+  chain: FilterChain,
+  listener: Listener,
+  context: ListenerContext,
+  path: string,
+  bad: Problem[],
+): ServeConnection | undefined {
+  if (chain.transport.kind === 'downstream_tls') {
+    bad.push({ path: `${path}.transport_socket`, message: 'TLS towards clients is not supported' });
+    return undefined;
+  }
+  let serve: ServeConnection | undefined;
+  chain.filters.forEach((filter, i) => {
+    const at = `${path}.filters[${i}]`;
+    const compiled = compileFilter(filter, listener, context, at, bad);
+    if (compiled === undefined) return;
+    if (serve !== undefined)
+      bad.push({ path: at, message: `"${filter.name}" comes after a filter that ends the chain` });
+    serve = compiled;
+  });
+  if (serve === undefined)
+    bad.push({ path: `${path}.filters`, message: 'no filter of the chain serves its connections' });
+  return serve;
+}
+
+function compileFilter(
+  filter: NetworkFilter,
+  listener: Listener,
+  context: ListenerContext,
+  path: string,
+  bad: Problem[],
+): ServeConnection | undefined {
+  switch (filter.kind) {
+    case 'http_connection_manager': {
+      const { routes } = filter;
+      let table;
+      if (routes.kind === 'inline') {
+        const compiled = compileRouteTable(routes.config, context);
+        if (compiled.ok) table = compiled.value;
+        else bad.push(...compiled.problems.map((p) => ({ ...p, path: `${path}.route_config.${p.path}` })));
+      }
+      const manager = ConnectionManager.compile(
+        filter,
+        context,
+        table,
+        listener.trafficDirection,
+        listener.perConnectionBufferLimitBytes,
+        path,
+        bad,
+      );
+      return (wire, info, onClosed) => manager.serve(wire, info, onClosed);
+    }
+    case 'tcp_proxy': {
+      const setup = tcpSetup(filter, context, path, bad);
+      return (wire, info, onClosed) => {
+        const connection = new TcpConnection(setup, wire, info, onClosed);
+        return { drain: () => void connection };
+      };
+    }
+    case 'direct_response':
+      return (wire, _info, onClosed) => {
+        wire.handler = { onBytes() {}, onEnd() {}, onDrain() {}, onClose: onClosed };
+        wire.write(filter.body, 0, filter.body.length);
+        wire.end();
+        return { drain: () => {} };
+      };
+    case 'rbac':
+    case 'connection_limit':
+    case 'sni_cluster':
+      // To let pass what was to be refused would be worse than to refuse the configuration.
+      bad.push({ path, message: `the network filter "${filter.name}" is not supported` });
+      return undefined;
+    default:
+      return undefined;
+  }
+}
+
+function tcpSetup(
+  filter: Extract<NetworkFilter, { kind: 'tcp_proxy' }>,
+  context: ListenerContext,
+  path: string,
+  bad: Problem[],
+): TcpProxySetup {
+  const accessLogs: CompiledAccessLog[] = [];
+  filter.accessLogs.forEach((log, i) => {
+    const compiled = compileAccessLog(log, context.writeLog);
+    if (compiled.ok) accessLogs.push(compiled.value);
+    else bad.push(...compiled.problems.map((p) => ({ ...p, path: `${path}.access_log[${i}].${p.path}` })));
+  });
+  let totalWeight = 0;
+  const targets = filter.clusters.map(({ name, weight }) => ({
+    ref: context.clusterRef(name),
+    upTo: (totalWeight += weight),
+  }));
+  return {
+    targets,
+    totalWeight,
+    idleTimeoutMs: filter.idleTimeoutMs,
+    maxConnectAttempts: Math.max(1, filter.maxConnectAttempts),
+    accessLogs,
+    stats: context.tcpStats(filter.statPrefix),
+    turn: context.turn,
+    timers: context.timers,
+    random: context.random,
+  };
+}

@@ -1,0 +1,18 @@
+import type { SocketAddress } from '../model/address.ts';
+import type { TlsInfo } from '../wire/tls-info.ts';
+
+/** What is known of a downstream connection from its beginning. */
+export interface ConnectionInfo {
+  readonly id: number;
+  /** The peer, or whom the PROXY protocol names. */
+  readonly remote: SocketAddress;
+  readonly directRemote: SocketAddress;
+  /** Where the client wanted to go: the original destination where it was redirected. */
+  readonly local: SocketAddress;
+  /** Undefined where the connection was not redirected. */
+  readonly originalDestination: SocketAddress | undefined;
+  /** Undefined on plain connections. */
+  readonly tls: TlsInfo | undefined;
+  /** SNI that was seen, also where TLS is not terminated here. */
+  readonly serverName: string;
+}

@@ -1,0 +1,117 @@
+/** What the first bytes of a connection tell. */
+export interface Inspected {
+  readonly transportProtocol: 'tls' | 'raw_buffer';
+  readonly serverName: string;
+  readonly applicationProtocols: readonly string[];
+}
+
+export const notInspected: Inspected = {
+  transportProtocol: 'raw_buffer',
+  serverName: '',
+  applicationProtocols: [],
+};
+
+export interface InspectionWish {
+  readonly tls: boolean;
+  readonly http: boolean;
+}
+
+const handshakeRecord = 22;
+const clientHello = 1;
+const extensionServerName = 0;
+const extensionAlpn = 16;
+/** Most that is looked at: a ClientHello and a request line are shorter. */
+export const maxInspectedBytes = 64 * 1024;
+const http2Preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+
+/** Undefined where more bytes are needed to tell. */
+export function inspect(bytes: Buffer, wish: InspectionWish): Inspected | undefined {
+  if (bytes.length === 0) return undefined;
+  if (wish.tls && bytes[0] === handshakeRecord) {
+    const hello = inspectClientHello(bytes);
+    if (hello !== 'not_tls') return hello;
+  }
+  if (!wish.http) return notInspected;
+  const protocol = inspectHttp(bytes);
+  if (protocol === undefined) return bytes.length < maxInspectedBytes ? undefined : notInspected;
+  return protocol === '' ? notInspected : { ...notInspected, applicationProtocols: [protocol] };
+}
+
+/** `h2c`, `http/1.1`, `http/1.0`; empty for what is no HTTP; undefined where it cannot be told yet. */
+function inspectHttp(bytes: Buffer): string | undefined {
+  const known = Math.min(bytes.length, http2Preface.length);
+  if (bytes.compare(http2Preface, 0, known, 0, known) === 0) {
+    return known === http2Preface.length ? 'h2c' : undefined;
+  }
+  const end = bytes.indexOf(10);
+  const line = bytes.toString('latin1', 0, end < 0 ? bytes.length : end);
+  // A method is a token; as soon as something else comes before the first space, this is not HTTP.
+  if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}(?: |$)/.test(line)) return '';
+  if (end < 0) return line.includes('\0') ? '' : undefined;
+  const [, minor] = /^\S+ \S+ HTTP\/1\.([01])\r?$/.exec(line) ?? [];
+  return minor === undefined ? '' : `http/1.${minor}`;
+}
+
+/** Reads SNI and ALPN of a TLS ClientHello (RFC 8446, section 4.1.2). */
+function inspectClientHello(bytes: Buffer): Inspected | 'not_tls' | undefined {
+  const message = handshakeMessage(bytes);
+  if (message === undefined || message === 'not_tls') return message;
+  try {
+    let at = 4 + 2 + 32;
+    at += 1 + message.readUInt8(at);
+    at += 2 + message.readUInt16BE(at);
+    at += 1 + message.readUInt8(at);
+    let serverName = '';
+    let applicationProtocols: string[] = [];
+    if (at < message.length) {
+      const end = at + 2 + message.readUInt16BE(at);
+      at += 2;
+      while (at + 4 <= end) {
+        const type = message.readUInt16BE(at);
+        const length = message.readUInt16BE(at + 2);
+        const content = message.subarray(at + 4, at + 4 + length);
+        if (type === extensionServerName && content.length > 5 && content[2] === 0) {
+          serverName = content.toString('latin1', 5, 5 + content.readUInt16BE(3)).toLowerCase();
+        } else if (type === extensionAlpn) applicationProtocols = readAlpn(content);
+        at += 4 + length;
+      }
+    }
+    return { transportProtocol: 'tls', serverName, applicationProtocols };
+  } catch {
+    return 'not_tls';
+  }
+}
+
+function readAlpn(content: Buffer): string[] {
+  const names: string[] = [];
+  for (let at = 2; at < content.length; ) {
+    const length = content.readUInt8(at);
+    names.push(content.toString('latin1', at + 1, at + 1 + length));
+    at += 1 + length;
+  }
+  return names;
+}
+
+/** The handshake message, which may be split over records; undefined where it is not complete. */
+function handshakeMessage(bytes: Buffer): Buffer | 'not_tls' | undefined {
+  const parts: Buffer[] = [];
+  let size = 0;
+  let wanted = -1;
+  for (let at = 0; at < bytes.length; ) {
+    if (bytes.length < at + 5) return undefined;
+    if (bytes[at] !== handshakeRecord || bytes[at + 1] !== 3) return 'not_tls';
+    const length = bytes.readUInt16BE(at + 3);
+    const part = bytes.subarray(at + 5, at + 5 + length);
+    parts.push(part);
+    size += part.length;
+    at += 5 + length;
+    if (wanted < 0 && size >= 4) {
+      const head = Buffer.concat(parts);
+      if (head[0] !== clientHello) return 'not_tls';
+      wanted = 4 + head.readUIntBE(1, 3);
+      if (wanted > maxInspectedBytes) return 'not_tls';
+    }
+    if (wanted >= 0 && size >= wanted) return Buffer.concat(parts).subarray(0, wanted);
+  }
+  return undefined;
+}

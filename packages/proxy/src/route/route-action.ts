@@ -1,0 +1,160 @@
+import type { Problem } from '@lateen/core';
+import type { ClusterRef } from '../cluster/cluster-set.ts';
+import { headerReader, type RoutableRequest } from '../decide/header-match.ts';
+import type { Fraction } from '../model/string-match.ts';
+import type {
+  DirectResponseAction,
+  ForwardAction,
+  RedirectAction,
+  Route,
+  RouteConfiguration,
+  VirtualHost,
+} from '../model/route.ts';
+import { compileHeaderOperations, type CompiledHeaderOperations } from './header-operations.ts';
+import { compileRedirect, type Redirect } from './redirect.ts';
+import { compileRetryPolicy, type CompiledRetryPolicy } from './retry-policy.ts';
+import { compileRegexRewrite, splitQuery, type Rewrite } from './rewrite.ts';
+import type { RouteCompileContext } from './route-table.ts';
+
+/** A cluster with what the choice of it changes. */
+export interface ClusterTarget {
+  readonly ref: ClusterRef;
+  readonly requestHeaders: CompiledHeaderOperations | undefined;
+  readonly responseHeaders: CompiledHeaderOperations | undefined;
+  readonly hostRewrite: string | undefined;
+}
+
+export interface CompiledMirror {
+  readonly ref: ClusterRef;
+  readonly fraction: Fraction | undefined;
+}
+
+export interface CompiledForward {
+  readonly kind: 'forward';
+  readonly model: ForwardAction;
+  /** The cluster of a request; `draw` is its random number in [0, 1). Undefined where a header names none. */
+  readonly choose: (request: RoutableRequest, draw: number) => ClusterTarget | undefined;
+  /** The path that the endpoint sees; undefined: unchanged. */
+  readonly rewritePath: Rewrite | undefined;
+  readonly rewriteHost: ((request: RoutableRequest) => string | undefined) | undefined;
+  readonly retry: CompiledRetryPolicy | undefined;
+  readonly mirrors: readonly CompiledMirror[];
+}
+
+export interface CompiledRedirect {
+  readonly kind: 'redirect';
+  readonly model: RedirectAction;
+  readonly redirect: Redirect;
+}
+
+export interface CompiledDirectResponse {
+  readonly kind: 'direct_response';
+  readonly model: DirectResponseAction;
+}
+
+export type CompiledAction = CompiledForward | CompiledRedirect | CompiledDirectResponse;
+
+function plainTarget(ref: ClusterRef): ClusterTarget {
+  return { ref, requestHeaders: undefined, responseHeaders: undefined, hostRewrite: undefined };
+}
+
+function compileChoice(
+  action: ForwardAction,
+  context: RouteCompileContext,
+  path: string,
+  bad: Problem[],
+): CompiledForward['choose'] {
+  const choice = action.cluster;
+  if (choice.kind === 'cluster') {
+    const target = plainTarget(context.clusterRef(choice.name));
+    return () => target;
+  }
+  if (choice.kind === 'header') {
+    const read = headerReader(choice.header);
+    return (request) => {
+      const name = read(request);
+      return name === undefined || name === '' ? undefined : plainTarget(context.clusterRef(name));
+    };
+  }
+  const targets = choice.clusters.map((cluster, i): ClusterTarget => {
+    const at = `${path}.weighted_clusters[${i}]`;
+    return {
+      ref: context.clusterRef(cluster.name),
+      requestHeaders: compileHeaderOperations(cluster.requestHeaders, `${at}.request_headers`, bad),
+      responseHeaders: compileHeaderOperations(cluster.responseHeaders, `${at}.response_headers`, bad),
+      hostRewrite: cluster.hostRewrite,
+    };
+  });
+  let sum = 0;
+  const upTo = choice.clusters.map((cluster) => (sum += cluster.weight));
+  if (sum === 0) bad.push({ path: `${path}.weighted_clusters`, message: 'the weights add up to 0' });
+  return (_, draw) => {
+    const wanted = draw * sum;
+    for (let i = 0; i < upTo.length; i++) if (wanted < (upTo[i] as number)) return targets[i];
+    return targets.at(-1);
+  };
+}
+
+function compilePathRewrite(route: Route, action: ForwardAction): Rewrite | undefined {
+  if (action.regexRewrite !== undefined) {
+    const rewrite = compileRegexRewrite(action.regexRewrite);
+    return (path) => {
+      const [pathOnly, query] = splitQuery(path);
+      return rewrite(pathOnly) + query;
+    };
+  }
+  const replacement = action.prefixRewrite;
+  if (replacement === undefined || replacement === '') return undefined;
+  const { path: match } = route.match;
+  if (match.kind === 'regex' || match.kind === 'connect') return undefined;
+  const { length } = match.value;
+  return (path) => replacement + path.slice(length);
+}
+
+function compileHostRewrite(action: ForwardAction): CompiledForward['rewriteHost'] {
+  const rewrite = action.hostRewrite;
+  if (rewrite === undefined || rewrite.kind === 'endpoint') return undefined;
+  if (rewrite.kind === 'literal') return () => rewrite.value;
+  if (rewrite.kind === 'header') return headerReader(rewrite.header);
+  const run = compileRegexRewrite(rewrite.rewrite);
+  return (request) => run(splitQuery(request.path)[0]);
+}
+
+/** Compiles what a route does. */
+export function compileAction(
+  route: Route,
+  virtualHost: VirtualHost,
+  config: RouteConfiguration,
+  context: RouteCompileContext,
+  path: string,
+  bad: Problem[],
+): CompiledAction | undefined {
+  const { action } = route;
+  if (action.kind === 'direct_response') {
+    const size = action.body?.length ?? 0;
+    if (size > config.maxDirectResponseBodyBytes) {
+      bad.push({
+        path: `${path}.direct_response.body`,
+        message: `response body size is ${size} bytes; maximum is ${config.maxDirectResponseBodyBytes}`,
+      });
+      return undefined;
+    }
+    return { kind: 'direct_response', model: action };
+  }
+  if (action.kind === 'redirect')
+    return { kind: 'redirect', model: action, redirect: compileRedirect(route, action) };
+  const mirrors = [action.mirrors, virtualHost.mirrors, config.mirrors].find((list) => list.length > 0) ?? [];
+  const retryPolicy = action.retryPolicy ?? virtualHost.retryPolicy;
+  return {
+    kind: 'forward',
+    model: action,
+    choose: compileChoice(action, context, `${path}.route`, bad),
+    rewritePath: compilePathRewrite(route, action),
+    rewriteHost: compileHostRewrite(action),
+    retry: retryPolicy === undefined ? undefined : compileRetryPolicy(retryPolicy),
+    mirrors: mirrors.map((mirror) => ({
+      ref: context.clusterRef(mirror.cluster),
+      fraction: mirror.fraction,
+    })),
+  };
+}

@@ -1,0 +1,120 @@
+import type { Problem, Result } from '@lateen/core';
+import { messageOf, ok, problems as failed } from '@lateen/core';
+import type { ClusterRef } from '../cluster/cluster-set.ts';
+import { DomainTable, lowerHost, withoutPort } from '../decide/domain-match.ts';
+import type { RoutableRequest } from '../decide/header-match.ts';
+import { compileRouteMatch, type RouteTest } from '../decide/route-match.ts';
+import type { HttpFilterConfig } from '../model/http-filter.ts';
+import type { Route, RouteConfiguration, VirtualHost } from '../model/route.ts';
+import { compileAction, type CompiledAction } from './route-action.ts';
+import { compileHeaderOperations, type CompiledHeaderOperations } from './header-operations.ts';
+
+/** A route ready to match and to act. */
+export interface CompiledRoute {
+  readonly route: Route;
+  readonly virtualHost: VirtualHost;
+  readonly matches: RouteTest;
+  readonly action: CompiledAction;
+  /** In the order in which they apply. */
+  readonly requestHeaders: readonly CompiledHeaderOperations[];
+  readonly responseHeaders: readonly CompiledHeaderOperations[];
+  /** Configuration of HTTP filters, most specific first: route, virtual host, table. */
+  readonly filterConfig: Readonly<Record<string, HttpFilterConfig>>;
+}
+
+interface CompiledVirtualHost {
+  readonly virtualHost: VirtualHost;
+  readonly routes: readonly CompiledRoute[];
+}
+
+/** A route configuration compiled: what listeners hold and requests ask. */
+export class RouteTable {
+  readonly config: RouteConfiguration;
+  readonly #hosts: DomainTable<CompiledVirtualHost>;
+
+  constructor(config: RouteConfiguration, hosts: DomainTable<CompiledVirtualHost>) {
+    this.config = config;
+    this.#hosts = hosts;
+  }
+
+  /** The route of a request; undefined where no virtual host or no route takes it. `draw` as in {@link RouteTest}. */
+  find(request: RoutableRequest, draw: number): CompiledRoute | undefined {
+    let host = lowerHost(request.authority);
+    if (this.config.ignorePortInHostMatching) host = withoutPort(host);
+    const found = this.#hosts.find(host);
+    if (found === undefined) return undefined;
+    const { path } = request;
+    const query = path.indexOf('?');
+    const pathOnly = query < 0 ? path : path.slice(0, query);
+    for (const route of found.routes) if (route.matches(request, pathOnly, draw)) return route;
+    return undefined;
+  }
+}
+
+/** What a table needs to be compiled. */
+export interface RouteCompileContext {
+  readonly clusterRef: (name: string) => ClusterRef;
+}
+
+/** Compiles a route configuration; every mistake in it becomes a problem. */
+export function compileRouteTable(
+  config: RouteConfiguration,
+  context: RouteCompileContext,
+): Result<RouteTable> {
+  const bad: Problem[] = [];
+  const tableRequest = compileHeaderOperations(config.requestHeaders, 'request_headers', bad);
+  const tableResponse = compileHeaderOperations(config.responseHeaders, 'response_headers', bad);
+  const hosts = new DomainTable<CompiledVirtualHost>();
+  const order = <T>(route: T | undefined, host: T | undefined, table: T | undefined): T[] => {
+    const list = config.mostSpecificHeaderMutationsWins ? [table, host, route] : [route, host, table];
+    return list.filter((one) => one !== undefined);
+  };
+
+  config.virtualHosts.forEach((virtualHost, v) => {
+    const path = `virtual_hosts[${v}]`;
+    const hostRequest = compileHeaderOperations(virtualHost.requestHeaders, `${path}.request_headers`, bad);
+    const hostResponse = compileHeaderOperations(
+      virtualHost.responseHeaders,
+      `${path}.response_headers`,
+      bad,
+    );
+    const routes: CompiledRoute[] = [];
+    virtualHost.routes.forEach((route, r) => {
+      const routePath = `${path}.routes[${r}]`;
+      try {
+        const matches = compileRouteMatch(route.match);
+        const action = compileAction(route, virtualHost, config, context, routePath, bad);
+        if (action === undefined) return;
+        routes.push({
+          route,
+          virtualHost,
+          matches,
+          action,
+          requestHeaders: order(
+            compileHeaderOperations(route.requestHeaders, `${routePath}.request_headers`, bad),
+            hostRequest,
+            tableRequest,
+          ),
+          responseHeaders: order(
+            compileHeaderOperations(route.responseHeaders, `${routePath}.response_headers`, bad),
+            hostResponse,
+            tableResponse,
+          ),
+          filterConfig: { ...config.filterConfig, ...virtualHost.filterConfig, ...route.filterConfig },
+        });
+      } catch (error) {
+        // The only thing that throws here is a regular expression that RE2 does not take.
+        bad.push({ path: `${routePath}.match`, message: messageOf(error) });
+      }
+    });
+    const compiled: CompiledVirtualHost = { virtualHost, routes };
+    for (const domain of virtualHost.domains) {
+      if (hosts.add(domain, compiled)) continue;
+      bad.push({
+        path: `${path}.domains`,
+        message: `Only unique values for domains are permitted: "${domain}" is there twice`,
+      });
+    }
+  });
+  return bad.length > 0 ? failed(bad) : ok(new RouteTable(config, hosts));
+}

@@ -1,0 +1,310 @@
+import type { Host } from '../cluster/host.ts';
+import type { ConnectFailure, ConnectListener, PendingConnection } from '../cluster/connector.ts';
+import type { ClusterRef } from '../cluster/cluster-set.ts';
+import type { HostRequest, UpstreamCluster } from '../cluster/upstream-cluster.ts';
+import type { ConnectionInfo } from '../listener/connection-info.ts';
+import type { SocketAddress } from '../model/address.ts';
+import { formatAddress } from '../model/address.ts';
+import type { CompiledAccessLog } from '../telemetry/access-log.ts';
+import { flag } from '../telemetry/response-flags.ts';
+import type { StreamInfo } from '../telemetry/stream-info.ts';
+import type { TcpStats } from '../telemetry/tcp-stats.ts';
+import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
+import type { Turn } from '../wire/turn.ts';
+import type { Wire, WireHandler } from '../wire/wire.ts';
+
+/** A TCP proxy filter, compiled: the same for all its connections. */
+export interface TcpProxySetup {
+  readonly targets: readonly { readonly ref: ClusterRef; readonly upTo: number }[];
+  readonly totalWeight: number;
+  /** 0: none. */
+  readonly idleTimeoutMs: number;
+  readonly maxConnectAttempts: number;
+  readonly accessLogs: readonly CompiledAccessLog[];
+  readonly stats: TcpStats;
+  readonly turn: Turn;
+  readonly timers: CoarseTimers;
+  readonly random: () => number;
+}
+
+/** What is kept of a client's bytes until the endpoint is connected. */
+const maxEarlyBytes = 1024 * 1024;
+
+/** Carries bytes between a client and an endpoint, each direction ending by itself. */
+export class TcpConnection extends Expirable implements WireHandler, ConnectListener, HostRequest {
+  readonly #setup: TcpProxySetup;
+  readonly #info: ConnectionInfo;
+  readonly #downstream: Wire;
+  readonly #onClosed: () => void;
+  readonly #startWallMs: number;
+  readonly #startMs: number;
+  #upstream: Wire | undefined;
+  #cluster: UpstreamCluster | undefined;
+  #host: Host | undefined;
+  #connecting: PendingConnection | undefined;
+  #attempts = 0;
+  #early: Buffer[] = [];
+  #earlyBytes = 0;
+  #downstreamEnded = false;
+  #upstreamEnded = false;
+  #paused = false;
+  #over = false;
+  #bytesReceived = 0;
+  #bytesSent = 0;
+  #flags = 0;
+  #failure = '';
+
+  constructor(setup: TcpProxySetup, downstream: Wire, info: ConnectionInfo, onClosed: () => void) {
+    super();
+    this.#setup = setup;
+    this.#info = info;
+    this.#downstream = downstream;
+    this.#onClosed = onClosed;
+    this.#startWallMs = setup.turn.wallMs;
+    this.#startMs = setup.turn.nowMs;
+    setup.stats.cxTotal++;
+    setup.stats.cxActive++;
+    downstream.handler = this;
+    this.#connect();
+  }
+
+  // HostRequest
+
+  get originalDestination(): SocketAddress | undefined {
+    return this.#info.originalDestination;
+  }
+
+  hash(): number | undefined {
+    return undefined;
+  }
+
+  shouldAvoid(host: Host): boolean {
+    return host === this.#host;
+  }
+
+  // What the client sends
+
+  onBytes(buffer: Buffer, start: number, end: number): void {
+    this.#bytesReceived += end - start;
+    this.#setup.stats.bytesReceived += end - start;
+    const upstream = this.#upstream;
+    if (upstream === undefined) {
+      this.#keepEarly(buffer, start, end);
+      return;
+    }
+    this.#touch();
+    upstream.write(buffer, start, end);
+    if (!upstream.writable) this.#downstream.pause();
+  }
+
+  onEnd(): void {
+    this.#downstreamEnded = true;
+    if (this.#upstream === undefined) return;
+    this.#upstream.end();
+    if (this.#upstreamEnded) this.#finish();
+  }
+
+  onDrain(): void {
+    this.#upstream?.resume();
+  }
+
+  onClose(error: Error | undefined): void {
+    if (this.#over) return;
+    if (!this.#upstreamEnded) this.#flags |= flag.downstreamConnectionTermination;
+    this.#downstreamEnded = true;
+    this.#finish(error !== undefined);
+  }
+
+  onExpire(): void {
+    this.#setup.stats.idleTimeout++;
+    this.#flags |= flag.streamIdleTimeout;
+    this.#finish(true);
+  }
+
+  /** Ends the connection at once. */
+  close(): void {
+    this.#finish(true);
+  }
+
+  // The endpoint
+
+  onConnected(wire: Wire): void {
+    this.#connecting = undefined;
+    const host = this.#host as Host;
+    const cluster = this.#cluster as UpstreamCluster;
+    host.cxTotal++;
+    host.cxActive++;
+    host.active++;
+    cluster.stats.n.upstreamCxTotal++;
+    cluster.stats.n.upstreamCxActive++;
+    this.#upstream = wire;
+    wire.handler = {
+      onBytes: (buffer, start, end) => this.#onUpstreamBytes(buffer, start, end),
+      onEnd: () => this.#onUpstreamEnd(),
+      onDrain: () => this.#downstream.resume(),
+      onClose: (error) => this.#onUpstreamClose(error),
+    };
+    for (const bytes of this.#early) wire.write(bytes, 0, bytes.length);
+    this.#early = [];
+    if (this.#paused) {
+      this.#paused = false;
+      this.#downstream.resume();
+    }
+    if (this.#downstreamEnded) wire.end();
+    this.#touch();
+  }
+
+  onFailed(failure: ConnectFailure, detail: string): void {
+    this.#connecting = undefined;
+    const host = this.#host as Host;
+    host.cxConnectFail++;
+    const { n } = (this.#cluster as UpstreamCluster).stats;
+    n.upstreamCxConnectFail++;
+    if (failure === 'connect_timeout') n.upstreamCxConnectTimeout++;
+    this.#breakers().connections--;
+    this.#failure = detail;
+    if (this.#attempts < this.#setup.maxConnectAttempts) {
+      this.#connect();
+      return;
+    }
+    this.#flags |= flag.upstreamConnectionFailure;
+    this.#finish(true);
+  }
+
+  #breakers() {
+    return (this.#cluster as UpstreamCluster).breakers('default');
+  }
+
+  #connect(): void {
+    const cluster = this.#choose();
+    if (cluster === undefined) {
+      this.#flags |= flag.noClusterFound;
+      this.#finish();
+      return;
+    }
+    this.#cluster = cluster;
+    const host = cluster.chooseHost(this);
+    if (host === undefined) {
+      cluster.stats.n.upstreamCxNoneHealthy++;
+      this.#flags |= flag.noHealthyUpstream;
+      this.#finish();
+      return;
+    }
+    if (!this.#breakers().mayConnect()) {
+      cluster.stats.n.upstreamCxOverflow++;
+      this.#flags |= flag.upstreamOverflow;
+      this.#finish();
+      return;
+    }
+    this.#host = host;
+    this.#attempts++;
+    this.#breakers().connections++;
+    this.#connecting = cluster.connector.connect(host, this);
+  }
+
+  #choose(): UpstreamCluster | undefined {
+    const { targets, totalWeight, random } = this.#setup;
+    if (targets.length === 1) return targets[0]?.ref.cluster;
+    const wanted = random() * totalWeight;
+    return targets.find(({ upTo }) => wanted < upTo)?.ref.cluster;
+  }
+
+  #keepEarly(buffer: Buffer, start: number, end: number): void {
+    this.#early.push(Buffer.from(buffer.subarray(start, end)));
+    this.#earlyBytes += end - start;
+    if (this.#earlyBytes > maxEarlyBytes && !this.#paused) {
+      this.#paused = true;
+      this.#downstream.pause();
+    }
+  }
+
+  #onUpstreamBytes(buffer: Buffer, start: number, end: number): void {
+    this.#bytesSent += end - start;
+    this.#setup.stats.bytesSent += end - start;
+    this.#touch();
+    this.#downstream.write(buffer, start, end);
+    if (!this.#downstream.writable) this.#upstream?.pause();
+  }
+
+  #onUpstreamEnd(): void {
+    this.#upstreamEnded = true;
+    this.#downstream.end();
+    if (this.#downstreamEnded) this.#finish();
+  }
+
+  #onUpstreamClose(error: Error | undefined): void {
+    if (this.#over) return;
+    if (error !== undefined) this.#flags |= flag.upstreamConnectionTermination;
+    this.#upstreamEnded = true;
+    this.#finish(error !== undefined);
+  }
+
+  #touch(): void {
+    const { idleTimeoutMs, timers } = this.#setup;
+    if (idleTimeoutMs > 0) timers.start(this, idleTimeoutMs);
+  }
+
+  #finish(broken = false): void {
+    if (this.#over) return;
+    this.#over = true;
+    const { stats, timers, accessLogs } = this.#setup;
+    timers.stop(this);
+    stats.cxActive--;
+    this.#connecting?.cancel();
+    if (this.#connecting !== undefined) this.#breakers().connections--;
+    const upstream = this.#upstream;
+    if (upstream !== undefined) {
+      const host = this.#host as Host;
+      host.cxActive--;
+      host.active--;
+      (this.#cluster as UpstreamCluster).stats.n.upstreamCxActive--;
+      this.#breakers().connections--;
+      endWire(upstream, broken);
+    }
+    endWire(this.#downstream, broken);
+    if (accessLogs.length > 0) {
+      const info = this.#streamInfo();
+      for (const log of accessLogs) log.log(info);
+    }
+    this.#onClosed();
+  }
+
+  #streamInfo(): StreamInfo {
+    const info = this.#info;
+    return {
+      request: undefined,
+      response: undefined,
+      responseTrailers: undefined,
+      status: 0,
+      flags: this.#flags,
+      details: '',
+      bytesReceived: this.#bytesReceived,
+      bytesSent: this.#bytesSent,
+      startWallMs: this.#startWallMs,
+      durationMs: this.#setup.turn.nowMs - this.#startMs,
+      requestDurationMs: undefined,
+      responseDurationMs: undefined,
+      downstreamRemote: info.remote,
+      downstreamDirectRemote: info.directRemote,
+      downstreamLocal: info.local,
+      downstreamTls: info.tls,
+      requestedServerName: info.serverName,
+      upstreamHost: this.#host === undefined ? '' : formatAddress(this.#host.address),
+      upstreamLocal:
+        this.#upstream === undefined ? '' : `${this.#upstream.localAddress}:${this.#upstream.localPort}`,
+      upstreamCluster: this.#cluster?.name ?? '',
+      upstreamFailure: this.#failure,
+      routeName: '',
+      virtualHost: '',
+      attempts: this.#attempts,
+      connectionId: info.id,
+    };
+  }
+}
+
+/** Sends what waits and closes; a connection that broke on one side is reset on the other. */
+function endWire(wire: Wire, broken: boolean): void {
+  if (wire.closed) return;
+  if (broken) wire.destroy(true);
+  else wire.end();
+}

@@ -1,0 +1,123 @@
+import { Histogram } from './histogram.ts';
+import type { StatGroup, StatVisitor } from './stats-registry.ts';
+
+/** Field of {@link ClusterStats} -> Envoy's name. */
+const counters = {
+  upstreamCxTotal: 'upstream_cx_total',
+  upstreamCxHttp1Total: 'upstream_cx_http1_total',
+  upstreamCxHttp2Total: 'upstream_cx_http2_total',
+  upstreamCxConnectFail: 'upstream_cx_connect_fail',
+  upstreamCxConnectTimeout: 'upstream_cx_connect_timeout',
+  upstreamCxOverflow: 'upstream_cx_overflow',
+  upstreamCxDestroy: 'upstream_cx_destroy',
+  upstreamCxIdleTimeout: 'upstream_cx_idle_timeout',
+  upstreamCxMaxRequests: 'upstream_cx_max_requests',
+  upstreamCxNoneHealthy: 'upstream_cx_none_healthy',
+  upstreamCxProtocolError: 'upstream_cx_protocol_error',
+  upstreamCxRxBytesTotal: 'upstream_cx_rx_bytes_total',
+  upstreamCxTxBytesTotal: 'upstream_cx_tx_bytes_total',
+  upstreamRqTotal: 'upstream_rq_total',
+  upstreamRqCompleted: 'upstream_rq_completed',
+  upstreamRq1xx: 'upstream_rq_1xx',
+  upstreamRq2xx: 'upstream_rq_2xx',
+  upstreamRq3xx: 'upstream_rq_3xx',
+  upstreamRq4xx: 'upstream_rq_4xx',
+  upstreamRq5xx: 'upstream_rq_5xx',
+  upstreamRqCancelled: 'upstream_rq_cancelled',
+  upstreamRqMaintenanceMode: 'upstream_rq_maintenance_mode',
+  upstreamRqPendingTotal: 'upstream_rq_pending_total',
+  upstreamRqPendingOverflow: 'upstream_rq_pending_overflow',
+  upstreamRqPendingFailureEject: 'upstream_rq_pending_failure_eject',
+  upstreamRqTimeout: 'upstream_rq_timeout',
+  upstreamRqPerTryTimeout: 'upstream_rq_per_try_timeout',
+  upstreamRqRxReset: 'upstream_rq_rx_reset',
+  upstreamRqTxReset: 'upstream_rq_tx_reset',
+  upstreamRqRetry: 'upstream_rq_retry',
+  upstreamRqRetrySuccess: 'upstream_rq_retry_success',
+  upstreamRqRetryOverflow: 'upstream_rq_retry_overflow',
+  upstreamRqRetryLimitExceeded: 'upstream_rq_retry_limit_exceeded',
+  lbHealthyPanic: 'lb_healthy_panic',
+  updateAttempt: 'update_attempt',
+  updateSuccess: 'update_success',
+  updateFailure: 'update_failure',
+  updateEmpty: 'update_empty',
+  membershipChange: 'membership_change',
+  ejectionsEnforcedTotal: 'outlier_detection.ejections_enforced_total',
+  ejectionsDetectedConsecutive5xx: 'outlier_detection.ejections_detected_consecutive_5xx',
+  ejectionsEnforcedConsecutive5xx: 'outlier_detection.ejections_enforced_consecutive_5xx',
+  ejectionsOverflow: 'outlier_detection.ejections_overflow',
+  sslHandshake: 'ssl.handshake',
+  sslConnectionError: 'ssl.connection_error',
+  sslFailVerifySan: 'ssl.fail_verify_san',
+  sslFailVerifyError: 'ssl.fail_verify_error',
+} as const;
+
+const gauges = {
+  upstreamCxActive: 'upstream_cx_active',
+  upstreamRqActive: 'upstream_rq_active',
+  upstreamRqPendingActive: 'upstream_rq_pending_active',
+  membershipTotal: 'membership_total',
+  membershipHealthy: 'membership_healthy',
+  ejectionsActive: 'outlier_detection.ejections_active',
+  cxOpen: 'circuit_breakers.default.cx_open',
+  rqOpen: 'circuit_breakers.default.rq_open',
+  rqPendingOpen: 'circuit_breakers.default.rq_pending_open',
+  rqRetryOpen: 'circuit_breakers.default.rq_retry_open',
+} as const;
+
+type NumberFields = Record<keyof typeof counters | keyof typeof gauges, number>;
+
+// Through JSON, so that V8 gives the object fixed slots and counting is a plain store.
+const zeroes = JSON.parse(
+  JSON.stringify(
+    Object.fromEntries([...Object.keys(counters), ...Object.keys(gauges)].map((name) => [name, 0])),
+  ),
+) as NumberFields;
+
+/** The statistics of one cluster, Envoy's `cluster.NAME.…`. Count by `stats.n.upstreamRqTotal++`. */
+export class ClusterStats implements StatGroup {
+  readonly prefix: string;
+  readonly prometheusPrefix = 'envoy_cluster_';
+  readonly labels: Readonly<Record<string, string>>;
+  readonly n: NumberFields = { ...zeroes };
+  readonly requestTime = new Histogram();
+  readonly connectTime = new Histogram();
+  /** By status; empty slots are statuses that never came. */
+  readonly #statuses = new Map<number, number>();
+
+  constructor(name: string) {
+    this.prefix = `cluster.${name.replaceAll(':', '_')}.`;
+    this.labels = { cluster_name: name };
+  }
+
+  /** Counts a complete response. */
+  countStatus(status: number): void {
+    this.#statuses.set(status, (this.#statuses.get(status) ?? 0) + 1);
+    const n = this.n;
+    n.upstreamRqCompleted++;
+    if (status >= 500) n.upstreamRq5xx++;
+    else if (status >= 400) n.upstreamRq4xx++;
+    else if (status >= 300) n.upstreamRq3xx++;
+    else if (status >= 200) n.upstreamRq2xx++;
+    else n.upstreamRq1xx++;
+  }
+
+  visit(visitor: StatVisitor): void {
+    for (const [field, name] of Object.entries(counters)) {
+      visitor.number(name, 'counter', this.n[field as keyof typeof counters]);
+    }
+    for (const [field, name] of Object.entries(gauges)) {
+      visitor.number(name, 'gauge', this.n[field as keyof typeof gauges]);
+    }
+    for (const [status, count] of this.#statuses) visitor.number(`upstream_rq_${status}`, 'counter', count);
+    visitor.histogram('upstream_rq_time', this.requestTime);
+    visitor.histogram('upstream_cx_connect_ms', this.connectTime);
+  }
+
+  resetCounters(): void {
+    for (const field of Object.keys(counters)) this.n[field as keyof typeof counters] = 0;
+    this.#statuses.clear();
+    this.requestTime.reset();
+    this.connectTime.reset();
+  }
+}

@@ -1,0 +1,88 @@
+import { Histogram } from './histogram.ts';
+import type { StatGroup, StatVisitor } from './stats-registry.ts';
+
+const counters = {
+  cxTotal: 'downstream_cx_total',
+  cxHttp1Total: 'downstream_cx_http1_total',
+  cxHttp2Total: 'downstream_cx_http2_total',
+  cxDestroy: 'downstream_cx_destroy',
+  cxProtocolError: 'downstream_cx_protocol_error',
+  cxIdleTimeout: 'downstream_cx_idle_timeout',
+  cxDrainClose: 'downstream_cx_drain_close',
+  cxUpgradesTotal: 'downstream_cx_upgrades_total',
+  rqTotal: 'downstream_rq_total',
+  rqHttp1Total: 'downstream_rq_http1_total',
+  rqHttp2Total: 'downstream_rq_http2_total',
+  rqCompleted: 'downstream_rq_completed',
+  rq1xx: 'downstream_rq_1xx',
+  rq2xx: 'downstream_rq_2xx',
+  rq3xx: 'downstream_rq_3xx',
+  rq4xx: 'downstream_rq_4xx',
+  rq5xx: 'downstream_rq_5xx',
+  rqTooLarge: 'downstream_rq_too_large',
+  rqTimeout: 'downstream_rq_timeout',
+  rqIdleTimeout: 'downstream_rq_idle_timeout',
+  rqOverloadClose: 'downstream_rq_overload_close',
+  rqRxReset: 'downstream_rq_rx_reset',
+  rqTxReset: 'downstream_rq_tx_reset',
+  noRoute: 'no_route',
+  noCluster: 'no_cluster',
+  rqRedirect: 'rq_redirect',
+  rqDirectResponse: 'rq_direct_response',
+  rqTotalRouter: 'rq_total',
+} as const;
+
+const gauges = {
+  cxActive: 'downstream_cx_active',
+  rqActive: 'downstream_rq_active',
+  cxUpgradesActive: 'downstream_cx_upgrades_active',
+} as const;
+
+type NumberFields = Record<keyof typeof counters | keyof typeof gauges, number>;
+
+// Through JSON, so that V8 gives the object fixed slots and counting is a plain store.
+const zeroes = JSON.parse(
+  JSON.stringify(
+    Object.fromEntries([...Object.keys(counters), ...Object.keys(gauges)].map((name) => [name, 0])),
+  ),
+) as NumberFields;
+
+/** The statistics of a connection manager, Envoy's `http.STAT_PREFIX.…`. */
+export class HttpStats implements StatGroup {
+  readonly prefix: string;
+  readonly prometheusPrefix = 'envoy_http_';
+  readonly labels: Readonly<Record<string, string>>;
+  readonly n: NumberFields = { ...zeroes };
+  readonly requestTime = new Histogram();
+
+  constructor(statPrefix: string) {
+    this.prefix = `http.${statPrefix}.`;
+    this.labels = { http_conn_manager_prefix: statPrefix };
+  }
+
+  /** Counts a response that was sent. */
+  countStatus(status: number): void {
+    const n = this.n;
+    n.rqCompleted++;
+    if (status >= 500) n.rq5xx++;
+    else if (status >= 400) n.rq4xx++;
+    else if (status >= 300) n.rq3xx++;
+    else if (status >= 200) n.rq2xx++;
+    else if (status >= 100) n.rq1xx++;
+  }
+
+  visit(visitor: StatVisitor): void {
+    for (const [field, name] of Object.entries(counters)) {
+      visitor.number(name, 'counter', this.n[field as keyof typeof counters]);
+    }
+    for (const [field, name] of Object.entries(gauges)) {
+      visitor.number(name, 'gauge', this.n[field as keyof typeof gauges]);
+    }
+    visitor.histogram('downstream_rq_time', this.requestTime);
+  }
+
+  resetCounters(): void {
+    for (const field of Object.keys(counters)) this.n[field as keyof typeof counters] = 0;
+    this.requestTime.reset();
+  }
+}

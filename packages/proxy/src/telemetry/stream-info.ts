@@ -1,0 +1,38 @@
+import type { RequestHead, ResponseHead } from '../codec/head.ts';
+import type { HeaderBlock } from '../codec/header-block.ts';
+import type { SocketAddress } from '../model/address.ts';
+import type { TlsInfo } from '../wire/tls-info.ts';
+
+/** What is known of one request, or of one TCP connection, when it is told to logs and formats. */
+export interface StreamInfo {
+  /** Undefined for TCP. */
+  readonly request: RequestHead | undefined;
+  readonly response: ResponseHead | undefined;
+  readonly responseTrailers: HeaderBlock | undefined;
+  /** 0 where no response was sent. */
+  readonly status: number;
+  readonly flags: number;
+  /** Envoy's response code details, as in `via_upstream`. */
+  readonly details: string;
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+  /** Wall time of the start, milliseconds since the epoch. */
+  readonly startWallMs: number;
+  /** Since the start; undefined where it did not come to that. */
+  readonly durationMs: number;
+  readonly requestDurationMs: number | undefined;
+  readonly responseDurationMs: number | undefined;
+  readonly downstreamRemote: SocketAddress | undefined;
+  readonly downstreamDirectRemote: SocketAddress | undefined;
+  readonly downstreamLocal: SocketAddress | undefined;
+  readonly downstreamTls: TlsInfo | undefined;
+  readonly requestedServerName: string;
+  readonly upstreamHost: string;
+  readonly upstreamLocal: string;
+  readonly upstreamCluster: string;
+  readonly upstreamFailure: string;
+  readonly routeName: string;
+  readonly virtualHost: string;
+  readonly attempts: number;
+  readonly connectionId: number;
+}

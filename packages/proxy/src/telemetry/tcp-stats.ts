@@ -1,0 +1,33 @@
+import type { StatGroup, StatVisitor } from './stats-registry.ts';
+
+/** The statistics of a TCP proxy, Envoy's `tcp.STAT_PREFIX.…`. */
+export class TcpStats implements StatGroup {
+  readonly prefix: string;
+  readonly prometheusPrefix = 'envoy_tcp_';
+  readonly labels: Readonly<Record<string, string>>;
+  cxTotal = 0;
+  cxActive = 0;
+  bytesReceived = 0;
+  bytesSent = 0;
+  idleTimeout = 0;
+
+  constructor(statPrefix: string) {
+    this.prefix = `tcp.${statPrefix}.`;
+    this.labels = { tcp_prefix: statPrefix };
+  }
+
+  visit(visitor: StatVisitor): void {
+    visitor.number('downstream_cx_total', 'counter', this.cxTotal);
+    visitor.number('downstream_cx_active', 'gauge', this.cxActive);
+    visitor.number('downstream_cx_rx_bytes_total', 'counter', this.bytesReceived);
+    visitor.number('downstream_cx_tx_bytes_total', 'counter', this.bytesSent);
+    visitor.number('idle_timeout', 'counter', this.idleTimeout);
+  }
+
+  resetCounters(): void {
+    this.cxTotal = 0;
+    this.bytesReceived = 0;
+    this.bytesSent = 0;
+    this.idleTimeout = 0;
+  }
+}

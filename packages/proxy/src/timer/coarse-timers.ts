@@ -1,0 +1,109 @@
+import { systemClock, type Clock, type Timer } from '@lateen/core';
+import type { Turn } from '../wire/turn.ts';
+
+/** Something that can run out of time; one deadline at a time. The fields belong to {@link CoarseTimers}. */
+export abstract class Expirable {
+  dueMs = 0;
+  previous: Expirable | undefined;
+  next: Expirable | undefined;
+  list: DeadlineList | undefined;
+
+  /** The deadline has passed; the timer is not running any more. */
+  abstract onExpire(): void;
+}
+
+/** Deadlines of one duration, in the order in which they come due, so that adding and removing cost nothing. */
+class DeadlineList {
+  readonly durationMs: number;
+  first: Expirable | undefined;
+  last: Expirable | undefined;
+  ticking: Timer | undefined;
+
+  constructor(durationMs: number) {
+    this.durationMs = durationMs;
+  }
+
+  append(item: Expirable): void {
+    item.list = this;
+    item.previous = this.last;
+    item.next = undefined;
+    if (this.last === undefined) this.first = item;
+    else this.last.next = item;
+    this.last = item;
+  }
+
+  unlink(item: Expirable): void {
+    if (item.previous === undefined) this.first = item.next;
+    else item.previous.next = item.next;
+    if (item.next === undefined) this.last = item.previous;
+    else item.next.previous = item.previous;
+    item.previous = undefined;
+    item.next = undefined;
+    item.list = undefined;
+  }
+}
+
+/**
+ * Timers for things that are started and stopped with every request.
+ *
+ * Starting and stopping touches a linked list only; the clock is asked once for many deadlines. A
+ * deadline is met late by at most an eighth of its duration, and by at most half a second; never early.
+ */
+export class CoarseTimers {
+  readonly #clock: Clock;
+  readonly #turn: Turn;
+  readonly #lists = new Map<number, DeadlineList>();
+
+  constructor(turn: Turn, clock: Clock = systemClock) {
+    this.#turn = turn;
+    this.#clock = clock;
+  }
+
+  /** Starts (or starts again) the deadline of `item`, `durationMs` from the turn's time on. */
+  start(item: Expirable, durationMs: number): void {
+    item.list?.unlink(item);
+    let list = this.#lists.get(durationMs);
+    if (list === undefined) {
+      list = new DeadlineList(durationMs);
+      this.#lists.set(durationMs, list);
+    }
+    item.dueMs = this.#turn.nowMs + durationMs;
+    list.append(item);
+    if (list.ticking === undefined) this.#arm(list, durationMs);
+  }
+
+  stop(item: Expirable): void {
+    item.list?.unlink(item);
+  }
+
+  /** Stops everything. */
+  close(): void {
+    for (const list of this.#lists.values()) list.ticking?.cancel();
+    this.#lists.clear();
+  }
+
+  #arm(list: DeadlineList, delayMs: number): void {
+    list.ticking = this.#clock.after(Math.max(1, Math.ceil(delayMs)), () => this.#tick(list));
+  }
+
+  #tick(list: DeadlineList): void {
+    list.ticking = undefined;
+    this.#turn.enter();
+    try {
+      const nowMs = this.#turn.nowMs;
+      for (let item = list.first; item !== undefined && item.dueMs <= nowMs; item = list.first) {
+        list.unlink(item);
+        item.onExpire();
+      }
+    } finally {
+      this.#turn.leave();
+    }
+    if (list.ticking !== undefined) return;
+    if (list.first === undefined) {
+      this.#lists.delete(list.durationMs);
+      return;
+    }
+    const graceMs = Math.min(500, list.durationMs / 8);
+    this.#arm(list, Math.max(list.first.dueMs - this.#turn.nowMs, graceMs));
+  }
+}

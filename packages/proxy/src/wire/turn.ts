@@ -1,0 +1,91 @@
+import { systemClock, type Clock } from '@lateen/core';
+
+/** Who takes what was written during a turn. */
+export interface OutputOwner {
+  /** Sends `buffer[0, length)`; false where it keeps the buffer (the peer reads slowly), so that it may not be reused. */
+  flushOutput(buffer: Buffer, length: number): boolean;
+}
+
+const outputBytes = 128 * 1024;
+
+/**
+ * One turn of the event loop: the time, read once, and one output buffer shared by all
+ * connections.
+ *
+ * A turn is what follows from one event (bytes arrived, a timer fired). Everything that is
+ * written to a connection during it is gathered and leaves in one system call when the turn is
+ * over; so no connection needs an output buffer of its own.
+ */
+export class Turn {
+  readonly #clock: Clock;
+  #depth = 0;
+  #owner: OutputOwner | undefined;
+  #used = 0;
+  /** Where owners write, from the offset that {@link claim} returned. */
+  buffer: Buffer = Buffer.allocUnsafeSlow(outputBytes);
+  /** Monotonic milliseconds at the start of the turn. */
+  nowMs: number;
+
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock;
+    this.nowMs = clock.monotonicMs();
+  }
+
+  /** Wall time of the turn, in milliseconds since the epoch. */
+  get wallMs(): number {
+    return this.#clock.now();
+  }
+
+  enter(): void {
+    if (this.#depth++ === 0) this.nowMs = this.#clock.monotonicMs();
+  }
+
+  leave(): void {
+    if (--this.#depth === 0 && this.#owner !== undefined) this.flush();
+  }
+
+  /** Makes `bytes` of room for an owner and returns the offset to write at. */
+  claim(owner: OutputOwner, bytes: number): number {
+    if (this.#owner !== owner) {
+      if (this.#owner !== undefined) this.flush();
+      this.#owner = owner;
+    }
+    if (this.#used + bytes > this.buffer.length) {
+      this.flush();
+      this.#owner = owner;
+      if (bytes > this.buffer.length) this.buffer = Buffer.allocUnsafeSlow(bytes);
+    }
+    return this.#used;
+  }
+
+  /** Ends a write that began at the offset of the last claim. */
+  commit(end: number): void {
+    this.#used = end;
+    if (this.#depth === 0) this.flush();
+  }
+
+  /** Sends what an owner has written, before it ends or is destroyed. */
+  flushOwner(owner: OutputOwner): void {
+    if (this.#owner === owner) this.flush();
+  }
+
+  /** Forgets what an owner has written. */
+  discard(owner: OutputOwner): void {
+    if (this.#owner !== owner) return;
+    this.#owner = undefined;
+    this.#used = 0;
+  }
+
+  flush(): void {
+    const owner = this.#owner;
+    const length = this.#used;
+    this.#owner = undefined;
+    this.#used = 0;
+    if (owner === undefined || length === 0) return;
+    if (!owner.flushOutput(this.buffer, length)) {
+      this.buffer = Buffer.allocUnsafeSlow(outputBytes);
+    } else if (this.buffer.length > outputBytes) {
+      this.buffer = Buffer.allocUnsafeSlow(outputBytes);
+    }
+  }
+}
