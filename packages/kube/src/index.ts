@@ -90,6 +90,7 @@ export { collectionPath, objectPath, patchContentTypes, withQuery, writeQuery } 
 export {
   anyType,
   atomicList,
+  cloneJson,
   isJsonObject,
   jsonPatch,
   mergePatch,

@@ -1,4 +1,11 @@
-import { isStatus, resources, type KubeClient, type KubeObject, type Resource } from '@lateen/kube';
+import {
+  cloneJson,
+  isStatus,
+  resources,
+  type KubeClient,
+  type KubeObject,
+  type Resource,
+} from '@lateen/kube';
 import { bootstrapBindings, bootstrapRoles } from './auth/bootstrap-roles.ts';
 
 const namespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
@@ -8,9 +15,9 @@ export async function bootstrap(client: KubeClient): Promise<void> {
   for (const name of namespaces) {
     await ensure(client, resources.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
   }
-  for (const role of bootstrapRoles) await ensure(client, resources.clusterRoles, structuredClone(role));
+  for (const role of bootstrapRoles) await ensure(client, resources.clusterRoles, cloneJson(role));
   for (const binding of bootstrapBindings) {
-    await ensure(client, resources.clusterRoleBindings, structuredClone(binding));
+    await ensure(client, resources.clusterRoleBindings, cloneJson(binding));
   }
 }
 

@@ -1,4 +1,4 @@
-export { isJsonObject, sameJson, setField, type JsonObject } from './json-value.ts';
+export { cloneJson, isJsonObject, sameJson, setField, type JsonObject } from './json-value.ts';
 export { jsonPatch } from './json-patch.ts';
 export { mergePatch } from './merge-patch.ts';
 export { anyType, atomicList, type FieldType, type ListMerge, type ObjectSchema } from './object-schema.ts';

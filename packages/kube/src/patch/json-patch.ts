@@ -1,5 +1,5 @@
 import { ok, problem, type Result } from '@lateen/core';
-import { isJsonObject, sameJson, setField } from './json-value.ts';
+import { cloneJson, isJsonObject, sameJson, setField } from './json-value.ts';
 
 interface Operation {
   readonly op: string;
@@ -16,7 +16,7 @@ export function jsonPatch(target: unknown, patch: unknown): Result<unknown> {
   if (patch.length > maxOperations) {
     return problem('', `a JSON patch may have at most ${maxOperations} operations`);
   }
-  const document = { root: structuredClone(target) };
+  const document = { root: cloneJson(target) };
   for (const [index, operation] of patch.entries()) {
     const why = isOperation(operation)
       ? runOperation(document, operation)
@@ -36,13 +36,13 @@ function runOperation(document: { root: unknown }, operation: Operation): string
   if (path === undefined) return `${operation.path} is not a JSON pointer`;
   switch (operation.op) {
     case 'add':
-      return add(document, path, structuredClone(operation.value));
+      return add(document, path, cloneJson(operation.value));
     case 'remove':
       return remove(document, path);
     case 'replace': {
       if (find(document.root, path) === missing) return `replace: ${operation.path} does not exist`;
-      if (path.length === 0) document.root = structuredClone(operation.value);
-      else return remove(document, path) ?? add(document, path, structuredClone(operation.value));
+      if (path.length === 0) document.root = cloneJson(operation.value);
+      else return remove(document, path) ?? add(document, path, cloneJson(operation.value));
       return undefined;
     }
     case 'test': {
@@ -56,7 +56,7 @@ function runOperation(document: { root: unknown }, operation: Operation): string
       if (from === undefined || operation.from === undefined) return `${operation.op}: "from" is missing`;
       const found = find(document.root, from);
       if (found === missing) return `${operation.op}: ${operation.from} does not exist`;
-      if (operation.op === 'copy') return add(document, path, structuredClone(found));
+      if (operation.op === 'copy') return add(document, path, cloneJson(found));
       if (from.length < path.length && from.every((token, index) => path[index] === token)) {
         return `move: ${operation.from} cannot move into itself`;
       }

@@ -38,3 +38,20 @@ export function setField(target: JsonObject, name: string, value: unknown): void
 export function ownField(target: JsonObject, name: string): unknown {
   return Object.hasOwn(target, name) ? target[name] : undefined;
 }
+
+/** A deep copy of a JSON value; several times quicker than `structuredClone`. */
+export function cloneJson<T>(value: T): T {
+  return copyOf(value) as T;
+}
+
+function copyOf(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(copyOf);
+  const copy: JsonObject = {};
+  for (const name of Object.keys(value)) {
+    const inner = copyOf((value as JsonObject)[name]);
+    if (name === '__proto__') setField(copy, name, inner);
+    else copy[name] = inner;
+  }
+  return copy;
+}

@@ -1,5 +1,5 @@
 import type { Clock } from '@lateen/core';
-import type { JsonObject, KubeObject } from '@lateen/kube';
+import { cloneJson, type JsonObject, type KubeObject } from '@lateen/kube';
 import { allContainers } from '../builtin/pod-defaults.ts';
 import { filledObject, objectsIn, textIn } from '../builtin/default-fields.ts';
 import { generatedName } from '../registry/object-meta.ts';
@@ -42,7 +42,7 @@ export function serviceAccountAdmission(
         objectsIn(spec, 'imagePullSecrets').length === 0 &&
         objectsIn(account, 'imagePullSecrets').length > 0
       ) {
-        spec['imagePullSecrets'] = structuredClone(account['imagePullSecrets']);
+        spec['imagePullSecrets'] = cloneJson(account['imagePullSecrets']);
       }
       const wish = spec['automountServiceAccountToken'] ?? account['automountServiceAccountToken'];
       if (wish !== false) mountToken(spec);

@@ -1,4 +1,5 @@
 import {
+  cloneJson,
   anyType,
   atomicList,
   isJsonObject,
@@ -134,7 +135,7 @@ export function setSchemaDefaults(value: unknown, schema: JsonSchema): void {
     const present = value[name];
     // A null that may not be is what is left of a field that was taken away.
     const gone = present === undefined || (present === null && inner.nullable !== true);
-    if (gone && inner.default !== undefined) value[name] = structuredClone(inner.default);
+    if (gone && inner.default !== undefined) value[name] = cloneJson(inner.default);
     else if (present === null && gone) delete value[name];
     setSchemaDefaults(value[name], inner);
   }

@@ -1,4 +1,5 @@
 import {
+  cloneJson,
   objectPath,
   patchContentTypes,
   withQuery,
@@ -140,5 +141,5 @@ export function localClient(options: LocalClientOptions): KubeClient {
 
 /** A copy that the caller may change. */
 function own(object: KubeObject): KubeObject {
-  return structuredClone(object);
+  return cloneJson(object);
 }

@@ -1,4 +1,11 @@
-import { jsonPatch, mergePatch, strategicMergePatch, type KubeObject, type PatchType } from '@lateen/kube';
+import {
+  cloneJson,
+  jsonPatch,
+  mergePatch,
+  strategicMergePatch,
+  type KubeObject,
+  type PatchType,
+} from '@lateen/kube';
 import type { ServedType } from '../registry/type-registry.ts';
 import { badRequest, failure, unsupportedMediaType } from '../status.ts';
 
@@ -19,7 +26,7 @@ export function applyChange(served: ServedType, current: KubeObject, body: Patch
       throw failure(422, 'Invalid', `the server rejected our request due to an error in our request: ${why}`);
     }
     case 'merge':
-      return structuredClone(mergePatch(current, body.patch)) as KubeObject;
+      return cloneJson(mergePatch(current, body.patch)) as KubeObject;
     case 'strategic-merge': {
       if (served.type.custom) {
         throw unsupportedMediaType('application/strategic-merge-patch+json', [
@@ -30,7 +37,7 @@ export function applyChange(served: ServedType, current: KubeObject, body: Patch
       }
       const schema = { kind: 'object', schema: served.version.schema } as const;
       const result = strategicMergePatch(current, body.patch, schema);
-      if (result.ok) return structuredClone(result.value) as KubeObject;
+      if (result.ok) return cloneJson(result.value) as KubeObject;
       const [first] = result.problems;
       throw badRequest(`${first?.path ?? ''}: ${first?.message ?? ''}`);
     }

@@ -1,5 +1,5 @@
 import type { Clock } from '@lateen/core';
-import { isStatus, type KubeObject, type PatchType, type Resource } from '@lateen/kube';
+import { cloneJson, isStatus, type KubeObject, type PatchType, type Resource } from '@lateen/kube';
 import { applyObject, checkAppliedName } from '../patch/apply-object.ts';
 import { badRequest, methodNotAllowed, noSuchPath } from '../status.ts';
 import { applyChange, type PatchBody } from '../patch/apply-change.ts';
@@ -123,7 +123,7 @@ export class ResourceService {
       );
     }
     const target = targetOf(served, namespace, name);
-    const written = await this.#writer.update(target, () => structuredClone(object), context, subresource);
+    const written = await this.#writer.update(target, () => cloneJson(object), context, subresource);
     await this.#settled(served.type, context);
     return this.present(served, written);
   }
@@ -163,11 +163,11 @@ export class ResourceService {
     const applied = { ...context, applied: true };
     const apply = (current: KubeObject | undefined): KubeObject => {
       const live = current === undefined ? undefined : this.present(served, current);
-      const wanted = structuredClone(body.patch);
+      const wanted = cloneJson(body.patch);
       checkAppliedName(wanted, target.name);
       const decoded = decodeObject(served, namespace, wanted, context);
       const result = applyObject(served, live, decoded, body.force, context, subresource, this.#clock.now());
-      return this.#accept(served, namespace, structuredClone(result), {
+      return this.#accept(served, namespace, cloneJson(result), {
         ...applied,
         fieldValidation: 'Ignore',
       });
@@ -200,7 +200,7 @@ export class ResourceService {
     if (versions === undefined) this.#converted.set(object, (versions = new Map()));
     let converted = versions.get(version);
     if (converted === undefined) {
-      converted = version.fromStored?.(structuredClone(object)) ?? { ...object };
+      converted = version.fromStored?.(cloneJson(object)) ?? { ...object };
       converted.apiVersion = apiVersionText(version);
       versions.set(version, converted);
     }

@@ -1,5 +1,12 @@
 import type { Clock } from '@lateen/core';
-import { sameJson, trackUpdate, type FieldType, type KubeObject, type Manager } from '@lateen/kube';
+import {
+  cloneJson,
+  sameJson,
+  trackUpdate,
+  type FieldType,
+  type KubeObject,
+  type Manager,
+} from '@lateen/kube';
 import type { AdmissionOperation, AdmissionPlugin, AdmissionRequest } from '../admission/admission.ts';
 import { alreadyExists, badRequest, conflict, invalid, notFound } from '../status.ts';
 import type { FieldError } from '../field-error.ts';
@@ -56,7 +63,7 @@ export class ResourceWriter {
     const base = metadata.generateName;
     const generated = (metadata.name ?? '') === '' && base !== undefined && base !== '';
     for (let attempt = 1; ; attempt++) {
-      const fresh = generated ? structuredClone(object) : object;
+      const fresh = generated ? cloneJson(object) : object;
       if (generated) fresh.metadata.name = generatedName(base);
       try {
         return await this.#createNamed(target, fresh, context);
@@ -109,7 +116,7 @@ export class ResourceWriter {
     for (let race = 0; ; race++) {
       const current = await this.#objects.get(type, namespace, name);
       if (current === undefined) throw notFound(type, name);
-      const changed = await change(structuredClone(current.object));
+      const changed = await change(cloneJson(current.object));
       const based = changed.metadata.resourceVersion;
       const pinned = based !== undefined && based !== '' && based !== current.object.metadata.resourceVersion;
       if (pinned) throw conflict(type, name);
@@ -190,7 +197,7 @@ export class ResourceWriter {
       const request = this.#request('DELETE', target, undefined, current.object, context, '');
       await this.#mutate(request);
       await this.#validate(request);
-      const decision = decideDeletion(type, structuredClone(current.object), options, this.#clock.now());
+      const decision = decideDeletion(type, cloneJson(current.object), options, this.#clock.now());
       try {
         if (decision.kind === 'remove') {
           if (context.dryRun) return { object: decision.object, gone: true };
@@ -295,7 +302,7 @@ function keepStatus(object: KubeObject, old: KubeObject): void {
 function takeStatusOnly(object: KubeObject, old: KubeObject): void {
   const { status, metadata } = object;
   for (const name of Object.keys(object)) delete object[name];
-  Object.assign(object, structuredClone(old));
+  Object.assign(object, cloneJson(old));
   if (metadata.managedFields !== undefined) object.metadata.managedFields = metadata.managedFields;
   if (status === undefined) delete object['status'];
   else object['status'] = status;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { KubeObject } from '@lateen/kube';
+import { cloneJson, type KubeObject } from '@lateen/kube';
 import { apiVersionText, type ServedVersion } from '../../registry/resource-type.ts';
 import type { AdmissionRequest } from '../admission.ts';
 import type { Webhook } from './registration.ts';
@@ -24,7 +24,7 @@ function reviewVersion(webhook: Webhook): string {
 /** An object in the version that the webhook wants to see it in. */
 function shown(object: KubeObject | undefined, version: ServedVersion): KubeObject | null {
   if (object === undefined) return null;
-  const converted = version.fromStored?.(structuredClone(object)) ?? object;
+  const converted = version.fromStored?.(cloneJson(object)) ?? object;
   return { ...converted, apiVersion: apiVersionText(version) };
 }
 

@@ -1,5 +1,12 @@
 import { messageOf, type Clock, type Logger } from '@lateen/core';
-import { isStatus, jsonPatch, type EndpointSlice, type KubeObject, type Service } from '@lateen/kube';
+import {
+  cloneJson,
+  isStatus,
+  jsonPatch,
+  type EndpointSlice,
+  type KubeObject,
+  type Service,
+} from '@lateen/kube';
 import type { ResourceReader } from '../../registry/resource-reader.ts';
 import type { ResourceType, ServedVersion } from '../../registry/resource-type.ts';
 import type { TypeRegistry } from '../../registry/type-registry.ts';
@@ -72,7 +79,7 @@ export class WebhookAdmission {
     const answer = await this.#review(webhook, version, request);
     const { object } = request;
     if (answer?.patch === undefined || object === undefined) return;
-    const shown = { ...(version.fromStored?.(structuredClone(object)) ?? object) };
+    const shown = { ...(version.fromStored?.(cloneJson(object)) ?? object) };
     const patched = jsonPatch(shown, answer.patch);
     if (!patched.ok) {
       const why = patched.problems.map(({ path, message }) => `${path}: ${message}`).join('; ');
