@@ -1,6 +1,7 @@
 import type { Clock, LogLevel } from '@lateen/core';
 import { logLevelOf } from '../bootstrap/options.ts';
 import type { RunningProxy } from '../bootstrap/running-proxy.ts';
+import { regexEngine } from '../decide/regex-engine.ts';
 import { formatAddress } from '../model/index.ts';
 import { done, json, text, type AdminRequest, type AdminResponse, type AdminRoute } from './admin-request.ts';
 import { certificatesJson } from './certificates.ts';
@@ -170,8 +171,8 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
   ];
 }
 
-async function configDump(proxy: RunningProxy, { query }: AdminRequest): Promise<AdminResponse> {
-  const regex = await regexOf(query.get('name_regex'));
+function configDump(proxy: RunningProxy, { query }: AdminRequest): AdminResponse {
+  const regex = regexOf(query.get('name_regex'));
   if (regex === wrongRegex) return text('Error while parsing name_regex from request\n', 400);
   const includeEndpoints = query.has('include_eds') || (query.get('resource')?.includes('endpoint') ?? false);
   const parts: readonly DumpPart[] = dumpConfig(proxy, {
@@ -217,25 +218,22 @@ function listeners(proxy: RunningProxy, asJson: boolean): AdminResponse {
   });
 }
 
-async function stats(proxy: RunningProxy, { query }: AdminRequest): Promise<AdminResponse> {
+function stats(proxy: RunningProxy, { query }: AdminRequest): AdminResponse {
   const view = proxy.dataPlane.stats;
   const usedOnly = query.has('usedonly');
   const format = query.get('format');
   if (format === 'prometheus') return text(view.prometheus({ usedOnly }));
-  const regex = await regexOf(query.get('filter'));
+  const regex = regexOf(query.get('filter'));
   if (regex === wrongRegex) return text('Invalid re2 regex\n', 400);
   const filter = { usedOnly, ...(regex === undefined ? {} : { regex }) };
   return format === 'json' ? json(view.json(filter)) : text(view.text(filter));
 }
 
-/** A pattern that somebody typed, in linear time; only loaded where one is. */
-async function regexOf(
-  pattern: string | null,
-): Promise<{ test(name: string): boolean } | undefined | typeof wrongRegex> {
+/** A pattern that somebody typed, in linear time. */
+function regexOf(pattern: string | null): { test(name: string): boolean } | undefined | typeof wrongRegex {
   if (pattern === null) return undefined;
-  const { RE2JS } = await import('re2js');
   try {
-    const compiled = RE2JS.compile(pattern);
+    const compiled = regexEngine().compile(pattern);
     return { test: (name) => compiled.matcher(name).find() };
   } catch {
     return wrongRegex;

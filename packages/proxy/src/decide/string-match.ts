@@ -1,12 +1,12 @@
-import { RE2JS } from 're2js';
 import type { StringMatch } from '../model/string-match.ts';
+import { regexEngine } from './regex-engine.ts';
 
 /** True where the text matches. */
 export type TextTest = (text: string) => boolean;
 
 /** A test that the whole text matches an RE2 expression; linear in the text. Throws RE2JSSyntaxException where it is none. */
 export function compileRegex(regex: string): TextTest {
-  const compiled = RE2JS.compile(regex);
+  const compiled = regexEngine().compile(regex);
   return (text) => compiled.testExact(text);
 }
 

@@ -1,4 +1,4 @@
-import { RE2JS } from 're2js';
+import { regexEngine } from '../decide/regex-engine.ts';
 import type { RegexRewrite } from '../model/route.ts';
 
 /** Rewrites a text. */
@@ -6,7 +6,7 @@ export type Rewrite = (text: string) => string;
 
 /** Compiles a regular expression with RE2's substitution (`\1` is the first group). Throws where it is none. */
 export function compileRegexRewrite(rewrite: RegexRewrite): Rewrite {
-  const regex = RE2JS.compile(rewrite.regex);
+  const regex = regexEngine().compile(rewrite.regex);
   const replacement = rewrite.substitution.replaceAll('$', '\\$').replace(/\\(\d)/g, '$$$1');
   return (text) => regex.matcher(text).replaceAll(replacement);
 }
