@@ -3,7 +3,12 @@ import { forgetFlows } from '../linux/connection-tracking.ts';
 import { runCommand } from '../linux/command.ts';
 import type { SharedInformers } from '../shared-informers.ts';
 import { serviceRoutes, type ServiceRoute } from './service-table.ts';
-import { hookRules, translationRules, type TranslationOptions } from './translation-rules.ts';
+import {
+  hookRules,
+  translationRules,
+  type TranslationOptions,
+  type TranslationRules,
+} from './translation-rules.ts';
 import { staleUdpFlows, udpBackendsLost } from './udp-flows.ts';
 
 export interface ServiceNetworkOptions extends TranslationOptions {
@@ -52,9 +57,8 @@ export function startServiceNetwork(options: ServiceNetworkOptions): ServiceNetw
     );
     const fresh = translationRules(routes, options);
     if (fresh.text === loaded) return;
-    const rules = translationRules(routes, options, chains);
     const startedMs = clock.monotonicMs();
-    await restore(rules.text);
+    const rules = await restoreRoutes(routes);
     if (udpBackendsLost(loadedRoutes, routes)) forgetStale(loadedRoutes, routes);
     chains = rules.chains;
     loaded = fresh.text;
@@ -63,6 +67,22 @@ export function startServiceNetwork(options: ServiceNetworkOptions): ServiceNetw
       services: routes.length,
       ms: Math.round(clock.monotonicMs() - startedMs),
     });
+  };
+
+  const restoreRoutes = async (routes: readonly ServiceRoute[]): Promise<TranslationRules> => {
+    const rules = translationRules(routes, options, chains);
+    try {
+      await restore(rules.text);
+      return rules;
+    } catch (error) {
+      if (!routes.some(({ affinitySeconds }) => affinitySeconds !== undefined)) throw error;
+      // Not every kernel has the match that affinity needs; all other services must not suffer from that.
+      const plain = routes.map((route) => ({ ...route, affinitySeconds: undefined }));
+      const without = translationRules(plain, options, chains);
+      await restore(without.text);
+      logger.warn('sessions of clients do not stay with one backend here', { error: messageOf(error) });
+      return without;
+    }
   };
 
   const forgetStale = (before: readonly ServiceRoute[], after: readonly ServiceRoute[]): void => {

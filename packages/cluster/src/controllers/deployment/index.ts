@@ -13,7 +13,6 @@ import { claim } from '../claim.ts';
 import { queueKey, splitQueueKey, type Controller, type ControllerContext } from '../controller.ts';
 import { sameValue } from '../deep-equal.ts';
 import {
-  isOfTemplate,
   newRevision,
   revisionAnnotation,
   revisionAnnotations,
@@ -154,9 +153,8 @@ export function deploymentController(context: ControllerContext): Controller {
     }
     const { namespace, name } = wanted.metadata;
     const present = await client.get<ReplicaSet>(resources.replicaSets, namespace, name);
-    const ours = controllerOf(present)?.uid === deployment.metadata.uid;
-    if (ours && isOfTemplate(present, deployment.spec.template)) return present;
-    // Another template has the same hash: the count goes into the next hash.
+    if (controllerOf(present)?.uid === deployment.metadata.uid) return present;
+    // The name is taken by a set of somebody else: the count goes into the next hash.
     const collisionCount = (deployment.status?.collisionCount ?? 0) + 1;
     await client.updateStatus<Deployment>(resources.deployments, {
       ...deployment,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Deployment } from '@lateen/kube';
-import { isOfTemplate, newRevision, revisionAnnotations, templateHash } from './revision.ts';
+import { isOfTemplate, newRevision, revisionAnnotations, sortRevisions, templateHash } from './revision.ts';
 
 const web: Deployment = {
   apiVersion: 'apps/v1',
@@ -53,4 +53,16 @@ test('a set inherits the annotations that describe the change, not those of the 
     'deployment.kubernetes.io/desired-replicas': '2',
     'deployment.kubernetes.io/max-replicas': '3',
   });
+});
+
+test('a set whose template was changed on its way in is still the present one', () => {
+  const made = newRevision(web, 2, 3, 8);
+  const stored = structuredClone(made);
+  Object.assign(stored.spec.template?.spec ?? {}, { priorityClassName: 'set-by-a-webhook' });
+  assert.equal(sortRevisions(web, [stored]).current, stored);
+  const changed = {
+    ...web,
+    spec: { ...web.spec, template: { ...web.spec.template, spec: { containers: [] } } },
+  };
+  assert.equal(sortRevisions(changed, [stored]).current, undefined);
 });

@@ -31,10 +31,18 @@ export interface RevisionSets {
   readonly old: readonly ReplicaSet[];
 }
 
-/** Sorts a Deployment's sets into the present one and the others. */
+/**
+ * Sorts a Deployment's sets into the present one and the others. The present one has the same template, or the
+ * template's hash in its name: a set whose template was changed on its way in (by a webhook, by newer defaults)
+ * must be known again, or a new one would be made each time.
+ */
 export function sortRevisions(deployment: Deployment, sets: readonly ReplicaSet[]): RevisionSets {
+  const { template } = deployment.spec;
   const byAge = [...sets].sort(compareByAge);
-  const current = byAge.find((set) => isOfTemplate(set, deployment.spec.template));
+  const hash = templateHash(template, deployment.status?.collisionCount ?? 0);
+  const current =
+    byAge.find((set) => isOfTemplate(set, template)) ??
+    byAge.find((set) => set.metadata.labels?.[templateHashLabel] === hash);
   return { current, old: byAge.filter((set) => set !== current) };
 }
 
