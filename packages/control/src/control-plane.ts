@@ -81,7 +81,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   });
 
   const server = createGrpcServer({ clock, logger: logger.scope('grpc'), maxConnectionAgeMs });
-  registerAdsService(server, { discovery, authenticate, logger: logger.scope('ads') });
+  const ads = registerAdsService(server, { discovery, authenticate, logger: logger.scope('ads') });
   registerCertificateService(server, {
     authority: () => authority,
     authenticate,
@@ -122,6 +122,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     async close(graceMs) {
       ready = false;
       serving.close();
+      ads.close();
       await server.close(graceMs);
       await Promise.all([ingest.close(), webhooks.close(), debug.close()]);
     },

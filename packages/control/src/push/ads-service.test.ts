@@ -22,7 +22,7 @@ import { selfSignedAuthority, CertificateAuthority, type TokenAuthenticator } fr
 import { remove, type Change } from '../engine/state.ts';
 import { manifestChanges } from '../ingest/kubernetes/manifests.ts';
 import { destinationRules, slices, virtualServices } from '../model/tables.ts';
-import { registerAdsService } from './ads-service.ts';
+import { registerAdsService, type AdsService } from './ads-service.ts';
 import { DiscoveryServer } from './discovery-server.ts';
 
 const golden = new URL('../translate/golden/', import.meta.url);
@@ -89,6 +89,7 @@ const namesIn = (response: DeltaDiscoveryResponse): string[] =>
 describe('ADS', () => {
   let discovery: DiscoveryServer;
   let server: GrpcServer;
+  let ads: AdsService;
   let channel: Channel;
   let port: number;
 
@@ -97,7 +98,7 @@ describe('ADS', () => {
     discovery.apply(fileChanges('bookinfo.yaml'));
     server = createGrpcServer();
     const nobody: TokenAuthenticator = () => Promise.resolve({ type: 'refused', reason: 'nobody' });
-    registerAdsService(server, { discovery, authenticate: nobody, logger: silentLogger });
+    ads = registerAdsService(server, { discovery, authenticate: nobody, logger: silentLogger });
     ({ port } = await server.listen({ host: '127.0.0.1' }));
     channel = createChannel({ target: { host: '127.0.0.1', port } });
   });
@@ -289,6 +290,15 @@ spec: { hosts: [reviews], http: [{ timeout: ${weight}s, route: [{ destination: {
     const error = await proxy.ended.promise;
     assert.equal(error?.code, 'INVALID_ARGUMENT');
     assert.match(error?.message ?? '', /node\.id: must be TYPE~ADDRESS~NAME\.NAMESPACE~DOMAIN/);
+  });
+
+  test('a server that stops says so, and its proxies’ streams end at once', async () => {
+    const proxy = connected('cluster');
+    await proxy.nextAcked();
+    ads.close();
+    const error = await proxy.ended.promise;
+    assert.equal(error?.code, 'UNAVAILABLE');
+    assert.match(error?.message ?? '', /stopping/);
   });
 
   test('state of the world: clusters always come whole, routes only where they changed', async () => {

@@ -24,19 +24,37 @@ interface Request {
   readonly node?: Node | undefined;
 }
 
+/** The streams of a server. */
+export interface AdsService {
+  /** Ends all streams, so that proxies go to another replica at once; they serve on with what they have. */
+  close(): void;
+}
+
+type Streams = Set<Pick<ServerStream<unknown>, 'fail'>>;
+
 /** Serves `envoy.service.discovery.v3.AggregatedDiscoveryService`: delta and state of the world. */
-export function registerAdsService(server: GrpcServer, options: AdsServiceOptions): void {
+export function registerAdsService(server: GrpcServer, options: AdsServiceOptions): AdsService {
+  const streams: Streams = new Set();
   server.stream(AggregatedDiscoveryService.deltaAggregatedResources, (stream) =>
-    serve(options, stream, 'delta', (connection, request) => connection.onDelta(request)),
+    serve(options, streams, stream, 'delta', (connection, request) => connection.onDelta(request)),
   );
   server.stream(AggregatedDiscoveryService.streamAggregatedResources, (stream) =>
-    serve(options, stream, 'stateOfTheWorld', (connection, request) => connection.onStateOfTheWorld(request)),
+    serve(options, streams, stream, 'stateOfTheWorld', (connection, request) =>
+      connection.onStateOfTheWorld(request),
+    ),
   );
+  return {
+    close() {
+      for (const stream of streams)
+        stream.fail(new GrpcError('UNAVAILABLE', 'the control plane is stopping'));
+    },
+  };
 }
 
 /** Runs one stream: who is it, which proxy, and then request by request. */
 function serve<In extends Request, Out>(
   options: AdsServiceOptions,
+  streams: Streams,
   stream: ServerStream<Out>,
   mode: Connection['mode'],
   onRequest: (connection: Connection, request: In) => void,
@@ -47,6 +65,7 @@ function serve<In extends Request, Out>(
   let caller: WorkloadCaller | undefined;
   let known = false;
   let over = false;
+  streams.add(stream);
 
   const take = (request: In): void => {
     connection ??= open(request.node);
@@ -92,6 +111,7 @@ function serve<In extends Request, Out>(
     },
     onClose() {
       over = true;
+      streams.delete(stream);
       if (connection !== undefined) discovery.detach(connection);
     },
   };
