@@ -17,8 +17,10 @@ import { createRootFileSystem, type ContainerMount, type RootFileSystem } from '
 /** What the containers of one pod share. */
 export interface PodSurroundings {
   readonly node: NodeParts;
-  /** The pod's own directory. */
-  readonly directory: string;
+  /** The pod's own directory for what ends with its containers. */
+  readonly scratchDir: string;
+  /** The pod's own directory for the logs of its containers. */
+  readonly logsDir: string;
   readonly network: PodNetwork;
   readonly volumePath: (volume: Volume) => string;
   /** Files that every container of the pod begins with. */
@@ -95,7 +97,7 @@ export async function startRun(
   attempt: number,
   containerId: string,
 ): Promise<ContainerRun> {
-  const { node, directory, network } = surroundings;
+  const { node, scratchDir, network } = surroundings;
   const facts = surroundings.facts();
   const { pod } = facts;
   const reference = container.image ?? '';
@@ -113,8 +115,7 @@ export async function startRun(
   const expand = (text: string): string => expandVariables(text, env);
   const argv = containerArgv(image, container.command?.map(expand), container.args?.map(expand));
   if (argv.length === 0) configError('no command specified');
-  const own = join(directory, 'containers', container.name);
-  const place = join(own, `${attempt}`);
+  const place = join(scratchDir, container.name, `${attempt}`);
   mkdirSync(place, { recursive: true });
   const lastWord = join(place, 'termination-log');
   writeFileSync(lastWord, '', { mode: 0o666 });
@@ -136,7 +137,7 @@ export async function startRun(
           readOnly: false,
         },
       ],
-      sharedMemoryDir: join(directory, 'shm'),
+      sharedMemoryDir: join(scratchDir, '.shm'),
       readOnly: container.securityContext?.readOnlyRootFilesystem === true,
     });
     const workingDir = container.workingDir ?? image.workingDir;
@@ -151,7 +152,7 @@ export async function startRun(
       stdin: container.stdin === true,
       devpts: container.tty === true ? node.root.devpts : undefined,
     });
-    const log = new ContainerLog(join(own, `${attempt}.log`), node.clock);
+    const log = new ContainerLog(join(surroundings.logsDir, container.name, `${attempt}.log`), node.clock);
     process.stdin?.on('error', () => {});
     const printed = [copyToLog(process.stdout, 'stdout', log)];
     if (process.stderr !== undefined) printed.push(copyToLog(process.stderr, 'stderr', log));

@@ -8,7 +8,7 @@ import { findOverlaySupport } from './overlay-support.ts';
 
 /** What every container of the node is built from; made once, at start. */
 export interface NodeRoot {
-  /** Memory file system with the shared parts; containers' small files are kept here too. */
+  /** Memory file system with the shared parts. */
   readonly directory: string;
   /** The lowest layer of every container's root directory; holds only mount points and links. */
   readonly base: string;
@@ -19,8 +19,8 @@ export interface NodeRoot {
   readonly overlayOptions: readonly string[];
   /** Terminals of containers' main programs are opened here. */
   readonly devpts: string;
-  /** Whether the writable layer of a container may be on disk, in the data directory. */
-  readonly upperOnDisk: boolean;
+  /** Where containers' roots and other short-lived files are kept: in memory, where that is possible. */
+  readonly scratchDir: string;
   /** Mounted into every container, relative to its root. */
   readonly sharedMounts: readonly MountLine[];
   /** A directory with these files (path in the container -> text), to be a layer of an image; made once. */
@@ -30,7 +30,7 @@ export interface NodeRoot {
 }
 
 export interface NodeRootOptions {
-  /** Where containers' writable layers are to be; on disk. */
+  /** On disk: where containers' writable layers are kept when they cannot be in memory. */
   readonly podsDir: string;
   /** An empty directory to mount on. */
   readonly directory: string;
@@ -126,7 +126,7 @@ export async function createNodeRoot(options: NodeRootOptions): Promise<NodeRoot
     ...makeInstallation(join(directory, 'installation'), options.installationDir),
     { source: 'devpts', target: devpts, type: 'devpts', options: terminals },
   ]);
-  const overlays = await findOverlaySupport(podsDir, directory, options.rootless, options.logger);
+  const overlays = await findOverlaySupport([directory, podsDir], options.rootless, options.logger);
   return {
     directory,
     base,
@@ -134,7 +134,7 @@ export async function createNodeRoot(options: NodeRootOptions): Promise<NodeRoot
     overlaid: tree.overlaid,
     overlayOptions: overlays.options,
     devpts,
-    upperOnDisk: overlays.upperOnDisk,
+    scratchDir: overlays.scratchDir,
     sharedMounts: [
       ...tree.bound.map((name) => bind(`/${name}`, `/${name}`, ...readOnlyOptions(mounts, `/${name}`))),
       bind(join(directory, 'dev'), '/dev'),

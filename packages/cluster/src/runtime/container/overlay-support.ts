@@ -6,8 +6,8 @@ import { runCommand } from '../../linux/command.ts';
 /** How overlays are made on this machine. */
 export interface OverlaySupport {
   readonly options: readonly string[];
-  /** Whether the writable layer may be on disk, in the data directory; else it is in memory. */
-  readonly upperOnDisk: boolean;
+  /** A directory for writable layers. */
+  readonly scratchDir: string;
 }
 
 /** Mounts an overlay for a moment; undefined where it works, else what the machine says. */
@@ -28,27 +28,22 @@ async function complaintAbout(parent: string, options: readonly string[]): Promi
 }
 
 /**
- * Finds out how overlays work here: `volatile`, so that the end of a container does not wait for the
- * disk; on disk rather than in memory. Rejects with a LateenError `runtime.no-overlay` where none does.
+ * Finds out how overlays work here, in which of the places: `volatile`, so that the end of a container does
+ * not wait for a disk. Rejects with a LateenError `runtime.no-overlay` where none does.
  */
 export async function findOverlaySupport(
-  podsDir: string,
-  memoryDir: string,
+  places: readonly string[],
   rootless: boolean,
   logger: Logger,
 ): Promise<OverlaySupport> {
   const always = rootless ? ['userxattr'] : [];
   let complaint = '';
-  for (const upperOnDisk of [true, false]) {
+  for (const place of places) {
     for (const options of [[...always, 'volatile'], always]) {
-      const found = await complaintAbout(upperOnDisk ? podsDir : memoryDir, options);
-      if (found === undefined) {
-        if (!upperOnDisk) {
-          logger.warn('containers write to memory: no overlay on the data directory', { reason: complaint });
-        }
-        return { options, upperOnDisk };
-      }
+      const found = await complaintAbout(place, options);
+      if (found === undefined) return { options, scratchDir: join(place, 'pods') };
       complaint = found;
+      logger.debug('no overlay', { place, options: options.join(','), complaint });
     }
   }
   throw new LateenError('runtime.no-overlay', `containers cannot get a root file system: ${complaint}`, {

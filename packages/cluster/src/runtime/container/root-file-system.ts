@@ -13,7 +13,7 @@ export interface ContainerMount {
 
 export interface RootFileSystemOptions {
   readonly node: NodeRoot;
-  /** A directory for this container alone. */
+  /** A directory for this run of the container alone, where overlays can be written. */
   readonly directory: string;
   /** A layer on top of the host's, from the image. */
   readonly imageLayer?: string;
@@ -84,10 +84,8 @@ const rootName = '.root';
  */
 export function createRootFileSystem(options: RootFileSystemOptions): RootFileSystem {
   const { node, directory, imageLayer } = options;
-  const inMemory = join(node.directory, 'containers', directory.replaceAll('/', '_'));
-  const writable = node.upperOnDisk ? directory : inMemory;
-  const upper = join(writable, 'upper');
-  const work = join(writable, 'work');
+  const upper = join(directory, 'upper');
+  const work = join(directory, 'work');
   const root = join(directory, 'root');
   mkdirSync(root, { recursive: true });
   const inUpper = (path: string): string => {
@@ -159,7 +157,6 @@ export function createRootFileSystem(options: RootFileSystemOptions): RootFileSy
     table,
     remove() {
       rmSync(directory, { recursive: true, force: true });
-      if (writable !== directory) rmSync(writable, { recursive: true, force: true });
     },
   };
 }

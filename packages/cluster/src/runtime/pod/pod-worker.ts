@@ -1,4 +1,5 @@
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LateenError, messageOf } from '@lateen/core';
 import {
@@ -34,7 +35,10 @@ function initStatus(init: ContainerSupervisor): ContainerStatus {
 /** Runs one pod, from its binding to this node to its removal. */
 export class PodWorker {
   readonly #node: NodeParts;
-  readonly #directory: string;
+  /** On disk: logs and what programs write to `emptyDir`. */
+  readonly #diskDir: string;
+  /** In memory: everything else. */
+  readonly #scratchDir: string;
   readonly #volumes: PodVolumes;
   readonly #status: StatusWriter;
   readonly #startedMs: number;
@@ -54,10 +58,13 @@ export class PodWorker {
     this.#node = node;
     this.#pod = pod;
     this.#startedMs = node.clock.now();
-    this.#directory = join(node.podsDir, pod.metadata.uid ?? pod.metadata.name);
+    const own = pod.metadata.uid ?? pod.metadata.name;
+    this.#diskDir = join(node.podsDir, own);
+    this.#scratchDir = join(node.root.scratchDir, own);
     this.#volumes = new PodVolumes({
       pod,
-      directory: join(this.#directory, 'volumes'),
+      diskDir: join(this.#diskDir, 'volumes'),
+      memoryDir: join(this.#scratchDir, '.volumes'),
       client: node.client,
       lookup: node.lookup,
       clock: node.clock,
@@ -196,7 +203,7 @@ export class PodWorker {
   async #prepare(): Promise<PodSurroundings | undefined> {
     const node = this.#node;
     const { uid = '' } = this.#pod.metadata;
-    const shm = join(this.#directory, 'shm');
+    const shm = join(this.#scratchDir, '.shm');
     mkdirSync(shm, { recursive: true });
     chmodSync(shm, 0o1777);
     this.#status.changed();
@@ -219,7 +226,8 @@ export class PodWorker {
     this.#status.changed();
     return {
       node,
-      directory: this.#directory,
+      scratchDir: this.#scratchDir,
+      logsDir: join(this.#diskDir, 'logs'),
       network,
       volumePath: (volume) => this.#volumes.path(volume),
       files: podFiles({
@@ -303,8 +311,9 @@ export class PodWorker {
     if (finished === undefined) this.#enter({ name: 'gone' });
     await this.#status.flush();
     this.#status.stop();
-    this.#volumes.remove();
-    rmSync(this.#directory, { recursive: true, force: true });
+    this.#volumes.close();
+    rmSync(this.#scratchDir, { recursive: true, force: true });
+    await rm(this.#diskDir, { recursive: true, force: true });
   }
 
   async #deleteObject(): Promise<void> {

@@ -58,7 +58,8 @@ function setUp(t: TestContext, volumes: Volume[], allowHostPath = false): Setup 
     },
     volumes: new PodVolumes({
       pod,
-      directory: join(directory, 'volumes'),
+      diskDir: join(directory, 'disk'),
+      memoryDir: join(directory, 'volumes'),
       client,
       lookup,
       clock,
@@ -67,7 +68,7 @@ function setUp(t: TestContext, volumes: Volume[], allowHostPath = false): Setup 
     }),
   };
   t.after(() => {
-    setup.volumes.remove();
+    setup.volumes.close();
     rmSync(directory, { recursive: true, force: true });
   });
   return setup;

@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { LateenError, messageOf, type Clock } from '@lateen/core';
 import type { KubeClient, Pod, Volume } from '@lateen/kube';
@@ -10,8 +10,10 @@ import { volumeFiles, type TokenRequestSource } from './volume-source.ts';
 
 export interface PodVolumesOptions {
   readonly pod: Pod;
-  /** A directory for these volumes alone. */
-  readonly directory: string;
+  /** A directory for what the pod's programs write. */
+  readonly diskDir: string;
+  /** A directory in memory, for what comes from the API: secrets do not belong on a disk. */
+  readonly memoryDir: string;
   readonly client: KubeClient;
   readonly lookup: ObjectLookup;
   readonly clock: Clock;
@@ -56,7 +58,11 @@ export class PodVolumes {
 
   /** Where a volume is on the host. */
   path(volume: Volume): string {
-    return volume.hostPath?.path ?? join(this.#options.directory, volume.name);
+    if (volume.hostPath !== undefined) return volume.hostPath.path;
+    const { diskDir, memoryDir } = this.#options;
+    const isEmpty = Object.keys(volume).length === 1 || volume.emptyDir !== undefined;
+    const onDisk = isEmpty && volume.emptyDir?.medium !== 'Memory';
+    return join(onDisk ? diskDir : memoryDir, volume.name);
   }
 
   /**
@@ -77,10 +83,9 @@ export class PodVolumes {
     }
   }
 
-  /** Removes everything; what programs wrote to `emptyDir` too. */
-  remove(): void {
+  /** Renews no more tokens; the directories are their owner's to remove. */
+  close(): void {
     this.#tokens.close();
-    rmSync(this.#options.directory, { recursive: true, force: true });
   }
 
   #make(volume: Volume, facts: PodFacts): void {
