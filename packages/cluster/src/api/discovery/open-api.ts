@@ -31,7 +31,7 @@ export class OpenApi {
       for (const { group, versions } of this.#discovery.groups()) {
         for (const version of versions) addVersion(paths, schemas, group, version);
       }
-      return { swagger: '2.0', info, paths, definitions: schemas.schemas };
+      return { swagger: '2.0', info: openApiInfo, paths, definitions: schemas.schemas };
     });
   }
 
@@ -61,7 +61,7 @@ export class OpenApi {
         schemas.useMetadata(this.#metadata);
         const paths: JsonObject = {};
         addVersion(paths, schemas, group, version);
-        return { openapi: '3.0.0', info, paths, components: { schemas: schemas.schemas } };
+        return { openapi: '3.0.0', info: openApiInfo, paths, components: { schemas: schemas.schemas } };
       });
     }
     return undefined;
@@ -78,7 +78,8 @@ export class OpenApi {
   }
 }
 
-const info = { title: 'Kubernetes', version: kubernetesVersion.gitVersion };
+/** What every document says of itself. */
+export const openApiInfo = { title: 'Kubernetes', version: kubernetesVersion.gitVersion };
 
 /** The texts are only loaded when somebody asks: they are larger than all else together. */
 async function loadDescriptions(): Promise<Descriptions> {

@@ -3,7 +3,8 @@ import type { AccessRequest } from '../auth/policy-rules.ts';
 import type { RbacAuthorizer } from '../auth/rbac-authorizer.ts';
 import { aggregatedDiscovery } from './negotiation.ts';
 import type { Discovery } from '../discovery/discovery.ts';
-import type { OpenApi } from '../discovery/open-api.ts';
+import { emptyOpenApiV2, wantsProtobuf } from '../discovery/open-api-protobuf.ts';
+import { openApiInfo, type OpenApi } from '../discovery/open-api.ts';
 import { anonymous } from '../auth/authenticate.ts';
 import type { TypeRegistry } from '../registry/type-registry.ts';
 import { failure, noSuchPath, unauthorized } from '../status.ts';
@@ -89,7 +90,9 @@ export class ApiHandler {
           paths: ['/api', '/apis', '/healthz', '/livez', '/openapi/v2', '/openapi/v3', '/readyz', '/version'],
         });
       case '/openapi/v2':
-        return jsonResponse(200, await openApi.v2());
+        return wantsProtobuf(request.headers.accept)
+          ? openApiV2Protobuf()
+          : jsonResponse(200, await openApi.v2());
       case '/openapi/v3':
         return jsonResponse(200, openApi.v3Index());
       case '/.well-known/openid-configuration':
@@ -106,6 +109,11 @@ export class ApiHandler {
 function found(document: unknown): ApiResponse {
   if (document === undefined) throw noSuchPath();
   return jsonResponse(200, document);
+}
+
+function openApiV2Protobuf(): ApiResponse {
+  const { type, body } = emptyOpenApiV2(openApiInfo);
+  return { kind: 'whole', status: 200, headers: { 'content-type': type }, body };
 }
 
 const verbs: Readonly<Record<string, string>> = {
