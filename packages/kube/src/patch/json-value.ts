@@ -39,7 +39,7 @@ export function ownField(target: JsonObject, name: string): unknown {
   return Object.hasOwn(target, name) ? target[name] : undefined;
 }
 
-/** A deep copy of a JSON value; several times quicker than `structuredClone`. */
+/** A deep copy of a JSON value, without fields that are undefined; several times quicker than `structuredClone`. */
 export function cloneJson<T>(value: T): T {
   return copyOf(value) as T;
 }
@@ -50,6 +50,7 @@ function copyOf(value: unknown): unknown {
   const copy: JsonObject = {};
   for (const name of Object.keys(value)) {
     const inner = copyOf((value as JsonObject)[name]);
+    if (inner === undefined) continue;
     if (name === '__proto__') setField(copy, name, inner);
     else copy[name] = inner;
   }

@@ -61,20 +61,19 @@ export class ObjectStore {
     return { items, revision: list.revision, remaining: list.remaining, lastKey };
   }
 
+  /** Stores the object, which is the store's from now on. */
   async create(type: ResourceType, object: KubeObject): Promise<StoredObject> {
     const key = keyOf(type, object.metadata.namespace ?? '', object.metadata.name);
-    const value = encode(object);
-    const result = await this.#store.create(key, value);
+    const result = await this.#store.create(key, encode(object));
     if (!result.ok) throw new WriteRaceError(result.reason);
-    return this.#decode(key, result.revision, value);
+    return this.#keep(key, result.revision, object);
   }
 
   async update(type: ResourceType, object: KubeObject, expected: number): Promise<StoredObject> {
     const key = keyOf(type, object.metadata.namespace ?? '', object.metadata.name);
-    const value = encode(object);
-    const result = await this.#store.update(key, value, expected);
+    const result = await this.#store.update(key, encode(object), expected);
     if (!result.ok) throw new WriteRaceError(result.reason);
-    return this.#decode(key, result.revision, value);
+    return this.#keep(key, result.revision, object);
   }
 
   /** Deletes the object and returns the revision of the deletion. */
@@ -108,6 +107,14 @@ export class ObjectStore {
     const decoded = { object: decode(value, revision), revision };
     if (cached === undefined || cached.revision < revision) this.#living.set(key, decoded);
     return decoded;
+  }
+
+  #keep(key: string, revision: number, object: KubeObject): StoredObject {
+    const metadata = { ...object.metadata, resourceVersion: String(revision) };
+    const kept = { object: { ...object, metadata }, revision };
+    const present = this.#living.get(key);
+    if (present === undefined || present.revision < revision) this.#living.set(key, kept);
+    return kept;
   }
 
   #event(event: StoreEvent): ObjectEvent {
