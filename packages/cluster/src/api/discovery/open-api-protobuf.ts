@@ -1,5 +1,5 @@
-/** How clients ask for OpenAPI v2 in protocol buffers (gnostic's `openapi.v2.Document`). */
-const mediaType = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+/** OpenAPI v2 in protocol buffers (gnostic's `openapi.v2.Document`); clients ask with an `@`, which is no character of an answer's type. */
+const mediaType = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
 
 /** True where the client takes nothing but protocol buffers, as kubectl does for v2. */
 export function wantsProtobuf(accept: string | undefined): boolean {
