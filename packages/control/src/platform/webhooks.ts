@@ -54,6 +54,7 @@ export async function startWebhooks(options: WebhooksOptions): Promise<RunningWe
     injection: () => settings.current,
     warningsFor: options.warningsFor,
     isReady: options.isReady,
+    clock,
     logger: logger.scope('webhook'),
   });
   const [port] = await Promise.all([server.listen(options.at), settings.synced]);

@@ -1,11 +1,24 @@
 import { configKindOf, decodeConfig, isObject, type ConfigObject } from '@lateen/config';
+import type { Clock } from '@lateen/core';
 import type { AdmissionAnswer, AdmissionRequest } from './admission-review.ts';
 
 /** What does not fit the rest of the mesh, one sentence each; the object is accepted all the same. */
 export type WarningsFor = (config: ConfigObject) => readonly string[];
 
-/** Answers for configuration that is to be written: all that is wrong with it, or warnings. */
-export function reviewConfig(request: AdmissionRequest, warningsFor: WarningsFor): AdmissionAnswer {
+/** Delays until the mesh is looked at again, before somebody is warned of what it lacks. */
+const secondLooksMs = [30, 120];
+
+/**
+ * Answers for configuration that is to be written: all that is wrong with it, or warnings.
+ *
+ * What was written a moment before, as by one `kubectl apply` of several objects, may still be on its way to
+ * the view of the mesh: so a warning is only given where it holds for a while.
+ */
+export async function reviewConfig(
+  request: AdmissionRequest,
+  warningsFor: WarningsFor,
+  clock: Clock,
+): Promise<AdmissionAnswer> {
   // There is nothing to check about what goes away.
   if (request.operation === 'DELETE' || request.object === undefined || request.object === null) {
     return { allowed: true };
@@ -17,7 +30,13 @@ export function reviewConfig(request: AdmissionRequest, warningsFor: WarningsFor
   }
   const decoded = decodeConfig(withNamespace(object, request.namespace));
   if (!decoded.ok) return { allowed: false, problems: decoded.problems };
-  return { allowed: true, warnings: warningsFor(decoded.value).map(shorten) };
+  let warnings = warningsFor(decoded.value);
+  for (const delayMs of secondLooksMs) {
+    if (warnings.length === 0) break;
+    await new Promise<void>((resolve) => clock.after(delayMs, resolve));
+    warnings = warningsFor(decoded.value);
+  }
+  return { allowed: true, warnings: warnings.map(shorten) };
 }
 
 /** The API server sends the namespace beside objects that do not name it. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { request } from 'node:https';
 import { after, before, test } from 'node:test';
-import { silentLogger, TestClock } from '@lateen/core';
+import { silentLogger, systemClock, TestClock } from '@lateen/core';
 import { jsonPatch } from '@lateen/kube';
 import { CertificateAuthority, selfSignedAuthority } from '../ca/authority.ts';
 import { servingCertificate, type ServingCertificate } from '../ca/serving-certificate.ts';
@@ -15,14 +15,19 @@ const authority = new CertificateAuthority(selfSignedAuthority('cluster.local', 
 let certificate: ServingCertificate;
 let server: WebhookServer;
 let port: number;
+let looks = 0;
 
 before(async () => {
   certificate = servingCertificate({ authority, dnsNames: [host], clock, logger: silentLogger });
   server = webhookServer({
     certificate,
     injection: () => ({ mesh: {}, values: defaultInjectionValues }),
-    warningsFor: (config) => (config.metadata.name === 'odd' ? ['it is odd', 'x'.repeat(300)] : []),
+    warningsFor: (config) => {
+      if (config.metadata.name === 'early') return ++looks < 3 ? ['what it needs is not there yet'] : [];
+      return config.metadata.name === 'odd' ? ['it is odd', 'x'.repeat(300)] : [];
+    },
     isReady: () => true,
+    clock: systemClock,
     logger: silentLogger,
   });
   port = await server.listen({ port: 0, host: '127.0.0.1' });
@@ -151,6 +156,15 @@ test('good configuration passes, with warnings where it does not fit the mesh', 
   assert.equal(response.allowed, true);
   assert.equal(response.warnings?.[0], 'it is odd');
   assert.ok((response.warnings?.[1]?.length ?? 999) <= 256);
+});
+
+test('nobody is warned of what is only still on its way', async () => {
+  const { response } = await review(
+    '/validate',
+    virtualService('early', { hosts: ['a'], http: [{ route: [{ destination: { host: 'a' } }] }] }),
+  );
+  assert.equal(response.warnings, undefined);
+  assert.equal(looks, 3);
 });
 
 test('what is no review is refused with what is expected', async () => {

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { formatProblem, messageOf, type Logger } from '@lateen/core';
+import { formatProblem, messageOf, type Clock, type Logger } from '@lateen/core';
 import type { ServingCertificate } from '../ca/serving-certificate.ts';
 import {
   decodeReview,
@@ -18,6 +18,7 @@ export interface WebhookServerOptions {
   readonly injection: () => InjectionSettings;
   readonly warningsFor: WarningsFor;
   readonly isReady: () => boolean;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
@@ -28,17 +29,19 @@ export interface WebhookServer {
   close(): Promise<void>;
 }
 
+type Review = (request: AdmissionRequest) => AdmissionAnswer | Promise<AdmissionAnswer>;
+
 /** API servers send objects of at most about 3 MiB, the old and the new one. */
 const maxBodyBytes = 8 * 1024 * 1024;
 
 /** Serves `/inject`, `/validate` and `/ready` with the control plane's certificate. */
 export function webhookServer(options: WebhookServerOptions): WebhookServer {
   const { certificate, logger } = options;
-  const review = (path: string): ((request: AdmissionRequest) => AdmissionAnswer) | undefined => {
+  const review = (path: string): Review | undefined => {
     // Istio's paths carry further words, as in /inject/cluster/A/net/B.
     if (path === '/inject' || path.startsWith('/inject/')) return (r) => reviewPod(r, options.injection());
     if (path === '/validate' || path.startsWith('/validate/')) {
-      return (r) => reviewConfig(r, options.warningsFor);
+      return (r) => reviewConfig(r, options.warningsFor, options.clock);
     }
     return undefined;
   };
@@ -87,7 +90,7 @@ function listen(server: Server, { port, host }: { port: number; host?: string })
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  review: (path: string) => ((request: AdmissionRequest) => AdmissionAnswer) | undefined,
+  review: (path: string) => Review | undefined,
   options: WebhookServerOptions,
 ): Promise<void> {
   const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
@@ -118,7 +121,7 @@ async function answer(
     send(response, 400, 'text/plain', `${decoded.problems.map(formatProblem).join('\n')}\n`);
     return;
   }
-  const result = handle(decoded.value);
+  const result = await handle(decoded.value);
   report(path, decoded.value, result, options.logger);
   send(response, 200, 'application/json', JSON.stringify(encodeReview(decoded.value, result)));
 }
