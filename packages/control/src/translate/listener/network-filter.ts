@@ -27,8 +27,27 @@ function statsFilter(): { readonly name: string; readonly typedConfig: Any } {
   return { name: 'istio.stats', typedConfig: typedStruct('type.googleapis.com/stats.PluginConfig', {}) };
 }
 
-function httpFilters(): HttpFilter[] {
+/**
+ * Tells the proxies at both ends of a request who the other is, for their metrics: a filter of Istio's own.
+ *
+ * Within the mesh it is told in headers; from outside of the mesh nobody is believed.
+ */
+function peerMetadataFilter(direction: Direction): HttpFilter {
+  const headers = { istio_headers: {} };
+  const known = [headers, { workload_discovery: {} }];
+  const value: JsonObject =
+    direction === 'inbound'
+      ? { downstream_discovery: known, downstream_propagation: [headers] }
+      : { upstream_discovery: known, upstream_propagation: [headers] };
+  return {
+    name: 'istio.metadata_exchange',
+    typedConfig: typedStruct('type.googleapis.com/io.istio.http.peer_metadata.Config', value),
+  };
+}
+
+function httpFilters(direction: Direction): HttpFilter[] {
   return [
+    peerMetadataFilter(direction),
     {
       name: 'envoy.filters.http.grpc_stats',
       typedConfig: packAny(GrpcStats, { emitFilterState: true, statsForAllMethods: false }),
@@ -49,8 +68,6 @@ export function httpConnectionManager(options: {
   readonly routes: RouteSource;
   readonly direction: Direction;
   readonly mesh: MeshSettings;
-  /** True where the peer's certificate is known and told to the workload. */
-  readonly mutualTls?: boolean;
 }): Filter {
   const { routes, direction, mesh } = options;
   const logs = accessLogs(mesh);
@@ -64,7 +81,7 @@ export function httpConnectionManager(options: {
           },
         }
       : { routeConfig: routes.inline }),
-    httpFilters: httpFilters(),
+    httpFilters: httpFilters(direction),
     serverName: 'istio-envoy',
     useRemoteAddress: direction === 'gateway',
     ...(direction === 'gateway'
