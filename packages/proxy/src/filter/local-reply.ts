@@ -1,4 +1,3 @@
-import { STATUS_CODES } from 'node:http';
 import type { RequestHead, ResponseHead } from '../codec/head.ts';
 import { headerName, names } from '../codec/header-name.ts';
 import type { LocalReplyOptions } from './http-filter.ts';
@@ -61,9 +60,4 @@ export function fillLocalReply(
     headers.add(names.contentType, options.contentType ?? 'text/plain');
   }
   return body;
-}
-
-/** `404 Not Found`. */
-export function statusText(status: number): string {
-  return STATUS_CODES[status] ?? 'Unknown';
 }
