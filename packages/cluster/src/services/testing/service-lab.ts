@@ -32,7 +32,7 @@ async function peer(start: typeof spawn, ...args: string[]): Promise<(line: stri
 
 async function makePod(namespaces: NamespaceSwitch, number: number): Promise<typeof spawn> {
   const address = `10.244.0.${number}`;
-  const pod = await createPodNetwork({
+  const pod = createPodNetwork({
     switch: namespaces,
     podUid: `lab-${number}`,
     hostname: `pod-${number}`,
@@ -101,7 +101,7 @@ function fixed<T extends KubeObject>(objects: readonly T[]): Informer<T> {
 }
 
 async function main(): Promise<unknown> {
-  await createNodeNetwork(layout);
+  createNodeNetwork(layout);
   const namespaces = new NamespaceSwitch();
   const inPod = await makePod(namespaces, 2);
   await makePod(namespaces, 3);
