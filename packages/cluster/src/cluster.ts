@@ -61,7 +61,7 @@ export async function startCluster(options: ClusterOptions, parts: ClusterParts)
   const hostPorts = channelHostPorts(link, options.addressPrefix);
   const { nodeAddress: hostAddress, cidr } = hostPorts.addressBlock;
   const outside = channelOutsideWorld(link);
-  const network = step('network', () => createNodeNetwork(layout));
+  const network = step('network', async () => createNodeNetwork(layout));
   network.catch(() => {});
   const api = await step('api-server', async () => {
     const server = await createApiServer({

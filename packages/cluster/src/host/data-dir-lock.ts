@@ -10,7 +10,8 @@ export interface DataDirLock {
   release(): void;
 }
 
-/** A process that was killed has its files for a moment longer than its life. */
+/** A process that was killed has its files for a moment longer than its life, and looks alive until then. */
+const aliveForMs = 300;
 const dyingForMs = 1000;
 const dyingCheckMs = 20;
 
@@ -40,7 +41,7 @@ export async function lockDataDir(dataDir: string): Promise<DataDirLock> {
   try {
     for (let waitedMs = 0; !tryLock(fd); waitedMs += dyingCheckMs) {
       const pid = Number.parseInt(readFileSync(file, 'utf8'), 10);
-      if (isAlive(pid) || waitedMs >= dyingForMs) {
+      if (waitedMs >= (isAlive(pid) ? aliveForMs : dyingForMs)) {
         throw new LateenError('host.running', `a cluster already runs from ${dataDir} (process ${pid})`, {
           hint: 'see it with `lateen status`, stop it with `lateen down`, or choose another --data-dir',
         });

@@ -20,7 +20,6 @@ const packageOf: Readonly<Record<string, string>> = {
   nsenter: 'util-linux',
   setpriv: 'util-linux',
   mount: 'mount',
-  ip: 'iproute2',
   iptables: 'iptables',
   'iptables-restore': 'iptables',
   newuidmap: 'uidmap',
@@ -97,7 +96,7 @@ function toolCheck(tools: readonly string[], path: string): Check {
 /** Asks the machine for everything that a cluster needs, and explains what it lacks. Changes nothing. */
 export async function preflight(path: string): Promise<readonly Check[]> {
   const asRoot = userInfo().uid === 0;
-  const tools = ['unshare', 'nsenter', 'setpriv', 'mount', 'ip', 'iptables', 'iptables-restore'];
+  const tools = ['unshare', 'nsenter', 'setpriv', 'mount', 'iptables', 'iptables-restore'];
   if (!asRoot) tools.push('newuidmap', 'newgidmap');
   const checks: Check[] = [];
   if (process.platform !== 'linux') {
@@ -129,7 +128,13 @@ export async function preflight(path: string): Promise<readonly Check[]> {
   const user = asRoot ? [] : ['--user', '--map-root-user'];
   const complaint = await succeeds(
     'unshare',
-    [...user, ...kinds, 'sh', '-c', 'iptables -t nat -L -n >/dev/null && ip link add lateen0 type bridge'],
+    [
+      ...user,
+      ...kinds,
+      'sh',
+      '-c',
+      'iptables -t nat -L -n >/dev/null && { ! command -v ip >/dev/null || ip link add lateen0 type bridge; }',
+    ],
     path,
   );
   checks.push({

@@ -13,6 +13,7 @@ const signatures = {
   socket: 'int socket(int domain, int type, int protocol)',
   ioctl: 'int ioctl(int fd, unsigned long request, void *argument)',
   getsockopt: 'int getsockopt(int fd, int level, int name, void *value, int *length)',
+  if_nametoindex: 'unsigned int if_nametoindex(const char *name)',
 } as const;
 
 export type LibcName = keyof typeof signatures;

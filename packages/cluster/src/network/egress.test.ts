@@ -26,7 +26,7 @@ testsInNamespaces(import.meta.url, () => {
     });
 
   before(async () => {
-    await createNodeNetwork(layout);
+    createNodeNetwork(layout);
     await new Promise<void>((listening) => place.listen(0, '127.0.0.1', listening));
     const { port } = place.address() as AddressInfo;
     egress = await startEgress({
@@ -43,7 +43,7 @@ testsInNamespaces(import.meta.url, () => {
         },
       },
     });
-    pod = await createPodNetwork({
+    pod = createPodNetwork({
       switch: namespaces,
       podUid: 'p',
       hostname: 'p',
@@ -51,10 +51,10 @@ testsInNamespaces(import.meta.url, () => {
       gateway: layout.nodeAddress,
     });
   });
-  after(async () => {
+  after(() => {
     egress.close();
     place.close();
-    await pod.close();
+    pod.close();
     namespaces.close();
   });
 

@@ -1,4 +1,11 @@
-import { runCommand } from '../linux/command.ts';
+import {
+  addAddress,
+  addBridge,
+  addRoute,
+  changeNetwork,
+  deviceIndex,
+  setUp,
+} from '../linux/route-netlink.ts';
 import { setKernelParameters } from './sysctl.ts';
 
 /** The bridge that every pod's cable ends at. */
@@ -19,18 +26,15 @@ export interface NodeNetworkOptions {
  * The bridge has a fixed hardware address: it would else take over the lowest one of its ports, and
  * pods would talk to a gateway that moved away.
  */
-export async function createNodeNetwork(options: NodeNetworkOptions): Promise<void> {
-  const bits = options.podCidr.split('/')[1] ?? '16';
-  await runCommand('ip', ['-batch', '-'], {
-    input: [
-      'link set lo up',
-      `link add ${bridgeName} address 02:4c:61:74:65:01 type bridge`,
-      `addr add ${options.nodeAddress}/${bits} dev ${bridgeName}`,
-      `link set ${bridgeName} up`,
-      `route add ${options.serviceCidr} dev ${bridgeName} src ${options.nodeAddress}`,
-      '',
-    ].join('\n'),
-  });
+export function createNodeNetwork(options: NodeNetworkOptions): void {
+  const { nodeAddress, serviceCidr } = options;
+  const bits = Number(options.podCidr.split('/')[1] ?? '16');
+  changeNetwork([setUp(deviceIndex('lo')), addBridge(bridgeName, '02:4c:61:74:65:01')]);
+  const device = deviceIndex(bridgeName);
+  changeNetwork([
+    addAddress(device, nodeAddress, bits),
+    addRoute({ destination: serviceCidr, device, preferredSource: nodeAddress }),
+  ]);
   setKernelParameters({
     'net.ipv4.ip_forward': '1',
     'net.ipv4.conf.all.rp_filter': '0',

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { spawn } from 'node:child_process';
-import { runCommand } from '../linux/command.ts';
 import { closePodNamespaces, type NamespaceSwitch, type PodNamespaces } from '../linux/namespaces.ts';
+import { addAddress, addCable, addRoute, changeNetwork, deviceIndex, setUp } from '../linux/route-netlink.ts';
 import { bridgeName } from './node-network.ts';
 import { setKernelParameters } from './sysctl.ts';
 
@@ -9,8 +8,8 @@ import { setKernelParameters } from './sysctl.ts';
 export interface PodNetwork {
   readonly namespaces: PodNamespaces;
   readonly address: string;
-  /** Takes the cable away and lets go of the namespaces. */
-  close(): Promise<void>;
+  /** Lets go of the namespaces: with their last process the kernel takes the cable away, a little later. */
+  close(): void;
 }
 
 export interface PodNetworkOptions {
@@ -37,44 +36,27 @@ const podParameters = {
 };
 
 /** Makes the namespaces of a pod and connects them. */
-export async function createPodNetwork(options: PodNetworkOptions): Promise<PodNetwork> {
+export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
   const { address, gateway } = options;
   const cable = `veth${createHash('sha1').update(options.podUid).digest('hex').slice(0, 10)}`;
   const namespaces = options.switch.createPodNamespaces(options.hostname);
   const place = { namespaces };
-  const startInside = ((file: string, args: string[], spawnOptions: object) =>
-    options.switch.spawn(place, file, args, spawnOptions)) as typeof spawn;
   try {
     options.switch.within(place, () => setKernelParameters(podParameters));
-    await runCommand('ip', ['-batch', '-'], {
-      input: [
-        `link add ${cable} type veth peer name eth0 netns /proc/${process.pid}/fd/${namespaces.net}`,
-        `link set ${cable} master ${bridgeName} up`,
-        '',
-      ].join('\n'),
-    });
-    await runCommand('ip', ['-batch', '-'], {
-      start: startInside,
-      input: [
-        'link set lo up',
-        `addr add ${address}/32 dev eth0`,
-        'link set eth0 up',
-        `route add default via ${gateway} dev eth0 onlink`,
-        '',
-      ].join('\n'),
+    const peer = { name: 'eth0', namespaceFd: namespaces.net };
+    changeNetwork([addCable(cable, deviceIndex(bridgeName), peer)]);
+    options.switch.within(place, () => {
+      const device = deviceIndex('eth0');
+      changeNetwork([
+        setUp(deviceIndex('lo')),
+        addAddress(device, address, 32),
+        setUp(device),
+        addRoute({ device, gateway }),
+      ]);
     });
   } catch (error) {
     closePodNamespaces(namespaces);
     throw error;
   }
-  return {
-    namespaces,
-    address,
-    async close() {
-      closePodNamespaces(namespaces);
-      await runCommand('ip', ['link', 'del', cable]).catch(() => {
-        // Gone with its other end.
-      });
-    },
-  };
+  return { namespaces, address, close: () => closePodNamespaces(namespaces) };
 }

@@ -208,20 +208,15 @@ export class PodWorker {
     chmodSync(shm, 0o1777);
     this.#status.changed();
     const address = node.addresses.take(uid);
-    const connecting = createPodNetwork({
+    await this.#prepareVolumes(address);
+    if (this.#stopping) return undefined;
+    const network = createPodNetwork({
       switch: node.switch,
       podUid: uid,
       hostname: podHostname(this.#pod),
       address,
       gateway: node.nodeAddress,
     });
-    connecting.catch(() => {});
-    await this.#prepareVolumes(address);
-    const network = await connecting;
-    if (this.#stopping) {
-      await network.close();
-      return undefined;
-    }
     this.#network = network;
     this.#status.changed();
     return {
@@ -306,7 +301,7 @@ export class PodWorker {
     await Promise.all(this.#apps.map((supervisor) => supervisor.stop(graceMs)));
     await this.#stopSidecars(Math.max(0, untilMs - this.#node.clock.now()));
     await this.#running;
-    await this.#network?.close();
+    this.#network?.close();
     this.#node.addresses.release(this.#pod.metadata.uid ?? '');
     if (finished === undefined) this.#enter({ name: 'gone' });
     await this.#status.flush();

@@ -59,7 +59,7 @@ export async function startNode(): Promise<NodeHarness> {
   const lines: string[] = [];
   const logger = lineLogger({ level: 'warn', write: (line) => lines.push(line) });
   const clock = systemClock;
-  await createNodeNetwork({ nodeAddress, podCidr: '10.244.0.0/16', serviceCidr: '10.96.0.0/16' });
+  createNodeNetwork({ nodeAddress, podCidr: '10.244.0.0/16', serviceCidr: '10.96.0.0/16' });
   const api = await createApiServer({ dataDir: join(dataDir, 'api'), clock, logger });
   const client = api.client();
   const informers = sharedInformers({ client, clock, logger });
