@@ -4,7 +4,7 @@ import { parseScopeLevels } from '../bootstrap/options.ts';
 import { parseOptions, type OptionSpec } from '../command-line/options.ts';
 import type { EnvSource } from '../env.ts';
 import { parsePodInfo } from './pod-info.ts';
-import { parseProxyConfig, type ProxyConfig } from './proxy-config.ts';
+import { durationMs, parseProxyConfig, type ProxyConfig } from './proxy-config.ts';
 
 /** Everything that the agent of a sidecar or a gateway is told: by its command line, its environment and its mounts. */
 export interface AgentConfig {
@@ -25,7 +25,8 @@ export interface AgentConfig {
   readonly appProbers: string | undefined;
   /** Where the application's own metrics are, to be merged; the JSON as it came. */
   readonly prometheusAnnotations: string | undefined;
-  readonly exitOnZeroActiveConnections: boolean;
+  /** How the end is awaited: `$EXIT_ON_ZERO_ACTIVE_CONNECTIONS` waits for the last connection, however long. */
+  readonly drain: { readonly lameDuckMs: number; readonly maxMs: number };
   readonly certificateTtlMs: number;
   readonly logLevel: LogLevel;
   readonly logLevels: ReadonlyMap<string, LogLevel>;
@@ -159,13 +160,23 @@ export function parseAgentConfig(
     extraMetadata: extra.value,
     appProbers: nonEmpty(env['ISTIO_KUBE_APP_PROBERS']),
     prometheusAnnotations: nonEmpty(env['ISTIO_PROMETHEUS_ANNOTATIONS']),
-    exitOnZeroActiveConnections: env['EXIT_ON_ZERO_ACTIVE_CONNECTIONS'] === 'true',
+    drain: drainOf(env, proxyConfig.value),
     certificateTtlMs: 86_400_000,
     logLevel: agent.value.get('default') ?? 'info',
     logLevels: new Map([...parts.value, ...agent.value]),
     rootCertPath: env['XDS_ROOT_CA'] ?? '/var/run/secrets/istio/root-cert.pem',
     tokenPath: '/var/run/secrets/tokens/istio-token',
   });
+}
+
+/** New connections are taken for so long after the signal, until others have heard of it. */
+const lameDuckMs = 500;
+
+function drainOf(env: EnvSource, proxyConfig: ProxyConfig): AgentConfig['drain'] {
+  if (env['EXIT_ON_ZERO_ACTIVE_CONNECTIONS'] !== 'true') {
+    return { lameDuckMs, maxMs: proxyConfig.terminationDrainMs };
+  }
+  return { lameDuckMs: durationMs(env['MINIMUM_DRAIN_DURATION'] ?? '5s') ?? 5_000, maxMs: 86_400_000 };
 }
 
 function nonEmpty(text: string | undefined): string | undefined {

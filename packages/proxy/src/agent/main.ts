@@ -31,9 +31,6 @@ Examples:
 /** Where Istio's agent leaves the bootstrap. */
 const configFolder = '/etc/istio/proxy';
 
-/** New connections are taken for so long after the signal, until others have heard of it. */
-const lameDuckMs = 500;
-
 /** The program `pilot-agent proxy`; resolves to its exit code. */
 export async function runAgent(
   args: readonly string[],
@@ -71,8 +68,8 @@ export async function runAgent(
     clock: systemClock,
     log,
     logLevels,
-    drainTimeMs: config.proxyConfig.terminationDrainMs,
-    lameDuckMs,
+    drainTimeMs: config.drain.maxMs,
+    lameDuckMs: config.drain.lameDuckMs,
     configPath,
     adminAddressPath: undefined,
     xdsMetadata: () => tokenMetadata(config.tokenPath),

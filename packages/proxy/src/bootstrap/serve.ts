@@ -114,6 +114,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
         quit: stop,
       }),
     });
+    log.info(`admin address: ${formatAddress(admin.address)}`);
     if (options.adminAddressPath !== undefined) {
       writeFileSync(options.adminAddressPath, formatAddress(admin.address));
     }

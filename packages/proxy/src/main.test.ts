@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, get, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { runEnvoy } from './bootstrap/main.ts';
+
+const program = fileURLToPath(new URL('main.ts', import.meta.url));
+let folder: string;
+let upstream: Server;
+/** Ends the answer to `/slow`. */
+let release: () => void = () => {};
+
+before(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'lateen-proxy-'));
+  upstream = createServer((request, response) => {
+    if (request.url !== '/slow') return response.end('hello');
+    release = () => response.end('slow hello');
+    return undefined;
+  });
+  upstream.listen(0, '127.0.0.1');
+  await once(upstream, 'listening');
+});
+
+after(() => {
+  rmSync(folder, { recursive: true });
+  upstream.close();
+  upstream.closeAllConnections();
+});
+
+function bootstrapFile(change: (text: string) => string = (text) => text): string {
+  const { port } = upstream.address() as AddressInfo;
+  const file = join(folder, `bootstrap-${Math.random()}.yaml`);
+  writeFileSync(
+    file,
+    change(`
+admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}
+static_resources:
+  listeners:
+  - name: main
+    address: {socket_address: {address: 127.0.0.1, port_value: 0}}
+    filter_chains:
+    - filters:
+      - name: envoy.filters.network.http_connection_manager
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: main
+          route_config:
+            virtual_hosts:
+            - name: all
+              domains: ["*"]
+              routes:
+              - {match: {prefix: "/"}, route: {cluster: backend}}
+          http_filters:
+          - name: envoy.filters.http.router
+            typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
+  clusters:
+  - name: backend
+    load_assignment:
+      cluster_name: backend
+      endpoints:
+      - lb_endpoints:
+        - endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: ${port}}}}
+`),
+  );
+  return file;
+}
+
+/** Resolves with the address of the admin port, once the program's log says it. */
+function adminAddress(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let log = '';
+    child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+      log += chunk;
+      const found = /admin address: (\S+)\n/.exec(log)?.[1];
+      if (found !== undefined) resolve(found);
+    });
+    child.on('exit', () => reject(new Error(`the program ended: ${log}`)));
+  });
+}
+
+/** Runs the program in this process; resolves with its exit code and what it wrote. */
+async function run(...args: readonly string[]): Promise<{ readonly code: number; readonly out: string }> {
+  let out = '';
+  const code = await runEnvoy(args, (text) => {
+    out += text;
+  });
+  return { code, out };
+}
+
+function fetchText(url: string): Promise<{ readonly status: number; readonly body: string }> {
+  return new Promise((resolve, reject) => {
+    get(url, { agent: false }, (response) => {
+      let body = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
+    }).on('error', reject);
+  });
+}
+
+test('a static bootstrap is served, and a request that is under way at SIGTERM is finished', async () => {
+  const child = spawn(process.execPath, [program, '-c', bootstrapFile()], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const exited = once(child, 'exit');
+  const admin = await adminAddress(child);
+  const [, main = ''] = /^main::(.*)$/m.exec((await fetchText(`http://${admin}/listeners`)).body) ?? [];
+  assert.deepEqual(await fetchText(`http://${main}/`), { status: 200, body: 'hello' });
+
+  const asked = once(upstream, 'request');
+  const slow = fetchText(`http://${main}/slow`);
+  await asked;
+  child.kill('SIGTERM');
+  // What is new is refused as soon as the proxy has heard the signal.
+  for (let refused = false; !refused; ) {
+    refused = await fetchText(`http://${main}/`).then(
+      () => false,
+      () => true,
+    );
+  }
+  release();
+  assert.deepEqual(await slow, { status: 200, body: 'slow hello' });
+  assert.deepEqual(await exited, [0, null]);
+});
+
+test('a bootstrap is checked without being served, and one that is wrong is refused by its place', async () => {
+  const good = await run('-c', bootstrapFile(), '--mode', 'validate');
+  assert.equal(good.code, 0);
+  assert.match(good.out, /OK$/m);
+  const file = bootstrapFile((text) => text.replace('cluster: backend', 'clutser: backend'));
+  await assert.rejects(
+    run('-c', file, '--mode', 'validate'),
+    new RegExp(`${file}:18:\\d+: .*clutser.*cluster`),
+  );
+  await assert.rejects(run('-c', '/nowhere.yaml'), /the bootstrap cannot be read: .*nowhere/);
+});
+
+test('a listener whose address is taken ends the start with its name', async () => {
+  const { port } = upstream.address() as AddressInfo;
+  const free = 'name: main\n    address: {socket_address: {address: 127.0.0.1, port_value: 0}}';
+  const file = bootstrapFile((text) =>
+    text.replace(free, free.replace('port_value: 0', `port_value: ${port}`)),
+  );
+  await assert.rejects(run('-c', file, '-l', 'off'), /listeners main: .*(EADDRINUSE|in use)/);
+});
+
+test('it is started until ready and ended where only that is asked, and says its help and version', async () => {
+  assert.deepEqual(await run('-c', bootstrapFile(), '--mode', 'init_only', '-l', 'off'), {
+    code: 0,
+    out: 'initialized\n',
+  });
+  assert.match((await run('--help')).out, /--config-yaml TEXT/);
+  assert.match((await run('--version')).out, /^lateen-proxy version: /);
+  await assert.rejects(run('--mode', 'validate'), /a bootstrap is needed/);
+});
