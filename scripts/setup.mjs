@@ -2,7 +2,7 @@
 // Needs only Node 20 and npm; does nothing where nothing is to be done.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -91,7 +91,10 @@ export function setup(purpose) {
   installPackages();
   installTools(runTools, false);
   if (purpose === 'test') installTools(testTools, true);
-  run(lateenNode(), ['packages/protocol/build/generate.ts']);
+  for (const name of readdirSync(join(root, 'packages')).sort()) {
+    const generator = `packages/${name}/build/generate.ts`;
+    if (existsSync(join(root, generator))) run(lateenNode(), [generator]);
+  }
   run(lateenNode(), ['scripts/build.mjs']);
 }
 
