@@ -1,4 +1,5 @@
 import { Agent, request as httpsRequest } from 'node:https';
+import { isIP } from 'node:net';
 import type { Clock } from '@lateen/core';
 import type { ServiceReference, Webhook } from './registration.ts';
 
@@ -123,7 +124,8 @@ export class WebhookCaller {
     const agent = new Agent({
       keepAlive: true,
       maxSockets: 32,
-      servername: serverName,
+      // An address is no server name; the certificate is then checked for the address.
+      ...(isIP(serverName) === 0 ? { servername: serverName } : {}),
       ...(caBundle === undefined || caBundle === '' ? {} : { ca: Buffer.from(caBundle, 'base64') }),
     });
     this.#agents.set(key, agent);
