@@ -79,6 +79,30 @@ testsInNamespaces(import.meta.url, () => {
     assert.ok(!existsSync(path));
   });
 
+  test('a root may be read-only around volumes, and a part of a volume mounted alone', async () => {
+    const volumeMounts = [
+      { name: 'data', mountPath: '/data' },
+      { name: 'data', mountPath: '/var/part', subPath: 'inner' },
+    ];
+    await node.run('readonly', {
+      containers: [
+        {
+          name: 'main',
+          image: 'busybox',
+          command: forever,
+          securityContext: { readOnlyRootFilesystem: true },
+          volumeMounts,
+        },
+      ],
+      volumes: [{ name: 'data', emptyDir: { medium: 'Memory' } }],
+    });
+    await node.until('readonly', isPodReady);
+    const script = 'echo x > /var/part/file; cat /data/inner/file; echo y > /etc/file';
+    const { out, err } = await node.exec('readonly', ['sh', '-c', script]);
+    assert.equal(out, 'x\n');
+    assert.match(err, /Read-only file system/);
+  });
+
   test('exec passes input, both outputs and the exit code, and says what is not there', async () => {
     await node.run('exec', { containers: [{ name: 'main', image: 'busybox', command: forever }] });
     await node.until('exec', isPodReady);
