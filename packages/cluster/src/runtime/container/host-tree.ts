@@ -25,6 +25,12 @@ function isEmpty(directory: string): boolean {
   }
 }
 
+/** Whether containers see this path of the host at all. */
+export function isShown(tree: HostTree, path: string): boolean {
+  const name = path.split('/')[1] ?? '';
+  return tree.overlaid.includes(name) || tree.bound.includes(name);
+}
+
 /** Looks at the host's root directory. */
 export function readHostTree(): HostTree {
   const mounts = presentMounts().map((mount) => mount.path);

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import type { Logger } from '@lateen/core';
 import { runCommand } from '../../linux/command.ts';
 import { formatMountTable, presentMounts, readOnlyOptions, type MountLine } from '../../linux/mount-table.ts';
-import { readHostTree } from './host-tree.ts';
+import { isShown, readHostTree } from './host-tree.ts';
 import { findOverlaySupport } from './overlay-support.ts';
 
 /** What every container of the node is built from; made once, at start. */
@@ -35,6 +35,8 @@ export interface NodeRootOptions {
   /** An empty directory to mount on. */
   readonly directory: string;
   readonly installationDir: string;
+  /** The cluster's own directory: its keys are not for containers. */
+  readonly hiddenDir: string;
   /** True in a user namespace. */
   readonly rootless: boolean;
   readonly logger: Logger;
@@ -137,6 +139,9 @@ export async function createNodeRoot(options: NodeRootOptions): Promise<NodeRoot
     scratchDir: overlays.scratchDir,
     sharedMounts: [
       ...tree.bound.map((name) => bind(`/${name}`, `/${name}`, ...readOnlyOptions(mounts, `/${name}`))),
+      ...(isShown(tree, options.hiddenDir)
+        ? [{ source: 'tmpfs', target: options.hiddenDir, type: 'tmpfs', options: ['mode=0700', 'size=4k'] }]
+        : []),
       bind(join(directory, 'dev'), '/dev'),
       { source: 'devpts', target: '/dev/pts', type: 'devpts', options: terminals },
       { source: 'proc', target: '/proc', type: 'proc', options: ['nosuid', 'nodev', 'noexec'] },

@@ -50,6 +50,7 @@ export class PodVolumes {
   readonly #tokens: PodTokens;
   readonly #written = new Map<string, readonly VolumeFile[]>();
   #version = 0;
+  #closed = false;
 
   constructor(options: PodVolumesOptions) {
     this.#options = options;
@@ -73,6 +74,8 @@ export class PodVolumes {
     await this.#tokens.fetch(tokenSources(facts.pod), this.#options.onDue).catch((error: unknown) => {
       throw new LateenError('FailedMount', `failed to fetch token: ${messageOf(error)}`, { cause: error });
     });
+    // The pod may have gone while tokens were fetched, and its directories with it.
+    if (this.#closed) return;
     for (const volume of facts.pod.spec.volumes ?? []) {
       try {
         this.#make(volume, facts);
@@ -85,6 +88,7 @@ export class PodVolumes {
 
   /** Renews no more tokens; the directories are their owner's to remove. */
   close(): void {
+    this.#closed = true;
     this.#tokens.close();
   }
 
