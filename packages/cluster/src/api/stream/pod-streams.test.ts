@@ -81,8 +81,9 @@ after(async () => {
   rmSync(folder, { recursive: true });
 });
 
-function start(args: readonly string[]) {
-  return spawn(kubectl ?? '', ['--kubeconfig', join(folder, 'kubeconfig'), ...args]);
+function start(args: readonly string[], env: Record<string, string> = {}) {
+  const whole = ['--kubeconfig', join(folder, 'kubeconfig'), ...args];
+  return spawn(kubectl ?? '', whole, { env: { PATH: '/usr/bin:/bin', HOME: folder, ...env } });
 }
 
 async function run(args: readonly string[], input?: string) {
@@ -116,38 +117,44 @@ test('kubectl exec -i passes standard input and its end', options, async () => {
 test(
   'kubectl port-forward carries bytes both ways, more than one connection, and a refused port',
   options,
-  async () => {
-    const { port } = echo.address() as AddressInfo;
-    const child = start(['port-forward', 'web', `:${port}`, ':1']);
-    const errors: string[] = [];
-    child.stderr.on('data', (chunk: Buffer) => errors.push(chunk.toString()));
-    try {
-      const local = new Map<number, number>();
-      let printed = '';
-      while (local.size < 2) {
-        const [chunk] = (await once(child.stdout, 'data')) as [Buffer];
-        printed += chunk.toString();
-        for (const match of printed.matchAll(/127\.0\.0\.1:(\d+) -> (\d+)/g))
-          local.set(Number(match[2]), Number(match[1]));
-      }
-      const talk = async (text: string): Promise<string> => {
-        const socket = connect(local.get(port) ?? 0, '127.0.0.1');
-        let back = '';
-        socket.on('data', (chunk: Buffer) => (back += chunk.toString()));
-        socket.end(text);
-        await once(socket, 'close');
-        return back;
-      };
-      const long = 'abcdefgh'.repeat(100_000);
-      assert.deepEqual(await Promise.all([talk('hello'), talk(long)]), ['hello', long]);
-      const refused = connect(local.get(1) ?? 0, '127.0.0.1');
-      refused.on('error', () => {});
-      refused.resume();
-      await once(refused, 'close');
-      while (!errors.join('').includes('ECONNREFUSED')) await once(child.stderr, 'data');
-    } finally {
-      child.kill();
-      await once(child, 'close');
-    }
-  },
+  () => forwardPorts({}),
 );
+
+test('kubectl before 1.31 forwards ports by SPDY alone', options, () =>
+  forwardPorts({ KUBECTL_PORT_FORWARD_WEBSOCKETS: 'false' }),
+);
+
+async function forwardPorts(env: Record<string, string>): Promise<void> {
+  const { port } = echo.address() as AddressInfo;
+  const child = start(['port-forward', 'web', `:${port}`, ':1'], env);
+  const errors: string[] = [];
+  child.stderr.on('data', (chunk: Buffer) => errors.push(chunk.toString()));
+  try {
+    const local = new Map<number, number>();
+    let printed = '';
+    while (local.size < 2) {
+      const [chunk] = (await once(child.stdout, 'data')) as [Buffer];
+      printed += chunk.toString();
+      for (const match of printed.matchAll(/127\.0\.0\.1:(\d+) -> (\d+)/g))
+        local.set(Number(match[2]), Number(match[1]));
+    }
+    const talk = async (text: string): Promise<string> => {
+      const socket = connect(local.get(port) ?? 0, '127.0.0.1');
+      let back = '';
+      socket.on('data', (chunk: Buffer) => (back += chunk.toString()));
+      socket.end(text);
+      await once(socket, 'close');
+      return back;
+    };
+    const long = 'abcdefgh'.repeat(100_000);
+    assert.deepEqual(await Promise.all([talk('hello'), talk(long)]), ['hello', long]);
+    const refused = connect(local.get(1) ?? 0, '127.0.0.1');
+    refused.on('error', () => {});
+    refused.resume();
+    await once(refused, 'close');
+    while (!errors.join('').includes('ECONNREFUSED')) await once(child.stderr, 'data');
+  } finally {
+    child.kill();
+    await once(child, 'close');
+  }
+}

@@ -1,6 +1,5 @@
 import type { Duplex } from 'node:stream';
 import { messageOf } from '@lateen/core';
-import type { WebSocket } from 'ws';
 import { FrameReader, dataFrame, pingFrame, resetFrame, synReplyFrame, type Frame } from './spdy/frames.ts';
 import { HeaderBlocks } from './spdy/header-block.ts';
 
@@ -13,8 +12,6 @@ export type Dial = (port: number) => Promise<Duplex>;
 const protocolError = 1;
 const refusedStream = 3;
 const maxStreams = 2000;
-/** Above this much unsent, what comes from the pod waits. */
-const highWaterBytes = 1024 * 1024;
 
 /** Two streams of one connection of the client: one for bytes, one for what goes wrong. */
 interface Pair {
@@ -23,43 +20,49 @@ interface Pair {
   socket?: Duplex;
 }
 
-/** Serves port-forwards on an open WebSocket until it closes. */
-export function serveTunnel(socket: WebSocket, dial: Dial): Promise<void> {
-  return new Tunnel(socket, dial).run();
+/** Serves port-forwards in SPDY/3.1 on a stream of bytes, until it closes. */
+export function serveTunnel(client: Duplex, dial: Dial): Promise<void> {
+  return new Tunnel(client, dial).run();
 }
 
 class Tunnel {
-  readonly #socket: WebSocket;
+  readonly #client: Duplex;
   readonly #dial: Dial;
   readonly #reader = new FrameReader();
   readonly #headers = new HeaderBlocks();
   readonly #pairs = new Map<string, Pair>();
   readonly #byStream = new Map<number, Pair>();
+  /** Connections to the pod that wait until the client has read. */
+  readonly #held = new Set<Duplex>();
+  /** Connections to the pod that have not read what the client sent. */
+  readonly #full = new Set<Duplex>();
   /** Frames are worked on in their order, also where headers take a turn of the loop to decompress. */
   #work: Promise<void> = Promise.resolve();
 
-  constructor(socket: WebSocket, dial: Dial) {
-    this.#socket = socket;
+  constructor(client: Duplex, dial: Dial) {
+    this.#client = client;
     this.#dial = dial;
   }
 
   run(): Promise<void> {
-    const socket = this.#socket;
+    const client = this.#client;
     return new Promise((resolve) => {
-      socket.on('message', (message: Buffer) => {
-        let frames: Frame[];
+      client.on('data', (chunk: Buffer) => {
         try {
-          frames = this.#reader.push(message);
+          for (const frame of this.#reader.push(chunk)) {
+            this.#work = this.#work.then(() => this.#receive(frame)).catch(() => void client.destroy());
+          }
         } catch {
-          socket.terminate();
-          return;
-        }
-        for (const frame of frames) {
-          this.#work = this.#work.then(() => this.#receive(frame)).catch(() => socket.terminate());
+          client.destroy();
         }
       });
-      socket.on('error', () => socket.terminate());
-      socket.on('close', () => {
+      client.on('drain', () => {
+        for (const target of this.#held) target.resume();
+        this.#held.clear();
+      });
+      client.on('error', () => client.destroy());
+      client.on('end', () => client.end());
+      client.on('close', () => {
         for (const pair of this.#pairs.values()) pair.socket?.destroy();
         this.#headers.close();
         resolve();
@@ -76,7 +79,7 @@ class Tunnel {
         const pair = this.#byStream.get(frame.streamId);
         if (pair?.dataId !== frame.streamId) return;
         const target = pair.socket;
-        if (frame.data.length > 0 && target?.write(frame.data) === false) this.#pauseFor(target);
+        if (frame.data.length > 0 && target?.write(frame.data) === false) this.#waitFor(target);
         if (frame.fin) target?.end();
         return;
       }
@@ -88,7 +91,7 @@ class Tunnel {
         if (frame.id % 2 === 1) this.#send(pingFrame(frame.id));
         return;
       case 'go-away':
-        this.#socket.close(1000);
+        this.#client.end();
         return;
       default:
     }
@@ -138,33 +141,32 @@ class Tunnel {
     }
     pair.socket = target;
     target.on('data', (chunk: Buffer) => {
-      this.#send(dataFrame(dataId, chunk, false));
-      if (this.#socket.bufferedAmount > highWaterBytes) this.#holdUntilSent(target);
+      if (this.#send(dataFrame(dataId, chunk, false))) return;
+      target.pause();
+      this.#held.add(target);
     });
     target.on('end', () => finish());
     target.on('error', (error: Error) => finish(error.message));
     target.on('close', () => finish());
   }
 
-  #send(frame: Buffer): void {
-    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(frame);
-  }
-
-  /** Lets the pod wait until the client has read what is on its way. */
-  #holdUntilSent(target: Duplex): void {
-    target.pause();
-    this.#socket.send(Buffer.alloc(0), () => target.resume());
+  /** False where the client is slow. */
+  #send(frame: Buffer): boolean {
+    return this.#client.writable ? this.#client.write(frame) : true;
   }
 
   /** Lets the client wait until the pod has read. */
-  #pauseFor(target: Duplex): void {
-    this.#socket.pause();
+  #waitFor(target: Duplex): void {
+    if (this.#full.has(target)) return;
+    this.#full.add(target);
+    this.#client.pause();
     const resume = (): void => {
       target.off('drain', resume);
       target.off('close', resume);
-      this.#socket.resume();
+      this.#full.delete(target);
+      if (this.#full.size === 0) this.#client.resume();
     };
-    target.once('drain', resume);
-    target.once('close', resume);
+    target.on('drain', resume);
+    target.on('close', resume);
   }
 }
