@@ -32,7 +32,7 @@ import { ResourceService } from './registry/resource-service.ts';
 import { ResourceWriter } from './registry/resource-writer.ts';
 import { TypeRegistry } from './registry/type-registry.ts';
 import { FieldTable } from './schema/field-table.ts';
-import { noSuchPath } from './status.ts';
+import { badRequest, noSuchPath } from './status.ts';
 import { PodStreams } from './stream/pod-streams.ts';
 import { handleBinding, handleEviction, handleFinalize } from './subresource/pod-subresources.ts';
 import { handleTokenRequest } from './subresource/token-request.ts';
@@ -194,8 +194,15 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     },
     upgrade: async (request, raw, socket, head) => {
       const path = await api.authorized(request);
-      const isPod = path.kind === 'resource' && path.served.type === pods.type;
-      if (!isPod || !streams.serves(path.subresource)) throw noSuchPath();
+      if (path.kind !== 'resource') throw noSuchPath();
+      if (path.subresource === '') {
+        const answer = await resources.handle(request, path);
+        if (answer.kind !== 'stream') throw badRequest('only watches are served over a WebSocket');
+        const { serveWatch } = await import('./stream/watch-socket.ts');
+        await serveWatch(raw, socket, head, answer.run);
+        return;
+      }
+      if (path.served.type !== pods.type || !streams.serves(path.subresource)) throw noSuchPath();
       await streams.upgrade(request, path, raw, socket, head);
     },
   });

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { once } from 'node:events';
 import { request } from 'node:https';
 import type { KubeObject } from '@lateen/kube';
+import { WebSocket } from 'ws';
 import { startTestServer, type HttpAnswer, type TestServer } from '../testing/api-server.ts';
 
 let api: TestServer;
@@ -261,9 +263,6 @@ interface WatchLine {
 
 /** Reads the lines of a watch until `count` of them have come. */
 function watchLines(path: string, count: number, onOpen: () => Promise<unknown>): Promise<WatchLine[]> {
-  const kubeconfig = api.server.kubeconfig('https://x');
-  const secret = (name: string): Buffer =>
-    Buffer.from(new RegExp(`${name}: (\\S+)`).exec(kubeconfig)?.[1] ?? '', 'base64');
   return new Promise((resolve, reject) => {
     const outgoing = request(
       {
@@ -271,8 +270,7 @@ function watchLines(path: string, count: number, onOpen: () => Promise<unknown>)
         port: api.port,
         path,
         ca: api.server.caCertificate,
-        cert: secret('client-certificate-data'),
-        key: secret('client-key-data'),
+        ...api.administrator,
         agent: false,
       },
       (response) => {
@@ -322,6 +320,20 @@ describe('watches', () => {
     const [line] = await watchLines(path, 1, () => Promise.resolve());
     assert.equal(line?.type, 'BOOKMARK');
     assert.equal(line.object.metadata.annotations?.['k8s.io/initial-events-end'], 'true');
+  });
+
+  test('a watch over a WebSocket sends one event a message', async () => {
+    const path = `${configMaps}?watch=true&resourceVersion=${await revision()}`;
+    const url = `wss://127.0.0.1:${api.port}${path}`;
+    const socket = new WebSocket(url, { ca: api.server.caCertificate, ...api.administrator });
+    await once(socket, 'open');
+    const message = once(socket, 'message') as Promise<[Buffer, boolean]>;
+    await api.call('POST', configMaps, configMap('by-socket'));
+    const [data, isBinary] = await message;
+    const line = JSON.parse(data.toString()) as WatchLine;
+    assert.deepEqual([isBinary, line.type, line.object.metadata.name], [false, 'ADDED', 'by-socket']);
+    socket.close();
+    await once(socket, 'close');
   });
 
   test('a watch with a time limit ends by itself', async () => {

@@ -21,6 +21,8 @@ export interface TestServer {
   readonly client: KubeClient;
   readonly folder: string;
   readonly port: number;
+  /** What proves to the server that a connection is the administrator's. */
+  readonly administrator: { readonly cert: Buffer; readonly key: Buffer };
   /** A call as the administrator, or with the headers given and without a certificate. */
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<HttpAnswer>;
   anonymous(method: string, path: string, headers?: Record<string, string>): Promise<HttpAnswer>;
@@ -89,6 +91,7 @@ export async function startTestServer(
     client,
     folder,
     port,
+    administrator: admin,
     call: (method, path, body, headers = {}) => send(method, path, body, headers, admin),
     anonymous: (method, path, headers = {}) => send(method, path, undefined, headers, {}),
     async restart() {
