@@ -73,6 +73,20 @@ describe('the debug server', () => {
     assert.deepEqual(object?.problems, ['spec.http: is wrong']);
   });
 
+  test('a resource can be asked what it rests on, also on what is not there yet', async () => {
+    const { rows, lookups } = (await json('/debug/originz?proxyID=page.default&kind=route&name=9080')) as {
+      rows: string[];
+      lookups: string[];
+    };
+    assert.ok(rows.includes('services[default/reviews.default.svc.cluster.local]'));
+    assert.ok(!rows.some((row) => row.startsWith('endpointSlices')));
+    assert.ok(lookups.includes('virtualServices.host=mesh reviews.default.svc.cluster.local'));
+    const unknown = (await json('/debug/originz?proxyID=page.default&kind=route&name=1')) as {
+      error: string;
+    };
+    assert.match(unknown.error, /has not asked for route 1/);
+  });
+
   test('metrics are Prometheus text, under Istio’s names', async () => {
     const text = await (await fetch(`${base}/metrics`)).text();
     assert.match(text, /^pilot_xds\{version="[^"]+"\} 1$/m);

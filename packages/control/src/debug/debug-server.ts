@@ -6,7 +6,7 @@ import type { KubernetesIngest } from '../ingest/kubernetes/adapter.ts';
 import { services, virtualServices } from '../model/tables.ts';
 import type { DiscoveryServer } from '../push/discovery-server.ts';
 import { renderMetrics } from './metrics.ts';
-import { pages } from './pages.ts';
+import { findConnection, pages } from './pages.ts';
 
 export interface DebugServerOptions {
   readonly discovery: DiscoveryServer;
@@ -102,10 +102,7 @@ async function sendConfigDump(
   proxyId: string,
   response: ServerResponse,
 ): Promise<void> {
-  const connection = discovery.connections.findLast(
-    ({ id, proxy }) =>
-      proxyId === id || proxyId === `${proxy.name}.${proxy.namespace}` || proxyId === proxy.id,
-  );
+  const connection = findConnection(discovery, proxyId);
   if (connection === undefined) {
     send(response, 404, 'text/plain', `no proxy "${proxyId}" is connected; /debug/syncz lists them\n`);
     return;

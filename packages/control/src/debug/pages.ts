@@ -9,7 +9,8 @@ import { service } from '../model/registry.ts';
 import type { Table } from '../engine/state.ts';
 import type { Connection } from '../push/connection.ts';
 import type { DiscoveryServer } from '../push/discovery-server.ts';
-import { pushedKinds, type PushedKind } from '../push/resource-set.ts';
+import { isListed, pushedKinds, type PushedKind } from '../push/resource-set.ts';
+import { resourceSets, viewOfProxy, type Bound } from '../translate/proxy-view.ts';
 
 /** What the pages show. */
 export interface PageSources {
@@ -54,6 +55,10 @@ export const pages: Readonly<
     show: ({ discovery }) =>
       serviceIds(discovery).map((id) => ({ service: id, endpoints: discovery.engine.get(endpointsOf, id) })),
   },
+  '/debug/originz': {
+    about: 'the objects that a resource of a proxy rests on: ?proxyID=POD.NAMESPACE&kind=route&name=9080',
+    show: ({ discovery }, query) => origins(discovery, query),
+  },
   '/debug/enginez': {
     about: 'how the incremental engine fares',
     show: ({ discovery }) => ({
@@ -84,6 +89,38 @@ function configOf(discovery: DiscoveryServer, kind: (typeof ingestedKinds)[numbe
     const creationTimestamp = new Date(createdMs).toISOString();
     return [{ kind, metadata: { namespace, name, creationTimestamp, labels, annotations }, spec }];
   });
+}
+
+/**
+ * What of the mesh decides about a resource, also what would if it existed: rows by `table[key]`, and the
+ * lookups by which others would be found.
+ */
+function origins(discovery: DiscoveryServer, query: URLSearchParams): unknown {
+  const connection = findConnection(discovery, query.get('proxyID') ?? '');
+  const kind = pushedKinds.find((known) => known === query.get('kind'));
+  if (connection === undefined || kind === undefined) {
+    return { error: `name a connected proxy and one of ${pushedKinds.join(', ')}` };
+  }
+  const name = query.get('name') ?? '';
+  const view = discovery.engine.get(viewOfProxy, connection.id);
+  for (const { listed, named } of view === undefined ? [] : resourceSets(view)) {
+    const bound: Bound<unknown> | undefined = isListed(kind) ? listed[kind] : named[kind]?.(name);
+    const cells = bound === undefined ? undefined : discovery.engine.cellsUnder(bound.query, bound.key);
+    if (cells === undefined) continue;
+    const rows = cells.filter((label) => label.endsWith(']') && !label.endsWith('[*]'));
+    return { rows, lookups: cells.filter((label) => !rows.includes(label)) };
+  }
+  return { error: `the proxy has not asked for ${kind} ${name}` };
+}
+
+/** A connected proxy by `POD.NAMESPACE`, its node id or its connection's id; the latest of several. */
+export function findConnection(discovery: DiscoveryServer, id: string): Connection | undefined {
+  return discovery.connections.findLast(
+    (connection) =>
+      id === connection.id ||
+      id === connection.proxy.id ||
+      id === `${connection.proxy.name}.${connection.proxy.namespace}`,
+  );
 }
 
 /** Istio's fields of a proxy's status, as `istioctl proxy-status` reads them. */

@@ -186,6 +186,8 @@ test('what a result was made from can be asked', () => {
   engine.get(groupTotal, 'g');
   assert.deepEqual(engine.sourcesOf(groupTotal, 'g'), ['items.group=g', 'sizeOf(a)']);
   assert.deepEqual(engine.sourcesOf(sizeOf, 'a'), ['items[a]']);
+  assert.deepEqual(engine.cellsUnder(groupTotal, 'g'), ['items.group=g', 'items[a]']);
+  assert.equal(engine.cellsUnder(groupTotal, 'never asked'), undefined);
 });
 
 /** A query whose reads depend on what it reads: the largest item's group total, and of that group the members. */

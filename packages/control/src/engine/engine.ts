@@ -153,6 +153,26 @@ export class Engine {
     return memo?.sources.map(labelOf);
   }
 
+  /**
+   * Every part of the state that a result rests on, directly or through other results, sorted: what would have
+   * to change for it to be another. Undefined where the result is not remembered.
+   */
+  cellsUnder<Key, Value>(query: Query<Key, Value>, key: Key): readonly string[] | undefined {
+    const memo = this.#memos.get(query as unknown as Query<unknown, unknown>)?.get(query.keyText(key));
+    if (memo === undefined) return undefined;
+    const seen = new Set<Source>([memo]);
+    const queue: Source[] = [memo];
+    for (let source = queue.pop(); source !== undefined; source = queue.pop()) {
+      if (source.kind === 'cell') continue;
+      for (const next of source.sources) {
+        if (seen.has(next)) continue;
+        seen.add(next);
+        queue.push(next);
+      }
+    }
+    return [...seen].flatMap((source) => (source.kind === 'cell' ? source.label : [])).sort();
+  }
+
   #memo<Key, Value>(query: Query<Key, Value>, key: Key): Memo {
     const plain = query as unknown as Query<unknown, unknown>;
     let memos = this.#memos.get(plain);

@@ -25,7 +25,7 @@ export interface Query<Key, Value> {
   /** Text that is equal for equal keys. */
   readonly keyText: (key: Key) => string;
   /** Decides whether a recomputed value counts as the old one, which is then kept. */
-  readonly equal: (a: Value, b: Value) => boolean;
+  equal(a: Value, b: Value): boolean;
 }
 
 /** Options of {@link query}. */
