@@ -35,6 +35,7 @@ import { FieldTable } from './schema/field-table.ts';
 import { badRequest, noSuchPath } from './status.ts';
 import { PodStreams } from './stream/pod-streams.ts';
 import { handleBinding, handleEviction, handleFinalize } from './subresource/pod-subresources.ts';
+import { handleProxy } from './subresource/proxy.ts';
 import { handleTokenRequest } from './subresource/token-request.ts';
 import { startCompaction } from './storage/compaction.ts';
 import { SqliteStore } from './storage/sqlite-store.ts';
@@ -153,10 +154,17 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     clock,
     getPod: async (namespace, name) => (await service.get(pods, namespace, name)) as Pod,
   });
+  const proxyParts = {
+    clock,
+    get: (plural: string, namespace: string, name: string) =>
+      service.get(service.served({ group: '', version: 'v1', plural }), namespace, name),
+  };
   const special = new Map<string, SubresourceHandler>([
     ...reviewHandlers(tokens, authorizer),
     ['/pods/binding', (call) => handleBinding(call, writer, clock)],
     ['/pods/log', ({ request, path }) => streams.log(request, path)],
+    ['/pods/proxy', (call) => handleProxy(call, proxyParts)],
+    ['/services/proxy', (call) => handleProxy(call, proxyParts)],
     ['/pods/eviction', (call) => handleEviction(call, service)],
     ['/namespaces/finalize', (call) => handleFinalize(call, writer)],
     ['/serviceaccounts/token', (call) => handleTokenRequest(call, { service, objects, types, tokens })],

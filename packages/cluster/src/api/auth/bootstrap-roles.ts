@@ -58,6 +58,11 @@ const edit = [
     apiGroups: [''],
     resources: ['pods/attach', 'pods/eviction', 'pods/exec', 'pods/portforward', 'serviceaccounts/token'],
   },
+  {
+    verbs: [...readVerbs, ...writeVerbs],
+    apiGroups: [''],
+    resources: ['pods/proxy', 'services/proxy'],
+  },
 ];
 const admin = [
   ...edit,

@@ -78,7 +78,7 @@ export const definitions: readonly Definition[] = [
     shortNames: ['po'],
     categories: ['all'],
     status: true,
-    others: ['attach', 'binding', 'ephemeralcontainers', 'eviction', 'exec', 'log', 'portforward'],
+    others: ['attach', 'binding', 'ephemeralcontainers', 'eviction', 'exec', 'log', 'portforward', 'proxy'],
   },
   {
     group: '',
@@ -89,6 +89,7 @@ export const definitions: readonly Definition[] = [
     shortNames: ['svc'],
     categories: ['all'],
     status: true,
+    others: ['proxy'],
   },
   {
     group: '',

@@ -110,6 +110,7 @@ const otherKinds: Readonly<Record<string, Omit<Subresource, 'name'>>> = {
   finalize: { kind: 'Namespace', verbs: ['update'] },
   log: { kind: 'Pod', verbs: ['get'] },
   portforward: { kind: 'PodPortForwardOptions', verbs: ['create', 'get'] },
+  proxy: { kind: '', verbs: ['create', 'delete', 'get', 'patch', 'update'] },
   token: { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest', verbs: ['create'] },
 };
 
@@ -119,7 +120,9 @@ function subresources(type: ResourceType, version: ServedVersion): Subresource[]
   const found: Subresource[] = [];
   for (const name of others) {
     const other = otherKinds[name];
-    if (other !== undefined) found.push({ name: `${type.plural}/${name}`, ...other });
+    if (other === undefined) continue;
+    const kind = name === 'proxy' ? `${type.kind}ProxyOptions` : other.kind;
+    found.push({ name: `${type.plural}/${name}`, ...other, kind });
   }
   if (scale !== undefined) {
     found.push({ name: `${type.plural}/scale`, group: 'autoscaling', version: 'v1', kind: 'Scale', verbs });

@@ -61,7 +61,8 @@ function parseVersion(group: string, segments: readonly string[], types: TypeReg
   }
   const [plural = '', name = '', ...sub] = below;
   const served = types.find(group, version, plural);
-  if (served === undefined || sub.length > 1) return unknown;
+  // Below `proxy` the path is another server's.
+  if (served === undefined || (sub.length > 1 && sub[0] !== 'proxy')) return unknown;
   if (namespace !== '' && !served.type.namespaced) return unknown;
   if (served.type.namespaced && name !== '' && namespace === '') return unknown;
   return { kind: 'resource', served, namespace, name, subresource: sub[0] ?? '' };

@@ -33,7 +33,7 @@ export type ApiResponse =
   | {
       readonly kind: 'stream';
       readonly status: number;
-      readonly headers: Readonly<Record<string, string>>;
+      readonly headers: Readonly<Record<string, string | string[]>>;
       readonly run: (sink: ResponseSink) => Promise<void>;
       readonly warnings?: readonly string[];
     };
