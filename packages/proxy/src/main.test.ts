@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, get, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -138,6 +138,14 @@ test('a bootstrap is checked without being served, and one that is wrong is refu
     new RegExp(`${file}:18:\\d+: .*clutser.*cluster`),
   );
   await assert.rejects(run('-c', '/nowhere.yaml'), /the bootstrap cannot be read: .*nowhere/);
+});
+
+test('the bootstrap in the documentation is one that the proxy takes', async () => {
+  const document = readFileSync(new URL('../../../docs/proxy.md', import.meta.url), 'utf8');
+  const [, yaml = ''] = /```yaml\n([\s\S]*?)```/.exec(document) ?? [];
+  const file = join(folder, 'documented.yaml');
+  writeFileSync(file, yaml);
+  assert.equal((await run('-c', file, '--mode', 'validate')).code, 0);
 });
 
 test('a listener whose address is taken ends the start with its name', async () => {
