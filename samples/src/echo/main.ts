@@ -1,23 +1,29 @@
-// Echoes: HTTP requests as JSON on PORT (8080), and TCP lines on TCP_PORT (9000) with a prefix (the first argument after the port, or PREFIX).
+// Echoes: HTTP requests as JSON and WebSocket messages on PORT (8080), and TCP lines on TCP_PORT (9000) with a prefix (the first argument after the port, or PREFIX).
 import { createServer } from 'node:net';
 import { hostname } from 'node:os';
 import { portOr, sendJson, serve } from '../serve/serve.ts';
+import { echoWebSocket } from './web-socket.ts';
 
 const version = process.env['SERVICE_VERSION'] ?? 'v1';
 
-serve('echo', portOr(8080), async ({ method, request, response, url, body }) => {
-  const status = Number(url.searchParams.get('status') ?? 200);
-  const good = Number.isInteger(status) && status >= 200 && status <= 599;
-  sendJson(response, good ? status : 400, {
-    method,
-    path: url.pathname,
-    query: Object.fromEntries(url.searchParams),
-    headers: request.headers,
-    body: (await body()).toString('utf8'),
-    host: hostname(),
-    version,
-  });
-});
+serve(
+  'echo',
+  portOr(8080),
+  async ({ method, request, response, url, body }) => {
+    const status = Number(url.searchParams.get('status') ?? 200);
+    const good = Number.isInteger(status) && status >= 200 && status <= 599;
+    sendJson(response, good ? status : 400, {
+      method,
+      path: url.pathname,
+      query: Object.fromEntries(url.searchParams),
+      headers: request.headers,
+      body: (await body()).toString('utf8'),
+      host: hostname(),
+      version,
+    });
+  },
+  echoWebSocket,
+);
 
 const prefix = process.env['PREFIX'] ?? 'hello';
 const tcp = createServer({ allowHalfOpen: true }, (socket) => {

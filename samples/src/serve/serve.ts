@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 
 /** One request, with what a small service asks of it. */
 export interface Call {
@@ -50,11 +51,19 @@ export function sendText(
   response.end(text);
 }
 
+/** Takes a connection over that asks for another protocol. */
+export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
 /**
  * Serves HTTP/1.1 on a port of all addresses until SIGTERM or SIGINT, then finishes what is
  * under way. A handler that throws gives 500.
  */
-export function serve(name: string, port: number, handle: (call: Call) => void | Promise<void>): void {
+export function serve(
+  name: string,
+  port: number,
+  handle: (call: Call) => void | Promise<void>,
+  upgrade?: Upgrade,
+): void {
   const server = createServer({ keepAliveTimeout: 65_000 }, (request, response) => {
     const url = new URL(request.url ?? '/', 'http://service');
     const call: Call = {
@@ -72,6 +81,7 @@ export function serve(name: string, port: number, handle: (call: Call) => void |
         else response.destroy();
       });
   });
+  if (upgrade !== undefined) server.on('upgrade', upgrade);
   server.listen(port, () => {
     process.stdout.write(`${name} is listening on port ${(server.address() as AddressInfo).port}\n`);
   });
