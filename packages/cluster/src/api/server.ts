@@ -108,10 +108,13 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const allocation = new ServiceAllocation(serviceCidr);
   await allocation.start(objects, types);
   const webhooks = new WebhookAdmission({ reader, types, clock, logger: logger.scope('webhook') });
+  const serviceAccount = serviceAccountAdmission(objects, types, clock);
   const admission = [
     namespaceLifecycle(reader, types),
-    serviceAccountAdmission(objects, types, clock),
+    serviceAccount,
     webhooks.mutatingPlugin(),
+    // Once more, for the containers that webhooks have added.
+    serviceAccount,
     allocation,
     patternAdmission,
     webhooks.validatingPlugin(),

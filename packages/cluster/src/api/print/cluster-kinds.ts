@@ -44,10 +44,12 @@ export const namespaceTable = table([column('Status', 'Active, or Terminating.')
 
 const rolePrefix = 'node-role.kubernetes.io/';
 
-export const nodeTable = table(
-  [
+export const nodeTable: TableLayout = {
+  columns: [
+    nameColumn,
     column('Status', 'Whether it takes pods.'),
     column('Roles', 'What it is for.'),
+    ageColumn,
     column('Version', 'Version of what runs the pods.'),
     wideColumn('Internal-IP', 'Address in the cluster.'),
     wideColumn('External-IP', 'Address outside.'),
@@ -55,7 +57,7 @@ export const nodeTable = table(
     wideColumn('Kernel-Version', 'Kernel.'),
     wideColumn('Container-Runtime', 'What runs containers.'),
   ],
-  (node) => {
+  cells(node, nowMs) {
     const status = fieldsOf(node['status']);
     const info = fieldsOf(status['nodeInfo']);
     const ready = conditionOf(node as Parameters<typeof conditionOf>[0], 'Ready')?.status === 'True';
@@ -66,8 +68,10 @@ export const nodeTable = table(
       .map((label) => label.slice(rolePrefix.length));
     const unschedulable = fieldsOf(node['spec'])['unschedulable'] === true ? ',SchedulingDisabled' : '';
     return [
+      node.metadata.name,
       `${ready ? 'Ready' : 'NotReady'}${unschedulable}`,
       listText(roles),
+      ageOf(node, nowMs),
       text(info['kubeletVersion'], ''),
       address('InternalIP'),
       address('ExternalIP'),
@@ -76,7 +80,7 @@ export const nodeTable = table(
       text(info['containerRuntimeVersion'], '<unknown>'),
     ];
   },
-);
+};
 
 export const configMapTable = table([column('Data', 'How many entries.', 'integer')], (object) => [
   size(object['data']) + size(object['binaryData']),

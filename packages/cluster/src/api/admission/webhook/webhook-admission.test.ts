@@ -139,6 +139,23 @@ test('a mutating webhook sees the object and changes it before it is stored', as
   });
 });
 
+test('a container that a webhook adds to a pod gets the token too, and the defaults', async () => {
+  const rules = [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'] }];
+  await withWebhook('Mutating', { rules }, async () => {
+    respond = () =>
+      patchAnswer({ op: 'add', path: '/spec/containers/0', value: { name: 'sidecar', image: 'sidecar:1' } });
+    const pod = { metadata: { name: 'injected' }, spec: { containers: [{ name: 'app', image: 'app:1' }] } };
+    const made = await api.call('POST', '/api/v1/namespaces/default/pods', pod);
+    const { containers } = made.body['spec'] as {
+      containers: { name: string; imagePullPolicy: string; volumeMounts: { name: string }[] }[];
+    };
+    const [sidecar, app] = containers;
+    assert.deepEqual([sidecar?.name, sidecar?.imagePullPolicy], ['sidecar', 'IfNotPresent']);
+    assert.match(app?.volumeMounts[0]?.name ?? '', /^kube-api-access-/);
+    assert.deepEqual(sidecar?.volumeMounts, app?.volumeMounts);
+  });
+});
+
 test('what a webhook makes of an object must still be valid', async () => {
   await withWebhook('Mutating', {}, async () => {
     respond = () => patchAnswer({ op: 'add', path: '/data', value: { 'not a key': 'x' } });
