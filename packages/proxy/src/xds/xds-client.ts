@@ -58,6 +58,12 @@ export interface XdsClient {
   close(): void;
 }
 
+/** The first failures of a start are expected; later, the first is news and those after it are a problem. */
+function levelOfEnd(attempts: number, isStart: boolean): 'debug' | 'info' | 'warn' {
+  if (isStart) return attempts > 10 ? 'warn' : 'debug';
+  return attempts > 3 ? 'warn' : 'info';
+}
+
 /** How often the control plane is asked at short intervals before it was ever reached. */
 const eagerAttempts = 50;
 
@@ -128,10 +134,8 @@ export function createXdsClient<Request, Response>(
         if (state.kind === 'closed') return;
         const isStart = !connectedBefore && eager.attempts < eagerAttempts;
         const delayMs = Math.round((isStart ? eager : backoff).nextMs());
-        // The first failures of a start are expected.
-        if (isStart ? eager.attempts > 10 : backoff.attempts > 3)
-          log.warn('config stream to the control plane ended', { reason, retryMs: delayMs });
-        else log.debug('config stream to the control plane ended', { reason, retryMs: delayMs });
+        const level = levelOfEnd(isStart ? eager.attempts : backoff.attempts, isStart);
+        log[level]('config stream to the control plane ended', { reason, retryMs: delayMs });
         become({ kind: 'waiting', reason, delayMs });
         retry = clock.after(delayMs, connect);
       },
