@@ -1,7 +1,6 @@
 import { silentLogger, sleep, systemClock } from '@lateen/core';
 import { HeadPool } from './codec/head.ts';
 import { ClusterSet } from './cluster/cluster-set.ts';
-import { TcpConnector } from './cluster/connector.ts';
 import type { ClusterContext } from './cluster/upstream-cluster.ts';
 import type { ListenerContext } from './listener/compiled-listener.ts';
 import { ListenerSet } from './listener/listener-set.ts';
@@ -12,6 +11,8 @@ import { LogFiles } from './telemetry/access-log.ts';
 import { HttpStats } from './telemetry/http-stats.ts';
 import { StatsRegistry } from './telemetry/stats-registry.ts';
 import { TcpStats } from './telemetry/tcp-stats.ts';
+import { SecretStore } from './tls/secret-store.ts';
+import { createTransportConnector } from './tls/transport-connector.ts';
 import { CoarseTimers } from './timer/coarse-timers.ts';
 import { Turn } from './wire/turn.ts';
 
@@ -30,6 +31,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   const stats = new StatsRegistry();
   const logFiles = new LogFiles(clock);
   const tables = new Map<string, RouteTable>();
+  const secrets = new SecretStore();
   let draining = false;
 
   const clusterContext: ClusterContext = {
@@ -38,7 +40,8 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     heads,
     random,
     readBuffer: Buffer.allocUnsafeSlow(readBufferBytes),
-    createConnector: (cluster) => new TcpConnector(clusterContext, cluster),
+    createConnector: (cluster, clusterStats) =>
+      createTransportConnector(clusterContext, cluster, secrets, clusterStats),
   };
   const clusters = new ClusterSet(clusterContext, stats, logger, clock);
   const listenerContext: ListenerContext = {
@@ -48,6 +51,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     clock,
     random,
     writeLog: options.writeAccessLog ?? logFiles.write,
+    secrets,
     clusterRef: (name) => clusters.ref(name),
     routeTable: (name) => tables.get(name),
     httpStats: shared((prefix) => new HttpStats(prefix), stats),
@@ -59,6 +63,10 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
 
   async function update(change: DataPlaneChange): Promise<ApplyResult> {
     const refused: RefusedResource[] = [];
+    if (change.secrets !== undefined) {
+      const bad = secrets.update(change.secrets);
+      refused.push(...bad.map((one) => ({ kind: 'secrets' as const, ...one })));
+    }
     clusters.update(change.clusters, change.endpoints);
     for (const config of change.routes?.set ?? []) {
       const compiled = compileRouteTable(config, listenerContext);

@@ -16,7 +16,7 @@ import { Http1Pool, type PoolContext } from './pool/http1-pool.ts';
 export interface ClusterContext extends ConnectorContext {
   readonly heads: HeadPool;
   readonly random: () => number;
-  readonly createConnector: (cluster: Cluster) => Connector;
+  readonly createConnector: (cluster: Cluster, stats: ClusterStats) => Connector;
 }
 
 /** What a choice of endpoint depends on. */
@@ -67,7 +67,7 @@ export class UpstreamCluster {
     this.#breakers.default.thresholds = model.circuitBreakers.default;
     this.#breakers.high.thresholds = model.circuitBreakers.high;
     this.#poolContext = {
-      connector: context.createConnector(model),
+      connector: context.createConnector(model, this.stats),
       stats: this.stats,
       breakersOf: (priority) => this.#breakers[priority],
       http1: {

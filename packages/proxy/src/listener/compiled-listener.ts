@@ -3,10 +3,13 @@ import type { ClusterRef } from '../cluster/cluster-set.ts';
 import { ConnectionManager, type ManagerContext } from '../filter/connection-manager.ts';
 import { anyFilterChainMatch, type FilterChain, type Listener } from '../model/listener.ts';
 import type { NetworkFilter } from '../model/network-filter.ts';
+import type { DownstreamTls } from '../model/tls.ts';
 import { compileRouteTable } from '../route/route-table.ts';
 import { compileAccessLog, type CompiledAccessLog } from '../telemetry/access-log.ts';
 import type { TcpStats } from '../telemetry/tcp-stats.ts';
 import { TcpConnection, type TcpProxySetup } from '../tcp/tcp-proxy.ts';
+import type { SecretStore } from '../tls/secret-store.ts';
+import { FollowingTlsSettings } from '../tls/tls-context.ts';
 import type { Wire } from '../wire/wire.ts';
 import type { ConnectionInfo } from './connection-info.ts';
 import { FilterChainTable, type ConnectionTraits } from './filter-chain-match.ts';
@@ -21,25 +24,30 @@ export interface ServedConnection {
 /** Takes a connection over: sets the wire's handler. `onClosed` is called once, when the connection is gone. */
 export type ServeConnection = (wire: Wire, info: ConnectionInfo, onClosed: () => void) => ServedConnection;
 
+/** A filter chain ready to serve. */
+export interface CompiledChain {
+  readonly model: FilterChain;
+  readonly serve: ServeConnection;
+  /** Undefined for plain connections. */
+  readonly tls: { readonly model: DownstreamTls; readonly settings: FollowingTlsSettings } | undefined;
+}
+
 export interface ListenerContext extends ManagerContext {
   readonly clusterRef: (name: string) => ClusterRef;
   readonly tcpStats: (prefix: string) => TcpStats;
+  readonly secrets: SecretStore;
 }
 
 /** A listener ready to take connections. */
 export class CompiledListener {
   readonly model: Listener;
-  readonly #chains: FilterChainTable<ServeConnection>;
-  readonly #default: ServeConnection | undefined;
+  readonly #chains: FilterChainTable<CompiledChain>;
+  readonly #default: CompiledChain | undefined;
   readonly #disabled: { readonly tls: PortTest; readonly http: PortTest };
   readonly needsOriginalDestination: boolean;
   readonly speaksProxyProtocol: boolean;
 
-  constructor(
-    model: Listener,
-    chains: FilterChainTable<ServeConnection>,
-    standard: ServeConnection | undefined,
-  ) {
+  constructor(model: Listener, chains: FilterChainTable<CompiledChain>, standard: CompiledChain | undefined) {
     this.model = model;
     this.#chains = chains;
     this.#default = standard;
@@ -57,7 +65,7 @@ export class CompiledListener {
   }
 
   /** Undefined where no chain takes the connection. */
-  chainFor(traits: ConnectionTraits): ServeConnection | undefined {
+  chainFor(traits: ConnectionTraits): CompiledChain | undefined {
     return this.#chains.find(traits) ?? this.#default;
   }
 }
@@ -103,11 +111,7 @@ function compileChain(
   context: ListenerContext,
   path: string,
   bad: Problem[],
-): ServeConnection | undefined {
-  if (chain.transport.kind === 'downstream_tls') {
-    bad.push({ path: `${path}.transport_socket`, message: 'TLS towards clients is not supported' });
-    return undefined;
-  }
+): CompiledChain | undefined {
   let serve: ServeConnection | undefined;
   chain.filters.forEach((filter, i) => {
     const at = `${path}.filters[${i}]`;
@@ -119,7 +123,13 @@ function compileChain(
   });
   if (serve === undefined)
     bad.push({ path: `${path}.filters`, message: 'no filter of the chain serves its connections' });
-  return serve;
+  if (serve === undefined) return undefined;
+  const { transport } = chain;
+  const tls =
+    transport.kind === 'downstream_tls'
+      ? { model: transport, settings: new FollowingTlsSettings(transport.options, context.secrets) }
+      : undefined;
+  return { model: chain, serve, tls };
 }
 
 function compileFilter(

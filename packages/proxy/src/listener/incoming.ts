@@ -1,8 +1,11 @@
 import type { SocketAddress } from '../model/address.ts';
 import type { ListenerStats } from '../telemetry/listener-stats.ts';
 import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
+import { startServerTls } from '../tls/server-handshake.ts';
+import type { SocketWire } from '../wire/socket-wire.ts';
+import type { Turn } from '../wire/turn.ts';
 import type { Wire, WireHandler } from '../wire/wire.ts';
-import type { CompiledListener, ServedConnection } from './compiled-listener.ts';
+import type { CompiledChain, CompiledListener, ServedConnection } from './compiled-listener.ts';
 import { inspect, notInspected, type InspectionWish, type Inspected } from './inspection.ts';
 
 /** What is known of a connection when it was accepted. */
@@ -17,7 +20,7 @@ export interface Accepted {
 /** A connection from its acceptance to the filter chain that serves it. */
 export class Incoming extends Expirable implements WireHandler {
   readonly #listener: CompiledListener;
-  readonly #wire: Wire;
+  #wire: SocketWire;
   readonly #accepted: Accepted;
   readonly #stats: ListenerStats;
   readonly #timers: CoarseTimers;
@@ -27,13 +30,16 @@ export class Incoming extends Expirable implements WireHandler {
   #ended = false;
   #closed = false;
   #served: ServedConnection | undefined;
+  #handshaking: { cancel(): void } | undefined;
+  readonly #turn: Turn;
 
   constructor(
     listener: CompiledListener,
-    wire: Wire,
+    wire: SocketWire,
     accepted: Accepted,
     stats: ListenerStats,
     timers: CoarseTimers,
+    turn: Turn,
     onClosed: () => void,
   ) {
     super();
@@ -42,6 +48,7 @@ export class Incoming extends Expirable implements WireHandler {
     this.#accepted = accepted;
     this.#stats = stats;
     this.#timers = timers;
+    this.#turn = turn;
     this.#onClosed = onClosed;
     wire.handler = this;
   }
@@ -63,7 +70,14 @@ export class Incoming extends Expirable implements WireHandler {
   }
 
   close(): void {
-    this.#wire.destroy();
+    if (this.#handshaking === undefined) {
+      this.#wire.destroy();
+      return;
+    }
+    this.#handshaking.cancel();
+    this.#handshaking = undefined;
+    this.#timers.stop(this);
+    this.#closeOnce();
   }
 
   onBytes(buffer: Buffer, start: number, end: number): void {
@@ -88,6 +102,10 @@ export class Incoming extends Expirable implements WireHandler {
   /** The first bytes did not come in time. */
   onExpire(): void {
     this.#stats.preCxTimeout++;
+    if (this.#handshaking !== undefined) {
+      this.close();
+      return;
+    }
     if (this.#listener.model.continueOnListenerFiltersTimeout) this.#serve(notInspected);
     else this.#wire.destroy();
   }
@@ -100,31 +118,68 @@ export class Incoming extends Expirable implements WireHandler {
 
   #serve(seen: Inspected): void {
     this.#timers.stop(this);
-    const { id, remote, local, originalDestination } = this.#accepted;
-    const serve = this.#listener.chainFor({
+    const { remote, local } = this.#accepted;
+    const chain = this.#listener.chainFor({
       destination: local,
       source: remote,
       directSource: remote,
       ...seen,
     });
-    if (serve === undefined) {
+    if (chain === undefined) {
       this.#stats.noFilterChainMatch++;
       this.#wire.destroy();
       return;
     }
-    const info = {
-      id,
-      remote,
-      directRemote: remote,
-      local,
-      originalDestination,
-      tls: undefined,
-      serverName: seen.serverName,
-    };
-    this.#served = serve(this.#wire, info, () => this.#closeOnce());
     const bytes = this.#bytes;
     this.#bytes = undefined;
+    if (chain.tls !== undefined) {
+      this.#handshake(chain, chain.tls, bytes, seen.serverName);
+      return;
+    }
+    this.#hand(chain, this.#wire, seen.serverName);
     if (bytes !== undefined) this.#wire.handler.onBytes(bytes, 0, bytes.length);
     if (this.#ended) this.#wire.handler.onEnd();
   }
+
+  #hand(chain: CompiledChain, wire: Wire, serverName: string): void {
+    const { id, remote, local, originalDestination } = this.#accepted;
+    const info = { id, remote, directRemote: remote, local, originalDestination, tls: wire.tls, serverName };
+    this.#served = chain.serve(wire, info, () => this.#closeOnce());
+  }
+
+  #handshake(
+    chain: CompiledChain,
+    tls: NonNullable<CompiledChain['tls']>,
+    early: Buffer | undefined,
+    serverName: string,
+  ): void {
+    const settings = tls.settings.current();
+    if (!settings.ok) {
+      this.#stats.sslConnectionError++;
+      this.#wire.destroy();
+      return;
+    }
+    const socket = this.#wire.detach();
+    this.#handshaking = startServerTls(this.#turn, socket, early, tls.model, settings.value, serverName, {
+      onSecure: (wire) => {
+        this.#handshaking = undefined;
+        this.#timers.stop(this);
+        this.#stats.sslHandshake++;
+        this.#wire = wire;
+        this.#hand(chain, wire, serverName);
+      },
+      onFailed: (reason) => {
+        this.#handshaking = undefined;
+        this.#timers.stop(this);
+        this.#stats.sslConnectionError++;
+        if (reason === 'peer') this.#stats.sslFailVerify++;
+        this.#closeOnce();
+      },
+    });
+    const timeoutMs = chain.model.transportConnectTimeoutMs;
+    this.#timers.start(this, timeoutMs > 0 ? timeoutMs : handshakeTimeoutMs);
+  }
 }
+
+/** Where the configuration sets none: a client that never finishes its handshake shall not stay for ever. */
+const handshakeTimeoutMs = 60_000;

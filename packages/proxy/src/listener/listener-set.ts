@@ -228,11 +228,19 @@ export class ListenerSet {
       local: original ?? own,
       originalDestination: original,
     };
-    const incoming = new Incoming(active.compiled, wire, accepted, stats, this.#context.timers, () => {
-      stats.cxActive--;
-      stats.cxDestroy++;
-      connections.delete(incoming);
-    });
+    const incoming = new Incoming(
+      active.compiled,
+      wire,
+      accepted,
+      stats,
+      this.#context.timers,
+      this.#context.turn,
+      () => {
+        stats.cxActive--;
+        stats.cxDestroy++;
+        connections.delete(incoming);
+      },
+    );
     connections.add(incoming);
     incoming.start();
   }

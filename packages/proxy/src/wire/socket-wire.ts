@@ -47,6 +47,19 @@ export class SocketWire implements Wire, OutputOwner {
     this.#socket.on('data', onData);
   }
 
+  /** Gives the socket up, with nothing of ours on it; the wire is dead. */
+  detach(): Socket {
+    const socket = this.#socket;
+    this.#closed = true;
+    delete socket[wireOf];
+    socket.off('data', onData);
+    socket.off('end', onEnd);
+    socket.off('error', onError);
+    socket.off('close', onClose);
+    socket.off('drain', onDrain);
+    return socket;
+  }
+
   get socket(): Socket {
     return this.#socket;
   }

@@ -1,0 +1,20 @@
+import type { TLSSocket } from 'node:tls';
+import type { TlsInfo } from '../wire/tls-info.ts';
+import { parseAlternativeNames } from './subject-alternative-names.ts';
+
+/** What a finished handshake says. */
+export function describeTls(socket: TLSSocket, serverName: string): TlsInfo {
+  const certificate = socket.getPeerX509Certificate();
+  const names = parseAlternativeNames(certificate?.subjectAltName);
+  return {
+    alpn: typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : '',
+    sni: serverName,
+    version: socket.getProtocol() ?? '',
+    cipher: socket.getCipher().name,
+    sessionReused: socket.isSessionReused(),
+    peerUriSans: names.uri,
+    peerDnsSans: names.dns,
+    peerSubject: certificate?.subject.split('\n').toReversed().join(',') ?? '',
+    peerCertificate: certificate?.raw,
+  };
+}

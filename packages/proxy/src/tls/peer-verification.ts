@@ -1,0 +1,86 @@
+import { createHash, type X509Certificate } from 'node:crypto';
+import { compileStringMatch, type TextTest } from '../decide/string-match.ts';
+import type { CertificateValidation, SanMatch } from '../model/tls.ts';
+import { parseAlternativeNames, type AlternativeNames } from './subject-alternative-names.ts';
+
+/** Why a peer is not accepted, as the counters tell it apart. */
+export type PeerRefusal = 'no_certificate' | 'untrusted' | 'wrong_name' | 'wrong_hash';
+
+/** Judges the certificate of a peer; `chainError` is OpenSSL's, undefined for a good chain. */
+export type PeerCheck = (
+  certificate: X509Certificate | undefined,
+  chainError: string | undefined,
+  serverName: string,
+) => PeerRefusal | undefined;
+
+/**
+ * The checks of a connection: the chain of signatures where there are roots, the names, the hash of the
+ * certificate or of its key. A certificate passes where any name matches and, where hashes are given, any hash.
+ */
+export function compilePeerCheck(
+  validations: readonly CertificateValidation[],
+  options: { readonly hasRoots: boolean; readonly sanIsServerName: boolean },
+): PeerCheck {
+  const verifiesChain = options.hasRoots && !validations.some((v) => v.acceptUntrusted);
+  const allowExpired = validations.some((v) => v.allowExpired);
+  const names = validations.filter((v) => v.sanMatches.length > 0).map(compileNames);
+  const hashes = validations
+    .filter((v) => v.certificateHashes.length > 0 || v.spkiHashes.length > 0)
+    .map(compileHashes);
+  const asksNothing = !verifiesChain && names.length === 0 && hashes.length === 0 && !options.sanIsServerName;
+  return (certificate, chainError, serverName) => {
+    if (asksNothing) return undefined;
+    if (certificate === undefined) return 'no_certificate';
+    const expiredOnly = allowExpired && chainError === 'CERT_HAS_EXPIRED';
+    if (verifiesChain && chainError !== undefined && !expiredOnly) return 'untrusted';
+    const shown = parseAlternativeNames(certificate.subjectAltName);
+    if (names.some((matches) => !matches(shown))) return 'wrong_name';
+    if (options.sanIsServerName && serverName !== '' && !isForHost(shown, serverName)) return 'wrong_name';
+    if (hashes.some((matches) => !matches(certificate))) return 'wrong_hash';
+    return undefined;
+  };
+}
+
+function compileNames(validation: CertificateValidation): (names: AlternativeNames) => boolean {
+  const tests = validation.sanMatches.map(({ type, match }) => ({ type, test: compileStringMatch(match) }));
+  return (names) => tests.some(({ type, test }) => anyMatches(names, type, test));
+}
+
+function compileHashes(validation: CertificateValidation): (certificate: X509Certificate) => boolean {
+  const ofCertificate = new Set(
+    validation.certificateHashes.map((hash) => hash.replaceAll(':', '').toLowerCase()),
+  );
+  const ofKey = new Set(validation.spkiHashes);
+  return (certificate) => {
+    if (ofCertificate.has(sha256(certificate.raw).toString('hex'))) return true;
+    if (ofKey.size === 0) return false;
+    const key = certificate.publicKey.export({ type: 'spki', format: 'der' });
+    return ofKey.has(sha256(key).toString('base64'));
+  };
+}
+
+function sha256(bytes: Uint8Array): Buffer {
+  return createHash('sha256').update(bytes).digest();
+}
+
+function anyMatches(names: AlternativeNames, type: SanMatch['type'], test: TextTest): boolean {
+  if (type === 'any') {
+    return [names.uri, names.dns, names.email, names.ip].some((list) => list.some((name) => test(name)));
+  }
+  return names[type].some((name) => test(name));
+}
+
+/** True where a certificate is for a host name: exact, or a wildcard for one label (RFC 6125, section 6.4.3). */
+function isForHost(names: AlternativeNames, host: string): boolean {
+  const wanted = host.toLowerCase();
+  return (
+    names.ip.includes(wanted) ||
+    names.dns.some((name) => {
+      const own = name.toLowerCase();
+      if (own === wanted) return true;
+      if (!own.startsWith('*.')) return false;
+      const dot = wanted.indexOf('.');
+      return dot > 0 && wanted.slice(dot) === own.slice(1);
+    })
+  );
+}

@@ -1,0 +1,121 @@
+import { createSecureContext } from 'node:tls';
+import { messageOf, ok, problem, problems, type Problem, type Result } from '@lateen/core';
+import type { ResourceChange } from '../model/change.ts';
+import type { CertificateValidation, Secret, TlsCertificate } from '../model/tls.ts';
+import { readDataSource } from './data-source.ts';
+
+/** A certificate chain with its key, read and found to belong together. */
+export interface LoadedCertificate {
+  readonly chain: Buffer;
+  readonly privateKey: Buffer;
+  readonly passphrase: string | undefined;
+}
+
+/** How a peer is verified, with the roots read. */
+export interface LoadedValidation {
+  readonly model: CertificateValidation;
+  readonly trustedCa: Buffer | undefined;
+  readonly crl: Buffer | undefined;
+}
+
+type Loaded =
+  | { readonly kind: 'certificate'; readonly certificate: LoadedCertificate }
+  | { readonly kind: 'validation'; readonly validation: LoadedValidation }
+  | { readonly kind: 'generic' };
+
+/** A secret that cannot be used, and why. */
+export interface RefusedSecret {
+  readonly name: string;
+  readonly problems: readonly Problem[];
+}
+
+/** Secrets by name, read and checked; each change of one makes a new revision of it. */
+export class SecretStore {
+  readonly #secrets = new Map<string, { readonly loaded: Loaded; readonly revision: number }>();
+  #revision = 0;
+
+  /** Takes a change; secrets that cannot be used are refused and their last good ones stay. */
+  update(change: ResourceChange<Secret> | undefined): readonly RefusedSecret[] {
+    const refused: RefusedSecret[] = [];
+    for (const name of change?.remove ?? []) this.#secrets.delete(name);
+    for (const secret of change?.set ?? []) {
+      const loaded = loadSecret(secret);
+      if (loaded.ok) this.#secrets.set(secret.name, { loaded: loaded.value, revision: ++this.#revision });
+      else refused.push({ name: secret.name, problems: loaded.problems });
+    }
+    return refused;
+  }
+
+  /** Undefined while no certificate of the name is there. */
+  certificate(name: string): LoadedCertificate | undefined {
+    const loaded = this.#secrets.get(name)?.loaded;
+    return loaded?.kind === 'certificate' ? loaded.certificate : undefined;
+  }
+
+  /** Undefined while no validation context of the name is there. */
+  validation(name: string): LoadedValidation | undefined {
+    const loaded = this.#secrets.get(name)?.loaded;
+    return loaded?.kind === 'validation' ? loaded.validation : undefined;
+  }
+
+  /** Changes whenever the secret does; 0 while it is not there. */
+  revision(name: string): number {
+    return this.#secrets.get(name)?.revision ?? 0;
+  }
+}
+
+function loadSecret(secret: Secret): Result<Loaded> {
+  if (secret.kind === 'certificate') {
+    const certificate = loadCertificate(secret.certificate, 'tls_certificate');
+    return certificate.ok ? ok({ kind: 'certificate', certificate: certificate.value }) : certificate;
+  }
+  if (secret.kind === 'validation') {
+    const validation = loadValidation(secret.validation, 'validation_context');
+    return validation.ok ? ok({ kind: 'validation', validation: validation.value }) : validation;
+  }
+  return ok({ kind: 'generic' });
+}
+
+/** Reads a certificate and its key; a problem where they do not belong together. */
+export function loadCertificate(model: TlsCertificate, path: string): Result<LoadedCertificate> {
+  const chain = readDataSource(model.chain, `${path}.certificate_chain`);
+  const key = readDataSource(model.privateKey, `${path}.private_key`);
+  const password =
+    model.password === undefined ? undefined : readDataSource(model.password, `${path}.password`);
+  const wrong: Problem[] = [];
+  for (const result of [chain, key, password]) if (result?.ok === false) wrong.push(...result.problems);
+  if (!chain.ok || !key.ok || password?.ok === false) return problems(wrong);
+  const passphrase = password?.value.toString('utf8');
+  try {
+    createSecureContext({
+      cert: chain.value,
+      key: key.value,
+      ...(passphrase === undefined ? {} : { passphrase }),
+    });
+  } catch (error) {
+    return problem(path, `certificate and key cannot be used: ${messageOf(error)}`);
+  }
+  return ok({ chain: chain.value, privateKey: key.value, passphrase });
+}
+
+/** Reads the roots of a validation context; a problem where they are none. */
+export function loadValidation(model: CertificateValidation, path: string): Result<LoadedValidation> {
+  const ca =
+    model.trustedCa === undefined ? undefined : readDataSource(model.trustedCa, `${path}.trusted_ca`);
+  const crl = model.crl === undefined ? undefined : readDataSource(model.crl, `${path}.crl`);
+  const wrong: Problem[] = [];
+  for (const result of [ca, crl]) if (result?.ok === false) wrong.push(...result.problems);
+  if (ca?.ok === false || crl?.ok === false) return problems(wrong);
+  if (ca !== undefined && !ca.value.includes('-----BEGIN CERTIFICATE-----')) {
+    return problem(`${path}.trusted_ca`, 'holds no certificate in PEM');
+  }
+  try {
+    createSecureContext({
+      ...(ca === undefined ? {} : { ca: ca.value }),
+      ...(crl === undefined ? {} : { crl: crl.value }),
+    });
+  } catch (error) {
+    return problem(path, `roots cannot be used: ${messageOf(error)}`);
+  }
+  return ok({ model, trustedCa: ca?.value, crl: crl?.value });
+}

@@ -1,0 +1,90 @@
+import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { codeOf } from '@lateen/core';
+import type { DownstreamTls } from '../model/tls.ts';
+import { SocketWire } from '../wire/socket-wire.ts';
+import type { Turn } from '../wire/turn.ts';
+import { describeTls } from './describe-connection.ts';
+import type { TlsSettings } from './tls-context.ts';
+
+export interface ServerHandshakeListener {
+  onSecure(wire: SocketWire): void;
+  /** The handshake did not come to its end; the socket is closed. */
+  onFailed(reason: 'handshake' | 'peer'): void;
+}
+
+/** OpenSSL's error for a chain, by Node's name; undefined for a good chain. */
+function chainError(socket: TLSSocket): string | undefined {
+  if (socket.authorized) return undefined;
+  const error: unknown = socket.authorizationError;
+  return typeof error === 'string' ? error : (codeOf(error) ?? 'UNKNOWN');
+}
+
+/**
+ * Takes the server's part of a TLS handshake on an accepted socket, of which `early` has been read
+ * already. Exactly one method of the listener is called, later.
+ */
+export function startServerTls(
+  turn: Turn,
+  socket: Socket,
+  early: Buffer | undefined,
+  model: DownstreamTls,
+  settings: TlsSettings,
+  serverName: string,
+  listener: ServerHandshakeListener,
+): { cancel(): void } {
+  socket.pause();
+  if (early !== undefined) socket.unshift(early);
+  const secure = new TLSSocket(socket, {
+    isServer: true,
+    secureContext: settings.context,
+    requestCert: settings.verifies || model.requireClientCertificate,
+    // Judged below, by our own rules and with our own counters.
+    rejectUnauthorized: false,
+    ...(model.options.alpn.length === 0 ? {} : { ALPNProtocols: [...model.options.alpn] }),
+  });
+  let over = false;
+  const finish = (run: () => void): void => {
+    if (over) return;
+    over = true;
+    secure.off('secure', onSecure);
+    secure.off('close', onFail);
+    turn.enter();
+    try {
+      run();
+    } finally {
+      turn.leave();
+    }
+  };
+  const onFail = (): void => finish(() => listener.onFailed('handshake'));
+  const onSecure = (): void => {
+    const certificate = secure.getPeerX509Certificate();
+    if (model.requireClientCertificate || certificate !== undefined) {
+      const verdict = settings.check(certificate, chainError(secure), serverName);
+      if (verdict !== undefined || (model.requireClientCertificate && certificate === undefined)) {
+        finish(() => {
+          secure.destroy();
+          listener.onFailed('peer');
+        });
+        return;
+      }
+    }
+    finish(() => {
+      secure.off('error', ignore);
+      const wire = new SocketWire(turn, secure);
+      wire.tls = describeTls(secure, serverName);
+      listener.onSecure(wire);
+      wire.readByEvents();
+    });
+  };
+  const ignore = (): void => {};
+  secure.on('error', ignore);
+  secure.on('secure', onSecure);
+  secure.on('close', onFail);
+  return {
+    cancel() {
+      over = true;
+      secure.destroy();
+    },
+  };
+}

@@ -1,0 +1,117 @@
+import { isIP, type TcpNetConnectOpts } from 'node:net';
+import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
+import { codeOf, messageOf } from '@lateen/core';
+import type { Cluster } from '../model/cluster.ts';
+import type { UpstreamTls } from '../model/tls.ts';
+import {
+  Connecting,
+  socketOptions,
+  type ConnectListener,
+  type Connector,
+  type ConnectorContext,
+  type PendingConnection,
+} from '../cluster/connector.ts';
+import type { Host } from '../cluster/host.ts';
+import type { ClusterStats } from '../telemetry/cluster-stats.ts';
+import { readInto } from '../wire/socket-wire.ts';
+import { describeTls } from './describe-connection.ts';
+import type { SecretStore } from './secret-store.ts';
+import { FollowingTlsSettings } from './tls-context.ts';
+
+const maxSessions = 1_000;
+
+/** TLS connections as a cluster asks for them; sessions are resumed. */
+export class TlsConnector implements Connector {
+  readonly #context: ConnectorContext;
+  readonly #cluster: Cluster;
+  readonly #model: UpstreamTls;
+  readonly #settings: FollowingTlsSettings;
+  readonly #stats: ClusterStats;
+  readonly #sessions = new Map<string, Buffer>();
+
+  constructor(
+    context: ConnectorContext,
+    cluster: Cluster,
+    model: UpstreamTls,
+    secrets: SecretStore,
+    stats: ClusterStats,
+  ) {
+    this.#context = context;
+    this.#cluster = cluster;
+    this.#model = model;
+    this.#stats = stats;
+    this.#settings = new FollowingTlsSettings(model.options, secrets, model.autoSanValidation);
+  }
+
+  connect(host: Host, listener: ConnectListener, serverName?: string): PendingConnection {
+    const settings = this.#settings.current();
+    const { options, sni, autoSni } = this.#model;
+    const name = autoSni && serverName !== undefined && serverName !== '' ? serverName : sni;
+    if (!settings.ok) {
+      const [first] = settings.problems;
+      return failLater(this.#context, listener, `TLS cannot be used: ${first?.message ?? ''}`);
+    }
+    const { context, check } = settings.value;
+    const session = this.#sessions.get(`${host.key} ${name}`);
+    const connection: ConnectionOptions & Pick<TcpNetConnectOpts, 'onread'> = {
+      ...socketOptions(this.#cluster, host.address),
+      onread: readInto(this.#context.readBuffer),
+      secureContext: context,
+      // Judged below, by our own rules and with our own counters.
+      rejectUnauthorized: false,
+      ...(name === '' || isIP(name) !== 0 ? {} : { servername: name }),
+      ...(options.alpn.length === 0 ? {} : { ALPNProtocols: [...options.alpn] }),
+      ...(session === undefined ? {} : { session }),
+    };
+    const socket = connectTls(connection);
+    if (this.#model.maxSessionKeys > 0) {
+      socket.on('session', (ticket) => {
+        if (this.#sessions.size >= maxSessions) this.#sessions.clear();
+        this.#sessions.set(`${host.key} ${name}`, ticket);
+      });
+    }
+    const { n } = this.#stats;
+    return new Connecting(this.#context, socket, 'secureConnect', listener, this.#cluster.connectTimeoutMs, {
+      judge: () => {
+        const certificate = socket.getPeerX509Certificate();
+        const verdict = check(certificate, chainError(socket), name);
+        if (verdict === undefined) {
+          n.sslHandshake++;
+          return undefined;
+        }
+        n.sslConnectionError++;
+        if (verdict === 'wrong_name') n.sslFailVerifySan++;
+        else n.sslFailVerifyError++;
+        this.#sessions.delete(`${host.key} ${name}`);
+        return 'TLS_error:|268435581:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:TLS_error_end';
+      },
+      describe: () => describeTls(socket, name),
+      onError: (error) => {
+        // Others are of the connection below: refused, unreachable.
+        if (codeOf(error)?.startsWith('ERR_') !== true) return;
+        n.sslConnectionError++;
+        this.#sessions.delete(`${host.key} ${name}`);
+      },
+    });
+  }
+}
+
+function chainError(socket: TLSSocket): string | undefined {
+  if (socket.authorized) return undefined;
+  const error: unknown = socket.authorizationError;
+  return typeof error === 'string' ? error : (codeOf(error) ?? messageOf(error));
+}
+
+function failLater(context: ConnectorContext, listener: ConnectListener, detail: string): PendingConnection {
+  let cancelled = false;
+  queueMicrotask(() => {
+    if (cancelled) return;
+    context.turn.enter();
+    try {
+      listener.onFailed('connection_failure', detail);
+    } finally {
+      context.turn.leave();
+    }
+  });
+  return { cancel: () => void (cancelled = true) };
+}
