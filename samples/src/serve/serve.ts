@@ -13,6 +13,7 @@ export interface Call {
 }
 
 const maxBodyBytes = 10 * 1024 * 1024;
+const lameDuckMs = 300;
 
 function readBody(request: IncomingMessage): Promise<Buffer> {
   return new Promise((resolve, reject) => {
@@ -85,9 +86,12 @@ export function serve(
   server.listen(port, () => {
     process.stdout.write(`${name} is listening on port ${(server.address() as AddressInfo).port}\n`);
   });
+  // Clients learn that this pod is going a moment after it does: until then it serves on.
   const stop = (): void => {
-    server.close(() => process.exit(0));
-    server.closeIdleConnections();
+    setTimeout(() => {
+      server.close(() => process.exit(0));
+      server.closeIdleConnections();
+    }, lameDuckMs);
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
