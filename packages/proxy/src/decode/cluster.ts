@@ -1,26 +1,12 @@
-import type {
-  CircuitBreakers_Thresholds,
-  Cluster as ClusterMessage,
-  Cluster_LbSubsetConfig,
-  Cluster_SlowStartConfig,
-  OutlierDetection as OutlierMessage,
-} from '@lateen/protocol/envoy/config/cluster/v3';
+import type { Cluster as ClusterMessage } from '@lateen/protocol/envoy/config/cluster/v3';
 import * as cluster from '@lateen/protocol/envoy/config/cluster/v3';
-import {
-  defaultThresholds,
-  type CircuitBreakerThresholds,
-  type Cluster,
-  type Discovery,
-  type JsonValue,
-  type LoadBalancing,
-  type OutlierDetection,
-  type SlowStart,
-  type SubsetBalancing,
-} from '../model/index.ts';
+import type { Cluster, Discovery, JsonValue } from '../model/index.ts';
 import { decodeConfigSource, decodeMetadata, decodeSocketAddress } from './basics.ts';
+import { decodeCircuitBreakers, decodeOutlier } from './cluster-limits.ts';
 import { decodeAssignment } from './endpoint.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { decodeHealthCheck } from './health-check.ts';
+import { decodeLoadBalancing, decodeSubsets } from './load-balancing.ts';
 import type { Scope } from './scope.ts';
 import { decodeUpstreamTransport } from './tls.ts';
 import { decodeUpstreamHttp } from './upstream-http.ts';
@@ -98,64 +84,6 @@ const commonLbPolicy = fieldPolicy(
     overrideHostStatus: 'no filter of this proxy overrides the host',
   },
 );
-const thresholdsPolicy = fieldPolicy(
-  cluster.CircuitBreakers_Thresholds,
-  [
-    'priority',
-    'maxConnections',
-    'maxPendingRequests',
-    'maxRequests',
-    'maxRetries',
-    'retryBudget',
-    'trackRemaining',
-  ],
-  { maxConnectionPools: 'there is one pool an endpoint' },
-);
-const circuitBreakersPolicy = fieldPolicy(cluster.CircuitBreakers, ['thresholds'], {
-  perHostThresholds: 'limits hold for the cluster as a whole',
-});
-const outlierPolicy = fieldPolicy(
-  cluster.OutlierDetection,
-  [
-    'consecutive5xx',
-    'interval',
-    'baseEjectionTime',
-    'maxEjectionPercent',
-    'enforcingConsecutive5xx',
-    'enforcingSuccessRate',
-    'successRateMinimumHosts',
-    'successRateRequestVolume',
-    'successRateStdevFactor',
-    'consecutiveGatewayFailure',
-    'enforcingConsecutiveGatewayFailure',
-    'splitExternalLocalOriginErrors',
-    'consecutiveLocalOriginFailure',
-    'enforcingConsecutiveLocalOriginFailure',
-    'failurePercentageThreshold',
-    'enforcingFailurePercentage',
-    'failurePercentageMinimumHosts',
-    'failurePercentageRequestVolume',
-    'maxEjectionTime',
-  ],
-  {
-    enforcingLocalOriginSuccessRate: 'success rates count both origins',
-    enforcingFailurePercentageLocalOrigin: 'failure percentages count both origins',
-    maxEjectionTimeJitter: 'ejection times have no jitter',
-    successfulActiveHealthCheckUnejectHost: 'an ejected host comes back by time',
-    alwaysEjectOneHost: 'max_ejection_percent decides',
-  },
-);
-const subsetPolicy = fieldPolicy(
-  cluster.Cluster_LbSubsetConfig,
-  ['fallbackPolicy', 'defaultSubset', 'subsetSelectors'],
-  {
-    localityWeightAware: 'subsets are balanced by the weight of their hosts',
-    scaleLocalityWeight: 'subsets are balanced by the weight of their hosts',
-    panicModeAny: 'panic uses the hosts of the subset',
-    listAsAny: 'a list is compared as a whole',
-    metadataFallbackPolicy: 'metadata has no list of fallbacks',
-  },
-);
 const keepalivePolicy = fieldPolicy(cluster.UpstreamConnectionOptions, ['tcpKeepalive'], {
   setLocalInterfaceNameOnUpstreamConnections: 'nothing of this proxy reads the name',
   happyEyeballsConfig: 'the first address is used',
@@ -166,17 +94,7 @@ const originalDstPolicy = fieldPolicy(cluster.Cluster_OriginalDstLbConfig, [
   'upstreamPortOverride',
 ]);
 
-export const clusterPolicies = [
-  clusterPolicy,
-  edsPolicy,
-  commonLbPolicy,
-  thresholdsPolicy,
-  circuitBreakersPolicy,
-  outlierPolicy,
-  subsetPolicy,
-  keepalivePolicy,
-  originalDstPolicy,
-];
+export const clusterPolicies = [clusterPolicy, edsPolicy, commonLbPolicy, keepalivePolicy, originalDstPolicy];
 
 /** Network filters of clusters whose work the proxy does elsewhere. */
 const harmlessFilters = new Set([
@@ -292,128 +210,3 @@ const dnsFamilies: Readonly<Record<string, 'auto' | 'v4_only' | 'v6_only' | 'v4_
   V4_PREFERRED: 'v4_preferred',
   ALL: 'all',
 };
-
-function decodeLoadBalancing(scope: Scope, message: ClusterMessage): LoadBalancing {
-  const useHostnameForHashing =
-    message.commonLbConfig?.consistentHashingLbConfig?.useHostnameForHashing ?? false;
-  switch (message.lbPolicy ?? 'ROUND_ROBIN') {
-    case 'ROUND_ROBIN':
-      return { kind: 'round_robin', ...slowStartOf(message.roundRobinLbConfig?.slowStartConfig) };
-    case 'LEAST_REQUEST': {
-      const config = message.leastRequestLbConfig;
-      const choiceCount = config?.choiceCount ?? 2;
-      if (choiceCount < 2) scope.at('leastRequestLbConfig').at('choiceCount').fail('must be at least 2');
-      return {
-        kind: 'least_request',
-        choiceCount,
-        activeRequestBias: config?.activeRequestBias?.defaultValue ?? 1,
-        ...slowStartOf(config?.slowStartConfig),
-      };
-    }
-    case 'RANDOM':
-      return { kind: 'random' };
-    case 'RING_HASH': {
-      const config = message.ringHashLbConfig ?? {};
-      return {
-        kind: 'ring_hash',
-        minRingSize: config.minimumRingSize ?? 1_024,
-        maxRingSize: config.maximumRingSize ?? 8_388_608,
-        hashFunction: config.hashFunction === 'MURMUR_HASH_2' ? 'murmur_hash_2' : 'xx_hash',
-        useHostnameForHashing,
-      };
-    }
-    case 'MAGLEV':
-      return {
-        kind: 'maglev',
-        tableSize: message.maglevLbConfig?.tableSize ?? 65_537,
-        useHostnameForHashing,
-      };
-    case 'CLUSTER_PROVIDED':
-      return { kind: 'cluster_provided' };
-    default:
-      scope.at('lbPolicy').fail(`${message.lbPolicy} is not supported`);
-      return { kind: 'round_robin' };
-  }
-}
-
-function slowStartOf(config: Cluster_SlowStartConfig | undefined): { readonly slowStart?: SlowStart } {
-  if (config === undefined) return {};
-  return {
-    slowStart: {
-      windowMs: config.slowStartWindow ?? 0,
-      aggression: config.aggression?.defaultValue ?? 1,
-      minWeightPercent: config.minWeightPercent?.value ?? 10,
-    },
-  };
-}
-
-function decodeSubsets(scope: Scope, message: Cluster_LbSubsetConfig): SubsetBalancing {
-  scope.check(subsetPolicy, message);
-  const fallbacks: Readonly<Record<string, SubsetBalancing['fallback']>> = {
-    NO_FALLBACK: 'none',
-    ANY_ENDPOINT: 'any',
-    DEFAULT_SUBSET: 'default_subset',
-  };
-  return {
-    fallback: scope.at('fallbackPolicy').choice(message.fallbackPolicy, fallbacks, 'none'),
-    defaultSubset: (message.defaultSubset ?? {}) as SubsetBalancing['defaultSubset'],
-    selectors: (message.subsetSelectors ?? []).map((selector) => ({ keys: selector.keys ?? [] })),
-  };
-}
-
-function decodeCircuitBreakers(scope: Scope, message: cluster.CircuitBreakers): Cluster['circuitBreakers'] {
-  scope.check(circuitBreakersPolicy, message);
-  const result = { default: defaultThresholds, high: defaultThresholds };
-  for (const [i, thresholds] of (message.thresholds ?? []).entries()) {
-    const priority = thresholds.priority === 'HIGH' ? 'high' : 'default';
-    result[priority] = decodeThresholds(scope.at('thresholds').at(i), thresholds);
-  }
-  return result;
-}
-
-function decodeThresholds(scope: Scope, message: CircuitBreakers_Thresholds): CircuitBreakerThresholds {
-  scope.check(thresholdsPolicy, message);
-  const budget = message.retryBudget;
-  return {
-    maxConnections: message.maxConnections ?? defaultThresholds.maxConnections,
-    maxPendingRequests: message.maxPendingRequests ?? defaultThresholds.maxPendingRequests,
-    maxRequests: message.maxRequests ?? defaultThresholds.maxRequests,
-    maxRetries: message.maxRetries ?? defaultThresholds.maxRetries,
-    ...(budget === undefined
-      ? {}
-      : {
-          retryBudget: {
-            budgetPercent: budget.budgetPercent === undefined ? 20 : (budget.budgetPercent.value ?? 0),
-            minRetryConcurrency: budget.minRetryConcurrency ?? 3,
-          },
-        }),
-    trackRemaining: message.trackRemaining ?? false,
-  };
-}
-
-/** Defaults are Envoy's (envoy.config.cluster.v3.OutlierDetection). */
-function decodeOutlier(scope: Scope, message: OutlierMessage): OutlierDetection {
-  scope.check(outlierPolicy, message);
-  const baseEjectionTimeMs = message.baseEjectionTime ?? 30_000;
-  return {
-    consecutive5xx: message.consecutive5xx ?? 5,
-    consecutiveGatewayFailure: message.consecutiveGatewayFailure ?? 5,
-    consecutiveLocalOriginFailure: message.consecutiveLocalOriginFailure ?? 5,
-    enforcingConsecutive5xx: message.enforcingConsecutive5xx ?? 100,
-    enforcingConsecutiveGatewayFailure: message.enforcingConsecutiveGatewayFailure ?? 0,
-    enforcingConsecutiveLocalOriginFailure: message.enforcingConsecutiveLocalOriginFailure ?? 100,
-    enforcingSuccessRate: message.enforcingSuccessRate ?? 100,
-    successRateMinimumHosts: message.successRateMinimumHosts ?? 5,
-    successRateRequestVolume: message.successRateRequestVolume ?? 100,
-    successRateStdevFactor: message.successRateStdevFactor ?? 1_900,
-    failurePercentageThreshold: message.failurePercentageThreshold ?? 85,
-    enforcingFailurePercentage: message.enforcingFailurePercentage ?? 0,
-    failurePercentageMinimumHosts: message.failurePercentageMinimumHosts ?? 5,
-    failurePercentageRequestVolume: message.failurePercentageRequestVolume ?? 50,
-    splitExternalLocalOriginErrors: message.splitExternalLocalOriginErrors ?? false,
-    intervalMs: message.interval ?? 10_000,
-    baseEjectionTimeMs,
-    maxEjectionTimeMs: message.maxEjectionTime ?? Math.max(baseEjectionTimeMs, 300_000),
-    maxEjectionPercent: message.maxEjectionPercent ?? 10,
-  };
-}

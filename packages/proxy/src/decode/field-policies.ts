@@ -1,5 +1,6 @@
 import { accessLogPolicies } from './access-log.ts';
 import { basicPolicies } from './basics.ts';
+import { clusterLimitPolicies } from './cluster-limits.ts';
 import { clusterPolicies } from './cluster.ts';
 import { endpointPolicies } from './endpoint.ts';
 import type { AnyFieldPolicy } from './field-policy.ts';
@@ -8,6 +9,7 @@ import { healthCheckPolicies } from './health-check.ts';
 import { connectionManagerPolicies } from './http-connection-manager.ts';
 import { httpFilterPolicies } from './http-filter.ts';
 import { listenerPolicies } from './listener.ts';
+import { loadBalancingPolicies } from './load-balancing.ts';
 import { networkFilterPolicies } from './network-filter.ts';
 import { rbacPolicies } from './rbac.ts';
 import { retryPolicies } from './retry-policy.ts';
@@ -22,6 +24,7 @@ import { upstreamHttpPolicies } from './upstream-http.ts';
 export const fieldPolicies: readonly AnyFieldPolicy[] = [
   ...accessLogPolicies,
   ...basicPolicies,
+  ...clusterLimitPolicies,
   ...clusterPolicies,
   ...connectionManagerPolicies,
   ...endpointPolicies,
@@ -29,6 +32,7 @@ export const fieldPolicies: readonly AnyFieldPolicy[] = [
   ...healthCheckPolicies,
   ...httpFilterPolicies,
   ...listenerPolicies,
+  ...loadBalancingPolicies,
   ...networkFilterPolicies,
   ...rbacPolicies,
   ...retryPolicies,
