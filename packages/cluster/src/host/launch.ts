@@ -178,6 +178,7 @@ export async function launchCluster(options: LaunchOptions): Promise<ClusterHand
     const env = {
       PATH: clusterEnvironment().path,
       LANG: 'C.UTF-8',
+      NODE_COMPILE_CACHE: join(dataDir, 'compile-cache', 'cluster'),
       XTABLES_LOCKFILE: join(dataDir, 'xtables.lock'),
     };
     const pipes: ('pipe' | 'ipc')[] = asRoot ? ['ipc'] : ['ipc', 'pipe', 'pipe'];

@@ -5,7 +5,9 @@ const installation = '/opt/lateen';
 const node = `${installation}/bin/node`;
 
 function image(id: string, entrypoint: readonly string[], rest: Partial<Image> = {}): Image {
-  return { id, entrypoint, defaultArgs: [], env: {}, uid: 0, workingDir: '/', files: {}, ...rest };
+  const sharesCompiledCode = entrypoint[0] === node;
+  const defaults = { defaultArgs: [], env: {}, uid: 0, workingDir: '/', files: {} };
+  return { id, entrypoint, sharesCompiledCode, ...defaults, ...rest };
 }
 
 function program(name: string): readonly string[] {

@@ -11,6 +11,8 @@ export interface Image {
   readonly uid: number;
   /** Default `/`. */
   readonly workingDir: string;
+  /** Whether the program is one of ours: its containers share what node has compiled of it. */
+  readonly sharesCompiledCode: boolean;
   /** Executable files that the image lays over the host's: path -> text. */
   readonly files: Readonly<Record<string, string>>;
 }

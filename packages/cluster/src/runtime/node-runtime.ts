@@ -73,6 +73,7 @@ export async function createNodeRuntime(options: NodeRuntimeOptions): Promise<No
     podsDir,
     directory: join(dataDir, 'run'),
     installationDir: options.installationDir,
+    compileCacheDir: join(dataDir, 'compile-cache', 'containers'),
     hiddenDir: dataDir,
     rootless: options.rootless,
     logger,

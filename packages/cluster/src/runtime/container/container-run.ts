@@ -47,6 +47,9 @@ export interface ContainerRun {
 
 const searchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/lateen/bin';
 
+/** Where containers of our own programs find what node has compiled of them before. */
+const compileCache = '/var/cache/lateen';
+
 function configError(message: string): never {
   throw new LateenError('CreateContainerConfigError', message);
 }
@@ -109,6 +112,7 @@ export async function startRun(
     HOSTNAME: pod.spec.hostname ?? pod.metadata.name,
     HOME: identity.uid === 0 ? '/root' : '/',
     ...(container.tty === true ? { TERM: 'xterm' } : {}),
+    ...(image.sharesCompiledCode ? { NODE_COMPILE_CACHE: compileCache } : {}),
     ...image.env,
     ...containerEnvironment(container, facts, node.lookup),
   };
@@ -131,6 +135,9 @@ export async function startRun(
       files: surroundings.files,
       mounts: [
         ...mountsOf(container, pod, env, surroundings.volumePath),
+        ...(image.sharesCompiledCode
+          ? [{ source: node.root.compileCacheDir, target: compileCache, readOnly: false }]
+          : []),
         {
           source: lastWord,
           target: container.terminationMessagePath ?? '/dev/termination-log',

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Logger } from '@lateen/core';
 import { runCommand } from '../../linux/command.ts';
@@ -19,6 +19,8 @@ export interface NodeRoot {
   readonly overlayOptions: readonly string[];
   /** Terminals of containers' main programs are opened here. */
   readonly devpts: string;
+  /** What node has compiled of our programs; written by them, whoever they run as. */
+  readonly compileCacheDir: string;
   /** Where containers' roots and other short-lived files are kept: in memory, where that is possible. */
   readonly scratchDir: string;
   /** Mounted into every container, relative to its root. */
@@ -35,6 +37,8 @@ export interface NodeRootOptions {
   /** An empty directory to mount on. */
   readonly directory: string;
   readonly installationDir: string;
+  /** Kept from one start to the next. */
+  readonly compileCacheDir: string;
   /** The cluster's own directory: its keys are not for containers. */
   readonly hiddenDir: string;
   /** True in a user namespace. */
@@ -103,6 +107,17 @@ async function systemMount(directory: string): Promise<MountLine> {
   }
 }
 
+/** More files than this are of versions long gone. */
+const mostCompiledFiles = 4000;
+
+function makeCompileCache(directory: string): void {
+  if (existsSync(directory) && readdirSync(directory, { recursive: true }).length > mostCompiledFiles) {
+    rmSync(directory, { recursive: true, force: true });
+  }
+  mkdirSync(directory, { recursive: true });
+  chmodSync(directory, 0o1777);
+}
+
 /** Makes the shared parts of all containers' roots. */
 export async function createNodeRoot(options: NodeRootOptions): Promise<NodeRoot> {
   const { directory, podsDir } = options;
@@ -128,7 +143,11 @@ export async function createNodeRoot(options: NodeRootOptions): Promise<NodeRoot
     ...makeInstallation(join(directory, 'installation'), options.installationDir),
     { source: 'devpts', target: devpts, type: 'devpts', options: terminals },
   ]);
-  const overlays = await findOverlaySupport([directory, podsDir], options.rootless, options.logger);
+  makeCompileCache(options.compileCacheDir);
+  const places = [directory, podsDir];
+  // Those that containers will see: others may hold mounts that a user namespace does not let go.
+  const lower = tree.overlaid.map((name) => `/${name}`);
+  const overlays = await findOverlaySupport(places, lower, options.rootless, options.logger);
   return {
     directory,
     base,
@@ -136,6 +155,7 @@ export async function createNodeRoot(options: NodeRootOptions): Promise<NodeRoot
     overlaid: tree.overlaid,
     overlayOptions: overlays.options,
     devpts,
+    compileCacheDir: options.compileCacheDir,
     scratchDir: overlays.scratchDir,
     sharedMounts: [
       ...tree.bound.map((name) => bind(`/${name}`, `/${name}`, ...readOnlyOptions(mounts, `/${name}`))),

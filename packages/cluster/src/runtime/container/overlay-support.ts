@@ -11,11 +11,15 @@ export interface OverlaySupport {
 }
 
 /** Mounts an overlay for a moment; undefined where it works, else what the machine says. */
-async function complaintAbout(parent: string, options: readonly string[]): Promise<string | undefined> {
+async function complaintAbout(
+  parent: string,
+  lower: readonly string[],
+  options: readonly string[],
+): Promise<string | undefined> {
   const trial = join(parent, 'trial');
   for (const name of ['upper', 'work', 'root']) mkdirSync(join(trial, name), { recursive: true });
   const root = join(trial, 'root');
-  const layers = [`lowerdir=/usr:/etc`, `upperdir=${trial}/upper`, `workdir=${trial}/work`];
+  const layers = [`lowerdir=${lower.join(':')}`, `upperdir=${trial}/upper`, `workdir=${trial}/work`];
   try {
     await runCommand('mount', ['-t', 'overlay', 'overlay', '-o', [...layers, ...options].join(','), root]);
     await runCommand('umount', [root]);
@@ -28,11 +32,12 @@ async function complaintAbout(parent: string, options: readonly string[]): Promi
 }
 
 /**
- * Finds out how overlays work here, in which of the places: `volatile`, so that the end of a container does
+ * Finds out how overlays over these directories of the host work here, in which of the places: `volatile`, so that the end of a container does
  * not wait for a disk. Rejects with a LateenError `runtime.no-overlay` where none does.
  */
 export async function findOverlaySupport(
   places: readonly string[],
+  lower: readonly string[],
   rootless: boolean,
   logger: Logger,
 ): Promise<OverlaySupport> {
@@ -40,7 +45,7 @@ export async function findOverlaySupport(
   let complaint = '';
   for (const place of places) {
     for (const options of [[...always, 'volatile'], always]) {
-      const found = await complaintAbout(place, options);
+      const found = await complaintAbout(place, lower, options);
       if (found === undefined) return { options, scratchDir: join(place, 'pods') };
       complaint = found;
       logger.debug('no overlay', { place, options: options.join(','), complaint });

@@ -267,6 +267,9 @@ export class ContainerSupervisor {
       },
       onReady: (ready) => {
         this.#ready = ready;
+        const { node, facts } = this.#options.surroundings;
+        const container = this.container.name;
+        node.logger.debug(ready ? 'ready' : 'not ready', { pod: facts().pod.metadata.name, container });
         this.#options.onChange();
       },
       onUnhealthy: (kind, message) => this.#event('Warning', 'Unhealthy', `${kind} probe failed: ${message}`),
@@ -324,6 +327,12 @@ export class ContainerSupervisor {
 
   #enter(stage: ContainerStage): void {
     this.#stage = stage;
+    const { node, facts } = this.#options.surroundings;
+    node.logger.debug(stage.name, {
+      pod: facts().pod.metadata.name,
+      container: this.container.name,
+      reason: stage.name === 'running' ? undefined : stage.reason,
+    });
     this.#options.onChange();
   }
 

@@ -163,6 +163,9 @@ export class PodWorker {
 
   #enter(stage: PodStage): void {
     this.#stage = stage;
+    const { namespace, name } = this.#pod.metadata;
+    const sinceStartMs = this.#node.clock.now() - this.#startedMs;
+    this.#node.logger.debug(stage.name, { pod: `${namespace}/${name}`, sinceStartMs });
     this.#status.changed();
   }
 
