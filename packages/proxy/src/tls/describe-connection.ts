@@ -5,6 +5,8 @@ import { parseAlternativeNames } from './subject-alternative-names.ts';
 /** What a finished handshake says. */
 export function describeTls(socket: TLSSocket, serverName: string): TlsInfo {
   const certificate = socket.getPeerX509Certificate();
+  // Undefined for a certificate without a subject, whatever the types say.
+  const subject = certificate?.subject as string | undefined;
   const names = parseAlternativeNames(certificate?.subjectAltName);
   return {
     alpn: typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : '',
@@ -14,7 +16,7 @@ export function describeTls(socket: TLSSocket, serverName: string): TlsInfo {
     sessionReused: socket.isSessionReused(),
     peerUriSans: names.uri,
     peerDnsSans: names.dns,
-    peerSubject: certificate?.subject.split('\n').toReversed().join(',') ?? '',
+    peerSubject: subject?.split('\n').toReversed().join(',') ?? '',
     peerCertificate: certificate?.raw,
   };
 }

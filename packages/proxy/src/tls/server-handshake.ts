@@ -15,9 +15,10 @@ export interface ServerHandshakeListener {
 
 /** OpenSSL's error for a chain, by Node's name; undefined for a good chain. */
 function chainError(socket: TLSSocket): string | undefined {
-  if (socket.authorized) return undefined;
-  const error: unknown = socket.authorizationError;
-  return typeof error === 'string' ? error : (codeOf(error) ?? 'UNKNOWN');
+  // `authorized` is only set for sockets of a tls.Server; this is where it comes from.
+  const { ssl } = socket as unknown as { readonly ssl: { verifyError(): Error | null } | null };
+  const error = ssl === null ? new Error('the socket is closed') : ssl.verifyError();
+  return error === null ? undefined : (codeOf(error) ?? error.message);
 }
 
 /**

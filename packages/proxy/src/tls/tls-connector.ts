@@ -59,6 +59,7 @@ export class TlsConnector implements Connector {
       secureContext: context,
       // Judged below, by our own rules and with our own counters.
       rejectUnauthorized: false,
+      checkServerIdentity: () => undefined,
       ...(name === '' || isIP(name) !== 0 ? {} : { servername: name }),
       ...(options.alpn.length === 0 ? {} : { ALPNProtocols: [...options.alpn] }),
       ...(session === undefined ? {} : { session }),

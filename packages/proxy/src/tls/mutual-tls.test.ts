@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createTestAuthority, type TestCertificate } from '@lateen/testkit';
+import type { CertificateValidation, DataPlane, Secret, TlsOptions } from '../model/index.ts';
+import {
+  ask,
+  cluster,
+  httpListener,
+  portOf,
+  routeTable,
+  routeTo,
+  startDataPlane,
+  upstream,
+  type Closers,
+} from '../testing/harness.ts';
+
+const bytes = (text: string) => ({ kind: 'inline' as const, bytes: Buffer.from(text) });
+
+function tlsOptions(more: Partial<TlsOptions> = {}): TlsOptions {
+  return {
+    certificates: [],
+    certificateSecrets: ['default'],
+    validationSecret: 'ROOTCA',
+    alpn: [],
+    cipherSuites: [],
+    ecdhCurves: [],
+    ...more,
+  };
+}
+
+function secrets(own: TestCertificate, root: string): Secret[] {
+  return [
+    {
+      kind: 'certificate',
+      name: 'default',
+      certificate: { chain: bytes(own.cert), privateKey: bytes(own.key) },
+    },
+    { kind: 'validation', name: 'ROOTCA', validation: validation({ trustedCa: bytes(root) }) },
+  ];
+}
+
+function validation(more: Partial<CertificateValidation>): CertificateValidation {
+  return {
+    sanMatches: [],
+    certificateHashes: [],
+    spkiHashes: [],
+    allowExpired: false,
+    acceptUntrusted: false,
+    ...more,
+  };
+}
+
+const spiffe = (name: string): string => `spiffe://cluster.local/ns/default/sa/${name}`;
+
+interface Pair {
+  readonly client: DataPlane;
+  readonly server: DataPlane;
+  readonly port: number;
+}
+
+/** Two data planes with mutual TLS between them; the server's endpoint answers with the certificate header. */
+async function pair(t: Closers, expectedServer: string, clientName = 'productpage'): Promise<Pair> {
+  const authority = await createTestAuthority();
+  const serverCertificate = await authority.issue({ uris: [spiffe('reviews')] });
+  const clientCertificate = await authority.issue({ uris: [spiffe(clientName)] });
+  const { port: up } = await upstream(t, (request, response) =>
+    response.end(String(request.headers['x-forwarded-client-cert'])),
+  );
+  const server = startDataPlane(t);
+  const listener = httpListener(
+    routeTable([routeTo('app')]),
+    {
+      forwardClientCert: {
+        mode: 'sanitize_set',
+        subject: false,
+        cert: false,
+        chain: false,
+        dns: false,
+        uri: true,
+      },
+    },
+    {
+      transport: {
+        kind: 'downstream_tls',
+        options: tlsOptions({ alpn: ['istio'] }),
+        requireClientCertificate: true,
+        disableStatelessResumption: false,
+      },
+    },
+  );
+  assert.deepEqual(
+    await server.update({
+      secrets: { set: secrets(serverCertificate, authority.root) },
+      clusters: { set: [cluster('app', [up])] },
+      listeners: { set: [listener] },
+    }),
+    { refused: [] },
+  );
+  const client = startDataPlane(t);
+  const transport = {
+    kind: 'upstream_tls' as const,
+    options: tlsOptions({
+      alpn: ['istio'],
+      validation: validation({
+        sanMatches: [{ type: 'uri', match: { kind: 'exact', value: expectedServer } }],
+      }),
+    }),
+    sni: 'outbound_.80_._.reviews.default.svc.cluster.local',
+    autoSni: false,
+    autoSanValidation: false,
+    maxSessionKeys: 1,
+    allowRenegotiation: false,
+  };
+  assert.deepEqual(
+    await client.update({
+      secrets: { set: secrets(clientCertificate, authority.root) },
+      clusters: { set: [cluster('reviews', [portOf(server)], { transport })] },
+      listeners: { set: [httpListener(routeTable([routeTo('reviews')]))] },
+    }),
+    { refused: [] },
+  );
+  return { client, server, port: portOf(client) };
+}
+
+test('two proxies speak mutual TLS, and the endpoint hears who its client is', async (t) => {
+  const { port, client, server } = await pair(t, spiffe('reviews'));
+  for (let i = 0; i < 3; i++) {
+    const { status, body } = await ask(port);
+    assert.equal(status, 200, body);
+    assert.match(body, /^Hash=[0-9a-f]{64};URI=spiffe:\/\/cluster\.local\/ns\/default\/sa\/productpage$/);
+  }
+  assert.match(client.stats.text(), /^cluster\.reviews\.ssl\.handshake: 1$/m);
+  assert.match(server.stats.text(), /^listener\.127\.0\.0\.1_0\.ssl\.handshake: 1$/m);
+});
+
+test('a server with another name is not spoken to', async (t) => {
+  const { port, client } = await pair(t, spiffe('ratings'));
+  const { status, body } = await ask(port);
+  assert.equal(status, 503);
+  assert.match(body, /CERTIFICATE_VERIFY_FAILED/);
+  assert.match(client.stats.text(), /^cluster\.reviews\.ssl\.fail_verify_san: 1$/m);
+});
