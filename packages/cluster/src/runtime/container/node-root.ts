@@ -1,8 +1,9 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Logger } from '@lateen/core';
 import { runCommand } from '../../linux/command.ts';
 import { formatMountTable, presentMounts, readOnlyOptions, type MountLine } from '../../linux/mount-table.ts';
+import { prepareCompileCache, takeOverCompileCache } from './compile-cache.ts';
 import { isShown, readHostTree } from './host-tree.ts';
 import { findOverlaySupport } from './overlay-support.ts';
 
@@ -107,17 +108,6 @@ async function systemMount(directory: string): Promise<MountLine> {
   }
 }
 
-/** More files than this are of versions long gone. */
-const mostCompiledFiles = 4000;
-
-function makeCompileCache(directory: string): void {
-  if (existsSync(directory) && readdirSync(directory, { recursive: true }).length > mostCompiledFiles) {
-    rmSync(directory, { recursive: true, force: true });
-  }
-  mkdirSync(directory, { recursive: true });
-  chmodSync(directory, 0o1777);
-}
-
 /** Makes the shared parts of all containers' roots. */
 export async function createNodeRoot(options: NodeRootOptions): Promise<NodeRoot> {
   const { directory, podsDir } = options;
@@ -143,7 +133,7 @@ export async function createNodeRoot(options: NodeRootOptions): Promise<NodeRoot
     ...makeInstallation(join(directory, 'installation'), options.installationDir),
     { source: 'devpts', target: devpts, type: 'devpts', options: terminals },
   ]);
-  makeCompileCache(options.compileCacheDir);
+  prepareCompileCache(options.compileCacheDir);
   const places = [directory, podsDir];
   // Those that containers will see: others may hold mounts that a user namespace does not let go.
   const lower = tree.overlaid.map((name) => `/${name}`);
@@ -185,6 +175,7 @@ export async function createNodeRoot(options: NodeRootOptions): Promise<NodeRoot
     },
     async close() {
       await runCommand('umount', ['-R', '-l', directory]);
+      takeOverCompileCache(options.compileCacheDir);
     },
   };
 }
