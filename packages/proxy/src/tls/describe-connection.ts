@@ -5,8 +5,8 @@ import { parseAlternativeNames } from './subject-alternative-names.ts';
 /** What a finished handshake says. */
 export function describeTls(socket: TLSSocket, serverName: string): TlsInfo {
   const certificate = socket.getPeerX509Certificate();
-  // Undefined for a certificate without a subject, whatever the types say.
-  const subject = certificate?.subject as string | undefined;
+  // Undefined also for a certificate without a subject, whatever the types say.
+  const subject = certificate?.subject;
   const names = parseAlternativeNames(certificate?.subjectAltName);
   return {
     alpn: typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : '',
