@@ -1,44 +1,29 @@
 import { mkdirSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { kubernetesVersion } from '@lateen/config';
 import type { Clock, Logger } from '@lateen/core';
 import type { KubeClient, Pod } from '@lateen/kube';
 import type { NodeAgent } from '../runtime/node-agent.ts';
-import { namespaceLifecycle } from './admission/namespace-lifecycle.ts';
-import { serviceAccountAdmission } from './admission/service-account.ts';
-import { ServiceAllocation } from './admission/service-allocation.ts';
-import { WebhookAdmission } from './admission/webhook/webhook-admission.ts';
 import { authenticate } from './auth/authenticate.ts';
 import { ensureCredentials } from './auth/credentials.ts';
 import { kubeconfigText } from './auth/kubeconfig.ts';
-import { RbacAuthorizer } from './auth/rbac-authorizer.ts';
 import { reviewHandlers } from './auth/reviews.ts';
 import { ServiceAccountTokens } from './auth/service-account-tokens.ts';
+import { impersonate } from './auth/impersonate.ts';
 import { bootstrap } from './bootstrap.ts';
-import { builtinTypes } from './builtin/types.ts';
-import { CrdRegistrar } from './crd/crd-registrar.ts';
-import { patternAdmission } from './crd/pattern-admission.ts';
+import { openCore } from './core.ts';
 import { Discovery } from './discovery/discovery.ts';
 import { OpenApi } from './discovery/open-api.ts';
 import { ApiHandler } from './http/api-handler.ts';
 import { HttpServer } from './http/http-server.ts';
 import { ResourceHandler, type SubresourceHandler } from './http/resource-handler.ts';
 import { localClient } from './local/local-client.ts';
-import type { RequestContext } from './registry/request-context.ts';
-import { ObjectStore } from './registry/object-store.ts';
-import { ResourceReader } from './registry/resource-reader.ts';
-import { ResourceService } from './registry/resource-service.ts';
-import { ResourceWriter } from './registry/resource-writer.ts';
-import { TypeRegistry } from './registry/type-registry.ts';
-import { FieldTable } from './schema/field-table.ts';
+import { keepCertificateFresh, servingHosts, versionDocument } from './serving-identity.ts';
 import { badRequest, noSuchPath } from './status.ts';
 import { PodStreams } from './stream/pod-streams.ts';
 import { handleBinding, handleEviction, handleFinalize } from './subresource/pod-subresources.ts';
 import { handleProxy } from './subresource/proxy.ts';
 import { handleTokenRequest } from './subresource/token-request.ts';
-import { startCompaction } from './storage/compaction.ts';
-import { SqliteStore } from './storage/sqlite-store.ts';
 
 export interface ApiServerOptions {
   /** Folder for the database, the certificates and the keys; made where it is missing. */
@@ -75,15 +60,6 @@ export interface ApiServer {
   close(): Promise<void>;
 }
 
-/** For what the server writes by itself. */
-const systemContext: RequestContext = {
-  user: { name: 'system:apiserver', groups: ['system:masters'] },
-  dryRun: false,
-  fieldManager: '',
-  fieldValidation: 'Ignore',
-  warn: () => {},
-};
-
 const defaultServiceCidr = '10.96.0.0/16';
 const defaultClusterDomain = 'cluster.local';
 
@@ -92,54 +68,14 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const { dataDir, clock, logger } = options;
   const clusterDomain = options.clusterDomain ?? defaultClusterDomain;
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  const credentials = await ensureCredentials({
-    folder: join(dataDir, 'pki'),
-    hosts: servingHosts(clusterDomain, options.serviceCidr ?? defaultServiceCidr, options.addresses ?? []),
-    nowMs: clock.now(),
-  });
-
-  const store = new SqliteStore({ file: join(dataDir, 'state.db') });
-  const stopCompaction = startCompaction(store, clock, logger.scope('storage'));
-  const objects = new ObjectStore(store);
-  const builtins = new FieldTable();
-  const types = new TypeRegistry(builtinTypes(builtins));
-  const reader = new ResourceReader(objects);
   const serviceCidr = options.serviceCidr ?? defaultServiceCidr;
-  const allocation = new ServiceAllocation(serviceCidr);
-  await allocation.start(objects, types);
-  const webhooks = new WebhookAdmission({ reader, types, clock, logger: logger.scope('webhook') });
-  const serviceAccount = serviceAccountAdmission(objects, types, clock);
-  const admission = [
-    namespaceLifecycle(reader, types),
-    serviceAccount,
-    webhooks.mutatingPlugin(),
-    // Once more, for the containers that webhooks have added.
-    serviceAccount,
-    allocation,
-    patternAdmission,
-    webhooks.validatingPlugin(),
-  ];
-  const writer = new ResourceWriter({ objects, clock, admission });
-  const metadata = builtins.schema('V1ObjectMeta');
-  const service = new ResourceService({
-    types,
-    reader,
-    writer,
-    clock,
-    settled: async (type, context) => {
-      if (type.kind === 'CustomResourceDefinition' && context !== systemContext) await registrar.settled();
-    },
-  });
-  const registrar = new CrdRegistrar({
-    objects,
-    service,
-    metadata,
-    clock,
-    logger: logger.scope('crd'),
-    context: systemContext,
-  });
-  await registrar.start();
-  const authorizer = new RbacAuthorizer(reader, types);
+  const identity = {
+    folder: join(dataDir, 'pki'),
+    hosts: servingHosts(clusterDomain, serviceCidr, options.addresses ?? []),
+  };
+  const credentials = await ensureCredentials({ ...identity, nowMs: clock.now() });
+  const core = await openCore({ dataDir, clock, logger, serviceCidr });
+  const { objects, types, writer, service, authorizer, builtins, metadata } = core;
   const issuer = `https://kubernetes.default.svc.${clusterDomain}`;
   const tokens = new ServiceAccountTokens({
     key: credentials.tokenKey,
@@ -197,7 +133,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     certificate: credentials.server,
     clientAuthority: credentials.authority.certificate,
     logger: logger.scope('http'),
-    authenticate: (request) => authenticate(request, tokens),
+    authenticate: async (request) =>
+      impersonate(request.headers, await authenticate(request, tokens), authorizer),
     handle: (request) => api.handle(request),
     decodeProtobuf: async (body) => {
       const { decodeBody } = await import('./kube-protobuf/decode-body.ts');
@@ -218,6 +155,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     },
   });
 
+  const stopRenewal = keepCertificateFresh(identity, credentials, clock, logger, (pair) => http.renew(pair));
   const client = (
     userName = 'system:apiserver',
     groups: readonly string[] = ['system:masters', 'system:authenticated'],
@@ -242,47 +180,9 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     connectNode: (agent) => streams.connectNode(agent),
     kubeconfig: (serverUrl) => kubeconfigText(serverUrl, credentials),
     async close() {
+      stopRenewal();
       await http.close();
-      authorizer.close();
-      registrar.close();
-      webhooks.close();
-      allocation.close();
-      stopCompaction();
-      await store.close();
+      await core.close();
     },
-  };
-}
-
-/** All names and addresses at which clients may find the server. */
-function servingHosts(clusterDomain: string, serviceCidr: string, addresses: readonly string[]): string[] {
-  return [
-    'kubernetes',
-    'kubernetes.default',
-    'kubernetes.default.svc',
-    `kubernetes.default.svc.${clusterDomain}`,
-    'localhost',
-    '127.0.0.1',
-    firstAddressOf(serviceCidr),
-    ...addresses,
-  ];
-}
-
-/** The address of the `kubernetes` Service: the first of the range. */
-function firstAddressOf(cidr: string): string {
-  const [base = ''] = cidr.split('/');
-  const parts = base.split('.').map(Number);
-  parts[3] = (parts[3] ?? 0) + 1;
-  return parts.join('.');
-}
-
-function versionDocument(): object {
-  return {
-    ...kubernetesVersion,
-    gitCommit: '',
-    gitTreeState: 'clean',
-    buildDate: '',
-    goVersion: '',
-    compiler: `node ${process.version}`,
-    platform: `${process.platform}/${process.arch}`,
   };
 }

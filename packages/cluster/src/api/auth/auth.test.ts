@@ -145,6 +145,53 @@ describe('what they may do', () => {
     assert.equal(await status('GET', '/api/v1/namespaces/default/configmaps'), 403);
   });
 
+  test('nobody gives away what he does not have', async () => {
+    const authorization = `Bearer ${await issueToken()}`;
+    const own = { ...role, metadata: { name: 'giver', namespace: 'default' } };
+    const rules = [
+      { verbs: ['create'], apiGroups: ['rbac.authorization.k8s.io'], resources: ['roles', 'rolebindings'] },
+      { verbs: ['get', 'list'], apiGroups: [''], resources: ['configmaps'] },
+    ];
+    await api.client.create(resources.roles, { ...own, rules });
+    const givers = { ...binding, metadata: { name: 'giver', namespace: 'default' } };
+    const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'giver' };
+    await api.client.create(resources.roleBindings, { ...givers, roleRef });
+    const path = '/apis/rbac.authorization.k8s.io/v1/namespaces/default';
+    const asGiver = { authorization, 'content-type': 'application/json' };
+    const smaller = [{ verbs: ['get'], apiGroups: [''], resources: ['configmaps'], resourceNames: ['one'] }];
+    const larger = [{ verbs: ['get'], apiGroups: [''], resources: ['secrets'] }];
+    const make = (what: string, body: object) => api.as(asGiver, 'POST', `${path}/${what}`, body);
+    assert.equal((await make('roles', { metadata: { name: 'smaller' }, rules: smaller })).status, 201);
+    const refused = await make('roles', { metadata: { name: 'larger' }, rules: larger });
+    assert.equal(refused.status, 403);
+    assert.match(
+      String(refused.body['message']),
+      /is attempting to grant RBAC permissions not currently held:\n.*secrets/,
+    );
+    const admin = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' };
+    const subjects = [{ kind: 'User', name: 'me' }];
+    assert.equal(
+      (await make('rolebindings', { metadata: { name: 'all' }, roleRef: admin, subjects })).status,
+      403,
+    );
+  });
+
+  test('who may, acts as somebody else and may no more than he', async () => {
+    const as = { 'impersonate-user': 'system:serviceaccount:kube-public:reader' };
+    const seen = await api.call('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', {}, as);
+    const { userInfo } = seen.body['status'] as { userInfo: { username: string; groups: string[] } };
+    assert.equal(userInfo.username, as['impersonate-user']);
+    assert.ok(userInfo.groups.includes('system:serviceaccounts:kube-public'));
+    assert.equal((await api.call('GET', '/api/v1/nodes', undefined, as)).status, 403);
+    const authorization = `Bearer ${await issueToken()}`;
+    const refused = await api.anonymous('GET', '/version', {
+      authorization,
+      'impersonate-user': 'kubernetes-admin',
+    });
+    assert.equal(refused.status, 403);
+    assert.match(String(refused.body['message']), /cannot impersonate resource "users"/);
+  });
+
   test('rules match by group, resource, subresource, name and path', () => {
     const pods: AccessRequest = {
       kind: 'resource',

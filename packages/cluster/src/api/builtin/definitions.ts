@@ -78,7 +78,7 @@ export const definitions: readonly Definition[] = [
     shortNames: ['po'],
     categories: ['all'],
     status: true,
-    others: ['attach', 'binding', 'ephemeralcontainers', 'eviction', 'exec', 'log', 'portforward', 'proxy'],
+    others: ['attach', 'binding', 'eviction', 'exec', 'log', 'portforward', 'proxy'],
   },
   {
     group: '',

@@ -104,7 +104,6 @@ type Subresource = Pick<ApiResource, 'name' | 'kind' | 'verbs' | 'group' | 'vers
 const otherKinds: Readonly<Record<string, Omit<Subresource, 'name'>>> = {
   attach: { kind: 'PodAttachOptions', verbs: ['create', 'get'] },
   binding: { kind: 'Binding', verbs: ['create'] },
-  ephemeralcontainers: { kind: 'Pod', verbs: ['get', 'patch', 'update'] },
   eviction: { group: 'policy', version: 'v1', kind: 'Eviction', verbs: ['create'] },
   exec: { kind: 'PodExecOptions', verbs: ['create', 'get'] },
   finalize: { kind: 'Namespace', verbs: ['update'] },

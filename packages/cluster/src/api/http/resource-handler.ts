@@ -1,24 +1,17 @@
 import type { Clock } from '@lateen/core';
 import { isJsonObject, type KubeObject, type PatchType } from '@lateen/kube';
-import { duplicateKeys } from '../schema/duplicate-keys.ts';
-import type { DeleteOptions } from '../registry/deletion.ts';
-import type { FieldValidation, RequestContext } from '../registry/request-context.ts';
+import type { RequestContext } from '../registry/request-context.ts';
 import type { Selectors } from '../registry/resource-reader.ts';
 import type { ResourceService } from '../registry/resource-service.ts';
 import type { ServedType } from '../registry/type-registry.ts';
-import {
-  badRequest,
-  failure,
-  methodNotAllowed,
-  noSuchPath,
-  success,
-  unsupportedMediaType,
-} from '../status.ts';
+import { methodNotAllowed, noSuchPath, success, unsupportedMediaType } from '../status.ts';
 import { handleScale } from '../subresource/scale.ts';
 import type { ApiPath } from './api-path.ts';
 import { jsonResponse, type ApiRequest, type ApiResponse } from './api-request.ts';
+import { contextOf } from './call-context.ts';
 import { responseForm } from './negotiation.ts';
 import { encodeList, encodeObject, type Encoding } from './object-encoding.ts';
+import { mediaType, readDeleteOptions, readObject, type RequestedDeletion } from './read-body.ts';
 import { openWatch } from './watch-stream.ts';
 
 export type ResourcePath = Extract<ApiPath, { kind: 'resource' }>;
@@ -137,7 +130,7 @@ export class ResourceHandler {
           namespace,
           name,
           options,
-          deletion(context, options),
+          deletionContext(context, options),
         );
         if (!gone || served.type.kind === 'Pod') {
           return jsonResponse(200, encodeObject(served, object, encoding), warnings);
@@ -197,7 +190,7 @@ export class ResourceHandler {
     for (const { metadata } of page.items) {
       try {
         const { namespace = '', name } = metadata;
-        await service.delete(served, namespace, name, options, deletion(context, options));
+        await service.delete(served, namespace, name, options, deletionContext(context, options));
       } catch (error) {
         if (!(error instanceof Error) || !error.message.endsWith('not found')) throw error;
       }
@@ -229,112 +222,6 @@ function selectorsOf(call: ResourceCall): Selectors {
   };
 }
 
-function contextOf(request: ApiRequest, warnings: string[]): RequestContext {
-  const { query, headers, user } = request;
-  const agent = (headers['user-agent'] ?? 'unknown').split('/', 1)[0] ?? '';
-  const patchIsApply = mediaType(request) === 'application/apply-patch+yaml';
-  return {
-    user,
-    dryRun: isDryRun(query),
-    fieldManager: query.get('fieldManager') ?? (patchIsApply ? '' : agent.slice(0, 128)),
-    fieldValidation: fieldValidationOf(query.get('fieldValidation')),
-    warn: (text) => void (warnings.includes(text) || warnings.push(text)),
-  };
-}
-
-function isDryRun(query: URLSearchParams): boolean {
-  const wishes = query.getAll('dryRun').filter((wish) => wish !== '');
-  for (const wish of wishes) {
-    if (wish !== 'All') {
-      throw failure(
-        422,
-        'Invalid',
-        `invalid dryRun: Unsupported value: ${JSON.stringify(wish)}: supported values: "All"`,
-      );
-    }
-  }
-  return wishes.length > 0;
-}
-
-function fieldValidationOf(text: string | null): FieldValidation {
-  if (text === null || text === '' || text === 'Warn') return 'Warn';
-  if (text === 'Strict' || text === 'Ignore') return text;
-  throw badRequest(
-    `fieldValidation: Unsupported value: ${JSON.stringify(text)}: supported values: "Ignore", "Strict", "Warn"`,
-  );
-}
-
-function mediaType(request: ApiRequest): string {
-  return (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
-}
-
-/** Reads the body as JSON, or as YAML where it says so, with the fields that its text names twice. */
-async function readObject(request: ApiRequest, context: RequestContext): Promise<[unknown, string[]]> {
-  const text = (await request.body()).toString();
-  const type = mediaType(request);
-  if (type.endsWith('yaml') && !/^\s*[{[]/.test(text)) {
-    const { parse } = await import('yaml');
-    return [yamlValue(() => parse(text, { uniqueKeys: false }) as unknown), []];
-  }
-  if (type.includes('protobuf') || type.includes('cbor')) {
-    throw unsupportedMediaType(type, ['application/json', 'application/yaml']);
-  }
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw badRequest(
-      `the object provided is unrecognized: couldn't get version/kind; json parse error: ${why}`,
-    );
-  }
-  const wanted = context.fieldValidation !== 'Ignore' && type !== 'application/json-patch+json';
-  return [value, wanted ? duplicateKeys(text) : []];
-}
-
-function yamlValue(parse: () => unknown): unknown {
-  try {
-    return parse();
-  } catch (error) {
-    throw badRequest(`error parsing YAML: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
-interface RequestedDeletion extends DeleteOptions {
-  readonly dryRun: boolean;
-}
-
-function deletion(context: RequestContext, options: RequestedDeletion): RequestContext {
+function deletionContext(context: RequestContext, options: RequestedDeletion): RequestContext {
   return options.dryRun ? { ...context, dryRun: true } : context;
-}
-
-/** `DeleteOptions` come in the body, in the query, or not at all. */
-async function readDeleteOptions(request: ApiRequest): Promise<RequestedDeletion> {
-  const { query } = request;
-  const text = (await request.body()).toString().trim();
-  let body: Record<string, unknown> = {};
-  if (text !== '') {
-    try {
-      const parsed: unknown = JSON.parse(text);
-      if (isJsonObject(parsed)) body = parsed;
-    } catch {
-      throw badRequest('DeleteOptions could not be read: the body is not JSON');
-    }
-  }
-  const grace = body['gracePeriodSeconds'] ?? query.get('gracePeriodSeconds') ?? undefined;
-  const preconditions = isJsonObject(body['preconditions']) ? body['preconditions'] : {};
-  const orphan = body['orphanDependents'] ?? query.get('orphanDependents') ?? undefined;
-  const legacy =
-    orphan === undefined ? undefined : orphan === true || orphan === 'true' ? 'Orphan' : 'Background';
-  return {
-    gracePeriodSeconds: grace === undefined ? undefined : Number(grace),
-    propagationPolicy: textOf(body['propagationPolicy']) ?? query.get('propagationPolicy') ?? legacy,
-    uid: textOf(preconditions['uid']),
-    resourceVersion: textOf(preconditions['resourceVersion']),
-    dryRun: Array.isArray(body['dryRun']) && body['dryRun'].includes('All'),
-  };
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
 }

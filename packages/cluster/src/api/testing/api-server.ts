@@ -26,6 +26,8 @@ export interface TestServer {
   /** A call as the administrator, or with the headers given and without a certificate. */
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<HttpAnswer>;
   anonymous(method: string, path: string, headers?: Record<string, string>): Promise<HttpAnswer>;
+  /** A call with headers alone to say who makes it. */
+  as(headers: Record<string, string>, method: string, path: string, body: unknown): Promise<HttpAnswer>;
   /** Stops the server and starts another on the same data. */
   restart(): Promise<TestServer>;
   close(): Promise<void>;
@@ -94,6 +96,7 @@ export async function startTestServer(
     administrator: admin,
     call: (method, path, body, headers = {}) => send(method, path, body, headers, admin),
     anonymous: (method, path, headers = {}) => send(method, path, undefined, headers, {}),
+    as: (headers, method, path, body) => send(method, path, body, headers, {}),
     async restart() {
       await server.close();
       return startTestServer(folder);
