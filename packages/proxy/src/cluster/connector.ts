@@ -82,7 +82,7 @@ export class TcpConnector implements Connector {
 export interface SecureConnecting {
   /** Why the peer is not accepted; undefined where it is. */
   judge(): string | undefined;
-  describe(): TlsInfo;
+  describe(): TlsInfo | undefined;
   onError(error: Error): void;
 }
 

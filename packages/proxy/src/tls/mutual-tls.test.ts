@@ -140,3 +140,16 @@ test('a server with another name is not spoken to', async (t) => {
   assert.match(body, /CERTIFICATE_VERIFY_FAILED/);
   assert.match(client.stats.text(), /^cluster\.reviews\.ssl\.fail_verify_san: 1$/m);
 });
+
+test('a second connection resumes the session of the first, its client still known', async (t) => {
+  const { port, client, server } = await pair(t, spiffe('reviews'));
+  await ask(port);
+  // Two at once need a second connection.
+  const answers = await Promise.all([ask(port), ask(port), ask(port)]);
+  for (const { status, body } of answers) {
+    assert.equal(status, 200, body);
+    assert.match(body, /URI=spiffe:\/\/cluster\.local\/ns\/default\/sa\/productpage$/);
+  }
+  assert.match(client.stats.text(), /^cluster\.reviews\.upstream_cx_connect_fail: 0$/m);
+  assert.match(server.stats.text(), /^listener\.127\.0\.0\.1_0\.ssl\.connection_error: 0$/m);
+});

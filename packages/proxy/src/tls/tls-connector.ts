@@ -13,12 +13,20 @@ import {
 } from '../cluster/connector.ts';
 import type { Host } from '../cluster/host.ts';
 import type { ClusterStats } from '../telemetry/cluster-stats.ts';
+import type { TlsInfo } from '../wire/tls-info.ts';
 import { readInto } from '../wire/socket-wire.ts';
 import { describeTls } from './describe-connection.ts';
 import type { SecretStore } from './secret-store.ts';
-import { FollowingTlsSettings } from './tls-context.ts';
+import { FollowingTlsSettings, type TlsSettings } from './tls-context.ts';
 
 const maxSessions = 1_000;
+
+/** A session to be resumed, with what its first handshake showed. */
+interface Session {
+  readonly ticket: Buffer;
+  readonly info: TlsInfo;
+  readonly settings: TlsSettings;
+}
 
 /** TLS connections as a cluster asks for them; sessions are resumed. */
 export class TlsConnector implements Connector {
@@ -27,7 +35,7 @@ export class TlsConnector implements Connector {
   readonly #model: UpstreamTls;
   readonly #settings: FollowingTlsSettings;
   readonly #stats: ClusterStats;
-  readonly #sessions = new Map<string, Buffer>();
+  readonly #sessions = new Map<string, Session>();
 
   constructor(
     context: ConnectorContext,
@@ -52,7 +60,10 @@ export class TlsConnector implements Connector {
       return failLater(this.#context, listener, `TLS cannot be used: ${first?.message ?? ''}`);
     }
     const { context, check } = settings.value;
-    const session = this.#sessions.get(`${host.key} ${name}`);
+    const key = `${host.key} ${name}`;
+    const known = this.#sessions.get(key);
+    // Who was judged by other rules is judged again.
+    const session = known?.settings === settings.value ? known : undefined;
     const connection: ConnectionOptions & Pick<TcpNetConnectOpts, 'onread'> = {
       ...socketOptions(this.#cluster, host.address),
       onread: readInto(this.#context.readBuffer),
@@ -62,36 +73,47 @@ export class TlsConnector implements Connector {
       checkServerIdentity: () => undefined,
       ...(name === '' || isIP(name) !== 0 ? {} : { servername: name }),
       ...(options.alpn.length === 0 ? {} : { ALPNProtocols: [...options.alpn] }),
-      ...(session === undefined ? {} : { session }),
+      ...(session === undefined ? {} : { session: session.ticket }),
     };
     const socket = connectTls(connection);
-    if (this.#model.maxSessionKeys > 0) {
-      socket.on('session', (ticket) => {
-        if (this.#sessions.size >= maxSessions) this.#sessions.clear();
-        this.#sessions.set(`${host.key} ${name}`, ticket);
-      });
-    }
+    let ticket: Buffer | undefined;
+    let info: TlsInfo | undefined;
+    const keep = (): void => {
+      if (ticket === undefined || info === undefined || this.#model.maxSessionKeys === 0) return;
+      if (this.#sessions.size >= maxSessions) this.#sessions.clear();
+      this.#sessions.set(key, { ticket, info, settings: settings.value });
+    };
+    socket.on('session', (fresh) => {
+      ticket = fresh;
+      keep();
+    });
     const { n } = this.#stats;
     return new Connecting(this.#context, socket, 'secureConnect', listener, this.#cluster.connectTimeoutMs, {
       judge: () => {
-        const certificate = socket.getPeerX509Certificate();
-        const verdict = check(certificate, chainError(socket), name);
+        // The certificate is not shown again on a resumed session: it was judged when the session was new.
+        const resumed = socket.isSessionReused() ? session : undefined;
+        const verdict =
+          resumed === undefined
+            ? check(socket.getPeerX509Certificate(), chainError(socket), name)
+            : undefined;
         if (verdict === undefined) {
           n.sslHandshake++;
+          info = resumed === undefined ? describeTls(socket, name) : { ...resumed.info, sessionReused: true };
+          keep();
           return undefined;
         }
         n.sslConnectionError++;
         if (verdict === 'wrong_name') n.sslFailVerifySan++;
         else n.sslFailVerifyError++;
-        this.#sessions.delete(`${host.key} ${name}`);
+        this.#sessions.delete(key);
         return 'TLS_error:|268435581:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:TLS_error_end';
       },
-      describe: () => describeTls(socket, name),
+      describe: () => info,
       onError: (error) => {
         // Others are of the connection below: refused, unreachable.
         if (codeOf(error)?.startsWith('ERR_') !== true) return;
         n.sslConnectionError++;
-        this.#sessions.delete(`${host.key} ${name}`);
+        this.#sessions.delete(key);
       },
     });
   }

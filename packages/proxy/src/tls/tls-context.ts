@@ -97,6 +97,8 @@ function contextOptions(
   const lists = validations.flatMap((v) => v.crl ?? []);
   const passphrase = certificates.find((c) => c.passphrase !== undefined)?.passphrase;
   return {
+    // OpenSSL refuses to resume sessions with client certificates unless it is said where they belong.
+    sessionIdContext: 'lateen',
     // Older versions only where somebody asks for them.
     minVersion: nodeVersion(options.minVersion) ?? 'TLSv1.2',
     maxVersion: nodeVersion(options.maxVersion) ?? 'TLSv1.3',
