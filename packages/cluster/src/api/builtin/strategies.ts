@@ -76,7 +76,7 @@ const strategies: Readonly<Record<string, Strategy>> = {
   },
   ControllerRevision: plain,
   HorizontalPodAutoscaler: { ...plain, setDefaults: setAutoscalerDefaults, validate: validateAutoscaler },
-  Lease: { ...plain, createOnUpdate: true },
+  Lease: plain,
   Role: rbac,
   ClusterRole: rbac,
   RoleBinding: rbacBinding,

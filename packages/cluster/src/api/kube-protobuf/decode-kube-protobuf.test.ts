@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { FieldTable } from '../schema/field-table.ts';
 import { decodeKubeProtobuf } from './decode-kube-protobuf.ts';
 import { fieldNumbers } from './field-numbers.ts';
@@ -99,4 +100,16 @@ test('every name in the table of numbers is a field of its model', () => {
       if (name !== '-' && !name.startsWith('+')) assert.ok(schema.field(name), `${model}.${name}`);
     }
   }
+});
+
+test('bytes of any kind give an object or an error, and nothing else', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 120 }), (bytes) => {
+      try {
+        decode(envelope('v1', 'Pod', Buffer.from(bytes)));
+      } catch (error) {
+        assert.ok(error instanceof ProtobufError, String(error));
+      }
+    }),
+  );
 });

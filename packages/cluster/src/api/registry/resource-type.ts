@@ -58,10 +58,6 @@ export interface Strategy {
   readonly markDeleted?: (object: KubeObject) => void;
   /** Finalizers that every new object gets. */
   readonly finalizers?: readonly string[];
-  /** Also accepts an update that names no existing object and creates it. */
-  readonly createOnUpdate?: boolean;
-  /** Allows updates without `metadata.resourceVersion`. Default true, as for nearly every kind. */
-  readonly unconditionalUpdate?: boolean;
   /** Which names are good; default a DNS subdomain. */
   readonly nameRule?: (name: string) => string[];
   /** Fields by which lists and watches select beside `metadata.name` and `metadata.namespace`. */

@@ -31,8 +31,8 @@ export class HeaderBlocks {
   }
 
   close(): void {
-    this.#inflate.close();
-    this.#deflate.close();
+    this.#inflate.destroy();
+    this.#deflate.destroy();
   }
 }
 
@@ -50,6 +50,11 @@ function through(codec: Inflate | Deflate, block: Buffer): Promise<Buffer> {
     const onData = (chunk: Buffer): void => {
       size += chunk.length;
       if (size <= maxHeaderBytes) chunks.push(chunk);
+      else {
+        // A small block can stand for a large text: what comes after is not even decompressed.
+        codec.destroy();
+        finish(new SpdyError('headers are too long'));
+      }
     };
     const onError = (error: Error): void =>
       finish(new SpdyError(`headers are not readable: ${error.message}`));
@@ -57,7 +62,6 @@ function through(codec: Inflate | Deflate, block: Buffer): Promise<Buffer> {
       codec.off('data', onData);
       codec.off('error', onError);
       if (error !== undefined) reject(error);
-      else if (size > maxHeaderBytes) reject(new SpdyError('headers are too long'));
       else resolve(Buffer.concat(chunks));
     };
     codec.on('data', onData);
