@@ -135,6 +135,28 @@ export class HeaderBlock {
     return this.#at(line, 0) >= 0;
   }
 
+  /** Where the name of a line begins in {@link bytes}; -1 for a dead line. */
+  nameStart(line: number): number {
+    return this.#at(line, 0);
+  }
+
+  nameEnd(line: number): number {
+    return this.#at(line, 1);
+  }
+
+  valueStart(line: number): number {
+    return this.#at(line, 2);
+  }
+
+  valueEnd(line: number): number {
+    return this.#at(line, 3);
+  }
+
+  /** The hash of the lower-case name, as {@link HeaderName.hash}. */
+  nameHash(line: number): number {
+    return this.#at(line, 5);
+  }
+
   nameOf(line: number): string {
     return latin1Slice(this.bytes, this.#at(line, 0), this.#at(line, 1));
   }
@@ -171,6 +193,25 @@ export class HeaderBlock {
     this.used = end;
     const nameLength = line.name.lower.length;
     this.index(start, start + nameLength, start + nameLength + 2, end - 2, end, line.name.hash);
+  }
+
+  /** Adds a line whose value is `source[start, end)`; the value must be free of control characters. */
+  addBytes(name: HeaderName, source: Uint8Array, start: number, end: number): void {
+    const { prefix } = name;
+    const at = this.#grow(prefix.length + end - start + 2);
+    const bytes = this.bytes;
+    const valueStart = putBytes(prefix, bytes, at);
+    let to = valueStart;
+    if (end - start > 64) {
+      bytes.set(source.subarray(start, end), to);
+      to += end - start;
+    } else {
+      for (let i = start; i < end; i++) bytes[to++] = source[i] as number;
+    }
+    bytes[to] = 13;
+    bytes[to + 1] = 10;
+    this.used = to + 2;
+    this.index(at, at + prefix.length - 2, valueStart, to, to + 2, name.hash);
   }
 
   /** Replaces all lines of the name by one. */
