@@ -2,6 +2,7 @@ import { silentLogger, sleep, systemClock } from '@lateen/core';
 import { HeadPool } from './codec/head.ts';
 import { ClusterSet } from './cluster/cluster-set.ts';
 import type { ClusterContext } from './cluster/upstream-cluster.ts';
+import { introductionOf } from './filter/peer-metadata.ts';
 import type { ListenerContext } from './listener/compiled-listener.ts';
 import { ListenerSet } from './listener/listener-set.ts';
 import type { ApplyResult, DataPlaneChange, RefusedResource } from './model/change.ts';
@@ -9,6 +10,7 @@ import type { DataPlane, DataPlaneOptions } from './model/data-plane.ts';
 import { compileRouteTable, type RouteTable } from './route/route-table.ts';
 import { LogFiles } from './telemetry/access-log.ts';
 import { HttpStats } from './telemetry/http-stats.ts';
+import { MeshMetrics } from './telemetry/mesh-metrics.ts';
 import { StatsRegistry } from './telemetry/stats-registry.ts';
 import { TcpStats } from './telemetry/tcp-stats.ts';
 import { SecretStore } from './tls/secret-store.ts';
@@ -32,6 +34,8 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   const logFiles = new LogFiles(clock);
   const tables = new Map<string, RouteTable>();
   const secrets = new SecretStore();
+  const meshMetrics = new MeshMetrics(options.node);
+  stats.addSource(meshMetrics);
   let draining = false;
 
   const clusterContext: ClusterContext = {
@@ -52,12 +56,15 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     random,
     writeLog: options.writeAccessLog ?? logFiles.write,
     secrets,
+    readBuffer: clusterContext.readBuffer,
     clusterRef: (name) => clusters.ref(name),
     routeTable: (name) => tables.get(name),
     httpStats: shared((prefix) => new HttpStats(prefix), stats),
     tcpStats: shared((prefix) => new TcpStats(prefix), stats),
     isDraining: () => draining,
-    observers: [],
+    observers: [meshMetrics],
+    meshMetrics,
+    meshTelemetry: { introduction: introductionOf(options.node), peers: meshMetrics.peers },
   };
   const listeners = new ListenerSet(listenerContext, stats, logger);
 

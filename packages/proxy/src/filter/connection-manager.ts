@@ -18,7 +18,7 @@ import type { RequestObserver } from '../telemetry/request-observer.ts';
 import type { CoarseTimers } from '../timer/coarse-timers.ts';
 import type { Turn } from '../wire/turn.ts';
 import type { Wire } from '../wire/wire.ts';
-import { compileHttpFilters } from './compile-filters.ts';
+import { compileHttpFilters, type MeshTelemetry } from './compile-filters.ts';
 import { Exchange } from './exchange.ts';
 import type { CompiledHttpFilter } from './http-filter.ts';
 
@@ -34,7 +34,9 @@ export interface ManagerContext {
   readonly routeTable: (name: string) => RouteTable | undefined;
   readonly httpStats: (prefix: string) => HttpStats;
   readonly isDraining: () => boolean;
+  /** Told of the requests of connection managers that ask for Istio's metrics. */
   readonly observers: readonly RequestObserver[];
+  readonly meshTelemetry: MeshTelemetry;
 }
 
 export type TrafficDirection = 'unspecified' | 'inbound' | 'outbound';
@@ -95,7 +97,10 @@ export class ConnectionManager {
     this.suppressEnvoyHeaders = router?.kind === 'router' && router.suppressEnvoyHeaders;
     this.bufferLimitBytes = bufferLimitBytes;
     this.stats = context.httpStats(model.statPrefix);
-    this.observers = context.observers;
+    const counted = model.httpFilters.some(
+      (filter) => filter.config.kind === 'istio_stats' && !filter.disabled,
+    );
+    this.observers = counted ? context.observers : [];
     this.heads = context.heads;
     this.turn = context.turn;
     this.timers = context.timers;
@@ -117,7 +122,13 @@ export class ConnectionManager {
     path: string,
     bad: Problem[],
   ): ConnectionManager {
-    const filters = compileHttpFilters(model.httpFilters, `${path}.http_filters`, bad);
+    const filters = compileHttpFilters(
+      model.httpFilters,
+      `${path}.http_filters`,
+      bad,
+      direction,
+      context.meshTelemetry,
+    );
     const accessLogs: CompiledAccessLog[] = [];
     model.accessLogs.forEach((log, i) => {
       const compiled = compileAccessLog(log, context.writeLog);

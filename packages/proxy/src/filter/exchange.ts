@@ -4,9 +4,12 @@ import { names } from '../codec/header-name.ts';
 import type { ResetReason, ServerStream, ServerStreamHandler } from '../codec/stream.ts';
 import type { Timer } from '@lateen/core';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
+import type { Host } from '../cluster/host.ts';
 import { formatAddress, type SocketAddress } from '../model/address.ts';
+import type { Cluster } from '../model/cluster.ts';
 import type { HttpFilterConfig } from '../model/http-filter.ts';
 import type { CompiledRoute } from '../route/route-table.ts';
+import type { Peer } from '../telemetry/peer.ts';
 import { flag } from '../telemetry/response-flags.ts';
 import type { StreamInfo } from '../telemetry/stream-info.ts';
 import { Expirable } from '../timer/coarse-timers.ts';
@@ -57,6 +60,8 @@ export class Exchange
   #startedWallMs: number | undefined;
   #early: { readonly chunks: Buffer[]; ended: boolean; trailers: HeaderBlock | undefined } | undefined;
   route: CompiledRoute | undefined;
+  peer: Peer | undefined;
+  peerAsked = false;
   status = 0;
   flags = 0;
   details = '';
@@ -485,6 +490,14 @@ export class Exchange
 
   get connectionId(): number {
     return this.connection.id;
+  }
+
+  get endpoint(): Host | undefined {
+    return this.#router?.host;
+  }
+
+  get upstreamModel(): Cluster | undefined {
+    return this.#router?.target?.ref.cluster?.model;
   }
 
   /** The router of a request that was forwarded; telemetry asks it for the endpoint. */

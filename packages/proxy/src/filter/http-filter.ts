@@ -2,12 +2,17 @@ import type { RequestHead, ResponseHead } from '../codec/head.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
 import type { HttpFilterConfig } from '../model/http-filter.ts';
 import type { CompiledRoute } from '../route/route-table.ts';
+import type { Peer } from '../telemetry/peer.ts';
 
 /** What a filter sees of the request that passes it, and what it may do with it. */
 export interface FilterExchange {
   readonly head: RequestHead;
   readonly connection: ConnectionInfo;
   readonly route: CompiledRoute | undefined;
+  /** Who the client is, by the metadata it sent. */
+  peer: Peer | undefined;
+  /** True where the client has told who it is and is to be told in turn. */
+  peerAsked: boolean;
   /** The filter's configuration for this request's route; undefined where the route has none. */
   routeConfig(filterName: string): HttpFilterConfig | undefined;
   /** Adds one of Envoy's response flags. */

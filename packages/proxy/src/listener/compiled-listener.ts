@@ -6,6 +6,7 @@ import type { NetworkFilter } from '../model/network-filter.ts';
 import type { DownstreamTls } from '../model/tls.ts';
 import { compileRouteTable } from '../route/route-table.ts';
 import { compileAccessLog, type CompiledAccessLog } from '../telemetry/access-log.ts';
+import type { MeshMetrics } from '../telemetry/mesh-metrics.ts';
 import type { TcpStats } from '../telemetry/tcp-stats.ts';
 import { TcpConnection, type TcpProxySetup } from '../tcp/tcp-proxy.ts';
 import type { SecretStore } from '../tls/secret-store.ts';
@@ -36,6 +37,9 @@ export interface ListenerContext extends ManagerContext {
   readonly clusterRef: (name: string) => ClusterRef;
   readonly tcpStats: (prefix: string) => TcpStats;
   readonly secrets: SecretStore;
+  /** Into which all plain sockets read. */
+  readonly readBuffer: Buffer;
+  readonly meshMetrics: MeshMetrics;
 }
 
 /** A listener ready to take connections. */
@@ -115,7 +119,7 @@ function compileChain(
   let serve: ServeConnection | undefined;
   chain.filters.forEach((filter, i) => {
     const at = `${path}.filters[${i}]`;
-    const compiled = compileFilter(filter, listener, context, at, bad);
+    const compiled = compileFilter(filter, chain, listener, context, at, bad);
     if (compiled === undefined) return;
     if (serve !== undefined)
       bad.push({ path: at, message: `"${filter.name}" comes after a filter that ends the chain` });
@@ -134,6 +138,7 @@ function compileChain(
 
 function compileFilter(
   filter: NetworkFilter,
+  chain: FilterChain,
   listener: Listener,
   context: ListenerContext,
   path: string,
@@ -160,7 +165,7 @@ function compileFilter(
       return (wire, info, onClosed) => manager.serve(wire, info, onClosed);
     }
     case 'tcp_proxy': {
-      const setup = tcpSetup(filter, context, path, bad);
+      const setup = tcpSetup(filter, chain, listener, context, path, bad);
       return (wire, info, onClosed) => {
         const connection = new TcpConnection(setup, wire, info, onClosed);
         return { drain: () => void connection };
@@ -186,6 +191,8 @@ function compileFilter(
 
 function tcpSetup(
   filter: Extract<NetworkFilter, { kind: 'tcp_proxy' }>,
+  chain: FilterChain,
+  listener: Listener,
   context: ListenerContext,
   path: string,
   bad: Problem[],
@@ -211,5 +218,12 @@ function tcpSetup(
     turn: context.turn,
     timers: context.timers,
     random: context.random,
+    observe: chain.filters.some((one) => one.kind === 'istio_stats')
+      ? (host, cluster, info) =>
+          context.meshMetrics.connection(host, cluster, listener.trafficDirection, {
+            mutualTls: info.tls?.peerCertificate !== undefined,
+            flags: 0,
+          })
+      : undefined,
   };
 }

@@ -8,6 +8,7 @@ import { ListenerStats } from '../telemetry/listener-stats.ts';
 import type { StatsRegistry } from '../telemetry/stats-registry.ts';
 import { SocketWire } from '../wire/socket-wire.ts';
 import { compileListener, type CompiledListener, type ListenerContext } from './compiled-listener.ts';
+import { acceptInto } from './accept.ts';
 import { Incoming, type Accepted } from './incoming.ts';
 import { loadOriginalDestination, type OriginalDestination } from './original-destination.ts';
 
@@ -135,7 +136,7 @@ export class ListenerSet {
 
   #listen(model: Listener, address: Address): Promise<Server | Error> {
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
-      this.#accept(model.name, socket),
+      this.#accept(model.name, socket, true),
     );
     const backlog = model.tcpBacklog === undefined ? {} : { backlog: model.tcpBacklog };
     const place =
@@ -146,6 +147,7 @@ export class ListenerSet {
       server.once('error', resolve);
       server.listen({ ...place, ...backlog }, () => {
         server.off('error', resolve);
+        acceptInto(server, this.#context.readBuffer, (socket) => this.#accept(model.name, socket, false));
         server.on('error', (error) =>
           this.#logger.warn('cannot accept', { listener: model.name, error: error.message }),
         );
@@ -186,7 +188,7 @@ export class ListenerSet {
     }
   }
 
-  #accept(name: string, socket: Socket): void {
+  #accept(name: string, socket: Socket, byEvents: boolean): void {
     const bound = this.#active.get(name);
     if (bound === undefined || !this.#accepting) {
       socket.destroy();
@@ -195,15 +197,15 @@ export class ListenerSet {
     const { turn } = this.#context;
     turn.enter();
     try {
-      this.#serve(bound, socket);
+      this.#serve(bound, socket, byEvents);
     } finally {
       turn.leave();
     }
   }
 
-  #serve(bound: Active, socket: Socket): void {
+  #serve(bound: Active, socket: Socket, byEvents: boolean): void {
     const wire = new SocketWire(this.#context.turn, socket);
-    wire.readByEvents();
+    if (byEvents) wire.readByEvents();
     const { compiled } = bound;
     const original = compiled.needsOriginalDestination ? this.#originalDestination?.(socket) : undefined;
     const own: SocketAddress = {

@@ -4,10 +4,12 @@ import type { ClusterRef } from '../cluster/cluster-set.ts';
 import type { HostRequest, UpstreamCluster } from '../cluster/upstream-cluster.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
 import type { SocketAddress } from '../model/address.ts';
+import type { Cluster } from '../model/cluster.ts';
 import { formatAddress } from '../model/address.ts';
 import type { CompiledAccessLog } from '../telemetry/access-log.ts';
 import { flag } from '../telemetry/response-flags.ts';
 import type { StreamInfo } from '../telemetry/stream-info.ts';
+import type { ConnectionCell } from '../telemetry/mesh-cells.ts';
 import type { TcpStats } from '../telemetry/tcp-stats.ts';
 import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
 import type { Turn } from '../wire/turn.ts';
@@ -25,6 +27,8 @@ export interface TcpProxySetup {
   readonly turn: Turn;
   readonly timers: CoarseTimers;
   readonly random: () => number;
+  /** The cell that a connection to this endpoint is counted in; undefined where nobody counts. */
+  readonly observe: ((host: Host, cluster: Cluster, info: ConnectionInfo) => ConnectionCell) | undefined;
 }
 
 /** What is kept of a client's bytes until the endpoint is connected. */
@@ -53,6 +57,7 @@ export class TcpConnection extends Expirable implements WireHandler, ConnectList
   #bytesSent = 0;
   #flags = 0;
   #failure = '';
+  #cell: ConnectionCell | undefined;
 
   constructor(setup: TcpProxySetup, downstream: Wire, info: ConnectionInfo, onClosed: () => void) {
     super();
@@ -138,6 +143,8 @@ export class TcpConnection extends Expirable implements WireHandler, ConnectList
     cluster.stats.n.upstreamCxTotal++;
     cluster.stats.n.upstreamCxActive++;
     this.#upstream = wire;
+    this.#cell = this.#setup.observe?.(host, cluster.model, this.#info);
+    if (this.#cell !== undefined) this.#cell.opened++;
     wire.handler = {
       onBytes: (buffer, start, end) => this.#onUpstreamBytes(buffer, start, end),
       onEnd: () => this.#onUpstreamEnd(),
@@ -262,6 +269,11 @@ export class TcpConnection extends Expirable implements WireHandler, ConnectList
       endWire(upstream, broken);
     }
     endWire(this.#downstream, broken);
+    if (this.#cell !== undefined) {
+      this.#cell.closed++;
+      this.#cell.receivedBytes += this.#bytesReceived;
+      this.#cell.sentBytes += this.#bytesSent;
+    }
     if (accessLogs.length > 0) {
       const info = this.#streamInfo();
       for (const log of accessLogs) log.log(info);
@@ -298,6 +310,9 @@ export class TcpConnection extends Expirable implements WireHandler, ConnectList
       virtualHost: '',
       attempts: this.#attempts,
       connectionId: info.id,
+      peer: undefined,
+      endpoint: this.#host,
+      upstreamModel: this.#cluster?.model,
     };
   }
 }

@@ -1,7 +1,10 @@
 import type { RequestHead, ResponseHead } from '../codec/head.ts';
 import type { HeaderBlock } from '../codec/header-block.ts';
 import type { SocketAddress } from '../model/address.ts';
+import type { Host } from '../cluster/host.ts';
+import type { Cluster } from '../model/cluster.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
+import type { Peer } from './peer.ts';
 
 /** What is known of one request, or of one TCP connection, when it is told to logs and formats. */
 export interface StreamInfo {
@@ -35,4 +38,9 @@ export interface StreamInfo {
   readonly virtualHost: string;
   readonly attempts: number;
   readonly connectionId: number;
+  /** Who the other end says it is, where it was told. */
+  readonly peer: Peer | undefined;
+  /** The endpoint that the request went to. */
+  readonly endpoint: Host | undefined;
+  readonly upstreamModel: Cluster | undefined;
 }

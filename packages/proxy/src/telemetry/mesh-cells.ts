@@ -1,0 +1,81 @@
+import { Histogram } from './histogram.ts';
+
+/** What is counted of requests that have all labels in common. */
+export class RequestCell {
+  count = 0;
+  readonly durationMs = new Histogram();
+  readonly requestBytes = new Histogram();
+  readonly responseBytes = new Histogram();
+
+  reset(): void {
+    this.count = 0;
+    this.durationMs.reset();
+    this.requestBytes.reset();
+    this.responseBytes.reset();
+  }
+}
+
+/** What is counted of TCP connections that have all labels in common. */
+export class ConnectionCell {
+  opened = 0;
+  closed = 0;
+  sentBytes = 0;
+  receivedBytes = 0;
+
+  reset(): void {
+    this.opened = 0;
+    this.closed = 0;
+    this.sentBytes = 0;
+    this.receivedBytes = 0;
+  }
+}
+
+/**
+ * Cells by two things that are compared by identity and a number: found by three look-ups, without making a
+ * text of labels. A limit keeps names that somebody invents from filling the memory: what is beyond it shares
+ * one cell.
+ */
+export class CellTable<A extends object, B extends object, Cell> {
+  readonly #cells = new Map<A, Map<B, Map<number, Cell>>>();
+  readonly #create: () => Cell;
+  readonly #limit: number;
+  readonly #overflow: readonly [A, B];
+  #size = 0;
+
+  constructor(create: () => Cell, overflow: readonly [A, B], limit = 10_000) {
+    this.#create = create;
+    this.#limit = limit;
+    this.#overflow = overflow;
+  }
+
+  get(a: A, b: B, code: number): Cell {
+    let second = this.#cells.get(a);
+    if (second === undefined) {
+      second = new Map();
+      this.#cells.set(a, second);
+    }
+    let third = second.get(b);
+    if (third === undefined) {
+      third = new Map();
+      second.set(b, third);
+    }
+    const found = third.get(code);
+    if (found !== undefined) return found;
+    const [overflowA, overflowB] = this.#overflow;
+    const isOverflow = a === overflowA && b === overflowB;
+    if (this.#size >= this.#limit && !isOverflow) {
+      third.delete(code);
+      return this.get(overflowA, overflowB, code);
+    }
+    this.#size++;
+    const cell = this.#create();
+    third.set(code, cell);
+    return cell;
+  }
+
+  forEach(visit: (a: A, b: B, code: number, cell: Cell) => void): void {
+    for (const [a, second] of this.#cells) {
+      for (const [b, third] of second) for (const [code, cell] of third) visit(a, b, code, cell);
+    }
+  }
+}
