@@ -15,8 +15,10 @@ export interface NodeRoot {
   readonly base: string;
   /** Files that lie over the host's in every container. */
   readonly commonLayer: string;
-  /** Top-level directories of the host that containers see, each through an overlay of its own. */
-  readonly overlaid: readonly string[];
+  /** Top-level directories of the host that containers see, each through an overlay of its own: name -> what is below. */
+  readonly overlaid: ReadonlyMap<string, string>;
+  /** Those that are shown as they are, with the mounts in them. */
+  readonly bound: readonly string[];
   readonly overlayOptions: readonly string[];
   /** Terminals of containers' main programs are opened here. */
   readonly devpts: string;
@@ -116,8 +118,8 @@ export async function createNodeRoot(options: NodeRootOptions): Promise<NodeRoot
   await runCommand('mount', ['-t', 'tmpfs', '-o', 'mode=0755', 'lateen', directory]);
   const mounts = presentMounts();
   const base = join(directory, 'base');
-  const tree = readHostTree();
-  const shown = [...tree.overlaid, ...tree.bound];
+  const tree = readHostTree(options.rootless, join(directory, 'copies'));
+  const shown = [...tree.overlaid.keys(), ...tree.bound];
   for (const name of ['dev', 'mnt', 'opt', 'proc', 'run', 'sys', 'tmp', ...shown, ...tree.empty]) {
     mkdirSync(join(base, name), { recursive: true });
   }
@@ -136,13 +138,14 @@ export async function createNodeRoot(options: NodeRootOptions): Promise<NodeRoot
   prepareCompileCache(options.compileCacheDir);
   const places = [directory, podsDir];
   // Those that containers will see: others may hold mounts that a user namespace does not let go.
-  const lower = tree.overlaid.map((name) => `/${name}`);
+  const lower = [...tree.overlaid.values()];
   const overlays = await findOverlaySupport(places, lower, options.rootless, options.logger);
   return {
     directory,
     base,
     commonLayer,
     overlaid: tree.overlaid,
+    bound: tree.bound,
     overlayOptions: overlays.options,
     devpts,
     compileCacheDir: options.compileCacheDir,

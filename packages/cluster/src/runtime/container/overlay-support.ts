@@ -32,8 +32,9 @@ async function complaintAbout(
 }
 
 /**
- * Finds out how overlays over these directories of the host work here, in which of the places: `volatile`, so that the end of a container does
- * not wait for a disk. Rejects with a LateenError `runtime.no-overlay` where none does.
+ * Finds out how overlays over these directories of the host work here, in which of the places: `volatile`,
+ * so that the end of a container does not wait for a disk. Rejects with a LateenError `runtime.no-overlay`
+ * where none does.
  */
 export async function findOverlaySupport(
   places: readonly string[],

@@ -1,5 +1,14 @@
-import { existsSync, lstatSync, mkdirSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, isAbsolute, join, normalize } from 'node:path';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  readdirSync,
+} from 'node:fs';
+import { dirname, isAbsolute, join, normalize, relative } from 'node:path';
 import { formatMountTable, type MountLine } from '../../linux/mount-table.ts';
 import type { NodeRoot } from './node-root.ts';
 
@@ -76,6 +85,23 @@ function makeMountPoint(path: string, like: string): void {
 /** Where the writable files of the root directory itself are, beside those of each overlaid directory. */
 const rootName = '.root';
 
+/** Overlays for an image's files below directories that have no overlay as a whole. */
+function imageOverlays(
+  imageLayer: string,
+  isBound: (path: string) => boolean,
+  overlay: (name: string, target: string, lower: readonly string[]) => MountLine,
+  root: string,
+): MountLine[] {
+  const directories = new Set<string>();
+  for (const entry of readdirSync(imageLayer, { withFileTypes: true, recursive: true })) {
+    const path = `/${relative(imageLayer, entry.parentPath)}`;
+    if (entry.isFile() && isBound(path) && existsSync(path)) directories.add(path);
+  }
+  return [...directories].map((path) =>
+    overlay(path.slice(1), join(root, path), [join(imageLayer, path), path]),
+  );
+}
+
 /**
  * Prepares a root: the host's own directories below, the image's files and a writable layer on top.
  *
@@ -90,7 +116,7 @@ export function createRootFileSystem(options: RootFileSystemOptions): RootFileSy
   mkdirSync(root, { recursive: true });
   const inUpper = (path: string): string => {
     const first = path.split('/')[1] ?? '';
-    return node.overlaid.includes(first) ? join(upper, path) : join(upper, rootName, path);
+    return node.overlaid.has(first) ? join(upper, path) : join(upper, rootName, path);
   };
   const overlay = (name: string, target: string, lower: readonly string[]): MountLine => {
     mkdirSync(join(upper, name), { recursive: true });
@@ -109,13 +135,14 @@ export function createRootFileSystem(options: RootFileSystemOptions): RootFileSy
     };
   };
   const lines = [overlay(rootName, root, [node.base])];
-  for (const name of node.overlaid) {
+  for (const [name, lower] of node.overlaid) {
     const above = [imageLayer, node.commonLayer]
       .filter((layer) => layer !== undefined)
       .map((layer) => join(layer, name))
       .filter((path) => existsSync(path));
-    lines.push(overlay(name, join(root, name), [...above, `/${name}`]));
+    lines.push(overlay(name, join(root, name), [...above, lower]));
   }
+  const isBound = (path: string): boolean => node.bound.includes(path.split('/')[1] ?? '');
   for (const [path, text] of Object.entries(options.files)) {
     const file = inUpper(path);
     mkdirSync(dirname(file), { recursive: true });
@@ -125,6 +152,7 @@ export function createRootFileSystem(options: RootFileSystemOptions): RootFileSy
     if (line.type === 'none') makeMountPoint(inUpper(line.target), line.source);
     lines.push({ ...line, target: join(root, line.target) });
   }
+  if (imageLayer !== undefined) lines.push(...imageOverlays(imageLayer, isBound, overlay, root));
   lines.push({
     source: options.sharedMemoryDir,
     target: join(root, 'dev/shm'),
