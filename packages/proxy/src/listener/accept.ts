@@ -1,4 +1,4 @@
-import { Socket, type Server } from 'node:net';
+import { Socket, type Server, type SocketConstructorOpts } from 'node:net';
 import { readInto } from '../wire/socket-wire.ts';
 
 /** The part of Node's TCP and pipe handles that is used here. */
@@ -34,7 +34,8 @@ export function acceptInto(server: Server, buffer: Buffer, onSocket: (socket: So
       writable: true,
       onread: readInto(buffer),
     };
-    onSocket(new Socket(options));
+    // `handle` is how Node's own servers make sockets; the types leave it out.
+    onSocket(new Socket(options as SocketConstructorOpts));
   };
   return true;
 }

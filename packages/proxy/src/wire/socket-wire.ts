@@ -30,12 +30,14 @@ export class SocketWire implements Wire, OutputOwner {
   handler: WireHandler = deafHandler;
   #error: Error | undefined;
   #closed = false;
+  readonly #encrypts: boolean;
   tls: TlsInfo | undefined;
 
   constructor(turn: Turn, socket: Socket) {
     this.#turn = turn;
     this.#socket = socket;
     this.#socket[wireOf] = this;
+    this.#encrypts = 'encrypted' in socket;
     socket.on('end', onEnd);
     socket.on('error', onError);
     socket.on('close', onClose);
@@ -98,7 +100,8 @@ export class SocketWire implements Wire, OutputOwner {
       return true;
     }
     socket.write(buffer.subarray(0, length));
-    return socket.writableLength === 0;
+    // TLS has encrypted the bytes when write returns; a plain socket may still point to them.
+    return this.#encrypts || socket.writableLength === 0;
   }
 
   get writable(): boolean {
