@@ -13,7 +13,7 @@ import {
   type Issuer,
   type SubjectName,
 } from './certificate.ts';
-import { parsePem, toPem } from './pem.ts';
+import { parsePem, toPem } from '@lateen/core/der';
 
 const minuteMs = 60_000;
 const dayMs = 24 * 60 * minuteMs;

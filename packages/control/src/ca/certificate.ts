@@ -1,5 +1,6 @@
 import { createHash, randomBytes, sign, type KeyObject } from 'node:crypto';
 import {
+  DerReader,
   bitString,
   boolean,
   der,
@@ -12,11 +13,10 @@ import {
   sequence,
   set,
   time,
+  toPem,
   unsignedInteger,
   utf8String,
-} from './der-writer.ts';
-import { DerReader } from './der-reader.ts';
-import { toPem } from './pem.ts';
+} from '@lateen/core/der';
 
 /** A name that a certificate is for. */
 export type SubjectName =

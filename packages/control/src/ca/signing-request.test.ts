@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { parsePem, toPem } from './pem.ts';
+import { parsePem, toPem } from '@lateen/core/der';
 import { parseSigningRequest } from './signing-request.ts';
 
 function openssl(...args: string[]): string {

@@ -1,7 +1,6 @@
 import { createPublicKey, verify, type KeyObject } from 'node:crypto';
 import { messageOf, ok, problem, type Result } from '@lateen/core';
-import { DerError, DerReader, dottedOid } from './der-reader.ts';
-import { parsePem } from './pem.ts';
+import { DerError, DerReader, dottedOid, parsePem } from '@lateen/core/der';
 
 /** What is taken from a certificate signing request: only its key. */
 export interface SigningRequest {
