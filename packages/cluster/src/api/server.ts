@@ -73,7 +73,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     folder: join(dataDir, 'pki'),
     hosts: servingHosts(clusterDomain, serviceCidr, options.addresses ?? []),
   };
-  const credentials = await ensureCredentials({ ...identity, nowMs: clock.now() });
+  const credentials = ensureCredentials({ ...identity, nowMs: clock.now() });
   const core = await openCore({ dataDir, clock, logger, serviceCidr });
   const { objects, types, writer, service, authorizer, builtins, metadata } = core;
   const issuer = `https://kubernetes.default.svc.${clusterDomain}`;

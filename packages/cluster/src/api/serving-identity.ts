@@ -41,16 +41,15 @@ export function keepCertificateFresh(
 ): () => void {
   let shown = credentials.server.certificate;
   const timer = clock.every(checkPeriodMs, () => {
-    ensureCredentials({ ...options, nowMs: clock.now() }).then(
-      ({ server }) => {
-        if (server.certificate === shown) return;
-        shown = server.certificate;
-        renew(server);
-        logger.info('the serving certificate was renewed');
-      },
-      (error: unknown) =>
-        logger.error('the serving certificate was not renewed', { error: messageOf(error) }),
-    );
+    try {
+      const { server } = ensureCredentials({ ...options, nowMs: clock.now() });
+      if (server.certificate === shown) return;
+      shown = server.certificate;
+      renew(server);
+      logger.info('the serving certificate was renewed');
+    } catch (error) {
+      logger.error('the serving certificate was not renewed', { error: messageOf(error) });
+    }
   });
   return () => timer.cancel();
 }

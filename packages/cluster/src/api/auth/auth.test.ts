@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { statSync, writeFileSync } from 'node:fs';
 import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
@@ -10,6 +11,11 @@ import { leafLifeMs } from './issue-certificates.ts';
 import { ruleAllows, type AccessRequest } from './policy-rules.ts';
 
 let api: TestServer;
+
+function noOpenssl(): string | false {
+  return spawnSync('openssl', ['version']).status === 0 ? false : 'no openssl on this machine';
+}
+
 before(async () => {
   api = await startTestServer();
 });
@@ -219,27 +225,43 @@ describe('certificates', () => {
   test('keys are for their owner only, are kept, and are made anew past half of their life or for new hosts', async () => {
     const folder = join(api.folder, 'other-pki');
     const nowMs = Date.now();
-    const first = await ensureCredentials({ folder, hosts: ['localhost', '127.0.0.1'], nowMs });
+    const first = ensureCredentials({ folder, hosts: ['localhost', '127.0.0.1'], nowMs });
     for (const name of ['ca.key', 'apiserver.key', 'admin.key', 'sa.key']) {
       assert.equal(statSync(join(folder, name)).mode & 0o777, 0o600);
     }
-    const again = await ensureCredentials({ folder, hosts: ['localhost', '127.0.0.1'], nowMs });
+    const again = ensureCredentials({ folder, hosts: ['localhost', '127.0.0.1'], nowMs });
     assert.equal(again.server.certificate, first.server.certificate);
-    const wider = await ensureCredentials({ folder, hosts: ['localhost', '127.3.4.5'], nowMs });
+    const wider = ensureCredentials({ folder, hosts: ['localhost', '127.3.4.5'], nowMs });
     assert.notEqual(wider.server.certificate, first.server.certificate);
     assert.equal(wider.authority.certificate, first.authority.certificate);
     assert.ok(new X509Certificate(wider.server.certificate).checkIP('127.3.4.5'));
-    const later = await ensureCredentials({ folder, hosts: ['localhost'], nowMs: nowMs + leafLifeMs * 0.6 });
+    const later = ensureCredentials({ folder, hosts: ['localhost'], nowMs: nowMs + leafLifeMs * 0.6 });
     assert.notEqual(later.administrator.certificate, first.administrator.certificate);
     assert.equal(later.authority.certificate, first.authority.certificate);
+  });
+
+  test('openssl finds the certificates strictly right', { skip: noOpenssl() }, () => {
+    const folder = join(api.folder, 'strict-pki');
+    const hosts = ['kubernetes.default.svc', '127.0.0.1', '2001:db8::1', 'fe80::1:2:3:4'];
+    const { server } = ensureCredentials({ folder, hosts, nowMs: Date.now() });
+    for (const [name, purpose] of [
+      ['apiserver', 'sslserver'],
+      ['admin', 'sslclient'],
+    ] as const) {
+      const files = ['-CAfile', join(folder, 'ca.crt'), join(folder, `${name}.crt`)];
+      const checked = spawnSync('openssl', ['verify', '-x509_strict', '-purpose', purpose, ...files]);
+      assert.equal(checked.status, 0, checked.stderr.toString());
+    }
+    const certificate = new X509Certificate(server.certificate);
+    for (const address of hosts.slice(1)) assert.ok(certificate.checkIP(address), address);
   });
 
   test('a half written certificate is made anew', async () => {
     const folder = join(api.folder, 'broken-pki');
     const nowMs = Date.now();
-    const first = await ensureCredentials({ folder, hosts: ['localhost'], nowMs });
+    const first = ensureCredentials({ folder, hosts: ['localhost'], nowMs });
     writeFileSync(join(folder, 'apiserver.crt'), first.server.certificate.slice(0, 100));
-    const second = await ensureCredentials({ folder, hosts: ['localhost'], nowMs });
+    const second = ensureCredentials({ folder, hosts: ['localhost'], nowMs });
     assert.ok(new X509Certificate(second.server.certificate).checkHost('localhost'));
   });
 });

@@ -2,7 +2,7 @@ import { X509Certificate, createPrivateKey, generateKeyPairSync, type KeyObject 
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
-import type { KeyPair } from './issue-certificates.ts';
+import { issueAuthority, issueLeaf, type KeyPair } from './issue-certificates.ts';
 
 /** What the server shows and what it signs with. */
 export interface Credentials {
@@ -24,37 +24,25 @@ export interface CredentialOptions {
  * Reads the keys and certificates of a data directory and makes those that are missing, past half of their life,
  * or not good for the hosts asked for. Files are readable by their owner only.
  */
-export async function ensureCredentials(options: CredentialOptions): Promise<Credentials> {
+export function ensureCredentials(options: CredentialOptions): Credentials {
   const { folder, hosts, nowMs } = options;
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   chmodSync(folder, 0o700);
   let authority = readPair(folder, 'ca');
   if (authority === undefined || !isFresh(authority, nowMs)) {
-    const { issueAuthority } = await import('./issue-certificates.ts');
-    authority = writePair(folder, 'ca', await issueAuthority('lateen-ca', nowMs));
+    authority = writePair(folder, 'ca', issueAuthority('lateen-ca', nowMs));
   }
   let server = readPair(folder, 'apiserver');
   if (!isGood(server, authority, nowMs) || !hosts.every((host) => coversHost(server, host))) {
-    const { issueLeaf } = await import('./issue-certificates.ts');
     const addresses = hosts.filter((host) => isIP(host) !== 0);
     const dnsNames = hosts.filter((host) => isIP(host) === 0);
-    const issued = await issueLeaf(
-      authority,
-      'kube-apiserver',
-      { kind: 'server', dnsNames, addresses },
-      nowMs,
-    );
+    const issued = issueLeaf(authority, 'kube-apiserver', { kind: 'server', dnsNames, addresses }, nowMs);
     server = writePair(folder, 'apiserver', issued);
   }
   let administrator = readPair(folder, 'admin');
   if (!isGood(administrator, authority, nowMs)) {
-    const { issueLeaf } = await import('./issue-certificates.ts');
     const purpose = { kind: 'client', organizations: ['system:masters'] } as const;
-    administrator = writePair(
-      folder,
-      'admin',
-      await issueLeaf(authority, 'kubernetes-admin', purpose, nowMs),
-    );
+    administrator = writePair(folder, 'admin', issueLeaf(authority, 'kubernetes-admin', purpose, nowMs));
   }
   return { authority, server, administrator, tokenKey: readTokenKey(folder) };
 }

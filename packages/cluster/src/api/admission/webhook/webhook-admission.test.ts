@@ -29,8 +29,8 @@ let respond: (review: Review) => object = () => ({ allowed: true });
 
 before(async () => {
   api = await startTestServer();
-  authority = await issueAuthority('hooks', Date.now());
-  const leaf = await issueLeaf(
+  authority = issueAuthority('hooks', Date.now());
+  const leaf = issueLeaf(
     authority,
     'hook',
     { kind: 'server', dnsNames: ['localhost'], addresses: ['127.0.0.1'] },
@@ -254,7 +254,7 @@ test('a webhook that is down refuses writes or lets them pass, as its failure po
 });
 
 test('a webhook with a certificate that its CA bundle does not vouch for is not believed', async () => {
-  const other = await issueAuthority('other', Date.now());
+  const other = issueAuthority('other', Date.now());
   const { port } = hook.address() as AddressInfo;
   const clientConfig = {
     url: `https://localhost:${port}/`,
