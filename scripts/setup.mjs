@@ -56,12 +56,11 @@ function installPackages() {
 /** Tools of the machine, each with the Debian package that brings it. */
 const runTools = [
   ['iptables-restore', 'iptables'],
-  ['ip', 'iproute2'],
   ['unshare', 'util-linux'],
   ['curl', 'curl'],
   ...(isRoot ? [] : [['newuidmap', 'uidmap']]),
 ];
-const testTools = [...runTools, ['newuidmap', 'uidmap'], ['chromium', 'chromium']];
+const testTools = [...runTools, ['ip', 'iproute2'], ['newuidmap', 'uidmap'], ['chromium', 'chromium']];
 
 function installTools(tools, optional) {
   const packages = [...new Set(tools.filter(([program]) => !onPath(program)).map(([, name]) => name))];

@@ -29,6 +29,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./commands/down.ts')).downCommand,
   },
   {
+    name: 'console',
+    summary: 'open the web console: the live graph of the mesh',
+    load: async () => (await import('./commands/console.ts')).consoleCommand,
+  },
+  {
     name: 'env',
     summary: 'print the shell lines that set PATH and KUBECONFIG for the local cluster',
     load: async () => (await import('./commands/env.ts')).envCommand,

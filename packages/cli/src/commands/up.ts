@@ -14,6 +14,7 @@ interface Options {
   readonly dataDir: string;
   readonly profile: string;
   readonly logLevel: UpOptions['logLevel'];
+  readonly allowHostPath?: boolean;
 }
 
 /** `up`: a cluster, the mesh in it, and with `--demo` Bookinfo in the mesh. */
@@ -34,6 +35,7 @@ export function upCommand(context: CommandContext): Command {
         .choices(['error', 'warn', 'info', 'debug'])
         .default('info'),
     )
+    .option('--allow-host-path', 'let pods mount directories of this machine (hostPath volumes)')
     .addHelpText(
       'after',
       '\nExamples:\n  lateen up --demo\n  lateen up --cluster-only --detach --data-dir /tmp/mesh',
@@ -47,6 +49,7 @@ export function upCommand(context: CommandContext): Command {
         demo: options.demo ?? false,
         profile: options.clusterOnly === true ? undefined : options.profile,
         logLevel: options.logLevel,
+        allowHostPath: options.allowHostPath ?? false,
       };
       if (options.detach === true) {
         const facts = await startDetached(context, up, createProgress(context.stdout, context.clock));

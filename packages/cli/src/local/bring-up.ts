@@ -15,6 +15,8 @@ export interface UpOptions {
   /** Installation profile; undefined is a cluster without a mesh. */
   readonly profile: string | undefined;
   readonly logLevel: NonNullable<LaunchOptions['logLevel']>;
+  /** Whether pods may mount directories of this machine. */
+  readonly allowHostPath: boolean;
 }
 
 /** What there is to say about a cluster that is up. */
@@ -53,6 +55,7 @@ export async function bringUp(
     program: join(context.installationDir, 'dist/lateen-cluster.mjs'),
     installationDir: context.installationDir,
     logLevel: options.logLevel,
+    allowHostPath: options.allowHostPath,
     clock: context.clock,
     onProgress: clusterSteps(progress),
   });

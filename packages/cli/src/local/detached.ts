@@ -32,6 +32,7 @@ export async function startDetached(
     '--log-level',
     options.logLevel,
     ...(options.demo ? ['--demo'] : []),
+    ...(options.allowHostPath ? ['--allow-host-path'] : []),
     ...(options.profile === undefined ? ['--cluster-only'] : ['--profile', options.profile]),
   ];
   const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', log, log, 'ipc'] });
