@@ -4,6 +4,7 @@ import { ClusterSet } from './cluster/cluster-set.ts';
 import type { ClusterContext } from './cluster/upstream-cluster.ts';
 import { introductionOf } from './filter/peer-metadata.ts';
 import type { ListenerContext } from './listener/compiled-listener.ts';
+import { RequestIds } from './filter/request-id.ts';
 import { ListenerSet } from './listener/listener-set.ts';
 import type { ApplyResult, DataPlaneChange, RefusedResource } from './model/change.ts';
 import type { DataPlane, DataPlaneOptions } from './model/data-plane.ts';
@@ -62,6 +63,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     httpStats: shared((prefix) => new HttpStats(prefix), stats),
     tcpStats: shared((prefix) => new TcpStats(prefix), stats),
     isDraining: () => draining,
+    requestIds: new RequestIds(),
     observers: [meshMetrics],
     meshMetrics,
     meshTelemetry: { introduction: introductionOf(options.node), peers: meshMetrics.peers },

@@ -21,6 +21,7 @@ import type { Wire } from '../wire/wire.ts';
 import { compileHttpFilters, type MeshTelemetry } from './compile-filters.ts';
 import { Exchange } from './exchange.ts';
 import type { CompiledHttpFilter } from './http-filter.ts';
+import type { RequestIds } from './request-id.ts';
 
 /** What connection managers share in a data plane. */
 export interface ManagerContext {
@@ -34,6 +35,7 @@ export interface ManagerContext {
   readonly routeTable: (name: string) => RouteTable | undefined;
   readonly httpStats: (prefix: string) => HttpStats;
   readonly isDraining: () => boolean;
+  readonly requestIds: RequestIds;
   /** Told of the requests of connection managers that ask for Istio's metrics. */
   readonly observers: readonly RequestObserver[];
   readonly meshTelemetry: MeshTelemetry;
@@ -70,6 +72,7 @@ export class ConnectionManager {
   readonly bufferLimitBytes: number;
   readonly stats: HttpStats;
   readonly observers: readonly RequestObserver[];
+  readonly requestIds: RequestIds;
   readonly heads: HeadPool;
   readonly turn: Turn;
   readonly timers: CoarseTimers;
@@ -100,6 +103,7 @@ export class ConnectionManager {
     const counted = model.httpFilters.some(
       (filter) => filter.config.kind === 'istio_stats' && !filter.disabled,
     );
+    this.requestIds = context.requestIds;
     this.observers = counted ? context.observers : [];
     this.heads = context.heads;
     this.turn = context.turn;

@@ -99,7 +99,7 @@ export class Exchange
     const { manager, head } = this;
     const { model, timers } = manager;
     if (model.streamIdleTimeoutMs > 0) timers.start(this, model.streamIdleTimeoutMs);
-    this.#client = prepareRequest(head, model, this.connection);
+    this.#client = prepareRequest(head, model, this.connection, manager.requestIds);
     const normalized = normalizePath(head.path, model.pathNormalization);
     if (normalized.kind === 'reject') return this.reply(400, '', 'path_normalization_failed');
     if (normalized.kind === 'redirect') {

@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import type { RequestHead } from '../codec/head.ts';
 import { headerName, names } from '../codec/header-name.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
 import type { SocketAddress } from '../model/address.ts';
 import type { HttpConnectionManager } from '../model/network-filter.ts';
 import { setForwardedClientCert } from './forward-client-cert.ts';
+import type { RequestIds } from './request-id.ts';
 
 /** Headers that only the mesh itself may set: an external client's are taken off. */
 const internalHeaders = [
@@ -57,6 +57,7 @@ export function prepareRequest(
   head: RequestHead,
   manager: HttpConnectionManager,
   connection: ConnectionInfo,
+  ids: RequestIds,
 ): SocketAddress {
   const { headers } = head;
   let client = connection.remote;
@@ -96,8 +97,8 @@ export function prepareRequest(
     setForwardedClientCert(headers, manager.forwardClientCert, connection);
   }
   if (manager.generateRequestId) {
-    if (!headers.has(names.requestId)) headers.add(names.requestId, randomUUID());
-    else if (edge && !manager.preserveExternalRequestId) headers.set(names.requestId, randomUUID());
+    if (!headers.has(names.requestId)) headers.add(names.requestId, ids.next());
+    else if (edge && !manager.preserveExternalRequestId) headers.set(names.requestId, ids.next());
   }
   if (manager.via !== '') {
     const via = headers.get(names.via);

@@ -89,6 +89,7 @@ export class HeaderLines {
   readonly seen = new Uint8Array(framingHeaders.length);
   /** Offset, relative to the first line, of the line that was not complete. */
   resumeAt = 0;
+  #anyFraming = false;
   readonly #lowerCase: boolean;
   readonly #maxLines: number;
 
@@ -98,9 +99,13 @@ export class HeaderLines {
   }
 
   reset(): void {
-    this.first.fill(-1);
-    this.seen.fill(0);
     this.resumeAt = 0;
+    if (!this.#anyFraming) return;
+    this.#anyFraming = false;
+    for (let i = 0; i < framingHeaders.length; i++) {
+      this.first[i] = -1;
+      this.seen[i] = 0;
+    }
   }
 
   /**
@@ -155,6 +160,7 @@ export class HeaderLines {
       );
       const candidate = byHash[hash & ((1 << tableBits) - 1)] as number;
       if (candidate >= 0 && this.#isNamed(buffer, lineStart, nameEnd, candidate)) {
+        this.#anyFraming = true;
         if (this.first[candidate] === -1) this.first[candidate] = line;
         this.seen[candidate] = Math.min(255, (this.seen[candidate] as number) + 1);
       }

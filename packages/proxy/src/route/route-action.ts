@@ -1,5 +1,7 @@
 import type { Problem } from '@lateen/core';
 import type { ClusterRef } from '../cluster/cluster-set.ts';
+import { headerLine, type HeaderLine } from '../codec/header-block.ts';
+import { names } from '../codec/header-name.ts';
 import { headerReader, type RoutableRequest } from '../decide/header-match.ts';
 import type { Fraction } from '../model/string-match.ts';
 import type {
@@ -39,6 +41,8 @@ export interface CompiledForward {
   readonly rewriteHost: ((request: RoutableRequest) => string | undefined) | undefined;
   readonly retry: CompiledRetryPolicy | undefined;
   readonly mirrors: readonly CompiledMirror[];
+  /** `x-envoy-expected-rq-timeout-ms` for endpoints. */
+  readonly expectedTimeout: HeaderLine;
 }
 
 export interface CompiledRedirect {
@@ -152,6 +156,7 @@ export function compileAction(
     rewritePath: compilePathRewrite(route, action),
     rewriteHost: compileHostRewrite(action),
     retry: retryPolicy === undefined ? undefined : compileRetryPolicy(retryPolicy),
+    expectedTimeout: headerLine(names.expectedTimeout, String(action.timeoutMs)),
     mirrors: mirrors.map((mirror) => ({
       ref: context.clusterRef(mirror.cluster),
       fraction: mirror.fraction,

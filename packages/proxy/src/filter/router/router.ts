@@ -114,7 +114,7 @@ export class Router extends Expirable implements AttemptOwner, HostRequest {
     target.requestHeaders?.apply(headers, this.#owner);
     for (const operations of this.#route.requestHeaders) operations.apply(headers, this.#owner);
     if (action.model.timeoutMs > 0 && !headers.has(names.expectedTimeout)) {
-      headers.add(names.expectedTimeout, String(action.model.timeoutMs));
+      headers.addLine(action.expectedTimeout);
     }
   }
 
