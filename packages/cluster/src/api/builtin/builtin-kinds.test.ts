@@ -104,6 +104,15 @@ describe('Services', () => {
     assert.match(message(await api.call('POST', services, low)), /valid ports is 30000-32767/);
   });
 
+  test('a dry run takes no number', async () => {
+    const nodePort = 31_999;
+    await api.call('POST', services, service('dry'));
+    const spec = { type: 'NodePort', ports: [{ port: 80, nodePort }] };
+    assert.equal((await api.call('PUT', `${services}/dry?dryRun=All`, service('dry', spec))).status, 200);
+    assert.equal((await api.call('POST', `${services}?dryRun=All`, service('dry-2', spec))).status, 201);
+    assert.equal((await api.call('POST', services, service('wet', spec))).status, 201);
+  });
+
   test('a Service that becomes internal gives its node port back', async () => {
     const nodePort = 31_234;
     const spec = { type: 'NodePort', ports: [{ port: 80, nodePort }] };

@@ -84,7 +84,13 @@ export async function openWatch(
     selectors,
     from,
     (events) => {
-      for (const event of events) push(lineOf(event.type, event.object));
+      try {
+        for (const event of events) push(lineOf(event.type, event.object));
+      } catch {
+        // An object that cannot be shown ends this watch, and nobody else's.
+        ended = true;
+        end();
+      }
     },
     () => {
       ended = true;

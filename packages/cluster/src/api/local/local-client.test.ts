@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
-import { silentLogger, systemClock } from '@lateen/core';
+import { LateenError, silentLogger, systemClock } from '@lateen/core';
 import { isStatus, resources, type KubeClient, type KubeObject, type WatchEvent } from '@lateen/kube';
 import { createApiServer, type ApiServer } from '../index.ts';
 
@@ -78,5 +78,44 @@ test('an object with a finalizer stays until the finalizer is taken off', async 
   await client.update(resources.configMaps, marked);
   await assert.rejects(client.get(resources.configMaps, 'default', 'held'), (error: unknown) =>
     isStatus(error, 'NotFound'),
+  );
+});
+
+test('a watcher that throws ends its own watch and leaves the others alone', async () => {
+  const { resourceVersion } = await client.list(resources.configMaps);
+  const over = new AbortController();
+  const seen: string[] = [];
+  const failing = client.watch(
+    resources.configMaps,
+    { resourceVersion },
+    () => {
+      throw new Error('a fault of the watcher');
+    },
+    over.signal,
+  );
+  const other = client.watch(
+    resources.configMaps,
+    { resourceVersion },
+    (event: WatchEvent<KubeObject>) => {
+      seen.push(event.object.metadata.name);
+      if (seen.length === 2) over.abort();
+    },
+    over.signal,
+  );
+  await client.create(resources.configMaps, configMap('one'));
+  await assert.rejects(failing, /a fault of the watcher/);
+  await client.create(resources.configMaps, configMap('two'));
+  await other;
+  assert.deepEqual(seen, ['one', 'two']);
+});
+
+test('a state that is no database is named, with what to do', async () => {
+  const broken = join(folder, 'broken');
+  mkdirSync(broken);
+  writeFileSync(join(broken, 'state.db'), 'not a database '.repeat(100));
+  await assert.rejects(
+    createApiServer({ dataDir: broken, clock: systemClock, logger: silentLogger }),
+    (error: unknown) =>
+      error instanceof LateenError && error.code === 'cluster.state' && error.hint !== undefined,
   );
 });

@@ -122,9 +122,15 @@ export function localClient(options: LocalClientOptions): KubeClient {
             selectors,
             selection.resourceVersion,
             (events) => {
-              for (const event of events) {
-                if (signal.aborted) return;
-                onEvent({ type: event.type, object: own(event.object) as T });
+              try {
+                for (const event of events) {
+                  if (signal.aborted) return;
+                  onEvent({ type: event.type, object: own(event.object) as T });
+                }
+              } catch (error) {
+                // A fault of this watcher ends its watch, and nobody else's.
+                stop();
+                reject(error instanceof Error ? error : new Error(String(error)));
               }
             },
             () => resolve(),

@@ -167,7 +167,10 @@ export class ResourceWriter {
       this.#account(target, object, old, context, subresource);
       object.metadata.resourceVersion = String(current.revision);
       if (sameJson(object, old)) return old;
-      if (context.dryRun) return object;
+      if (context.dryRun) {
+        this.#release(request);
+        return object;
+      }
       if (mayVanish(type, object)) {
         const revision = await this.#objects.delete(type, object, current.revision);
         object.metadata.resourceVersion = String(revision);
