@@ -32,6 +32,14 @@ export interface BenchCase {
   readonly name: string;
   /** What is measured, in one sentence. */
   readonly summary: string;
-  /** Starts the contenders; ours comes first. `workDir` is removed afterwards. */
-  prepare(workDir: string): Promise<PreparedCase>;
+  /** Starts the contenders; ours comes first. */
+  prepare(context: BenchContext): Promise<PreparedCase>;
+}
+
+/** What a case is given. */
+export interface BenchContext {
+  /** A directory that is removed afterwards. */
+  readonly workDir: string;
+  /** The bundle of our proxy. */
+  readonly proxyBundle: string;
 }

@@ -1,6 +1,8 @@
 // `npm run bench` runs every case, `npm run bench -- http1-one-hop` one. See docs/performance.md.
 import { availableParallelism, cpus } from 'node:os';
+import { resolve } from 'node:path';
 import process from 'node:process';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { LateenError, messageOf } from '@lateen/core';
 import type { BenchCase } from './case.ts';
@@ -13,7 +15,7 @@ import { runCase, type CaseResult } from './run-case.ts';
 
 const cases: readonly BenchCase[] = [http1OneHop, mtlsPair, tcpOneHop, tcpConnect];
 
-const usage = `usage: npm run bench -- [CASE...] [--rounds 3] [--seconds 4] [-o json]
+const usage = `usage: npm run bench -- [CASE...] [--rounds 3] [--seconds 4] [--proxy dist/lateen-proxy.mjs] [-o json]
 
 cases:
 ${cases.map((bench) => `  ${bench.name}  ${bench.summary}`).join('\n')}
@@ -25,6 +27,7 @@ async function run(): Promise<number> {
     options: {
       rounds: { type: 'string', default: '3' },
       seconds: { type: 'string', default: '4' },
+      proxy: { type: 'string', default: fileURLToPath(new URL('../dist/lateen-proxy.mjs', import.meta.url)) },
       output: { type: 'string', short: 'o', default: 'table' },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -49,7 +52,14 @@ async function run(): Promise<number> {
   const results: CaseResult[] = [];
   for (const bench of cases) {
     if (positionals.length > 0 && !positionals.includes(bench.name)) continue;
-    results.push(await runCase(bench, { rounds, seconds, progress: (line) => console.error(line) }));
+    results.push(
+      await runCase(bench, {
+        proxyBundle: resolve(values.proxy),
+        rounds,
+        seconds,
+        progress: (line) => console.error(line),
+      }),
+    );
   }
   const machine = `${new Date().toISOString().slice(0, 10)}, ${cpus()[0]?.model.trim() ?? 'unknown processor'}, Node ${process.version}`;
   if (values.output === 'json')

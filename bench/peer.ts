@@ -1,31 +1,30 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import { fileURLToPath } from 'node:url';
 import { LateenError } from '@lateen/core';
+import type { BenchContext } from './case.ts';
 import { contenderCore, isInstalled, PinnedProcess, versionOf } from './pinned-process.ts';
-
-const proxyBundle = fileURLToPath(new URL('../dist/lateen-proxy.mjs', import.meta.url));
 
 /** A program that can take part, started with one configuration file. */
 export interface Peer {
   readonly name: string;
   /** True where the program is there. */
-  readonly installed: () => boolean;
+  readonly installed: (proxyBundle: string) => boolean;
   readonly version: () => string;
   /** Starts it on the contenders' core. */
-  readonly start: (configFile: string, workDir: string) => PinnedProcess;
+  readonly start: (configFile: string, context: BenchContext) => PinnedProcess;
 }
 
 /** Our proxy, by its bundle and with Envoy's option. */
 export const lateen: Peer = {
   name: 'lateen',
-  installed() {
+  installed(proxyBundle) {
     if (existsSync(proxyBundle)) return true;
-    throw new LateenError('ENOBUILD', 'dist/lateen-proxy.mjs is not there', { hint: 'npm run build' });
+    throw new LateenError('ENOBUILD', `${proxyBundle} is not there`, { hint: 'npm run build' });
   },
   version: () => `Node ${process.versions.node}`,
-  start: (file) => new PinnedProcess(contenderCore, process.execPath, [proxyBundle, '-c', file]),
+  start: (file, { proxyBundle }) =>
+    new PinnedProcess(contenderCore, process.execPath, [proxyBundle, '-c', file]),
 };
 
 export const haproxy: Peer = {
@@ -39,7 +38,7 @@ export const nginx: Peer = {
   name: 'nginx',
   installed: () => isInstalled('nginx'),
   version: () => versionOf('nginx', '-v'),
-  start: (file, workDir) =>
+  start: (file, { workDir }) =>
     new PinnedProcess(contenderCore, 'nginx', ['-c', file, '-p', workDir, '-e', join(workDir, 'error.log')]),
 };
 
@@ -47,7 +46,7 @@ export const caddy: Peer = {
   name: 'caddy',
   installed: () => isInstalled('caddy'),
   version: () => versionOf('caddy', 'version'),
-  start: (file, workDir) =>
+  start: (file, { workDir }) =>
     new PinnedProcess(contenderCore, 'caddy', ['run', '--adapter', 'caddyfile', '--config', file], {
       GOMAXPROCS: '1',
       HOME: workDir,

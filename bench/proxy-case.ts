@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '@lateen/core';
-import type { BenchCase, Contender, PreparedCase } from './case.ts';
+import type { BenchCase, BenchContext, Contender, PreparedCase } from './case.ts';
 import { fillIn } from './config-file.ts';
 import type { Peer } from './peer.ts';
 import { freePort, type PinnedProcess } from './pinned-process.ts';
@@ -33,15 +33,16 @@ export interface ProxyCase {
 
 /** A case in which wrk asks through each lineup for the answers of one upstream. */
 export function proxyCase(options: ProxyCase): BenchCase {
-  return { name: options.name, summary: options.summary, prepare: (workDir) => prepare(options, workDir) };
+  return { name: options.name, summary: options.summary, prepare: (context) => prepare(options, context) };
 }
 
-async function prepare(options: ProxyCase, workDir: string): Promise<PreparedCase> {
+async function prepare(options: ProxyCase, context: BenchContext): Promise<PreparedCase> {
   const stops: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
     await Promise.all(stops.map((stop) => stop()));
   };
   try {
+    const { workDir } = context;
     const upstream = await startUpstream(workDir);
     stops.push(() => upstream.stop());
     const values = (await options.values?.(workDir)) ?? {};
@@ -49,13 +50,13 @@ async function prepare(options: ProxyCase, workDir: string): Promise<PreparedCas
     const missing: string[] = [];
     for (const lineup of options.lineups) {
       const { name } = lineup.peer;
-      if (!lineup.peer.installed()) {
+      if (!lineup.peer.installed(context.proxyBundle)) {
         missing.push(`${name} is not installed: apt-get install ${name}`);
         continue;
       }
       try {
         contenders.push(
-          await startLineup(options, lineup, { workDir, upstream: upstream.port, values, stops }),
+          await startLineup(options, lineup, { context, upstream: upstream.port, values, stops }),
         );
       } catch (error) {
         missing.push(`${name} cannot do it: ${messageOf(error)}`);
@@ -69,7 +70,7 @@ async function prepare(options: ProxyCase, workDir: string): Promise<PreparedCas
 }
 
 interface Surroundings {
-  readonly workDir: string;
+  readonly context: BenchContext;
   readonly upstream: number;
   readonly values: Readonly<Record<string, string>>;
   readonly stops: (() => Promise<void>)[];
@@ -82,9 +83,10 @@ async function startLineup(options: ProxyCase, lineup: Lineup, around: Surroundi
   // From the upstream end, so that each finds the one behind it.
   for (const [index, config] of [...configs.entries()].toReversed()) {
     const port = await freePort();
-    const dir = join(around.workDir, `${peer.name}-${index}`);
+    const dir = join(around.context.workDir, `${peer.name}-${index}`);
     mkdirSync(dir, { recursive: true });
-    const started = peer.start(fillIn(config, dir, { ...around.values, port, upstream: next, dir }), dir);
+    const file = fillIn(config, dir, { ...around.values, port, upstream: next, dir });
+    const started = peer.start(file, { ...around.context, workDir: dir });
     processes.push(started);
     around.stops.push(() => started.stop());
     await started.answersOn(port);

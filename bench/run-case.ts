@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { BenchCase, Contender, Sample } from './case.ts';
 
 export interface RunOptions {
+  readonly proxyBundle: string;
   readonly rounds: number;
   readonly seconds: number;
   /** Told what is being done. */
@@ -28,7 +29,7 @@ export interface CaseResult {
 export async function runCase(bench: BenchCase, options: RunOptions): Promise<CaseResult> {
   const workDir = mkdtempSync(join(tmpdir(), 'lateen-bench-'));
   try {
-    const prepared = await bench.prepare(workDir);
+    const prepared = await bench.prepare({ workDir, proxyBundle: options.proxyBundle });
     try {
       const { contenders, missing } = prepared;
       for (const name of missing) options.progress(`MISSING: ${name}`);
