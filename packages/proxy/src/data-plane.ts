@@ -29,6 +29,10 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   const logger = options.logger ?? silentLogger;
   const random = options.random ?? Math.random;
   const turn = new Turn(clock);
+  turn.onBug = (error) =>
+    logger.error('a connection ended by a bug', {
+      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    });
   const timers = new CoarseTimers(turn, clock);
   const heads = new HeadPool();
   const stats = new StatsRegistry();

@@ -93,7 +93,11 @@ export class CoarseTimers {
       const nowMs = this.#turn.nowMs;
       for (let item = list.first; item !== undefined && item.dueMs <= nowMs; item = list.first) {
         list.unlink(item);
-        item.onExpire();
+        try {
+          item.onExpire();
+        } catch (error) {
+          this.#turn.onBug(error);
+        }
       }
     } finally {
       this.#turn.leave();

@@ -157,6 +157,8 @@ export class SocketWire implements Wire, OutputOwner {
     this.#turn.enter();
     try {
       this.handler.onBytes(buffer, 0, length);
+    } catch (error) {
+      this.#bug(error);
     } finally {
       this.#turn.leave();
     }
@@ -168,6 +170,8 @@ export class SocketWire implements Wire, OutputOwner {
     this.#turn.enter();
     try {
       this.handler.onEnd();
+    } catch (error) {
+      this.#bug(error);
     } finally {
       this.#turn.leave();
     }
@@ -179,9 +183,16 @@ export class SocketWire implements Wire, OutputOwner {
     this.#turn.enter();
     try {
       this.handler.onDrain();
+    } catch (error) {
+      this.#bug(error);
     } finally {
       this.#turn.leave();
     }
+  }
+
+  #bug(error: unknown): void {
+    this.destroy();
+    this.#turn.onBug(error);
   }
 
   /** Called by the socket's events only. */
@@ -199,6 +210,8 @@ export class SocketWire implements Wire, OutputOwner {
     this.#turn.enter();
     try {
       handler.onClose(this.#error);
+    } catch (error) {
+      this.#turn.onBug(error);
     } finally {
       this.#turn.leave();
     }

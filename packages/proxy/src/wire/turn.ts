@@ -31,6 +31,11 @@ export class Turn {
     this.nowMs = clock.monotonicMs();
   }
 
+  /** Called with an exception out of a handler: a bug, which costs its own connection and no other. */
+  onBug: (error: unknown) => void = (error) => {
+    throw error;
+  };
+
   /** Wall time of the turn, in milliseconds since the epoch. */
   get wallMs(): number {
     return this.#clock.now();
