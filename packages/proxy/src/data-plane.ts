@@ -1,5 +1,7 @@
 import { silentLogger, sleep, systemClock } from '@lateen/core';
 import { HeadPool } from './codec/head.ts';
+import { isConsistent } from './cluster/balancer/balancer.ts';
+import { LazyHashFunction } from './cluster/balancer/hash-function.ts';
 import { ClusterSet } from './cluster/cluster-set.ts';
 import type { ClusterContext } from './cluster/upstream-cluster.ts';
 import { introductionOf } from './filter/peer-metadata.ts';
@@ -41,6 +43,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   const secrets = new SecretStore();
   const meshMetrics = new MeshMetrics(options.node);
   stats.addSource(meshMetrics);
+  const hash = new LazyHashFunction();
   let draining = false;
 
   const clusterContext: ClusterContext = {
@@ -48,6 +51,8 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     timers,
     heads,
     random,
+    clock,
+    hash,
     readBuffer: Buffer.allocUnsafeSlow(readBufferBytes),
     createConnector: (cluster, clusterStats) =>
       createTransportConnector(clusterContext, cluster, secrets, clusterStats),
@@ -62,6 +67,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     writeLog: options.writeAccessLog ?? logFiles.write,
     secrets,
     readBuffer: clusterContext.readBuffer,
+    hash,
     clusterRef: (name) => clusters.ref(name),
     routeTable: (name) => tables.get(name),
     httpStats: shared((prefix) => new HttpStats(prefix), stats),
@@ -80,6 +86,8 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
       const bad = secrets.update(change.secrets);
       refused.push(...bad.map((one) => ({ kind: 'secrets' as const, ...one })));
     }
+    if (!hash.loaded && change.clusters?.set?.some((one) => isConsistent(one.loadBalancing)) === true)
+      await hash.load();
     clusters.update(change.clusters, change.endpoints);
     for (const config of change.routes?.set ?? []) {
       const compiled = compileRouteTable(config, listenerContext);
@@ -115,7 +123,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
       listeners.close();
       clusters.close();
       timers.close();
-      logFiles.close();
+      await logFiles.close();
     },
     listeners: () => listeners.status(),
     clusters: () => clusters.status(),

@@ -161,10 +161,12 @@ export class LogFiles {
     this.#pending.clear();
   }
 
-  close(): void {
+  /** Writes what is left; resolves when the files are closed. */
+  async close(): Promise<void> {
     this.flush();
-    for (const file of this.#files.values()) file.end();
+    const files = [...this.#files.values()];
     this.#files.clear();
+    await Promise.all(files.map((file) => new Promise<void>((resolve) => file.end(() => resolve()))));
   }
 
   #streamOf(sink: string): NodeJS.WritableStream {
