@@ -50,6 +50,8 @@ export class CompiledListener {
   readonly #disabled: { readonly tls: PortTest; readonly http: PortTest };
   readonly needsOriginalDestination: boolean;
   readonly speaksProxyProtocol: boolean;
+  /** True where every client begins with TLS: its first message is looked at without being asked to. */
+  readonly #onlyTls: boolean;
 
   constructor(model: Listener, chains: FilterChainTable<CompiledChain>, standard: CompiledChain | undefined) {
     this.model = model;
@@ -59,11 +61,16 @@ export class CompiledListener {
     const has = (kind: string): boolean => model.listenerFilters.some((filter) => filter.kind === kind);
     this.needsOriginalDestination = model.useOriginalDst || has('original_dst');
     this.speaksProxyProtocol = has('proxy_protocol');
+    const all = [
+      ...model.filterChains,
+      ...(model.defaultFilterChain === undefined ? [] : [model.defaultFilterChain]),
+    ];
+    this.#onlyTls = all.every((chain) => chain.transport.kind === 'downstream_tls');
   }
 
   /** What must be known of the first bytes before a chain can be chosen; undefined: nothing. */
   inspects(port: number): InspectionWish | undefined {
-    const tls = this.#disabled.tls(port);
+    const tls = this.#onlyTls || this.#disabled.tls(port);
     const http = this.#disabled.http(port);
     return tls || http ? { tls, http } : undefined;
   }

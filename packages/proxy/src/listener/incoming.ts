@@ -133,7 +133,7 @@ export class Incoming extends Expirable implements WireHandler {
     const bytes = this.#bytes;
     this.#bytes = undefined;
     if (chain.tls !== undefined) {
-      this.#handshake(chain, chain.tls, bytes, seen.serverName);
+      this.#handshake(chain, chain.tls, bytes, seen);
       return;
     }
     this.#hand(chain, this.#wire, seen.serverName);
@@ -151,8 +151,10 @@ export class Incoming extends Expirable implements WireHandler {
     chain: CompiledChain,
     tls: NonNullable<CompiledChain['tls']>,
     early: Buffer | undefined,
-    serverName: string,
+    seen: Inspected,
   ): void {
+    const { serverName } = seen;
+    const alpn = seen.transportProtocol === 'tls' ? seen.applicationProtocols : undefined;
     const settings = tls.settings.current();
     if (!settings.ok) {
       this.#stats.sslConnectionError++;
@@ -160,22 +162,30 @@ export class Incoming extends Expirable implements WireHandler {
       return;
     }
     const socket = this.#wire.detach();
-    this.#handshaking = startServerTls(this.#turn, socket, early, tls.model, settings.value, serverName, {
-      onSecure: (wire) => {
-        this.#handshaking = undefined;
-        this.#timers.stop(this);
-        this.#stats.sslHandshake++;
-        this.#wire = wire;
-        this.#hand(chain, wire, serverName);
+    this.#handshaking = startServerTls(
+      this.#turn,
+      socket,
+      early,
+      tls.model,
+      settings.value,
+      { serverName, alpn },
+      {
+        onSecure: (wire) => {
+          this.#handshaking = undefined;
+          this.#timers.stop(this);
+          this.#stats.sslHandshake++;
+          this.#wire = wire;
+          this.#hand(chain, wire, serverName);
+        },
+        onFailed: (reason) => {
+          this.#handshaking = undefined;
+          this.#timers.stop(this);
+          this.#stats.sslConnectionError++;
+          if (reason === 'peer') this.#stats.sslFailVerify++;
+          this.#closeOnce();
+        },
       },
-      onFailed: (reason) => {
-        this.#handshaking = undefined;
-        this.#timers.stop(this);
-        this.#stats.sslConnectionError++;
-        if (reason === 'peer') this.#stats.sslFailVerify++;
-        this.#closeOnce();
-      },
-    });
+    );
     const timeoutMs = chain.model.transportConnectTimeoutMs;
     this.#timers.start(this, timeoutMs > 0 ? timeoutMs : handshakeTimeoutMs);
   }

@@ -22,8 +22,18 @@ function chainError(socket: TLSSocket): string | undefined {
 }
 
 /**
+ * The protocols that are agreed on by ALPN: none where nothing is in common. Node would end the handshake then;
+ * Envoy goes on without, and Istio's proxies offer names that only proxies know.
+ */
+function offeredAlpn(own: readonly string[], client: readonly string[] | undefined): readonly string[] {
+  if (client === undefined || own.some((protocol) => client.includes(protocol))) return own;
+  return [];
+}
+
+/**
  * Takes the server's part of a TLS handshake on an accepted socket, of which `early` has been read
- * already. Exactly one method of the listener is called, later.
+ * already. `hello` is what the client said, as far as that was looked at. Exactly one method of the listener
+ * is called, later.
  */
 export function startServerTls(
   turn: Turn,
@@ -31,9 +41,11 @@ export function startServerTls(
   early: Buffer | undefined,
   model: DownstreamTls,
   settings: TlsSettings,
-  serverName: string,
+  hello: { readonly serverName: string; readonly alpn: readonly string[] | undefined },
   listener: ServerHandshakeListener,
 ): { cancel(): void } {
+  const { serverName } = hello;
+  const alpn = offeredAlpn(model.options.alpn, hello.alpn);
   socket.pause();
   if (early !== undefined) socket.unshift(early);
   const secure = new TLSSocket(socket, {
@@ -42,7 +54,7 @@ export function startServerTls(
     requestCert: settings.verifies || model.requireClientCertificate,
     // Judged below, by our own rules and with our own counters.
     rejectUnauthorized: false,
-    ...(model.options.alpn.length === 0 ? {} : { ALPNProtocols: [...model.options.alpn] }),
+    ...(alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] }),
   });
   let over = false;
   const finish = (run: () => void): void => {
