@@ -1,51 +1,131 @@
-import { RequestHead, type ResponseHead } from '../../codec/head.ts';
-import type { ClientStream } from '../../codec/stream.ts';
 import type { StreamWaiter } from '../../cluster/pool/http-pool.ts';
 import type { HostRequest } from '../../cluster/upstream-cluster.ts';
+import { RequestHead, type ResponseHead } from '../../codec/head.ts';
+import type { HeaderBlock } from '../../codec/header-block.ts';
+import type { ClientStream } from '../../codec/stream.ts';
 import type { CompiledMirror } from '../../route/route-action.ts';
+import { BodyBuffer } from './body-buffer.ts';
 
-/** A request whose answer nobody waits for. */
-class Shadow implements StreamWaiter {
+/** A copy of a request on its way to another cluster; nobody waits for its answer. */
+export class Shadow implements StreamWaiter {
   readonly #head: RequestHead;
+  readonly #body: BodyBuffer;
+  readonly #forget: () => void;
+  #stream: ClientStream | undefined;
+  #ended: boolean;
+  #over = false;
 
-  constructor(head: RequestHead) {
+  constructor(head: RequestHead, endStream: boolean, bufferLimitBytes: number, forget: () => void) {
     this.#head = head;
+    this.#ended = endStream;
+    this.#body = new BodyBuffer(bufferLimitBytes);
+    this.#forget = forget;
+  }
+
+  sendData(buffer: Buffer, start: number, end: number): void {
+    if (this.#over) return;
+    if (this.#stream === undefined) {
+      if (!this.#body.keep(buffer, start, end)) this.abort();
+      return;
+    }
+    // An endpoint that is too slow for its copies does not get them; the original is not held up for it.
+    if (this.#stream.writable) this.#stream.sendData(buffer, start, end);
+    else this.abort();
+  }
+
+  sendEnd(trailers: HeaderBlock | undefined): void {
+    if (this.#over) return;
+    this.#ended = true;
+    this.#body.trailers = trailers;
+    this.#stream?.sendEnd(trailers);
+  }
+
+  /** The original was not sent to its end: neither is the copy. */
+  abort(): void {
+    if (this.#over) return;
+    const stream = this.#stream;
+    this.#finish();
+    if (stream === undefined) this.#forget();
+    else stream.reset();
+  }
+
+  /** True while the copy has not got all of the request. */
+  get incomplete(): boolean {
+    return !this.#ended && !this.#over;
   }
 
   onStreamReady(stream: ClientStream): void {
-    stream.sendHead(this.#head, true);
+    this.#stream = stream;
+    const bodyless = this.#ended && this.#body.bytes === 0 && this.#body.trailers === undefined;
+    stream.sendHead(this.#head, bodyless);
+    if (bodyless) return;
+    this.#body.forEach((chunk) => stream.sendData(chunk, 0, chunk.length));
+    if (this.#ended) stream.sendEnd(this.#body.trailers);
   }
 
-  onPoolFailure(): void {}
-  onResponseHead(_head: ResponseHead): void {}
+  onPoolFailure(): void {
+    this.#finish();
+  }
+
+  onResponseHead(_head: ResponseHead, endStream: boolean): void {
+    if (endStream) this.#finish();
+  }
+
   onResponseData(): void {}
-  onResponseEnd(): void {}
+
+  onResponseEnd(): void {
+    this.#finish();
+  }
+
   onRequestDrain(): void {}
-  onUpstreamReset(): void {}
+
+  onUpstreamReset(): void {
+    this.#finish();
+  }
+
+  #finish(): void {
+    this.#over = true;
+    this.#stream = undefined;
+    this.#body.forget();
+  }
 }
 
 const anyHost: HostRequest = {
   originalDestination: undefined,
+  subset: undefined,
+  selection: 0,
   hash: () => undefined,
-  shouldAvoid: () => false,
 };
 
-/** Sends a copy of a request's head to another cluster, its host marked `-shadow` as Envoy does; bodies are not copied. */
-export function mirrorRequest(mirror: CompiledMirror, head: RequestHead, random: () => number): void {
+/** `reviews:80` -> `reviews-shadow:80`, as Envoy marks the host of copies. */
+function shadowAuthority(authority: string): string {
+  const colon = authority.lastIndexOf(':');
+  if (colon < 0 || authority.indexOf(']', colon) >= 0) return `${authority}-shadow`;
+  return `${authority.slice(0, colon)}-shadow${authority.slice(colon)}`;
+}
+
+/** Starts a copy of a request to a mirror's cluster; undefined where this request is not mirrored. */
+export function startShadow(
+  mirror: CompiledMirror,
+  head: RequestHead,
+  endStream: boolean,
+  random: () => number,
+  bufferLimitBytes: number,
+): Shadow | undefined {
   const { fraction, ref } = mirror;
-  if (fraction !== undefined && random() * fraction.denominator >= fraction.numerator) return;
-  const host = ref.cluster?.chooseHost(anyHost);
-  if (ref.cluster === undefined || host === undefined) return;
+  if (fraction !== undefined && random() * fraction.denominator >= fraction.numerator) return undefined;
+  const { cluster } = ref;
+  const host = cluster?.chooseHost(anyHost);
+  if (cluster === undefined || host === undefined || head.upgrade !== undefined) return undefined;
   const copy = new RequestHead();
   copy.method = head.method;
   copy.scheme = head.scheme;
   copy.path = head.path;
-  const colon = head.authority.lastIndexOf(':');
-  copy.authority =
-    colon < 0
-      ? `${head.authority}-shadow`
-      : `${head.authority.slice(0, colon)}-shadow${head.authority.slice(colon)}`;
+  copy.authority = shadowAuthority(head.authority);
   copy.headers.copyFrom(head.headers);
-  ref.cluster.stats.n.upstreamRqTotal++;
-  ref.cluster.poolOf(host).acquire(new Shadow(copy), 'default', false);
+  cluster.stats.n.upstreamRqTotal++;
+  const pool = cluster.poolOf(host);
+  const shadow: Shadow = new Shadow(copy, endStream, bufferLimitBytes, () => pool.cancel(shadow));
+  pool.acquire(shadow, 'default', false);
+  return shadow;
 }

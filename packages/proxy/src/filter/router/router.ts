@@ -15,6 +15,7 @@ import type { Turn } from '../../wire/turn.ts';
 import type { LocalReplyOptions } from '../http-filter.ts';
 import { Attempt, type AttemptOutcome, type AttemptOwner } from './attempt.ts';
 import { BodyBuffer } from './body-buffer.ts';
+import { startShadow, type Shadow } from './mirror.ts';
 import { failureBody, failureReports, isIdempotent } from './failure.ts';
 
 /** The exchange, as the router sees it. */
@@ -54,6 +55,7 @@ export class Router extends Expirable implements AttemptOwner, HostRequest {
   #cluster: UpstreamCluster | undefined;
   #attempt: Attempt | undefined;
   #body: BodyBuffer | undefined;
+  #shadows: Shadow[] | undefined;
   #requestDone = false;
   #bodySeen = false;
   #retriesLeft: number;
@@ -91,6 +93,7 @@ export class Router extends Expirable implements AttemptOwner, HostRequest {
     this.#cluster = cluster;
     this.#finishHead(target);
     if (endStream) this.#startTimeout();
+    if (this.#action.mirrors.length > 0) this.#startShadows(endStream);
     this.#try(false);
   }
 
@@ -128,6 +131,14 @@ export class Router extends Expirable implements AttemptOwner, HostRequest {
       );
     }
     head.authority = host;
+  }
+
+  #startShadows(endStream: boolean): void {
+    const { head, manager } = this.#owner;
+    for (const mirror of this.#action.mirrors) {
+      const shadow = startShadow(mirror, head, endStream, manager.random, manager.bufferLimitBytes);
+      if (shadow !== undefined) (this.#shadows ??= []).push(shadow);
+    }
   }
 
   #startTimeout(): void {
@@ -214,6 +225,7 @@ export class Router extends Expirable implements AttemptOwner, HostRequest {
   onRequestData(buffer: Buffer, start: number, end: number): void {
     if (this.#over) return;
     this.#bodySeen = true;
+    if (this.#shadows !== undefined) for (const shadow of this.#shadows) shadow.sendData(buffer, start, end);
     const attempt = this.#attempt;
     const ready = attempt?.ready === true && !attempt.over;
     if (!ready || this.#retriesLeft > 0) {
@@ -238,6 +250,7 @@ export class Router extends Expirable implements AttemptOwner, HostRequest {
   onRequestEnd(trailers: HeaderBlock | undefined): void {
     if (this.#over) return;
     this.#requestDone = true;
+    if (this.#shadows !== undefined) for (const shadow of this.#shadows) shadow.sendEnd(trailers);
     if (trailers !== undefined) {
       this.#body ??= new BodyBuffer(this.#owner.manager.bufferLimitBytes);
       this.#body.trailers = trailers;
@@ -422,5 +435,7 @@ export class Router extends Expirable implements AttemptOwner, HostRequest {
     this.#retryTimer?.cancel();
     if (this.#retrying) (this.#cluster as UpstreamCluster).breakers(this.#action.model.priority).retries--;
     this.#body = undefined;
+    if (this.#shadows === undefined) return;
+    for (const shadow of this.#shadows) if (shadow.incomplete) shadow.abort();
   }
 }
