@@ -16,6 +16,7 @@ const steps = [
   ['format', 'biome', ['format', ...(fix ? ['--write'] : []), '.']],
   ['lint and boundaries', 'oxlint', ['--type-aware']],
   ['types', 'tsc', ['--noEmit']],
+  ['types of the page', 'tsc', ['--noEmit', '-p', 'packages/console/page']],
   ['unit tests', 'node', ['--test', '--test-reporter=dot', ...tests]],
 ];
 

@@ -1,0 +1,62 @@
+import type { GraphEdge, GraphNode } from '../../src/documents.ts';
+import { formatMs, formatRate, formatShare, healthOf } from '../format.ts';
+import { anchorY, cardWidth } from './card-size.ts';
+import type { Place } from './layout.ts';
+
+interface EdgeProps {
+  readonly edge: GraphEdge;
+  readonly from: GraphNode;
+  readonly to: GraphNode;
+  readonly places: ReadonlyMap<string, Place>;
+  /** True where another node is looked at. */
+  readonly isDimmed: boolean;
+}
+
+/** Calls from one version to a service: the busier the thicker, with dots that flow along it. */
+export function EdgeLine({ edge, from, to, places, isDimmed }: EdgeProps) {
+  const [start, end] = [places.get(from.id), places.get(to.id)];
+  if (start === undefined || end === undefined) return null;
+  const { traffic } = edge;
+  const rate = traffic?.requestsPerSecond ?? 0;
+  const isBusy = rate > 0;
+  const x1 = start.x + cardWidth;
+  const y1 = start.y + anchorY(from, edge.fromVersion);
+  const x2 = end.x - 7;
+  const y2 = end.y + anchorY(to, edge.toVersion);
+  const bend = Math.max(50, Math.abs(x2 - x1) / 2);
+  const path = `M${x1} ${y1} C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`;
+  const width = isBusy ? 1.5 + Math.min(5, Math.log2(1 + rate)) : 1.25;
+  const health = isBusy ? healthOf(traffic?.errorShare ?? 0) : 'idle';
+  const pace = rate > 20 ? 'fast' : rate > 2 ? 'brisk' : 'slow';
+  const words = edgeWords(edge);
+  // The middle of a cubic curve with these level ends is the middle of its ends.
+  const [labelX, labelY] = [(x1 + x2) / 2, (y1 + y2) / 2];
+  return (
+    <g
+      class={`edge ${health} ${isDimmed ? 'dimmed' : ''}`}
+      data-edge={`${edge.from}:${edge.fromVersion}>${edge.to}${edge.toVersion === undefined ? '' : `:${edge.toVersion}`}`}
+      data-busy={isBusy}
+    >
+      <title>{`${from.name} ${edge.fromVersion} → ${to.name} ${edge.toVersion ?? ''}: ${words || 'no traffic now'}`}</title>
+      <path class="line" d={path} stroke-width={width} marker-end={`url(#arrow-${health})`} />
+      {isBusy && <path class={`flow ${pace}`} d={path} stroke-width={Math.max(1.5, width * 0.5)} />}
+      {words !== '' && (
+        <text x={labelX} y={labelY - 5 - width / 2}>
+          {words}
+        </text>
+      )}
+    </g>
+  );
+}
+
+/** `4.2/s · 12 ms · 3 % errors`. */
+function edgeWords({ traffic, protocol }: GraphEdge): string {
+  if (traffic === undefined || traffic.requestsPerSecond === 0) return '';
+  const { requestsPerSecond, p50Ms, p90Ms, errorShare } = traffic;
+  const unit = protocol === 'tcp' ? ' connections' : '';
+  const words = [formatRate(requestsPerSecond) + unit];
+  const typicalMs = p90Ms ?? p50Ms;
+  if (typicalMs !== undefined) words.push(formatMs(typicalMs));
+  if (errorShare > 0) words.push(`${formatShare(errorShare)} errors`);
+  return words.join(' · ');
+}

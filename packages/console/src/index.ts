@@ -1,0 +1,2 @@
+export { startConsole, type ConsoleOptions, type RunningConsole } from './server/console-server.ts';
+export { platformKinds, type MeshSource, type SourceObject } from './mesh-source.ts';
