@@ -10,7 +10,8 @@ import { Breakers } from './breakers.ts';
 import type { Connector, ConnectorContext } from './connector.ts';
 import { Host } from './host.ts';
 import type { HttpPool } from './pool/http-pool.ts';
-import { Http1Pool, type PoolContext } from './pool/http1-pool.ts';
+import { createHttpPool } from './pool/create-pool.ts';
+import type { PoolContext } from './pool/http1-pool.ts';
 
 /** What clusters share in a data plane. */
 export interface ClusterContext extends ConnectorContext {
@@ -149,7 +150,7 @@ export class UpstreamCluster {
 
   /** The HTTP connections to a host. */
   poolOf(host: Host): HttpPool {
-    return (host.pool ??= new Http1Pool(host, this.#poolContext));
+    return (host.pool ??= createHttpPool(host, this.model, this.#poolContext, this.#context.turn));
   }
 
   status(): ClusterStatus {

@@ -9,6 +9,8 @@ import {
   type Http1ServerOptions,
   type ServerConnectionOwner,
 } from '../http1/server-connection.ts';
+import { http2Limits } from '../http2/limits.ts';
+import { Http2ServerConnection, type Http2ServerOptions } from '../http2/server-connection.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
 import type { HttpConnectionManager } from '../model/network-filter.ts';
 import type { RouteTable } from '../route/route-table.ts';
@@ -18,6 +20,7 @@ import type { RequestObserver } from '../telemetry/request-observer.ts';
 import type { CoarseTimers } from '../timer/coarse-timers.ts';
 import type { Turn } from '../wire/turn.ts';
 import type { Wire } from '../wire/wire.ts';
+import { CodecChoice, knownProtocol, type HttpProtocol, type ServerCodec } from './codec-choice.ts';
 import { compileHttpFilters, type MeshTelemetry } from './compile-filters.ts';
 import { Exchange } from './exchange.ts';
 import type { CompiledHttpFilter } from './http-filter.ts';
@@ -61,6 +64,19 @@ export function http1Options(model: HttpConnectionManager): Http1ServerOptions {
   };
 }
 
+/** The same for HTTP/2. */
+export function http2Options(model: HttpConnectionManager): Http2ServerOptions {
+  return {
+    ...http2Limits(model.http2),
+    maxHeadBytes: model.maxRequestHeadersBytes,
+    maxHeaders: model.maxHeaders,
+    idleTimeoutMs: model.idleTimeoutMs,
+    requestHeadersTimeoutMs: model.requestHeadersTimeoutMs,
+    maxRequests: model.maxRequestsPerConnection,
+    answerContinue: !model.proxy100Continue,
+  };
+}
+
 /** A connection manager compiled: the same for all connections of its filter chain. */
 export class ConnectionManager {
   readonly model: HttpConnectionManager;
@@ -79,6 +95,7 @@ export class ConnectionManager {
   readonly clock: Clock;
   readonly random: () => number;
   readonly http1: Http1ServerOptions;
+  readonly http2: Http2ServerOptions;
   readonly isDraining: () => boolean;
   readonly routes: () => RouteTable | undefined;
 
@@ -111,6 +128,7 @@ export class ConnectionManager {
     this.clock = context.clock;
     this.random = context.random;
     this.http1 = http1Options(model);
+    this.http2 = http2Options(model);
     this.isDraining = context.isDraining;
     const { routes } = model;
     this.routes = routes.kind === 'rds' ? () => context.routeTable(routes.name) : () => inline;
@@ -153,7 +171,7 @@ export class HttpConnection implements ServerConnectionOwner {
   readonly #manager: ConnectionManager;
   readonly #info: ConnectionInfo;
   readonly #onClosed: () => void;
-  readonly #codec: Http1ServerConnection;
+  readonly #codec: ServerCodec;
 
   constructor(manager: ConnectionManager, wire: Wire, info: ConnectionInfo, onClosed: () => void) {
     this.#manager = manager;
@@ -161,9 +179,29 @@ export class HttpConnection implements ServerConnectionOwner {
     this.#onClosed = onClosed;
     const { n } = manager.stats;
     n.cxTotal++;
-    n.cxHttp1Total++;
     n.cxActive++;
-    this.#codec = new Http1ServerConnection(wire, manager.http1, this, manager.heads, manager.timers);
+    const known = knownProtocol(manager.model.codec, wire.tls?.alpn ?? '');
+    this.#codec =
+      known === undefined
+        ? new CodecChoice(
+            wire,
+            manager.timers,
+            manager.model.idleTimeoutMs,
+            (protocol) => this.#start(wire, protocol),
+            () => this.onConnectionClosed(),
+          )
+        : this.#start(wire, known);
+  }
+
+  #start(wire: Wire, protocol: HttpProtocol): ServerCodec {
+    const manager = this.#manager;
+    const { n } = manager.stats;
+    if (protocol === 'http2') {
+      n.cxHttp2Total++;
+      return new Http2ServerConnection(wire, manager.http2, this, manager, manager.stats.http2);
+    }
+    n.cxHttp1Total++;
+    return new Http1ServerConnection(wire, manager.http1, this, manager.heads, manager.timers);
   }
 
   get draining(): boolean {

@@ -90,7 +90,8 @@ export class Exchange
     const { n } = manager.stats;
     n.rqTotal++;
     n.rqActive++;
-    n.rqHttp1Total++;
+    if (head.version === 'HTTP/2') n.rqHttp2Total++;
+    else n.rqHttp1Total++;
     if (manager.accessLogs.length > 0) this.#startedWallMs = manager.turn.wallMs;
   }
 

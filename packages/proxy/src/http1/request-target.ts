@@ -1,7 +1,7 @@
 import type { RequestHead } from '../codec/head.ts';
 
 /** Characters that a host with an optional port may hold (RFC 3986 section 3.2.2, plus `_` which names in the wild have). */
-function isAuthority(text: string): boolean {
+export function isAuthority(text: string): boolean {
   if (text.length === 0) return true;
   for (let i = 0; i < text.length; i++) {
     const c = text.charCodeAt(i);

@@ -1,3 +1,4 @@
+import { Http2Stats } from '../http2/http2-stats.ts';
 import { Histogram } from './histogram.ts';
 import type { StatGroup, StatVisitor } from './stats-registry.ts';
 
@@ -84,10 +85,16 @@ export class ClusterStats implements StatGroup {
   readonly connectTime = new Histogram();
   /** By status; empty slots are statuses that never came. */
   readonly #statuses = new Map<number, number>();
+  #http2: Http2Stats | undefined;
 
   constructor(name: string) {
     this.prefix = `cluster.${name.replaceAll(':', '_')}.`;
     this.labels = { cluster_name: name };
+  }
+
+  /** There from the first HTTP/2 connection on. */
+  get http2(): Http2Stats {
+    return (this.#http2 ??= new Http2Stats());
   }
 
   /** Counts a complete response. */
@@ -109,6 +116,7 @@ export class ClusterStats implements StatGroup {
     for (const [field, name] of Object.entries(gauges)) {
       visitor.number(name, 'gauge', this.n[field as keyof typeof gauges]);
     }
+    this.#http2?.visit(visitor);
     for (const [status, count] of this.#statuses) visitor.number(`upstream_rq_${status}`, 'counter', count);
     visitor.histogram('upstream_rq_time', this.requestTime);
     visitor.histogram('upstream_cx_connect_ms', this.connectTime);
@@ -116,6 +124,7 @@ export class ClusterStats implements StatGroup {
 
   resetCounters(): void {
     for (const field of Object.keys(counters)) this.n[field as keyof typeof counters] = 0;
+    this.#http2?.resetCounters();
     this.#statuses.clear();
     this.requestTime.reset();
     this.connectTime.reset();

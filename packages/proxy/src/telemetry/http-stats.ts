@@ -1,3 +1,4 @@
+import { Http2Stats } from '../http2/http2-stats.ts';
 import { Histogram } from './histogram.ts';
 import type { StatGroup, StatVisitor } from './stats-registry.ts';
 
@@ -54,10 +55,16 @@ export class HttpStats implements StatGroup {
   readonly labels: Readonly<Record<string, string>>;
   readonly n: NumberFields = { ...zeroes };
   readonly requestTime = new Histogram();
+  #http2: Http2Stats | undefined;
 
   constructor(statPrefix: string) {
     this.prefix = `http.${statPrefix}.`;
     this.labels = { http_conn_manager_prefix: statPrefix };
+  }
+
+  /** There from the first HTTP/2 connection on. */
+  get http2(): Http2Stats {
+    return (this.#http2 ??= new Http2Stats());
   }
 
   /** Counts a response that was sent. */
@@ -78,11 +85,13 @@ export class HttpStats implements StatGroup {
     for (const [field, name] of Object.entries(gauges)) {
       visitor.number(name, 'gauge', this.n[field as keyof typeof gauges]);
     }
+    this.#http2?.visit(visitor);
     visitor.histogram('downstream_rq_time', this.requestTime);
   }
 
   resetCounters(): void {
     for (const field of Object.keys(counters)) this.n[field as keyof typeof counters] = 0;
+    this.#http2?.resetCounters();
     this.requestTime.reset();
   }
 }

@@ -1,3 +1,4 @@
+import type { HttpVersion } from '../../codec/head.ts';
 import type { ClientStream, ClientStreamHandler } from '../../codec/stream.ts';
 
 /** Why a pool could not give a stream. */
@@ -7,6 +8,8 @@ export type PoolFailure =
 
 /** Someone who waits for a connection, and then hears what comes on it. */
 export interface StreamWaiter extends ClientStreamHandler {
+  /** The version by which the request came. */
+  readonly requestVersion: HttpVersion;
   /** Called at once where a connection is at hand. */
   onStreamReady(stream: ClientStream): void;
   onPoolFailure(failure: PoolFailure, detail: string): void;

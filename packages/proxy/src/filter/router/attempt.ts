@@ -1,4 +1,4 @@
-import type { RequestHead, ResponseHead } from '../../codec/head.ts';
+import type { HttpVersion, RequestHead, ResponseHead } from '../../codec/head.ts';
 import type { HeaderBlock } from '../../codec/header-block.ts';
 import type { ClientStream, ResetReason } from '../../codec/stream.ts';
 import type { Host } from '../../cluster/host.ts';
@@ -11,6 +11,7 @@ export type AttemptOutcome = PoolFailure | ResetReason | 'per_try_timeout';
 
 /** Who made an attempt, and hears of it. */
 export interface AttemptOwner {
+  readonly requestVersion: HttpVersion;
   /** The stream is there: the head (and what is there of the body) is to be sent now. */
   onAttemptReady(attempt: Attempt): void;
   onAttemptHead(attempt: Attempt, head: ResponseHead, endStream: boolean): void;
@@ -59,6 +60,10 @@ export class Attempt extends Expirable implements StreamWaiter {
     this.list?.unlink(this);
     this.cluster.stats.n.upstreamRqPendingOverflow++;
     this.#owner.onAttemptFailed(this, failure, detail);
+  }
+
+  get requestVersion(): HttpVersion {
+    return this.#owner.requestVersion;
   }
 
   get ready(): boolean {

@@ -1,6 +1,6 @@
 import type { StreamWaiter } from '../../cluster/pool/http-pool.ts';
 import type { HostRequest } from '../../cluster/upstream-cluster.ts';
-import { RequestHead, type ResponseHead } from '../../codec/head.ts';
+import { RequestHead, type HttpVersion, type ResponseHead } from '../../codec/head.ts';
 import type { HeaderBlock } from '../../codec/header-block.ts';
 import type { ClientStream } from '../../codec/stream.ts';
 import type { CompiledMirror } from '../../route/route-action.ts';
@@ -52,6 +52,10 @@ export class Shadow implements StreamWaiter {
   /** True while the copy has not got all of the request. */
   get incomplete(): boolean {
     return !this.#ended && !this.#over;
+  }
+
+  get requestVersion(): HttpVersion {
+    return this.#head.version;
   }
 
   onStreamReady(stream: ClientStream): void {
@@ -121,6 +125,7 @@ export function startShadow(
   copy.method = head.method;
   copy.scheme = head.scheme;
   copy.path = head.path;
+  copy.version = head.version;
   copy.authority = shadowAuthority(head.authority);
   copy.headers.copyFrom(head.headers);
   cluster.stats.n.upstreamRqTotal++;

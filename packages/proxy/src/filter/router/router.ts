@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '@lateen/core';
-import type { RequestHead, ResponseHead } from '../../codec/head.ts';
+import type { HttpVersion, RequestHead, ResponseHead } from '../../codec/head.ts';
 import type { HeaderBlock } from '../../codec/header-block.ts';
 import { names } from '../../codec/header-name.ts';
 import type { Host } from '../../cluster/host.ts';
@@ -13,6 +13,7 @@ import type { StreamInfo } from '../../telemetry/stream-info.ts';
 import { Expirable, type CoarseTimers } from '../../timer/coarse-timers.ts';
 import type { Turn } from '../../wire/turn.ts';
 import type { LocalReplyOptions } from '../http-filter.ts';
+import type { AttemptFailure } from '../../route/retry-policy.ts';
 import { Attempt, type AttemptOutcome, type AttemptOwner } from './attempt.ts';
 import { BodyBuffer } from './body-buffer.ts';
 import { startShadow, type Shadow } from './mirror.ts';
@@ -144,6 +145,10 @@ export class Router extends Expirable implements AttemptOwner, HostRequest {
   #startTimeout(): void {
     const { timeoutMs } = this.#action.model;
     if (timeoutMs > 0) this.#owner.manager.timers.start(this, timeoutMs);
+  }
+
+  get requestVersion(): HttpVersion {
+    return this.#owner.head.version;
   }
 
   // HostRequest
@@ -332,7 +337,7 @@ export class Router extends Expirable implements AttemptOwner, HostRequest {
       return;
     }
     const { failure } = report;
-    if (failure === 'reset' && this.#isKeepAliveRace(attempt)) {
+    if (this.#isKeepAliveRace(attempt, failure)) {
       this.#raced = true;
       this.#try(true);
       return;
@@ -364,10 +369,13 @@ export class Router extends Expirable implements AttemptOwner, HostRequest {
 
   /**
    * True where the endpoint most likely closed an idle connection just as the request was sent on it:
-   * a request that may be seen twice, without a body, goes out once more on a new connection.
+   * a request that may be seen twice, without a body, goes out once more on a new connection. So does one that was refused.
    */
-  #isKeepAliveRace(attempt: Attempt): boolean {
+  #isKeepAliveRace(attempt: Attempt, failure: AttemptFailure | undefined): boolean {
+    // A stream that was refused has not been looked at (RFC 9113 section 8.7): any method may go again.
+    if (failure === 'refused') return !this.#raced && !this.#bodySeen;
     return (
+      failure === 'reset' &&
       !this.#raced &&
       attempt.reusedConnection &&
       !attempt.headReceived &&

@@ -1,6 +1,6 @@
 import { DynamicTable } from './dynamic-table.ts';
 import { Field, isFieldValue } from './field.ts';
-import { FieldNames, type FieldName } from './field-name.ts';
+import type { FieldName, FieldNames } from './field-name.ts';
 import { decodeHuffman } from './huffman.ts';
 import { staticTable } from './static-table.ts';
 

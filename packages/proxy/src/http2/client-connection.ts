@@ -1,0 +1,234 @@
+import type { RequestHead, ResponseHead } from '../codec/head.ts';
+import { HeaderBlock } from '../codec/header-block.ts';
+import type { ClientStream, ClientStreamHandler } from '../codec/stream.ts';
+import type { Wire } from '../wire/wire.ts';
+import { Http2ClientStream } from './client-stream.ts';
+import { Http2Connection, type Http2ConnectionOptions, type Http2Context } from './connection.ts';
+import { clientPreface, errorCode, frameHeaderBytes, maxWindowBytes, setting } from './frame.ts';
+import { HpackEncoder } from './hpack/encoder.ts';
+import type { Http2Stats } from './http2-stats.ts';
+import type { Http2Stream } from './stream.ts';
+
+/** The pool that a connection belongs to. */
+export interface Http2ClientOwner {
+  /** There may be room for more streams than before. */
+  onRoom(connection: Http2ClientConnection): void;
+  /** No further stream can be opened; the connection closes after those that it has. */
+  onLeaving(connection: Http2ClientConnection): void;
+  onConnectionClosed(connection: Http2ClientConnection): void;
+}
+
+/** Streams that are opened before the endpoint has said how many it takes. */
+const streamsBeforeSettings = 100;
+
+/** The client side of an HTTP/2 connection. */
+export class Http2ClientConnection extends Http2Connection {
+  readonly #owner: Http2ClientOwner;
+  #nextId = 1;
+  /** Streams that were given out, those without a number included. */
+  #active = 0;
+  #opened = 0;
+  #head: ResponseHead | undefined;
+  #trailers: HeaderBlock | undefined;
+
+  constructor(
+    wire: Wire,
+    options: Http2ConnectionOptions,
+    owner: Http2ClientOwner,
+    context: Http2Context,
+    stats: Http2Stats,
+  ) {
+    super(wire, options, context, stats);
+    this.#owner = owner;
+    wire.write(clientPreface, 0, clientPreface.length);
+    this.sendSettings([
+      [setting.enablePush, 0],
+      [setting.initialWindowSize, options.streamWindowBytes],
+      [setting.maxHeaderListSize, options.maxHeadBytes],
+    ]);
+  }
+
+  get localAddress(): string {
+    return `${this.wire.localAddress}:${this.wire.localPort}`;
+  }
+
+  get activeStreams(): number {
+    return this.#active;
+  }
+
+  /** True where one more stream can be opened now. */
+  get hasRoom(): boolean {
+    if (this.life !== 'open') return false;
+    const allowed = this.settled ? this.peerMaxStreams : streamsBeforeSettings;
+    return this.#active < Math.min(allowed, this.options.maxConcurrentStreams);
+  }
+
+  /** Gives out a stream; only where there is room. */
+  attach(handler: ClientStreamHandler): ClientStream {
+    this.context.timers.stop(this);
+    this.#active++;
+    const stream = new Http2ClientStream(this, handler, this.#opened > 0);
+    this.#opened++;
+    const { maxRequests } = this.options;
+    if (maxRequests > 0 && this.#opened >= maxRequests) this.#leave();
+    return stream;
+  }
+
+  /** Opens no further stream, and closes after those that are open. */
+  closeWhenIdle(): void {
+    this.#leave();
+    this.#closeIfLeft();
+  }
+
+  close(): void {
+    this.wire.destroy();
+  }
+
+  #leave(): void {
+    if (this.life !== 'open') return;
+    this.life = 'leaving';
+    this.#owner.onLeaving(this);
+  }
+
+  #closeIfLeft(): void {
+    if (this.life === 'leaving' && this.#active === 0) this.fail(errorCode.noError, 'done');
+  }
+
+  /** Starts to wait for the next stream. */
+  #startIdle(): void {
+    if (this.options.idleTimeoutMs > 0) this.context.timers.start(this, this.options.idleTimeoutMs);
+  }
+
+  onExpire(): void {
+    if (this.life === 'closing') this.wire.destroy();
+    else if (this.#active === 0) this.closeWhenIdle();
+  }
+
+  /** Sends the head of a request and gives the stream its number; called by the stream. */
+  sendRequest(stream: Http2ClientStream, head: RequestHead, endStream: boolean): void {
+    const { encoder, wire } = this;
+    const block = head.headers;
+    const { method, path, authority, scheme } = head;
+    stream.id = this.#nextId;
+    stream.sendWindow = this.peerStreamWindow;
+    this.#nextId += 2;
+    this.lastStreamId = stream.id;
+    this.streams.set(stream.id, stream);
+    const at = wire.claim(
+      frameHeaderBytes + HpackEncoder.roomFor(block, method.length + path.length + authority.length + 32),
+    );
+    const { output } = wire;
+    let to = encoder.begin(output, at + frameHeaderBytes);
+    to = encoder.putPseudo('method', method, output, to);
+    if (method !== 'CONNECT') {
+      to = encoder.putPseudo('scheme', scheme, output, to);
+      to = encoder.putPseudo('path', path, output, to);
+    }
+    to = encoder.putPseudo('authority', authority, output, to);
+    to = encoder.putBlock(block, output, to);
+    if (head.acceptsTrailers) to = encoder.putTeTrailers(output, to);
+    this.commitBlock(at, to, stream.id, endStream);
+    if (this.#nextId > maxWindowBytes - 2) this.#leave();
+  }
+
+  protected override isIdle(streamId: number): boolean {
+    return streamId % 2 === 0 || streamId >= this.#nextId;
+  }
+
+  protected override beginBlock(streamId: number, endStream: boolean): boolean {
+    if (this.isIdle(streamId)) {
+      this.fail(errorCode.protocolError, 'an answer that nobody asked for');
+      return false;
+    }
+    const stream = this.streams.get(streamId);
+    if (!(stream instanceof Http2ClientStream) || stream.remoteEnded) {
+      this.fields.begin('discard', undefined);
+    } else if (stream.answered) {
+      this.#trailers = endStream ? new HeaderBlock() : undefined;
+      this.fields.begin('trailers', this.#trailers);
+    } else {
+      this.#head = this.context.heads.response();
+      this.fields.begin('response', this.#head.headers);
+    }
+    return true;
+  }
+
+  protected override endBlock(streamId: number, endStream: boolean): void {
+    const head = this.#head;
+    const trailers = this.#trailers;
+    this.#head = undefined;
+    this.#trailers = undefined;
+    const stream = this.streams.get(streamId);
+    if (!(stream instanceof Http2ClientStream) || stream.remoteEnded) return;
+    if (head !== undefined) {
+      this.#endHead(stream, head, endStream);
+    } else if (!endStream || this.fields.fault !== undefined) {
+      stream.break(errorCode.protocolError, 'protocol_error', 'malformed trailers');
+    } else {
+      stream.receiveEnd(trailers);
+    }
+  }
+
+  #endHead(stream: Http2ClientStream, head: ResponseHead, endStream: boolean): void {
+    const { fault, status, contentLength } = this.fields;
+    const interim = status < 200;
+    const bodiless = stream.isHead || status === 304;
+    const wrong =
+      status === 0 ||
+      status === 101 ||
+      (interim && endStream) ||
+      (endStream && contentLength > 0 && !bodiless);
+    if (fault !== undefined || wrong) {
+      this.context.heads.releaseResponse(head);
+      stream.break(errorCode.protocolError, 'protocol_error', 'a malformed response head');
+      return;
+    }
+    head.status = status;
+    head.version = 'HTTP/2';
+    if (interim) {
+      // 100 is ours to give; other interim answers are for the client.
+      if (status === 100) this.context.heads.releaseResponse(head);
+      else stream.receiveHead(head, false);
+      return;
+    }
+    stream.answered = true;
+    if (!bodiless) stream.lengthLeft = contentLength;
+    stream.receiveHead(head, endStream);
+  }
+
+  protected override onSettled(): void {
+    this.#owner.onRoom(this);
+  }
+
+  protected override onStreamGone(_stream: Http2Stream): void {
+    this.#active--;
+    if (this.life === 'leaving') {
+      this.#closeIfLeft();
+      return;
+    }
+    if (this.life !== 'open') return;
+    if (this.#active === 0) this.#startIdle();
+    this.#owner.onRoom(this);
+  }
+
+  protected override onGoaway(lastStreamId: number): void {
+    this.#leave();
+    // Streams above the number were not looked at: others may answer them.
+    for (const stream of this.streams.values()) {
+      if (stream.id > lastStreamId) stream.lose('refused', 'the endpoint is going away');
+    }
+    this.#closeIfLeft();
+  }
+
+  protected override onFailed(): void {
+    if (this.#head !== undefined) {
+      this.context.heads.releaseResponse(this.#head);
+      this.#head = undefined;
+    }
+    this.#owner.onLeaving(this);
+  }
+
+  protected override onGone(): void {
+    this.#owner.onConnectionClosed(this);
+  }
+}

@@ -1,0 +1,704 @@
+import type { HeadPool } from '../codec/head.ts';
+import type { HeaderBlock } from '../codec/header-block.ts';
+import type { ResetReason } from '../codec/stream.ts';
+import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
+import type { Turn } from '../wire/turn.ts';
+import type { Wire, WireHandler } from '../wire/wire.ts';
+import { FloodBudget } from './flood-budget.ts';
+import {
+  defaultMaxFrameBytes,
+  defaultWindowBytes,
+  errorCode,
+  frameFlag,
+  frameHeaderBytes,
+  frameType,
+  maxWindowBytes,
+  putFrameHeader,
+  putUint32,
+  setting,
+  uint31,
+  type ErrorCode,
+} from './frame.ts';
+import { FrameReader, type FrameFault, type FrameSink } from './frame-reader.ts';
+import { HpackDecoder } from './hpack/decoder.ts';
+import { HpackEncoder } from './hpack/encoder.ts';
+import { FieldNames } from './hpack/field-name.ts';
+import type { Http2Counter, Http2Stats } from './http2-stats.ts';
+import { MessageFields } from './message-fields.ts';
+import type { Http2Stream } from './stream.ts';
+
+export interface Http2ConnectionOptions {
+  readonly maxHeadBytes: number;
+  readonly maxHeaders: number;
+  readonly maxConcurrentStreams: number;
+  readonly streamWindowBytes: number;
+  readonly connectionWindowBytes: number;
+  /** How long a connection without streams is kept; 0: for ever. */
+  readonly idleTimeoutMs: number;
+  /** 0: no limit. */
+  readonly maxRequests: number;
+}
+
+/** What the connections of a data plane share. */
+export interface Http2Context {
+  readonly heads: HeadPool;
+  readonly timers: CoarseTimers;
+  readonly turn: Pick<Turn, 'nowMs'>;
+}
+
+/** Most CONTINUATION frames of one block of fields. */
+const maxContinuations = 32;
+/** Bytes that may wait for a peer which does not read, while it makes us answer. */
+const maxPendingControlBytes = 256 * 1024;
+/** How long is waited for the peer to close after the last GOAWAY. */
+const lingerMs = 1_000;
+const settingBytes = 6;
+
+/** A stream number with which a GOAWAY refuses nothing yet. */
+const allStreams = maxWindowBytes;
+
+interface OpenBlock {
+  readonly streamId: number;
+  readonly endStream: boolean;
+  readonly parts: Buffer[];
+  bytes: number;
+}
+
+/**
+ * One end of an HTTP/2 connection (RFC 9113): frames, settings, windows, limits against floods, and its streams. What a
+ * block of fields means is left to the two sides, client and server.
+ */
+export abstract class Http2Connection extends Expirable implements WireHandler, FrameSink {
+  protected readonly wire: Wire;
+  protected readonly options: Http2ConnectionOptions;
+  protected readonly context: Http2Context;
+  protected readonly stats: Http2Stats;
+  protected readonly encoder = new HpackEncoder();
+  protected readonly fields: MessageFields;
+  protected readonly streams = new Map<number, Http2Stream>();
+  /** The highest stream of the peer's (server) or of ours (client). */
+  protected lastStreamId = 0;
+  protected peerMaxStreams = allStreams;
+  protected settled = false;
+  /** `leaving`: no new streams; `closing`: nothing is read any more. */
+  protected life: 'open' | 'leaving' | 'closing' | 'closed' = 'open';
+  peerStreamWindow = defaultWindowBytes;
+  readonly #reader: FrameReader;
+  readonly #decoder: HpackDecoder;
+  #peerMaxFrame = defaultMaxFrameBytes;
+  #sendWindow = defaultWindowBytes;
+  #receiveWindow: number;
+  #givenBack = 0;
+  readonly #waiting = new Set<Http2Stream>();
+  #open: OpenBlock | undefined;
+  #dataStream: Http2Stream | undefined;
+  #dataFlags = 0;
+  #dataLength = 0;
+  /** Where the DATA frame written last ends in the turn's output, and where its flags are: so that it can be made the last. */
+  #lastDataEnd = -1;
+  #lastDataId = 0;
+  #lastDataFlagsAt = 0;
+  readonly #settingsBudget = new FloodBudget(100, 1);
+  readonly #pingBudget = new FloodBudget(200, 20);
+  readonly #priorityBudget = new FloodBudget(1_000, 100);
+  readonly #windowUpdateBudget = new FloodBudget(2_000, 1_000);
+  readonly #emptyBudget = new FloodBudget(200, 20);
+
+  constructor(wire: Wire, options: Http2ConnectionOptions, context: Http2Context, stats: Http2Stats) {
+    super();
+    this.wire = wire;
+    this.options = options;
+    this.context = context;
+    this.stats = stats;
+    this.fields = new MessageFields(options);
+    this.#reader = new FrameReader(this);
+    this.#decoder = new HpackDecoder(new FieldNames());
+    this.#receiveWindow = Math.max(options.connectionWindowBytes, defaultWindowBytes);
+    wire.handler = this;
+  }
+
+  /** What a peer may send on a stream before we have taken it. */
+  get ownStreamWindow(): number {
+    return this.options.streamWindowBytes;
+  }
+
+  get isWritable(): boolean {
+    return this.wire.writable;
+  }
+
+  // What the sides decide
+
+  /** A block of fields begins; prepares {@link fields} for it. False: the connection has failed. */
+  protected abstract beginBlock(streamId: number, endStream: boolean): boolean;
+  protected abstract endBlock(streamId: number, endStream: boolean): void;
+  /** True for a stream that has not been opened yet. */
+  protected abstract isIdle(streamId: number): boolean;
+  /** A stream is gone. */
+  protected abstract onStreamGone(stream: Http2Stream): void;
+  protected abstract onGoaway(lastStreamId: number, code: number): void;
+  protected abstract onGone(): void;
+  /** The peer has reset a stream of its own accord. */
+  protected onPeerReset(_stream: Http2Stream): void {}
+  protected onPingAck(): void {}
+  protected onSettled(): void {}
+
+  // Bytes
+
+  onBytes(buffer: Buffer, start: number, end: number): void {
+    if (this.life === 'closing' || this.life === 'closed') return;
+    this.#reader.read(buffer, start, end);
+    if (this.#givenBack >= this.#receiveWindowSize >> 1) this.#returnWindow();
+  }
+
+  get #receiveWindowSize(): number {
+    return Math.max(this.options.connectionWindowBytes, defaultWindowBytes);
+  }
+
+  onEnd(): void {
+    this.#loseAll('connection_closed', 'the peer closed the connection');
+    this.life = 'closing';
+    this.#reader.stop();
+    this.wire.end();
+    this.context.timers.start(this, lingerMs);
+  }
+
+  onDrain(): void {
+    for (const stream of this.streams.values()) stream.drained();
+  }
+
+  onClose(error: Error | undefined): void {
+    if (this.life === 'closed') return;
+    this.context.timers.stop(this);
+    this.#reader.stop();
+    this.#loseAll('connection_closed', error?.message ?? 'the peer closed the connection');
+    this.life = 'closed';
+    this.onGone();
+  }
+
+  #loseAll(reason: ResetReason, detail: string): void {
+    for (const stream of this.streams.values()) stream.lose(reason, detail);
+  }
+
+  // Frames
+
+  onFrameFault(fault: FrameFault): void {
+    if (fault === 'too_long') this.fail(errorCode.frameSizeError, 'a frame longer than was allowed');
+    else this.fail(errorCode.protocolError, 'padding longer than its frame');
+  }
+
+  onDataFrame(streamId: number, length: number, flags: number): void {
+    if (this.#open !== undefined || streamId === 0 || this.isIdle(streamId)) {
+      this.fail(errorCode.protocolError, 'DATA where none may come');
+      return;
+    }
+    this.#receiveWindow -= length;
+    if (this.#receiveWindow < 0) {
+      this.fail(errorCode.flowControlError, 'more data than the connection allowed');
+      return;
+    }
+    this.#dataFlags = flags;
+    this.#dataLength = length;
+    const stream = this.streams.get(streamId);
+    this.#dataStream = stream;
+    if (stream === undefined) {
+      // Of a stream that we have closed: it may have been on its way.
+      if (!this.#emptyBudgetFor(length)) return;
+      return;
+    }
+    if (stream.remoteEnded) {
+      this.#dataStream = undefined;
+      stream.break(errorCode.streamClosed, 'protocol_error', 'DATA after the end');
+      return;
+    }
+    stream.receiveWindow -= length;
+    if (stream.receiveWindow < 0) {
+      this.#dataStream = undefined;
+      stream.break(errorCode.flowControlError, 'protocol_error', 'more data than the stream allowed');
+      return;
+    }
+    if (length > 0) this.#pingBudget.earn(1);
+    else if ((flags & frameFlag.endStream) === 0) this.#emptyBudgetFor(0);
+  }
+
+  #emptyBudgetFor(length: number): boolean {
+    if (length > 0 || this.#emptyBudget.spend(this.context.turn.nowMs)) return true;
+    this.flood('emptyFramesFlood');
+    return false;
+  }
+
+  onDataBytes(buffer: Buffer, start: number, end: number): void {
+    const stream = this.#dataStream;
+    if (stream === undefined) this.giveBack(end - start);
+    else stream.receive(buffer, start, end);
+  }
+
+  onDataFrameEnd(padding: number): void {
+    const stream = this.#dataStream;
+    this.#dataStream = undefined;
+    if (padding > 0) {
+      this.giveBack(padding);
+      if (padding === this.#dataLength && (this.#dataFlags & frameFlag.endStream) === 0) {
+        if (!this.#emptyBudgetFor(0)) return;
+      }
+      if (stream !== undefined && !stream.closed && !stream.remoteEnded) {
+        stream.receiveWindow += padding;
+        this.sendWindowUpdate(stream.id, padding);
+      }
+    }
+    if ((this.#dataFlags & frameFlag.endStream) !== 0) stream?.receiveEnd(undefined);
+  }
+
+  onFrame(type: number, flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
+    if (this.#open !== undefined && type !== frameType.continuation) {
+      this.fail(errorCode.protocolError, 'a block of fields was interrupted');
+      return;
+    }
+    switch (type) {
+      case frameType.headers:
+        this.#onHeaders(flags, streamId, buffer, start, end);
+        return;
+      case frameType.continuation:
+        this.#onContinuation(flags, streamId, buffer, start, end);
+        return;
+      case frameType.windowUpdate:
+        this.#onWindowUpdate(streamId, buffer, start, end);
+        return;
+      case frameType.rstStream:
+        this.#onReset(streamId, buffer, start, end);
+        return;
+      case frameType.settings:
+        this.#onSettings(flags, streamId, buffer, start, end);
+        return;
+      case frameType.ping:
+        this.#onPing(flags, streamId, buffer, start, end);
+        return;
+      case frameType.goaway:
+        if (streamId !== 0 || end - start < 8) {
+          this.fail(errorCode.protocolError, 'a malformed GOAWAY');
+          return;
+        }
+        this.onGoaway(uint31(buffer, start), buffer.readUInt32BE(start + 4));
+        return;
+      case frameType.pushPromise:
+        this.fail(errorCode.protocolError, 'a push that nobody allowed');
+        return;
+      case frameType.priority:
+        if (end - start !== 5 || streamId === 0) {
+          this.fail(
+            end - start === 5 ? errorCode.protocolError : errorCode.frameSizeError,
+            'a malformed PRIORITY',
+          );
+          return;
+        }
+        break;
+      default:
+    }
+    // Priorities are not followed, and what is unknown is to be ignored (RFC 9113 section 4.1).
+    if (!this.#priorityBudget.spend(this.context.turn.nowMs)) this.flood('priorityFlood');
+  }
+
+  #onHeaders(flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
+    let from = start;
+    let to = end;
+    if ((flags & frameFlag.padded) !== 0) {
+      to -= buffer[from] ?? 0;
+      from++;
+    }
+    if ((flags & frameFlag.priority) !== 0) from += 5;
+    if (streamId === 0 || from > to || from > end) {
+      this.fail(errorCode.protocolError, 'a malformed HEADERS');
+      return;
+    }
+    const endStream = (flags & frameFlag.endStream) !== 0;
+    if ((flags & frameFlag.endHeaders) !== 0) {
+      this.#block(streamId, endStream, buffer, from, to);
+      return;
+    }
+    this.#open = {
+      streamId,
+      endStream,
+      parts: [Buffer.from(buffer.subarray(from, to))],
+      bytes: to - from,
+    };
+    this.onBlockOpen();
+  }
+
+  /** A block has begun and is not complete. */
+  protected onBlockOpen(): void {}
+
+  /** True while a block is not complete. */
+  protected get isBlockOpen(): boolean {
+    return this.#open !== undefined;
+  }
+
+  #onContinuation(flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
+    const open = this.#open;
+    if (open === undefined || open.streamId !== streamId) {
+      this.fail(errorCode.protocolError, 'a CONTINUATION of nothing');
+      return;
+    }
+    open.parts.push(Buffer.from(buffer.subarray(start, end)));
+    open.bytes += end - start;
+    if (
+      open.parts.length > maxContinuations ||
+      open.bytes > this.options.maxHeadBytes + defaultMaxFrameBytes
+    ) {
+      this.flood('continuationFlood');
+      return;
+    }
+    if ((flags & frameFlag.endHeaders) === 0) return;
+    this.#open = undefined;
+    const whole = Buffer.concat(open.parts);
+    this.#block(streamId, open.endStream, whole, 0, whole.length);
+  }
+
+  #block(streamId: number, endStream: boolean, buffer: Buffer, start: number, end: number): void {
+    if (!this.beginBlock(streamId, endStream)) return;
+    if (!this.#decoder.decode(buffer, start, end, this.fields)) {
+      this.fail(errorCode.compressionError, 'a malformed block of fields');
+      return;
+    }
+    this.#pingBudget.earn(1);
+    this.#windowUpdateBudget.earn(4);
+    this.endBlock(streamId, endStream);
+  }
+
+  #onWindowUpdate(streamId: number, buffer: Buffer, start: number, end: number): void {
+    if (end - start !== 4) {
+      this.fail(errorCode.frameSizeError, 'a malformed WINDOW_UPDATE');
+      return;
+    }
+    const more = uint31(buffer, start);
+    if (!this.#windowUpdateBudget.spend(this.context.turn.nowMs)) {
+      this.flood('windowUpdateFlood');
+      return;
+    }
+    if (streamId === 0) {
+      this.#sendWindow += more;
+      if (more === 0) this.fail(errorCode.protocolError, 'a window that grows by nothing');
+      else if (this.#sendWindow > maxWindowBytes) this.fail(errorCode.flowControlError, 'a window too large');
+      else this.#flushWaiting();
+      return;
+    }
+    if (this.isIdle(streamId)) {
+      this.fail(errorCode.protocolError, 'a window of a stream that does not exist');
+      return;
+    }
+    const stream = this.streams.get(streamId);
+    if (stream === undefined) return;
+    stream.sendWindow += more;
+    if (more === 0) stream.break(errorCode.protocolError, 'protocol_error', 'a window that grows by nothing');
+    else if (stream.sendWindow > maxWindowBytes) {
+      stream.break(errorCode.flowControlError, 'protocol_error', 'a window too large');
+    } else if (stream.flush()) {
+      this.#waiting.delete(stream);
+    }
+  }
+
+  /** Lets each stream that waits send what fits; who is not done goes to the end of the line. */
+  #flushWaiting(): void {
+    let left = this.#waiting.size;
+    for (const stream of this.#waiting) {
+      if (left-- === 0 || this.#sendWindow <= 0) return;
+      this.#waiting.delete(stream);
+      if (!stream.flush()) this.#waiting.add(stream);
+    }
+  }
+
+  #onReset(streamId: number, buffer: Buffer, start: number, end: number): void {
+    if (end - start !== 4 || streamId === 0 || this.isIdle(streamId)) {
+      this.fail(
+        end - start === 4 ? errorCode.protocolError : errorCode.frameSizeError,
+        'a malformed RST_STREAM',
+      );
+      return;
+    }
+    this.stats.n.rxReset++;
+    const stream = this.streams.get(streamId);
+    if (stream === undefined) {
+      if (!this.#priorityBudget.spend(this.context.turn.nowMs)) this.flood('resetFlood');
+      return;
+    }
+    this.onPeerReset(stream);
+    stream.receiveReset(buffer.readUInt32BE(start));
+  }
+
+  #onSettings(flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
+    const isAck = (flags & frameFlag.ack) !== 0;
+    if (streamId !== 0) {
+      this.fail(errorCode.protocolError, 'SETTINGS of a stream');
+      return;
+    }
+    if ((end - start) % settingBytes !== 0 || (isAck && end > start)) {
+      this.fail(errorCode.frameSizeError, 'a malformed SETTINGS');
+      return;
+    }
+    if (isAck) return;
+    if (!this.#settingsBudget.spend(this.context.turn.nowMs)) {
+      this.flood('settingsFlood');
+      return;
+    }
+    for (let at = start; at < end; at += settingBytes) {
+      if (!this.#onSetting(buffer.readUInt16BE(at), buffer.readUInt32BE(at + 2))) return;
+    }
+    const at = this.wire.claim(frameHeaderBytes);
+    this.commit(putFrameHeader(this.wire.output, at, 0, frameType.settings, frameFlag.ack, 0));
+    this.#guardOutput();
+    if (!this.settled) {
+      this.settled = true;
+      this.onSettled();
+    }
+  }
+
+  #onSetting(id: number, value: number): boolean {
+    switch (id) {
+      case setting.headerTableSize:
+        this.encoder.limitTable(value);
+        return true;
+      case setting.enablePush:
+        if (value <= 1) return true;
+        this.fail(errorCode.protocolError, 'ENABLE_PUSH is neither 0 nor 1');
+        return false;
+      case setting.maxConcurrentStreams:
+        this.peerMaxStreams = value;
+        return true;
+      case setting.initialWindowSize: {
+        if (value > maxWindowBytes) {
+          this.fail(errorCode.flowControlError, 'a window too large');
+          return false;
+        }
+        const more = value - this.peerStreamWindow;
+        this.peerStreamWindow = value;
+        for (const stream of this.streams.values()) {
+          stream.sendWindow += more;
+          if (stream.sendWindow > maxWindowBytes) {
+            this.fail(errorCode.flowControlError, 'a window too large');
+            return false;
+          }
+        }
+        if (more > 0) this.#flushWaiting();
+        return true;
+      }
+      case setting.maxFrameSize:
+        if (value < defaultMaxFrameBytes || value > 0xffffff) {
+          this.fail(errorCode.protocolError, 'a frame size that is not allowed');
+          return false;
+        }
+        // Longer frames would only make others wait.
+        this.#peerMaxFrame = defaultMaxFrameBytes;
+        return true;
+      default:
+        return true;
+    }
+  }
+
+  #onPing(flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
+    if (streamId !== 0 || end - start !== 8) {
+      this.fail(streamId === 0 ? errorCode.frameSizeError : errorCode.protocolError, 'a malformed PING');
+      return;
+    }
+    if ((flags & frameFlag.ack) !== 0) {
+      this.onPingAck();
+      return;
+    }
+    if (!this.#pingBudget.spend(this.context.turn.nowMs)) {
+      this.flood('pingFlood');
+      return;
+    }
+    const at = this.wire.claim(frameHeaderBytes + 8);
+    const { output } = this.wire;
+    const body = putFrameHeader(output, at, 8, frameType.ping, frameFlag.ack, 0);
+    buffer.copy(output, body, start, end);
+    this.commit(body + 8);
+    this.#guardOutput();
+  }
+
+  /** A peer that makes us answer but does not read would fill our memory. */
+  #guardOutput(): void {
+    if (this.wire.pendingBytes > maxPendingControlBytes) this.flood('outboundControlFlood');
+  }
+
+  // Writing
+
+  protected commit(end: number): void {
+    this.#lastDataEnd = -1;
+    this.wire.commit(end);
+  }
+
+  protected sendSettings(values: readonly (readonly [number, number])[]): void {
+    let at = this.wire.claim(frameHeaderBytes + values.length * settingBytes);
+    const { output } = this.wire;
+    at = putFrameHeader(output, at, values.length * settingBytes, frameType.settings, 0, 0);
+    for (const [id, value] of values) {
+      output.writeUInt16BE(id, at);
+      at = putUint32(output, at + 2, value);
+    }
+    this.commit(at);
+    const more = this.#receiveWindow - defaultWindowBytes;
+    if (more > 0) this.sendWindowUpdate(0, more);
+  }
+
+  sendWindowUpdate(streamId: number, more: number): void {
+    if (this.life === 'closing' || this.life === 'closed') return;
+    const at = this.wire.claim(frameHeaderBytes + 4);
+    const { output } = this.wire;
+    this.commit(putUint32(output, putFrameHeader(output, at, 4, frameType.windowUpdate, 0, streamId), more));
+  }
+
+  sendReset(streamId: number, code: ErrorCode): void {
+    if (this.life === 'closing' || this.life === 'closed') return;
+    this.stats.n.txReset++;
+    const at = this.wire.claim(frameHeaderBytes + 4);
+    const { output } = this.wire;
+    this.commit(putUint32(output, putFrameHeader(output, at, 4, frameType.rstStream, 0, streamId), code));
+    this.#guardOutput();
+  }
+
+  countBroken(): void {
+    this.stats.n.rxMessagingError++;
+  }
+
+  protected sendPing(): void {
+    const at = this.wire.claim(frameHeaderBytes + 8);
+    const { output } = this.wire;
+    const body = putFrameHeader(output, at, 8, frameType.ping, 0, 0);
+    output.fill(0, body, body + 8);
+    this.commit(body + 8);
+  }
+
+  protected sendGoaway(lastStreamId: number, code: ErrorCode): void {
+    this.stats.n.goawaySent++;
+    const at = this.wire.claim(frameHeaderBytes + 8);
+    const { output } = this.wire;
+    const body = putFrameHeader(output, at, 8, frameType.goaway, 0, 0);
+    this.commit(putUint32(output, putUint32(output, body, lastStreamId), code));
+  }
+
+  /** Sends as much as the windows allow; says how much. */
+  sendData(stream: Http2Stream, buffer: Uint8Array, start: number, end: number): number {
+    let at = start;
+    while (at < end) {
+      const length = Math.min(end - at, stream.sendWindow, this.#sendWindow, this.#peerMaxFrame);
+      if (length <= 0) break;
+      const from = this.wire.claim(frameHeaderBytes + length);
+      const { output } = this.wire;
+      const body = putFrameHeader(output, from, length, frameType.data, 0, stream.id);
+      if (length <= 64) {
+        for (let i = 0; i < length; i++) output[body + i] = buffer[at + i] as number;
+      } else {
+        output.set(buffer.subarray(at, at + length), body);
+      }
+      this.wire.commit(body + length);
+      this.#lastDataEnd = body + length;
+      this.#lastDataId = stream.id;
+      this.#lastDataFlagsAt = from + 4;
+      stream.sendWindow -= length;
+      this.#sendWindow -= length;
+      at += length;
+    }
+    this.#windowUpdateBudget.earn(10);
+    this.#pingBudget.earn(1);
+    return at - start;
+  }
+
+  /** Ends a stream: by the DATA frame that was just written, where it has not left yet, else by an empty one. */
+  sendEnd(streamId: number): void {
+    const at = this.wire.claim(frameHeaderBytes);
+    const { output } = this.wire;
+    if (at === this.#lastDataEnd && this.#lastDataId === streamId) {
+      output[this.#lastDataFlagsAt] = frameFlag.endStream;
+      this.#lastDataEnd = -1;
+      return;
+    }
+    this.commit(putFrameHeader(output, at, 0, frameType.data, frameFlag.endStream, streamId));
+  }
+
+  sendTrailers(streamId: number, trailers: HeaderBlock): void {
+    const at = this.wire.claim(frameHeaderBytes + HpackEncoder.roomFor(trailers, 0));
+    const { output } = this.wire;
+    const body = at + frameHeaderBytes;
+    const end = this.encoder.putBlock(trailers, output, this.encoder.begin(output, body));
+    this.commitBlock(at, end, streamId, true);
+  }
+
+  /** Sends the block of fields that was written behind the room for a frame's header at `at`. */
+  protected commitBlock(at: number, end: number, streamId: number, endStream: boolean): void {
+    const { output } = this.wire;
+    const body = at + frameHeaderBytes;
+    const length = end - body;
+    const last = endStream ? frameFlag.endStream : 0;
+    if (length <= this.#peerMaxFrame) {
+      putFrameHeader(output, at, length, frameType.headers, last | frameFlag.endHeaders, streamId);
+      this.commit(end);
+      return;
+    }
+    const block = Buffer.from(output.subarray(body, end));
+    for (let from = 0; from < block.length; from += this.#peerMaxFrame) {
+      const to = Math.min(from + this.#peerMaxFrame, block.length);
+      const type = from === 0 ? frameType.headers : frameType.continuation;
+      const flags = (from === 0 ? last : 0) | (to === block.length ? frameFlag.endHeaders : 0);
+      const start = this.wire.claim(frameHeaderBytes + to - from);
+      const into = putFrameHeader(this.wire.output, start, to - from, type, flags, streamId);
+      block.copy(this.wire.output, into, from, to);
+      this.commit(into + to - from);
+    }
+  }
+
+  /** Notes that a stream has data which the windows do not allow yet. */
+  wait(stream: Http2Stream): void {
+    this.#waiting.add(stream);
+  }
+
+  /** Bytes of DATA are in other hands: the peer may send as many again. */
+  giveBack(bytes: number): void {
+    this.#givenBack += bytes;
+    if (this.#givenBack >= this.#receiveWindowSize >> 1) this.#returnWindow();
+  }
+
+  #returnWindow(): void {
+    const more = this.#givenBack;
+    this.#givenBack = 0;
+    this.#receiveWindow += more;
+    this.sendWindowUpdate(0, more);
+  }
+
+  /** A stream has closed; called by the stream. */
+  forget(stream: Http2Stream): void {
+    this.#waiting.delete(stream);
+    this.streams.delete(stream.id);
+    this.onStreamGone(stream);
+  }
+
+  // The end
+
+  /** The peer overdoes something that costs us. */
+  protected flood(counter: Http2Counter): void {
+    this.stats.n[counter]++;
+    this.fail(errorCode.enhanceYourCalm, counter);
+  }
+
+  /** Ends the connection with an error, and all that is on it. */
+  protected fail(code: ErrorCode, detail: string): void {
+    if (this.life === 'closing' || this.life === 'closed') return;
+    this.#reader.stop();
+    this.#open = undefined;
+    if (code !== errorCode.noError) this.stats.n.protocolErrors++;
+    this.sendGoaway(this.lastStreamId, code);
+    this.life = 'closing';
+    this.onFailed(code, detail);
+    this.#loseAll(code === errorCode.noError ? 'connection_closed' : 'protocol_error', detail);
+    if (this.wire.closed) return;
+    this.wire.end();
+    this.context.timers.start(this, lingerMs);
+  }
+
+  /** The connection is being ended for what the peer did. */
+  protected onFailed(_code: ErrorCode, _detail: string): void {}
+
+  /** Announces the end without refusing anything yet. */
+  protected announceEnd(): void {
+    this.life = 'leaving';
+    this.sendGoaway(allStreams, errorCode.noError);
+    this.sendPing();
+  }
+}

@@ -1,0 +1,264 @@
+import type { RequestHead, ResponseHead } from '../codec/head.ts';
+import { HeaderBlock } from '../codec/header-block.ts';
+import { names } from '../codec/header-name.ts';
+import type { ServerStreamHandler, ServerStream } from '../codec/stream.ts';
+import type { CodecFault } from '../http1/server-connection.ts';
+import type { Wire } from '../wire/wire.ts';
+import { Http2Connection, type Http2ConnectionOptions, type Http2Context } from './connection.ts';
+import { FloodBudget } from './flood-budget.ts';
+import { clientPreface, errorCode, frameHeaderBytes, setting, type ErrorCode } from './frame.ts';
+import { HpackEncoder } from './hpack/encoder.ts';
+import type { Http2Stats } from './http2-stats.ts';
+import { Http2ServerStream } from './server-stream.ts';
+import type { Http2Stream } from './stream.ts';
+
+export interface Http2ServerOptions extends Http2ConnectionOptions {
+  /** From the first frame of a head to its last; 0: none. */
+  readonly requestHeadersTimeoutMs: number;
+  /** Answer `expect: 100-continue` here; false leaves it to the endpoint. */
+  readonly answerContinue: boolean;
+}
+
+/** Who serves the requests of a connection; the same as for HTTP/1. */
+export interface Http2ServerOwner {
+  onRequest(stream: ServerStream, head: RequestHead, endStream: boolean): ServerStreamHandler | undefined;
+  /** `status` is 0 where the client was told nothing. */
+  onCodecFault(fault: CodecFault, status: number): void;
+  readonly draining: boolean;
+  onConnectionClosed(): void;
+}
+
+/** How long a client may take to show that it has seen our GOAWAY. */
+const leaveMs = 1_000;
+
+/** The server side of an HTTP/2 connection. */
+export class Http2ServerConnection extends Http2Connection {
+  readonly #owner: Http2ServerOwner;
+  readonly #serverOptions: Http2ServerOptions;
+  #prefaceHas = 0;
+  #requests = 0;
+  #head: RequestHead | undefined;
+  #trailers: HeaderBlock | undefined;
+  /** Requests that clients take back before they are answered (CVE-2023-44487): so many at once, for each that is answered one more. */
+  readonly #resetBudget = new FloodBudget(200, 20);
+  #announced = false;
+
+  constructor(
+    wire: Wire,
+    options: Http2ServerOptions,
+    owner: Http2ServerOwner,
+    context: Http2Context,
+    stats: Http2Stats,
+  ) {
+    super(wire, options, context, stats);
+    this.#owner = owner;
+    this.#serverOptions = options;
+    this.sendSettings([
+      [setting.maxConcurrentStreams, options.maxConcurrentStreams],
+      [setting.initialWindowSize, options.streamWindowBytes],
+      [setting.maxHeaderListSize, options.maxHeadBytes],
+    ]);
+    this.#startIdle();
+  }
+
+  override onBytes(buffer: Buffer, start: number, end: number): void {
+    let at = start;
+    while (this.#prefaceHas < clientPreface.length && at < end) {
+      if (buffer[at++] !== clientPreface[this.#prefaceHas++]) {
+        this.fail(errorCode.protocolError, 'no HTTP/2 preface');
+        return;
+      }
+    }
+    if (at < end) super.onBytes(buffer, at, end);
+  }
+
+  /** Takes no new request, and closes when those under way are answered. */
+  closeWhenIdle(): void {
+    if (this.life !== 'open') return;
+    this.announceEnd();
+    // What the client sent before it saw this is still served: its PING's answer tells.
+    this.context.timers.start(this, leaveMs);
+  }
+
+  protected override onPingAck(): void {
+    this.#refuseFurther();
+  }
+
+  #refuseFurther(): void {
+    if (this.life !== 'leaving' || this.#announced) return;
+    this.#announced = true;
+    this.context.timers.stop(this);
+    this.sendGoaway(this.lastStreamId, errorCode.noError);
+    this.#closeIfLeft();
+  }
+
+  #closeIfLeft(): void {
+    if (!this.#announced || this.streams.size > 0 || this.life !== 'leaving') return;
+    this.life = 'closing';
+    this.wire.end();
+    this.context.timers.start(this, leaveMs);
+  }
+
+  #startIdle(): void {
+    if (this.options.idleTimeoutMs > 0) this.context.timers.start(this, this.options.idleTimeoutMs);
+  }
+
+  onExpire(): void {
+    if (this.life === 'closing') this.wire.destroy();
+    else if (this.isBlockOpen) this.fail(errorCode.enhanceYourCalm, 'a head that does not end');
+    else if (this.life === 'leaving') this.#refuseFurther();
+    else if (this.streams.size === 0) this.fail(errorCode.noError, 'idle');
+  }
+
+  protected override onBlockOpen(): void {
+    const { requestHeadersTimeoutMs, idleTimeoutMs } = this.#serverOptions;
+    const timeoutMs = requestHeadersTimeoutMs > 0 ? requestHeadersTimeoutMs : idleTimeoutMs;
+    if (timeoutMs > 0 && this.life === 'open') this.context.timers.start(this, timeoutMs);
+  }
+
+  protected override isIdle(streamId: number): boolean {
+    return streamId % 2 === 0 || streamId > this.lastStreamId;
+  }
+
+  protected override beginBlock(streamId: number, endStream: boolean): boolean {
+    const stream = this.streams.get(streamId);
+    if (stream !== undefined) {
+      if (stream.remoteEnded) {
+        this.fail(errorCode.streamClosed, 'fields after the end');
+        return false;
+      }
+      this.#trailers = endStream ? new HeaderBlock() : undefined;
+      this.fields.begin('trailers', this.#trailers);
+      return true;
+    }
+    if (streamId % 2 === 0) {
+      this.fail(errorCode.protocolError, "a stream number that is not the client's");
+      return false;
+    }
+    if (streamId <= this.lastStreamId || this.#announced) {
+      this.fields.begin('discard', undefined);
+      return true;
+    }
+    const head = this.context.heads.request();
+    this.#head = head;
+    this.fields.begin('request', head.headers);
+    return true;
+  }
+
+  protected override endBlock(streamId: number, endStream: boolean): void {
+    const stream = this.streams.get(streamId);
+    const head = this.#head;
+    this.#head = undefined;
+    if (stream !== undefined) this.#endTrailers(stream, endStream);
+    else if (head !== undefined) this.#begin(streamId, head, endStream);
+  }
+
+  #endTrailers(stream: Http2Stream, endStream: boolean): void {
+    const trailers = this.#trailers;
+    this.#trailers = undefined;
+    if (!endStream || this.fields.fault !== undefined) {
+      stream.break(errorCode.protocolError, 'protocol_error', 'malformed trailers');
+      return;
+    }
+    stream.receiveEnd(trailers);
+  }
+
+  #begin(streamId: number, head: RequestHead, endStream: boolean): void {
+    this.lastStreamId = streamId;
+    const { fields, options } = this;
+    fields.completeRequest(head);
+    if (this.streams.size >= options.maxConcurrentStreams) {
+      this.stats.n.refusedStreams++;
+      this.#refuse(streamId, head, errorCode.refusedStream);
+      return;
+    }
+    const { fault, contentLength } = fields;
+    if (fault !== undefined || (endStream && contentLength > 0)) {
+      this.#refuseFault(streamId, head, fault ?? 'malformed');
+      return;
+    }
+    if (this.streams.size === 0) this.context.timers.stop(this);
+    const stream = new Http2ServerStream(this, streamId);
+    stream.remoteEnded = endStream;
+    stream.lengthLeft = contentLength;
+    this.streams.set(streamId, stream);
+    this.#requests++;
+    if (head.expectContinue && this.#serverOptions.answerContinue) {
+      head.headers.remove(names.expect);
+      head.expectContinue = false;
+      if (!endStream) this.#sendContinue(streamId);
+    }
+    const handler = this.#owner.onRequest(stream, head, endStream && head.upgrade === undefined);
+    if (!stream.closed && handler !== undefined) stream.handler = handler;
+    if (options.maxRequests > 0 && this.#requests >= options.maxRequests) this.closeWhenIdle();
+  }
+
+  #refuse(streamId: number, head: RequestHead, code: ErrorCode): void {
+    this.context.heads.releaseRequest(head);
+    this.sendReset(streamId, code);
+  }
+
+  #refuseFault(streamId: number, head: RequestHead, fault: NonNullable<typeof this.fields.fault>): void {
+    if (fault === 'malformed') {
+      this.countBroken();
+      this.#refuse(streamId, head, errorCode.protocolError);
+      this.#owner.onCodecFault('malformed_head', 0);
+      return;
+    }
+    this.stats.n.headerOverflow++;
+    const answer = this.context.heads.response();
+    answer.status = 431;
+    this.sendResponse(streamId, answer, true);
+    this.context.heads.releaseResponse(answer);
+    this.#refuse(streamId, head, errorCode.noError);
+    this.#owner.onCodecFault(fault === 'too_large' ? 'headers_too_large' : 'too_many_headers', 431);
+  }
+
+  #sendContinue(streamId: number): void {
+    const at = this.wire.claim(frameHeaderBytes + 64);
+    const { output } = this.wire;
+    const body = this.encoder.begin(output, at + frameHeaderBytes);
+    this.commitBlock(at, this.encoder.putStatus(100, output, body), streamId, false);
+  }
+
+  /** Sends the head of an answer; called by its stream. */
+  sendResponse(streamId: number, head: ResponseHead, endStream: boolean): void {
+    const { encoder, wire } = this;
+    const block = head.headers;
+    const at = wire.claim(frameHeaderBytes + HpackEncoder.roomFor(block, 8));
+    const { output } = wire;
+    let to = encoder.begin(output, at + frameHeaderBytes);
+    to = encoder.putStatus(head.status, output, to);
+    to = encoder.putBlock(block, output, to);
+    this.commitBlock(at, to, streamId, endStream);
+    if (this.#owner.draining) this.closeWhenIdle();
+  }
+
+  protected override onPeerReset(stream: Http2Stream): void {
+    if (stream instanceof Http2ServerStream && stream.answered) return;
+    if (!this.#resetBudget.spend(this.context.turn.nowMs)) this.flood('resetFlood');
+  }
+
+  protected override onStreamGone(stream: Http2Stream): void {
+    if (stream instanceof Http2ServerStream && stream.answered) this.#resetBudget.earn(1);
+    if (this.streams.size > 0) return;
+    if (this.life === 'leaving') this.#closeIfLeft();
+    else if (this.life === 'open') this.#startIdle();
+  }
+
+  protected override onGoaway(): void {
+    // A client that goes: what it has asked is still answered.
+  }
+
+  protected override onFailed(code: ErrorCode): void {
+    if (this.#head !== undefined) {
+      this.context.heads.releaseRequest(this.#head);
+      this.#head = undefined;
+    }
+    if (code !== errorCode.noError) this.#owner.onCodecFault('malformed_head', 0);
+  }
+
+  protected override onGone(): void {
+    this.#owner.onConnectionClosed();
+  }
+}
