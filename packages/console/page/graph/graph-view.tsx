@@ -1,7 +1,7 @@
 import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { GraphNode, MeshDocument } from '../../src/documents.ts';
 import { cardHeight, cardWidth } from './card-size.ts';
-import { EdgeLine } from './edge-line.tsx';
+import { EdgeLine, labelPlace } from './edge-line.tsx';
 import { layoutGraph } from './layout.ts';
 import { NodeCard } from './node-card.tsx';
 
@@ -97,6 +97,7 @@ export function GraphView({ mesh, selected, problemsOf, onSelect }: GraphProps) 
                     from={from}
                     to={to}
                     places={layout.places}
+                    labelAt={labelPlace(edge, mesh.edges)}
                     isDimmed={isDimmed}
                   />
                 );

@@ -23,7 +23,7 @@ export interface Layout {
   readonly height: number;
 }
 
-const layerGap = 130;
+const layerGap = 176;
 const rowGap = 36;
 const margin = 28;
 const sweeps = 6;

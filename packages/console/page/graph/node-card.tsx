@@ -48,18 +48,30 @@ export function NodeCard({ node, place, isSelected, problems, onSelect }: CardPr
         )}
       </span>
       {node.versions.map((version) => (
-        <Version key={version.name} version={version} total={total} isAlone={node.versions.length === 1} />
+        <Version
+          key={version.name}
+          version={version}
+          name={version.name === node.name ? podCount(version) : version.name}
+          total={total}
+          isAlone={node.versions.length === 1}
+        />
       ))}
     </button>
   );
 }
 
+function podCount({ pods }: VersionRow): string {
+  return pods.length === 1 ? '1 pod' : `${pods.length} pods`;
+}
+
 function Version({
   version,
+  name,
   total,
   isAlone,
 }: {
   readonly version: VersionRow;
+  readonly name: string;
   readonly total: number;
   readonly isAlone: boolean;
 }) {
@@ -82,7 +94,7 @@ function Version({
             />
           ))}
         </span>
-        <span class="version-name">{version.name}</span>
+        <span class="version-name">{name}</span>
         <span class="version-rate">
           {traffic !== undefined && traffic.requestsPerSecond > 0 && (
             <>
@@ -92,10 +104,12 @@ function Version({
           )}
         </span>
       </span>
-      <span class="share" title={title}>
-        <i class={health} style={{ width: `${share * 100}%` }} />
-        {wantedShare !== undefined && <u style={{ left: `${wantedShare * 100}%` }} />}
-      </span>
+      {(!isAlone || wantedShare !== undefined) && (
+        <span class="share" title={title}>
+          <i class={health} style={{ width: `${share * 100}%` }} />
+          {wantedShare !== undefined && <u style={{ left: `${wantedShare * 100}%` }} />}
+        </span>
+      )}
     </span>
   );
 }

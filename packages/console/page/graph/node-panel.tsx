@@ -104,9 +104,11 @@ function Calls({ title, edges, mesh, end, onSelect }: CallsProps) {
               ? 'no traffic now'
               : formatRate(edge.traffic.requestsPerSecond);
           return (
-            <li key={`${other} ${edge.fromVersion} ${version} ${edge.protocol}`}>
+            <li key={`${other} ${edge.fromVersion} ${edge.toVersion} ${edge.protocol}`}>
               <button type="button" class="plain link" onClick={() => onSelect(other)}>
-                {name} {version} <span class="soft">{words}</span>
+                {name} {version}
+                {end === 'from' && edge.toVersion !== undefined && ` → ${edge.toVersion}`}{' '}
+                <span class="soft">{words}</span>
               </button>
             </li>
           );

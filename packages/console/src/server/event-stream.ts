@@ -7,11 +7,18 @@ const keepAliveMs = 15_000;
 /** Sends the mesh's documents as server-sent events until the reader goes. */
 export function sendEvents(response: ServerResponse, mesh: LiveMesh, clock: Clock): void {
   response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' });
-  const unsubscribe = mesh.subscribe((name, json) => {
-    // A reader that does not keep up misses versions, not memory: the next one is whole.
-    if (response.writableNeedDrain) return;
-    response.write(`event: ${name}\ndata: ${json}\n\n`);
+  // A reader that does not keep up misses versions, not the last one: each is whole.
+  const waiting = new Map<string, string>();
+  const send = (name: string, json: string): void => {
+    if (response.writableNeedDrain) waiting.set(name, json);
+    else response.write(`event: ${name}\ndata: ${json}\n\n`);
+  };
+  response.on('drain', () => {
+    const late = [...waiting];
+    waiting.clear();
+    for (const [name, json] of late) send(name, json);
   });
+  const unsubscribe = mesh.subscribe(send);
   const alive = clock.every(keepAliveMs, () => void response.write(': still here\n\n'));
   response.on('close', () => {
     alive.cancel();
