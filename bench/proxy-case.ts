@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { messageOf } from '@lateen/core';
 import type { BenchCase, BenchContext, Contender, PreparedCase } from './case.ts';
 import { fillIn } from './config-file.ts';
+import { runH2load } from './h2load.ts';
 import type { Peer } from './peer.ts';
 import { freePort, type PinnedProcess } from './pinned-process.ts';
 import { startUpstream } from './upstream.ts';
@@ -22,6 +23,8 @@ export interface ProxyCase {
   readonly name: string;
   readonly summary: string;
   readonly lineups: readonly Lineup[];
+  /** Of the load, the contenders and the upstream; default HTTP/1.1. */
+  readonly protocol?: 'http1' | 'http2';
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly connections: number;
@@ -31,7 +34,7 @@ export interface ProxyCase {
   readonly values?: (workDir: string) => Promise<Readonly<Record<string, string>>>;
 }
 
-/** A case in which wrk asks through each lineup for the answers of one upstream. */
+/** A case in which wrk (h2load for HTTP/2) asks through each lineup for the answers of one upstream. */
 export function proxyCase(options: ProxyCase): BenchCase {
   return { name: options.name, summary: options.summary, prepare: (context) => prepare(options, context) };
 }
@@ -43,7 +46,7 @@ async function prepare(options: ProxyCase, context: BenchContext): Promise<Prepa
   };
   try {
     const { workDir } = context;
-    const upstream = await startUpstream(workDir);
+    const upstream = await startUpstream(workDir, options.protocol);
     stops.push(() => upstream.stop());
     const values = (await options.values?.(workDir)) ?? {};
     const contenders: Contender[] = [];
@@ -101,7 +104,11 @@ async function startLineup(options: ProxyCase, lineup: Lineup, around: Surroundi
     async measure(seconds) {
       const before = cpuSeconds();
       const { headers, connections } = options;
-      const result = await runWrk({ url, headers, connections }, seconds);
+      const request = { url, headers, connections };
+      const result =
+        options.protocol === 'http2'
+          ? await runH2load(request, seconds, around.context.workDir)
+          : await runWrk(request, seconds);
       return {
         requestsPerSecond: result.requestsPerSecond,
         p50Ms: result.p50Ms,

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { LateenError } from '@lateen/core';
 import { fillIn } from './config-file.ts';
 import { freePort, isInstalled, loadCore, PinnedProcess } from './pinned-process.ts';
 
@@ -13,17 +14,28 @@ export interface Upstream {
   stop(): Promise<void>;
 }
 
-/** Starts a server that is quicker than every contender: nginx where it is installed, else one of our own. */
-export async function startUpstream(workDir: string): Promise<Upstream> {
+/** Starts a server that is quicker than every contender: nginx where it is installed, else (HTTP/1.1 only) one of our own. */
+export async function startUpstream(
+  workDir: string,
+  protocol: 'http1' | 'http2' = 'http1',
+): Promise<Upstream> {
+  if (protocol === 'http2' && !isInstalled('nginx')) {
+    throw new LateenError('ENOPEER', 'nginx is not installed', { hint: 'apt-get install nginx' });
+  }
   const port = await freePort();
-  const started = isInstalled('nginx') ? startNginx(workDir, port) : startOwn(port);
+  const started = isInstalled('nginx') ? startNginx(workDir, port, protocol) : startOwn(port);
   await started.answersOn(port);
   return { port, stop: () => started.stop() };
 }
 
-function startNginx(workDir: string, port: number): PinnedProcess {
+function startNginx(workDir: string, port: number, protocol: 'http1' | 'http2'): PinnedProcess {
   const template = fileURLToPath(new URL('upstream-nginx.conf', import.meta.url));
-  const file = fillIn(template, workDir, { port, dir: workDir, body: 'x'.repeat(answerBytes) });
+  const file = fillIn(template, workDir, {
+    port,
+    dir: workDir,
+    body: 'x'.repeat(answerBytes),
+    parameters: protocol === 'http2' ? ' http2' : '',
+  });
   return new PinnedProcess(loadCore, 'nginx', [
     '-c',
     file,

@@ -1,0 +1,55 @@
+import { execFile } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadCore } from './pinned-process.ts';
+import type { WrkRequest, WrkResult } from './wrk.ts';
+
+/** Streams that each connection has open at a time. */
+const streams = 10;
+
+/** Runs h2load with one thread on the load's core: HTTP/2 with prior knowledge. */
+export function runH2load(request: WrkRequest, seconds: number, workDir: string): Promise<WrkResult> {
+  const log = join(workDir, 'h2load.log');
+  rmSync(log, { force: true });
+  const headers = Object.entries(request.headers).flatMap(([name, value]) => [
+    '-H',
+    `${name.toLowerCase() === 'host' ? ':authority' : name}: ${value}`,
+  ]);
+  const args = ['-t1', `-c${request.connections}`, `-m${streams}`, `-D${seconds}`, `--log-file=${log}`];
+  return new Promise((resolve, reject) => {
+    execFile(
+      'taskset',
+      ['-c', String(loadCore), 'h2load', ...args, ...headers, request.url],
+      (error, stdout, stderr) => {
+        if (error !== null) reject(new Error(`h2load failed: ${stderr || error.message}`, { cause: error }));
+        else resolve(parseH2load(stdout, readFileSync(log, 'latin1')));
+      },
+    );
+  });
+}
+
+/** Reads the report of h2load and its log: a line a request with start, status and microseconds. */
+export function parseH2load(report: string, log: string): WrkResult {
+  const rate = /^finished in [\d.]+\w+, ([\d.]+) req\/s/m.exec(report)?.[1];
+  const counts =
+    /^requests: (\d+) total, \d+ started, (\d+) done, \d+ succeeded, (\d+) failed, (\d+) errored/m.exec(
+      report,
+    );
+  const statuses = /^status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx/m.exec(report);
+  if (rate === undefined || counts === null || statuses === null) throw new Error(`no report:\n${report}`);
+  const times = Float64Array.from(
+    log
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => Number(line.split('\t')[2])),
+  ).sort();
+  const percentileMs = (percent: number): number =>
+    (times[Math.min(times.length - 1, Math.floor((times.length * percent) / 100))] ?? Number.NaN) / 1000;
+  return {
+    requests: Number(counts[2]),
+    requestsPerSecond: Number(rate),
+    p50Ms: percentileMs(50),
+    p99Ms: percentileMs(99),
+    errors: Number(counts[3]) + Number(statuses[2]) + Number(statuses[3]) + Number(statuses[4]),
+  };
+}
