@@ -14,6 +14,8 @@ import { compileRouteTable, type RouteTable } from './route/route-table.ts';
 import { LogFiles } from './telemetry/access-log.ts';
 import { HttpStats } from './telemetry/http-stats.ts';
 import { MeshMetrics } from './telemetry/mesh-metrics.ts';
+import { RateLimitStats } from './telemetry/rate-limit-stats.ts';
+import { RbacStats } from './telemetry/rbac-stats.ts';
 import { StatsRegistry } from './telemetry/stats-registry.ts';
 import { TcpStats } from './telemetry/tcp-stats.ts';
 import { SecretStore } from './tls/secret-store.ts';
@@ -44,6 +46,8 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   const meshMetrics = new MeshMetrics(options.node);
   stats.addSource(meshMetrics);
   const hash = new LazyHashFunction();
+  const httpRbacStats = shared((prefix) => new RbacStats('http', prefix), stats);
+  const networkRbacStats = shared((prefix) => new RbacStats('network', prefix), stats);
   let draining = false;
 
   const clusterContext: ClusterContext = {
@@ -76,7 +80,15 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     requestIds: new RequestIds(),
     observers: [meshMetrics],
     meshMetrics,
-    meshTelemetry: { introduction: introductionOf(options.node), peers: meshMetrics.peers },
+    filterServices: {
+      clock,
+      introduction: introductionOf(options.node),
+      peers: meshMetrics.peers,
+      rbacStats(layer, prefix) {
+        return (layer === 'http' ? httpRbacStats : networkRbacStats)(prefix);
+      },
+      rateLimitStats: shared((prefix) => new RateLimitStats(prefix), stats),
+    },
   };
   const listeners = new ListenerSet(listenerContext, stats, logger);
 

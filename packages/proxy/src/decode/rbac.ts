@@ -1,11 +1,15 @@
-import { toJson } from '@lateen/protocol';
+import type { Permission, Policy, Principal } from '@lateen/protocol/envoy/config/rbac/v3';
 import * as rbacConfig from '@lateen/protocol/envoy/config/rbac/v3';
 import type { RBAC as HttpRbac } from '@lateen/protocol/envoy/extensions/filters/http/rbac/v3';
 import * as httpRbac from '@lateen/protocol/envoy/extensions/filters/http/rbac/v3';
 import type { RBAC as NetworkRbac } from '@lateen/protocol/envoy/extensions/filters/network/rbac/v3';
 import * as networkRbac from '@lateen/protocol/envoy/extensions/filters/network/rbac/v3';
-import type { JsonValue, RbacRules } from '../model/index.ts';
+import type { FilterStateMatcher, PathMatcher } from '@lateen/protocol/envoy/type/matcher/v3';
+import type { StringMatch } from '../model/index.ts';
+import type { RbacCondition, RbacPolicy, RbacRules } from '../model/rbac.ts';
+import { decodeCidr, decodeStringMatch } from './basics.ts';
 import { fieldPolicy } from './field-policy.ts';
+import { decodeHeaderMatch } from './headers.ts';
 import type { Scope } from './scope.ts';
 
 const statistics = 'adds statistics only';
@@ -17,14 +21,46 @@ const httpPolicy = fieldPolicy(httpRbac.RBAC, ['rules', 'shadowRules'], {
 });
 const networkPolicy = fieldPolicy(networkRbac.RBAC, ['rules', 'shadowRules', 'statPrefix'], {
   shadowRulesStatPrefix: statistics,
-  enforcementType: 'rules are enforced at the first bytes',
+  enforcementType: 'rules are enforced once, when the connection is made',
 });
 const rulesPolicy = fieldPolicy(rbacConfig.RBAC, ['action', 'policies'], {
   auditLoggingOptions: 'decisions are in the access log',
 });
 const policyPolicy = fieldPolicy(rbacConfig.Policy, ['permissions', 'principals']);
+const permissionPolicy = fieldPolicy(rbacConfig.Permission, [
+  'andRules',
+  'orRules',
+  'any',
+  'header',
+  'urlPath',
+  'destinationIp',
+  'destinationPort',
+  'destinationPortRange',
+  'notRule',
+  'requestedServerName',
+]);
+const principalPolicy = fieldPolicy(rbacConfig.Principal, [
+  'andIds',
+  'orIds',
+  'any',
+  'authenticated',
+  'sourceIp',
+  'directRemoteIp',
+  'remoteIp',
+  'header',
+  'urlPath',
+  'filterState',
+  'notId',
+]);
 
-export const rbacPolicies = [httpPolicy, networkPolicy, rulesPolicy, policyPolicy];
+export const rbacPolicies = [
+  httpPolicy,
+  networkPolicy,
+  rulesPolicy,
+  policyPolicy,
+  permissionPolicy,
+  principalPolicy,
+];
 
 interface DecodedRules {
   readonly rules?: RbacRules;
@@ -56,13 +92,95 @@ const actions: Readonly<Record<string, RbacRules['action']>> = { ALLOW: 'allow',
 
 function decodeRules(scope: Scope, message: rbacConfig.RBAC): RbacRules {
   scope.check(rulesPolicy, message);
-  const policies: Record<string, RbacRules['policies'][string]> = {};
-  for (const [name, policy] of Object.entries(message.policies ?? {})) {
-    scope.at('policies').at(name).check(policyPolicy, policy);
-    policies[name] = {
-      permissions: (policy.permissions ?? []).map((p) => toJson(rbacConfig.Permission, p) as JsonValue),
-      principals: (policy.principals ?? []).map((p) => toJson(rbacConfig.Principal, p) as JsonValue),
-    };
+  return {
+    action: scope.at('action').choice(message.action, actions, 'allow'),
+    // In the order of their names, so that the policy that is named in a log is always the same.
+    policies: Object.entries(message.policies ?? {})
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, policy]) => decodePolicy(scope.at('policies').at(name), name, policy)),
+  };
+}
+
+function decodePolicy(scope: Scope, name: string, policy: Policy): RbacPolicy {
+  scope.check(policyPolicy, policy);
+  return {
+    name,
+    permissions: (policy.permissions ?? []).map((p, i) => decodePermission(scope.at('permissions').at(i), p)),
+    principals: (policy.principals ?? []).map((p, i) => decodePrincipal(scope.at('principals').at(i), p)),
+  };
+}
+
+function decodePermission(scope: Scope, message: Permission): RbacCondition {
+  scope.check(permissionPolicy, message);
+  const set = (field: 'andRules' | 'orRules') =>
+    (message[field]?.rules ?? []).map((rule, i) => decodePermission(scope.at(field).at('rules').at(i), rule));
+  if (message.andRules !== undefined) return { kind: 'and', conditions: set('andRules') };
+  if (message.orRules !== undefined) return { kind: 'or', conditions: set('orRules') };
+  if (message.notRule !== undefined) {
+    return { kind: 'not', condition: decodePermission(scope.at('notRule'), message.notRule) };
   }
-  return { action: scope.at('action').choice(message.action, actions, 'allow'), policies };
+  if (message.header !== undefined) {
+    return { kind: 'header', header: decodeHeaderMatch(scope.at('header'), message.header) };
+  }
+  if (message.urlPath !== undefined) return decodePath(scope.at('urlPath'), message.urlPath);
+  if (message.destinationIp !== undefined) {
+    return { kind: 'destination_ip', range: decodeCidr(scope.at('destinationIp'), message.destinationIp) };
+  }
+  if (message.destinationPort !== undefined) {
+    const start = message.destinationPort;
+    return { kind: 'destination_port', start, end: start + 1 };
+  }
+  if (message.destinationPortRange !== undefined) {
+    const { start = 0, end = 0 } = message.destinationPortRange;
+    return { kind: 'destination_port', start, end };
+  }
+  if (message.requestedServerName !== undefined) {
+    const name = decodeStringMatch(scope.at('requestedServerName'), message.requestedServerName);
+    return { kind: 'server_name', name };
+  }
+  if (message.any !== true) scope.fail('must have one rule that is supported');
+  return { kind: 'any' };
+}
+
+function decodePrincipal(scope: Scope, message: Principal): RbacCondition {
+  scope.check(principalPolicy, message);
+  const set = (field: 'andIds' | 'orIds') =>
+    (message[field]?.ids ?? []).map((id, i) => decodePrincipal(scope.at(field).at('ids').at(i), id));
+  if (message.andIds !== undefined) return { kind: 'and', conditions: set('andIds') };
+  if (message.orIds !== undefined) return { kind: 'or', conditions: set('orIds') };
+  if (message.notId !== undefined) {
+    return { kind: 'not', condition: decodePrincipal(scope.at('notId'), message.notId) };
+  }
+  if (message.authenticated !== undefined) {
+    const name = message.authenticated.principalName;
+    if (name === undefined) return { kind: 'authenticated' };
+    const at = scope.at('authenticated').at('principalName');
+    return { kind: 'authenticated', name: decodeStringMatch(at, name) };
+  }
+  if (message.filterState !== undefined) {
+    return { kind: 'authenticated', name: decodePeerPrincipal(scope.at('filterState'), message.filterState) };
+  }
+  for (const field of ['sourceIp', 'directRemoteIp'] as const) {
+    const range = message[field];
+    if (range !== undefined) return { kind: 'direct_remote_ip', range: decodeCidr(scope.at(field), range) };
+  }
+  if (message.remoteIp !== undefined) {
+    return { kind: 'remote_ip', range: decodeCidr(scope.at('remoteIp'), message.remoteIp) };
+  }
+  if (message.header !== undefined) {
+    return { kind: 'header', header: decodeHeaderMatch(scope.at('header'), message.header) };
+  }
+  if (message.urlPath !== undefined) return decodePath(scope.at('urlPath'), message.urlPath);
+  if (message.any !== true) scope.fail('must have one identity that is supported');
+  return { kind: 'any' };
+}
+
+function decodePath(scope: Scope, message: PathMatcher): RbacCondition {
+  return { kind: 'path', path: decodeStringMatch(scope.at('path'), message.path) };
+}
+
+/** Istio keeps the peer's name in filter state; here it comes from the connection itself. */
+function decodePeerPrincipal(scope: Scope, message: FilterStateMatcher): StringMatch {
+  if (message.key !== 'io.istio.peer_principal') scope.at('key').fail(`"${message.key}" is not known`);
+  return decodeStringMatch(scope.at('stringMatch'), message.stringMatch);
 }

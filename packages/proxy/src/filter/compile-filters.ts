@@ -1,13 +1,20 @@
-import type { Problem } from '@lateen/core';
+import { messageOf, type Clock, type Problem } from '@lateen/core';
 import type { HttpFilter } from '../model/http-filter.ts';
 import { corsFilter } from './cors.ts';
 import { faultFilter } from './fault.ts';
 import type { PeerTable } from '../telemetry/peer.ts';
+import type { RateLimitStats } from '../telemetry/rate-limit-stats.ts';
+import type { RbacStats } from '../telemetry/rbac-stats.ts';
 import type { CompiledHttpFilter } from './http-filter.ts';
+import { localRateLimitFilter } from './local-rate-limit.ts';
 import { peerMetadataFilter, type PeerIntroduction } from './peer-metadata.ts';
+import { rbacFilter } from './rbac.ts';
 
-/** What filters that speak of peers share in a data plane. */
-export interface MeshTelemetry {
+/** What filters share in a data plane. */
+export interface FilterServices {
+  readonly clock: Clock;
+  readonly rbacStats: (layer: 'http' | 'network', statPrefix: string) => RbacStats;
+  readonly rateLimitStats: (statPrefix: string) => RateLimitStats;
   readonly introduction: PeerIntroduction | undefined;
   readonly peers: PeerTable;
 }
@@ -17,8 +24,8 @@ export function compileHttpFilters(
   filters: readonly HttpFilter[],
   path: string,
   problems: Problem[],
-  direction: 'unspecified' | 'inbound' | 'outbound',
-  telemetry: MeshTelemetry,
+  manager: { readonly direction: 'unspecified' | 'inbound' | 'outbound'; readonly statPrefix: string },
+  services: FilterServices,
 ): CompiledHttpFilter[] {
   const compiled: CompiledHttpFilter[] = [];
   if (filters.at(-1)?.config.kind !== 'router') {
@@ -31,15 +38,20 @@ export function compileHttpFilters(
         compiled.push(corsFilter(name, config.policy));
         break;
       case 'peer_metadata':
-        compiled.push(peerMetadataFilter(name, direction, telemetry.introduction, telemetry.peers));
+        compiled.push(peerMetadataFilter(name, manager.direction, services.introduction, services.peers));
         break;
       case 'fault':
         compiled.push(faultFilter(name, config.policy));
         break;
       case 'rbac':
+        try {
+          compiled.push(rbacFilter(name, config, services.rbacStats('http', manager.statPrefix)));
+        } catch (error) {
+          problems.push({ path: `${path}[${i}]`, message: messageOf(error) });
+        }
+        break;
       case 'local_rate_limit':
-        // To let pass what was to be refused would be worse than to refuse the configuration.
-        problems.push({ path: `${path}[${i}]`, message: `the HTTP filter "${name}" is not supported` });
+        compiled.push(localRateLimitFilter(name, config.limit, services.clock, services.rateLimitStats));
         break;
       default:
     }

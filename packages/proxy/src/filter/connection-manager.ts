@@ -21,7 +21,7 @@ import type { CoarseTimers } from '../timer/coarse-timers.ts';
 import type { Turn } from '../wire/turn.ts';
 import type { Wire } from '../wire/wire.ts';
 import { CodecChoice, knownProtocol, type HttpProtocol, type ServerCodec } from './codec-choice.ts';
-import { compileHttpFilters, type MeshTelemetry } from './compile-filters.ts';
+import { compileHttpFilters, type FilterServices } from './compile-filters.ts';
 import { Exchange } from './exchange.ts';
 import type { CompiledHttpFilter } from './http-filter.ts';
 import type { RequestIds } from './request-id.ts';
@@ -41,7 +41,7 @@ export interface ManagerContext {
   readonly requestIds: RequestIds;
   /** Told of the requests of connection managers that ask for Istio's metrics. */
   readonly observers: readonly RequestObserver[];
-  readonly meshTelemetry: MeshTelemetry;
+  readonly filterServices: FilterServices;
 }
 
 export type TrafficDirection = 'unspecified' | 'inbound' | 'outbound';
@@ -148,8 +148,8 @@ export class ConnectionManager {
       model.httpFilters,
       `${path}.http_filters`,
       bad,
-      direction,
-      context.meshTelemetry,
+      { direction, statPrefix: model.statPrefix },
+      context.filterServices,
     );
     const accessLogs: CompiledAccessLog[] = [];
     model.accessLogs.forEach((log, i) => {

@@ -440,6 +440,10 @@ export class Exchange
     return this.#responseHeadMs === undefined ? undefined : this.#responseHeadMs - this.#startMs;
   }
 
+  get client(): SocketAddress {
+    return this.#client;
+  }
+
   get downstreamRemote(): SocketAddress {
     return this.#client;
   }

@@ -1,5 +1,6 @@
 import type { RequestHead, ResponseHead } from '../codec/head.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
+import type { SocketAddress } from '../model/address.ts';
 import type { HttpFilterConfig } from '../model/http-filter.ts';
 import type { CompiledRoute } from '../route/route-table.ts';
 import type { Peer } from '../telemetry/peer.ts';
@@ -8,6 +9,8 @@ import type { Peer } from '../telemetry/peer.ts';
 export interface FilterExchange {
   readonly head: RequestHead;
   readonly connection: ConnectionInfo;
+  /** The client's address, by trusted headers where they say so. */
+  readonly client: SocketAddress;
   readonly route: CompiledRoute | undefined;
   /** Who the client is, by the metadata it sent. */
   peer: Peer | undefined;

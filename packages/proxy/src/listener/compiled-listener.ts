@@ -8,6 +8,7 @@ import { compileRouteTable } from '../route/route-table.ts';
 import { compileAccessLog, type CompiledAccessLog } from '../telemetry/access-log.ts';
 import type { MeshMetrics } from '../telemetry/mesh-metrics.ts';
 import type { TcpStats } from '../telemetry/tcp-stats.ts';
+import { compileGate, guarded, type ConnectionGate } from './connection-gate.ts';
 import { TcpConnection, type TcpProxySetup } from '../tcp/tcp-proxy.ts';
 import type { SecretStore } from '../tls/secret-store.ts';
 import { FollowingTlsSettings } from '../tls/tls-context.ts';
@@ -124,8 +125,14 @@ function compileChain(
   bad: Problem[],
 ): CompiledChain | undefined {
   let serve: ServeConnection | undefined;
+  const gates: ConnectionGate[] = [];
   chain.filters.forEach((filter, i) => {
     const at = `${path}.filters[${i}]`;
+    const gate = compileGate(filter, context, at, bad);
+    if (gate !== undefined) {
+      gates.push(gate);
+      return;
+    }
     const compiled = compileFilter(filter, chain, listener, context, at, bad);
     if (compiled === undefined) return;
     if (serve !== undefined)
@@ -140,7 +147,7 @@ function compileChain(
     transport.kind === 'downstream_tls'
       ? { model: transport, settings: new FollowingTlsSettings(transport.options, context.secrets) }
       : undefined;
-  return { model: chain, serve, tls };
+  return { model: chain, serve: guarded(serve, gates), tls };
 }
 
 function compileFilter(
@@ -185,12 +192,6 @@ function compileFilter(
         wire.end();
         return { drain: () => {} };
       };
-    case 'rbac':
-    case 'connection_limit':
-    case 'sni_cluster':
-      // To let pass what was to be refused would be worse than to refuse the configuration.
-      bad.push({ path, message: `the network filter "${filter.name}" is not supported` });
-      return undefined;
     default:
       return undefined;
   }
@@ -217,6 +218,7 @@ function tcpSetup(
   }));
   return {
     targets,
+    byServerName: chain.filters.some((one) => one.kind === 'sni_cluster') ? context.clusterRef : undefined,
     totalWeight,
     idleTimeoutMs: filter.idleTimeoutMs,
     maxConnectAttempts: Math.max(1, filter.maxConnectAttempts),

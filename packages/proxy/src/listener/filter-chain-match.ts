@@ -1,6 +1,5 @@
-import { BlockList, isIPv6 } from 'node:net';
+import { compileIpRange, type IpRange } from '../decide/ip-range.ts';
 import type { SocketAddress } from '../model/address.ts';
-import type { CidrRange } from '../model/address.ts';
 import type { FilterChainMatch } from '../model/listener.ts';
 
 /** What a connection is when its filter chain is chosen. */
@@ -17,24 +16,9 @@ export interface ConnectionTraits {
 interface Candidate<T> {
   readonly match: FilterChainMatch;
   readonly chain: T;
-  readonly destinations: readonly Range[];
-  readonly directSources: readonly Range[];
-  readonly sources: readonly Range[];
-}
-
-interface Range {
-  readonly length: number;
-  readonly contains: (address: string) => boolean;
-}
-
-function compileRange({ address, prefixLength }: CidrRange): Range {
-  const list = new BlockList();
-  const family = isIPv6(address) ? 'ipv6' : 'ipv4';
-  list.addSubnet(address, prefixLength, family);
-  return {
-    length: prefixLength,
-    contains: (one) => (isIPv6(one) ? 'ipv6' : 'ipv4') === family && list.check(one, family),
-  };
+  readonly destinations: readonly IpRange[];
+  readonly directSources: readonly IpRange[];
+  readonly sources: readonly IpRange[];
 }
 
 /** Keeps those with the best score above 0; those that ask for nothing (score 0) where there is none. */
@@ -57,10 +41,11 @@ function narrow<T>(
 }
 
 /** -1: does not match; 0: does not ask; else how well. */
-function rangeScore(ranges: readonly Range[], address: string): number {
+function rangeScore(ranges: readonly IpRange[], address: string): number {
   if (ranges.length === 0) return 0;
   let best = -1;
-  for (const range of ranges) if (range.length + 1 > best && range.contains(address)) best = range.length + 1;
+  for (const range of ranges)
+    if (range.prefixLength + 1 > best && range.contains(address)) best = range.prefixLength + 1;
   return best;
 }
 
@@ -98,9 +83,9 @@ export class FilterChainTable<T> {
     this.#candidates = chains.map(({ match, chain }) => ({
       match,
       chain,
-      destinations: match.prefixRanges.map(compileRange),
-      directSources: match.directSourcePrefixRanges.map(compileRange),
-      sources: match.sourcePrefixRanges.map(compileRange),
+      destinations: match.prefixRanges.map(compileIpRange),
+      directSources: match.directSourcePrefixRanges.map(compileIpRange),
+      sources: match.sourcePrefixRanges.map(compileIpRange),
     }));
     for (const { match } of this.#candidates) {
       const port = match.destinationPort;

@@ -1,6 +1,8 @@
 import type { HeaderMatch } from './route.ts';
+import type { RbacRules } from './rbac.ts';
 import type { Fraction, StringMatch } from './string-match.ts';
-import type { JsonValue } from './metadata.ts';
+
+export type { RbacRules } from './rbac.ts';
 
 export interface CorsPolicy {
   readonly allowOrigins: readonly StringMatch[];
@@ -26,14 +28,6 @@ export interface FaultPolicy {
   readonly headers: readonly HeaderMatch[];
   readonly upstreamCluster: string;
   readonly maxActiveFaults?: number;
-}
-
-/** Who may pass, RBAC's tree; permissions and principals are kept as plain JSON until compiled. */
-export interface RbacRules {
-  readonly action: 'allow' | 'deny' | 'log';
-  readonly policies: Readonly<
-    Record<string, { readonly permissions: readonly JsonValue[]; readonly principals: readonly JsonValue[] }>
-  >;
 }
 
 export interface LocalRateLimit {

@@ -19,6 +19,8 @@ import type { Wire, WireHandler } from '../wire/wire.ts';
 export interface TcpProxySetup {
   readonly targets: readonly { readonly ref: ClusterRef; readonly upTo: number }[];
   readonly totalWeight: number;
+  /** Where the cluster is the server name that the client asks for (`envoy.filters.network.sni_cluster`). */
+  readonly byServerName: ((name: string) => ClusterRef) | undefined;
   /** 0: none. */
   readonly idleTimeoutMs: number;
   readonly maxConnectAttempts: number;
@@ -210,7 +212,10 @@ export class TcpConnection extends Expirable implements WireHandler, ConnectList
   }
 
   #choose(): UpstreamCluster | undefined {
-    const { targets, totalWeight, random } = this.#setup;
+    const { targets, totalWeight, random, byServerName } = this.#setup;
+    if (byServerName !== undefined && this.#info.serverName !== '') {
+      return byServerName(this.#info.serverName).cluster;
+    }
     if (targets.length === 1) return targets[0]?.ref.cluster;
     const wanted = random() * totalWeight;
     return targets.find(({ upTo }) => wanted < upTo)?.ref.cluster;

@@ -48,6 +48,9 @@ function info(more: Partial<StreamInfo> = {}): StreamInfo {
     virtualHost: 'reviews',
     attempts: 1,
     connectionId: 5,
+    peer: undefined,
+    endpoint: undefined,
+    upstreamModel: undefined,
     ...more,
   };
 }

@@ -1,0 +1,61 @@
+import { messageOf, type Problem } from '@lateen/core';
+import { rbacGate } from '../filter/rbac.ts';
+import type { NetworkFilter } from '../model/network-filter.ts';
+import type { Wire } from '../wire/wire.ts';
+import type { ListenerContext, ServeConnection } from './compiled-listener.ts';
+import type { ConnectionInfo } from './connection-info.ts';
+
+/** What a filter says of a new connection: refused, or let in with something to be done at its end. */
+export type ConnectionGate = (connection: ConnectionInfo) => 'refuse' | (() => void) | undefined;
+
+/** Compiles a network filter that only decides whether a connection is served; undefined for every other kind. */
+export function compileGate(
+  filter: NetworkFilter,
+  context: ListenerContext,
+  path: string,
+  bad: Problem[],
+): ConnectionGate | undefined {
+  if (filter.kind === 'connection_limit') return limitGate(filter.maxConnections);
+  if (filter.kind !== 'rbac') return undefined;
+  try {
+    const passes = rbacGate(filter, context.filterServices.rbacStats('network', filter.statPrefix));
+    return (connection) => (passes(connection) ? undefined : 'refuse');
+  } catch (error) {
+    bad.push({ path, message: messageOf(error) });
+    return () => 'refuse';
+  }
+}
+
+/** Lets in as many connections at once as the filter allows. */
+function limitGate(maxConnections: number): ConnectionGate {
+  let active = 0;
+  return () => {
+    if (active >= maxConnections) return 'refuse';
+    active++;
+    return () => {
+      active--;
+    };
+  };
+}
+
+/** Serves what all gates let in; closes the rest at once. */
+export function guarded(serve: ServeConnection, gates: readonly ConnectionGate[]): ServeConnection {
+  if (gates.length === 0) return serve;
+  return (wire: Wire, info, onClosed) => {
+    const releases: (() => void)[] = [];
+    const release = (): void => {
+      for (const one of releases) one();
+      onClosed();
+    };
+    for (const gate of gates) {
+      const verdict = gate(info);
+      if (verdict === 'refuse') {
+        wire.handler = { onBytes() {}, onEnd() {}, onDrain() {}, onClose: release };
+        wire.destroy();
+        return { drain: () => {} };
+      }
+      if (verdict !== undefined) releases.push(verdict);
+    }
+    return serve(wire, info, release);
+  };
+}
