@@ -57,6 +57,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     random,
     clock,
     hash,
+    clusterRef: (name) => clusters.ref(name),
     readBuffer: Buffer.allocUnsafeSlow(readBufferBytes),
     createConnector: (cluster, clusterStats) =>
       createTransportConnector(clusterContext, cluster, secrets, clusterStats),

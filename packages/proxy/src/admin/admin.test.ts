@@ -27,6 +27,8 @@ const status: ClusterStatus = {
       edsHealth: 'unknown',
       failedActiveHealthCheck: false,
       ejected: true,
+      successRate: -1,
+      localOriginSuccessRate: -1,
       stats: {
         cx_active: 1,
         cx_connect_fail: 0,

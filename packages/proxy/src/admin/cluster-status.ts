@@ -45,8 +45,8 @@ export function clustersText(
         `${at}::sub_zone::${endpoint.locality.subZone}`,
         `${at}::canary::false`,
         `${at}::priority::${endpoint.priority}`,
-        `${at}::success_rate::-1`,
-        `${at}::local_origin_success_rate::-1`,
+        `${at}::success_rate::${endpoint.successRate}`,
+        `${at}::local_origin_success_rate::${endpoint.localOriginSuccessRate}`,
       );
     }
   }

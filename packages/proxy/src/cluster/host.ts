@@ -1,6 +1,8 @@
 import { formatAddress, type Address } from '../model/address.ts';
 import type { EndpointStatus } from '../model/data-plane.ts';
 import type { Endpoint, Locality } from '../model/endpoint.ts';
+import type { LatencyEstimate } from './balancer/latency-estimate.ts';
+import type { HostMonitor } from './outlier/host-monitor.ts';
 import type { HttpPool } from './pool/http-pool.ts';
 
 /** An endpoint with all that is known about it at run time; lives on while its address stays in the cluster. */
@@ -23,16 +25,18 @@ export class Host {
   rqSuccess = 0;
   rqError = 0;
   rqTimeout = 0;
-  consecutive5xx = 0;
-  consecutiveGatewayFailure = 0;
-  consecutiveLocalFailure = 0;
-  ejections = 0;
-  ejectedUntilMs = 0;
+  /** Since when it takes part in balancing; slow start counts from it. */
+  availableSinceMs: number;
+  /** Where the balancer goes by latency. */
+  latency: LatencyEstimate | undefined;
+  /** Where the cluster looks for outliers. */
+  monitor: HostMonitor | undefined;
   pool: HttpPool | undefined;
   /** True once the host has left its cluster. */
   removed = false;
 
-  constructor(endpoint: Endpoint, locality: Locality, priority: number) {
+  constructor(endpoint: Endpoint, locality: Locality, priority: number, nowMs: number) {
+    this.availableSinceMs = nowMs;
     this.endpoint = endpoint;
     this.address = endpoint.address;
     this.key = formatAddress(endpoint.address);
@@ -41,15 +45,31 @@ export class Host {
     this.weight = endpoint.weight;
   }
 
+  /** Takes over what discovery says now. */
+  update(endpoint: Endpoint, locality: Locality, priority: number): void {
+    this.endpoint = endpoint;
+    this.locality = locality;
+    this.priority = priority;
+    this.weight = endpoint.weight;
+  }
+
+  /** Degraded hosts are used where the healthy ones do not suffice, unhealthy ones only in panic. */
+  get health(): 'healthy' | 'degraded' | 'unhealthy' {
+    if (this.ejected || this.failedHealthCheck) return 'unhealthy';
+    switch (this.endpoint.healthStatus) {
+      case 'unhealthy':
+      case 'timeout':
+      case 'draining':
+        return 'unhealthy';
+      case 'degraded':
+        return 'degraded';
+      default:
+        return 'healthy';
+    }
+  }
+
   get healthy(): boolean {
-    const eds = this.endpoint.healthStatus;
-    return (
-      !this.ejected &&
-      !this.failedHealthCheck &&
-      eds !== 'unhealthy' &&
-      eds !== 'timeout' &&
-      eds !== 'draining'
-    );
+    return this.health === 'healthy';
   }
 
   status(): EndpointStatus {
@@ -62,6 +82,8 @@ export class Host {
       edsHealth: this.endpoint.healthStatus,
       failedActiveHealthCheck: this.failedHealthCheck,
       ejected: this.ejected,
+      successRate: this.monitor?.externalSuccessRate ?? -1,
+      localOriginSuccessRate: this.monitor?.localSuccessRate ?? -1,
       stats: {
         cx_active: this.cxActive,
         cx_connect_fail: this.cxConnectFail,

@@ -1,14 +1,22 @@
+import type { Clock } from '@lateen/core';
 import type { HeadPool } from '../codec/head.ts';
-import { priorityLoads } from '../decide/priority-load.ts';
+import type { PriorityHealth } from '../decide/priority-load.ts';
+import type { SubsetCriteria } from '../decide/subset-criteria.ts';
 import type { Cluster } from '../model/cluster.ts';
 import type { ClusterStatus } from '../model/data-plane.ts';
 import type { ClusterLoadAssignment, Endpoint, Locality } from '../model/endpoint.ts';
 import { formatAddress, type SocketAddress } from '../model/address.ts';
 import { ClusterStats } from '../telemetry/cluster-stats.ts';
-import { createBalancer, type Balancer, type BalancerRequest } from './balancer/balancer.ts';
+import { chooseMember, type ServingCluster } from './aggregate.ts';
+import type { BalancerContext, BalancerRequest } from './balancer/balancer.ts';
+import type { HashFunction } from './balancer/hash-function.ts';
+import { PriorityBalancer, type PriorityHosts } from './balancer/priority-balancer.ts';
+import { SubsetBalancer } from './balancer/subset-balancer.ts';
 import { Breakers } from './breakers.ts';
 import type { Connector, ConnectorContext } from './connector.ts';
+import { HealthChecker } from './health/health-checker.ts';
 import { Host } from './host.ts';
+import { OutlierDetector } from './outlier/outlier-detector.ts';
 import type { HttpPool } from './pool/http-pool.ts';
 import { createHttpPool } from './pool/create-pool.ts';
 import type { PoolContext } from './pool/http1-pool.ts';
@@ -17,6 +25,11 @@ import type { PoolContext } from './pool/http1-pool.ts';
 export interface ClusterContext extends ConnectorContext {
   readonly heads: HeadPool;
   readonly random: () => number;
+  readonly clock: Clock;
+  /** Loaded before a cluster that needs it is made. */
+  readonly hash: HashFunction;
+  /** The clusters of others, for those that stand for them. */
+  readonly clusterRef: (name: string) => { readonly cluster: UpstreamCluster | undefined };
   readonly createConnector: (cluster: Cluster, stats: ClusterStats) => Connector;
 }
 
@@ -24,12 +37,15 @@ export interface ClusterContext extends ConnectorContext {
 export interface HostRequest extends BalancerRequest {
   /** Where the client wanted to go, for original-destination clusters. */
   readonly originalDestination: SocketAddress | undefined;
+  /** What the metadata of the endpoint must be, for clusters with subsets. */
+  readonly subset: SubsetCriteria | undefined;
 }
 
-interface Priority {
-  readonly upTo: number;
-  readonly balancer: Balancer;
-  readonly panic: boolean;
+/** Hosts of one entry of the assignment. */
+interface HostGroup {
+  readonly priority: number;
+  readonly weight: number;
+  readonly hosts: readonly Host[];
 }
 
 const nowhere: Locality = { region: '', zone: '', subZone: '' };
@@ -52,7 +68,13 @@ export class UpstreamCluster {
   readonly #poolContext: PoolContext;
   readonly #breakers: { readonly default: Breakers; readonly high: Breakers };
   #hosts: Map<string, Host>;
-  #priorities: readonly Priority[] = [];
+  #groups: readonly HostGroup[] = [];
+  #balancer: PriorityBalancer | undefined;
+  #subsets: SubsetBalancer | undefined;
+  readonly #balancing: BalancerContext;
+  readonly #members: readonly { readonly cluster: UpstreamCluster | undefined }[] | undefined;
+  readonly outlier: OutlierDetector | undefined;
+  readonly #checker: HealthChecker | undefined;
   #overprovisioning = 140;
   #closed = false;
 
@@ -82,12 +104,20 @@ export class UpstreamCluster {
       heads: context.heads,
       timers: context.timers,
     };
+    this.#balancing = { random: context.random, nowMs: () => context.turn.nowMs, hash: context.hash };
     this.#hosts = new Map();
+    if (previous !== undefined) previous.#stopWatching();
     if (previous !== undefined && connectsAlike(previous.model, model)) {
       this.#hosts = previous.#hosts;
+      this.#groups = previous.#groups;
+      this.#overprovisioning = previous.#overprovisioning;
       previous.#hosts = new Map();
-      this.#rebuild();
     }
+    if (model.discovery.kind === 'aggregate')
+      this.#members = model.discovery.clusters.map(context.clusterRef);
+    this.outlier = this.#watchForOutliers();
+    this.#checker = this.#checkHealth();
+    this.#rebuild();
   }
 
   get name(): string {
@@ -109,22 +139,33 @@ export class UpstreamCluster {
   /** Puts these endpoints in force; hosts that stay keep their connections. */
   setEndpoints(assignment: ClusterLoadAssignment): void {
     const hosts = new Map<string, Host>();
-    for (const { endpoints, locality, priority } of assignment.localities) {
+    const groups: HostGroup[] = [];
+    const before = this.#hosts.size;
+    let kept = 0;
+    for (const { endpoints, locality, priority, weight } of assignment.localities) {
+      const group: Host[] = [];
       for (const endpoint of endpoints) {
         const key = formatAddress(endpoint.address);
-        let host = hosts.get(key) ?? this.#hosts.get(key);
-        if (host === undefined) host = new Host(endpoint, locality, priority);
-        host.endpoint = endpoint;
-        host.locality = locality;
-        host.priority = priority;
-        host.weight = endpoint.weight;
+        // An address that is there twice counts once, where it comes first.
+        if (hosts.has(key)) continue;
+        let host = this.#hosts.get(key);
+        if (host === undefined) {
+          host = this.#addHost(endpoint, locality, priority);
+        } else {
+          kept++;
+          host.update(endpoint, locality, priority);
+        }
         hosts.set(key, host);
+        group.push(host);
       }
+      groups.push({ priority, weight: weight ?? 0, hosts: group });
     }
     for (const [key, host] of this.#hosts) if (!hosts.has(key)) this.#drop(host);
     this.#hosts = hosts;
+    this.#groups = groups;
     this.#overprovisioning = assignment.overprovisioningFactor;
-    this.stats.n.membershipChange++;
+    if (kept !== before || kept !== hosts.size) this.stats.n.membershipChange++;
+    this.#checker?.onHosts();
     this.#rebuild();
   }
 
@@ -133,19 +174,32 @@ export class UpstreamCluster {
     this.#rebuild();
   }
 
-  /** The endpoint for a request; undefined where there is none. */
-  chooseHost(request: HostRequest): Host | undefined {
+  /** The endpoint for a request; undefined where there is none. `priority`: one of exactly this priority. */
+  chooseHost(request: HostRequest, priority?: number): Host | undefined {
     if (this.model.discovery.kind === 'original_dst') return this.#originalDestination(request);
-    const priorities = this.#priorities;
-    if (priorities.length === 0) return undefined;
-    let priority = priorities[0] as Priority;
-    if (priority.upTo < 100) {
-      const wanted = this.#context.random() * 100;
-      for (let i = 1; i < priorities.length && wanted >= priority.upTo; i++)
-        priority = priorities[i] as Priority;
-    }
-    if (priority.panic) this.stats.n.lbHealthyPanic++;
-    return priority.balancer.pick(request);
+    const balancer = this.#subsets === undefined ? this.#balancer : this.#subsets.choose(request.subset);
+    return priority === undefined ? balancer?.pick(request) : balancer?.pickAt(priority, request);
+  }
+
+  /** The turn's time. */
+  get nowMs(): number {
+    return this.#context.turn.nowMs;
+  }
+
+  /** True for a cluster that stands for others: {@link servingCluster} has to be asked first. */
+  get isAggregate(): boolean {
+    return this.#members !== undefined;
+  }
+
+  /** Who serves a request, at which priority; `draw` is a random number in [0, 1). Undefined: none of the members is there. */
+  servingCluster(draw: number): ServingCluster<UpstreamCluster> | undefined {
+    if (this.#members === undefined) return { cluster: this, priority: undefined };
+    return chooseMember(this.#members, this.model.panicThresholdPercent, draw);
+  }
+
+  /** How healthy each priority is. */
+  get health(): readonly PriorityHealth[] {
+    return (this.#subsets?.all ?? this.#balancer)?.health ?? [];
   }
 
   /** The HTTP connections to a host. */
@@ -159,17 +213,94 @@ export class UpstreamCluster {
 
   /** Lets connections finish what they carry and takes no new request. */
   drain(): void {
+    this.#stopWatching();
     for (const host of this.#hosts.values()) this.#drop(host);
-    this.#hosts.clear();
-    this.#priorities = [];
+    this.#forgetHosts();
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#stopWatching();
     for (const host of this.#hosts.values()) host.pool?.close();
+    this.#forgetHosts();
+  }
+
+  #forgetHosts(): void {
     this.#hosts.clear();
-    this.#priorities = [];
+    this.#groups = [];
+    this.#balancer = undefined;
+    this.#subsets = undefined;
+  }
+
+  #addHost(endpoint: Endpoint, locality: Locality, priority: number): Host {
+    const host = new Host(endpoint, locality, priority, this.#context.turn.nowMs);
+    // With health checks a host has to pass one first.
+    host.failedHealthCheck = this.model.healthChecks.length > 0;
+    return host;
+  }
+
+  #watchForOutliers(): OutlierDetector | undefined {
+    const { outlierDetection } = this.model;
+    if (outlierDetection === undefined) {
+      for (const host of this.#hosts.values()) host.ejected = false;
+      return undefined;
+    }
+    const { clock, random } = this.#context;
+    return new OutlierDetector(outlierDetection, {
+      clock,
+      random,
+      stats: this.stats.outlier,
+      hosts: () => this.#hosts.values(),
+      onChange: () => this.onHealthChange(),
+    });
+  }
+
+  #checkHealth(): HealthChecker | undefined {
+    if (this.model.healthChecks.length === 0) {
+      for (const host of this.#hosts.values()) host.failedHealthCheck = false;
+      return undefined;
+    }
+    const { clock, random, heads } = this.#context;
+    const unlimited = Number.MAX_SAFE_INTEGER;
+    const poolContext: PoolContext = {
+      ...this.#poolContext,
+      stats: new ClusterStats(''),
+      breakersOf: () =>
+        new Breakers({
+          maxConnections: unlimited,
+          maxPendingRequests: unlimited,
+          maxRequests: unlimited,
+          maxRetries: unlimited,
+          trackRemaining: false,
+        }),
+    };
+    const checker = new HealthChecker(this.model, {
+      clock,
+      random,
+      heads,
+      connector: this.connector,
+      createPool: (host, protocol) => {
+        const { model } = this;
+        return createHttpPool(
+          host,
+          { ...model, http: { ...model.http, protocol } },
+          poolContext,
+          this.#context.turn,
+        );
+      },
+      stats: this.stats,
+      hosts: () => this.#hosts.values(),
+      onChange: () => this.onHealthChange(),
+      onSuccess: (host) => this.outlier?.onHealthCheckSuccess(host),
+    });
+    checker.onHosts();
+    return checker;
+  }
+
+  #stopWatching(): void {
+    this.outlier?.close();
+    this.#checker?.close();
   }
 
   #drop(host: Host): void {
@@ -179,32 +310,38 @@ export class UpstreamCluster {
   }
 
   #rebuild(): void {
-    const groups: Host[][] = [];
-    let healthyTotal = 0;
-    for (const host of this.#hosts.values()) {
-      (groups[host.priority] ??= []).push(host);
-      if (host.healthy) healthyTotal++;
+    const { model, stats } = this;
+    stats.n.membershipTotal = this.#hosts.size;
+    stats.n.membershipHealthy = 0;
+    stats.n.membershipDegraded = 0;
+    for (const { health } of this.#hosts.values()) {
+      if (health === 'healthy') stats.n.membershipHealthy++;
+      else if (health === 'degraded') stats.n.membershipDegraded++;
     }
-    const filled = Array.from(groups, (group) => group ?? []);
-    const healthy = filled.map((group) => group.filter((host) => host.healthy));
-    const loads = priorityLoads(
-      filled.map((group, i) => ({ total: group.length, healthy: healthy[i]?.length ?? 0 })),
-      this.#overprovisioning,
-      this.model.panicThresholdPercent,
-    );
-    let upTo = 0;
-    const priorities: Priority[] = [];
-    loads.forEach(({ percent, panic }, i) => {
-      if (percent === 0) return;
-      upTo += percent;
-      // In panic all hosts take part, except those that are known to be going away or marked by EDS.
-      const members = panic ? (filled[i] ?? []) : (healthy[i] ?? []);
-      const balancer = createBalancer(this.model.loadBalancing, members, this.#context.random);
-      priorities.push({ upTo: upTo > 99.999 ? 100 : upTo, balancer, panic });
+    if (model.discovery.kind === 'original_dst') return;
+    const priorities: { readonly weight: number; readonly hosts: readonly Host[] }[][] = [];
+    for (const { priority, weight, hosts } of this.#groups)
+      (priorities[priority] ??= []).push({ weight, hosts });
+    const filled: PriorityHosts = Array.from(priorities, (groups) => groups ?? []);
+    const rules = {
+      policy: model.loadBalancing,
+      localityWeighted: model.localityWeighted,
+      panicThresholdPercent: model.panicThresholdPercent,
+      overprovisioningPercent: this.#overprovisioning,
+    };
+    const create = (hosts: PriorityHosts): PriorityBalancer =>
+      new PriorityBalancer(hosts, rules, this.#balancing, () => stats.n.lbHealthyPanic++);
+    if (model.subsets === undefined) {
+      this.#balancer = create(filled);
+      return;
+    }
+    const { n } = stats.subsets;
+    this.#subsets = new SubsetBalancer(filled, model.subsets, create, {
+      onSubsetSelected: () => n.selected++,
+      onSubsetFallback: () => n.fallback++,
+      onSubsetFallbackPanic: () => n.fallbackPanic++,
     });
-    this.#priorities = priorities;
-    this.stats.n.membershipTotal = this.#hosts.size;
-    this.stats.n.membershipHealthy = healthyTotal;
+    n.active = this.#subsets.size;
   }
 
   #originalDestination(request: HostRequest): Host | undefined {
@@ -217,7 +354,7 @@ export class UpstreamCluster {
     let host = this.#hosts.get(key);
     if (host === undefined) {
       if (this.#hosts.size >= maxOriginalDestinations) this.#forgetUnused();
-      host = new Host(originalDestinationEndpoint(address), nowhere, 0);
+      host = new Host(originalDestinationEndpoint(address), nowhere, 0, this.#context.turn.nowMs);
       this.#hosts.set(key, host);
       this.stats.n.membershipTotal = this.#hosts.size;
       this.stats.n.membershipHealthy = this.#hosts.size;

@@ -58,6 +58,7 @@ export const names = {
   proxyConnection: headerName('proxy-connection'),
   referer: headerName('referer'),
   server: headerName('server'),
+  setCookie: headerName('set-cookie'),
   te: headerName('te'),
   trailer: headerName('trailer'),
   transferEncoding: headerName('transfer-encoding'),

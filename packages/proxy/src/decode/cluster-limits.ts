@@ -28,37 +28,32 @@ const thresholdsPolicy = fieldPolicy(
 const circuitBreakersPolicy = fieldPolicy(cluster.CircuitBreakers, ['thresholds'], {
   perHostThresholds: 'limits hold for the cluster as a whole',
 });
-const outlierPolicy = fieldPolicy(
-  cluster.OutlierDetection,
-  [
-    'consecutive5xx',
-    'interval',
-    'baseEjectionTime',
-    'maxEjectionPercent',
-    'enforcingConsecutive5xx',
-    'enforcingSuccessRate',
-    'successRateMinimumHosts',
-    'successRateRequestVolume',
-    'successRateStdevFactor',
-    'consecutiveGatewayFailure',
-    'enforcingConsecutiveGatewayFailure',
-    'splitExternalLocalOriginErrors',
-    'consecutiveLocalOriginFailure',
-    'enforcingConsecutiveLocalOriginFailure',
-    'failurePercentageThreshold',
-    'enforcingFailurePercentage',
-    'failurePercentageMinimumHosts',
-    'failurePercentageRequestVolume',
-    'maxEjectionTime',
-  ],
-  {
-    enforcingLocalOriginSuccessRate: 'success rates count both origins',
-    enforcingFailurePercentageLocalOrigin: 'failure percentages count both origins',
-    maxEjectionTimeJitter: 'ejection times have no jitter',
-    successfulActiveHealthCheckUnejectHost: 'an ejected host comes back by time',
-    alwaysEjectOneHost: 'max_ejection_percent decides',
-  },
-);
+const outlierPolicy = fieldPolicy(cluster.OutlierDetection, [
+  'consecutive5xx',
+  'interval',
+  'baseEjectionTime',
+  'maxEjectionPercent',
+  'enforcingConsecutive5xx',
+  'enforcingSuccessRate',
+  'successRateMinimumHosts',
+  'successRateRequestVolume',
+  'successRateStdevFactor',
+  'consecutiveGatewayFailure',
+  'enforcingConsecutiveGatewayFailure',
+  'splitExternalLocalOriginErrors',
+  'consecutiveLocalOriginFailure',
+  'enforcingConsecutiveLocalOriginFailure',
+  'failurePercentageThreshold',
+  'enforcingFailurePercentage',
+  'failurePercentageMinimumHosts',
+  'failurePercentageRequestVolume',
+  'maxEjectionTime',
+  'enforcingLocalOriginSuccessRate',
+  'enforcingFailurePercentageLocalOrigin',
+  'maxEjectionTimeJitter',
+  'successfulActiveHealthCheckUnejectHost',
+  'alwaysEjectOneHost',
+]);
 export const clusterLimitPolicies = [thresholdsPolicy, circuitBreakersPolicy, outlierPolicy];
 
 /** The limits of a cluster for each priority; what is not set has Envoy's default. */
@@ -119,5 +114,10 @@ export function decodeOutlier(scope: Scope, message: OutlierMessage): OutlierDet
     baseEjectionTimeMs,
     maxEjectionTimeMs: message.maxEjectionTime ?? Math.max(baseEjectionTimeMs, 300_000),
     maxEjectionPercent: message.maxEjectionPercent ?? 10,
+    enforcingLocalOriginSuccessRate: message.enforcingLocalOriginSuccessRate ?? 100,
+    enforcingLocalOriginFailurePercentage: message.enforcingFailurePercentageLocalOrigin ?? 0,
+    maxEjectionTimeJitterMs: message.maxEjectionTimeJitter ?? 0,
+    alwaysEjectOneHost: message.alwaysEjectOneHost ?? false,
+    healthCheckUnejects: message.successfulActiveHealthCheckUnejectHost ?? true,
   };
 }

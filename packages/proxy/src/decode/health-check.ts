@@ -3,11 +3,11 @@ import type {
   HealthCheck_Payload,
 } from '@lateen/protocol/envoy/config/core/v3';
 import * as core from '@lateen/protocol/envoy/config/core/v3';
-import type { HealthCheck } from '../model/index.ts';
+import type { Int64Range } from '@lateen/protocol/envoy/type/v3';
+import type { HealthCheck, StatusRange } from '../model/index.ts';
 import { fieldPolicy } from './field-policy.ts';
 import type { Scope } from './scope.ts';
 
-const fixedInterval = 'checks are made at one interval';
 const notLogged = 'health checks are counted, not logged';
 
 const checkPolicy = fieldPolicy(
@@ -20,16 +20,16 @@ const checkPolicy = fieldPolicy(
     'httpHealthCheck',
     'tcpHealthCheck',
     'grpcHealthCheck',
+    'initialJitter',
+    'intervalJitter',
+    'intervalJitterPercent',
+    'noTrafficInterval',
+    'noTrafficHealthyInterval',
+    'unhealthyInterval',
+    'unhealthyEdgeInterval',
+    'healthyEdgeInterval',
   ],
   {
-    initialJitter: fixedInterval,
-    intervalJitter: fixedInterval,
-    intervalJitterPercent: fixedInterval,
-    noTrafficInterval: fixedInterval,
-    noTrafficHealthyInterval: fixedInterval,
-    unhealthyInterval: fixedInterval,
-    unhealthyEdgeInterval: fixedInterval,
-    healthyEdgeInterval: fixedInterval,
     reuseConnection: 'each check is a connection of its own',
     eventLogPath: notLogged,
     eventLogger: notLogged,
@@ -38,9 +38,13 @@ const checkPolicy = fieldPolicy(
     alwaysLogHealthCheckSuccess: notLogged,
   },
 );
-const httpPolicy = fieldPolicy(core.HealthCheck_HttpHealthCheck, ['host', 'path', 'expectedStatuses'], {
-  responseBufferSize: 'bodies are not read',
-});
+const httpPolicy = fieldPolicy(
+  core.HealthCheck_HttpHealthCheck,
+  ['host', 'path', 'expectedStatuses', 'retriableStatuses', 'method', 'codecClientType'],
+  {
+    responseBufferSize: 'bodies are not read',
+  },
+);
 const tcpPolicy = fieldPolicy(core.HealthCheck_TcpHealthCheck, ['send', 'receive']);
 const grpcPolicy = fieldPolicy(core.HealthCheck_GrpcHealthCheck, ['serviceName', 'authority']);
 
@@ -52,9 +56,20 @@ export function decodeHealthCheck(scope: Scope, message: HealthCheckMessage): He
   for (const field of ['timeout', 'interval'] as const) {
     if ((message[field] ?? 0) <= 0) scope.at(field).fail('must be more than 0s');
   }
+  const intervalMs = message.interval ?? 0;
+  const unhealthyIntervalMs = message.unhealthyInterval ?? intervalMs;
+  const noTrafficIntervalMs = message.noTrafficInterval ?? 60_000;
   return {
     timeoutMs: message.timeout ?? 0,
-    intervalMs: message.interval ?? 0,
+    intervalMs,
+    initialJitterMs: message.initialJitter ?? 0,
+    intervalJitterMs: message.intervalJitter ?? 0,
+    intervalJitterPercent: message.intervalJitterPercent ?? 0,
+    noTrafficIntervalMs,
+    noTrafficHealthyIntervalMs: message.noTrafficHealthyInterval ?? noTrafficIntervalMs,
+    unhealthyIntervalMs,
+    unhealthyEdgeIntervalMs: message.unhealthyEdgeInterval ?? unhealthyIntervalMs,
+    healthyEdgeIntervalMs: message.healthyEdgeInterval ?? intervalMs,
     unhealthyThreshold: message.unhealthyThreshold ?? 1,
     healthyThreshold: message.healthyThreshold ?? 1,
     check: decodeCheck(scope, message),
@@ -66,11 +81,17 @@ function decodeCheck(scope: Scope, message: HealthCheckMessage): HealthCheck['ch
     const http = message.httpHealthCheck;
     scope.at('httpHealthCheck').check(httpPolicy, http);
     if (http.path === undefined) scope.at('httpHealthCheck').at('path').fail('must not be empty');
-    const expected = (http.expectedStatuses ?? []).map((r) => ({ start: r.start ?? 0, end: r.end ?? 0 }));
+    const expected = rangesOf(http.expectedStatuses);
     return {
       kind: 'http',
       host: http.host ?? '',
       path: http.path ?? '/',
+      method: http.method === undefined || http.method === 'METHOD_UNSPECIFIED' ? 'GET' : String(http.method),
+      protocol: scope
+        .at('httpHealthCheck')
+        .at('codecClientType')
+        .choice(http.codecClientType, { HTTP1: 'http1', HTTP2: 'http2' } as const, 'http1'),
+      retriableStatuses: rangesOf(http.retriableStatuses),
       expectedStatuses: expected.length === 0 ? [{ start: 200, end: 201 }] : expected,
     };
   }
@@ -88,6 +109,10 @@ function decodeCheck(scope: Scope, message: HealthCheckMessage): HealthCheck['ch
     ...(tcp?.send === undefined ? {} : { send: payloadOf(scope.at('tcpHealthCheck').at('send'), tcp.send) }),
     receive: (tcp?.receive ?? []).map((p, i) => payloadOf(scope.at('tcpHealthCheck').at('receive').at(i), p)),
   };
+}
+
+function rangesOf(ranges: readonly Int64Range[] = []): StatusRange[] {
+  return ranges.map(({ start = 0, end = 0 }) => ({ start: Number(start), end: Number(end) }));
 }
 
 /** Text is written in hexadecimal. */

@@ -1,25 +1,35 @@
 import type {
   Cluster as ClusterMessage,
   Cluster_LbSubsetConfig,
+  Cluster_LbSubsetConfig_LbSubsetSelector,
   Cluster_SlowStartConfig,
 } from '@lateen/protocol/envoy/config/cluster/v3';
 import * as cluster from '@lateen/protocol/envoy/config/cluster/v3';
-import type { LoadBalancing, SlowStart, SubsetBalancing } from '../model/index.ts';
+import type {
+  LoadBalancing,
+  SlowStart,
+  SubsetBalancing,
+  SubsetFallback,
+  SubsetSelector,
+} from '../model/index.ts';
 import { fieldPolicy } from './field-policy.ts';
 import type { Scope } from './scope.ts';
 
 const subsetPolicy = fieldPolicy(
   cluster.Cluster_LbSubsetConfig,
-  ['fallbackPolicy', 'defaultSubset', 'subsetSelectors'],
+  ['fallbackPolicy', 'defaultSubset', 'subsetSelectors', 'panicModeAny', 'listAsAny'],
   {
     localityWeightAware: 'subsets are balanced by the weight of their hosts',
     scaleLocalityWeight: 'subsets are balanced by the weight of their hosts',
-    panicModeAny: 'panic uses the hosts of the subset',
-    listAsAny: 'a list is compared as a whole',
     metadataFallbackPolicy: 'metadata has no list of fallbacks',
   },
 );
-export const loadBalancingPolicies = [subsetPolicy];
+const selectorPolicy = fieldPolicy(
+  cluster.Cluster_LbSubsetConfig_LbSubsetSelector,
+  ['keys', 'fallbackPolicy', 'fallbackKeysSubset'],
+  { singleHostPerSubset: 'subsets of one host are found as others are' },
+);
+export const loadBalancingPolicies = [subsetPolicy, selectorPolicy];
 
 /** How the endpoints of a cluster are chosen. */
 export function decodeLoadBalancing(scope: Scope, message: ClusterMessage): LoadBalancing {
@@ -76,17 +86,42 @@ function slowStartOf(config: Cluster_SlowStartConfig | undefined): { readonly sl
   };
 }
 
+const fallbacks: Readonly<Record<string, SubsetFallback>> = {
+  NO_FALLBACK: 'none',
+  ANY_ENDPOINT: 'any',
+  DEFAULT_SUBSET: 'default_subset',
+};
+
+function decodeSelector(scope: Scope, message: Cluster_LbSubsetConfig_LbSubsetSelector): SubsetSelector {
+  scope.check(selectorPolicy, message);
+  const at = scope.at('fallbackPolicy');
+  const policies = { ...fallbacks, KEYS_SUBSET: 'keys_subset', NOT_DEFINED: undefined } as const;
+  const fallback =
+    message.fallbackPolicy === undefined || message.fallbackPolicy === 'NOT_DEFINED'
+      ? undefined
+      : at.choice<SubsetFallback | 'keys_subset' | undefined>(message.fallbackPolicy, policies, undefined);
+  const keys = message.keys ?? [];
+  const fallbackKeys = message.fallbackKeysSubset ?? [];
+  if (fallback === 'keys_subset' && !isProperSubset(fallbackKeys, keys)) {
+    scope.at('fallbackKeysSubset').fail('must be some, but not all, of the keys of the selector');
+  }
+  return { keys, fallbackKeys, ...(fallback === undefined ? {} : { fallback }) };
+}
+
+function isProperSubset(some: readonly string[], all: readonly string[]): boolean {
+  return some.length > 0 && some.length < all.length && some.every((key) => all.includes(key));
+}
+
 /** Which endpoints may be chosen, by the metadata of the route. */
 export function decodeSubsets(scope: Scope, message: Cluster_LbSubsetConfig): SubsetBalancing {
   scope.check(subsetPolicy, message);
-  const fallbacks: Readonly<Record<string, SubsetBalancing['fallback']>> = {
-    NO_FALLBACK: 'none',
-    ANY_ENDPOINT: 'any',
-    DEFAULT_SUBSET: 'default_subset',
-  };
   return {
     fallback: scope.at('fallbackPolicy').choice(message.fallbackPolicy, fallbacks, 'none'),
     defaultSubset: (message.defaultSubset ?? {}) as SubsetBalancing['defaultSubset'],
-    selectors: (message.subsetSelectors ?? []).map((selector) => ({ keys: selector.keys ?? [] })),
+    selectors: (message.subsetSelectors ?? []).map((selector, i) =>
+      decodeSelector(scope.at('subsetSelectors').at(i), selector),
+    ),
+    panicModeAny: message.panicModeAny ?? false,
+    listAsAny: message.listAsAny ?? false,
   };
 }

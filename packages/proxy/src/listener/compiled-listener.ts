@@ -1,4 +1,5 @@
 import { problems as failed, ok, type Problem, type Result } from '@lateen/core';
+import type { HashFunction } from '../cluster/balancer/hash-function.ts';
 import type { ClusterRef } from '../cluster/cluster-set.ts';
 import { ConnectionManager, type ManagerContext } from '../filter/connection-manager.ts';
 import { anyFilterChainMatch, type FilterChain, type Listener } from '../model/listener.ts';
@@ -36,6 +37,7 @@ export interface CompiledChain {
 
 export interface ListenerContext extends ManagerContext {
   readonly clusterRef: (name: string) => ClusterRef;
+  readonly hash: HashFunction;
   readonly tcpStats: (prefix: string) => TcpStats;
   readonly secrets: SecretStore;
   /** Into which all plain sockets read. */
@@ -227,6 +229,9 @@ function tcpSetup(
     turn: context.turn,
     timers: context.timers,
     random: context.random,
+    hash: filter.hashPolicies.some(({ kind }) => kind === 'source_ip')
+      ? (ip) => context.hash.xxHash64(ip)
+      : undefined,
     observe: chain.filters.some((one) => one.kind === 'istio_stats')
       ? (host, cluster, info) =>
           context.meshMetrics.connection(host, cluster, listener.trafficDirection, {

@@ -74,26 +74,57 @@ export interface OutlierDetection {
   readonly successRateStdevFactor: number;
   readonly failurePercentageThreshold: number;
   readonly enforcingFailurePercentage: number;
+  /** These two only where local origin failures are counted by themselves. */
+  readonly enforcingLocalOriginSuccessRate: number;
+  readonly enforcingLocalOriginFailurePercentage: number;
   readonly failurePercentageMinimumHosts: number;
   readonly failurePercentageRequestVolume: number;
   readonly splitExternalLocalOriginErrors: boolean;
   readonly intervalMs: number;
   readonly baseEjectionTimeMs: number;
   readonly maxEjectionTimeMs: number;
+  /** Up to so much is added to an ejection, so that hosts do not all come back at once. */
+  readonly maxEjectionTimeJitterMs: number;
   readonly maxEjectionPercent: number;
+  /** Eject the first host even where that is more than the maximum. */
+  readonly alwaysEjectOneHost: boolean;
+  /** A health check that succeeds ends an ejection. */
+  readonly healthCheckUnejects: boolean;
+}
+
+/** A range of statuses; `end` is not part of it. */
+export interface StatusRange {
+  readonly start: number;
+  readonly end: number;
 }
 
 export interface HealthCheck {
   readonly timeoutMs: number;
   readonly intervalMs: number;
+  /** The first check waits up to so much; so do the others, and up to so much of their interval. */
+  readonly initialJitterMs: number;
+  readonly intervalJitterMs: number;
+  readonly intervalJitterPercent: number;
+  /** While the cluster has never been used; default 60,000. */
+  readonly noTrafficIntervalMs: number;
+  readonly noTrafficHealthyIntervalMs: number;
+  readonly unhealthyIntervalMs: number;
+  /** For the one interval after a host has become unhealthy, or healthy. */
+  readonly unhealthyEdgeIntervalMs: number;
+  readonly healthyEdgeIntervalMs: number;
   readonly unhealthyThreshold: number;
   readonly healthyThreshold: number;
   readonly check:
     | {
         readonly kind: 'http';
+        /** Empty: that of the endpoint, or the cluster's name. */
         readonly host: string;
         readonly path: string;
-        readonly expectedStatuses: readonly { readonly start: number; readonly end: number }[];
+        readonly method: string;
+        readonly protocol: 'http1' | 'http2';
+        readonly expectedStatuses: readonly StatusRange[];
+        /** Not well, but only after the threshold. */
+        readonly retriableStatuses: readonly StatusRange[];
       }
     | { readonly kind: 'tcp'; readonly send?: Uint8Array; readonly receive: readonly Uint8Array[] }
     | { readonly kind: 'grpc'; readonly service: string; readonly authority: string };
@@ -113,11 +144,25 @@ export interface UpstreamHttpOptions {
   readonly enableTrailers: boolean;
 }
 
+/** What is used where no group of endpoints is as the route asks: nothing, every endpoint, or one group. */
+export type SubsetFallback = 'none' | 'any' | 'default_subset';
+
+export interface SubsetSelector {
+  readonly keys: readonly string[];
+  /** Instead of that of the cluster; `keys_subset` looks again by `fallbackKeys` only. */
+  readonly fallback?: SubsetFallback | 'keys_subset';
+  readonly fallbackKeys: readonly string[];
+}
+
 /** Endpoints grouped by metadata keys, chosen by the route's metadata match. */
 export interface SubsetBalancing {
-  readonly fallback: 'none' | 'any' | 'default_subset';
+  readonly fallback: SubsetFallback;
   readonly defaultSubset: { readonly [key: string]: JsonValue };
-  readonly selectors: readonly { readonly keys: readonly string[] }[];
+  readonly selectors: readonly SubsetSelector[];
+  /** Every endpoint where the fallback has none. */
+  readonly panicModeAny: boolean;
+  /** An endpoint whose value is a list is in the group of each item. */
+  readonly listAsAny: boolean;
 }
 
 export interface Cluster {

@@ -43,6 +43,9 @@ export interface EndpointStatus {
   readonly edsHealth: HealthStatus;
   readonly failedActiveHealthCheck: boolean;
   readonly ejected: boolean;
+  /** Per cent, in the last interval of outlier detection; -1: not enough requests. */
+  readonly successRate: number;
+  readonly localOriginSuccessRate: number;
   readonly stats: Readonly<
     Record<
       | 'cx_active'

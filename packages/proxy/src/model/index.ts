@@ -21,7 +21,10 @@ export type {
   LoadBalancing,
   OutlierDetection,
   SlowStart,
+  StatusRange,
   SubsetBalancing,
+  SubsetFallback,
+  SubsetSelector,
   UpstreamHttpOptions,
 } from './cluster.ts';
 export type {

@@ -3,6 +3,7 @@ import type { ClusterRef } from '../cluster/cluster-set.ts';
 import { headerLine, type HeaderLine } from '../codec/header-block.ts';
 import { names } from '../codec/header-name.ts';
 import { headerReader, type RoutableRequest } from '../decide/header-match.ts';
+import { subsetCriteria, type SubsetCriteria } from '../decide/subset-criteria.ts';
 import type { Fraction } from '../model/string-match.ts';
 import type {
   DirectResponseAction,
@@ -12,6 +13,7 @@ import type {
   RouteConfiguration,
   VirtualHost,
 } from '../model/route.ts';
+import { compileHashPolicies, type RequestHash } from './hash-policy.ts';
 import { compileHeaderOperations, type CompiledHeaderOperations } from './header-operations.ts';
 import { compileRedirect, type Redirect } from './redirect.ts';
 import { compileRetryPolicy, type CompiledRetryPolicy } from './retry-policy.ts';
@@ -24,6 +26,8 @@ export interface ClusterTarget {
   readonly requestHeaders: CompiledHeaderOperations | undefined;
   readonly responseHeaders: CompiledHeaderOperations | undefined;
   readonly hostRewrite: string | undefined;
+  /** What the metadata of the endpoint must be. */
+  readonly subset: SubsetCriteria | undefined;
 }
 
 export interface CompiledMirror {
@@ -41,6 +45,8 @@ export interface CompiledForward {
   readonly rewriteHost: ((request: RoutableRequest) => string | undefined) | undefined;
   readonly retry: CompiledRetryPolicy | undefined;
   readonly mirrors: readonly CompiledMirror[];
+  /** The hash for consistent balancers. */
+  readonly hash: RequestHash | undefined;
   /** `x-envoy-expected-rq-timeout-ms` for endpoints. */
   readonly expectedTimeout: HeaderLine;
 }
@@ -58,8 +64,8 @@ export interface CompiledDirectResponse {
 
 export type CompiledAction = CompiledForward | CompiledRedirect | CompiledDirectResponse;
 
-function plainTarget(ref: ClusterRef): ClusterTarget {
-  return { ref, requestHeaders: undefined, responseHeaders: undefined, hostRewrite: undefined };
+function plainTarget(ref: ClusterRef, subset: SubsetCriteria | undefined): ClusterTarget {
+  return { ref, requestHeaders: undefined, responseHeaders: undefined, hostRewrite: undefined, subset };
 }
 
 function compileChoice(
@@ -69,15 +75,16 @@ function compileChoice(
   bad: Problem[],
 ): CompiledForward['choose'] {
   const choice = action.cluster;
+  const subset = subsetCriteria(action.metadataMatch);
   if (choice.kind === 'cluster') {
-    const target = plainTarget(context.clusterRef(choice.name));
+    const target = plainTarget(context.clusterRef(choice.name), subset);
     return () => target;
   }
   if (choice.kind === 'header') {
     const read = headerReader(choice.header);
     return (request) => {
       const name = read(request);
-      return name === undefined || name === '' ? undefined : plainTarget(context.clusterRef(name));
+      return name === undefined || name === '' ? undefined : plainTarget(context.clusterRef(name), subset);
     };
   }
   const targets = choice.clusters.map((cluster, i): ClusterTarget => {
@@ -87,6 +94,7 @@ function compileChoice(
       requestHeaders: compileHeaderOperations(cluster.requestHeaders, `${at}.request_headers`, bad),
       responseHeaders: compileHeaderOperations(cluster.responseHeaders, `${at}.response_headers`, bad),
       hostRewrite: cluster.hostRewrite,
+      subset: subsetCriteria(action.metadataMatch, cluster.metadataMatch),
     };
   });
   let sum = 0;
@@ -157,6 +165,7 @@ export function compileAction(
     rewriteHost: compileHostRewrite(action),
     retry: retryPolicy === undefined ? undefined : compileRetryPolicy(retryPolicy),
     expectedTimeout: headerLine(names.expectedTimeout, String(action.timeoutMs)),
+    hash: compileHashPolicies(action.hashPolicies, context.hash),
     mirrors: mirrors.map((mirror) => ({
       ref: context.clusterRef(mirror.cluster),
       fraction: mirror.fraction,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { LazyHashFunction } from '../cluster/balancer/hash-function.ts';
 import { HeaderBlock } from '../codec/header-block.ts';
 import type { RoutableRequest } from '../decide/header-match.ts';
 import {
@@ -13,7 +14,10 @@ import {
 } from '../model/index.ts';
 import { compileRouteTable, type RouteCompileContext, type RouteTable } from './route-table.ts';
 
-const context: RouteCompileContext = { clusterRef: (name) => ({ name, cluster: undefined }) };
+const context: RouteCompileContext = {
+  clusterRef: (name) => ({ name, cluster: undefined }),
+  hash: new LazyHashFunction(),
+};
 
 function request(authority: string, path = '/'): RoutableRequest {
   return { method: 'GET', scheme: 'http', authority, path, headers: new HeaderBlock() };

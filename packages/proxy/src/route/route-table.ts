@@ -1,5 +1,6 @@
 import type { Problem, Result } from '@lateen/core';
 import { messageOf, ok, problems as failed } from '@lateen/core';
+import type { HashFunction } from '../cluster/balancer/hash-function.ts';
 import type { ClusterRef } from '../cluster/cluster-set.ts';
 import { DomainTable, lowerHost, withoutPort } from '../decide/domain-match.ts';
 import type { RoutableRequest } from '../decide/header-match.ts';
@@ -54,6 +55,7 @@ export class RouteTable {
 /** What a table needs to be compiled. */
 export interface RouteCompileContext {
   readonly clusterRef: (name: string) => ClusterRef;
+  readonly hash: HashFunction;
 }
 
 /** Compiles a route configuration; every mistake in it becomes a problem. */

@@ -29,6 +29,8 @@ export interface TcpProxySetup {
   readonly turn: Turn;
   readonly timers: CoarseTimers;
   readonly random: () => number;
+  /** Of the client's address, for consistent balancers. */
+  readonly hash: ((clientIp: string) => bigint) | undefined;
   /** The cell that a connection to this endpoint is counted in; undefined where nobody counts. */
   readonly observe: ((host: Host, cluster: Cluster, info: ConnectionInfo) => ConnectionCell) | undefined;
 }
@@ -81,12 +83,11 @@ export class TcpConnection extends Expirable implements WireHandler, ConnectList
     return this.#info.originalDestination;
   }
 
-  hash(): number | undefined {
-    return undefined;
-  }
+  readonly subset = undefined;
+  readonly selection = 0;
 
-  shouldAvoid(host: Host): boolean {
-    return host === this.#host;
+  hash(): bigint | undefined {
+    return this.#setup.hash?.(this.#info.remote.address);
   }
 
   // What the client sends
@@ -145,6 +146,7 @@ export class TcpConnection extends Expirable implements WireHandler, ConnectList
     cluster.stats.n.upstreamCxTotal++;
     cluster.stats.n.upstreamCxActive++;
     this.#upstream = wire;
+    cluster.outlier?.onTcpConnected(host);
     this.#cell = this.#setup.observe?.(host, cluster.model, this.#info);
     if (this.#cell !== undefined) this.#cell.opened++;
     wire.handler = {
@@ -170,6 +172,9 @@ export class TcpConnection extends Expirable implements WireHandler, ConnectList
     const { n } = (this.#cluster as UpstreamCluster).stats;
     n.upstreamCxConnectFail++;
     if (failure === 'connect_timeout') n.upstreamCxConnectTimeout++;
+    const { outlier } = this.#cluster as UpstreamCluster;
+    if (failure === 'connect_timeout') outlier?.onTimeout(host);
+    else outlier?.onConnectFailure(host);
     this.#breakers().connections--;
     this.#failure = detail;
     if (this.#attempts < this.#setup.maxConnectAttempts) {
@@ -185,14 +190,16 @@ export class TcpConnection extends Expirable implements WireHandler, ConnectList
   }
 
   #connect(): void {
-    const cluster = this.#choose();
+    const chosen = this.#choose();
+    const serving = chosen?.servingCluster(this.#setup.random());
+    const cluster = serving?.cluster ?? chosen;
     if (cluster === undefined) {
       this.#flags |= flag.noClusterFound;
       this.#finish();
       return;
     }
     this.#cluster = cluster;
-    const host = cluster.chooseHost(this);
+    const host = cluster.chooseHost(this, serving?.priority);
     if (host === undefined) {
       cluster.stats.n.upstreamCxNoneHealthy++;
       this.#flags |= flag.noHealthyUpstream;

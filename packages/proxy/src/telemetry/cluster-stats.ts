@@ -1,3 +1,4 @@
+import { HealthCheckStats, OutlierStats, SubsetStats } from './endpoint-choice-stats.ts';
 import { Http2Stats } from '../http2/http2-stats.ts';
 import { Histogram } from './histogram.ts';
 import type { StatGroup, StatVisitor } from './stats-registry.ts';
@@ -43,10 +44,6 @@ const counters = {
   updateFailure: 'update_failure',
   updateEmpty: 'update_empty',
   membershipChange: 'membership_change',
-  ejectionsEnforcedTotal: 'outlier_detection.ejections_enforced_total',
-  ejectionsDetectedConsecutive5xx: 'outlier_detection.ejections_detected_consecutive_5xx',
-  ejectionsEnforcedConsecutive5xx: 'outlier_detection.ejections_enforced_consecutive_5xx',
-  ejectionsOverflow: 'outlier_detection.ejections_overflow',
   sslHandshake: 'ssl.handshake',
   sslConnectionError: 'ssl.connection_error',
   sslFailVerifySan: 'ssl.fail_verify_san',
@@ -59,7 +56,7 @@ const gauges = {
   upstreamRqPendingActive: 'upstream_rq_pending_active',
   membershipTotal: 'membership_total',
   membershipHealthy: 'membership_healthy',
-  ejectionsActive: 'outlier_detection.ejections_active',
+  membershipDegraded: 'membership_degraded',
   cxOpen: 'circuit_breakers.default.cx_open',
   rqOpen: 'circuit_breakers.default.rq_open',
   rqPendingOpen: 'circuit_breakers.default.rq_pending_open',
@@ -86,10 +83,26 @@ export class ClusterStats implements StatGroup {
   /** By status; empty slots are statuses that never came. */
   readonly #statuses = new Map<number, number>();
   #http2: Http2Stats | undefined;
+  #outlier: OutlierStats | undefined;
+  #healthCheck: HealthCheckStats | undefined;
+  #subsets: SubsetStats | undefined;
 
   constructor(name: string) {
     this.prefix = `cluster.${name.replaceAll(':', '_')}.`;
     this.labels = { cluster_name: name };
+  }
+
+  /** There from the first use on, as are the two that follow. */
+  get outlier(): OutlierStats {
+    return (this.#outlier ??= new OutlierStats());
+  }
+
+  get healthCheck(): HealthCheckStats {
+    return (this.#healthCheck ??= new HealthCheckStats());
+  }
+
+  get subsets(): SubsetStats {
+    return (this.#subsets ??= new SubsetStats());
   }
 
   /** There from the first HTTP/2 connection on. */
@@ -116,6 +129,9 @@ export class ClusterStats implements StatGroup {
     for (const [field, name] of Object.entries(gauges)) {
       visitor.number(name, 'gauge', this.n[field as keyof typeof gauges]);
     }
+    for (const part of [this.#outlier, this.#healthCheck, this.#subsets]) {
+      part?.visit((name, kind, value) => visitor.number(name, kind, value));
+    }
     this.#http2?.visit(visitor);
     for (const [status, count] of this.#statuses) visitor.number(`upstream_rq_${status}`, 'counter', count);
     visitor.histogram('upstream_rq_time', this.requestTime);
@@ -124,6 +140,7 @@ export class ClusterStats implements StatGroup {
 
   resetCounters(): void {
     for (const field of Object.keys(counters)) this.n[field as keyof typeof counters] = 0;
+    for (const part of [this.#outlier, this.#healthCheck, this.#subsets]) part?.resetCounters();
     this.#http2?.resetCounters();
     this.#statuses.clear();
     this.requestTime.reset();

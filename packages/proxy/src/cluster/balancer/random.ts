@@ -1,5 +1,6 @@
 import type { Host } from '../host.ts';
-import type { Balancer } from './balancer.ts';
+import type { Balancer, BalancerContext } from './balancer.ts';
+import { weighAlike } from './host-weight.ts';
 
 /** Each request goes to any host, by weight. */
 export class RandomBalancer implements Balancer {
@@ -8,10 +9,10 @@ export class RandomBalancer implements Balancer {
   /** Running sums of the weights; undefined where all weights are equal. */
   readonly #sums: Float64Array | undefined;
 
-  constructor(hosts: readonly Host[], random: () => number) {
+  constructor(hosts: readonly Host[], context: Pick<BalancerContext, 'random'>) {
     this.#hosts = hosts;
-    this.#random = random;
-    if (hosts.some((host) => host.weight !== hosts[0]?.weight)) {
+    this.#random = context.random;
+    if (!weighAlike(hosts)) {
       let sum = 0;
       this.#sums = Float64Array.from(hosts, (host) => (sum += host.weight));
     }

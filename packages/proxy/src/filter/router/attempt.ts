@@ -1,7 +1,9 @@
 import type { HttpVersion, RequestHead, ResponseHead } from '../../codec/head.ts';
 import type { HeaderBlock } from '../../codec/header-block.ts';
 import type { ClientStream, ResetReason } from '../../codec/stream.ts';
+import { names } from '../../codec/header-name.ts';
 import type { Host } from '../../cluster/host.ts';
+import { httpStatusOfGrpc } from '../../cluster/outlier/grpc-status.ts';
 import type { PoolFailure, StreamWaiter } from '../../cluster/pool/http-pool.ts';
 import type { UpstreamCluster } from '../../cluster/upstream-cluster.ts';
 import { Expirable } from '../../timer/coarse-timers.ts';
@@ -29,6 +31,9 @@ export class Attempt extends Expirable implements StreamWaiter {
   readonly #priority: 'default' | 'high';
   #stream: ClientStream | undefined;
   #over = false;
+  #startMs = 0;
+  /** True for gRPC answers whose status is still to come, in the trailers. */
+  #awaitsGrpcStatus = false;
   /** True once bytes of the request may have reached the host. */
   sent = false;
   headReceived = false;
@@ -48,6 +53,7 @@ export class Attempt extends Expirable implements StreamWaiter {
     breakers.requests++;
     host.active++;
     host.rqTotal++;
+    this.#startMs = cluster.nowMs;
     const { n } = cluster.stats;
     n.upstreamRqTotal++;
     n.upstreamRqActive++;
@@ -124,18 +130,21 @@ export class Attempt extends Expirable implements StreamWaiter {
 
   onStreamReady(stream: ClientStream): void {
     this.#stream = stream;
+    this.cluster.outlier?.onConnected(this.host);
     this.#owner.onAttemptReady(this);
   }
 
   onPoolFailure(failure: PoolFailure, detail: string): void {
     this.#finish();
     this.host.rqError++;
+    if (failure !== 'overflow') this.#observeFailure();
     this.#owner.onAttemptFailed(this, failure, detail);
   }
 
   onResponseHead(head: ResponseHead, endStream: boolean): void {
     if (head.status >= 200 || head.status === 101) {
       this.headReceived = true;
+      this.#observe(head, endStream);
       if (endStream) this.#complete(head.status);
       else this.#count(head.status);
     }
@@ -148,6 +157,9 @@ export class Attempt extends Expirable implements StreamWaiter {
 
   onResponseEnd(trailers: HeaderBlock | undefined): void {
     this.#finish();
+    if (this.#awaitsGrpcStatus) {
+      this.cluster.outlier?.onStatus(this.host, httpStatusOfGrpc(trailers?.get(names.grpcStatus) ?? '2'));
+    }
     this.#owner.onAttemptEnd(this, trailers);
   }
 
@@ -161,6 +173,7 @@ export class Attempt extends Expirable implements StreamWaiter {
     if (reason === 'protocol_error') n.upstreamCxProtocolError++;
     n.upstreamRqRxReset++;
     this.host.rqError++;
+    if (reason !== 'local_reset') this.#observeFailure();
     this.#owner.onAttemptFailed(this, reason, detail);
   }
 
@@ -169,8 +182,44 @@ export class Attempt extends Expirable implements StreamWaiter {
     if (this.#over) return;
     this.cluster.stats.n.upstreamRqPerTryTimeout++;
     this.host.rqTimeout++;
+    this.onTimedOut();
     this.abort();
     this.#owner.onAttemptFailed(this, 'per_try_timeout', 'no answer in the time for one try');
+  }
+
+  /** To be called before the attempt is given up because no answer came in time. */
+  onTimedOut(): void {
+    if (this.#over || this.headReceived) return;
+    this.cluster.outlier?.onTimeout(this.host);
+    this.#observeLatency(true);
+  }
+
+  /** Tells of an answer those who watch how the host does. */
+  #observe(head: ResponseHead, endStream: boolean): void {
+    this.#observeLatency(false);
+    const { outlier } = this.cluster;
+    if (outlier === undefined) return;
+    const grpcStatus = head.headers.get(names.grpcStatus);
+    if (grpcStatus !== undefined) {
+      outlier.onStatus(this.host, httpStatusOfGrpc(grpcStatus));
+    } else if (!endStream && head.headers.get(names.contentType)?.startsWith('application/grpc') === true) {
+      this.#awaitsGrpcStatus = true;
+    } else {
+      outlier.onStatus(this.host, head.status);
+    }
+  }
+
+  #observeFailure(): void {
+    this.cluster.outlier?.onConnectFailure(this.host);
+    this.#observeLatency(true);
+  }
+
+  #observeLatency(failed: boolean): void {
+    const { latency } = this.host;
+    if (latency === undefined) return;
+    const { nowMs } = this.cluster;
+    if (failed) latency.observeFailure(nowMs - this.#startMs, nowMs);
+    else latency.observe(nowMs - this.#startMs, nowMs);
   }
 
   #count(status: number): void {

@@ -118,8 +118,9 @@ export function startShadow(
 ): Shadow | undefined {
   const { fraction, ref } = mirror;
   if (fraction !== undefined && random() * fraction.denominator >= fraction.numerator) return undefined;
-  const { cluster } = ref;
-  const host = cluster?.chooseHost(anyHost);
+  const serving = ref.cluster?.servingCluster(random());
+  const cluster = serving?.cluster;
+  const host = cluster?.chooseHost(anyHost, serving?.priority);
   if (cluster === undefined || host === undefined || head.upgrade !== undefined) return undefined;
   const copy = new RequestHead();
   copy.method = head.method;

@@ -3,9 +3,12 @@ import type { HttpVersion, RequestHead, ResponseHead } from '../../codec/head.ts
 import type { HeaderBlock } from '../../codec/header-block.ts';
 import { names } from '../../codec/header-name.ts';
 import type { Host } from '../../cluster/host.ts';
+import type { Breakers } from '../../cluster/breakers.ts';
 import type { HostRequest, UpstreamCluster } from '../../cluster/upstream-cluster.ts';
+import type { SubsetCriteria } from '../../decide/subset-criteria.ts';
 import type { ConnectionInfo } from '../../listener/connection-info.ts';
-import type { SocketAddress } from '../../model/address.ts';
+import { formatAddress, type SocketAddress } from '../../model/address.ts';
+import type { HashSource } from '../../route/hash-policy.ts';
 import type { ClusterTarget, CompiledForward } from '../../route/route-action.ts';
 import type { CompiledRoute } from '../../route/route-table.ts';
 import { flag } from '../../telemetry/response-flags.ts';
@@ -44,7 +47,7 @@ export interface RouterOwner extends StreamInfo {
 }
 
 /** Sends one request to an endpoint of its cluster, again where the policy says so, within its time. */
-export class Router extends Expirable implements AttemptOwner, HostRequest {
+export class Router extends Expirable implements AttemptOwner, HostRequest, HashSource {
   readonly #owner: RouterOwner;
   readonly #route: CompiledRoute;
   readonly #action: CompiledForward;
@@ -53,6 +56,11 @@ export class Router extends Expirable implements AttemptOwner, HostRequest {
   localAddress = '';
   lastFailure = '';
   attempts = 0;
+  /** How often a host was chosen that had been tried before, for the attempt under way. */
+  selection = 0;
+  #hash: { readonly value: bigint | undefined } | undefined;
+  #cookies: string[] | undefined;
+  /** The one that serves the attempt under way: of an aggregate cluster one of its members. */
   #cluster: UpstreamCluster | undefined;
   #attempt: Attempt | undefined;
   #body: BodyBuffer | undefined;
@@ -62,7 +70,8 @@ export class Router extends Expirable implements AttemptOwner, HostRequest {
   #retriesLeft: number;
   #raced = false;
   #retryTimer: Timer | undefined;
-  #retrying = false;
+  /** Those that the retries of this request are counted in. */
+  #retrying: Breakers | undefined;
   #tried: Host[] | undefined;
   #responding = false;
   #over = false;
@@ -157,21 +166,39 @@ export class Router extends Expirable implements AttemptOwner, HostRequest {
     return this.#owner.connection.originalDestination;
   }
 
-  hash(): number | undefined {
-    return undefined;
+  get subset(): SubsetCriteria | undefined {
+    return this.target?.subset;
   }
 
-  shouldAvoid(host: Host): boolean {
-    return this.#tried?.includes(host) === true;
+  hash(): bigint | undefined {
+    const { hash } = this.#action;
+    if (hash === undefined) return undefined;
+    const known = (this.#hash ??= { value: hash(this.#owner.head, this) });
+    return known.value;
+  }
+
+  // HashSource
+
+  get clientIp(): string {
+    return this.#owner.downstreamRemote?.address ?? this.#owner.connection.remote.address;
+  }
+
+  get connectionKey(): string {
+    const { remote, local } = this.#owner.connection;
+    return formatAddress(remote) + formatAddress(local);
+  }
+
+  addCookie(line: string): void {
+    (this.#cookies ??= []).push(line);
   }
 
   // Attempts
 
   #try(fresh: boolean): void {
     const owner = this.#owner;
-    const cluster = this.#cluster as UpstreamCluster;
     const { priority, hostRewrite } = this.#action.model;
-    const host = this.#chooseHost(cluster);
+    const host = this.#chooseHost();
+    const cluster = this.#cluster as UpstreamCluster;
     if (host === undefined) {
       cluster.stats.n.upstreamCxNoneHealthy++;
       owner.addFlag(flag.noHealthyUpstream);
@@ -197,18 +224,29 @@ export class Router extends Expirable implements AttemptOwner, HostRequest {
     attempt.start(fresh);
   }
 
-  #chooseHost(cluster: UpstreamCluster): Host | undefined {
-    let host = cluster.chooseHost(this);
+  #chooseHost(): Host | undefined {
+    this.selection = 0;
+    let host = this.#chooseAny();
     const policy = this.#action.retry?.model;
-    if (this.#tried === undefined || policy?.avoidPreviousHosts !== true) return host;
-    for (
-      let i = 0;
-      i < policy.hostSelectionMaxAttempts && host !== undefined && this.shouldAvoid(host);
-      i++
-    ) {
-      host = cluster.chooseHost(this);
+    const tried = this.#tried;
+    if (tried === undefined || policy?.avoidPreviousHosts !== true) return host;
+    for (let i = 0; i < policy.hostSelectionMaxAttempts && host !== undefined && tried.includes(host); i++) {
+      this.selection++;
+      host = this.#chooseAny();
     }
     return host;
+  }
+
+  #chooseAny(): Host | undefined {
+    const entry = this.target?.ref.cluster ?? this.#cluster;
+    if (entry === undefined) return undefined;
+    if (!entry.isAggregate) {
+      this.#cluster = entry;
+      return entry.chooseHost(this);
+    }
+    const serving = entry.servingCluster(this.#owner.manager.random());
+    this.#cluster = serving?.cluster ?? entry;
+    return serving?.cluster.chooseHost(this, serving.priority);
   }
 
   onAttemptReady(attempt: Attempt): void {
@@ -311,6 +349,8 @@ export class Router extends Expirable implements AttemptOwner, HostRequest {
     if (this.#route.virtualHost.includeAttemptCountInResponse) {
       head.headers.set(names.attemptCount, String(this.attempts));
     }
+    if (this.#cookies !== undefined)
+      for (const line of this.#cookies) head.headers.add(names.setCookie, line);
     if (endStream) this.#end();
     this.#owner.onRouterHead(head, endStream);
   }
@@ -402,9 +442,9 @@ export class Router extends Expirable implements AttemptOwner, HostRequest {
     const nth = model.numRetries - this.#retriesLeft;
     this.#retriesLeft--;
     cluster.stats.n.upstreamRqRetry++;
-    if (!this.#retrying) {
-      this.#retrying = true;
-      cluster.breakers(this.#action.model.priority).retries++;
+    if (this.#retrying === undefined) {
+      this.#retrying = cluster.breakers(this.#action.model.priority);
+      this.#retrying.retries++;
     }
     (this.#tried ??= []).push(attempt.host);
     const ceilingMs = Math.min(model.backoffMaxMs, model.backoffBaseMs * 2 ** nth);
@@ -427,6 +467,7 @@ export class Router extends Expirable implements AttemptOwner, HostRequest {
     cluster.stats.n.upstreamRqTimeout++;
     if (this.host !== undefined) this.host.rqTimeout++;
     const begun = this.#responding;
+    if (!begun) this.#attempt?.onTimedOut();
     this.abort();
     if (begun) {
       owner.onRouterBroken(flag.upstreamRequestTimeout, 'response_timeout');
@@ -441,7 +482,7 @@ export class Router extends Expirable implements AttemptOwner, HostRequest {
     this.#over = true;
     this.list?.unlink(this);
     this.#retryTimer?.cancel();
-    if (this.#retrying) (this.#cluster as UpstreamCluster).breakers(this.#action.model.priority).retries--;
+    if (this.#retrying !== undefined) this.#retrying.retries--;
     this.#body = undefined;
     if (this.#shadows === undefined) return;
     for (const shadow of this.#shadows) if (shadow.incomplete) shadow.abort();

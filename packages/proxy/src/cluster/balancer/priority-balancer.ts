@@ -1,0 +1,180 @@
+import { localityWeights } from '../../decide/locality-load.ts';
+import { priorityLoads, type PriorityHealth } from '../../decide/priority-load.ts';
+import type { LoadBalancing } from '../../model/cluster.ts';
+import type { Host } from '../host.ts';
+import {
+  createBalancer,
+  isConsistent,
+  type Balancer,
+  type BalancerContext,
+  type BalancerRequest,
+} from './balancer.ts';
+import { WeightedSchedule } from './weighted-schedule.ts';
+
+/** Hosts of one locality at one priority. */
+export interface LocalityHosts {
+  /** 0: none was given. */
+  readonly weight: number;
+  readonly hosts: readonly Host[];
+}
+
+/** The localities of each priority. */
+export type PriorityHosts = readonly (readonly LocalityHosts[])[];
+
+export interface BalancingRules {
+  readonly policy: LoadBalancing;
+  readonly localityWeighted: boolean;
+  readonly panicThresholdPercent: number;
+  readonly overprovisioningPercent: number;
+}
+
+/** Where a share of the requests goes. */
+interface Level {
+  readonly upTo: number;
+  readonly priority: number;
+  readonly panic: boolean;
+  readonly balancer: Balancer;
+}
+
+/** Chooses a priority by the health of all, then a locality, then a host. */
+export class PriorityBalancer implements Balancer {
+  readonly #levels: readonly Level[];
+  readonly #byHash: boolean;
+  readonly #random: () => number;
+  readonly #onPanic: () => void;
+  readonly health: readonly PriorityHealth[];
+
+  constructor(
+    priorities: PriorityHosts,
+    rules: BalancingRules,
+    context: BalancerContext,
+    onPanic: () => void,
+  ) {
+    this.#byHash = isConsistent(rules.policy);
+    this.#random = context.random;
+    this.#onPanic = onPanic;
+    this.health = priorities.map(healthOf);
+    const loads = priorityLoads(this.health, rules.overprovisioningPercent, rules.panicThresholdPercent);
+    const levels: Level[] = [];
+    let sum = 0;
+    const add = (
+      percent: number,
+      priority: number,
+      panic: boolean,
+      wanted: (host: Host) => boolean,
+    ): void => {
+      if (percent === 0) return;
+      sum += percent;
+      const balancer = groupBalancer(priorities[priority] ?? [], wanted, panic, rules, context);
+      levels.push({ upTo: sum > 99.999 ? 100 : sum, priority, panic, balancer });
+    };
+    loads.forEach(({ percent, panic }, i) => add(percent, i, panic, panic ? () => true : isHealthy));
+    loads.forEach(({ degradedPercent }, i) =>
+      add(degradedPercent, i, false, (host) => host.health === 'degraded'),
+    );
+    this.#levels = levels;
+  }
+
+  pick(request: BalancerRequest): Host | undefined {
+    const levels = this.#levels;
+    let level = levels[0];
+    if (level === undefined) return undefined;
+    if (level.upTo < 100) {
+      const hash = this.#byHash ? request.hash() : undefined;
+      const wanted = hash === undefined ? this.#random() * 100 : Number(hash % 100n);
+      for (let i = 1; i < levels.length && wanted >= level.upTo; i++) level = levels[i] as Level;
+    }
+    return this.#pickOf(level, request);
+  }
+
+  /** A host of exactly this priority, as an aggregate cluster asks for it. */
+  pickAt(priority: number, request: BalancerRequest): Host | undefined {
+    const level = this.#levels.find((one) => one.priority === priority);
+    return level === undefined ? this.pick(request) : this.#pickOf(level, request);
+  }
+
+  #pickOf(level: Level, request: BalancerRequest): Host | undefined {
+    if (level.panic) this.#onPanic();
+    return level.balancer.pick(request);
+  }
+}
+
+function isHealthy(host: Host): boolean {
+  return host.health === 'healthy';
+}
+
+function healthOf(localities: readonly LocalityHosts[]): PriorityHealth {
+  let healthy = 0;
+  let degraded = 0;
+  let total = 0;
+  for (const { hosts } of localities) {
+    total += hosts.length;
+    for (const { health } of hosts) {
+      if (health === 'healthy') healthy++;
+      else if (health === 'degraded') degraded++;
+    }
+  }
+  return { healthy, degraded, total };
+}
+
+/** Over the wanted hosts of a priority; by the weights of the localities where the cluster asks for that and some have one. */
+function groupBalancer(
+  localities: readonly LocalityHosts[],
+  wanted: (host: Host) => boolean,
+  panic: boolean,
+  rules: BalancingRules,
+  context: BalancerContext,
+): Balancer {
+  const groups = localities.map(({ hosts, weight }) => ({
+    weight,
+    total: hosts.length,
+    hosts: hosts.filter(wanted),
+  }));
+  const weights = localityWeights(
+    groups.map(({ weight, total, hosts }) => ({ weight, total, available: hosts.length })),
+    rules.overprovisioningPercent,
+  );
+  const used = groups.flatMap(({ hosts }, i) => {
+    const weight = weights[i] ?? 0;
+    return hosts.length > 0 && weight > 0 ? [{ hosts, weight }] : [];
+  });
+  // In panic localities do not count: all hosts of the priority take part.
+  if (!rules.localityWeighted || panic || used.length === 0) {
+    return createBalancer(
+      rules.policy,
+      groups.flatMap(({ hosts }) => hosts),
+      context,
+    );
+  }
+  if (used.length === 1) return createBalancer(rules.policy, used[0]?.hosts ?? [], context);
+  if (isConsistent(rules.policy)) {
+    const shares = used.flatMap(({ hosts, weight }) => {
+      const sum = hosts.reduce((a, host) => a + host.weight, 0);
+      return hosts.map((host) => (weight * host.weight) / sum);
+    });
+    const hosts = used.flatMap((group) => group.hosts);
+    return createBalancer(rules.policy, hosts, context, Float64Array.from(shares));
+  }
+  return new LocalityBalancer(
+    used.map(({ hosts, weight }) => ({ weight, balancer: createBalancer(rules.policy, hosts, context) })),
+    context.random,
+  );
+}
+
+/** Localities take turns by weight. */
+class LocalityBalancer implements Balancer {
+  readonly #balancers: readonly Balancer[];
+  readonly #schedule: WeightedSchedule;
+
+  constructor(
+    localities: readonly { readonly weight: number; readonly balancer: Balancer }[],
+    random: () => number,
+  ) {
+    this.#balancers = localities.map(({ balancer }) => balancer);
+    this.#schedule = new WeightedSchedule(localities.length, (i) => localities[i]?.weight ?? 1, random);
+  }
+
+  pick(request: BalancerRequest): Host | undefined {
+    return this.#balancers[this.#schedule.next()]?.pick(request);
+  }
+}

@@ -1,0 +1,103 @@
+import type { Clock } from '@lateen/core';
+import type { HeadPool } from '../../codec/head.ts';
+import type { Cluster } from '../../model/cluster.ts';
+import type { ClusterStats } from '../../telemetry/cluster-stats.ts';
+import type { Connector } from '../connector.ts';
+import { Host } from '../host.ts';
+import { HealthSession, type SessionContext } from './health-session.ts';
+import { grpcConversation } from './grpc-probe.ts';
+import { httpConversation } from './http-probe.ts';
+import type { Probe, ProbeContext } from './probe.ts';
+import { StreamProbe } from './stream-probe.ts';
+import { TcpProbe } from './tcp-probe.ts';
+
+/** What a checker works with. */
+export interface HealthCheckerContext {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly heads: HeadPool;
+  readonly connector: Connector;
+  readonly createPool: ProbeContext['createPool'];
+  readonly stats: ClusterStats;
+  readonly hosts: () => Iterable<Host>;
+  /** A host has become healthy or unhealthy. */
+  readonly onChange: () => void;
+  readonly onSuccess: (host: Host) => void;
+}
+
+/** Asks the hosts of a cluster how they are. */
+export class HealthChecker {
+  readonly #context: HealthCheckerContext;
+  readonly #session: SessionContext;
+  readonly #probing: ProbeContext;
+  readonly #sessions = new Map<Host, HealthSession>();
+
+  constructor(cluster: Cluster, context: HealthCheckerContext) {
+    this.#context = context;
+    const { stats, clock, random, connector, heads, createPool, onSuccess } = context;
+    // Envoy takes one check a cluster; the decoder sees to it.
+    const check = cluster.healthChecks[0];
+    if (check === undefined) throw new Error('a cluster without health checks has no checker');
+    this.#probing = { connector, heads, createPool, clusterName: cluster.name };
+    this.#session = {
+      check,
+      clock,
+      random,
+      stats: stats.healthCheck,
+      hasTraffic: () => stats.n.upstreamCxTotal > 0,
+      onChange: () => {
+        this.#count();
+        context.onChange();
+      },
+      onSuccess,
+    };
+  }
+
+  /** The hosts of the cluster have changed: new ones are checked at once, those that left no more. */
+  onHosts(): void {
+    const current = new Set(this.#context.hosts());
+    for (const [host, session] of this.#sessions) {
+      if (current.has(host)) continue;
+      session.close();
+      this.#sessions.delete(host);
+    }
+    for (const host of current) {
+      if (this.#sessions.has(host)) continue;
+      this.#sessions.set(host, new HealthSession(host, this.#probeOf(host), this.#session));
+    }
+    this.#count();
+  }
+
+  close(): void {
+    for (const session of this.#sessions.values()) session.close();
+    this.#sessions.clear();
+  }
+
+  #count(): void {
+    let healthy = 0;
+    for (const host of this.#sessions.keys()) if (!host.failedHealthCheck) healthy++;
+    this.#context.stats.healthCheck.n.healthy = healthy;
+  }
+
+  #probeOf(host: Host): Probe {
+    const { check } = this.#session.check;
+    const target = targetOf(host);
+    const { clusterName } = this.#probing;
+    switch (check.kind) {
+      case 'http':
+        return new StreamProbe(httpConversation(check, clusterName), target, this.#probing);
+      case 'grpc':
+        return new StreamProbe(grpcConversation(check, clusterName), target, this.#probing);
+      default:
+        return new TcpProbe(check, target, this.#probing);
+    }
+  }
+}
+
+/** The host at the port where it is to be checked. */
+function targetOf(host: Host): Host {
+  const { address, healthCheckPort } = host.endpoint;
+  if (healthCheckPort === undefined || healthCheckPort === 0 || address.kind === 'pipe') return host;
+  const endpoint = { ...host.endpoint, address: { ...address, port: healthCheckPort } };
+  return new Host(endpoint, host.locality, host.priority, 0);
+}

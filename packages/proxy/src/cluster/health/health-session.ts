@@ -1,0 +1,98 @@
+import type { Clock, Timer } from '@lateen/core';
+import type { HealthCheck } from '../../model/cluster.ts';
+import type { HealthCheckStats } from '../../telemetry/endpoint-choice-stats.ts';
+import type { Host } from '../host.ts';
+import type { Probe, ProbeResult } from './probe.ts';
+
+/** What the sessions of a cluster share. */
+export interface SessionContext {
+  readonly check: HealthCheck;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly stats: HealthCheckStats;
+  /** True once the cluster has carried a request or connection. */
+  readonly hasTraffic: () => boolean;
+  readonly onChange: (host: Host) => void;
+  readonly onSuccess: (host: Host) => void;
+}
+
+/** Checks one host again and again. Source of the rules: Envoy, "Health checking", and the fields of `HealthCheck`. */
+export class HealthSession {
+  readonly #host: Host;
+  readonly #probe: Probe;
+  readonly #context: SessionContext;
+  #timer: Timer | undefined;
+  #first = true;
+  #successes = 0;
+  #failures = 0;
+
+  constructor(host: Host, probe: Probe, context: SessionContext) {
+    this.#host = host;
+    this.#probe = probe;
+    this.#context = context;
+    const { check, random, clock } = context;
+    this.#timer = clock.after(random() * check.initialJitterMs, () => this.#run());
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+    this.#probe.cancel();
+    this.#probe.close();
+  }
+
+  #run(): void {
+    const { check, clock, stats } = this.#context;
+    stats.n.attempt++;
+    this.#timer = clock.after(check.timeoutMs, () => {
+      this.#probe.cancel();
+      this.#done('network');
+    });
+    this.#probe.run((result) => this.#done(result));
+  }
+
+  #done(result: ProbeResult): void {
+    this.#timer?.cancel();
+    const { stats, onSuccess, onChange, clock } = this.#context;
+    if (result === 'success') stats.n.success++;
+    else stats.n.failure++;
+    if (result === 'network') stats.n.networkFailure++;
+    const changed = result === 'success' ? this.#succeeded() : this.#failed(result);
+    this.#first = false;
+    this.#timer = clock.after(this.#nextMs(changed), () => this.#run());
+    if (changed) onChange(this.#host);
+    if (result === 'success') onSuccess(this.#host);
+  }
+
+  /** True where the host has become healthy: at the first check at once, later by the threshold. */
+  #succeeded(): boolean {
+    this.#failures = 0;
+    const host = this.#host;
+    if (!host.failedHealthCheck) return false;
+    this.#successes++;
+    if (!this.#first && this.#successes < this.#context.check.healthyThreshold) return false;
+    host.failedHealthCheck = false;
+    host.availableSinceMs = this.#context.clock.monotonicMs();
+    return true;
+  }
+
+  /** True where the host has become unhealthy: by an answer at once, otherwise by the threshold. */
+  #failed(result: ProbeResult): boolean {
+    this.#successes = 0;
+    const host = this.#host;
+    if (host.failedHealthCheck) return false;
+    this.#failures++;
+    if (result !== 'refused' && this.#failures < this.#context.check.unhealthyThreshold) return false;
+    host.failedHealthCheck = true;
+    return true;
+  }
+
+  #nextMs(changed: boolean): number {
+    const { check, hasTraffic, random } = this.#context;
+    const healthy = !this.#host.failedHealthCheck;
+    let ms: number;
+    if (!hasTraffic()) ms = healthy ? check.noTrafficHealthyIntervalMs : check.noTrafficIntervalMs;
+    else if (healthy) ms = changed ? check.healthyEdgeIntervalMs : check.intervalMs;
+    else ms = changed ? check.unhealthyEdgeIntervalMs : check.unhealthyIntervalMs;
+    return ms + random() * check.intervalJitterMs + (random() * ms * check.intervalJitterPercent) / 100;
+  }
+}

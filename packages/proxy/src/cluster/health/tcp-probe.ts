@@ -1,0 +1,85 @@
+import type { HealthCheck } from '../../model/cluster.ts';
+import type { Wire } from '../../wire/wire.ts';
+import type { PendingConnection } from '../connector.ts';
+import type { Host } from '../host.ts';
+import type { Probe, ProbeContext, ProbeResult } from './probe.ts';
+
+/** An answer may be so long. */
+const maxAnswerBytes = 64 * 1024;
+
+type TcpCheck = Extract<HealthCheck['check'], { kind: 'tcp' }>;
+
+/** Connects; with bytes to send, sends them and waits until all blocks were received in their order, whatever stands between them. */
+export class TcpProbe implements Probe {
+  readonly #check: TcpCheck;
+  readonly #host: Host;
+  readonly #context: ProbeContext;
+  #pending: PendingConnection | undefined;
+  #wire: Wire | undefined;
+  #answer: Buffer = Buffer.alloc(0);
+  #done: ((result: ProbeResult) => void) | undefined;
+
+  constructor(check: TcpCheck, host: Host, context: ProbeContext) {
+    this.#check = check;
+    this.#host = host;
+    this.#context = context;
+  }
+
+  run(done: (result: ProbeResult) => void): void {
+    this.#done = done;
+    this.#answer = Buffer.alloc(0);
+    this.#pending = this.#context.connector.connect(this.#host, {
+      onConnected: (wire) => this.#connected(wire),
+      onFailed: () => this.#finish('network'),
+    });
+  }
+
+  cancel(): void {
+    this.#done = undefined;
+    this.#pending?.cancel();
+    this.#pending = undefined;
+    const wire = this.#wire;
+    this.#wire = undefined;
+    wire?.destroy();
+  }
+
+  close(): void {
+    this.cancel();
+  }
+
+  #connected(wire: Wire): void {
+    this.#pending = undefined;
+    this.#wire = wire;
+    wire.handler = {
+      onBytes: (buffer, start, end) => this.#received(buffer, start, end),
+      onEnd: () => this.#finish('network'),
+      onDrain() {},
+      onClose: () => this.#finish('network'),
+    };
+    const { send, receive } = this.#check;
+    if (send !== undefined) wire.write(send, 0, send.length);
+    if (receive.length === 0) this.#finish('success');
+  }
+
+  #received(buffer: Buffer, start: number, end: number): void {
+    this.#answer = Buffer.concat([this.#answer, buffer.subarray(start, end)]);
+    if (hasInOrder(this.#answer, this.#check.receive)) this.#finish('success');
+    else if (this.#answer.length > maxAnswerBytes) this.#finish('network');
+  }
+
+  #finish(result: ProbeResult): void {
+    const done = this.#done;
+    this.cancel();
+    done?.(result);
+  }
+}
+
+function hasInOrder(answer: Buffer, blocks: readonly Uint8Array[]): boolean {
+  let from = 0;
+  for (const block of blocks) {
+    const at = answer.indexOf(block, from);
+    if (at < 0) return false;
+    from = at + block.length;
+  }
+  return true;
+}

@@ -1,0 +1,218 @@
+import type { Clock, Timer } from '@lateen/core';
+import { successRateThreshold } from '../../decide/success-rate.ts';
+import type { OutlierDetection } from '../../model/cluster.ts';
+import type { OutlierStats } from '../../telemetry/endpoint-choice-stats.ts';
+import type { Host } from '../host.ts';
+import { HostMonitor, type SuccessCount } from './host-monitor.ts';
+
+/** Why a host is called an outlier. */
+type Reason =
+  | 'Consecutive5xx'
+  | 'GatewayFailure'
+  | 'LocalOrigin'
+  | 'SuccessRate'
+  | 'LocalSuccessRate'
+  | 'FailurePercentage'
+  | 'LocalFailurePercentage';
+
+/** What a detector works with. */
+export interface OutlierContext {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly stats: OutlierStats;
+  readonly hosts: () => Iterable<Host>;
+  /** A host was ejected, or came back. */
+  readonly onChange: () => void;
+}
+
+/**
+ * Watches how the hosts of a cluster answer and leaves those alone for a while that do worse than they may.
+ * Source: Envoy, "Outlier detection".
+ */
+export class OutlierDetector {
+  readonly #rules: OutlierDetection;
+  readonly #context: OutlierContext;
+  readonly #interval: Timer;
+
+  constructor(rules: OutlierDetection, context: OutlierContext) {
+    this.#rules = rules;
+    this.#context = context;
+    this.#interval = context.clock.every(Math.max(1, rules.intervalMs), () => this.#onInterval());
+  }
+
+  close(): void {
+    this.#interval.cancel();
+  }
+
+  /** The endpoint answered. */
+  onStatus(host: Host, status: number): void {
+    const monitor = monitorOf(host);
+    monitor.external.total++;
+    if (status < 500) {
+      monitor.external.success++;
+      monitor.consecutive5xx = 0;
+      monitor.consecutiveGatewayFailure = 0;
+      return;
+    }
+    const rules = this.#rules;
+    if (status >= 502 && status <= 504) {
+      if (++monitor.consecutiveGatewayFailure === rules.consecutiveGatewayFailure) {
+        this.#detect(host, 'GatewayFailure', rules.enforcingConsecutiveGatewayFailure);
+        monitor.consecutiveGatewayFailure = 0;
+      }
+    } else {
+      monitor.consecutiveGatewayFailure = 0;
+    }
+    if (++monitor.consecutive5xx === rules.consecutive5xx) {
+      this.#detect(host, 'Consecutive5xx', rules.enforcingConsecutive5xx);
+      monitor.consecutive5xx = 0;
+    }
+  }
+
+  /** A connection to the host was there for a request. */
+  onConnected(host: Host): void {
+    if (!this.#rules.splitExternalLocalOriginErrors) return;
+    const monitor = monitorOf(host);
+    monitor.local.total++;
+    monitor.local.success++;
+    monitor.consecutiveLocalFailure = 0;
+  }
+
+  /** A connection that carries no HTTP was made: all that will be known of the host. */
+  onTcpConnected(host: Host): void {
+    if (this.#rules.splitExternalLocalOriginErrors) this.onConnected(host);
+    else this.onStatus(host, 200);
+  }
+
+  /** The host could not be reached, or broke off. */
+  onConnectFailure(host: Host): void {
+    this.#onLocalFailure(host, 503);
+  }
+
+  /** The host did not answer in time. */
+  onTimeout(host: Host): void {
+    this.#onLocalFailure(host, 504);
+  }
+
+  /** A health check of the host succeeded. */
+  onHealthCheckSuccess(host: Host): void {
+    if (host.ejected && this.#rules.healthCheckUnejects) {
+      this.#uneject(host);
+      this.#context.onChange();
+    }
+  }
+
+  #onLocalFailure(host: Host, status: number): void {
+    const rules = this.#rules;
+    if (!rules.splitExternalLocalOriginErrors) {
+      this.onStatus(host, status);
+      return;
+    }
+    const monitor = monitorOf(host);
+    monitor.local.total++;
+    if (++monitor.consecutiveLocalFailure === rules.consecutiveLocalOriginFailure) {
+      this.#detect(host, 'LocalOrigin', rules.enforcingConsecutiveLocalOriginFailure);
+      monitor.consecutiveLocalFailure = 0;
+    }
+  }
+
+  #detect(host: Host, reason: Reason, enforcingPercent: number): void {
+    if (host.ejected) return;
+    const { stats, random, clock, hosts, onChange } = this.#context;
+    const rules = this.#rules;
+    stats.n[`detected${reason}`]++;
+    let total = 0;
+    let ejected = 0;
+    for (const other of hosts()) {
+      total++;
+      if (other.ejected) ejected++;
+    }
+    const within = 100 * (ejected + 1) <= Math.min(100, rules.maxEjectionPercent) * total;
+    if (!within && !(rules.alwaysEjectOneHost && ejected === 0)) {
+      stats.n.overflow++;
+      return;
+    }
+    if (random() * 100 >= enforcingPercent) return;
+    stats.n.enforcedTotal++;
+    stats.n[`enforced${reason}`]++;
+    stats.n.active = ejected + 1;
+    const monitor = monitorOf(host);
+    host.ejected = true;
+    monitor.ejectedAtMs = clock.monotonicMs();
+    monitor.jitterMs = random() * rules.maxEjectionTimeJitterMs;
+    if (monitor.ejectionFactor * rules.baseEjectionTimeMs < rules.maxEjectionTimeMs) monitor.ejectionFactor++;
+    onChange();
+  }
+
+  #onInterval(): void {
+    const { hosts, clock, onChange } = this.#context;
+    const rules = this.#rules;
+    const nowMs = clock.monotonicMs();
+    let back = false;
+    for (const host of hosts()) {
+      const { monitor } = host;
+      if (monitor === undefined) continue;
+      if (!host.ejected) {
+        if (monitor.ejectionFactor > 0) monitor.ejectionFactor--;
+        continue;
+      }
+      const lengthMs = Math.min(
+        rules.baseEjectionTimeMs * monitor.ejectionFactor,
+        Math.max(rules.maxEjectionTimeMs, rules.baseEjectionTimeMs),
+      );
+      if (nowMs - monitor.ejectedAtMs < lengthMs + monitor.jitterMs) continue;
+      this.#uneject(host);
+      back = true;
+    }
+    if (back) onChange();
+    this.#compareRates('external');
+    if (rules.splitExternalLocalOriginErrors) this.#compareRates('local');
+  }
+
+  #uneject(host: Host): void {
+    host.ejected = false;
+    host.monitor?.resetConsecutive();
+    this.#context.stats.n.active--;
+  }
+
+  /** Compares the hosts of the interval that is over with each other. */
+  #compareRates(origin: 'external' | 'local'): void {
+    const rules = this.#rules;
+    const forRate: { readonly host: Host; readonly successRate: number }[] = [];
+    const forPercentage: typeof forRate = [];
+    const leastVolume = Math.min(rules.successRateRequestVolume, rules.failurePercentageRequestVolume);
+    for (const host of this.#context.hosts()) {
+      const { monitor } = host;
+      if (monitor === undefined) continue;
+      const count: SuccessCount = monitor[origin];
+      const seen = count.take(leastVolume);
+      monitor[origin === 'external' ? 'externalSuccessRate' : 'localSuccessRate'] = seen?.rate ?? -1;
+      if (seen === undefined || host.ejected) continue;
+      const one = { host, successRate: seen.rate };
+      if (seen.volume >= rules.successRateRequestVolume) forRate.push(one);
+      if (seen.volume >= rules.failurePercentageRequestVolume) forPercentage.push(one);
+    }
+    const external = origin === 'external';
+    if (forRate.length > 0 && forRate.length >= rules.successRateMinimumHosts) {
+      const threshold = successRateThreshold(forRate, rules.successRateStdevFactor);
+      const enforcing = external ? rules.enforcingSuccessRate : rules.enforcingLocalOriginSuccessRate;
+      for (const { host, successRate } of forRate) {
+        if (successRate < threshold)
+          this.#detect(host, external ? 'SuccessRate' : 'LocalSuccessRate', enforcing);
+      }
+    }
+    if (forPercentage.length > 0 && forPercentage.length >= rules.failurePercentageMinimumHosts) {
+      const enforcing = external
+        ? rules.enforcingFailurePercentage
+        : rules.enforcingLocalOriginFailurePercentage;
+      for (const { host, successRate } of forPercentage) {
+        if (100 - successRate >= rules.failurePercentageThreshold)
+          this.#detect(host, external ? 'FailurePercentage' : 'LocalFailurePercentage', enforcing);
+      }
+    }
+  }
+}
+
+function monitorOf(host: Host): HostMonitor {
+  return (host.monitor ??= new HostMonitor());
+}

@@ -1,0 +1,64 @@
+import { StatNumbers } from './stat-numbers.ts';
+
+const outlierNames = {
+  enforcedTotal: ['outlier_detection.ejections_enforced_total', 'counter'],
+  active: ['outlier_detection.ejections_active', 'gauge'],
+  overflow: ['outlier_detection.ejections_overflow', 'counter'],
+  detectedConsecutive5xx: ['outlier_detection.ejections_detected_consecutive_5xx', 'counter'],
+  enforcedConsecutive5xx: ['outlier_detection.ejections_enforced_consecutive_5xx', 'counter'],
+  detectedGatewayFailure: ['outlier_detection.ejections_detected_consecutive_gateway_failure', 'counter'],
+  enforcedGatewayFailure: ['outlier_detection.ejections_enforced_consecutive_gateway_failure', 'counter'],
+  detectedLocalOrigin: ['outlier_detection.ejections_detected_consecutive_local_origin_failure', 'counter'],
+  enforcedLocalOrigin: ['outlier_detection.ejections_enforced_consecutive_local_origin_failure', 'counter'],
+  detectedSuccessRate: ['outlier_detection.ejections_detected_success_rate', 'counter'],
+  enforcedSuccessRate: ['outlier_detection.ejections_enforced_success_rate', 'counter'],
+  detectedLocalSuccessRate: ['outlier_detection.ejections_detected_local_origin_success_rate', 'counter'],
+  enforcedLocalSuccessRate: ['outlier_detection.ejections_enforced_local_origin_success_rate', 'counter'],
+  detectedFailurePercentage: ['outlier_detection.ejections_detected_failure_percentage', 'counter'],
+  enforcedFailurePercentage: ['outlier_detection.ejections_enforced_failure_percentage', 'counter'],
+  detectedLocalFailurePercentage: [
+    'outlier_detection.ejections_detected_local_origin_failure_percentage',
+    'counter',
+  ],
+  enforcedLocalFailurePercentage: [
+    'outlier_detection.ejections_enforced_local_origin_failure_percentage',
+    'counter',
+  ],
+} as const;
+
+const healthCheckNames = {
+  attempt: ['health_check.attempt', 'counter'],
+  success: ['health_check.success', 'counter'],
+  failure: ['health_check.failure', 'counter'],
+  passiveFailure: ['health_check.passive_failure', 'counter'],
+  networkFailure: ['health_check.network_failure', 'counter'],
+  healthy: ['health_check.healthy', 'gauge'],
+} as const;
+
+const subsetNames = {
+  active: ['lb_subsets_active', 'gauge'],
+  selected: ['lb_subsets_selected', 'counter'],
+  fallback: ['lb_subsets_fallback', 'counter'],
+  fallbackPanic: ['lb_subsets_fallback_panic', 'counter'],
+} as const;
+
+/** Of clusters that look for outliers. */
+export class OutlierStats extends StatNumbers<typeof outlierNames> {
+  constructor() {
+    super(outlierNames);
+  }
+}
+
+/** Of clusters that check the health of their hosts. */
+export class HealthCheckStats extends StatNumbers<typeof healthCheckNames> {
+  constructor() {
+    super(healthCheckNames);
+  }
+}
+
+/** Of clusters whose hosts are chosen by metadata. */
+export class SubsetStats extends StatNumbers<typeof subsetNames> {
+  constructor() {
+    super(subsetNames);
+  }
+}
