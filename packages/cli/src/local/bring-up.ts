@@ -1,6 +1,12 @@
 import { join } from 'node:path';
 import { LateenError } from '@lateen/core';
-import { launchCluster, type ClusterFacts, type ClusterHandle, type LaunchOptions } from '@lateen/cluster';
+import {
+  launchCluster,
+  type ClusterExit,
+  type ClusterFacts,
+  type ClusterHandle,
+  type LaunchOptions,
+} from '@lateen/cluster';
 import { kubeconfigClient, type HttpKubeClient } from '@lateen/kube';
 import type { CommandContext } from '../context.ts';
 import { installMesh } from '../install/install-mesh.ts';
@@ -65,10 +71,14 @@ export async function bringUp(
     else signal.addEventListener('abort', stop, { once: true });
   });
   stopped.catch(() => {});
+  const died = handle.exited.then((exit) => {
+    throw endedByItself(handle, exit);
+  });
+  died.catch(() => {});
   try {
     const cluster = await Promise.race([handle.ready, stopped]);
     const client = await kubeconfigClient(cluster.kubeconfig);
-    const rest = await Promise.race([fill(context, options, client, progress), stopped]);
+    const rest = await Promise.race([fill(context, options, client, progress), stopped, died]);
     client.close();
     const facts: UpFacts = { cluster, ...rest, tookMs: context.clock.monotonicMs() - startedMs };
     return { facts, ended: endOf(handle, progress, signal) };
@@ -102,18 +112,18 @@ async function endOf(
   });
   const first = await Promise.race([asked, handle.exited]);
   if (first !== 'asked') {
-    return new LateenError(
-      'cli.clusterEnded',
-      `the cluster ended by itself (${first.signal ?? `code ${first.code}`})`,
-      {
-        hint: `its log is ${join(handle.dataDir, 'cluster.log')}`,
-      },
-    );
+    return endedByItself(handle, first);
   }
   const step = progress.start('Stopping');
   await handle.stop();
   step.done();
   return undefined;
+}
+
+function endedByItself(handle: ClusterHandle, { signal, code }: ClusterExit): LateenError {
+  return new LateenError('cli.clusterEnded', `the cluster ended by itself (${signal ?? `code ${code}`})`, {
+    hint: `its log is ${join(handle.dataDir, 'cluster.log')}`,
+  });
 }
 
 function clusterSteps(progress: Progress): NonNullable<LaunchOptions['onProgress']> {

@@ -1,7 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, readFileSync, realpathSync, renameSync } from 'node:fs';
-import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
@@ -20,6 +19,7 @@ import type {
 import { connectFor, resolveFor } from './outside.ts';
 import { listenOnHost, portOf } from './port-server.ts';
 import { preflight } from './preflight.ts';
+import { presentUser } from './present-user.ts';
 import { writeIdMaps } from './subordinate-ids.ts';
 
 export interface LaunchOptions {
@@ -160,7 +160,7 @@ export async function launchCluster(options: LaunchOptions): Promise<ClusterHand
   const lock = await lockDataDir(dataDir);
   let child: ChildProcess;
   let addressPrefix: string;
-  const asRoot = userInfo().uid === 0;
+  const asRoot = presentUser().uid === 0;
   try {
     addressPrefix = await chooseAddressPrefix(dataDir);
     const [file = '', ...args] = clusterCommand(

@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
 import { accessSync, constants, readFileSync } from 'node:fs';
-import { userInfo } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { codeOf, LateenError, messageOf } from '@lateen/core';
+import { presentUser } from './present-user.ts';
 import { subordinateRange } from './subordinate-ids.ts';
 
 const run = promisify(execFile);
@@ -95,7 +95,7 @@ function toolCheck(tools: readonly string[], path: string): Check {
 
 /** Asks the machine for everything that a cluster needs, and explains what it lacks. Changes nothing. */
 export async function preflight(path: string): Promise<readonly Check[]> {
-  const asRoot = userInfo().uid === 0;
+  const asRoot = presentUser().uid === 0;
   const tools = ['unshare', 'nsenter', 'setpriv', 'mount', 'iptables', 'iptables-restore'];
   if (!asRoot) tools.push('newuidmap', 'newgidmap');
   const checks: Check[] = [];

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { userInfo } from 'node:os';
+import { presentUser } from './present-user.ts';
 import { promisify } from 'node:util';
 import { LateenError, messageOf } from '@lateen/core';
 
@@ -30,23 +30,23 @@ const fewestIds = 2000;
 
 /** The range of the present user in one of the two files; throws a LateenError that says how to get one. */
 export function subordinateRange(file: '/etc/subuid' | '/etc/subgid'): IdRange {
-  const { username, uid } = userInfo();
+  const { name, uid } = presentUser();
   let text = '';
   try {
     text = readFileSync(file, 'utf8');
   } catch {
     // Missing is as good as empty.
   }
-  const range = findRange(text, username, uid);
+  const range = findRange(text, name, uid);
   if (range !== undefined && range.count >= fewestIds) return range;
-  throw new LateenError('host.no-subordinate-ids', `${file} gives the user ${username} no subordinate ids`, {
-    hint: `sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${username}`,
+  throw new LateenError('host.no-subordinate-ids', `${file} gives the user ${name} no subordinate ids`, {
+    hint: `sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${name}`,
   });
 }
 
 /** Maps 0 to the present user and 1..65535 to the user's subordinate ids, in a process that has just unshared. */
 export async function writeIdMaps(pid: number): Promise<void> {
-  const { uid, gid } = userInfo();
+  const { uid, gid } = presentUser();
   const map = async (program: string, own: number, range: IdRange): Promise<void> => {
     const count = Math.min(range.count, 65535);
     try {
