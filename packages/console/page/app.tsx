@@ -116,7 +116,8 @@ interface NamespaceProps {
 }
 
 function NamespaceChoice({ mesh, namespace, onChange }: NamespaceProps) {
-  const names = [...new Set(mesh.nodes.map((node) => node.namespace))].sort();
+  const real = mesh.nodes.filter(({ kind }) => kind !== 'unknown');
+  const names = [...new Set(real.map((node) => node.namespace))].sort();
   return (
     <label class="choice">
       <span class="soft">namespace</span>

@@ -38,7 +38,8 @@ export interface GraphNode {
   readonly id: string;
   readonly name: string;
   readonly namespace: string;
-  readonly kind: 'service' | 'workload' | 'gateway' | 'external';
+  /** `unknown` stands for whatever is no service of the mesh: requests that found no route, and hosts elsewhere. */
+  readonly kind: 'service' | 'workload' | 'gateway' | 'external' | 'unknown';
   /** Hosts that lead here. */
   readonly hosts: readonly string[];
   readonly ports: readonly string[];

@@ -13,6 +13,8 @@ interface GraphProps {
 }
 
 const [minZoom, maxZoom] = [0.3, 2];
+/** Smaller than this nothing can be read: the rest is scrolled to. */
+const minFit = 0.6;
 
 /** The graph of the mesh, from left to right. */
 export function GraphView({ mesh, selected, problemsOf, onSelect }: GraphProps) {
@@ -47,7 +49,7 @@ export function GraphView({ mesh, selected, problemsOf, onSelect }: GraphProps) 
     return () => observer.disconnect();
   }, []);
   const fit = Math.min(1.15, room.width / layout.width, room.height / layout.height);
-  const zoom = chosenZoom ?? Math.max(minZoom, fit);
+  const zoom = chosenZoom ?? Math.max(minFit, fit);
   const zoomBy = (factor: number): void => chooseZoom(Math.min(maxZoom, Math.max(minZoom, zoom * factor)));
   const nodes = new Map(mesh.nodes.map((node) => [node.id, node]));
   const size = { width: `${layout.width}px`, height: `${layout.height}px` };

@@ -11,12 +11,10 @@ interface CardProps {
   readonly onSelect: (id: string) => void;
 }
 
-const kindWords = { service: 'service', workload: 'workload', gateway: 'gateway', external: 'external' };
-
 /** A service with its versions; a button that opens its details. */
 export function NodeCard({ node, place, isSelected, problems, onSelect }: CardProps) {
   const total = node.versions.reduce((sum, { traffic }) => sum + (traffic?.requestsPerSecond ?? 0), 0);
-  const label = `${kindWords[node.kind]} ${node.name}, ${node.versions.length} versions, ${formatRate(total)}`;
+  const label = `${node.kind} ${node.name}, ${node.versions.length} versions, ${formatRate(total)}`;
   return (
     <button
       type="button"
@@ -38,7 +36,7 @@ export function NodeCard({ node, place, isSelected, problems, onSelect }: CardPr
           <b>{node.name}</b>
           <small>
             {node.namespace}
-            {node.kind === 'service' ? '' : ` · ${kindWords[node.kind]}`}
+            {node.kind === 'service' || node.kind === 'unknown' ? '' : ` · ${node.kind}`}
           </small>
         </span>
         {problems > 0 && (
@@ -120,6 +118,7 @@ function KindIcon({ kind }: { readonly kind: GraphNode['kind'] }) {
     workload: 'M4 5 h16 v14 H4 Z M8 9 h8 M8 13 h5',
     gateway: 'M4 20 V10 a8 8 0 0 1 16 0 V20 M9 20 V11 a3 3 0 0 1 6 0 V20 M2 20 H22',
     external: 'M12 3 a9 9 0 1 0 .01 0 M3 12 H21 M12 3 c4 5 4 13 0 18 M12 3 c-4 5 -4 13 0 18',
+    unknown: 'M8.500 9 a3.500 3.500 0 1 1 5 3.200 c-1.200 .6 -1.500 1.200 -1.500 2.300 M12 18 v.2',
   };
   return (
     <svg class="kind" viewBox="0 0 24 24" aria-hidden="true">

@@ -23,7 +23,7 @@ export function NodePanel({ node, mesh, config, onSelect, onConfig }: PanelProps
         </button>
       </header>
       <p class="soft">
-        {node.kind} in {node.namespace}
+        {node.kind === 'unknown' ? node.namespace : `${node.kind} in ${node.namespace}`}
         {node.ports.length > 0 && ` · ${node.ports.length === 1 ? 'port' : 'ports'} ${node.ports.join(', ')}`}
       </p>
       {node.hosts.map((host) => (
@@ -66,7 +66,13 @@ export function NodePanel({ node, mesh, config, onSelect, onConfig }: PanelProps
       <Calls title="Called by" edges={calledBy} mesh={mesh} end="from" onSelect={onSelect} />
       <Calls title="Calls" edges={calls} mesh={mesh} end="to" onSelect={onSelect} />
       <h3>Configuration</h3>
-      {touching.length === 0 && <p class="soft">None: traffic takes any endpoint of the service.</p>}
+      {touching.length === 0 && (
+        <p class="soft">
+          {node.kind === 'unknown'
+            ? 'These requests found no route, or a host that no service has.'
+            : 'None: traffic takes any endpoint of the service.'}
+        </p>
+      )}
       <ul class="links">
         {touching.map((object) => (
           <li key={object.id}>

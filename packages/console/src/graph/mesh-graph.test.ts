@@ -86,9 +86,21 @@ test('a call ends at the version that answered: by its workload, by its subset, 
   );
 });
 
-test('calls to what is not in the mesh are left out, those to a ServiceEntry lead to a node of their own', () => {
+test('requests that found no route are seen, for as long as there are any', () => {
+  const failing = graph([], measured(outbound({ host: '', counted: counted(5, 5) })));
+  assert.deepEqual(failing.edges[0]?.to, 'unknown');
+  assert.equal(failing.edges[0]?.traffic?.errorShare, 1);
+  assert.equal(failing.nodes.at(-1)?.kind, 'unknown');
+  const past = graph([], measured(outbound({ host: '', counted: counted(0) })));
+  assert.deepEqual(past.edges, []);
+  assert.equal(past.nodes.at(-1)?.kind, 'service');
+});
+
+test('calls to the control plane are left out, those to a ServiceEntry lead to a node of their own', () => {
+  const control = outbound({ host: 'istiod.istio-system.svc.cluster.local', counted: counted(1) });
+  assert.deepEqual(graph([], measured(control)).edges, []);
   const call = outbound({ host: 'api.example.com', counted: counted(1) });
-  assert.deepEqual(graph([], measured(call)).edges, []);
+  assert.deepEqual(graph([], measured(call)).edges[0]?.to, 'unknown');
   const entry = makeConfig('ServiceEntry', 'api', {
     hosts: ['api.example.com'],
     ports: [{ number: 443, name: 'https', protocol: 'HTTPS' }],

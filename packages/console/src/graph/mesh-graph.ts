@@ -27,15 +27,30 @@ export function meshGraph({ apps, config, measurements }: GraphInput): MeshDocum
     if (app.kind === 'gateway') addConfiguredEdges(edges, app, config, hosts, externals);
   }
   const nodes = apps.map((app) => nodeOf(app, config, hosts, measurements));
-  const called = new Set(edges.list().map(({ to }) => to));
-  const shownExternals = [...externals.values()].filter(({ id }) => called.has(id));
+  // What led nowhere some time ago is of no interest any more.
+  const shown = edges
+    .list()
+    .filter(({ to, traffic }) => to !== unknownNode.id || (traffic?.requestsPerSecond ?? 0) > 0);
+  const called = new Set(shown.map(({ to }) => to));
+  const others = [...externals.values(), unknownNode].filter(({ id }) => called.has(id));
   return {
-    nodes: [...nodes, ...shownExternals],
-    edges: edges.list(),
+    nodes: [...nodes, ...others],
+    edges: shown,
     isMeasured: measurements.isMeasured,
     unread: measurements.unread,
   };
 }
+
+const unknownNode: GraphNode = {
+  id: 'unknown',
+  name: 'unknown',
+  namespace: 'no service of the mesh',
+  kind: 'unknown',
+  hosts: [],
+  ports: [],
+  versions: [],
+  config: [],
+};
 
 function nodeOf(app: App, config: MeshConfig, hosts: HostIndex, measurements: Measurements): GraphNode {
   const shares = wantedShares(app, config, hosts);
@@ -99,8 +114,11 @@ function addTraffic(edges: EdgeSet, app: App, version: AppVersion, parts: EdgePa
   const { hosts, externals, measurements } = parts;
   for (const pod of measuredPods(version, measurements)) {
     for (const { key, counted } of pod.outbound) {
-      const to = hosts.app(key.host)?.id ?? externals.get(key.host)?.id;
-      if (to === undefined || to === app.id) continue;
+      const known = hosts.app(key.host)?.id ?? externals.get(key.host)?.id;
+      // The services of the control plane and of the cluster itself are left out of the graph.
+      if (known === undefined && key.host.endsWith('.svc.cluster.local')) continue;
+      const to = known ?? unknownNode.id;
+      if (to === app.id) continue;
       const toVersion = hosts.version(key.host, key.subset, key.workload);
       edges.addTraffic({ from: app.id, fromVersion: version.name, to, toVersion, protocol: key.protocol }, [
         counted,

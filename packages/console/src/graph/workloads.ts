@@ -136,6 +136,14 @@ export function isRunning(pod: SourceObject): boolean {
   return statusOf(pod)['phase'] === 'Running' && pod.metadata.deletionTimestamp === undefined;
 }
 
+const patientReasons: ReadonlySet<string> = new Set(['PodInitializing', 'ContainerCreating']);
+
+function waitingReason({ state }: Record<string, unknown>): string | undefined {
+  const waiting = isObject(state) ? state['waiting'] : undefined;
+  const reason = isObject(waiting) ? waiting['reason'] : undefined;
+  return typeof reason === 'string' && reason !== '' ? reason : undefined;
+}
+
 /** A pod as lists show it. */
 export function podRow(pod: SourceObject): PodRow {
   const status = statusOf(pod);
@@ -144,10 +152,13 @@ export function podRow(pod: SourceObject): PodRow {
     : [];
   const ready = states.filter((state) => state['ready'] === true).length;
   const total = Math.max(states.length, containersOf(pod, 'containers').length);
-  const waiting = states
-    .map((state) => (isObject(state['state']) ? state['state']['waiting'] : undefined))
-    .find((state) => isObject(state));
-  const reason = isObject(waiting) ? waiting['reason'] : undefined;
+  const initStates = Array.isArray(status['initContainerStatuses'])
+    ? status['initContainerStatuses'].filter(isObject)
+    : [];
+  const reasons = [...initStates, ...states].map(waitingReason);
+  // Others only wait for the one that fails.
+  const reason =
+    reasons.find((one) => one !== undefined && !patientReasons.has(one)) ?? reasons.find(Boolean);
   return {
     name: pod.metadata.name,
     namespace: pod.metadata.namespace ?? '',
@@ -156,7 +167,7 @@ export function podRow(pod: SourceObject): PodRow {
     status:
       pod.metadata.deletionTimestamp !== undefined
         ? 'Terminating'
-        : typeof reason === 'string'
+        : reason !== undefined
           ? reason
           : typeof status['phase'] === 'string'
             ? status['phase']

@@ -27,6 +27,7 @@ envoy_cluster_upstream_rq_total{cluster_name="outbound|9080||${reviews}"} 10`,
   assert.deepEqual(list(outbound), [
     [{ ...key, workload: 'default/reviews-v1' }, 10, 2],
     [{ ...key, workload: '' }, 1, 1],
+    [{ ...key, host: '', workload: '' }, 5, 0],
   ]);
 });
 

@@ -11,7 +11,7 @@ export interface Counters {
 /** Where a proxy sent requests to. */
 export interface OutboundKey {
   readonly protocol: 'http' | 'tcp';
-  /** The host that was called: `reviews.default.svc.cluster.local`. */
+  /** The host that was called: `reviews.default.svc.cluster.local`; empty where no service was found for it. */
   readonly host: string;
   /** Name of a subset of a DestinationRule; empty where the cluster has none. */
   readonly subset: string;
@@ -89,14 +89,11 @@ function addStandard(reading: Reading, { name, labels, value }: Sample): void {
   const isSource = labels['reporter'] === 'source';
   const host = labels['destination_service'] ?? '';
   const isTcp = name === 'istio_tcp_connections_opened_total';
-  // Traffic to no service at all (blocked, or passed through) has no host that a graph could show.
-  const isKnown = host !== '' && host !== 'unknown';
-  if (isSource && !isKnown) return;
   const workload = labels['destination_workload'] ?? 'unknown';
   const counters = isSource
     ? reading.to({
         protocol: isTcp ? 'tcp' : 'http',
-        host,
+        host: host === 'unknown' ? '' : host,
         subset: '',
         workload: workload === 'unknown' ? '' : `${labels['destination_workload_namespace']}/${workload}`,
       })
