@@ -27,7 +27,7 @@ export async function http2Upstream(
   const server = createServer({ settings });
   let sessions = 0;
   server.on('session', () => sessions++);
-  server.on('stream', (stream, headers) => {
+  server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
     stream.on('error', () => {});
     onStream(stream, headers);
   });
