@@ -9,6 +9,7 @@ import { createDataPlane } from '../data-plane.ts';
 import { shutDown } from '../drain/shutdown.ts';
 import { formatAddress } from '../model/index.ts';
 import type { ProxyBootstrap } from './bootstrap.ts';
+import { collectGarbageSoon } from './collect-garbage.ts';
 import { startProxy, type RunningProxy } from './running-proxy.ts';
 
 export interface ServeOptions {
@@ -59,6 +60,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       // With NODE_COMPILE_CACHE the proxies that start after this one find what it has compiled.
       flushCompileCache();
       ready.resolve();
+      collectGarbageSoon(clock);
     },
     ...(options.xdsMetadata === undefined ? {} : { xdsMetadata: options.xdsMetadata }),
     ...(options.isLocalSecret === undefined ? {} : { isLocalSecret: options.isLocalSecret }),
