@@ -1,11 +1,12 @@
-import { systemClock, type Clock, type Logger, type Timer } from '@lateen/core';
+import { systemClock, type Clock, type Logger } from '@lateen/core';
 import type { ResourceChange } from '../model/change.ts';
 import type { Cluster } from '../model/cluster.ts';
 import type { ClusterStatus } from '../model/data-plane.ts';
 import type { ClusterLoadAssignment } from '../model/endpoint.ts';
 import { endpointNameOf } from '../model/references.ts';
 import type { StatsRegistry } from '../telemetry/stats-registry.ts';
-import { resolveAssignment } from './dns.ts';
+import { DnsRefresh } from './dns-refresh.ts';
+import { systemResolver } from './name-resolver.ts';
 import { UpstreamCluster, type ClusterContext } from './upstream-cluster.ts';
 
 /** A cluster by its name: what routes hold, so that a request needs no look-up. */
@@ -23,8 +24,8 @@ export class ClusterSet {
   readonly #logger: Logger;
   readonly #refs = new Map<string, ClusterRef>();
   readonly #assignments = new Map<string, ClusterLoadAssignment>();
-  readonly #resolving = new Map<string, Timer | undefined>();
-  #closed = false;
+  readonly #resolving = new Map<string, DnsRefresh>();
+  readonly #resolve = systemResolver();
 
   constructor(context: ClusterContext, stats: StatsRegistry, logger: Logger, clock: Clock = systemClock) {
     this.#context = context;
@@ -78,8 +79,7 @@ export class ClusterSet {
   }
 
   close(): void {
-    this.#closed = true;
-    for (const timer of this.#resolving.values()) timer?.cancel();
+    for (const refresh of this.#resolving.values()) refresh.close();
     this.#resolving.clear();
     for (const ref of this.#refs.values()) {
       ref.cluster?.close();
@@ -101,8 +101,15 @@ export class ClusterSet {
       if (assignment !== undefined) cluster.setEndpoints(assignment);
     } else if (model.loadAssignment !== undefined) {
       if (discovery.kind === 'strict_dns' || discovery.kind === 'logical_dns') {
-        this.#resolving.set(model.name, undefined);
-        void this.#resolve(cluster, model.loadAssignment);
+        const refresh = new DnsRefresh(model, discovery, model.loadAssignment, {
+          clock: this.#clock,
+          logger: this.#logger,
+          random: this.#context.random,
+          resolve: this.#resolve,
+          stats: cluster.stats,
+          onEndpoints: (assignment) => cluster.setEndpoints(assignment),
+        });
+        this.#resolving.set(model.name, refresh);
       } else {
         cluster.setEndpoints(model.loadAssignment);
       }
@@ -119,30 +126,7 @@ export class ClusterSet {
   }
 
   #stopResolving(name: string): void {
-    this.#resolving.get(name)?.cancel();
+    this.#resolving.get(name)?.close();
     this.#resolving.delete(name);
-  }
-
-  /** Resolves the names of a DNS cluster now and each refresh interval; keeps the last addresses where that fails. */
-  async #resolve(cluster: UpstreamCluster, names: ClusterLoadAssignment): Promise<void> {
-    const { model, stats } = cluster;
-    stats.n.updateAttempt++;
-    const resolved = await resolveAssignment(model, names);
-    if (this.#closed || this.#refs.get(model.name)?.cluster !== cluster) return;
-    if (resolved.ok) {
-      stats.n.updateSuccess++;
-      cluster.setEndpoints(resolved.value);
-    } else {
-      stats.n.updateFailure++;
-      for (const { message } of resolved.problems) this.#logger.debug(message, { cluster: model.name });
-    }
-    const refreshMs =
-      model.discovery.kind === 'strict_dns' || model.discovery.kind === 'logical_dns'
-        ? model.discovery.refreshMs
-        : 5_000;
-    this.#resolving.set(
-      model.name,
-      this.#clock.after(refreshMs, () => void this.#resolve(cluster, names)),
-    );
   }
 }

@@ -1,5 +1,6 @@
 import type { Cluster as ClusterMessage } from '@lateen/protocol/envoy/config/cluster/v3';
 import * as cluster from '@lateen/protocol/envoy/config/cluster/v3';
+import { ClusterConfig as AggregateConfig } from '@lateen/protocol/envoy/extensions/clusters/aggregate/v3';
 import type { Cluster, Discovery, JsonValue } from '../model/index.ts';
 import { decodeConfigSource, decodeMetadata, decodeSocketAddress } from './basics.ts';
 import { decodeCircuitBreakers, decodeOutlier } from './cluster-limits.ts';
@@ -34,6 +35,7 @@ const clusterPolicy = fieldPolicy(
     'http2ProtocolOptions',
     'typedExtensionProtocolOptions',
     'dnsRefreshRate',
+    'dnsFailureRefreshRate',
     'respectDnsTtl',
     'dnsLookupFamily',
     'outlierDetection',
@@ -53,7 +55,6 @@ const clusterPolicy = fieldPolicy(
     'filters',
   ],
   {
-    dnsFailureRefreshRate: 'a name that cannot be resolved is tried again at the refresh rate',
     useTcpForDnsLookups: 'names are resolved by the system',
     typedDnsResolverConfig: 'names are resolved by the system',
     dnsResolutionConfig: 'names are resolved by the system',
@@ -94,7 +95,17 @@ const originalDstPolicy = fieldPolicy(cluster.Cluster_OriginalDstLbConfig, [
   'upstreamPortOverride',
 ]);
 
-export const clusterPolicies = [clusterPolicy, edsPolicy, commonLbPolicy, keepalivePolicy, originalDstPolicy];
+const aggregatePolicy = fieldPolicy(AggregateConfig, ['clusters']);
+const aggregateName = 'envoy.clusters.aggregate';
+
+export const clusterPolicies = [
+  aggregatePolicy,
+  clusterPolicy,
+  edsPolicy,
+  commonLbPolicy,
+  keepalivePolicy,
+  originalDstPolicy,
+];
 
 /** Network filters of clusters whose work the proxy does elsewhere. */
 const harmlessFilters = new Set([
@@ -165,6 +176,14 @@ export function decodeCluster(scope: Scope, message: ClusterMessage): Cluster {
 }
 
 function decodeDiscovery(scope: Scope, message: ClusterMessage): Discovery {
+  if (message.clusterType?.typedConfig !== undefined && message.clusterType.name === aggregateName) {
+    const at = scope.at('clusterType').at('typedConfig');
+    const config = at.unpack(AggregateConfig, message.clusterType.typedConfig);
+    if (config !== undefined) at.check(aggregatePolicy, config);
+    const clusters = config?.clusters ?? [];
+    if (clusters.length === 0) at.at('clusters').fail('must name at least one cluster');
+    return { kind: 'aggregate', clusters };
+  }
   if (message.clusterType !== undefined) {
     scope.at('clusterType').fail(`"${message.clusterType.name}" is not supported`);
     return { kind: 'static' };
@@ -185,6 +204,7 @@ function decodeDiscovery(scope: Scope, message: ClusterMessage): Discovery {
         kind: message.type === 'LOGICAL_DNS' ? 'logical_dns' : 'strict_dns',
         refreshMs: message.dnsRefreshRate ?? 5_000,
         respectTtl: message.respectDnsTtl ?? false,
+        ...failureRefreshOf(message),
         family: scope.at('dnsLookupFamily').choice(message.dnsLookupFamily, dnsFamilies, 'auto'),
       };
     case 'ORIGINAL_DST': {
@@ -201,6 +221,12 @@ function decodeDiscovery(scope: Scope, message: ClusterMessage): Discovery {
       scope.at('type').fail(`${message.type} is not supported`);
       return { kind: 'static' };
   }
+}
+
+function failureRefreshOf(message: ClusterMessage): { failureBaseMs?: number; failureMaxMs?: number } {
+  const rate = message.dnsFailureRefreshRate;
+  if (rate?.baseInterval === undefined) return {};
+  return { failureBaseMs: rate.baseInterval, failureMaxMs: rate.maxInterval ?? rate.baseInterval * 10 };
 }
 
 const dnsFamilies: Readonly<Record<string, 'auto' | 'v4_only' | 'v6_only' | 'v4_preferred' | 'all'>> = {

@@ -4,6 +4,7 @@ import { ClusterLoadAssignment } from '@lateen/protocol/envoy/config/endpoint/v3
 import { Listener } from '@lateen/protocol/envoy/config/listener/v3';
 import { FilterConfig, RouteConfiguration } from '@lateen/protocol/envoy/config/route/v3';
 import { OpenTelemetryConfig, ZipkinConfig } from '@lateen/protocol/envoy/config/trace/v3';
+import { ClusterConfig as AggregateConfig } from '@lateen/protocol/envoy/extensions/clusters/aggregate/v3';
 import { FileAccessLog } from '@lateen/protocol/envoy/extensions/access_loggers/file/v3';
 import { StderrAccessLog, StdoutAccessLog } from '@lateen/protocol/envoy/extensions/access_loggers/stream/v3';
 import { Cors, CorsPolicy } from '@lateen/protocol/envoy/extensions/filters/http/cors/v3';
@@ -36,6 +37,7 @@ import { TypedStruct } from '@lateen/protocol/xds/type/v3';
 
 /** The messages that this proxy takes inside an Any; resources themselves are among them. */
 export const knownTypes: TypeRegistry = typeRegistry(() => [
+  AggregateConfig,
   Cluster,
   ClusterLoadAssignment,
   ConnectionLimit,

@@ -13,6 +13,9 @@ export type Discovery =
       readonly kind: 'strict_dns' | 'logical_dns';
       readonly refreshMs: number;
       readonly respectTtl: boolean;
+      /** The back-off after a failure; undefined: the refresh rate. */
+      readonly failureBaseMs?: number;
+      readonly failureMaxMs?: number;
       readonly family: 'auto' | 'v4_only' | 'v6_only' | 'v4_preferred' | 'all';
     }
   | {

@@ -1,0 +1,135 @@
+import { isIP } from 'node:net';
+import { Backoff, messageOf, type Clock, type Logger, type Timer } from '@lateen/core';
+import type { Cluster, Discovery } from '../model/cluster.ts';
+import type { ClusterLoadAssignment, Endpoint } from '../model/endpoint.ts';
+import type { ClusterStats } from '../telemetry/cluster-stats.ts';
+import type { NameResolver } from './name-resolver.ts';
+
+type DnsDiscovery = Extract<Discovery, { kind: 'strict_dns' | 'logical_dns' }>;
+
+/** What a refresh works with. */
+export interface DnsContext {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly random: () => number;
+  readonly resolve: NameResolver;
+  readonly stats: ClusterStats;
+  /** The endpoints have changed, or are known for the first time. */
+  readonly onEndpoints: (assignment: ClusterLoadAssignment) => void;
+}
+
+/** A name whose TTL is 0 is asked for at most so often. */
+const shortestMs = 1_000;
+
+/**
+ * Resolves the names of a DNS cluster again and again, each by itself: after its TTL where that is to be
+ * respected and known, otherwise at the refresh rate, and after failures with a back-off. A name that cannot
+ * be resolved keeps the addresses that it had.
+ * Source: Envoy, "Service discovery", strict and logical DNS; `dns_refresh_rate`, `respect_dns_ttl`,
+ * `dns_failure_refresh_rate`.
+ */
+export class DnsRefresh {
+  readonly #discovery: DnsDiscovery;
+  readonly #assignment: ClusterLoadAssignment;
+  readonly #context: DnsContext;
+  readonly #name: string;
+  /** Addresses by name; undefined until they are known. */
+  readonly #addresses = new Map<string, readonly string[] | undefined>();
+  readonly #timers = new Map<string, Timer>();
+  #closed = false;
+
+  constructor(
+    cluster: Cluster,
+    discovery: DnsDiscovery,
+    assignment: ClusterLoadAssignment,
+    context: DnsContext,
+  ) {
+    this.#name = cluster.name;
+    this.#discovery = discovery;
+    this.#assignment = assignment;
+    this.#context = context;
+    for (const { endpoints } of assignment.localities) {
+      for (const { address } of endpoints) {
+        if (address.kind === 'socket' && isIP(address.address) === 0)
+          this.#addresses.set(address.address, undefined);
+      }
+    }
+    if (this.#addresses.size === 0) {
+      context.onEndpoints(assignment);
+      return;
+    }
+    const { failureBaseMs, failureMaxMs, refreshMs } = discovery;
+    for (const name of this.#addresses.keys()) {
+      const backoff = new Backoff({
+        baseMs: failureBaseMs ?? refreshMs,
+        maxMs: failureMaxMs ?? failureBaseMs ?? refreshMs,
+        // Without a back-off of its own a failure is tried again at the refresh rate.
+        jitter: failureBaseMs === undefined ? 0 : 0.5,
+        random: context.random,
+      });
+      void this.#resolve(name, backoff);
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const timer of this.#timers.values()) timer.cancel();
+    this.#timers.clear();
+  }
+
+  async #resolve(name: string, backoff: Backoff): Promise<void> {
+    const { clock, logger, resolve, stats } = this.#context;
+    const { family, respectTtl, refreshMs } = this.#discovery;
+    stats.n.updateAttempt++;
+    let nextMs: number;
+    try {
+      const { addresses, ttlMs } = await resolve(name, family, respectTtl);
+      if (this.#closed) return;
+      stats.n.updateSuccess++;
+      backoff.reset();
+      nextMs = respectTtl && ttlMs !== undefined ? Math.max(shortestMs, ttlMs) : refreshMs;
+      this.#take(name, addresses);
+    } catch (error) {
+      if (this.#closed) return;
+      stats.n.updateFailure++;
+      logger.debug(`${name} cannot be resolved: ${messageOf(error)}`, { cluster: this.#name });
+      nextMs = backoff.nextMs();
+    }
+    this.#timers.set(
+      name,
+      clock.after(nextMs, () => void this.#resolve(name, backoff)),
+    );
+  }
+
+  #take(name: string, addresses: readonly string[]): void {
+    const used = this.#discovery.kind === 'logical_dns' ? addresses.slice(0, 1) : addresses;
+    const before = this.#addresses.get(name);
+    // The order of an answer changes from one to the next and means nothing.
+    const same =
+      before !== undefined && before.length === used.length && used.every((one) => before.includes(one));
+    if (same) return;
+    this.#addresses.set(name, used);
+    this.#context.onEndpoints(this.#resolved());
+  }
+
+  /** The assignment with its names replaced by what is known of them. */
+  #resolved(): ClusterLoadAssignment {
+    return {
+      ...this.#assignment,
+      localities: this.#assignment.localities.map((locality) => ({
+        ...locality,
+        endpoints: locality.endpoints.flatMap((endpoint) => this.#addressesOf(endpoint)),
+      })),
+    };
+  }
+
+  #addressesOf(endpoint: Endpoint): Endpoint[] {
+    const { address } = endpoint;
+    if (address.kind === 'pipe' || !this.#addresses.has(address.address)) return [endpoint];
+    return (this.#addresses.get(address.address) ?? []).map((ip) => ({
+      ...endpoint,
+      address: { kind: 'socket', address: ip, port: address.port },
+      hostname: endpoint.hostname === '' ? address.address : endpoint.hostname,
+    }));
+  }
+}
