@@ -10,8 +10,13 @@ function image(id: string, entrypoint: readonly string[], rest: Partial<Image> =
   return { id, entrypoint, sharesCompiledCode, ...defaults, ...rest };
 }
 
+/** A proxy's garbage is young: a small nursery costs it no measurable CPU and saves 8 MB under load. */
+const nodeOptions: Readonly<Record<string, readonly string[]>> = {
+  'lateen-proxy': ['--max-semi-space-size=1'],
+};
+
 function program(name: string): readonly string[] {
-  return [node, `${installation}/dist/${name}.mjs`];
+  return [node, ...(nodeOptions[name] ?? []), `${installation}/dist/${name}.mjs`];
 }
 
 /** A script that runs one of our programs under another name. */
