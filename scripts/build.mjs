@@ -102,7 +102,7 @@ if (digest !== lastDigest() || process.argv.includes('--force')) {
     bundle: true,
     format: 'esm',
     platform: 'browser',
-    target: ['chrome111', 'firefox113', 'safari16.4'],
+    target: ['chrome117', 'firefox119', 'safari17.4'],
     jsx: 'automatic',
     jsxImportSource: 'preact',
     minify: true,

@@ -74,16 +74,21 @@ export function layoutGraph(nodes: readonly LayoutNode[], edges: readonly Layout
   };
 }
 
+function byEnd(edges: readonly LayoutEdge[], end: 'from' | 'to'): Map<string, LayoutEdge[]> {
+  return Map.groupBy(edges, (edge) => edge[end]);
+}
+
 /** Leaves out edges that would close a circle, walking from the sources. */
 function withoutCycles(nodes: readonly LayoutNode[], edges: readonly LayoutEdge[]): LayoutEdge[] {
   const called = new Set(edges.map(({ to }) => to));
   const rank = ({ id, isSource }: LayoutNode): number => (isSource ? 0 : called.has(id) ? 2 : 1);
+  const leaving = byEnd(edges, 'from');
   const state = new Map<string, 'open' | 'done'>();
   const kept: LayoutEdge[] = [];
   const visit = (id: string): void => {
     state.set(id, 'open');
-    for (const edge of edges) {
-      if (edge.from !== id || state.get(edge.to) === 'open') continue;
+    for (const edge of leaving.get(id) ?? []) {
+      if (state.get(edge.to) === 'open') continue;
       kept.push(edge);
       if (!state.has(edge.to)) visit(edge.to);
     }
@@ -94,11 +99,12 @@ function withoutCycles(nodes: readonly LayoutNode[], edges: readonly LayoutEdge[
 }
 
 function layersOf(nodes: readonly LayoutNode[], edges: readonly LayoutEdge[]): LayoutNode[][] {
+  const arriving = byEnd(edges, 'to');
   const depths = new Map<string, number>();
   const depthOf = (id: string): number => {
     const known = depths.get(id);
     if (known !== undefined) return known;
-    const depth = Math.max(0, ...edges.filter(({ to }) => to === id).map(({ from }) => depthOf(from) + 1));
+    const depth = Math.max(0, ...(arriving.get(id) ?? []).map(({ from }) => depthOf(from) + 1));
     depths.set(id, depth);
     return depth;
   };
@@ -109,6 +115,8 @@ function layersOf(nodes: readonly LayoutNode[], edges: readonly LayoutEdge[]): L
 
 /** Orders each layer by the mean place of its neighbours in the layers beside it. */
 function order(layers: LayoutNode[][], edges: readonly LayoutEdge[]): LayoutNode[][] {
+  const arriving = byEnd(edges, 'to');
+  const leaving = byEnd(edges, 'from');
   let ordered = layers;
   for (let sweep = 0; sweep < sweeps; sweep++) {
     const rightwards = sweep % 2 === 0;
@@ -116,9 +124,9 @@ function order(layers: LayoutNode[][], edges: readonly LayoutEdge[]): LayoutNode
       ordered.flatMap((layer) => layer.map(({ id }, i) => [id, (i + 0.5) / layer.length] as const)),
     );
     const mean = ({ id }: LayoutNode): number => {
-      const neighbours = edges.flatMap(({ from, to }) =>
-        rightwards ? (to === id ? [from] : []) : from === id ? [to] : [],
-      );
+      const neighbours = rightwards
+        ? (arriving.get(id) ?? []).map(({ from }) => from)
+        : (leaving.get(id) ?? []).map(({ to }) => to);
       if (neighbours.length === 0) return rank.get(id) ?? 0;
       return neighbours.reduce((sum, other) => sum + (rank.get(other) ?? 0), 0) / neighbours.length;
     };
