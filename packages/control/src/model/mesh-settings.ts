@@ -7,7 +7,7 @@ export interface MeshSettings {
   readonly rootNamespace: string;
   /** What a sidecar does with traffic to hosts that the mesh does not know. */
   readonly outboundTrafficPolicy: 'ALLOW_ANY' | 'REGISTRY_ONLY';
-  /** Use mutual TLS between sidecars where nothing else is said; only where `enableAutoMtls` asks for it. */
+  /** Use mutual TLS between sidecars where nothing else is said (`enableAutoMtls`). */
   readonly autoMutualTls: boolean;
   /** File that proxies write their access log to; empty for none. */
   readonly accessLogFile: string;
@@ -29,7 +29,7 @@ export const defaultMeshSettings: MeshSettings = {
   trustDomain: 'cluster.local',
   rootNamespace: 'istio-system',
   outboundTrafficPolicy: 'ALLOW_ANY',
-  autoMutualTls: false,
+  autoMutualTls: true,
   accessLogFile: '',
   accessLogEncoding: 'TEXT',
   accessLogFormat: '',

@@ -166,6 +166,9 @@ describe('ADS', () => {
     });
     await proxy.nextAcked();
     discovery.apply([remove(slices, 'default/reviews-abcde')]);
+    // With its endpoints the identities go that the cluster's servers may have.
+    const secured = await proxy.nextAcked();
+    assert.deepEqual(namesIn(secured), [reviews]);
     const response = await proxy.next();
     assert.equal(response.typeUrl, endpoint);
     assert.deepEqual(namesIn(response), [reviews]);

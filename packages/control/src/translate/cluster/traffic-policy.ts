@@ -138,11 +138,11 @@ export function balancingFields(
   balancer: LoadBalancer | undefined,
   outlier: OutlierSettings | undefined,
 ): Partial<Cluster> {
-  const minHealth = outlier?.minHealthPercent;
   const common: Partial<Cluster> = {
     commonLbConfig: {
       localityWeightedLbConfig: {},
-      ...(minHealth === undefined ? {} : { healthyPanicThreshold: { value: minHealth } }),
+      // With few pods a service panic would bring back what was just ejected: off, unless the rule asks for it.
+      ...(outlier === undefined ? {} : { healthyPanicThreshold: { value: outlier.minHealthPercent ?? 0 } }),
     },
   };
   const hash = balancer?.consistentHash;
