@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:http2';
+import { request } from 'node:https';
+import { test } from 'node:test';
+import { createTestAuthority } from '@lateen/testkit';
+import { defaultUpstreamHttp, type TlsOptions } from '../model/index.ts';
+import { cluster, httpListener, portOf, routeTable, routeTo, startDataPlane } from '../testing/harness.ts';
+import { askHttp2, http2Cluster, http2Upstream } from '../testing/http2-peers.ts';
+
+const bytes = (text: string) => ({ kind: 'inline' as const, bytes: Buffer.from(text) });
+
+test('over TLS a client has the version that ALPN agrees on, and proxies speak HTTP/2 between them', async (t) => {
+  const authority = await createTestAuthority();
+  const own = await authority.issue({ dns: ['svc.example'] });
+  const options: TlsOptions = {
+    certificates: [{ chain: bytes(own.cert), privateKey: bytes(own.key) }],
+    certificateSecrets: [],
+    alpn: ['h2', 'http/1.1'],
+    cipherSuites: [],
+    ecdhCurves: [],
+  };
+  const tls = {
+    transport: {
+      kind: 'downstream_tls' as const,
+      options,
+      requireClientCertificate: false,
+      disableStatelessResumption: false,
+    },
+  };
+  const up = await http2Upstream(t, (stream) => {
+    stream.respond({ ':status': 200 });
+    stream.end('secure');
+  });
+  const second = startDataPlane(t);
+  const end = await second.update({
+    clusters: { set: [http2Cluster('up', [up.port])] },
+    listeners: { set: [httpListener(routeTable([routeTo('up')]), {}, tls)] },
+  });
+  assert.deepEqual(end.refused, []);
+  const first = startDataPlane(t);
+  const begin = await first.update({
+    clusters: {
+      set: [
+        cluster('next', [portOf(second)], {
+          http: { ...defaultUpstreamHttp, protocol: 'http2' },
+          transport: {
+            kind: 'upstream_tls',
+            options: { ...options, certificates: [], alpn: ['h2'] },
+            sni: 'svc.example',
+            autoSni: false,
+            autoSanValidation: false,
+            maxSessionKeys: 1,
+            allowRenegotiation: false,
+          },
+        }),
+      ],
+    },
+    listeners: { set: [httpListener(routeTable([routeTo('next')]), {}, tls)] },
+  });
+  assert.deepEqual(begin.refused, []);
+  const client = connect(`https://127.0.0.1:${portOf(first)}`, {
+    ca: authority.root,
+    servername: 'svc.example',
+  });
+  t.after(() => client.destroy());
+  await once(client, 'connect');
+  assert.equal(client.alpnProtocol, 'h2');
+  for (let i = 0; i < 3; i++) assert.equal((await askHttp2(client, { ':path': '/' })).body, 'secure');
+  const old = request({
+    port: portOf(first),
+    host: '127.0.0.1',
+    ca: authority.root,
+    servername: 'svc.example',
+    agent: false,
+  });
+  old.end();
+  const [answer] = await once(old, 'response');
+  assert.equal(answer.httpVersion, '1.1');
+  assert.equal(answer.statusCode, 200);
+  answer.resume();
+  await once(answer, 'end');
+  assert.match(second.stats.text(), /downstream_cx_http2_total: 1\n/);
+});
