@@ -106,6 +106,9 @@ test('an instance that answers with errors is left alone for three minutes', asy
   );
   assert.equal(await statOf('outlier_detection.ejections_active'), 1);
   assert.ok((await statOf('outlier_detection.ejections_enforced_total')) > 0);
+  // It was the only one: nobody is left to ask.
+  assert.deepEqual([...(await load('-c 1 -qps 0 -n 5'))], [['503', 5]]);
+  assert.ok((await statOf('upstream_cx_none_healthy')) >= 5);
 });
 
 test('without the rule all calls succeed again', async () => {
