@@ -63,7 +63,7 @@ export const agentOptionSpecs: readonly OptionSpec[] = [
     value: 'DURATION',
     help: 'How long connections may take to end when their listener goes.',
   },
-  { name: 'concurrency', value: 'N', help: 'Worker threads.' },
+  { name: 'concurrency', value: 'N', help: 'Worker threads; one is used, whatever is asked for.' },
   { name: 'trust-domain', value: 'DOMAIN', help: 'Domain of SPIFFE identities (default cluster.local).' },
   { name: 'help', short: 'h', help: 'Print this text.' },
   // What earlier releases passed, and what has no meaning here.

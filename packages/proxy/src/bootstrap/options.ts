@@ -42,7 +42,7 @@ export const proxyOptionSpecs: readonly OptionSpec[] = [
   },
   { name: 'component-log-level', value: 'LIST', help: 'Levels of parts, as xds:debug,http:trace.' },
   { name: 'log-path', value: 'FILE', help: 'Write the log to a file instead of standard error.' },
-  { name: 'concurrency', value: 'N', help: 'Worker threads (default 1).' },
+  { name: 'concurrency', value: 'N', help: 'Worker threads; one is used, whatever is asked for.' },
   { name: 'drain-time-s', value: 'SECONDS', help: 'How long connections may take to end (default 600).' },
   { name: 'admin-address-path', value: 'FILE', help: 'Write the address of the admin port to this file.' },
   { name: 'restart-epoch', value: 'N', help: 'Generation of a hot restart (default 0).' },
