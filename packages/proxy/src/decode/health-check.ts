@@ -112,7 +112,7 @@ function decodeCheck(scope: Scope, message: HealthCheckMessage): HealthCheck['ch
 }
 
 function rangesOf(ranges: readonly Int64Range[] = []): StatusRange[] {
-  return ranges.map(({ start = 0, end = 0 }) => ({ start: Number(start), end: Number(end) }));
+  return ranges.map(({ start = 0, end = 0 }) => ({ start, end }));
 }
 
 /** Text is written in hexadecimal. */
