@@ -24,6 +24,8 @@ const streamsBeforeSettings = 100;
 /** The client side of an HTTP/2 connection. */
 export class Http2ClientConnection extends Http2Connection {
   readonly #owner: Http2ClientOwner;
+  /** `address:port` of our end. */
+  readonly localAddress: string;
   #nextId = 1;
   /** Streams that were given out, those without a number included. */
   #active = 0;
@@ -40,16 +42,13 @@ export class Http2ClientConnection extends Http2Connection {
   ) {
     super(wire, options, context, stats);
     this.#owner = owner;
+    this.localAddress = `${wire.localAddress}:${wire.localPort}`;
     wire.write(clientPreface, 0, clientPreface.length);
     this.sendSettings([
       [setting.enablePush, 0],
       [setting.initialWindowSize, options.streamWindowBytes],
       [setting.maxHeaderListSize, options.maxHeadBytes],
     ]);
-  }
-
-  get localAddress(): string {
-    return `${this.wire.localAddress}:${this.wire.localPort}`;
   }
 
   get activeStreams(): number {

@@ -68,7 +68,7 @@ export class MessageFields implements FieldSink {
   }
 
   onField(field: Field): void {
-    this.#take(field.name, field, field.bytes, field.valueStart, field.valueEnd, field.isValid);
+    this.#take(field.name, field, field.source, field.start, field.end, field.isValid);
   }
 
   onLiteral(name: FieldName, source: Buffer, start: number, end: number, isValid: boolean): void {
@@ -98,8 +98,7 @@ export class MessageFields implements FieldSink {
     if (role === 'regular') {
       this.#regularSeen = true;
       if (++this.#count > this.#limits.maxHeaders) this.fault = 'too_many';
-      else if (field === undefined) block.addBytes(name, source, start, end);
-      else block.addLine(field);
+      else block.addBytes(name, source, start, end);
       return;
     }
     this.#takeSpecial(name, field?.text ?? latin1Slice(source, start, end), block);

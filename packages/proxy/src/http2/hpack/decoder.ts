@@ -1,5 +1,5 @@
 import { DynamicTable } from './dynamic-table.ts';
-import { Field, isFieldValue } from './field.ts';
+import { isFieldValue, type Field } from './field.ts';
 import type { FieldName, FieldNames } from './field-name.ts';
 import { decodeHuffman } from './huffman.ts';
 import { staticTable } from './static-table.ts';
@@ -47,9 +47,7 @@ export class HpackDecoder {
       } else if (byte >= 0x40) {
         const name = this.#literal(buffer, at, end, 0x3f);
         if (name === undefined) return false;
-        const field = new Field(name, this.#source, this.#start, this.#end);
-        this.#table.insert(field);
-        sink.onField(field);
+        sink.onField(this.#table.insert(name, this.#source, this.#start, this.#end));
       } else if (byte >= 0x20) {
         const size = this.#integer(buffer, at, end, 0x1f);
         // A change of size stands at the beginning of a block.

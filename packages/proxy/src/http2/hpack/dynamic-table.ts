@@ -1,4 +1,12 @@
-import type { Field } from './field.ts';
+import { Field } from './field.ts';
+import type { FieldName } from './field-name.ts';
+
+const largestTable = 4096;
+/**
+ * Values are put one after the other into a ring of this size. A full table, a gap where a value did not fit before the
+ * end of the ring, and the value that is being put in are each shorter than a table: nothing that is in use is written over.
+ */
+const ringBytes = 3 * largestTable;
 
 /** The newest fields of one direction of a connection, within a size (RFC 7541 section 2.3.2). */
 export class DynamicTable {
@@ -8,7 +16,10 @@ export class DynamicTable {
   #count = 0;
   #size = 0;
   #maxSize: number;
+  #bytes: Buffer | undefined;
+  #bytesAt = 0;
 
+  /** `maxSize` is at most 4096. */
   constructor(maxSize: number) {
     this.#maxSize = maxSize;
   }
@@ -38,15 +49,29 @@ export class DynamicTable {
     return place < this.#count ? place : -1;
   }
 
-  insert(field: Field): void {
+  /** Puts a field in, whose value is a copy of `source[start, end)`. */
+  insert(name: FieldName, source: Uint8Array, start: number, end: number): Field {
+    const field = this.#keep(name, source, start, end);
     const { size } = field;
     this.#evict(this.#maxSize - size);
-    if (size > this.#maxSize) return;
+    if (size > this.#maxSize) return field;
     if (this.#count === this.#ring.length) this.#widen();
     this.#ring[this.#inserted & (this.#ring.length - 1)] = field;
     this.#inserted++;
     this.#count++;
     this.#size += size;
+    return field;
+  }
+
+  #keep(name: FieldName, source: Uint8Array, start: number, end: number): Field {
+    const length = end - start;
+    if (length > largestTable) return new Field(name, Buffer.from(source.subarray(start, end)), 0, length);
+    const bytes = (this.#bytes ??= Buffer.allocUnsafeSlow(ringBytes));
+    const at = this.#bytesAt + length > ringBytes ? 0 : this.#bytesAt;
+    if (length > 64) bytes.set(source.subarray(start, end), at);
+    else for (let i = 0; i < length; i++) bytes[at + i] = source[start + i] as number;
+    this.#bytesAt = at + length;
+    return new Field(name, bytes, at, at + length);
   }
 
   resize(maxSize: number): void {

@@ -3,7 +3,7 @@ import { hashStep, headerName, tokenLower } from '../../codec/header-name.ts';
 import { latin1Write } from '../../codec/latin1.ts';
 import { tableSize } from './decoder.ts';
 import { DynamicTable } from './dynamic-table.ts';
-import { Field } from './field.ts';
+import type { Field } from './field.ts';
 import { fieldName } from './field-name.ts';
 import { staticNames, staticTable } from './static-table.ts';
 
@@ -230,7 +230,7 @@ export class HpackEncoder {
     const name = fieldName(lower ?? bytes.toString('latin1', nameStart, nameEnd).toLowerCase());
     this.#hashes[slot] = hash;
     this.#numbers[slot] = this.#table.inserted;
-    this.#table.insert(new Field(name, bytes, start, end));
+    this.#table.insert(name, bytes, start, end);
     return putLiteral(bytes, nameStart, nameEnd, 0x40, 0x3f, index, start, end, target, at);
   }
 }
@@ -246,14 +246,14 @@ function isField(
   start: number,
   end: number,
 ): boolean {
-  if (field.valueEnd - field.valueStart !== end - start) return false;
+  if (field.end - field.start !== end - start) return false;
   if (lower === undefined) {
     if (!isNamed(field.name.lower, bytes, nameStart, nameEnd)) return false;
   } else if (field.name.lower !== lower) {
     return false;
   }
-  const own = field.bytes;
-  for (let i = start, j = field.valueStart; i < end; i++, j++) if (own[j] !== bytes[i]) return false;
+  const own = field.source;
+  for (let i = start, j = field.start; i < end; i++, j++) if (own[j] !== bytes[i]) return false;
   return true;
 }
 

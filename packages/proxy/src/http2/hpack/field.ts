@@ -1,4 +1,3 @@
-import type { HeaderLine } from '../../codec/header-block.ts';
 import { latin1Slice } from '../../codec/latin1.ts';
 import type { FieldName } from './field-name.ts';
 
@@ -20,26 +19,22 @@ export function isFieldValue(source: Uint8Array, start: number, end: number): bo
   return true;
 }
 
-/** An entry of a table: kept as the line that blocks take over. */
-export class Field implements HeaderLine {
+/** An entry of a table. */
+export class Field {
   readonly name: FieldName;
-  /** `name: value\r\n`. */
-  readonly bytes: Buffer;
-  readonly valueStart: number;
-  readonly valueEnd: number;
+  /** Holds the value; shared with other fields. */
+  readonly source: Buffer;
+  readonly start: number;
+  readonly end: number;
   readonly isValid: boolean;
   #text: string | undefined;
 
-  constructor(name: FieldName, source: Uint8Array, start: number, end: number) {
-    const { prefix } = name;
+  /** `source[start, end)` must not change any more. */
+  constructor(name: FieldName, source: Buffer, start: number, end: number) {
     this.name = name;
-    this.bytes = Buffer.allocUnsafe(prefix.length + end - start + 2);
-    this.bytes.set(prefix, 0);
-    this.bytes.set(source.subarray(start, end), prefix.length);
-    this.valueStart = prefix.length;
-    this.valueEnd = prefix.length + end - start;
-    this.bytes[this.valueEnd] = 13;
-    this.bytes[this.valueEnd + 1] = 10;
+    this.source = source;
+    this.start = start;
+    this.end = end;
     this.isValid = isFieldValue(source, start, end);
   }
 
@@ -50,11 +45,11 @@ export class Field implements HeaderLine {
 
   /** The value, each byte a character; made once. */
   get text(): string {
-    return (this.#text ??= latin1Slice(this.bytes, this.valueStart, this.valueEnd));
+    return (this.#text ??= latin1Slice(this.source, this.start, this.end));
   }
 
   /** What it counts in a table and in the size of a list (RFC 7541 section 4.1). */
   get size(): number {
-    return this.bytes.length - 4 + 32;
+    return this.name.lower.length + this.end - this.start + 32;
   }
 }
