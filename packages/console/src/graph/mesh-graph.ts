@@ -245,16 +245,18 @@ class EdgeSet {
   }
 
   list(): GraphEdge[] {
-    return [...this.#edges.values()].map(({ key, sum, configured }): GraphEdge => {
-      const { toVersion, ...rest } = key;
-      const traffic = sum.traffic();
-      return {
-        ...rest,
-        ...(toVersion === undefined ? {} : { toVersion }),
-        ...(traffic === undefined ? {} : { traffic }),
-        isConfigured: configured,
-      };
-    });
+    return [...this.#edges]
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, { key, sum, configured }]): GraphEdge => {
+        const { toVersion, ...rest } = key;
+        const traffic = sum.traffic();
+        return {
+          ...rest,
+          ...(toVersion === undefined ? {} : { toVersion }),
+          ...(traffic === undefined ? {} : { traffic }),
+          isConfigured: configured,
+        };
+      });
   }
 
   #edge(key: EdgeKey) {
