@@ -4,7 +4,7 @@ import { LateenError } from '@lateen/core';
 import type { CommandContext } from '../context.ts';
 import { bringUp, type UpOptions } from '../local/bring-up.ts';
 import { startDetached, reportToParent } from '../local/detached.ts';
-import { farewell } from '../local/next-steps.ts';
+import { farewell, type FarewellOptions } from '../local/next-steps.ts';
 import { createProgress } from '../output/progress.ts';
 
 interface Options {
@@ -53,11 +53,20 @@ export function upCommand(context: CommandContext): Command {
       };
       if (options.detach === true) {
         const facts = await startDetached(context, up, createProgress(context.stdout, context.clock));
-        context.stdout.write(farewell(facts, { style: context.style, detached: true, dataDir: up.dataDir }));
+        context.stdout.write(farewell(facts, farewellOptions(context, up, true)));
         return;
       }
       await stayUp(context, up);
     });
+}
+
+function farewellOptions(
+  context: CommandContext,
+  { dataDir }: UpOptions,
+  detached: boolean,
+): FarewellOptions {
+  const { style, env, installationDir } = context;
+  return { style, detached, dataDir, path: env.path, installationDir };
 }
 
 /** Runs the cluster until a signal comes or it ends by itself. */
@@ -70,9 +79,7 @@ async function stayUp(context: CommandContext, options: UpOptions): Promise<void
     const running = await bringUp(context, options, progress, stop.signal);
     if (parent !== undefined) parent.ready(running.facts);
     else {
-      context.stdout.write(
-        farewell(running.facts, { style: context.style, detached: false, dataDir: options.dataDir }),
-      );
+      context.stdout.write(farewell(running.facts, farewellOptions(context, options, false)));
     }
     const ended = await running.ended;
     if (ended !== undefined) throw ended;

@@ -1,4 +1,7 @@
+import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
+import { join, relative } from 'node:path';
+import { cwd } from 'node:process';
 import type { Style } from '../output/style.ts';
 import type { UpFacts } from './bring-up.ts';
 import { httpUrl } from './ingress.ts';
@@ -7,15 +10,25 @@ export interface FarewellOptions {
   readonly style: Style;
   readonly detached: boolean;
   readonly dataDir: string;
+  /** The folders of `PATH`. */
+  readonly path: string;
+  /** Folder with `node_modules/.bin/lateen`. */
+  readonly installationDir: string;
 }
 
-function envCommand(dataDir: string): string {
+/** The line that makes a shell talk to the cluster, with the path of `lateen` where a shell would not find it. */
+function envCommand({ dataDir, path, installationDir }: FarewellOptions): string {
+  const programs = join(installationDir, 'node_modules/.bin');
+  // npm puts the folder on the PATH of its scripts only.
+  const isKnown = path.split(':').some((folder) => folder !== programs && existsSync(join(folder, 'lateen')));
+  const program = isKnown ? 'lateen' : join(relative(cwd(), programs) || programs, 'lateen');
   const standard = `${homedir()}/.lateen`;
-  return `eval "$(lateen env${dataDir === standard ? '' : ` --data-dir ${dataDir}`})"`;
+  return `eval "$(${program} env${dataDir === standard ? '' : ` --data-dir ${dataDir}`})"`;
 }
 
 /** What is printed when all is ready: the addresses, and three commands worth typing next. */
-export function farewell(facts: UpFacts, { style, detached, dataDir }: FarewellOptions): string {
+export function farewell(facts: UpFacts, options: FarewellOptions): string {
+  const { style, detached } = options;
   const { cluster, ingress, productPage, tookMs } = facts;
   const rows: [string, string][] = [];
   if (productPage !== undefined) rows.push(['Product page', style.link(productPage)]);
@@ -41,7 +54,7 @@ export function farewell(facts: UpFacts, { style, detached, dataDir }: FarewellO
     ...rows.map(([name, value]) => `  ${name.padEnd(width)}${value}`),
     '',
     'Next, in another shell:',
-    `  ${envCommand(dataDir)}`,
+    `  ${envCommand(options)}`,
     ...next.map((command) => `  ${command}`),
     '',
     detached
