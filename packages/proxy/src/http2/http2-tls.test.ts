@@ -4,13 +4,31 @@ import { connect } from 'node:http2';
 import { request } from 'node:https';
 import { test } from 'node:test';
 import { createTestAuthority } from '@lateen/testkit';
-import { defaultUpstreamHttp, type TlsOptions } from '../model/index.ts';
-import { cluster, httpListener, portOf, routeTable, routeTo, startDataPlane } from '../testing/harness.ts';
+import {
+  defaultUpstreamHttp,
+  type DataPlane,
+  type TlsOptions,
+  type UpstreamHttpOptions,
+} from '../model/index.ts';
+import {
+  cluster,
+  httpListener,
+  portOf,
+  routeTable,
+  routeTo,
+  startDataPlane,
+  type Closers,
+} from '../testing/harness.ts';
 import { askHttp2, http2Cluster, http2Upstream } from '../testing/http2-peers.ts';
 
 const bytes = (text: string) => ({ kind: 'inline' as const, bytes: Buffer.from(text) });
 
-test('over TLS a client has the version that ALPN agrees on, and proxies speak HTTP/2 between them', async (t) => {
+/** Two data planes with TLS before each and between them; the second offers these protocols. */
+async function chain(
+  t: Closers,
+  protocol: UpstreamHttpOptions['protocol'],
+  offered: readonly string[],
+): Promise<{ first: DataPlane; second: DataPlane; root: string }> {
   const authority = await createTestAuthority();
   const own = await authority.issue({ dns: ['svc.example'] });
   const options: TlsOptions = {
@@ -20,14 +38,14 @@ test('over TLS a client has the version that ALPN agrees on, and proxies speak H
     cipherSuites: [],
     ecdhCurves: [],
   };
-  const tls = {
+  const tls = (alpn: readonly string[]) => ({
     transport: {
       kind: 'downstream_tls' as const,
-      options,
+      options: { ...options, alpn },
       requireClientCertificate: false,
       disableStatelessResumption: false,
     },
-  };
+  });
   const up = await http2Upstream(t, (stream) => {
     stream.respond({ ':status': 200 });
     stream.end('secure');
@@ -35,7 +53,7 @@ test('over TLS a client has the version that ALPN agrees on, and proxies speak H
   const second = startDataPlane(t);
   const end = await second.update({
     clusters: { set: [http2Cluster('up', [up.port])] },
-    listeners: { set: [httpListener(routeTable([routeTo('up')]), {}, tls)] },
+    listeners: { set: [httpListener(routeTable([routeTo('up')]), {}, tls(offered))] },
   });
   assert.deepEqual(end.refused, []);
   const first = startDataPlane(t);
@@ -43,10 +61,14 @@ test('over TLS a client has the version that ALPN agrees on, and proxies speak H
     clusters: {
       set: [
         cluster('next', [portOf(second)], {
-          http: { ...defaultUpstreamHttp, protocol: 'http2' },
+          http: { ...defaultUpstreamHttp, protocol },
           transport: {
             kind: 'upstream_tls',
-            options: { ...options, certificates: [], alpn: ['h2'] },
+            options: {
+              ...options,
+              certificates: [],
+              alpn: protocol === 'http2' ? ['h2'] : ['h2', 'http/1.1'],
+            },
             sni: 'svc.example',
             autoSni: false,
             autoSanValidation: false,
@@ -56,11 +78,16 @@ test('over TLS a client has the version that ALPN agrees on, and proxies speak H
         }),
       ],
     },
-    listeners: { set: [httpListener(routeTable([routeTo('next')]), {}, tls)] },
+    listeners: { set: [httpListener(routeTable([routeTo('next')]), {}, tls(['h2', 'http/1.1']))] },
   });
   assert.deepEqual(begin.refused, []);
+  return { first, second, root: authority.root };
+}
+
+test('over TLS a client has the version that ALPN agrees on, and proxies speak HTTP/2 between them', async (t) => {
+  const { first, second, root } = await chain(t, 'http2', ['h2', 'http/1.1']);
   const client = connect(`https://127.0.0.1:${portOf(first)}`, {
-    ca: authority.root,
+    ca: root,
     servername: 'svc.example',
   });
   t.after(() => client.destroy());
@@ -70,7 +97,7 @@ test('over TLS a client has the version that ALPN agrees on, and proxies speak H
   const old = request({
     port: portOf(first),
     host: '127.0.0.1',
-    ca: authority.root,
+    ca: root,
     servername: 'svc.example',
     agent: false,
   });
@@ -81,4 +108,17 @@ test('over TLS a client has the version that ALPN agrees on, and proxies speak H
   answer.resume();
   await once(answer, 'end');
   assert.match(second.stats.text(), /downstream_cx_http2_total: 1\n/);
+});
+
+test('a cluster that leaves it to ALPN speaks what its endpoint chooses', async (t) => {
+  for (const [offered, expected] of [
+    [['h2', 'http/1.1'], /cluster.next.upstream_cx_http2_total: 1\n/],
+    [['http/1.1'], /cluster.next.upstream_cx_http1_total: 1\n/],
+  ] as const) {
+    const { first, root } = await chain(t, 'auto', offered);
+    const client = connect(`https://127.0.0.1:${portOf(first)}`, { ca: root, servername: 'svc.example' });
+    t.after(() => client.destroy());
+    for (let i = 0; i < 3; i++) assert.equal((await askHttp2(client, { ':path': '/' })).body, 'secure');
+    assert.match(first.stats.text(), expected);
+  }
 });
