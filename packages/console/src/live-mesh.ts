@@ -135,6 +135,7 @@ export class LiveMesh {
 
   async #readLoop(isFirst: boolean): Promise<void> {
     this.#nextRead?.cancel();
+    if (isFirst) this.#meter.forgetPast();
     await this.#read();
     if (this.#listeners.size === 0) return;
     this.#send('mesh', this.#mesh());

@@ -67,6 +67,18 @@ export class TrafficMeter {
     await Promise.all(Array.from({ length: Math.min(readersAtOnce, waiting.length) }, work));
   }
 
+  /** Forgets what was read longer ago than the window: rates over a pause would hide what happens now. */
+  forgetPast(): void {
+    const { clock, windowMs = 10_000 } = this.#options;
+    const oldestMs = clock.monotonicMs() - windowMs;
+    for (const [id, readings] of this.#readings) {
+      this.#readings.set(
+        id,
+        readings.filter(({ atMs }) => atMs >= oldestMs),
+      );
+    }
+  }
+
   measure(): Measurements {
     const pods = new Map<string, MeasuredPod>();
     let isMeasured = false;
