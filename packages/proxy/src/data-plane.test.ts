@@ -44,6 +44,25 @@ test('a request is led to its cluster and the answer back, with the headers that
   assert.match(seen.headers['x-request-id'] ?? '', /^[0-9a-f-]{36}$/);
 });
 
+test('bytes, connection times and request times are counted for both sides', async (t) => {
+  const { port: up } = await upstream(t, (_request, response) => response.end('x'.repeat(10_000)));
+  const { port, dataPlane } = await serveHttp(t, [routeTo('up')], [cluster('up', [up])]);
+  await ask(port, '/', { method: 'POST', body: 'y'.repeat(5_000) });
+  const stats = dataPlane.stats.text();
+  const value = (name: string): number =>
+    Number(new RegExp(`^${name.replaceAll('.', '\\.')}: (\\d+)$`, 'm').exec(stats)?.[1]);
+  for (const [name, least] of [
+    ['http.http.downstream_cx_rx_bytes_total', 5_000],
+    ['http.http.downstream_cx_tx_bytes_total', 10_000],
+    ['cluster.up.upstream_cx_tx_bytes_total', 5_000],
+    ['cluster.up.upstream_cx_rx_bytes_total', 10_000],
+  ] as const) {
+    assert.ok(value(name) > least && value(name) < least + 500, `${name}: ${value(name)}`);
+  }
+  assert.match(stats, /^cluster\.up\.upstream_rq_time: P0/m);
+  assert.match(stats, /^cluster\.up\.upstream_cx_connect_ms: P0/m);
+});
+
 test('bodies of any size and framing pass unchanged in both directions', async (t) => {
   const { port: up } = await upstream(t, (request, response) => {
     const chunks: Buffer[] = [];

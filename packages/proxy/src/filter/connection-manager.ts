@@ -180,6 +180,7 @@ export class HttpConnection implements ServerConnectionOwner {
     const { n } = manager.stats;
     n.cxTotal++;
     n.cxActive++;
+    wire.bytes = manager.stats.bytes;
     const known = knownProtocol(manager.model.codec, wire.tls?.alpn ?? '');
     this.#codec =
       known === undefined

@@ -137,7 +137,11 @@ export class Incoming extends Expirable implements WireHandler {
       return;
     }
     this.#hand(chain, this.#wire, seen.serverName);
-    if (bytes !== undefined) this.#wire.handler.onBytes(bytes, 0, bytes.length);
+    if (bytes !== undefined) {
+      // They were read before it was known whose they are.
+      this.#wire.bytes.received += bytes.length;
+      this.#wire.handler.onBytes(bytes, 0, bytes.length);
+    }
     if (this.#ended) this.#wire.handler.onEnd();
   }
 

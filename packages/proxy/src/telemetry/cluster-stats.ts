@@ -1,5 +1,6 @@
 import { HealthCheckStats, OutlierStats, SubsetStats } from './endpoint-choice-stats.ts';
 import { Http2Stats } from '../http2/http2-stats.ts';
+import { ByteCounter } from '../wire/byte-counter.ts';
 import { Histogram } from './histogram.ts';
 import type { StatGroup, StatVisitor } from './stats-registry.ts';
 
@@ -16,8 +17,6 @@ const counters = {
   upstreamCxMaxRequests: 'upstream_cx_max_requests',
   upstreamCxNoneHealthy: 'upstream_cx_none_healthy',
   upstreamCxProtocolError: 'upstream_cx_protocol_error',
-  upstreamCxRxBytesTotal: 'upstream_cx_rx_bytes_total',
-  upstreamCxTxBytesTotal: 'upstream_cx_tx_bytes_total',
   upstreamRqTotal: 'upstream_rq_total',
   upstreamRqCompleted: 'upstream_rq_completed',
   upstreamRq1xx: 'upstream_rq_1xx',
@@ -26,6 +25,7 @@ const counters = {
   upstreamRq4xx: 'upstream_rq_4xx',
   upstreamRq5xx: 'upstream_rq_5xx',
   upstreamRqCancelled: 'upstream_rq_cancelled',
+  upstreamRqDropOverload: 'upstream_rq_drop_overload',
   upstreamRqMaintenanceMode: 'upstream_rq_maintenance_mode',
   upstreamRqPendingTotal: 'upstream_rq_pending_total',
   upstreamRqPendingOverflow: 'upstream_rq_pending_overflow',
@@ -57,10 +57,6 @@ const gauges = {
   membershipTotal: 'membership_total',
   membershipHealthy: 'membership_healthy',
   membershipDegraded: 'membership_degraded',
-  cxOpen: 'circuit_breakers.default.cx_open',
-  rqOpen: 'circuit_breakers.default.rq_open',
-  rqPendingOpen: 'circuit_breakers.default.rq_pending_open',
-  rqRetryOpen: 'circuit_breakers.default.rq_retry_open',
 } as const;
 
 type NumberFields = Record<keyof typeof counters | keyof typeof gauges, number>;
@@ -72,6 +68,38 @@ const zeroes = JSON.parse(
   ),
 ) as NumberFields;
 
+/** Limits, and what is in use of them. */
+interface BreakerView {
+  readonly thresholds: {
+    readonly maxConnections: number;
+    readonly maxPendingRequests: number;
+    readonly maxRequests: number;
+    readonly trackRemaining: boolean;
+  };
+  readonly connections: number;
+  readonly pending: number;
+  readonly requests: number;
+  mayRetry(): boolean;
+}
+
+function visitBreakers(visitor: StatVisitor, priority: string, breakers: BreakerView | undefined): void {
+  if (breakers === undefined) return;
+  const { thresholds } = breakers;
+  const at = `circuit_breakers.${priority}`;
+  const limits = [
+    ['cx', breakers.connections, thresholds.maxConnections],
+    ['rq', breakers.requests, thresholds.maxRequests],
+    ['rq_pending', breakers.pending, thresholds.maxPendingRequests],
+  ] as const;
+  const remaining = { cx: 'remaining_cx', rq: 'remaining_rq', rq_pending: 'remaining_pending' } as const;
+  for (const [name, used, limit] of limits) {
+    visitor.number(`${at}.${name}_open`, 'gauge', used >= limit ? 1 : 0);
+    if (thresholds.trackRemaining)
+      visitor.number(`${at}.${remaining[name]}`, 'gauge', Math.max(0, limit - used));
+  }
+  visitor.number(`${at}.rq_retry_open`, 'gauge', breakers.mayRetry() ? 0 : 1);
+}
+
 /** The statistics of one cluster, Envoy's `cluster.NAME.…`. Count by `stats.n.upstreamRqTotal++`. */
 export class ClusterStats implements StatGroup {
   readonly prefix: string;
@@ -80,9 +108,12 @@ export class ClusterStats implements StatGroup {
   readonly n: NumberFields = { ...zeroes };
   readonly requestTime = new Histogram();
   readonly connectTime = new Histogram();
+  readonly bytes = new ByteCounter();
   /** By status; empty slots are statuses that never came. */
   readonly #statuses = new Map<number, number>();
   #http2: Http2Stats | undefined;
+  /** The limits of the cluster, told by it. */
+  breakers: Readonly<Record<'default' | 'high', BreakerView>> | undefined;
   #outlier: OutlierStats | undefined;
   #healthCheck: HealthCheckStats | undefined;
   #subsets: SubsetStats | undefined;
@@ -129,11 +160,15 @@ export class ClusterStats implements StatGroup {
     for (const [field, name] of Object.entries(gauges)) {
       visitor.number(name, 'gauge', this.n[field as keyof typeof gauges]);
     }
+    for (const priority of ['default', 'high'] as const)
+      visitBreakers(visitor, priority, this.breakers?.[priority]);
     for (const part of [this.#outlier, this.#healthCheck, this.#subsets]) {
       part?.visit((name, kind, value) => visitor.number(name, kind, value));
     }
     this.#http2?.visit(visitor);
     for (const [status, count] of this.#statuses) visitor.number(`upstream_rq_${status}`, 'counter', count);
+    visitor.number('upstream_cx_rx_bytes_total', 'counter', this.bytes.received);
+    visitor.number('upstream_cx_tx_bytes_total', 'counter', this.bytes.sent);
     visitor.histogram('upstream_rq_time', this.requestTime);
     visitor.histogram('upstream_cx_connect_ms', this.connectTime);
   }
@@ -143,6 +178,8 @@ export class ClusterStats implements StatGroup {
     for (const part of [this.#outlier, this.#healthCheck, this.#subsets]) part?.resetCounters();
     this.#http2?.resetCounters();
     this.#statuses.clear();
+    this.bytes.received = 0;
+    this.bytes.sent = 0;
     this.requestTime.reset();
     this.connectTime.reset();
   }

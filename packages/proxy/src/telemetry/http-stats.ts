@@ -1,4 +1,5 @@
 import { Http2Stats } from '../http2/http2-stats.ts';
+import { ByteCounter } from '../wire/byte-counter.ts';
 import { Histogram } from './histogram.ts';
 import type { StatGroup, StatVisitor } from './stats-registry.ts';
 
@@ -55,6 +56,7 @@ export class HttpStats implements StatGroup {
   readonly labels: Readonly<Record<string, string>>;
   readonly n: NumberFields = { ...zeroes };
   readonly requestTime = new Histogram();
+  readonly bytes = new ByteCounter();
   #http2: Http2Stats | undefined;
 
   constructor(statPrefix: string) {
@@ -85,6 +87,8 @@ export class HttpStats implements StatGroup {
     for (const [field, name] of Object.entries(gauges)) {
       visitor.number(name, 'gauge', this.n[field as keyof typeof gauges]);
     }
+    visitor.number('downstream_cx_rx_bytes_total', 'counter', this.bytes.received);
+    visitor.number('downstream_cx_tx_bytes_total', 'counter', this.bytes.sent);
     this.#http2?.visit(visitor);
     visitor.histogram('downstream_rq_time', this.requestTime);
   }
@@ -92,6 +96,8 @@ export class HttpStats implements StatGroup {
   resetCounters(): void {
     for (const field of Object.keys(counters)) this.n[field as keyof typeof counters] = 0;
     this.#http2?.resetCounters();
+    this.bytes.received = 0;
+    this.bytes.sent = 0;
     this.requestTime.reset();
   }
 }

@@ -10,6 +10,7 @@ import type { Cluster } from '../model/cluster.ts';
 import type { JsonValue } from '../model/metadata.ts';
 import type { UpstreamTransport } from '../model/tls.ts';
 import type { ClusterStats } from '../telemetry/cluster-stats.ts';
+import type { Turn } from '../wire/turn.ts';
 import type { SecretStore } from './secret-store.ts';
 import { TlsConnector } from './tls-connector.ts';
 
@@ -42,6 +43,32 @@ class MatchingConnector implements Connector {
   }
 }
 
+/** Notes what connections take to make, and lets their bytes be counted. */
+class CountingConnector implements Connector {
+  readonly #inner: Connector;
+  readonly #turn: Turn;
+  readonly #stats: ClusterStats;
+
+  constructor(inner: Connector, turn: Turn, stats: ClusterStats) {
+    this.#inner = inner;
+    this.#turn = turn;
+    this.#stats = stats;
+  }
+
+  connect(host: Host, listener: ConnectListener, serverName?: string): PendingConnection {
+    const startMs = this.#turn.nowMs;
+    const counting: ConnectListener = {
+      onConnected: (wire) => {
+        this.#stats.connectTime.record(this.#turn.nowMs - startMs);
+        wire.bytes = this.#stats.bytes;
+        listener.onConnected(wire);
+      },
+      onFailed: (failure, detail) => listener.onFailed(failure, detail),
+    };
+    return this.#inner.connect(host, counting, serverName);
+  }
+}
+
 /** The connector of a cluster: plain TCP, TLS, or the one that each host asks for. */
 export function createTransportConnector(
   context: ConnectorContext,
@@ -52,9 +79,11 @@ export function createTransportConnector(
   const plain = new TcpConnector(context, cluster);
   const of = (transport: UpstreamTransport): Connector =>
     transport.kind === 'raw' ? plain : new TlsConnector(context, cluster, transport, secrets, stats);
-  if (cluster.transportMatches.length === 0) return of(cluster.transport);
-  return new MatchingConnector(
+  const counted = (inner: Connector): Connector => new CountingConnector(inner, context.turn, stats);
+  if (cluster.transportMatches.length === 0) return counted(of(cluster.transport));
+  const matching = new MatchingConnector(
     cluster.transportMatches.map(({ match, transport }) => ({ match, connector: of(transport) })),
     of(cluster.transport),
   );
+  return counted(matching);
 }

@@ -1,5 +1,6 @@
 import type { OnReadOpts, Socket } from 'node:net';
 import { codeOf } from '@lateen/core';
+import type { ByteCounter } from './byte-counter.ts';
 import type { TlsInfo } from './tls-info.ts';
 import type { OutputOwner, Turn } from './turn.ts';
 import type { Wire, WireHandler } from './wire.ts';
@@ -28,6 +29,7 @@ export class SocketWire implements Wire, OutputOwner {
   readonly #turn: Turn;
   readonly #socket: WiredSocket;
   handler: WireHandler = deafHandler;
+  bytes: ByteCounter;
   #error: Error | undefined;
   #closed = false;
   readonly #encrypts: boolean;
@@ -35,6 +37,7 @@ export class SocketWire implements Wire, OutputOwner {
 
   constructor(turn: Turn, socket: Socket) {
     this.#turn = turn;
+    this.bytes = turn.uncounted;
     this.#socket = socket;
     this.#socket[wireOf] = this;
     this.#encrypts = 'encrypted' in socket;
@@ -95,6 +98,7 @@ export class SocketWire implements Wire, OutputOwner {
   flushOutput(buffer: Buffer, length: number): boolean {
     const socket = this.#socket;
     if (this.#closed || socket.destroyed || socket.writableEnded) return true;
+    this.bytes.sent += length;
     if (socket.writableLength > 0) {
       socket.write(Buffer.from(buffer.subarray(0, length)));
       return true;
@@ -154,6 +158,7 @@ export class SocketWire implements Wire, OutputOwner {
   /** Called by the socket's events only. */
   received(buffer: Buffer, length: number): void {
     if (this.#closed || this.#socket.destroyed) return;
+    this.bytes.received += length;
     this.#turn.enter();
     try {
       this.handler.onBytes(buffer, 0, length);

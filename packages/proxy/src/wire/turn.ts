@@ -1,4 +1,5 @@
 import { systemClock, type Clock } from '@lateen/core';
+import { ByteCounter } from './byte-counter.ts';
 
 /** Who takes what was written during a turn. */
 export interface OutputOwner {
@@ -23,6 +24,8 @@ export class Turn {
   #used = 0;
   /** Where owners write, from the offset that {@link claim} returned. */
   buffer: Buffer = Buffer.allocUnsafeSlow(outputBytes);
+  /** For connections whose bytes nobody asks for. */
+  readonly uncounted = new ByteCounter();
   /** Monotonic milliseconds at the start of the turn. */
   nowMs: number;
 

@@ -1,3 +1,4 @@
+import type { ByteCounter } from './byte-counter.ts';
 import type { TlsInfo } from './tls-info.ts';
 
 /** What is told about a {@link Wire}. Each method is called inside a turn. */
@@ -15,6 +16,8 @@ export interface WireHandler {
 /** A connected byte stream, plain or TLS, with its back-pressure; knows nothing of protocols. */
 export interface Wire {
   handler: WireHandler;
+  /** Where its bytes are counted; whoever takes the wire over puts the right one here. */
+  bytes: ByteCounter;
   /** Room for `bytes` in the turn's output buffer; write from the returned offset, then {@link commit} its end. */
   claim(bytes: number): number;
   /** The buffer that {@link claim} gave room in; ask again after each claim. */

@@ -237,6 +237,7 @@ export class Attempt extends Expirable implements StreamWaiter {
     if (this.#over) return;
     this.#over = true;
     this.list?.unlink(this);
+    if (this.headReceived) this.cluster.stats.requestTime.record(this.cluster.nowMs - this.#startMs);
     this.cluster.breakers(this.#priority).requests--;
     this.host.active--;
     this.cluster.stats.n.upstreamRqActive--;

@@ -1,9 +1,11 @@
+import { ByteCounter } from '../byte-counter.ts';
 import { deafHandler } from '../socket-wire.ts';
 import type { Wire, WireHandler } from '../wire.ts';
 
 /** A wire without a socket, for tests of codecs: what is written is kept, what the peer sends is given by hand. */
 export class RecordedWire implements Wire {
   handler: WireHandler = deafHandler;
+  bytes = new ByteCounter();
   output: Buffer = Buffer.alloc(1024);
   readonly #sent: Buffer[] = [];
   #claimed = 0;
