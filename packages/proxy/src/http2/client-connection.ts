@@ -4,7 +4,7 @@ import type { ClientStream, ClientStreamHandler } from '../codec/stream.ts';
 import type { Wire } from '../wire/wire.ts';
 import { Http2ClientStream } from './client-stream.ts';
 import { Http2Connection, type Http2ConnectionOptions, type Http2Context } from './connection.ts';
-import { clientPreface, errorCode, frameHeaderBytes, maxWindowBytes, setting } from './frame.ts';
+import { clientPreface, errorCode, maxWindowBytes, setting } from './frame.ts';
 import { HpackEncoder } from './hpack/encoder.ts';
 import type { Http2Stats } from './http2-stats.ts';
 import type { Http2Stream } from './stream.ts';
@@ -105,7 +105,7 @@ export class Http2ClientConnection extends Http2Connection {
 
   /** Sends the head of a request and gives the stream its number; called by the stream. */
   sendRequest(stream: Http2ClientStream, head: RequestHead, endStream: boolean): void {
-    const { encoder, wire } = this;
+    const { encoder, writer } = this;
     const block = head.headers;
     const { method, path, authority, scheme } = head;
     stream.id = this.#nextId;
@@ -113,11 +113,11 @@ export class Http2ClientConnection extends Http2Connection {
     this.#nextId += 2;
     this.lastStreamId = stream.id;
     this.streams.set(stream.id, stream);
-    const at = wire.claim(
-      frameHeaderBytes + HpackEncoder.roomFor(block, method.length + path.length + authority.length + 32),
+    let to = writer.beginBlock(
+      HpackEncoder.roomFor(block, method.length + path.length + authority.length + 32),
     );
-    const { output } = wire;
-    let to = encoder.begin(output, at + frameHeaderBytes);
+    const { output } = writer;
+    to = encoder.begin(output, to);
     to = encoder.putPseudo('method', method, output, to);
     if (method !== 'CONNECT') {
       to = encoder.putPseudo('scheme', scheme, output, to);
@@ -126,7 +126,7 @@ export class Http2ClientConnection extends Http2Connection {
     to = encoder.putPseudo('authority', authority, output, to);
     to = encoder.putBlock(block, output, to);
     if (head.acceptsTrailers) to = encoder.putTeTrailers(output, to);
-    this.commitBlock(at, to, stream.id, endStream);
+    writer.endBlock(to, stream.id, endStream);
     if (this.#nextId > maxWindowBytes - 2) this.#leave();
   }
 

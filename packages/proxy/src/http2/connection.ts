@@ -10,16 +10,14 @@ import {
   defaultWindowBytes,
   errorCode,
   frameFlag,
-  frameHeaderBytes,
   frameType,
   maxWindowBytes,
-  putFrameHeader,
-  putUint32,
   setting,
   uint31,
   type ErrorCode,
 } from './frame.ts';
 import { FrameReader, type FrameFault, type FrameSink } from './frame-reader.ts';
+import { FrameWriter } from './frame-writer.ts';
 import { HpackDecoder } from './hpack/decoder.ts';
 import { HpackEncoder } from './hpack/encoder.ts';
 import { FieldNames } from './hpack/field-name.ts';
@@ -70,6 +68,7 @@ interface OpenBlock {
  */
 export abstract class Http2Connection extends Expirable implements WireHandler, FrameSink {
   protected readonly wire: Wire;
+  protected readonly writer: FrameWriter;
   protected readonly options: Http2ConnectionOptions;
   protected readonly context: Http2Context;
   protected readonly stats: Http2Stats;
@@ -85,7 +84,6 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
   peerStreamWindow = defaultWindowBytes;
   readonly #reader: FrameReader;
   readonly #decoder: HpackDecoder;
-  #peerMaxFrame = defaultMaxFrameBytes;
   #sendWindow = defaultWindowBytes;
   #receiveWindow: number;
   #givenBack = 0;
@@ -94,10 +92,6 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
   #dataStream: Http2Stream | undefined;
   #dataFlags = 0;
   #dataLength = 0;
-  /** Where the DATA frame written last ends in the turn's output, and where its flags are: so that it can be made the last. */
-  #lastDataEnd = -1;
-  #lastDataId = 0;
-  #lastDataFlagsAt = 0;
   readonly #settingsBudget = new FloodBudget(100, 1);
   readonly #pingBudget = new FloodBudget(200, 20);
   readonly #priorityBudget = new FloodBudget(1_000, 100);
@@ -107,6 +101,7 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
   constructor(wire: Wire, options: Http2ConnectionOptions, context: Http2Context, stats: Http2Stats) {
     super();
     this.wire = wire;
+    this.writer = new FrameWriter(wire);
     this.options = options;
     this.context = context;
     this.stats = stats;
@@ -441,8 +436,7 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
     for (let at = start; at < end; at += settingBytes) {
       if (!this.#onSetting(buffer.readUInt16BE(at), buffer.readUInt32BE(at + 2))) return;
     }
-    const at = this.wire.claim(frameHeaderBytes);
-    this.commit(putFrameHeader(this.wire.output, at, 0, frameType.settings, frameFlag.ack, 0));
+    this.writer.settingsAck();
     this.#guardOutput();
     if (!this.settled) {
       this.settled = true;
@@ -484,8 +478,7 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
           this.fail(errorCode.protocolError, 'a frame size that is not allowed');
           return false;
         }
-        // Longer frames would only make others wait.
-        this.#peerMaxFrame = defaultMaxFrameBytes;
+        // Ours stay at the least that every peer takes: longer ones would only make others wait.
         return true;
       default:
         return true;
@@ -505,11 +498,7 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
       this.flood('pingFlood');
       return;
     }
-    const at = this.wire.claim(frameHeaderBytes + 8);
-    const { output } = this.wire;
-    const body = putFrameHeader(output, at, 8, frameType.ping, frameFlag.ack, 0);
-    buffer.copy(output, body, start, end);
-    this.commit(body + 8);
+    this.writer.pingAck(buffer, start);
     this.#guardOutput();
   }
 
@@ -520,37 +509,24 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
 
   // Writing
 
-  protected commit(end: number): void {
-    this.#lastDataEnd = -1;
-    this.wire.commit(end);
-  }
-
   protected sendSettings(values: readonly (readonly [number, number])[]): void {
-    let at = this.wire.claim(frameHeaderBytes + values.length * settingBytes);
-    const { output } = this.wire;
-    at = putFrameHeader(output, at, values.length * settingBytes, frameType.settings, 0, 0);
-    for (const [id, value] of values) {
-      output.writeUInt16BE(id, at);
-      at = putUint32(output, at + 2, value);
-    }
-    this.commit(at);
+    this.writer.settings(values);
     const more = this.#receiveWindow - defaultWindowBytes;
     if (more > 0) this.sendWindowUpdate(0, more);
   }
 
+  get #isSilent(): boolean {
+    return this.life === 'closing' || this.life === 'closed';
+  }
+
   sendWindowUpdate(streamId: number, more: number): void {
-    if (this.life === 'closing' || this.life === 'closed') return;
-    const at = this.wire.claim(frameHeaderBytes + 4);
-    const { output } = this.wire;
-    this.commit(putUint32(output, putFrameHeader(output, at, 4, frameType.windowUpdate, 0, streamId), more));
+    if (!this.#isSilent) this.writer.windowUpdate(streamId, more);
   }
 
   sendReset(streamId: number, code: ErrorCode): void {
-    if (this.life === 'closing' || this.life === 'closed') return;
+    if (this.#isSilent) return;
     this.stats.n.txReset++;
-    const at = this.wire.claim(frameHeaderBytes + 4);
-    const { output } = this.wire;
-    this.commit(putUint32(output, putFrameHeader(output, at, 4, frameType.rstStream, 0, streamId), code));
+    this.writer.reset(streamId, code);
     this.#guardOutput();
   }
 
@@ -558,40 +534,18 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
     this.stats.n.rxMessagingError++;
   }
 
-  protected sendPing(): void {
-    const at = this.wire.claim(frameHeaderBytes + 8);
-    const { output } = this.wire;
-    const body = putFrameHeader(output, at, 8, frameType.ping, 0, 0);
-    output.fill(0, body, body + 8);
-    this.commit(body + 8);
-  }
-
   protected sendGoaway(lastStreamId: number, code: ErrorCode): void {
     this.stats.n.goawaySent++;
-    const at = this.wire.claim(frameHeaderBytes + 8);
-    const { output } = this.wire;
-    const body = putFrameHeader(output, at, 8, frameType.goaway, 0, 0);
-    this.commit(putUint32(output, putUint32(output, body, lastStreamId), code));
+    this.writer.goaway(lastStreamId, code);
   }
 
   /** Sends as much as the windows allow; says how much. */
   sendData(stream: Http2Stream, buffer: Uint8Array, start: number, end: number): number {
     let at = start;
     while (at < end) {
-      const length = Math.min(end - at, stream.sendWindow, this.#sendWindow, this.#peerMaxFrame);
+      const length = Math.min(end - at, stream.sendWindow, this.#sendWindow, defaultMaxFrameBytes);
       if (length <= 0) break;
-      const from = this.wire.claim(frameHeaderBytes + length);
-      const { output } = this.wire;
-      const body = putFrameHeader(output, from, length, frameType.data, 0, stream.id);
-      if (length <= 64) {
-        for (let i = 0; i < length; i++) output[body + i] = buffer[at + i] as number;
-      } else {
-        output.set(buffer.subarray(at, at + length), body);
-      }
-      this.wire.commit(body + length);
-      this.#lastDataEnd = body + length;
-      this.#lastDataId = stream.id;
-      this.#lastDataFlagsAt = from + 4;
+      this.writer.data(stream.id, buffer, at, at + length);
       stream.sendWindow -= length;
       this.#sendWindow -= length;
       at += length;
@@ -601,47 +555,15 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
     return at - start;
   }
 
-  /** Ends a stream: by the DATA frame that was just written, where it has not left yet, else by an empty one. */
   sendEnd(streamId: number): void {
-    const at = this.wire.claim(frameHeaderBytes);
-    const { output } = this.wire;
-    if (at === this.#lastDataEnd && this.#lastDataId === streamId) {
-      output[this.#lastDataFlagsAt] = frameFlag.endStream;
-      this.#lastDataEnd = -1;
-      return;
-    }
-    this.commit(putFrameHeader(output, at, 0, frameType.data, frameFlag.endStream, streamId));
+    this.writer.end(streamId);
   }
 
   sendTrailers(streamId: number, trailers: HeaderBlock): void {
-    const at = this.wire.claim(frameHeaderBytes + HpackEncoder.roomFor(trailers, 0));
-    const { output } = this.wire;
-    const body = at + frameHeaderBytes;
-    const end = this.encoder.putBlock(trailers, output, this.encoder.begin(output, body));
-    this.commitBlock(at, end, streamId, true);
-  }
-
-  /** Sends the block of fields that was written behind the room for a frame's header at `at`. */
-  protected commitBlock(at: number, end: number, streamId: number, endStream: boolean): void {
-    const { output } = this.wire;
-    const body = at + frameHeaderBytes;
-    const length = end - body;
-    const last = endStream ? frameFlag.endStream : 0;
-    if (length <= this.#peerMaxFrame) {
-      putFrameHeader(output, at, length, frameType.headers, last | frameFlag.endHeaders, streamId);
-      this.commit(end);
-      return;
-    }
-    const block = Buffer.from(output.subarray(body, end));
-    for (let from = 0; from < block.length; from += this.#peerMaxFrame) {
-      const to = Math.min(from + this.#peerMaxFrame, block.length);
-      const type = from === 0 ? frameType.headers : frameType.continuation;
-      const flags = (from === 0 ? last : 0) | (to === block.length ? frameFlag.endHeaders : 0);
-      const start = this.wire.claim(frameHeaderBytes + to - from);
-      const into = putFrameHeader(this.wire.output, start, to - from, type, flags, streamId);
-      block.copy(this.wire.output, into, from, to);
-      this.commit(into + to - from);
-    }
+    const { encoder, writer } = this;
+    const at = writer.beginBlock(HpackEncoder.roomFor(trailers, 0));
+    const { output } = writer;
+    writer.endBlock(encoder.putBlock(trailers, output, encoder.begin(output, at)), streamId, true);
   }
 
   /** Notes that a stream has data which the windows do not allow yet. */
@@ -699,6 +621,6 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
   protected announceEnd(): void {
     this.life = 'leaving';
     this.sendGoaway(allStreams, errorCode.noError);
-    this.sendPing();
+    this.writer.ping();
   }
 }

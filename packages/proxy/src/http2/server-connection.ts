@@ -6,7 +6,7 @@ import type { CodecFault } from '../http1/server-connection.ts';
 import type { Wire } from '../wire/wire.ts';
 import { Http2Connection, type Http2ConnectionOptions, type Http2Context } from './connection.ts';
 import { FloodBudget } from './flood-budget.ts';
-import { clientPreface, errorCode, frameHeaderBytes, setting, type ErrorCode } from './frame.ts';
+import { clientPreface, errorCode, setting, type ErrorCode } from './frame.ts';
 import { HpackEncoder } from './hpack/encoder.ts';
 import type { Http2Stats } from './http2-stats.ts';
 import { Http2ServerStream } from './server-stream.ts';
@@ -215,22 +215,21 @@ export class Http2ServerConnection extends Http2Connection {
   }
 
   #sendContinue(streamId: number): void {
-    const at = this.wire.claim(frameHeaderBytes + 64);
-    const { output } = this.wire;
-    const body = this.encoder.begin(output, at + frameHeaderBytes);
-    this.commitBlock(at, this.encoder.putStatus(100, output, body), streamId, false);
+    let at = this.writer.beginBlock(64);
+    at = this.encoder.begin(this.writer.output, at);
+    this.writer.endBlock(this.encoder.putStatus(100, this.writer.output, at), streamId, false);
   }
 
   /** Sends the head of an answer; called by its stream. */
   sendResponse(streamId: number, head: ResponseHead, endStream: boolean): void {
-    const { encoder, wire } = this;
+    const { encoder, writer } = this;
     const block = head.headers;
-    const at = wire.claim(frameHeaderBytes + HpackEncoder.roomFor(block, 8));
-    const { output } = wire;
-    let to = encoder.begin(output, at + frameHeaderBytes);
-    to = encoder.putStatus(head.status, output, to);
-    to = encoder.putBlock(block, output, to);
-    this.commitBlock(at, to, streamId, endStream);
+    let at = writer.beginBlock(HpackEncoder.roomFor(block, 8));
+    const { output } = writer;
+    at = encoder.begin(output, at);
+    at = encoder.putStatus(head.status, output, at);
+    at = encoder.putBlock(block, output, at);
+    writer.endBlock(at, streamId, endStream);
     if (this.#owner.draining) this.closeWhenIdle();
   }
 
