@@ -406,6 +406,15 @@ test('an upgrade makes the connection a tunnel in both directions', () => {
   assert.match(wire.sent, /^HTTP\/1\.1 101 .*\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\ndown$/);
 });
 
+test('an upgrade to HTTP/2 is passed over, the request served as it is', () => {
+  const { wire, owner } = connect();
+  wire.receive(
+    `GET / HTTP/1.1\r\n${host}Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n`,
+  );
+  assert.deepEqual(owner.requests[0]?.headers, []);
+  assert.match(wire.sent, /^HTTP\/1\.1 200 OK/);
+});
+
 test('a client that goes away is told to whoever serves it', () => {
   const { wire, owner } = connect();
   owner.answers = false;

@@ -1,6 +1,6 @@
 import type { HeadPool, RequestHead, ResponseHead } from '../codec/head.ts';
 import { HeaderBlock } from '../codec/header-block.ts';
-import { names } from '../codec/header-name.ts';
+import { headerName, names } from '../codec/header-name.ts';
 import { latin1Slice, latin1Write, putBytes } from '../codec/latin1.ts';
 import type { ServerStream, ServerStreamHandler } from '../codec/stream.ts';
 import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
@@ -76,6 +76,7 @@ const faultStatus: Readonly<Record<CodecFault, number>> = {
   head_timeout: 408,
 };
 
+const http2Settings = headerName('http2-settings');
 const maxPipelinedBytes = 64 * 1024;
 const lingerMs = 1_000;
 const connectionClose = Buffer.from('connection: close\r\n');
@@ -333,7 +334,10 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
       block.remove(names.te);
     }
     if ((lines.seen[slot.upgrade] as number) > 0) {
-      if (connection.upgrade) head.upgrade = (block.get(names.upgrade) ?? '').toLowerCase();
+      const wanted = connection.upgrade ? (block.get(names.upgrade) ?? '').toLowerCase() : '';
+      // RFC 9113 has done away with the upgrade to h2c: the request is served as what it is.
+      if (wanted === 'h2c' || wanted.startsWith('h2c,')) block.remove(http2Settings);
+      else if (wanted !== '') head.upgrade = wanted;
       block.remove(names.upgrade);
     }
     if ((lines.seen[slot.expect] as number) > 0 && minorVersion === 1) {
