@@ -76,6 +76,7 @@ export class UpstreamCluster {
   readonly outlier: OutlierDetector | undefined;
   readonly #checker: HealthChecker | undefined;
   #overprovisioning = 140;
+  #drops: ClusterLoadAssignment['dropPercentages'] = [];
   #closed = false;
 
   constructor(model: Cluster, context: ClusterContext, previous: UpstreamCluster | undefined) {
@@ -89,6 +90,7 @@ export class UpstreamCluster {
     };
     this.#breakers.default.thresholds = model.circuitBreakers.default;
     this.#breakers.high.thresholds = model.circuitBreakers.high;
+    this.stats.breakers = this.#breakers;
     this.#poolContext = {
       connector: context.createConnector(model, this.stats),
       stats: this.stats,
@@ -111,6 +113,7 @@ export class UpstreamCluster {
       this.#hosts = previous.#hosts;
       this.#groups = previous.#groups;
       this.#overprovisioning = previous.#overprovisioning;
+      this.#drops = previous.#drops;
       previous.#hosts = new Map();
     }
     if (model.discovery.kind === 'aggregate')
@@ -164,6 +167,7 @@ export class UpstreamCluster {
     this.#hosts = hosts;
     this.#groups = groups;
     this.#overprovisioning = assignment.overprovisioningFactor;
+    this.#drops = assignment.dropPercentages;
     if (kept !== before || kept !== hosts.size) this.stats.n.membershipChange++;
     this.#checker?.onHosts();
     this.#rebuild();
@@ -179,6 +183,11 @@ export class UpstreamCluster {
     if (this.model.discovery.kind === 'original_dst') return this.#originalDestination(request);
     const balancer = this.#subsets === undefined ? this.#balancer : this.#subsets.choose(request.subset);
     return priority === undefined ? balancer?.pick(request) : balancer?.pickAt(priority, request);
+  }
+
+  /** True for requests that are to be refused because the control plane sheds load. */
+  shedsRequest(): boolean {
+    return this.#drops.some(({ fraction }) => this.#context.random() < fraction);
   }
 
   /** The turn's time. */

@@ -7,6 +7,7 @@ import { decodeCircuitBreakers, decodeOutlier } from './cluster-limits.ts';
 import { decodeAssignment } from './endpoint.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { decodeHealthCheck } from './health-check.ts';
+import { decodeLoadBalancingPolicy } from './load-balancing-policy.ts';
 import { decodeLoadBalancing, decodeSubsets } from './load-balancing.ts';
 import type { Scope } from './scope.ts';
 import { decodeUpstreamTransport } from './tls.ts';
@@ -25,6 +26,7 @@ const clusterPolicy = fieldPolicy(
     'connectTimeout',
     'perConnectionBufferLimitBytes',
     'lbPolicy',
+    'loadBalancingPolicy',
     'loadAssignment',
     'healthChecks',
     'maxRequestsPerConnection',
@@ -130,6 +132,10 @@ export function decodeCluster(scope: Scope, message: ClusterMessage): Cluster {
   }
   const keepalive = message.upstreamConnectionOptions;
   if (keepalive !== undefined) scope.at('upstreamConnectionOptions').check(keepalivePolicy, keepalive);
+  const policy =
+    message.loadBalancingPolicy === undefined
+      ? undefined
+      : decodeLoadBalancingPolicy(scope.at('loadBalancingPolicy'), message.loadBalancingPolicy);
   const source = message.upstreamBindConfig?.sourceAddress;
   const keepaliveTime = keepalive?.tcpKeepalive?.keepaliveTime;
   return {
@@ -139,20 +145,20 @@ export function decodeCluster(scope: Scope, message: ClusterMessage): Cluster {
     ...(message.loadAssignment === undefined
       ? {}
       : { loadAssignment: decodeAssignment(scope.at('loadAssignment'), message.loadAssignment) }),
-    loadBalancing: decodeLoadBalancing(scope, message),
+    loadBalancing: policy?.loadBalancing ?? decodeLoadBalancing(scope, message),
     ...(message.lbSubsetConfig === undefined
       ? {}
       : { subsets: decodeSubsets(scope.at('lbSubsetConfig'), message.lbSubsetConfig) }),
     panicThresholdPercent:
       common.healthyPanicThreshold === undefined ? 50 : (common.healthyPanicThreshold.value ?? 0),
-    localityWeighted: common.localityWeightedLbConfig !== undefined,
+    localityWeighted: policy?.localityWeighted ?? common.localityWeightedLbConfig !== undefined,
     connectTimeoutMs,
     perConnectionBufferLimitBytes: message.perConnectionBufferLimitBytes ?? 1_048_576,
     circuitBreakers: decodeCircuitBreakers(scope.at('circuitBreakers'), message.circuitBreakers ?? {}),
     ...(message.outlierDetection === undefined
       ? {}
       : { outlierDetection: decodeOutlier(scope.at('outlierDetection'), message.outlierDetection) }),
-    healthChecks: (message.healthChecks ?? []).map((check, i) =>
+    healthChecks: onlyOne(scope.at('healthChecks'), message.healthChecks ?? []).map((check, i) =>
       decodeHealthCheck(scope.at('healthChecks').at(i), check),
     ),
     http: http.options,
@@ -221,6 +227,12 @@ function decodeDiscovery(scope: Scope, message: ClusterMessage): Discovery {
       scope.at('type').fail(`${message.type} is not supported`);
       return { kind: 'static' };
   }
+}
+
+/** As Envoy: a cluster has one health check at most. */
+function onlyOne<T>(scope: Scope, list: readonly T[]): readonly T[] {
+  if (list.length > 1) scope.fail('multiple health checks are not supported');
+  return list;
 }
 
 function failureRefreshOf(message: ClusterMessage): { failureBaseMs?: number; failureMaxMs?: number } {

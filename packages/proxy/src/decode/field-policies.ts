@@ -4,11 +4,13 @@ import { clusterLimitPolicies } from './cluster-limits.ts';
 import { clusterPolicies } from './cluster.ts';
 import { endpointPolicies } from './endpoint.ts';
 import type { AnyFieldPolicy } from './field-policy.ts';
+import { consistentHashingPolicies } from './consistent-hashing.ts';
 import { headerPolicies } from './headers.ts';
 import { healthCheckPolicies } from './health-check.ts';
 import { connectionManagerPolicies } from './http-connection-manager.ts';
 import { httpFilterPolicies } from './http-filter.ts';
 import { listenerPolicies } from './listener.ts';
+import { loadBalancingPolicyPolicies } from './load-balancing-policy.ts';
 import { loadBalancingPolicies } from './load-balancing.ts';
 import { networkFilterPolicies } from './network-filter.ts';
 import { rbacPolicies } from './rbac.ts';
@@ -27,12 +29,14 @@ export const fieldPolicies: readonly AnyFieldPolicy[] = [
   ...clusterLimitPolicies,
   ...clusterPolicies,
   ...connectionManagerPolicies,
+  ...consistentHashingPolicies,
   ...endpointPolicies,
   ...headerPolicies,
   ...healthCheckPolicies,
   ...httpFilterPolicies,
   ...listenerPolicies,
   ...loadBalancingPolicies,
+  ...loadBalancingPolicyPolicies,
   ...networkFilterPolicies,
   ...rbacPolicies,
   ...retryPolicies,

@@ -24,6 +24,13 @@ import { HttpConnectionManager } from '@lateen/protocol/envoy/extensions/filters
 import { RBAC as NetworkRbac } from '@lateen/protocol/envoy/extensions/filters/network/rbac/v3';
 import { SniCluster } from '@lateen/protocol/envoy/extensions/filters/network/sni_cluster/v3';
 import { TcpProxy } from '@lateen/protocol/envoy/extensions/filters/network/tcp_proxy/v3';
+import { ClusterProvided } from '@lateen/protocol/envoy/extensions/load_balancing_policies/cluster_provided/v3';
+import { LeastRequest } from '@lateen/protocol/envoy/extensions/load_balancing_policies/least_request/v3';
+import { Maglev } from '@lateen/protocol/envoy/extensions/load_balancing_policies/maglev/v3';
+import { Random } from '@lateen/protocol/envoy/extensions/load_balancing_policies/random/v3';
+import { RingHash } from '@lateen/protocol/envoy/extensions/load_balancing_policies/ring_hash/v3';
+import { RoundRobin } from '@lateen/protocol/envoy/extensions/load_balancing_policies/round_robin/v3';
+import { WrrLocality } from '@lateen/protocol/envoy/extensions/load_balancing_policies/wrr_locality/v3';
 import { PreviousHostsPredicate } from '@lateen/protocol/envoy/extensions/retry/host/previous_hosts/v3';
 import { RawBuffer } from '@lateen/protocol/envoy/extensions/transport_sockets/raw_buffer/v3';
 import {
@@ -40,6 +47,7 @@ export const knownTypes: TypeRegistry = typeRegistry(() => [
   AggregateConfig,
   Cluster,
   ClusterLoadAssignment,
+  ClusterProvided,
   ConnectionLimit,
   Cors,
   CorsPolicy,
@@ -53,8 +61,10 @@ export const knownTypes: TypeRegistry = typeRegistry(() => [
   HttpInspector,
   HttpProtocolOptions,
   HttpRbac,
+  LeastRequest,
   Listener,
   LocalRateLimit,
+  Maglev,
   NetworkRbac,
   OpenTelemetryConfig,
   OriginalDst,
@@ -62,7 +72,10 @@ export const knownTypes: TypeRegistry = typeRegistry(() => [
   PreviousHostsPredicate,
   ProxyProtocol,
   RBACPerRoute,
+  Random,
   RawBuffer,
+  RingHash,
+  RoundRobin,
   RouteConfiguration,
   Router,
   Secret,
@@ -74,5 +87,6 @@ export const knownTypes: TypeRegistry = typeRegistry(() => [
   TypedStruct,
   UdpaTypedStruct,
   UpstreamTlsContext,
+  WrrLocality,
   ZipkinConfig,
 ]);

@@ -12,6 +12,7 @@ import type {
   SubsetFallback,
   SubsetSelector,
 } from '../model/index.ts';
+import { consistentOptions } from './consistent-hashing.ts';
 import { fieldPolicy } from './field-policy.ts';
 import type { Scope } from './scope.ts';
 
@@ -33,8 +34,10 @@ export const loadBalancingPolicies = [subsetPolicy, selectorPolicy];
 
 /** How the endpoints of a cluster are chosen. */
 export function decodeLoadBalancing(scope: Scope, message: ClusterMessage): LoadBalancing {
-  const useHostnameForHashing =
-    message.commonLbConfig?.consistentHashingLbConfig?.useHostnameForHashing ?? false;
+  const consistent = consistentOptions(
+    scope.at('commonLbConfig').at('consistentHashingLbConfig'),
+    message.commonLbConfig?.consistentHashingLbConfig,
+  );
   switch (message.lbPolicy ?? 'ROUND_ROBIN') {
     case 'ROUND_ROBIN':
       return { kind: 'round_robin', ...slowStartOf(message.roundRobinLbConfig?.slowStartConfig) };
@@ -58,14 +61,14 @@ export function decodeLoadBalancing(scope: Scope, message: ClusterMessage): Load
         minRingSize: config.minimumRingSize ?? 1_024,
         maxRingSize: config.maximumRingSize ?? 8_388_608,
         hashFunction: config.hashFunction === 'MURMUR_HASH_2' ? 'murmur_hash_2' : 'xx_hash',
-        useHostnameForHashing,
+        ...consistent,
       };
     }
     case 'MAGLEV':
       return {
         kind: 'maglev',
         tableSize: message.maglevLbConfig?.tableSize ?? 65_537,
-        useHostnameForHashing,
+        ...consistent,
       };
     case 'CLUSTER_PROVIDED':
       return { kind: 'cluster_provided' };
@@ -75,7 +78,8 @@ export function decodeLoadBalancing(scope: Scope, message: ClusterMessage): Load
   }
 }
 
-function slowStartOf(config: Cluster_SlowStartConfig | undefined): { readonly slowStart?: SlowStart } {
+/** How new hosts start; the same in the fields of a cluster and in its policies. */
+export function slowStartOf(config: Cluster_SlowStartConfig | undefined): { readonly slowStart?: SlowStart } {
   if (config === undefined) return {};
   return {
     slowStart: {

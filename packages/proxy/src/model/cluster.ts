@@ -38,6 +38,8 @@ export type LoadBalancing =
   | {
       readonly kind: 'least_request';
       readonly choiceCount: number;
+      /** Compare all hosts instead of a few. */
+      readonly fullScan?: boolean;
       readonly activeRequestBias: number;
       readonly slowStart?: SlowStart;
     }
@@ -49,8 +51,15 @@ export type LoadBalancing =
       readonly maxRingSize: number;
       readonly hashFunction: 'xx_hash' | 'murmur_hash_2';
       readonly useHostnameForHashing: boolean;
+      /** Per cent of its share that a host may have under way, at least 100; undefined: no bound. */
+      readonly hashBalanceFactor?: number;
     }
-  | { readonly kind: 'maglev'; readonly tableSize: number; readonly useHostnameForHashing: boolean }
+  | {
+      readonly kind: 'maglev';
+      readonly tableSize: number;
+      readonly useHostnameForHashing: boolean;
+      readonly hashBalanceFactor?: number;
+    }
   /** By the discovery itself (original destination). */
   | { readonly kind: 'cluster_provided' };
 

@@ -24,6 +24,7 @@ export const flag = {
   upstreamProtocolError: 1 << 21,
   noClusterFound: 1 << 22,
   overloadManager: 1 << 23,
+  dropOverload: 1 << 24,
 } as const;
 
 const letters: readonly (readonly [number, string])[] = [
@@ -51,6 +52,7 @@ const letters: readonly (readonly [number, string])[] = [
   [flag.upstreamProtocolError, 'UPE'],
   [flag.noClusterFound, 'NC'],
   [flag.overloadManager, 'OM'],
+  [flag.dropOverload, 'DO'],
 ];
 
 const known = new Map<number, string>([[0, '-']]);

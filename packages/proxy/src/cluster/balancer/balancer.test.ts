@@ -257,6 +257,32 @@ test('a new host starts with a small share and has its own when the window is ov
   nowMs = 0;
 });
 
+test('a full scan finds the one host that is idle, and spreads over several', () => {
+  const list = hosts(1, 1, 1, 1, 1);
+  for (const one of list) one.active = 2;
+  list[3]!.active = 0;
+  const scan = createBalancer({ ...leastRequest, fullScan: true }, list, context());
+  assert.equal(shares(scan, list, 100)[3], 1);
+  list[1]!.active = 0;
+  const got = shares(scan, list, picks);
+  assertShare(got[1], 0.5, picks);
+  assertShare(got[3], 0.5, picks);
+});
+
+test('with bounded load no host gets more than its share of the requests under way', () => {
+  for (const policy of [ring, maglev]) {
+    const list = hosts(1, 1, 1, 1);
+    const balancer = createBalancer({ ...policy, hashBalanceFactor: 125 }, list, context());
+    // All with one hash: without the bound all would be one host's.
+    const first = balancer.pick(hashed(7));
+    for (let i = 0; i < 100; i++) balancer.pick(hashed(7))!.active++;
+    for (const one of list) assert.ok(one.active <= Math.ceil((100 * 1.25) / 4) + 1, `${one.active}`);
+    assert.ok(first!.active >= 25);
+    for (const one of list) one.active = 0;
+    assert.equal(balancer.pick(hashed(7)), first);
+  }
+});
+
 const rules: BalancingRules = {
   policy: { kind: 'round_robin' },
   localityWeighted: false,

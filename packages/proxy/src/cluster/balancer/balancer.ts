@@ -1,5 +1,6 @@
 import type { LoadBalancing } from '../../model/cluster.ts';
 import type { Host } from '../host.ts';
+import { BoundedLoadBalancer } from './bounded-load.ts';
 import type { HashFunction } from './hash-function.ts';
 import { LeastRequestBalancer } from './least-request.ts';
 import { MaglevBalancer } from './maglev.ts';
@@ -54,9 +55,15 @@ export function createBalancer(
     case 'peak_ewma':
       return new PeakEwmaBalancer(hosts, context, policy.decayMs);
     case 'ring_hash':
-      return new RingHashBalancer(hosts, context, policy, weights);
-    case 'maglev':
-      return new MaglevBalancer(hosts, context, policy, weights);
+    case 'maglev': {
+      const inner =
+        policy.kind === 'maglev'
+          ? new MaglevBalancer(hosts, context, policy, weights)
+          : new RingHashBalancer(hosts, context, policy, weights);
+      const { hashBalanceFactor } = policy;
+      if (hashBalanceFactor === undefined || hosts.length < 2) return inner;
+      return new BoundedLoadBalancer(inner, hosts, context, hashBalanceFactor, weights);
+    }
     case 'round_robin':
       return new RoundRobinBalancer(hosts, context, policy.slowStart);
     default:

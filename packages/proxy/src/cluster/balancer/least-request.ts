@@ -7,6 +7,7 @@ import { WeightedSchedule } from './weighted-schedule.ts';
 export interface LeastRequestOptions {
   readonly choiceCount: number;
   readonly activeRequestBias: number;
+  readonly fullScan?: boolean | undefined;
   readonly slowStart?: SlowStart | undefined;
 }
 
@@ -19,6 +20,7 @@ export class LeastRequestBalancer implements Balancer {
   readonly #hosts: readonly Host[];
   readonly #random: () => number;
   readonly #choices: number;
+  readonly #fullScan: boolean;
   readonly #schedule: WeightedSchedule | undefined;
 
   constructor(hosts: readonly Host[], context: BalancerContext, options: LeastRequestOptions) {
@@ -26,6 +28,7 @@ export class LeastRequestBalancer implements Balancer {
     this.#hosts = hosts;
     this.#random = context.random;
     this.#choices = Math.max(2, options.choiceCount);
+    this.#fullScan = options.fullScan === true;
     if (hosts.length > 1 && (slowStart !== undefined || !weighAlike(hosts))) {
       const weightOf = hostWeight(slowStart, context.nowMs);
       const now = (i: number): number => {
@@ -43,11 +46,25 @@ export class LeastRequestBalancer implements Balancer {
     if (this.#schedule !== undefined) return hosts[this.#schedule.next()];
     const { length } = hosts;
     if (length <= 1) return hosts[0];
+    if (this.#fullScan) return this.#scan();
     const random = this.#random;
     let best = hosts[Math.floor(random() * length)] as Host;
     for (let i = 1; i < this.#choices; i++) {
       const other = hosts[Math.floor(random() * length)] as Host;
       if (other.active < best.active) best = other;
+    }
+    return best;
+  }
+
+  /** The best of all; any of them where several are. */
+  #scan(): Host {
+    let best = this.#hosts[0] as Host;
+    let alike = 1;
+    for (let i = 1; i < this.#hosts.length; i++) {
+      const host = this.#hosts[i] as Host;
+      if (host.active > best.active) continue;
+      if (host.active < best.active) alike = 0;
+      if (this.#random() * ++alike < 1) best = host;
     }
     return best;
   }

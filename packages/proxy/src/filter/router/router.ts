@@ -101,6 +101,15 @@ export class Router extends Expirable implements AttemptOwner, HostRequest, Hash
       return;
     }
     this.#cluster = cluster;
+    if (cluster.shedsRequest()) {
+      cluster.stats.n.upstreamRqDropOverload++;
+      owner.addFlag(flag.dropOverload);
+      this.#over = true;
+      owner.reply(503, 'unconditional drop overload', 'drop_overload', {
+        headers: [['x-envoy-unconditional-drop-overload', 'true']],
+      });
+      return;
+    }
     this.#finishHead(target);
     if (endStream) this.#startTimeout();
     if (this.#action.mirrors.length > 0) this.#startShadows(endStream);
