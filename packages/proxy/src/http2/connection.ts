@@ -4,6 +4,7 @@ import type { ResetReason } from '../codec/stream.ts';
 import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
 import type { Turn } from '../wire/turn.ts';
 import type { Wire, WireHandler } from '../wire/wire.ts';
+import { FieldBlocks, type BlockStep, type FieldBlock } from './field-block.ts';
 import { FloodBudget } from './flood-budget.ts';
 import {
   defaultMaxFrameBytes,
@@ -44,8 +45,6 @@ export interface Http2Context {
   readonly turn: Pick<Turn, 'nowMs'>;
 }
 
-/** Most CONTINUATION frames of one block of fields. */
-const maxContinuations = 32;
 /** Bytes that may wait for a peer which does not read, while it makes us answer. */
 const maxPendingControlBytes = 256 * 1024;
 /** How long is waited for the peer to close after the last GOAWAY. */
@@ -54,13 +53,6 @@ const settingBytes = 6;
 
 /** A stream number with which a GOAWAY refuses nothing yet. */
 const allStreams = maxWindowBytes;
-
-interface OpenBlock {
-  readonly streamId: number;
-  readonly endStream: boolean;
-  readonly parts: Buffer[];
-  bytes: number;
-}
 
 /**
  * One end of an HTTP/2 connection (RFC 9113): frames, settings, windows, limits against floods, and its streams. What a
@@ -88,7 +80,7 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
   #receiveWindow: number;
   #givenBack = 0;
   readonly #waiting = new Set<Http2Stream>();
-  #open: OpenBlock | undefined;
+  readonly #blocks: FieldBlocks;
   #dataStream: Http2Stream | undefined;
   #dataFlags = 0;
   #dataLength = 0;
@@ -107,6 +99,7 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
     this.stats = stats;
     this.fields = new MessageFields(options);
     this.#reader = new FrameReader(this);
+    this.#blocks = new FieldBlocks(options.maxHeadBytes + defaultMaxFrameBytes);
     this.#decoder = new HpackDecoder(new FieldNames());
     this.#receiveWindow = Math.max(options.connectionWindowBytes, defaultWindowBytes);
     wire.handler = this;
@@ -182,7 +175,7 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
   }
 
   onDataFrame(streamId: number, length: number, flags: number): void {
-    if (this.#open !== undefined || streamId === 0 || this.isIdle(streamId)) {
+    if (this.#blocks.isOpen || streamId === 0 || this.isIdle(streamId)) {
       this.fail(errorCode.protocolError, 'DATA where none may come');
       return;
     }
@@ -197,7 +190,7 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
     this.#dataStream = stream;
     if (stream === undefined) {
       // Of a stream that we have closed: it may have been on its way.
-      if (!this.#emptyBudgetFor(length)) return;
+      this.#emptyBudgetFor(length);
       return;
     }
     if (stream.remoteEnded) {
@@ -244,16 +237,17 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
   }
 
   onFrame(type: number, flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
-    if (this.#open !== undefined && type !== frameType.continuation) {
+    if (this.#blocks.isOpen && type !== frameType.continuation) {
       this.fail(errorCode.protocolError, 'a block of fields was interrupted');
       return;
     }
     switch (type) {
       case frameType.headers:
-        this.#onHeaders(flags, streamId, buffer, start, end);
+        this.#onBlockStep(this.#blocks.headers(flags, streamId, buffer, start, end));
+        if (this.#blocks.isOpen) this.onBlockOpen();
         return;
       case frameType.continuation:
-        this.#onContinuation(flags, streamId, buffer, start, end);
+        this.#onBlockStep(this.#blocks.continuation(flags, streamId, buffer, start, end));
         return;
       case frameType.windowUpdate:
         this.#onWindowUpdate(streamId, buffer, start, end);
@@ -292,30 +286,10 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
     if (!this.#priorityBudget.spend(this.context.turn.nowMs)) this.flood('priorityFlood');
   }
 
-  #onHeaders(flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
-    let from = start;
-    let to = end;
-    if ((flags & frameFlag.padded) !== 0) {
-      to -= buffer[from] ?? 0;
-      from++;
-    }
-    if ((flags & frameFlag.priority) !== 0) from += 5;
-    if (streamId === 0 || from > to || from > end) {
-      this.fail(errorCode.protocolError, 'a malformed HEADERS');
-      return;
-    }
-    const endStream = (flags & frameFlag.endStream) !== 0;
-    if ((flags & frameFlag.endHeaders) !== 0) {
-      this.#block(streamId, endStream, buffer, from, to);
-      return;
-    }
-    this.#open = {
-      streamId,
-      endStream,
-      parts: [Buffer.from(buffer.subarray(from, to))],
-      bytes: to - from,
-    };
-    this.onBlockOpen();
+  #onBlockStep(step: BlockStep): void {
+    if (step === 'malformed') this.fail(errorCode.protocolError, 'a malformed HEADERS or CONTINUATION');
+    else if (step === 'flood') this.flood('continuationFlood');
+    else if (step !== 'open') this.#onBlock(step);
   }
 
   /** A block has begun and is not complete. */
@@ -323,31 +297,10 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
 
   /** True while a block is not complete. */
   protected get isBlockOpen(): boolean {
-    return this.#open !== undefined;
+    return this.#blocks.isOpen;
   }
 
-  #onContinuation(flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
-    const open = this.#open;
-    if (open === undefined || open.streamId !== streamId) {
-      this.fail(errorCode.protocolError, 'a CONTINUATION of nothing');
-      return;
-    }
-    open.parts.push(Buffer.from(buffer.subarray(start, end)));
-    open.bytes += end - start;
-    if (
-      open.parts.length > maxContinuations ||
-      open.bytes > this.options.maxHeadBytes + defaultMaxFrameBytes
-    ) {
-      this.flood('continuationFlood');
-      return;
-    }
-    if ((flags & frameFlag.endHeaders) === 0) return;
-    this.#open = undefined;
-    const whole = Buffer.concat(open.parts);
-    this.#block(streamId, open.endStream, whole, 0, whole.length);
-  }
-
-  #block(streamId: number, endStream: boolean, buffer: Buffer, start: number, end: number): void {
+  #onBlock({ streamId, endStream, buffer, start, end }: FieldBlock): void {
     if (!this.beginBlock(streamId, endStream)) return;
     if (!this.#decoder.decode(buffer, start, end, this.fields)) {
       this.fail(errorCode.compressionError, 'a malformed block of fields');
@@ -603,7 +556,7 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
   protected fail(code: ErrorCode, detail: string): void {
     if (this.life === 'closing' || this.life === 'closed') return;
     this.#reader.stop();
-    this.#open = undefined;
+    this.#blocks.drop();
     if (code !== errorCode.noError) this.stats.n.protocolErrors++;
     this.sendGoaway(this.lastStreamId, code);
     this.life = 'closing';
