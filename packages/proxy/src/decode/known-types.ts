@@ -32,6 +32,7 @@ import { RingHash } from '@lateen/protocol/envoy/extensions/load_balancing_polic
 import { RoundRobin } from '@lateen/protocol/envoy/extensions/load_balancing_policies/round_robin/v3';
 import { WrrLocality } from '@lateen/protocol/envoy/extensions/load_balancing_policies/wrr_locality/v3';
 import { PreviousHostsPredicate } from '@lateen/protocol/envoy/extensions/retry/host/previous_hosts/v3';
+import { PreviousPrioritiesConfig } from '@lateen/protocol/envoy/extensions/retry/priority/previous_priorities/v3';
 import { RawBuffer } from '@lateen/protocol/envoy/extensions/transport_sockets/raw_buffer/v3';
 import {
   DownstreamTlsContext,
@@ -70,6 +71,7 @@ export const knownTypes: TypeRegistry = typeRegistry(() => [
   OriginalDst,
   OriginalSrc,
   PreviousHostsPredicate,
+  PreviousPrioritiesConfig,
   ProxyProtocol,
   RBACPerRoute,
   Random,

@@ -1,9 +1,11 @@
 import type {
   HedgePolicy as HedgeMessage,
   RetryPolicy as RetryMessage,
+  RetryPolicy_RetryPriority,
 } from '@lateen/protocol/envoy/config/route/v3';
 import * as route from '@lateen/protocol/envoy/config/route/v3';
 import type { HedgePolicy, RetryPolicy } from '../model/index.ts';
+import { PreviousPrioritiesConfig } from '@lateen/protocol/envoy/extensions/retry/priority/previous_priorities/v3';
 import { fieldPolicy } from './field-policy.ts';
 import { decodeHeaderMatch } from './headers.ts';
 import type { Scope } from './scope.ts';
@@ -26,7 +28,9 @@ const hedgePolicyPolicy = fieldPolicy(route.HedgePolicy, ['initialRequests', 'he
   additionalRequestChance: 'the number of requests at the start is fixed',
 });
 
-export const retryPolicies = [retryPolicyPolicy, hedgePolicyPolicy];
+const previousPrioritiesPolicy = fieldPolicy(PreviousPrioritiesConfig, ['updateFrequency']);
+
+export const retryPolicies = [retryPolicyPolicy, hedgePolicyPolicy, previousPrioritiesPolicy];
 
 const previousHosts = [
   'envoy.retry_host_predicates.previous_hosts',
@@ -44,9 +48,8 @@ export function decodeRetryPolicy(scope: Scope, message: RetryMessage): RetryPol
       .fail(`"${predicate.name}" is not supported: use ${previousHosts[0]}`);
   }
   const priority = message.retryPriority;
-  if (priority !== undefined && priority.name !== 'envoy.retry_priorities.previous_priorities') {
-    scope.at('retryPriority').fail(`"${priority.name}" is not supported: use previous_priorities`);
-  }
+  const updateFrequency =
+    priority === undefined ? undefined : decodeRetryPriority(scope.at('retryPriority'), priority);
   const backoffBaseMs = message.retryBackOff?.baseInterval ?? 25;
   if (backoffBaseMs < 1) scope.at('retryBackOff').at('baseInterval').fail('must be at least 1ms');
   return {
@@ -65,7 +68,7 @@ export function decodeRetryPolicy(scope: Scope, message: RetryMessage): RetryPol
     backoffMaxMs: message.retryBackOff?.maxInterval ?? backoffBaseMs * 10,
     avoidPreviousHosts: (message.retryHostPredicate ?? []).some((p) => p.name === previousHosts[0]),
     hostSelectionMaxAttempts: message.hostSelectionRetryMaxAttempts ?? 1,
-    ...(priority === undefined ? {} : { previousPrioritiesUpdateFrequency: 2 }),
+    ...(updateFrequency === undefined ? {} : { previousPrioritiesUpdateFrequency: updateFrequency }),
     retriableRequestHeaders: (message.retriableRequestHeaders ?? []).map((header, i) =>
       decodeHeaderMatch(scope.at('retriableRequestHeaders').at(i), header),
     ),
@@ -82,4 +85,17 @@ export function decodeHedgePolicy(scope: Scope, message: HedgeMessage): HedgePol
     initialRequests: message.initialRequests ?? 1,
     hedgeOnPerTryTimeout: message.hedgeOnPerTryTimeout ?? false,
   };
+}
+
+/** After how many attempts the priorities that failed are left out. */
+function decodeRetryPriority(scope: Scope, message: RetryPolicy_RetryPriority): number | undefined {
+  if (message.name !== 'envoy.retry_priorities.previous_priorities') {
+    scope.fail(`"${message.name}" is not supported: use envoy.retry_priorities.previous_priorities`);
+    return undefined;
+  }
+  const at = scope.at('typedConfig');
+  const config = at.unpack(PreviousPrioritiesConfig, message.typedConfig);
+  const updateFrequency = config?.updateFrequency ?? 0;
+  if (updateFrequency < 1) at.at('updateFrequency').fail('must be at least 1');
+  return updateFrequency;
 }

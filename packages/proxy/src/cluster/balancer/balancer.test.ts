@@ -316,6 +316,25 @@ test('the next priority is used as far as the one before it is not healthy, by 1
   }
 });
 
+test('a retry leaves the priorities alone that failed it, as long as others have a healthy host', () => {
+  const first = [host(1)];
+  const second = [host(2)];
+  const third = [host(3, 1, 'unhealthy')];
+  const balancer = new PriorityBalancer(
+    [[group(first)], [group(second)], [group(third)]],
+    rules,
+    context(),
+    noPanic,
+  );
+  const avoiding = (...avoided: number[]): Host | undefined =>
+    balancer.pick({ ...plain, avoidPriorities: new Set(avoided) });
+  assert.equal(balancer.pick(plain), first[0]);
+  assert.equal(avoiding(0), second[0]);
+  assert.equal(avoiding(1), first[0]);
+  // Nobody healthy is left: all over again.
+  assert.equal(avoiding(0, 1), first[0]);
+});
+
 test('below the panic threshold all hosts of the cluster are used, and it is counted', () => {
   let panics = 0;
   const list = [host(1), host(2, 1, 'unhealthy'), host(3, 1, 'unhealthy'), host(4, 1, 'draining')];

@@ -15,6 +15,8 @@ export interface BalancerRequest {
   hash(): bigint | undefined;
   /** How often a host was chosen and found not wanted for the same attempt: consistent balancers go on by so many. */
   readonly selection: number;
+  /** Priorities that failed the request before; others are used as long as they have somebody. */
+  readonly avoidPriorities?: ReadonlySet<number> | undefined;
 }
 
 /** Chooses among a fixed set of hosts; made anew when the set or the health of a host changes. */

@@ -43,6 +43,9 @@ export class PriorityBalancer implements Balancer {
   readonly #random: () => number;
   readonly #onPanic: () => void;
   readonly health: readonly PriorityHealth[];
+  readonly #create: (avoided: ReadonlySet<number>) => PriorityBalancer;
+  /** Made when a retry first asks for them. */
+  #others: Map<string, PriorityBalancer> | undefined;
 
   constructor(
     priorities: PriorityHosts,
@@ -53,6 +56,13 @@ export class PriorityBalancer implements Balancer {
     this.#byHash = isConsistent(rules.policy);
     this.#random = context.random;
     this.#onPanic = onPanic;
+    this.#create = (avoided) =>
+      new PriorityBalancer(
+        priorities.map((localities, i) => (avoided.has(i) ? [] : localities)),
+        rules,
+        context,
+        onPanic,
+      );
     this.health = priorities.map(healthOf);
     const loads = priorityLoads(this.health, rules.overprovisioningPercent, rules.panicThresholdPercent);
     const levels: Level[] = [];
@@ -76,6 +86,15 @@ export class PriorityBalancer implements Balancer {
   }
 
   pick(request: BalancerRequest): Host | undefined {
+    const { avoidPriorities } = request;
+    if (avoidPriorities !== undefined) {
+      const others = this.#without(avoidPriorities);
+      if (others !== undefined) return others.#pickAny(request);
+    }
+    return this.#pickAny(request);
+  }
+
+  #pickAny(request: BalancerRequest): Host | undefined {
     const levels = this.#levels;
     let level = levels[0];
     if (level === undefined) return undefined;
@@ -91,6 +110,17 @@ export class PriorityBalancer implements Balancer {
   pickAt(priority: number, request: BalancerRequest): Host | undefined {
     const level = this.#levels.find((one) => one.priority === priority);
     return level === undefined ? this.pick(request) : this.#pickOf(level, request);
+  }
+
+  /** As if these priorities had no host; undefined where the others have no healthy one. */
+  #without(avoided: ReadonlySet<number>): PriorityBalancer | undefined {
+    const key = [...avoided].sort((a, b) => a - b).join(',');
+    let others = this.#others?.get(key);
+    if (others === undefined) {
+      others = this.#create(avoided);
+      (this.#others ??= new Map<string, PriorityBalancer>()).set(key, others);
+    }
+    return others.health.some(({ healthy, degraded }) => healthy + degraded > 0) ? others : undefined;
   }
 
   #pickOf(level: Level, request: BalancerRequest): Host | undefined {

@@ -56,6 +56,7 @@ export class Router extends Expirable implements AttemptOwner, HostRequest, Hash
   localAddress = '';
   lastFailure = '';
   attempts = 0;
+  avoidPriorities: ReadonlySet<number> | undefined;
   /** How often a host was chosen that had been tried before, for the attempt under way. */
   selection = 0;
   #hash: { readonly value: bigint | undefined } | undefined;
@@ -455,7 +456,11 @@ export class Router extends Expirable implements AttemptOwner, HostRequest, Hash
       this.#retrying = cluster.breakers(this.#action.model.priority);
       this.#retrying.retries++;
     }
-    (this.#tried ??= []).push(attempt.host);
+    const tried = (this.#tried ??= []);
+    tried.push(attempt.host);
+    const every = model.previousPrioritiesUpdateFrequency;
+    if (every !== undefined && tried.length % every === 0)
+      this.avoidPriorities = new Set(tried.map((host) => host.priority));
     const ceilingMs = Math.min(model.backoffMaxMs, model.backoffBaseMs * 2 ** nth);
     this.#retryTimer = manager.clock.after(manager.random() * ceilingMs, () => {
       this.#retryTimer = undefined;
