@@ -60,13 +60,20 @@ function lastDigest() {
   }
 }
 
+/** Parts of earlier bundles. Files are replaced in place, so that clusters that run from here can start containers meanwhile. */
+function removeStaleChunks(metafile) {
+  const present = new Set(Object.keys(metafile.outputs).map((file) => join(root, file)));
+  for (const file of globSync('chunks/*', { cwd: dist }).map((name) => join(dist, name))) {
+    if (!present.has(file)) rmSync(file);
+  }
+}
+
 const digest = sourceDigest();
 if (digest !== lastDigest() || process.argv.includes('--force')) {
   const started = Date.now();
   const { build } = await import('esbuild');
-  rmSync(dist, { recursive: true, force: true });
   mkdirSync(dist, { recursive: true });
-  await build({
+  const bundles = await build({
     absWorkingDir: root,
     entryPoints: programs,
     outdir: dist,
@@ -90,7 +97,9 @@ if (digest !== lastDigest() || process.argv.includes('--force')) {
     },
     logLevel: 'warning',
     legalComments: 'none',
+    metafile: true,
   });
+  removeStaleChunks(bundles.metafile);
   const page = 'packages/console/page';
   await build({
     absWorkingDir: root,

@@ -105,7 +105,7 @@ describe('Services', () => {
   });
 
   test('a dry run takes no number', async () => {
-    const nodePort = 31_999;
+    const nodePort = 30_001; // of the band that is only given by number
     await api.call('POST', services, service('dry'));
     const spec = { type: 'NodePort', ports: [{ port: 80, nodePort }] };
     assert.equal((await api.call('PUT', `${services}/dry?dryRun=All`, service('dry', spec))).status, 200);
@@ -114,7 +114,7 @@ describe('Services', () => {
   });
 
   test('a Service that becomes internal gives its node port back', async () => {
-    const nodePort = 31_234;
+    const nodePort = 30_002; // of the band that is only given by number
     const spec = { type: 'NodePort', ports: [{ port: 80, nodePort }] };
     await api.call('POST', services, service('public', spec));
     const internal = specOf(
