@@ -38,7 +38,7 @@ export class RequestIds {
       characters[to++] = digits[byte >> 4] as number;
       characters[to++] = digits[byte & 0x0f] as number;
     }
-    this.#text = characters.latin1Slice(0, to);
+    this.#text = characters.toString('latin1', 0, to);
     this.#at = 0;
   }
 }
