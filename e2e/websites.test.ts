@@ -6,7 +6,7 @@ import { eventually } from './harness/eventually.ts';
 
 let cluster: TestCluster;
 before(async () => {
-  cluster = await startCluster('');
+  cluster = await startCluster('--cluster-only');
 });
 after(() => cluster.remove());
 
@@ -20,6 +20,16 @@ async function pageTitle(): Promise<string> {
   const page = await cluster.sh(`curl -s --fail http://${address}:${port}/`);
   return /<title>(.*)<\/title>/.exec(page)?.[1] ?? page;
 }
+
+test('the mesh is installed by applying the manifest of the demo profile', async () => {
+  const applied = await cluster.sh('kubectl apply -f install/kubernetes/istio-demo.yaml');
+  assert.match(applied, /deployment.apps\/istiod created/);
+  await cluster.sh('kubectl wait -n istio-system --for=condition=Ready pod --all --timeout=30s');
+  assert.match(
+    await cluster.sh('istioctl verify-install --set profile=demo'),
+    /✔ Istio is installed and verified successfully/,
+  );
+});
 
 test('manifests of apps/v1beta1 are injected into a file and created from it', async () => {
   await cluster.sh(

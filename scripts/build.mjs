@@ -1,7 +1,17 @@
 // Bundles every program into dist/, so that a process is up in a fraction of a second.
 // Skips the work when no source has changed since the last time; `--force` bundles anyway.
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFileSync, globSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +19,8 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
 const stampFile = join(dist, '.stamp');
+/** What `istioctl install --set profile=demo` applies, at the path that Istio's releases have for it. */
+const demoManifest = join(root, 'install/kubernetes/istio-demo.yaml');
 
 const programs = {
   lateen: 'packages/cli/src/main.ts',
@@ -68,8 +80,17 @@ function removeStaleChunks(metafile) {
   }
 }
 
+function writeDemoManifest() {
+  const lateen = join(dist, 'lateen.mjs');
+  const manifest = execFileSync(process.execPath, [lateen, 'manifest', 'generate', '--set', 'profile=demo'], {
+    maxBuffer: 16 * 1024 * 1024,
+  });
+  mkdirSync(dirname(demoManifest), { recursive: true });
+  writeFileSync(demoManifest, manifest);
+}
+
 const digest = sourceDigest();
-if (digest !== lastDigest() || process.argv.includes('--force')) {
+if (digest !== lastDigest() || !existsSync(demoManifest) || process.argv.includes('--force')) {
   const started = Date.now();
   const { build } = await import('esbuild');
   mkdirSync(dist, { recursive: true });
@@ -121,6 +142,7 @@ if (digest !== lastDigest() || process.argv.includes('--force')) {
   for (const file of ['index.html', 'icon.svg']) {
     copyFileSync(join(root, page, file), join(dist, 'console', file));
   }
+  writeDemoManifest();
   writeFileSync(stampFile, digest);
   process.stdout.write(
     `build: ${Object.keys(programs).length} programs in ${((Date.now() - started) / 1000).toFixed(1)} s\n`,
