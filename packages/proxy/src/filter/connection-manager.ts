@@ -3,12 +3,9 @@ import type { HeadPool, RequestHead } from '../codec/head.ts';
 import { headerLine, type HeaderLine } from '../codec/header-block.ts';
 import { names } from '../codec/header-name.ts';
 import type { ServerStream, ServerStreamHandler } from '../codec/stream.ts';
-import {
-  Http1ServerConnection,
-  type CodecFault,
-  type Http1ServerOptions,
-  type ServerConnectionOwner,
-} from '../http1/server-connection.ts';
+import type { CodecFault } from '../http1/codec-fault.ts';
+import { Http1ServerConnection, type ServerConnectionOwner } from '../http1/server-connection.ts';
+import type { Http1ServerOptions } from '../http1/server-options.ts';
 import { http2Limits } from '../http2/limits.ts';
 import { Http2ServerConnection, type Http2ServerOptions } from '../http2/server-connection.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';

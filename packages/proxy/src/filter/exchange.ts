@@ -4,23 +4,17 @@ import { names } from '../codec/header-name.ts';
 import type { ResetReason, ServerStream, ServerStreamHandler } from '../codec/stream.ts';
 import type { Timer } from '@lateen/core';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
-import type { Host } from '../cluster/host.ts';
-import { formatAddress, type SocketAddress } from '../model/address.ts';
-import type { Cluster } from '../model/cluster.ts';
 import type { HttpFilterConfig } from '../model/http-filter.ts';
-import type { CompiledRoute } from '../route/route-table.ts';
-import type { Peer } from '../telemetry/peer.ts';
 import { flag } from '../telemetry/response-flags.ts';
-import type { StreamInfo } from '../telemetry/stream-info.ts';
-import { Expirable } from '../timer/coarse-timers.ts';
-import type { TlsInfo } from '../wire/tls-info.ts';
+import { ExchangeRecord } from './exchange-record.ts';
 import { httpDate } from './http-date.ts';
 import type { FilterExchange, LocalReplyOptions } from './http-filter.ts';
 import { fillLocalReply } from './local-reply.ts';
 import type { ConnectionManager } from './connection-manager.ts';
 import { normalizePath } from './path-normalization.ts';
 import { prepareRequest } from './request-preparation.ts';
-import { Router, type RouterOwner } from './router/router.ts';
+import { Router } from './router/router.ts';
+import type { RouterOwner } from './router/router-owner.ts';
 
 type State =
   /** Filters are at work, or wait. */
@@ -35,39 +29,16 @@ type State =
  * One request and its response: routed, led through the filters, sent on or answered, and told to
  * statistics and logs once at its end.
  */
-export class Exchange
-  extends Expirable
-  implements ServerStreamHandler, FilterExchange, StreamInfo, RouterOwner
-{
-  readonly manager: ConnectionManager;
-  readonly connection: ConnectionInfo;
-  readonly head: RequestHead;
+export class Exchange extends ExchangeRecord implements ServerStreamHandler, FilterExchange, RouterOwner {
   readonly #stream: ServerStream;
-  readonly #startMs: number;
-  /** The request's random number: shares of routes and clusters are cut from it. */
-  readonly draw: number;
   #state: State = 'filtering';
   #filterAt = 0;
   #inFilter = false;
   #continued = false;
-  #client: SocketAddress;
-  #router: Router | undefined;
-  #response: ResponseHead | undefined;
   #timers: Timer[] | undefined;
-  #requestDoneMs: number | undefined;
-  #responseHeadMs: number | undefined;
   #lastActivityMs: number;
-  #startedWallMs: number | undefined;
   #early: { readonly chunks: Buffer[]; ended: boolean; trailers: HeaderBlock | undefined } | undefined;
-  route: CompiledRoute | undefined;
-  peer: Peer | undefined;
   peerAsked = false;
-  status = 0;
-  flags = 0;
-  details = '';
-  bytesReceived = 0;
-  bytesSent = 0;
-  responseTrailers: HeaderBlock | undefined;
 
   constructor(
     manager: ConnectionManager,
@@ -76,23 +47,15 @@ export class Exchange
     head: RequestHead,
     endStream: boolean,
   ) {
-    super();
-    this.manager = manager;
-    this.connection = connection;
-    this.head = head;
+    super(manager, connection, head);
     this.#stream = stream;
-    this.#client = connection.remote;
-    const nowMs = manager.turn.nowMs;
-    this.#startMs = nowMs;
-    this.#lastActivityMs = nowMs;
-    this.draw = manager.random();
-    if (endStream) this.#requestDoneMs = nowMs;
+    this.#lastActivityMs = this.startMs;
+    if (endStream) this.requestDoneMs = this.startMs;
     const { n } = manager.stats;
     n.rqTotal++;
     n.rqActive++;
     if (head.version === 'HTTP/2') n.rqHttp2Total++;
     else n.rqHttp1Total++;
-    if (manager.accessLogs.length > 0) this.#startedWallMs = manager.turn.wallMs;
   }
 
   /** Routes the request and starts its way through the filters. */
@@ -100,7 +63,7 @@ export class Exchange
     const { manager, head } = this;
     const { model, timers } = manager;
     if (model.streamIdleTimeoutMs > 0) timers.start(this, model.streamIdleTimeoutMs);
-    this.#client = prepareRequest(head, model, this.connection, manager.requestIds);
+    this.client = prepareRequest(head, model, this.connection, manager.requestIds);
     const normalized = normalizePath(head.path, model.pathNormalization);
     if (normalized.kind === 'reject') return this.reply(400, '', 'path_normalization_failed');
     if (normalized.kind === 'redirect') {
@@ -125,7 +88,7 @@ export class Exchange
     if (this.#state === 'done') return;
     this.flags |= flag.localReset;
     this.#stream.reset();
-    this.#router?.abort();
+    this.router?.abort();
     this.#finish();
   }
 
@@ -166,7 +129,7 @@ export class Exchange
 
   reply(status: number, body: string, details: string, options: LocalReplyOptions = {}): void {
     if (this.#state === 'responding' || this.#state === 'done') return;
-    this.#router?.abort();
+    this.router?.abort();
     this.details = details;
     const head = this.manager.heads.response();
     const bytes = fillLocalReply(head, this.head, status, body, options);
@@ -230,8 +193,8 @@ export class Exchange
       case 'forward': {
         this.#state = 'forwarding';
         const router = new Router(this, route, action);
-        this.#router = router;
-        router.start(this.#requestDoneMs !== undefined && this.#early === undefined);
+        this.router = router;
+        router.start(this.requestDoneMs !== undefined && this.#early === undefined);
         this.#replayEarly(router);
       }
     }
@@ -252,8 +215,8 @@ export class Exchange
   onRequestData(buffer: Buffer, start: number, end: number): void {
     this.bytesReceived += end - start;
     this.#lastActivityMs = this.manager.turn.nowMs;
-    if (this.#router !== undefined && this.#early === undefined) {
-      this.#router.onRequestData(buffer, start, end);
+    if (this.router !== undefined && this.#early === undefined) {
+      this.router.onRequestData(buffer, start, end);
       return;
     }
     if (this.#state !== 'filtering') return;
@@ -263,9 +226,9 @@ export class Exchange
   }
 
   onRequestEnd(trailers: HeaderBlock | undefined): void {
-    this.#requestDoneMs = this.manager.turn.nowMs;
-    if (this.#router !== undefined && this.#early === undefined) {
-      this.#router.onRequestEnd(trailers);
+    this.requestDoneMs = this.manager.turn.nowMs;
+    if (this.router !== undefined && this.#early === undefined) {
+      this.router.onRequestEnd(trailers);
       return;
     }
     if (this.#state !== 'filtering') return;
@@ -275,7 +238,7 @@ export class Exchange
   }
 
   onResponseDrain(): void {
-    this.#router?.resumeResponse();
+    this.router?.resumeResponse();
   }
 
   onDownstreamReset(reason: ResetReason): void {
@@ -284,7 +247,7 @@ export class Exchange
       reason === 'protocol_error' ? flag.downstreamProtocolError : flag.downstreamConnectionTermination;
     if (this.details === '' || this.status !== 0) this.details = 'downstream_remote_disconnect';
     this.manager.stats.n.rqRxReset++;
-    this.#router?.abort();
+    this.router?.abort();
     this.#finish();
   }
 
@@ -311,7 +274,7 @@ export class Exchange
     this.details = 'via_upstream';
     const { headers } = head;
     if (!this.manager.suppressEnvoyHeaders) {
-      const since = this.#requestDoneMs ?? this.#startMs;
+      const since = this.requestDoneMs ?? this.startMs;
       headers.set(names.serviceTime, String(Math.round(this.manager.turn.nowMs - since)));
     }
     this.#sendHead(head, endStream);
@@ -321,7 +284,7 @@ export class Exchange
     this.bytesSent += end - start;
     this.#lastActivityMs = this.manager.turn.nowMs;
     this.#stream.sendData(buffer, start, end);
-    if (!this.#stream.writable) this.#router?.pauseResponse();
+    if (!this.#stream.writable) this.router?.pauseResponse();
   }
 
   onRouterEnd(trailers: HeaderBlock | undefined): void {
@@ -351,11 +314,11 @@ export class Exchange
     this.manager.stats.n.rqIdleTimeout++;
     this.flags |= flag.streamIdleTimeout;
     if (this.#state === 'responding') {
-      this.#router?.abort();
+      this.router?.abort();
       this.#stream.reset();
       this.#finish();
     } else {
-      this.reply(this.#requestDoneMs === undefined ? 408 : 504, 'stream timeout', 'stream_idle_timeout');
+      this.reply(this.requestDoneMs === undefined ? 408 : 504, 'stream timeout', 'stream_idle_timeout');
     }
   }
 
@@ -363,11 +326,11 @@ export class Exchange
   #sendHead(head: ResponseHead, endStream: boolean): void {
     const { manager, route } = this;
     this.#state = 'responding';
-    this.#response = head;
+    this.response = head;
     this.status = head.status;
-    this.#responseHeadMs = manager.turn.nowMs;
+    this.responseHeadMs = manager.turn.nowMs;
     const { headers } = head;
-    const target = this.#router?.target;
+    const target = this.router?.target;
     target?.responseHeaders?.apply(headers, this);
     if (route !== undefined) for (const operations of route.responseHeaders) operations.apply(headers, this);
     const { filters } = manager;
@@ -405,108 +368,12 @@ export class Exchange
     const { stats, heads } = manager;
     stats.n.rqActive--;
     if (this.status > 0) stats.countStatus(this.status);
-    if (this.#response?.upgrade !== undefined) stats.n.cxUpgradesActive--;
+    if (this.response?.upgrade !== undefined) stats.n.cxUpgradesActive--;
     stats.requestTime.record(this.durationMs);
     for (const observer of manager.observers) observer.onRequest(this, manager.direction);
     for (const log of manager.accessLogs) log.log(this);
     heads.releaseRequest(this.head);
-    if (this.#response !== undefined) heads.releaseResponse(this.#response);
-    this.#response = undefined;
-  }
-
-  // StreamInfo
-
-  get request(): RequestHead {
-    return this.head;
-  }
-
-  get response(): ResponseHead | undefined {
-    return this.#response;
-  }
-
-  get startWallMs(): number {
-    return this.#startedWallMs ?? this.manager.turn.wallMs;
-  }
-
-  get durationMs(): number {
-    return this.manager.turn.nowMs - this.#startMs;
-  }
-
-  get requestDurationMs(): number | undefined {
-    return this.#requestDoneMs === undefined ? undefined : this.#requestDoneMs - this.#startMs;
-  }
-
-  get responseDurationMs(): number | undefined {
-    return this.#responseHeadMs === undefined ? undefined : this.#responseHeadMs - this.#startMs;
-  }
-
-  get client(): SocketAddress {
-    return this.#client;
-  }
-
-  get downstreamRemote(): SocketAddress {
-    return this.#client;
-  }
-
-  get downstreamDirectRemote(): SocketAddress {
-    return this.connection.directRemote;
-  }
-
-  get downstreamLocal(): SocketAddress {
-    return this.connection.local;
-  }
-
-  get downstreamTls(): TlsInfo | undefined {
-    return this.connection.tls;
-  }
-
-  get requestedServerName(): string {
-    return this.connection.serverName;
-  }
-
-  get upstreamHost(): string {
-    const host = this.#router?.host;
-    return host === undefined ? '' : formatAddress(host.address);
-  }
-
-  get upstreamLocal(): string {
-    return this.#router?.localAddress ?? '';
-  }
-
-  get upstreamCluster(): string {
-    return this.#router?.target?.ref.name ?? '';
-  }
-
-  get upstreamFailure(): string {
-    return this.#router?.lastFailure ?? '';
-  }
-
-  get routeName(): string {
-    return this.route?.route.name ?? '';
-  }
-
-  get virtualHost(): string {
-    return this.route?.virtualHost.name ?? '';
-  }
-
-  get attempts(): number {
-    return this.#router?.attempts ?? 0;
-  }
-
-  get connectionId(): number {
-    return this.connection.id;
-  }
-
-  get endpoint(): Host | undefined {
-    return this.#router?.host;
-  }
-
-  get upstreamModel(): Cluster | undefined {
-    return this.#router?.target?.ref.cluster?.model;
-  }
-
-  /** The router of a request that was forwarded; telemetry asks it for the endpoint. */
-  get router(): Router | undefined {
-    return this.#router;
+    if (this.response !== undefined) heads.releaseResponse(this.response);
+    this.response = undefined;
   }
 }

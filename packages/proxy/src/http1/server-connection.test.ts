@@ -9,12 +9,9 @@ import type { ServerStream, ServerStreamHandler } from '../codec/stream.ts';
 import { CoarseTimers } from '../timer/coarse-timers.ts';
 import { RecordedWire } from '../wire/testing/recorded-wire.ts';
 import { Turn } from '../wire/turn.ts';
-import {
-  Http1ServerConnection,
-  type CodecFault,
-  type Http1ServerOptions,
-  type ServerConnectionOwner,
-} from './server-connection.ts';
+import type { CodecFault } from './codec-fault.ts';
+import { Http1ServerConnection, type ServerConnectionOwner } from './server-connection.ts';
+import type { Http1ServerOptions } from './server-options.ts';
 
 const defaults: Http1ServerOptions = {
   maxHeadBytes: 8_192,

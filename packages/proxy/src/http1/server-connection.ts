@@ -1,12 +1,13 @@
 import type { HeadPool, RequestHead, ResponseHead } from '../codec/head.ts';
 import { HeaderBlock } from '../codec/header-block.ts';
-import { headerName, names } from '../codec/header-name.ts';
+import { names } from '../codec/header-name.ts';
 import { latin1Slice, latin1Write, putBytes } from '../codec/latin1.ts';
 import type { ServerStream, ServerStreamHandler } from '../codec/stream.ts';
 import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
 import type { Wire, WireHandler } from '../wire/wire.ts';
 import { ChunkedDecoder, type BodySink } from './chunked-decoder.ts';
-import { HeaderLines, incomplete, malformed, slot, tooMany } from './head-parser.ts';
+import { faultStatus, writeRefusal, type CodecFault } from './codec-fault.ts';
+import { HeaderLines, incomplete, malformed, tooMany } from './head-parser.ts';
 import {
   framingOf,
   noBody,
@@ -15,40 +16,9 @@ import {
   type Framing,
 } from './message-framing.ts';
 import { parseRequestLine, type RequestLine } from './request-line.ts';
-import { applyTarget } from './request-target.ts';
+import { completeRequestHead } from './request-head.ts';
+import type { Http1ServerOptions } from './server-options.ts';
 import { statusLine } from './status-line.ts';
-
-/** How strict and how patient a server connection is; see the fields of the connection manager. */
-export interface Http1ServerOptions {
-  readonly maxHeadBytes: number;
-  readonly maxHeaders: number;
-  readonly acceptHttp10: boolean;
-  readonly defaultHostForHttp10: string;
-  readonly preserveHeaderCase: boolean;
-  readonly enableTrailers: boolean;
-  readonly allowAbsoluteUrl: boolean;
-  readonly allowChunkedLength: boolean;
-  /** Between requests; 0: none. */
-  readonly idleTimeoutMs: number;
-  /** From the first byte of a head to its last; 0: none. */
-  readonly requestHeadersTimeoutMs: number;
-  /** 0: no limit. */
-  readonly maxRequests: number;
-  /** Answer `Expect: 100-continue` here; false leaves it to the endpoint. */
-  readonly answerContinue: boolean;
-}
-
-/** Why a request was refused before it became one. */
-export type CodecFault =
-  | 'malformed_head'
-  | 'headers_too_large'
-  | 'too_many_headers'
-  | 'bad_framing'
-  | 'bad_host'
-  | 'unsupported_version'
-  | 'unknown_coding'
-  | 'malformed_body'
-  | 'head_timeout';
 
 /** Who serves the requests of a connection. */
 export interface ServerConnectionOwner {
@@ -64,19 +34,6 @@ export interface ServerConnectionOwner {
 type ReadState = 'head' | 'length' | 'chunked' | 'complete' | 'tunnel' | 'closing';
 type WriteState = 'idle' | 'none' | 'length' | 'chunked' | 'until_close' | 'tunnel';
 
-const faultStatus: Readonly<Record<CodecFault, number>> = {
-  malformed_head: 400,
-  headers_too_large: 431,
-  too_many_headers: 431,
-  bad_framing: 400,
-  bad_host: 400,
-  unsupported_version: 426,
-  unknown_coding: 501,
-  malformed_body: 400,
-  head_timeout: 408,
-};
-
-const http2Settings = headerName('http2-settings');
 const maxPipelinedBytes = 64 * 1024;
 const lingerMs = 1_000;
 const connectionClose = Buffer.from('connection: close\r\n');
@@ -319,36 +276,12 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
     if (typeof framing === 'string') {
       return this.#refuse(framing === 'unknown_coding' ? 'unknown_coding' : 'bad_framing');
     }
-    let host: string | undefined;
-    if ((lines.seen[slot.host] as number) > 0) {
-      if ((lines.seen[slot.host] as number) > 1) return this.#refuse('bad_host');
-      host = block.value(lines.first[slot.host] as number);
-      block.drop(lines.first[slot.host] as number);
-    } else if (minorVersion === 0) {
-      host = options.defaultHostForHttp10;
-    }
-    if (!applyTarget(head, this.#target, host, options.allowAbsoluteUrl)) return this.#refuse('bad_host');
-
-    if ((lines.seen[slot.te] as number) > 0) {
-      head.acceptsTrailers = (block.get(names.te) ?? '').toLowerCase().includes('trailers');
-      block.remove(names.te);
-    }
-    if ((lines.seen[slot.upgrade] as number) > 0) {
-      const wanted = connection.upgrade ? (block.get(names.upgrade) ?? '').toLowerCase() : '';
-      // RFC 9113 has done away with the upgrade to h2c: the request is served as what it is.
-      if (wanted === 'h2c' || wanted.startsWith('h2c,')) block.remove(http2Settings);
-      else if (wanted !== '') head.upgrade = wanted;
-      block.remove(names.upgrade);
-    }
-    if ((lines.seen[slot.expect] as number) > 0 && minorVersion === 1) {
-      const line = lines.first[slot.expect] as number;
-      if (block.value(line).toLowerCase() === '100-continue') {
-        if (options.answerContinue) {
-          block.remove(names.expect);
-          if (framing !== undefined && framing.kind !== 'none')
-            this.#wire.write(continueResponse, 0, continueResponse.length);
-        } else head.expectContinue = true;
-      }
+    if (!completeRequestHead(head, lines, this.#target, connection, options)) return this.#refuse('bad_host');
+    if (head.expectContinue && options.answerContinue) {
+      head.expectContinue = false;
+      block.remove(names.expect);
+      if (framing !== undefined && framing.kind !== 'none')
+        this.#wire.write(continueResponse, 0, continueResponse.length);
     }
     this.#requests++;
     if (options.maxRequests > 0 && this.#requests >= options.maxRequests) this.#closeAfter = true;
@@ -530,15 +463,7 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
     this.#abandon('protocol_error');
     this.#owner.onCodecFault(fault, status);
     if (this.#reading === 'closing') return;
-    if (this.#writing === 'idle') {
-      const first = statusLine(status);
-      const body = Buffer.from(first.subarray(13, first.length - 2)).toString('latin1');
-      const text = `content-type: text/plain\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`;
-      let at = this.#wire.claim(first.length + text.length);
-      at = putBytes(first, this.#wire.output, at);
-      at = latin1Write(this.#wire.output, text, at);
-      this.#wire.commit(at);
-    }
+    if (this.#writing === 'idle') writeRefusal(this.#wire, status);
     this.#close();
   }
 

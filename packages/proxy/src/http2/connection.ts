@@ -1,11 +1,12 @@
-import type { HeadPool } from '../codec/head.ts';
 import type { HeaderBlock } from '../codec/header-block.ts';
 import type { ResetReason } from '../codec/stream.ts';
-import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
-import type { Turn } from '../wire/turn.ts';
+import { Expirable } from '../timer/coarse-timers.ts';
 import type { Wire, WireHandler } from '../wire/wire.ts';
+import { controlFrameFault, settingBytes } from './control-frame-fault.ts';
+import type { Http2ConnectionOptions, Http2Context } from './connection-options.ts';
 import { FieldBlocks, type BlockStep, type FieldBlock } from './field-block.ts';
-import { FloodBudget } from './flood-budget.ts';
+import { FloodGuard } from './flood-guard.ts';
+import { FlowControl } from './flow-control.ts';
 import {
   defaultMaxFrameBytes,
   defaultWindowBytes,
@@ -24,32 +25,13 @@ import { HpackEncoder } from './hpack/encoder.ts';
 import { FieldNames } from './hpack/field-name.ts';
 import type { Http2Counter, Http2Stats } from './http2-stats.ts';
 import { MessageFields } from './message-fields.ts';
+import { settingFault } from './setting-fault.ts';
 import type { Http2Stream } from './stream.ts';
-
-export interface Http2ConnectionOptions {
-  readonly maxHeadBytes: number;
-  readonly maxHeaders: number;
-  readonly maxConcurrentStreams: number;
-  readonly streamWindowBytes: number;
-  readonly connectionWindowBytes: number;
-  /** How long a connection without streams is kept; 0: for ever. */
-  readonly idleTimeoutMs: number;
-  /** 0: no limit. */
-  readonly maxRequests: number;
-}
-
-/** What the connections of a data plane share. */
-export interface Http2Context {
-  readonly heads: HeadPool;
-  readonly timers: CoarseTimers;
-  readonly turn: Pick<Turn, 'nowMs'>;
-}
 
 /** Bytes that may wait for a peer which does not read, while it makes us answer. */
 const maxPendingControlBytes = 256 * 1024;
 /** How long is waited for the peer to close after the last GOAWAY. */
 const lingerMs = 1_000;
-const settingBytes = 6;
 
 /** A stream number with which a GOAWAY refuses nothing yet. */
 const allStreams = maxWindowBytes;
@@ -76,19 +58,12 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
   peerStreamWindow = defaultWindowBytes;
   readonly #reader: FrameReader;
   readonly #decoder: HpackDecoder;
-  #sendWindow = defaultWindowBytes;
-  #receiveWindow: number;
-  #givenBack = 0;
-  readonly #waiting = new Set<Http2Stream>();
+  readonly #flow: FlowControl;
   readonly #blocks: FieldBlocks;
   #dataStream: Http2Stream | undefined;
   #dataFlags = 0;
   #dataLength = 0;
-  readonly #settingsBudget = new FloodBudget(100, 1);
-  readonly #pingBudget = new FloodBudget(200, 20);
-  readonly #priorityBudget = new FloodBudget(1_000, 100);
-  readonly #windowUpdateBudget = new FloodBudget(2_000, 1_000);
-  readonly #emptyBudget = new FloodBudget(200, 20);
+  readonly #floods = new FloodGuard();
 
   constructor(wire: Wire, options: Http2ConnectionOptions, context: Http2Context, stats: Http2Stats) {
     super();
@@ -101,7 +76,7 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
     this.#reader = new FrameReader(this);
     this.#blocks = new FieldBlocks(options.maxHeadBytes + defaultMaxFrameBytes);
     this.#decoder = new HpackDecoder(new FieldNames());
-    this.#receiveWindow = Math.max(options.connectionWindowBytes, defaultWindowBytes);
+    this.#flow = new FlowControl(this.writer, options.connectionWindowBytes);
     wire.handler = this;
   }
 
@@ -135,11 +110,6 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
   onBytes(buffer: Buffer, start: number, end: number): void {
     if (this.life === 'closing' || this.life === 'closed') return;
     this.#reader.read(buffer, start, end);
-    if (this.#givenBack >= this.#receiveWindowSize >> 1) this.#returnWindow();
-  }
-
-  get #receiveWindowSize(): number {
-    return Math.max(this.options.connectionWindowBytes, defaultWindowBytes);
   }
 
   onEnd(): void {
@@ -179,8 +149,7 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
       this.fail(errorCode.protocolError, 'DATA where none may come');
       return;
     }
-    this.#receiveWindow -= length;
-    if (this.#receiveWindow < 0) {
+    if (!this.#flow.receive(length)) {
       this.fail(errorCode.flowControlError, 'more data than the connection allowed');
       return;
     }
@@ -204,12 +173,12 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
       stream.break(errorCode.flowControlError, 'protocol_error', 'more data than the stream allowed');
       return;
     }
-    if (length > 0) this.#pingBudget.earn(1);
+    if (length > 0) this.#floods.ping.earn(1);
     else if ((flags & frameFlag.endStream) === 0) this.#emptyBudgetFor(0);
   }
 
   #emptyBudgetFor(length: number): boolean {
-    if (length > 0 || this.#emptyBudget.spend(this.context.turn.nowMs)) return true;
+    if (length > 0 || this.#floods.empty.spend(this.context.turn.nowMs)) return true;
     this.flood('emptyFramesFlood');
     return false;
   }
@@ -241,49 +210,43 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
       this.fail(errorCode.protocolError, 'a block of fields was interrupted');
       return;
     }
+    if (type === frameType.headers) {
+      this.#onBlockStep(this.#blocks.headers(flags, streamId, buffer, start, end));
+      if (this.#blocks.isOpen) this.onBlockOpen();
+      return;
+    }
+    if (type === frameType.continuation) {
+      this.#onBlockStep(this.#blocks.continuation(flags, streamId, buffer, start, end));
+      return;
+    }
+    const malformed = controlFrameFault(type, flags, streamId, end - start);
+    if (malformed !== undefined) {
+      this.fail(malformed, `a malformed frame of type ${type}`);
+      return;
+    }
     switch (type) {
-      case frameType.headers:
-        this.#onBlockStep(this.#blocks.headers(flags, streamId, buffer, start, end));
-        if (this.#blocks.isOpen) this.onBlockOpen();
-        return;
-      case frameType.continuation:
-        this.#onBlockStep(this.#blocks.continuation(flags, streamId, buffer, start, end));
-        return;
       case frameType.windowUpdate:
-        this.#onWindowUpdate(streamId, buffer, start, end);
+        this.#onWindowUpdate(streamId, buffer, start);
         return;
       case frameType.rstStream:
-        this.#onReset(streamId, buffer, start, end);
+        this.#onReset(streamId, buffer, start);
         return;
       case frameType.settings:
-        this.#onSettings(flags, streamId, buffer, start, end);
+        this.#onSettings(flags, buffer, start, end);
         return;
       case frameType.ping:
-        this.#onPing(flags, streamId, buffer, start, end);
+        this.#onPing(flags, buffer, start);
         return;
       case frameType.goaway:
-        if (streamId !== 0 || end - start < 8) {
-          this.fail(errorCode.protocolError, 'a malformed GOAWAY');
-          return;
-        }
         this.onGoaway(uint31(buffer, start), buffer.readUInt32BE(start + 4));
         return;
       case frameType.pushPromise:
         this.fail(errorCode.protocolError, 'a push that nobody allowed');
         return;
-      case frameType.priority:
-        if (end - start !== 5 || streamId === 0) {
-          this.fail(
-            end - start === 5 ? errorCode.protocolError : errorCode.frameSizeError,
-            'a malformed PRIORITY',
-          );
-          return;
-        }
-        break;
       default:
     }
     // Priorities are not followed, and what is unknown is to be ignored (RFC 9113 section 4.1).
-    if (!this.#priorityBudget.spend(this.context.turn.nowMs)) this.flood('priorityFlood');
+    if (!this.#floods.priority.spend(this.context.turn.nowMs)) this.flood('priorityFlood');
   }
 
   #onBlockStep(step: BlockStep): void {
@@ -306,26 +269,20 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
       this.fail(errorCode.compressionError, 'a malformed block of fields');
       return;
     }
-    this.#pingBudget.earn(1);
-    this.#windowUpdateBudget.earn(4);
+    this.#floods.ping.earn(1);
+    this.#floods.windowUpdate.earn(4);
     this.endBlock(streamId, endStream);
   }
 
-  #onWindowUpdate(streamId: number, buffer: Buffer, start: number, end: number): void {
-    if (end - start !== 4) {
-      this.fail(errorCode.frameSizeError, 'a malformed WINDOW_UPDATE');
-      return;
-    }
+  #onWindowUpdate(streamId: number, buffer: Buffer, start: number): void {
     const more = uint31(buffer, start);
-    if (!this.#windowUpdateBudget.spend(this.context.turn.nowMs)) {
+    if (!this.#floods.windowUpdate.spend(this.context.turn.nowMs)) {
       this.flood('windowUpdateFlood');
       return;
     }
     if (streamId === 0) {
-      this.#sendWindow += more;
       if (more === 0) this.fail(errorCode.protocolError, 'a window that grows by nothing');
-      else if (this.#sendWindow > maxWindowBytes) this.fail(errorCode.flowControlError, 'a window too large');
-      else this.#flushWaiting();
+      else if (!this.#flow.grow(more)) this.fail(errorCode.flowControlError, 'a window too large');
       return;
     }
     if (this.isIdle(streamId)) {
@@ -339,55 +296,40 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
     else if (stream.sendWindow > maxWindowBytes) {
       stream.break(errorCode.flowControlError, 'protocol_error', 'a window too large');
     } else if (stream.flush()) {
-      this.#waiting.delete(stream);
+      this.#flow.forget(stream);
     }
   }
 
-  /** Lets each stream that waits send what fits; who is not done goes to the end of the line. */
-  #flushWaiting(): void {
-    let left = this.#waiting.size;
-    for (const stream of this.#waiting) {
-      if (left-- === 0 || this.#sendWindow <= 0) return;
-      this.#waiting.delete(stream);
-      if (!stream.flush()) this.#waiting.add(stream);
-    }
-  }
-
-  #onReset(streamId: number, buffer: Buffer, start: number, end: number): void {
-    if (end - start !== 4 || streamId === 0 || this.isIdle(streamId)) {
-      this.fail(
-        end - start === 4 ? errorCode.protocolError : errorCode.frameSizeError,
-        'a malformed RST_STREAM',
-      );
+  #onReset(streamId: number, buffer: Buffer, start: number): void {
+    if (this.isIdle(streamId)) {
+      this.fail(errorCode.protocolError, 'the reset of a stream that does not exist');
       return;
     }
     this.stats.n.rxReset++;
     const stream = this.streams.get(streamId);
     if (stream === undefined) {
-      if (!this.#priorityBudget.spend(this.context.turn.nowMs)) this.flood('resetFlood');
+      if (!this.#floods.priority.spend(this.context.turn.nowMs)) this.flood('resetFlood');
       return;
     }
     this.onPeerReset(stream);
     stream.receiveReset(buffer.readUInt32BE(start));
   }
 
-  #onSettings(flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
-    const isAck = (flags & frameFlag.ack) !== 0;
-    if (streamId !== 0) {
-      this.fail(errorCode.protocolError, 'SETTINGS of a stream');
-      return;
-    }
-    if ((end - start) % settingBytes !== 0 || (isAck && end > start)) {
-      this.fail(errorCode.frameSizeError, 'a malformed SETTINGS');
-      return;
-    }
-    if (isAck) return;
-    if (!this.#settingsBudget.spend(this.context.turn.nowMs)) {
+  #onSettings(flags: number, buffer: Buffer, start: number, end: number): void {
+    if ((flags & frameFlag.ack) !== 0) return;
+    if (!this.#floods.settings.spend(this.context.turn.nowMs)) {
       this.flood('settingsFlood');
       return;
     }
     for (let at = start; at < end; at += settingBytes) {
-      if (!this.#onSetting(buffer.readUInt16BE(at), buffer.readUInt32BE(at + 2))) return;
+      const id = buffer.readUInt16BE(at);
+      const value = buffer.readUInt32BE(at + 2);
+      const fault = settingFault(id, value);
+      if (fault !== undefined) {
+        this.fail(fault.code, fault.detail);
+        return;
+      }
+      if (!this.#onSetting(id, value)) return;
     }
     this.writer.settingsAck();
     this.#guardOutput();
@@ -397,57 +339,42 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
     }
   }
 
+  /** Takes what a setting means; false where the peer set what may not be set. */
   #onSetting(id: number, value: number): boolean {
     switch (id) {
       case setting.headerTableSize:
         this.encoder.limitTable(value);
         return true;
-      case setting.enablePush:
-        if (value <= 1) return true;
-        this.fail(errorCode.protocolError, 'ENABLE_PUSH is neither 0 nor 1');
-        return false;
       case setting.maxConcurrentStreams:
         this.peerMaxStreams = value;
         return true;
-      case setting.initialWindowSize: {
-        if (value > maxWindowBytes) {
-          this.fail(errorCode.flowControlError, 'a window too large');
-          return false;
-        }
-        const more = value - this.peerStreamWindow;
-        this.peerStreamWindow = value;
-        for (const stream of this.streams.values()) {
-          stream.sendWindow += more;
-          if (stream.sendWindow > maxWindowBytes) {
-            this.fail(errorCode.flowControlError, 'a window too large');
-            return false;
-          }
-        }
-        if (more > 0) this.#flushWaiting();
-        return true;
-      }
-      case setting.maxFrameSize:
-        if (value < defaultMaxFrameBytes || value > 0xffffff) {
-          this.fail(errorCode.protocolError, 'a frame size that is not allowed');
-          return false;
-        }
-        // Ours stay at the least that every peer takes: longer ones would only make others wait.
-        return true;
+      case setting.initialWindowSize:
+        return this.#resizeWindows(value);
       default:
         return true;
     }
   }
 
-  #onPing(flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
-    if (streamId !== 0 || end - start !== 8) {
-      this.fail(streamId === 0 ? errorCode.frameSizeError : errorCode.protocolError, 'a malformed PING');
-      return;
+  #resizeWindows(bytes: number): boolean {
+    const more = bytes - this.peerStreamWindow;
+    this.peerStreamWindow = bytes;
+    for (const stream of this.streams.values()) {
+      stream.sendWindow += more;
+      if (stream.sendWindow > maxWindowBytes) {
+        this.fail(errorCode.flowControlError, 'a window too large');
+        return false;
+      }
     }
+    if (more > 0) this.#flow.flushWaiting();
+    return true;
+  }
+
+  #onPing(flags: number, buffer: Buffer, start: number): void {
     if ((flags & frameFlag.ack) !== 0) {
       this.onPingAck();
       return;
     }
-    if (!this.#pingBudget.spend(this.context.turn.nowMs)) {
+    if (!this.#floods.ping.spend(this.context.turn.nowMs)) {
       this.flood('pingFlood');
       return;
     }
@@ -464,8 +391,7 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
 
   protected sendSettings(values: readonly (readonly [number, number])[]): void {
     this.writer.settings(values);
-    const more = this.#receiveWindow - defaultWindowBytes;
-    if (more > 0) this.sendWindowUpdate(0, more);
+    this.#flow.open();
   }
 
   get #isSilent(): boolean {
@@ -494,18 +420,10 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
 
   /** Sends as much as the windows allow; says how much. */
   sendData(stream: Http2Stream, buffer: Uint8Array, start: number, end: number): number {
-    let at = start;
-    while (at < end) {
-      const length = Math.min(end - at, stream.sendWindow, this.#sendWindow, defaultMaxFrameBytes);
-      if (length <= 0) break;
-      this.writer.data(stream.id, buffer, at, at + length);
-      stream.sendWindow -= length;
-      this.#sendWindow -= length;
-      at += length;
-    }
-    this.#windowUpdateBudget.earn(10);
-    this.#pingBudget.earn(1);
-    return at - start;
+    const sent = this.#flow.send(stream, buffer, start, end);
+    this.#floods.windowUpdate.earn(10);
+    this.#floods.ping.earn(1);
+    return sent;
   }
 
   sendEnd(streamId: number): void {
@@ -521,25 +439,18 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
 
   /** Notes that a stream has data which the windows do not allow yet. */
   wait(stream: Http2Stream): void {
-    this.#waiting.add(stream);
+    this.#flow.wait(stream);
   }
 
   /** Bytes of DATA are in other hands: the peer may send as many again. */
   giveBack(bytes: number): void {
-    this.#givenBack += bytes;
-    if (this.#givenBack >= this.#receiveWindowSize >> 1) this.#returnWindow();
-  }
-
-  #returnWindow(): void {
-    const more = this.#givenBack;
-    this.#givenBack = 0;
-    this.#receiveWindow += more;
-    this.sendWindowUpdate(0, more);
+    const more = this.#flow.giveBack(bytes);
+    if (more > 0) this.sendWindowUpdate(0, more);
   }
 
   /** A stream has closed; called by the stream. */
   forget(stream: Http2Stream): void {
-    this.#waiting.delete(stream);
+    this.#flow.forget(stream);
     this.streams.delete(stream.id);
     this.onStreamGone(stream);
   }

@@ -1,5 +1,5 @@
 import type { Http2Options } from '../model/network-filter.ts';
-import type { Http2ConnectionOptions } from './connection.ts';
+import type { Http2ConnectionOptions } from './connection-options.ts';
 import { defaultWindowBytes } from './frame.ts';
 
 /** Most streams of a connection, where the configuration allows more: as many cost little, and no peer needs them. */

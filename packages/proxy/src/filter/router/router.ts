@@ -1,50 +1,23 @@
-import type { Clock, Timer } from '@lateen/core';
-import type { HttpVersion, RequestHead, ResponseHead } from '../../codec/head.ts';
+import type { HttpVersion, ResponseHead } from '../../codec/head.ts';
 import type { HeaderBlock } from '../../codec/header-block.ts';
 import { names } from '../../codec/header-name.ts';
 import type { Host } from '../../cluster/host.ts';
-import type { Breakers } from '../../cluster/breakers.ts';
 import type { HostRequest, UpstreamCluster } from '../../cluster/upstream-cluster.ts';
 import type { SubsetCriteria } from '../../decide/subset-criteria.ts';
-import type { ConnectionInfo } from '../../listener/connection-info.ts';
 import { formatAddress, type SocketAddress } from '../../model/address.ts';
 import type { HashSource } from '../../route/hash-policy.ts';
 import type { ClusterTarget, CompiledForward } from '../../route/route-action.ts';
 import type { CompiledRoute } from '../../route/route-table.ts';
 import { flag } from '../../telemetry/response-flags.ts';
-import type { StreamInfo } from '../../telemetry/stream-info.ts';
-import { Expirable, type CoarseTimers } from '../../timer/coarse-timers.ts';
-import type { Turn } from '../../wire/turn.ts';
-import type { LocalReplyOptions } from '../http-filter.ts';
+import { Expirable } from '../../timer/coarse-timers.ts';
 import type { AttemptFailure } from '../../route/retry-policy.ts';
 import { Attempt, type AttemptOutcome, type AttemptOwner } from './attempt.ts';
 import { BodyBuffer } from './body-buffer.ts';
 import { startShadow, type Shadow } from './mirror.ts';
 import { failureBody, failureReports, isIdempotent } from './failure.ts';
-
-/** The exchange, as the router sees it. */
-export interface RouterOwner extends StreamInfo {
-  readonly head: RequestHead;
-  readonly connection: ConnectionInfo;
-  readonly draw: number;
-  readonly manager: {
-    readonly timers: CoarseTimers;
-    readonly turn: Turn;
-    readonly clock: Clock;
-    readonly random: () => number;
-    readonly bufferLimitBytes: number;
-    readonly stats: { readonly n: { noCluster: number } };
-    readonly heads: { releaseResponse(head: ResponseHead): void };
-  };
-  addFlag(bit: number): void;
-  reply(status: number, body: string, details: string, options?: LocalReplyOptions): void;
-  pauseRequest(): void;
-  resumeRequest(): void;
-  onRouterHead(head: ResponseHead, endStream: boolean): void;
-  onRouterData(buffer: Buffer, start: number, end: number): void;
-  onRouterEnd(trailers: HeaderBlock | undefined): void;
-  onRouterBroken(bit: number, details: string): void;
-}
+import { Retries } from './retries.ts';
+import type { RouterOwner } from './router-owner.ts';
+import { finishHead, setHost } from './upstream-head.ts';
 
 /** Sends one request to an endpoint of its cluster, again where the policy says so, within its time. */
 export class Router extends Expirable implements AttemptOwner, HostRequest, HashSource {
@@ -56,7 +29,6 @@ export class Router extends Expirable implements AttemptOwner, HostRequest, Hash
   localAddress = '';
   lastFailure = '';
   attempts = 0;
-  avoidPriorities: ReadonlySet<number> | undefined;
   /** How often a host was chosen that had been tried before, for the attempt under way. */
   selection = 0;
   #hash: { readonly value: bigint | undefined } | undefined;
@@ -68,12 +40,9 @@ export class Router extends Expirable implements AttemptOwner, HostRequest, Hash
   #shadows: Shadow[] | undefined;
   #requestDone = false;
   #bodySeen = false;
-  #retriesLeft: number;
+  /** Undefined where a failed try is final. */
+  readonly #retries: Retries | undefined;
   #raced = false;
-  #retryTimer: Timer | undefined;
-  /** Those that the retries of this request are counted in. */
-  #retrying: Breakers | undefined;
-  #tried: Host[] | undefined;
   #responding = false;
   #over = false;
 
@@ -83,7 +52,7 @@ export class Router extends Expirable implements AttemptOwner, HostRequest, Hash
     this.#route = route;
     this.#action = action;
     const { retry } = action;
-    this.#retriesLeft = retry !== undefined && retry.allows(owner.head) ? retry.model.numRetries : 0;
+    if (retry !== undefined && retry.allows(owner.head)) this.#retries = new Retries(retry.model);
   }
 
   /** Chooses the cluster, brings the head into its final form, and makes the first attempt. */
@@ -111,7 +80,7 @@ export class Router extends Expirable implements AttemptOwner, HostRequest, Hash
       });
       return;
     }
-    this.#finishHead(target);
+    finishHead(owner.head, this.#route, this.#action, target, owner);
     if (endStream) this.#startTimeout();
     if (this.#action.mirrors.length > 0) this.#startShadows(endStream);
     this.#try(false);
@@ -120,37 +89,6 @@ export class Router extends Expirable implements AttemptOwner, HostRequest, Hash
   abort(): void {
     this.#end();
     this.#attempt?.abort();
-  }
-
-  #finishHead(target: ClusterTarget): void {
-    const { head } = this.#owner;
-    const action = this.#action;
-    const { headers } = head;
-    if (action.rewriteHost !== undefined || target.hostRewrite !== undefined) {
-      const host = target.hostRewrite ?? action.rewriteHost?.(head);
-      if (host !== undefined && host !== '') this.#setHost(host);
-    }
-    if (action.rewritePath !== undefined) {
-      headers.set(names.originalPath, head.path);
-      head.path = action.rewritePath(head.path);
-    }
-    target.requestHeaders?.apply(headers, this.#owner);
-    for (const operations of this.#route.requestHeaders) operations.apply(headers, this.#owner);
-    if (action.model.timeoutMs > 0 && !headers.has(names.expectedTimeout)) {
-      headers.addLine(action.expectedTimeout);
-    }
-  }
-
-  #setHost(host: string): void {
-    const { head } = this.#owner;
-    if (this.#action.model.appendXForwardedHost) {
-      const before = head.headers.get(names.forwardedHost);
-      head.headers.set(
-        names.forwardedHost,
-        before === undefined ? head.authority : `${before},${head.authority}`,
-      );
-    }
-    head.authority = host;
   }
 
   #startShadows(endStream: boolean): void {
@@ -170,7 +108,16 @@ export class Router extends Expirable implements AttemptOwner, HostRequest, Hash
     return this.#owner.head.version;
   }
 
+  /** True while the body may have to be sent once more. */
+  get #mayNeedBody(): boolean {
+    return this.#retries !== undefined && this.#retries.left > 0;
+  }
+
   // HostRequest
+
+  get avoidPriorities(): ReadonlySet<number> | undefined {
+    return this.#retries?.avoidPriorities;
+  }
 
   get originalDestination(): SocketAddress | undefined {
     return this.#owner.connection.originalDestination;
@@ -222,7 +169,7 @@ export class Router extends Expirable implements AttemptOwner, HostRequest, Hash
       owner.head.headers.set(names.attemptCount, String(this.attempts));
     }
     if (hostRewrite?.kind === 'endpoint' && host.endpoint.hostname !== '')
-      this.#setHost(host.endpoint.hostname);
+      setHost(owner.head, this.#action, host.endpoint.hostname);
     const attempt = new Attempt(this, cluster, host, priority);
     this.#attempt = attempt;
     const perTryMs = this.#action.retry?.model.perTryTimeoutMs;
@@ -238,8 +185,8 @@ export class Router extends Expirable implements AttemptOwner, HostRequest, Hash
     this.selection = 0;
     let host = this.#chooseAny();
     const policy = this.#action.retry?.model;
-    const tried = this.#tried;
-    if (tried === undefined || policy?.avoidPreviousHosts !== true) return host;
+    const tried = this.#retries?.tried;
+    if (tried === undefined || tried.length === 0 || policy?.avoidPreviousHosts !== true) return host;
     for (let i = 0; i < policy.hostSelectionMaxAttempts && host !== undefined && tried.includes(host); i++) {
       this.selection++;
       host = this.#chooseAny();
@@ -269,7 +216,7 @@ export class Router extends Expirable implements AttemptOwner, HostRequest, Hash
     if (complete || body === undefined) return;
     body.forEach((chunk) => attempt.sendData(chunk, 0, chunk.length));
     if (this.#requestDone) attempt.sendEnd(body.trailers);
-    if (this.#retriesLeft === 0) body.forget();
+    if (!this.#mayNeedBody) body.forget();
     if (attempt.writable) this.#owner.resumeRequest();
   }
 
@@ -281,11 +228,11 @@ export class Router extends Expirable implements AttemptOwner, HostRequest, Hash
     if (this.#shadows !== undefined) for (const shadow of this.#shadows) shadow.sendData(buffer, start, end);
     const attempt = this.#attempt;
     const ready = attempt?.ready === true && !attempt.over;
-    if (!ready || this.#retriesLeft > 0) {
+    if (!ready || this.#mayNeedBody) {
       this.#body ??= new BodyBuffer(this.#owner.manager.bufferLimitBytes);
       if (!this.#body.keep(buffer, start, end)) {
         // Too much for a second try; and what cannot be kept must have somewhere to go.
-        this.#retriesLeft = 0;
+        this.#retries?.stop();
         if (!ready) {
           this.#replyTooLarge();
           return;
@@ -342,7 +289,7 @@ export class Router extends Expirable implements AttemptOwner, HostRequest, Hash
       return;
     }
     const policy = this.#action.retry;
-    if (this.#retriesLeft > 0 && policy?.retriesStatus(head) === true && this.#mayRetry()) {
+    if (policy?.retriesStatus(head) === true && this.#mayRetry()) {
       this.#owner.manager.heads.releaseResponse(head);
       if (!endStream) attempt.abort();
       this.#retry(attempt);
@@ -394,7 +341,7 @@ export class Router extends Expirable implements AttemptOwner, HostRequest, Hash
     }
     const policy = this.#action.retry;
     const wanted = failure !== undefined && policy?.retriesFailure(failure, attempt.sent) === true;
-    if (wanted && this.#retriesLeft > 0 && this.#mayRetry()) {
+    if (wanted && this.#mayRetry()) {
       this.#retry(attempt);
       return;
     }
@@ -436,34 +383,20 @@ export class Router extends Expirable implements AttemptOwner, HostRequest, Hash
   }
 
   #mayRetry(): boolean {
-    if (this.#body?.lossy === true) return false;
+    const retries = this.#retries;
+    if (retries === undefined || retries.left === 0 || this.#body?.lossy === true) return false;
     const cluster = this.#cluster as UpstreamCluster;
-    const breakers = cluster.breakers(this.#action.model.priority);
-    if (breakers.mayRetry()) return true;
-    cluster.stats.n.upstreamRqRetryOverflow++;
+    if (retries.admits(cluster, this.#action.model.priority)) return true;
     this.#owner.addFlag(flag.upstreamOverflow);
     return false;
   }
 
   #retry(attempt: Attempt): void {
-    const cluster = this.#cluster as UpstreamCluster;
-    const { model } = this.#action.retry as NonNullable<CompiledForward['retry']>;
+    const retries = this.#retries as Retries;
     const { manager } = this.#owner;
-    const nth = model.numRetries - this.#retriesLeft;
-    this.#retriesLeft--;
-    cluster.stats.n.upstreamRqRetry++;
-    if (this.#retrying === undefined) {
-      this.#retrying = cluster.breakers(this.#action.model.priority);
-      this.#retrying.retries++;
-    }
-    const tried = (this.#tried ??= []);
-    tried.push(attempt.host);
-    const every = model.previousPrioritiesUpdateFrequency;
-    if (every !== undefined && tried.length % every === 0)
-      this.avoidPriorities = new Set(tried.map((host) => host.priority));
-    const ceilingMs = Math.min(model.backoffMaxMs, model.backoffBaseMs * 2 ** nth);
-    this.#retryTimer = manager.clock.after(manager.random() * ceilingMs, () => {
-      this.#retryTimer = undefined;
+    retries.begin(this.#cluster as UpstreamCluster, this.#action.model.priority, attempt.host);
+    retries.timer = manager.clock.after(retries.backoffMs(manager.random()), () => {
+      retries.timer = undefined;
       manager.turn.enter();
       try {
         if (!this.#over) this.#try(false);
@@ -495,8 +428,7 @@ export class Router extends Expirable implements AttemptOwner, HostRequest, Hash
     if (this.#over) return;
     this.#over = true;
     this.list?.unlink(this);
-    this.#retryTimer?.cancel();
-    if (this.#retrying !== undefined) this.#retrying.retries--;
+    this.#retries?.end();
     this.#body = undefined;
     if (this.#shadows === undefined) return;
     for (const shadow of this.#shadows) if (shadow.incomplete) shadow.abort();

@@ -1,0 +1,132 @@
+import type { Host } from '../cluster/host.ts';
+import type { RequestHead, ResponseHead } from '../codec/head.ts';
+import type { HeaderBlock } from '../codec/header-block.ts';
+import type { ConnectionInfo } from '../listener/connection-info.ts';
+import { formatAddress, type SocketAddress } from '../model/address.ts';
+import type { Cluster } from '../model/cluster.ts';
+import type { CompiledRoute } from '../route/route-table.ts';
+import type { Peer } from '../telemetry/peer.ts';
+import type { StreamInfo } from '../telemetry/stream-info.ts';
+import { Expirable } from '../timer/coarse-timers.ts';
+import type { TlsInfo } from '../wire/tls-info.ts';
+import type { ConnectionManager } from './connection-manager.ts';
+import type { Router } from './router/router.ts';
+
+/** What is known of a request while it is served: what statistics, logs and formats are told. */
+export abstract class ExchangeRecord extends Expirable implements StreamInfo {
+  readonly manager: ConnectionManager;
+  readonly connection: ConnectionInfo;
+  readonly head: RequestHead;
+  /** The request's random number: shares of routes and clusters are cut from it. */
+  readonly draw: number;
+  /** Time of the turn in which the request came. */
+  protected readonly startMs: number;
+  readonly #startedWallMs: number | undefined;
+  protected requestDoneMs: number | undefined;
+  protected responseHeadMs: number | undefined;
+  /** The client's address, by trusted headers where they say so. */
+  client: SocketAddress;
+  route: CompiledRoute | undefined;
+  /** Of a request that is sent on. */
+  router: Router | undefined;
+  response: ResponseHead | undefined;
+  responseTrailers: HeaderBlock | undefined;
+  peer: Peer | undefined;
+  status = 0;
+  flags = 0;
+  details = '';
+  bytesReceived = 0;
+  bytesSent = 0;
+
+  constructor(manager: ConnectionManager, connection: ConnectionInfo, head: RequestHead) {
+    super();
+    this.manager = manager;
+    this.connection = connection;
+    this.head = head;
+    this.client = connection.remote;
+    this.startMs = manager.turn.nowMs;
+    this.draw = manager.random();
+    if (manager.accessLogs.length > 0) this.#startedWallMs = manager.turn.wallMs;
+  }
+
+  get request(): RequestHead {
+    return this.head;
+  }
+
+  get startWallMs(): number {
+    return this.#startedWallMs ?? this.manager.turn.wallMs;
+  }
+
+  get durationMs(): number {
+    return this.manager.turn.nowMs - this.startMs;
+  }
+
+  get requestDurationMs(): number | undefined {
+    return this.requestDoneMs === undefined ? undefined : this.requestDoneMs - this.startMs;
+  }
+
+  get responseDurationMs(): number | undefined {
+    return this.responseHeadMs === undefined ? undefined : this.responseHeadMs - this.startMs;
+  }
+
+  get downstreamRemote(): SocketAddress {
+    return this.client;
+  }
+
+  get downstreamDirectRemote(): SocketAddress {
+    return this.connection.directRemote;
+  }
+
+  get downstreamLocal(): SocketAddress {
+    return this.connection.local;
+  }
+
+  get downstreamTls(): TlsInfo | undefined {
+    return this.connection.tls;
+  }
+
+  get requestedServerName(): string {
+    return this.connection.serverName;
+  }
+
+  get upstreamHost(): string {
+    const host = this.router?.host;
+    return host === undefined ? '' : formatAddress(host.address);
+  }
+
+  get upstreamLocal(): string {
+    return this.router?.localAddress ?? '';
+  }
+
+  get upstreamCluster(): string {
+    return this.router?.target?.ref.name ?? '';
+  }
+
+  get upstreamFailure(): string {
+    return this.router?.lastFailure ?? '';
+  }
+
+  get routeName(): string {
+    return this.route?.route.name ?? '';
+  }
+
+  get virtualHost(): string {
+    return this.route?.virtualHost.name ?? '';
+  }
+
+  get attempts(): number {
+    return this.router?.attempts ?? 0;
+  }
+
+  get connectionId(): number {
+    return this.connection.id;
+  }
+
+  get endpoint(): Host | undefined {
+    return this.router?.host;
+  }
+
+  get upstreamModel(): Cluster | undefined {
+    return this.router?.target?.ref.cluster?.model;
+  }
+}

@@ -1,0 +1,32 @@
+import type { Clock } from '@lateen/core';
+import type { RequestHead, ResponseHead } from '../../codec/head.ts';
+import type { HeaderBlock } from '../../codec/header-block.ts';
+import type { ConnectionInfo } from '../../listener/connection-info.ts';
+import type { StreamInfo } from '../../telemetry/stream-info.ts';
+import type { CoarseTimers } from '../../timer/coarse-timers.ts';
+import type { Turn } from '../../wire/turn.ts';
+import type { LocalReplyOptions } from '../http-filter.ts';
+
+/** The exchange, as the router sees it. */
+export interface RouterOwner extends StreamInfo {
+  readonly head: RequestHead;
+  readonly connection: ConnectionInfo;
+  readonly draw: number;
+  readonly manager: {
+    readonly timers: CoarseTimers;
+    readonly turn: Turn;
+    readonly clock: Clock;
+    readonly random: () => number;
+    readonly bufferLimitBytes: number;
+    readonly stats: { readonly n: { noCluster: number } };
+    readonly heads: { releaseResponse(head: ResponseHead): void };
+  };
+  addFlag(bit: number): void;
+  reply(status: number, body: string, details: string, options?: LocalReplyOptions): void;
+  pauseRequest(): void;
+  resumeRequest(): void;
+  onRouterHead(head: ResponseHead, endStream: boolean): void;
+  onRouterData(buffer: Buffer, start: number, end: number): void;
+  onRouterEnd(trailers: HeaderBlock | undefined): void;
+  onRouterBroken(bit: number, details: string): void;
+}

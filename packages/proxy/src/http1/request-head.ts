@@ -1,0 +1,48 @@
+import type { RequestHead } from '../codec/head.ts';
+import { headerName, names } from '../codec/header-name.ts';
+import { slot, type HeaderLines } from './head-parser.ts';
+import type { ConnectionOptions } from './message-framing.ts';
+import { applyTarget } from './request-target.ts';
+import type { Http1ServerOptions } from './server-options.ts';
+
+const http2Settings = headerName('http2-settings');
+
+/**
+ * Completes a head whose lines were read: authority, path, and what is said to this hop (`te`, `upgrade`, `expect`)
+ * become its fields. False where host or target are not what they must be (RFC 9112 section 3.2).
+ */
+export function completeRequestHead(
+  head: RequestHead,
+  lines: HeaderLines,
+  target: string,
+  connection: ConnectionOptions,
+  options: Http1ServerOptions,
+): boolean {
+  const block = head.headers;
+  const { seen, first } = lines;
+  let host: string | undefined;
+  if ((seen[slot.host] as number) > 0) {
+    if ((seen[slot.host] as number) > 1) return false;
+    host = block.value(first[slot.host] as number);
+    block.drop(first[slot.host] as number);
+  } else if (head.version === 'HTTP/1.0') {
+    host = options.defaultHostForHttp10;
+  }
+  if (!applyTarget(head, target, host, options.allowAbsoluteUrl)) return false;
+
+  if ((seen[slot.te] as number) > 0) {
+    head.acceptsTrailers = (block.get(names.te) ?? '').toLowerCase().includes('trailers');
+    block.remove(names.te);
+  }
+  if ((seen[slot.upgrade] as number) > 0) {
+    const wanted = connection.upgrade ? (block.get(names.upgrade) ?? '').toLowerCase() : '';
+    // RFC 9113 has done away with the upgrade to h2c: the request is served as what it is.
+    if (wanted === 'h2c' || wanted.startsWith('h2c,')) block.remove(http2Settings);
+    else if (wanted !== '') head.upgrade = wanted;
+    block.remove(names.upgrade);
+  }
+  if ((seen[slot.expect] as number) > 0 && head.version === 'HTTP/1.1') {
+    head.expectContinue = block.value(first[slot.expect] as number).toLowerCase() === '100-continue';
+  }
+  return true;
+}

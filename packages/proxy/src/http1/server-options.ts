@@ -1,0 +1,19 @@
+/** How strict and how patient a server connection is; see the fields of the connection manager. */
+export interface Http1ServerOptions {
+  readonly maxHeadBytes: number;
+  readonly maxHeaders: number;
+  readonly acceptHttp10: boolean;
+  readonly defaultHostForHttp10: string;
+  readonly preserveHeaderCase: boolean;
+  readonly enableTrailers: boolean;
+  readonly allowAbsoluteUrl: boolean;
+  readonly allowChunkedLength: boolean;
+  /** Between requests; 0: none. */
+  readonly idleTimeoutMs: number;
+  /** From the first byte of a head to its last; 0: none. */
+  readonly requestHeadersTimeoutMs: number;
+  /** 0: no limit. */
+  readonly maxRequests: number;
+  /** Answer `Expect: 100-continue` here; false leaves it to the endpoint. */
+  readonly answerContinue: boolean;
+}

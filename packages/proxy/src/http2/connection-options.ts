@@ -1,0 +1,23 @@
+import type { HeadPool } from '../codec/head.ts';
+import type { CoarseTimers } from '../timer/coarse-timers.ts';
+import type { Turn } from '../wire/turn.ts';
+
+/** The limits and the patience of one end of a connection. */
+export interface Http2ConnectionOptions {
+  readonly maxHeadBytes: number;
+  readonly maxHeaders: number;
+  readonly maxConcurrentStreams: number;
+  readonly streamWindowBytes: number;
+  readonly connectionWindowBytes: number;
+  /** How long a connection without streams is kept; 0: for ever. */
+  readonly idleTimeoutMs: number;
+  /** 0: no limit. */
+  readonly maxRequests: number;
+}
+
+/** What the connections of a data plane share. */
+export interface Http2Context {
+  readonly heads: HeadPool;
+  readonly timers: CoarseTimers;
+  readonly turn: Pick<Turn, 'nowMs'>;
+}
