@@ -1,10 +1,14 @@
-import { connect, type IpcNetConnectOpts, type Socket, type TcpNetConnectOpts } from 'node:net';
-import { messageOf } from '@lateen/core';
-import type { Address } from '../model/address.ts';
 import type { Cluster } from '../model/cluster.ts';
 import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
-import { readInto, SocketWire } from '../wire/socket-wire.ts';
-import type { TlsInfo } from '../wire/tls-info.ts';
+import { PlainWire } from '../wire/plain-wire.ts';
+import {
+  closeHandle,
+  connectHandle,
+  createPipeHandle,
+  createTcpHandle,
+  handleError,
+  type TransportHandle,
+} from '../wire/stream-handle.ts';
 import type { Turn } from '../wire/turn.ts';
 import type { Wire } from '../wire/wire.ts';
 import type { Host } from './host.ts';
@@ -32,28 +36,11 @@ export interface Connector {
 export interface ConnectorContext {
   readonly turn: Turn;
   readonly timers: CoarseTimers;
-  /** Into which all plain sockets read. */
+  /** Into which all connections read. */
   readonly readBuffer: Buffer;
 }
 
-/** Options of `net.connect` and `tls.connect` for an endpoint of a cluster. */
-export function socketOptions(cluster: Cluster, address: Address): TcpNetConnectOpts | IpcNetConnectOpts {
-  if (address.kind === 'pipe') return { path: address.path, allowHalfOpen: true };
-  const options: TcpNetConnectOpts = {
-    host: address.address,
-    port: address.port,
-    allowHalfOpen: true,
-    noDelay: true,
-  };
-  if (cluster.sourceAddress !== undefined) options.localAddress = cluster.sourceAddress.address;
-  if (cluster.tcpKeepalive !== undefined) {
-    options.keepAlive = true;
-    options.keepAliveInitialDelay = cluster.tcpKeepalive.timeMs;
-  }
-  return options;
-}
-
-/** Plain TCP connections as a cluster asks for them. */
+/** Plain connections as a cluster asks for them. */
 export class TcpConnector implements Connector {
   readonly #context: ConnectorContext;
   readonly #cluster: Cluster;
@@ -64,118 +51,76 @@ export class TcpConnector implements Connector {
   }
 
   connect(host: Host, listener: ConnectListener): PendingConnection {
-    const options = {
-      ...socketOptions(this.#cluster, host.address),
-      onread: readInto(this.#context.readBuffer),
-    };
-    return new Connecting(
-      this.#context,
-      connect(options),
-      'connect',
-      listener,
-      this.#cluster.connectTimeoutMs,
-    );
+    return new TcpConnecting(this.#context, this.#cluster, host, listener);
   }
 }
 
-/** What TLS adds to a connection that is being made. */
-export interface SecureConnecting {
-  /** Why the peer is not accepted; undefined where it is. */
-  judge(): string | undefined;
-  describe(): TlsInfo | undefined;
-  onError(error: Error): void;
-}
-
-/** A connection that is being made; for connectors. */
-export class Connecting extends Expirable implements PendingConnection {
+/** A plain connection that is being made. */
+class TcpConnecting extends Expirable implements PendingConnection {
   readonly #context: ConnectorContext;
-  readonly #socket: Socket;
-  readonly #event: 'connect' | 'secureConnect';
-  readonly #secure: SecureConnecting | undefined;
+  readonly #cluster: Cluster;
+  readonly #handle: TransportHandle;
   #listener: ConnectListener | undefined;
 
-  constructor(
-    context: ConnectorContext,
-    socket: Socket,
-    event: 'connect' | 'secureConnect',
-    listener: ConnectListener,
-    timeoutMs: number,
-    secure?: SecureConnecting,
-  ) {
+  constructor(context: ConnectorContext, cluster: Cluster, host: Host, listener: ConnectListener) {
     super();
     this.#context = context;
-    this.#socket = socket;
-    this.#event = event;
+    this.#cluster = cluster;
     this.#listener = listener;
-    this.#secure = secure;
-    socket.once(event, this.#onConnect);
-    socket.on('error', this.#onError);
-    if (event === 'secureConnect') socket.on('close', this.#onEarlyClose);
-    if (timeoutMs > 0) context.timers.start(this, timeoutMs);
+    const { address } = host;
+    this.#handle = address.kind === 'pipe' ? createPipeHandle() : createTcpHandle();
+    const done = (status: number): void => this.#onDone(status);
+    const status = bindSource(this.#handle, cluster) || connectHandle(this.#handle, address, done);
+    if (status !== 0) queueMicrotask(() => done(status));
+    const { connectTimeoutMs } = cluster;
+    if (connectTimeoutMs > 0) context.timers.start(this, connectTimeoutMs);
   }
 
   cancel(): void {
     if (this.#listener === undefined) return;
-    this.#finish();
-    this.#drop();
+    this.#listener = undefined;
+    this.#context.timers.stop(this);
+    closeHandle(this.#handle, false);
   }
 
   onExpire(): void {
     const listener = this.#listener;
-    if (listener === undefined) return;
     this.cancel();
-    listener.onFailed('connect_timeout', 'no connection in time');
+    listener?.onFailed('connect_timeout', 'no connection in time');
   }
 
-  readonly #onConnect = (): void => {
-    const refusal = this.#secure?.judge();
-    if (refusal !== undefined) {
-      this.#fail(refusal);
-      return;
-    }
-    const listener = this.#finish();
-    const { turn } = this.#context;
-    const wire = new SocketWire(turn, this.#socket);
-    if (this.#secure !== undefined) wire.tls = this.#secure.describe();
-    turn.enter();
-    try {
-      listener?.onConnected(wire);
-    } finally {
-      turn.leave();
-    }
-  };
-
-  readonly #onError = (error: Error): void => {
-    this.#secure?.onError(error);
-    this.#fail(messageOf(error));
-  };
-
-  readonly #onEarlyClose = (): void => this.#fail('the endpoint closed the connection during the handshake');
-
-  #fail(detail: string): void {
-    const listener = this.#finish();
-    this.#drop();
-    const { turn } = this.#context;
-    turn.enter();
-    try {
-      listener?.onFailed('connection_failure', detail);
-    } finally {
-      turn.leave();
-    }
-  }
-
-  #drop(): void {
-    this.#socket.on('error', () => {});
-    this.#socket.destroy();
-  }
-
-  #finish(): ConnectListener | undefined {
+  #onDone(status: number): void {
     const listener = this.#listener;
-    this.#listener = undefined;
-    this.#context.timers.stop(this);
-    this.#socket.off(this.#event, this.#onConnect);
-    this.#socket.off('error', this.#onError);
-    this.#socket.off('close', this.#onEarlyClose);
-    return listener;
+    if (listener === undefined) return;
+    const { turn, timers, readBuffer } = this.#context;
+    turn.enter();
+    try {
+      if (status === 0) {
+        this.#listener = undefined;
+        timers.stop(this);
+        setOptions(this.#handle, this.#cluster);
+        const wire = new PlainWire(turn, this.#handle, readBuffer);
+        wire.resume();
+        listener.onConnected(wire);
+      } else {
+        this.cancel();
+        listener.onFailed('connection_failure', handleError(status, 'connect').message);
+      }
+    } finally {
+      turn.leave();
+    }
   }
+}
+
+/** Puts our end at the cluster's source address; 0 or an error of libuv. */
+function bindSource(handle: TransportHandle, { sourceAddress }: Cluster): number {
+  if (sourceAddress === undefined) return 0;
+  const { address } = sourceAddress;
+  return (address.includes(':') ? handle.bind6?.(address, 0, 0) : handle.bind?.(address, 0)) ?? 0;
+}
+
+function setOptions(handle: TransportHandle, { tcpKeepalive }: Cluster): void {
+  handle.setNoDelay?.(true);
+  if (tcpKeepalive !== undefined)
+    handle.setKeepAlive?.(true, Math.max(1, Math.round(tcpKeepalive.timeMs / 1_000)));
 }

@@ -2,7 +2,7 @@ import type { SocketAddress } from '../model/address.ts';
 import type { ListenerStats } from '../telemetry/listener-stats.ts';
 import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
 import { startServerTls } from '../tls/server-handshake.ts';
-import type { SocketWire } from '../wire/socket-wire.ts';
+import type { PlainWire } from '../wire/plain-wire.ts';
 import type { Turn } from '../wire/turn.ts';
 import type { Wire, WireHandler } from '../wire/wire.ts';
 import type { CompiledChain, CompiledListener, ServedConnection } from './compiled-listener.ts';
@@ -20,7 +20,9 @@ export interface Accepted {
 /** A connection from its acceptance to the filter chain that serves it. */
 export class Incoming extends Expirable implements WireHandler {
   readonly #listener: CompiledListener;
-  #wire: SocketWire;
+  readonly #plain: PlainWire;
+  /** Who carries the connection now: the plain wire, or TLS over it. */
+  #wire: Wire;
   readonly #accepted: Accepted;
   readonly #stats: ListenerStats;
   readonly #timers: CoarseTimers;
@@ -35,7 +37,7 @@ export class Incoming extends Expirable implements WireHandler {
 
   constructor(
     listener: CompiledListener,
-    wire: SocketWire,
+    wire: PlainWire,
     accepted: Accepted,
     stats: ListenerStats,
     timers: CoarseTimers,
@@ -44,6 +46,7 @@ export class Incoming extends Expirable implements WireHandler {
   ) {
     super();
     this.#listener = listener;
+    this.#plain = wire;
     this.#wire = wire;
     this.#accepted = accepted;
     this.#stats = stats;
@@ -165,10 +168,9 @@ export class Incoming extends Expirable implements WireHandler {
       this.#wire.destroy();
       return;
     }
-    const socket = this.#wire.detach();
     this.#handshaking = startServerTls(
       this.#turn,
-      socket,
+      this.#plain,
       early,
       tls.model,
       settings.value,

@@ -1,4 +1,4 @@
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { codeOf, problem, type Logger, type Problem } from '@lateen/core';
 import { formatAddress, type Address, type SocketAddress } from '../model/address.ts';
 import type { ResourceChange } from '../model/change.ts';
@@ -6,9 +6,10 @@ import type { ListenerStatus } from '../model/data-plane.ts';
 import type { Listener } from '../model/listener.ts';
 import { ListenerStats } from '../telemetry/listener-stats.ts';
 import type { StatsRegistry } from '../telemetry/stats-registry.ts';
-import { SocketWire } from '../wire/socket-wire.ts';
+import { PlainWire } from '../wire/plain-wire.ts';
+import { closeHandle, type TransportHandle } from '../wire/stream-handle.ts';
 import { compileListener, type CompiledListener, type ListenerContext } from './compiled-listener.ts';
-import { acceptInto } from './accept.ts';
+import { takeConnections } from './accept.ts';
 import { Incoming, type Accepted } from './incoming.ts';
 import { loadOriginalDestination, type OriginalDestination } from './original-destination.ts';
 
@@ -135,9 +136,7 @@ export class ListenerSet {
   }
 
   #listen(model: Listener, address: Address): Promise<Server | Error> {
-    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
-      this.#accept(model.name, socket, true),
-    );
+    const server = createServer();
     const backlog = model.tcpBacklog === undefined ? {} : { backlog: model.tcpBacklog };
     const place =
       address.kind === 'pipe'
@@ -147,7 +146,8 @@ export class ListenerSet {
       server.once('error', resolve);
       server.listen({ ...place, ...backlog }, () => {
         server.off('error', resolve);
-        acceptInto(server, this.#context.readBuffer, (socket) => this.#accept(model.name, socket, false));
+        const own = fixedAddress(server, address);
+        takeConnections(server, (handle) => this.#accept(model.name, handle, own));
         server.on('error', (error) =>
           this.#logger.warn('cannot accept', { listener: model.name, error: error.message }),
         );
@@ -188,31 +188,26 @@ export class ListenerSet {
     }
   }
 
-  #accept(name: string, socket: Socket, byEvents: boolean): void {
+  #accept(name: string, handle: TransportHandle, own: SocketAddress | undefined): void {
     const bound = this.#active.get(name);
     if (bound === undefined || !this.#accepting) {
-      socket.destroy();
+      closeHandle(handle, false);
       return;
     }
     const { turn } = this.#context;
     turn.enter();
     try {
-      this.#serve(bound, socket, byEvents);
+      this.#serve(bound, handle, own);
     } finally {
       turn.leave();
     }
   }
 
-  #serve(bound: Active, socket: Socket, byEvents: boolean): void {
-    const wire = new SocketWire(this.#context.turn, socket);
-    if (byEvents) wire.readByEvents();
+  #serve(bound: Active, handle: TransportHandle, own: SocketAddress | undefined): void {
+    const wire = new PlainWire(this.#context.turn, handle, this.#context.readBuffer);
+    wire.resume();
     const { compiled } = bound;
-    const original = compiled.needsOriginalDestination ? this.#originalDestination?.(socket) : undefined;
-    const own: SocketAddress = {
-      kind: 'socket',
-      address: plainAddress(wire.localAddress),
-      port: wire.localPort,
-    };
+    const original = compiled.needsOriginalDestination ? this.#originalDestination?.(wire.fd) : undefined;
     const active =
       compiled.model.useOriginalDst && original !== undefined ? this.#listenerFor(original, bound) : bound;
     const { stats, connections } = active;
@@ -227,7 +222,7 @@ export class ListenerSet {
     const accepted: Accepted = {
       id: this.#nextId++,
       remote: { kind: 'socket', address: plainAddress(wire.remoteAddress), port: wire.remotePort },
-      local: original ?? own,
+      local: original ?? own ?? localAddress(wire),
       originalDestination: original,
     };
     const incoming = new Incoming(
@@ -258,6 +253,17 @@ export class ListenerSet {
 /** IPv4 in IPv6's clothes, as sockets of both families show it, in its own. */
 function plainAddress(address: string): string {
   return address.startsWith('::ffff:') ? address.slice(7) : address;
+}
+
+function localAddress(wire: PlainWire): SocketAddress {
+  return { kind: 'socket', address: plainAddress(wire.localAddress), port: wire.localPort };
+}
+
+/** The address that every connection of a socket has at our end; undefined where it listens on all of the host's. */
+function fixedAddress(server: Server, asked: Address): SocketAddress | undefined {
+  const bound = boundAddress(server, asked);
+  if (bound.kind === 'pipe') return { kind: 'socket', address: '', port: 0 };
+  return bound.address === '0.0.0.0' || bound.address === '::' ? undefined : bound;
 }
 
 function boundAddress(server: Server, asked: Address): Address {

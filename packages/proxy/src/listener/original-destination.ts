@@ -1,10 +1,9 @@
-import type { Socket } from 'node:net';
 import type { SocketAddress } from '../model/address.ts';
 
 type GetSockOpt = (fd: number, level: number, option: number, value: Buffer, length: number[]) => number;
 
-/** Asks the kernel where a redirected connection wanted to go. */
-export type OriginalDestination = (socket: Socket) => SocketAddress | undefined;
+/** Asks the kernel where a redirected connection wanted to go, by its descriptor. */
+export type OriginalDestination = (fd: number) => SocketAddress | undefined;
 
 const levelIpv4 = 0;
 const levelIpv6 = 41;
@@ -12,11 +11,6 @@ const levelIpv6 = 41;
 const originalDestinationOption = 80;
 const familyIpv4 = 2;
 const familyIpv6 = 10;
-
-function fdOf(socket: Socket): number {
-  const handle = (socket as unknown as { readonly _handle?: { readonly fd?: number } })._handle;
-  return handle?.fd ?? -1;
-}
 
 function readIpv4(value: Buffer): SocketAddress {
   return {
@@ -43,8 +37,7 @@ export async function loadOriginalDestination(): Promise<OriginalDestination> {
     length[0] = value.length;
     return getsockopt(fd, level, originalDestinationOption, value, length);
   };
-  return (socket) => {
-    const fd = fdOf(socket);
+  return (fd) => {
     if (fd < 0) return undefined;
     if (ask(fd, levelIpv4) === 0 && value.readUInt16LE(0) === familyIpv4) return readIpv4(value);
     if (ask(fd, levelIpv6) === 0 && value.readUInt16LE(0) === familyIpv6) return readIpv6(value);

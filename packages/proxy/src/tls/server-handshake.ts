@@ -1,14 +1,15 @@
-import type { Socket } from 'node:net';
+import { Socket, type SocketConstructorOpts } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { codeOf } from '@lateen/core';
 import type { DownstreamTls } from '../model/tls.ts';
-import { SocketWire } from '../wire/socket-wire.ts';
+import { SecureWire } from '../wire/secure-wire.ts';
+import type { PlainWire } from '../wire/plain-wire.ts';
 import type { Turn } from '../wire/turn.ts';
 import { describeTls } from './describe-connection.ts';
 import type { TlsSettings } from './tls-context.ts';
 
 export interface ServerHandshakeListener {
-  onSecure(wire: SocketWire): void;
+  onSecure(wire: SecureWire): void;
   /** The handshake did not come to its end; the socket is closed. */
   onFailed(reason: 'handshake' | 'peer'): void;
 }
@@ -31,13 +32,13 @@ function offeredAlpn(own: readonly string[], client: readonly string[] | undefin
 }
 
 /**
- * Takes the server's part of a TLS handshake on an accepted socket, of which `early` has been read
+ * Takes the server's part of a TLS handshake on an accepted connection, of which `early` has been read
  * already. `hello` is what the client said, as far as that was looked at. Exactly one method of the listener
  * is called, later.
  */
 export function startServerTls(
   turn: Turn,
-  socket: Socket,
+  plain: PlainWire,
   early: Buffer | undefined,
   model: DownstreamTls,
   settings: TlsSettings,
@@ -46,7 +47,9 @@ export function startServerTls(
 ): { cancel(): void } {
   const { serverName } = hello;
   const alpn = offeredAlpn(model.options.alpn, hello.alpn);
-  socket.pause();
+  // `handle` is how Node's own servers make sockets; the types leave it out.
+  const options = { handle: plain.detach(), allowHalfOpen: true, manualStart: true };
+  const socket = new Socket(options as unknown as SocketConstructorOpts);
   if (early !== undefined) socket.unshift(early);
   const secure = new TLSSocket(socket, {
     isServer: true,
@@ -84,10 +87,9 @@ export function startServerTls(
     }
     finish(() => {
       secure.off('error', ignore);
-      const wire = new SocketWire(turn, secure);
-      wire.tls = describeTls(secure, serverName);
+      const wire = new SecureWire(turn, secure, plain.readBuffer, describeTls(secure, serverName));
+      wire.resume();
       listener.onSecure(wire);
-      wire.readByEvents();
     });
   };
   const ignore = (): void => {};

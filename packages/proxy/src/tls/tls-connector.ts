@@ -1,22 +1,20 @@
-import { isIP, type TcpNetConnectOpts } from 'node:net';
+import { isIP } from 'node:net';
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { codeOf, messageOf } from '@lateen/core';
 import type { Cluster } from '../model/cluster.ts';
 import type { UpstreamTls } from '../model/tls.ts';
-import {
-  Connecting,
-  socketOptions,
-  type ConnectListener,
-  type Connector,
-  type ConnectorContext,
-  type PendingConnection,
+import type {
+  ConnectListener,
+  Connector,
+  ConnectorContext,
+  PendingConnection,
 } from '../cluster/connector.ts';
 import type { Host } from '../cluster/host.ts';
 import type { ClusterStats } from '../telemetry/cluster-stats.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
-import { readInto } from '../wire/socket-wire.ts';
 import { describeTls } from './describe-connection.ts';
 import type { SecretStore } from './secret-store.ts';
+import { socketOptions, TlsConnecting } from './tls-connecting.ts';
 import { FollowingTlsSettings, type TlsSettings } from './tls-context.ts';
 
 const maxSessions = 1_000;
@@ -64,9 +62,8 @@ export class TlsConnector implements Connector {
     const known = this.#sessions.get(key);
     // Who was judged by other rules is judged again.
     const session = known?.settings === settings.value ? known : undefined;
-    const connection: ConnectionOptions & Pick<TcpNetConnectOpts, 'onread'> = {
+    const connection: ConnectionOptions = {
       ...socketOptions(this.#cluster, host.address),
-      onread: readInto(this.#context.readBuffer),
       secureContext: context,
       // Judged below, by our own rules and with our own counters.
       rejectUnauthorized: false,
@@ -88,7 +85,7 @@ export class TlsConnector implements Connector {
       keep();
     });
     const { n } = this.#stats;
-    return new Connecting(this.#context, socket, 'secureConnect', listener, this.#cluster.connectTimeoutMs, {
+    return new TlsConnecting(this.#context, socket, listener, this.#cluster.connectTimeoutMs, {
       judge: () => {
         // The certificate is not shown again on a resumed session: it was judged when the session was new.
         const resumed = socket.isSessionReused() ? session : undefined;

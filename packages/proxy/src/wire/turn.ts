@@ -7,6 +7,11 @@ export interface OutputOwner {
   flushOutput(buffer: Buffer, length: number): boolean;
 }
 
+/** Who has something to do when all events that are there have been handled. */
+export interface LoopEndOwner {
+  onLoopEnd(): void;
+}
+
 const outputBytes = 128 * 1024;
 
 /**
@@ -22,6 +27,7 @@ export class Turn {
   #depth = 0;
   #owner: OutputOwner | undefined;
   #used = 0;
+  #atLoopEnd: LoopEndOwner[] = [];
   /** Where owners write, from the offset that {@link claim} returned. */
   buffer: Buffer = Buffer.allocUnsafeSlow(outputBytes);
   /** For connections whose bytes nobody asks for. */
@@ -52,6 +58,17 @@ export class Turn {
     if (--this.#depth === 0 && this.#owner !== undefined) this.flush();
   }
 
+  /** Calls the owner once this pass of the event loop has handled its events. */
+  atLoopEnd(owner: LoopEndOwner): void {
+    if (this.#atLoopEnd.push(owner) === 1) setImmediate(this.#onLoopEnd);
+  }
+
+  readonly #onLoopEnd = (): void => {
+    const owners = this.#atLoopEnd;
+    this.#atLoopEnd = [];
+    for (const owner of owners) owner.onLoopEnd();
+  };
+
   /** Makes `bytes` of room for an owner and returns the offset to write at. */
   claim(owner: OutputOwner, bytes: number): number {
     if (this.#owner !== owner) {
@@ -70,6 +87,16 @@ export class Turn {
   commit(end: number): void {
     this.#used = end;
     if (this.#depth === 0) this.flush();
+  }
+
+  /** Copies `bytes[start, end)` out for an owner. */
+  write(owner: OutputOwner, bytes: Uint8Array, start: number, end: number): void {
+    const length = end - start;
+    const at = this.claim(owner, length);
+    const out = this.buffer;
+    if (length <= 64) for (let i = 0; i < length; i++) out[at + i] = bytes[start + i] as number;
+    else out.set(length === bytes.length ? bytes : bytes.subarray(start, end), at);
+    this.commit(at + length);
   }
 
   /** Sends what an owner has written, before it ends or is destroyed. */

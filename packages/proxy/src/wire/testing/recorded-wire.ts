@@ -1,5 +1,5 @@
 import { ByteCounter } from '../byte-counter.ts';
-import { deafHandler } from '../socket-wire.ts';
+import { deafHandler } from '../deaf-handler.ts';
 import type { Wire, WireHandler } from '../wire.ts';
 
 /** A wire without a socket, for tests of codecs: what is written is kept, what the peer sends is given by hand. */

@@ -1,0 +1,55 @@
+import { HandleWire } from './handle-wire.ts';
+import { closeHandle, disown, shutdownHandle, writeHandle, type TransportHandle } from './stream-handle.ts';
+import type { LoopEndOwner } from './turn.ts';
+
+/** What the kernel has not taken and may wait for a slow peer. */
+const highWaterBytes = 64 * 1024;
+
+/** A connection without TLS. */
+export class PlainWire extends HandleWire implements LoopEndOwner {
+  readonly tls = undefined;
+  declare protected readonly handle: TransportHandle;
+
+  get fd(): number {
+    return this.handle.fd;
+  }
+
+  /** Gives the handle up; the wire is dead. */
+  detach(): TransportHandle {
+    this.closed = true;
+    disown(this.handle);
+    return this.handle;
+  }
+
+  flushOutput(buffer: Buffer, length: number): boolean {
+    if (this.closed || this.sending !== 'open') return true;
+    this.bytes.sent += length;
+    const status = writeHandle(this.handle, buffer.subarray(0, length));
+    if (status === 0) return true;
+    if (status < 0) {
+      this.fail(status, 'write');
+      return true;
+    }
+    this.wait(length, highWaterBytes);
+    return false;
+  }
+
+  end(): void {
+    this.turn.flushOwner(this);
+    if (this.closed || this.sending !== 'open') return;
+    this.sending = 'closing';
+    // The peer often ends in the same pass of the event loop; then closing says all in one call.
+    if (this.readEnded) this.onLoopEnd();
+    else this.turn.atLoopEnd(this);
+  }
+
+  onLoopEnd(): void {
+    if (this.closed) return;
+    if (this.readEnded && this.pendingBytes === 0) this.destroy();
+    else if (shutdownHandle(this.handle)) this.onHandleShutdown();
+  }
+
+  protected close(reset: boolean): void {
+    closeHandle(this.handle, reset);
+  }
+}
