@@ -9,6 +9,7 @@ import { headerPolicies } from './headers.ts';
 import { healthCheckPolicies } from './health-check.ts';
 import { connectionManagerPolicies } from './http-connection-manager.ts';
 import { httpFilterPolicies } from './http-filter.ts';
+import { internalRedirectPolicies } from './internal-redirect.ts';
 import { listenerPolicies } from './listener.ts';
 import { loadBalancingPolicyPolicies } from './load-balancing-policy.ts';
 import { loadBalancingPolicies } from './load-balancing.ts';
@@ -34,6 +35,7 @@ export const fieldPolicies: readonly AnyFieldPolicy[] = [
   ...headerPolicies,
   ...healthCheckPolicies,
   ...httpFilterPolicies,
+  ...internalRedirectPolicies,
   ...listenerPolicies,
   ...loadBalancingPolicies,
   ...loadBalancingPolicyPolicies,

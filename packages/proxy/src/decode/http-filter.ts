@@ -25,14 +25,17 @@ import type { Scope } from './scope.ts';
 const noRuntime = 'faults are not changed by runtime';
 
 const filterPolicy = fieldPolicy(hcm.HttpFilter, ['name', 'typedConfig', 'isOptional', 'disabled']);
-const routerPolicy = fieldPolicy(router.Router, ['suppressEnvoyHeaders', 'upstreamHttpFilters'], {
-  dynamicStats: 'statistics are always kept',
-  startChildSpan: 'a request has one span',
-  upstreamLogOptions: 'only of use with upstream_log, which is refused',
-  strictCheckHeaders: 'an x-envoy header that cannot be read is passed over',
-  respectExpectedRqTimeout: 'x-envoy-expected-rq-timeout-ms of a client is not honoured',
-  suppressGrpcRequestFailureCodeStats: 'adds statistics only',
-});
+const routerPolicy = fieldPolicy(
+  router.Router,
+  ['suppressEnvoyHeaders', 'respectExpectedRqTimeout', 'upstreamHttpFilters'],
+  {
+    dynamicStats: 'statistics are always kept',
+    startChildSpan: 'a request has one span',
+    upstreamLogOptions: 'only of use with upstream_log, which is refused',
+    strictCheckHeaders: 'an x-envoy header that cannot be read is passed over',
+    suppressGrpcRequestFailureCodeStats: 'adds statistics only',
+  },
+);
 const corsFields = [
   'allowOriginStringMatch',
   'allowMethods',
@@ -150,7 +153,11 @@ function decodeConfig(scope: Scope, message: HttpFilterMessage, context: FilterC
           at.at('upstreamHttpFilters').at(i).fail(`HTTP filter "${filter.name}" is not supported here`);
         }
       }
-      return { kind: 'router', suppressEnvoyHeaders: config.suppressEnvoyHeaders ?? false };
+      return {
+        kind: 'router',
+        suppressEnvoyHeaders: config.suppressEnvoyHeaders ?? false,
+        ...(config.respectExpectedRqTimeout === true ? { respectExpectedTimeout: true } : {}),
+      };
     }
     case cors.Cors.typeName:
       return { kind: 'cors' };

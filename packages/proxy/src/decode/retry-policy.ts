@@ -1,11 +1,14 @@
 import type {
   HedgePolicy as HedgeMessage,
   RetryPolicy as RetryMessage,
+  RetryPolicy_RetryHostPredicate,
   RetryPolicy_RetryPriority,
 } from '@lateen/protocol/envoy/config/route/v3';
 import * as route from '@lateen/protocol/envoy/config/route/v3';
-import type { HedgePolicy, RetryPolicy } from '../model/index.ts';
+import type { HedgePolicy, Metadata, RetryPolicy } from '../model/index.ts';
+import { OmitHostMetadataConfig } from '@lateen/protocol/envoy/extensions/retry/host/omit_host_metadata/v3';
 import { PreviousPrioritiesConfig } from '@lateen/protocol/envoy/extensions/retry/priority/previous_priorities/v3';
+import { decodeFraction, decodeMetadata } from './basics.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { decodeHeaderMatch } from './headers.ts';
 import type { Scope } from './scope.ts';
@@ -24,29 +27,25 @@ const retryPolicyPolicy = fieldPolicy(route.RetryPolicy, [
   'retriableHeaders',
   'retriableRequestHeaders',
 ]);
-const hedgePolicyPolicy = fieldPolicy(route.HedgePolicy, ['initialRequests', 'hedgeOnPerTryTimeout'], {
-  additionalRequestChance: 'the number of requests at the start is fixed',
-});
+const hedgePolicyPolicy = fieldPolicy(route.HedgePolicy, [
+  'initialRequests',
+  'additionalRequestChance',
+  'hedgeOnPerTryTimeout',
+]);
+const omitHostPolicy = fieldPolicy(OmitHostMetadataConfig, ['metadataMatch']);
 
 const previousPrioritiesPolicy = fieldPolicy(PreviousPrioritiesConfig, ['updateFrequency']);
 
-export const retryPolicies = [retryPolicyPolicy, hedgePolicyPolicy, previousPrioritiesPolicy];
+export const retryPolicies = [retryPolicyPolicy, hedgePolicyPolicy, omitHostPolicy, previousPrioritiesPolicy];
 
-const previousHosts = [
-  'envoy.retry_host_predicates.previous_hosts',
-  'envoy.retry_host_predicates.omit_canary_hosts',
-];
+const previousHosts = 'envoy.retry_host_predicates.previous_hosts';
+const omitCanaryHosts = 'envoy.retry_host_predicates.omit_canary_hosts';
+const omitHostMetadata = 'envoy.retry_host_predicates.omit_host_metadata';
 
 /** When and how a failed try is followed by another. */
 export function decodeRetryPolicy(scope: Scope, message: RetryMessage): RetryPolicy {
   scope.check(retryPolicyPolicy, message);
-  for (const [i, predicate] of (message.retryHostPredicate ?? []).entries()) {
-    if (previousHosts.includes(predicate.name ?? '')) continue;
-    scope
-      .at('retryHostPredicate')
-      .at(i)
-      .fail(`"${predicate.name}" is not supported: use ${previousHosts[0]}`);
-  }
+  const predicates = decodeHostPredicates(scope.at('retryHostPredicate'), message.retryHostPredicate ?? []);
   const priority = message.retryPriority;
   const updateFrequency =
     priority === undefined ? undefined : decodeRetryPriority(scope.at('retryPriority'), priority);
@@ -66,7 +65,7 @@ export function decodeRetryPolicy(scope: Scope, message: RetryMessage): RetryPol
     ...(message.perTryIdleTimeout === undefined ? {} : { perTryIdleTimeoutMs: message.perTryIdleTimeout }),
     backoffBaseMs,
     backoffMaxMs: message.retryBackOff?.maxInterval ?? backoffBaseMs * 10,
-    avoidPreviousHosts: (message.retryHostPredicate ?? []).some((p) => p.name === previousHosts[0]),
+    ...predicates,
     hostSelectionMaxAttempts: message.hostSelectionRetryMaxAttempts ?? 1,
     ...(updateFrequency === undefined ? {} : { previousPrioritiesUpdateFrequency: updateFrequency }),
     retriableRequestHeaders: (message.retriableRequestHeaders ?? []).map((header, i) =>
@@ -76,6 +75,33 @@ export function decodeRetryPolicy(scope: Scope, message: RetryMessage): RetryPol
       name: (header.name ?? '').toLowerCase(),
       format: header.format === 'UNIX_TIMESTAMP' ? 'unix' : 'seconds',
     })),
+    ...(message.rateLimitedRetryBackOff?.maxInterval === undefined
+      ? {}
+      : { rateLimitedMaxMs: message.rateLimitedRetryBackOff.maxInterval }),
+  };
+}
+
+/** Which hosts further tries leave out. */
+function decodeHostPredicates(
+  scope: Scope,
+  list: readonly RetryPolicy_RetryHostPredicate[],
+): Pick<RetryPolicy, 'avoidPreviousHosts' | 'omitCanaryHosts' | 'omitHostsWith'> {
+  const omitHostsWith: Metadata[] = [];
+  list.forEach(({ name, typedConfig }, i) => {
+    if (name === previousHosts || name === omitCanaryHosts) return;
+    const at = scope.at(i);
+    if (name !== omitHostMetadata) {
+      at.fail(`"${name}" is not supported: use ${previousHosts}, ${omitCanaryHosts}, ${omitHostMetadata}`);
+      return;
+    }
+    const config = at.at('typedConfig').unpack(OmitHostMetadataConfig, typedConfig);
+    if (config?.metadataMatch !== undefined)
+      omitHostsWith.push(decodeMetadata(at.at('typedConfig').at('metadataMatch'), config.metadataMatch));
+  });
+  return {
+    avoidPreviousHosts: list.some(({ name }) => name === previousHosts),
+    ...(list.some(({ name }) => name === omitCanaryHosts) ? { omitCanaryHosts: true } : {}),
+    ...(omitHostsWith.length === 0 ? {} : { omitHostsWith }),
   };
 }
 
@@ -83,6 +109,14 @@ export function decodeHedgePolicy(scope: Scope, message: HedgeMessage): HedgePol
   scope.check(hedgePolicyPolicy, message);
   return {
     initialRequests: message.initialRequests ?? 1,
+    ...(message.additionalRequestChance === undefined
+      ? {}
+      : {
+          additionalRequestChance: decodeFraction(
+            scope.at('additionalRequestChance'),
+            message.additionalRequestChance,
+          ),
+        }),
     hedgeOnPerTryTimeout: message.hedgeOnPerTryTimeout ?? false,
   };
 }

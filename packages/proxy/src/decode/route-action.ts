@@ -24,7 +24,9 @@ import { decodeDataSource, decodeMetadata, decodeRegexRewrite, decodeRuntimeFrac
 import { fieldPolicy } from './field-policy.ts';
 import { decodeHeaderOperations } from './headers.ts';
 import { decodeCorsPolicy, decodeRouteFilterConfig } from './http-filter.ts';
+import { decodeInternalRedirect } from './internal-redirect.ts';
 import { decodeHedgePolicy, decodeRetryPolicy } from './retry-policy.ts';
+import { decodeRouteTimeouts } from './route-timeouts.ts';
 import type { Scope } from './scope.ts';
 
 const actionPolicy = fieldPolicy(
@@ -51,6 +53,7 @@ const actionPolicy = fieldPolicy(
     'hashPolicy',
     'cors',
     'maxGrpcTimeout',
+    'grpcTimeoutOffset',
     'upgradeConfigs',
     'internalRedirectPolicy',
     'hedgePolicy',
@@ -59,7 +62,6 @@ const actionPolicy = fieldPolicy(
   {
     earlyDataPolicy: 'TLS early data is never accepted',
     includeVhRateLimits: 'limits of a route replace those of its virtual host',
-    grpcTimeoutOffset: 'the deadline of a request is passed on as it is',
   },
 );
 const weightedPolicy = fieldPolicy(route.WeightedCluster, ['clusters'], {
@@ -121,8 +123,6 @@ const notFoundStatuses: Readonly<Record<string, number>> = {
 export function decodeForward(scope: Scope, message: RouteActionMessage): ForwardAction {
   scope.check(actionPolicy, message);
   const hostRewrite = decodeHostRewrite(scope, message);
-  const maxStreamDurationMs = message.maxStreamDuration?.maxStreamDuration;
-  const grpcMaxMs = message.maxStreamDuration?.grpcTimeoutHeaderMax ?? message.maxGrpcTimeout;
   return {
     kind: 'forward',
     cluster: decodeClusterChoice(scope, message),
@@ -135,10 +135,7 @@ export function decodeForward(scope: Scope, message: RouteActionMessage): Forwar
       : { regexRewrite: decodeRegexRewrite(scope.at('regexRewrite'), message.regexRewrite) }),
     ...(hostRewrite === undefined ? {} : { hostRewrite }),
     appendXForwardedHost: message.appendXForwardedHost ?? false,
-    timeoutMs: message.timeout ?? 15_000,
-    ...(message.idleTimeout === undefined ? {} : { idleTimeoutMs: message.idleTimeout }),
-    ...(maxStreamDurationMs === undefined ? {} : { maxStreamDurationMs }),
-    ...(grpcMaxMs === undefined ? {} : { grpcTimeoutHeaderMaxMs: grpcMaxMs }),
+    ...decodeRouteTimeouts(message),
     ...(message.retryPolicy === undefined
       ? {}
       : { retryPolicy: decodeRetryPolicy(scope.at('retryPolicy'), message.retryPolicy) }),
@@ -159,10 +156,14 @@ export function decodeForward(scope: Scope, message: RouteActionMessage): Forwar
       : { metadataMatch: decodeMetadata(scope.at('metadataMatch'), message.metadataMatch) }),
     ...(message.cors === undefined ? {} : { cors: decodeCorsPolicy(scope.at('cors'), message.cors) }),
     rateLimits: decodeRateLimits(message.rateLimits),
-    maxInternalRedirects:
-      message.internalRedirectPolicy === undefined
-        ? 0
-        : (message.internalRedirectPolicy.maxInternalRedirects ?? 1),
+    ...(message.internalRedirectPolicy === undefined
+      ? {}
+      : {
+          internalRedirect: decodeInternalRedirect(
+            scope.at('internalRedirectPolicy'),
+            message.internalRedirectPolicy,
+          ),
+        }),
   };
 }
 

@@ -59,11 +59,11 @@ const hostPolicy = fieldPolicy(
     'hedgePolicy',
     'requestMirrorPolicies',
     'metadata',
+    'includeIsTimeoutRetryHeader',
+    'perRequestBufferLimitBytes',
   ],
   {
     virtualClusters: 'adds statistics only',
-    includeIsTimeoutRetryHeader: 'the header is not sent',
-    perRequestBufferLimitBytes: 'the limit of the listener holds',
   },
 );
 const routePolicy = fieldPolicy(
@@ -82,10 +82,10 @@ const routePolicy = fieldPolicy(
     'responseHeadersToAdd',
     'responseHeadersToRemove',
     'statPrefix',
+    'perRequestBufferLimitBytes',
   ],
   {
     tracing: 'the sampling of the connection manager holds',
-    perRequestBufferLimitBytes: 'the limit of the listener holds',
   },
 );
 
@@ -138,6 +138,10 @@ function decodeVirtualHost(scope: Scope, message: VirtualHostMessage): VirtualHo
     filterConfig: decodeRouteFilterConfig(scope.at('typedPerFilterConfig'), message.typedPerFilterConfig),
     includeRequestAttemptCount: message.includeRequestAttemptCount ?? false,
     includeAttemptCountInResponse: message.includeAttemptCountInResponse ?? false,
+    ...(message.includeIsTimeoutRetryHeader === true ? { includeIsTimeoutRetryHeader: true } : {}),
+    ...(message.perRequestBufferLimitBytes === undefined
+      ? {}
+      : { bufferLimitBytes: message.perRequestBufferLimitBytes }),
     rateLimits: decodeRateLimits(message.rateLimits),
     metadata: decodeMetadata(scope.at('metadata'), message.metadata),
   };
@@ -159,6 +163,9 @@ function decodeRoute(scope: Scope, message: RouteMessage): Route {
       : { decorator: { operation: decorator.operation ?? '', propagate: decorator.propagate ?? true } }),
     metadata: decodeMetadata(scope.at('metadata'), message.metadata),
     ...(message.statPrefix === undefined ? {} : { statPrefix: message.statPrefix }),
+    ...(message.perRequestBufferLimitBytes === undefined
+      ? {}
+      : { bufferLimitBytes: message.perRequestBufferLimitBytes }),
   };
 }
 

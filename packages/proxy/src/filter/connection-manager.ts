@@ -82,6 +82,8 @@ export class ConnectionManager {
   readonly accessLogs: readonly CompiledAccessLog[];
   readonly serverLine: HeaderLine;
   readonly suppressEnvoyHeaders: boolean;
+  /** Clients say by `x-envoy-expected-rq-timeout-ms` how long they wait. */
+  readonly respectExpectedTimeout: boolean;
   readonly bufferLimitBytes: number;
   readonly stats: HttpStats;
   readonly observers: readonly RequestObserver[];
@@ -112,6 +114,7 @@ export class ConnectionManager {
     this.serverLine = headerLine(names.server, model.serverName);
     const router = model.httpFilters.find((filter) => filter.config.kind === 'router')?.config;
     this.suppressEnvoyHeaders = router?.kind === 'router' && router.suppressEnvoyHeaders;
+    this.respectExpectedTimeout = router?.kind === 'router' && router.respectExpectedTimeout === true;
     this.bufferLimitBytes = bufferLimitBytes;
     this.stats = context.httpStats(model.statPrefix);
     const counted = model.httpFilters.some(
@@ -220,7 +223,7 @@ export class HttpConnection implements ServerConnectionOwner {
   onCodecFault(fault: CodecFault, status: number): void {
     const { n } = this.#manager.stats;
     if (fault === 'headers_too_large' || fault === 'too_many_headers') n.rqTooLarge++;
-    else if (fault === 'head_timeout') n.rqTimeout++;
+    else if (fault === 'head_timeout') n.rqHeaderTimeout++;
     else n.cxProtocolError++;
     if (status > 0) this.#manager.stats.countStatus(status);
   }

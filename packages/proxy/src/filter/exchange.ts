@@ -15,6 +15,12 @@ import { normalizePath } from './path-normalization.ts';
 import { prepareRequest } from './request-preparation.ts';
 import { Router } from './router/router.ts';
 import type { RouterOwner } from './router/router-owner.ts';
+import { followRedirect } from './internal-redirect.ts';
+import type { BodyBuffer } from './router/body-buffer.ts';
+import type { CompiledForward } from '../route/route-action.ts';
+import type { CompiledRoute } from '../route/route-table.ts';
+import { cappedGrpcMs } from '../route/request-timing.ts';
+import { Deadline } from '../timer/deadline.ts';
 
 type State =
   /** Filters are at work, or wait. */
@@ -37,6 +43,13 @@ export class Exchange extends ExchangeRecord implements ServerStreamHandler, Fil
   #continued = false;
   #timers: Timer[] | undefined;
   #lastActivityMs: number;
+  /** How long the stream may be silent; 0: for ever. */
+  #idleMs: number;
+  /** Limits that few requests have: for the whole of the request, and for the stream. */
+  #requestLimit: Deadline | undefined;
+  #durationLimit: Deadline | undefined;
+  /** The routes that have served the request, where redirects were followed here. */
+  #served: CompiledRoute[] | undefined;
   #early: { readonly chunks: Buffer[]; ended: boolean; trailers: HeaderBlock | undefined } | undefined;
   peerAsked = false;
 
@@ -50,6 +63,7 @@ export class Exchange extends ExchangeRecord implements ServerStreamHandler, Fil
     super(manager, connection, head);
     this.#stream = stream;
     this.#lastActivityMs = this.startMs;
+    this.#idleMs = manager.model.streamIdleTimeoutMs;
     if (endStream) this.requestDoneMs = this.startMs;
     const { n } = manager.stats;
     n.rqTotal++;
@@ -61,8 +75,9 @@ export class Exchange extends ExchangeRecord implements ServerStreamHandler, Fil
   /** Routes the request and starts its way through the filters. */
   begin(): void {
     const { manager, head } = this;
-    const { model, timers } = manager;
-    if (model.streamIdleTimeoutMs > 0) timers.start(this, model.streamIdleTimeoutMs);
+    const { model } = manager;
+    if (this.#idleMs > 0) manager.timers.start(this, this.#idleMs);
+    if (model.requestTimeoutMs > 0 && this.requestDoneMs === undefined) this.#limitRequest();
     this.client = prepareRequest(head, model, this.connection, manager.requestIds);
     const normalized = normalizePath(head.path, model.pathNormalization);
     if (normalized.kind === 'reject') return this.reply(400, '', 'path_normalization_failed');
@@ -74,8 +89,64 @@ export class Exchange extends ExchangeRecord implements ServerStreamHandler, Fil
     if (head.upgrade !== undefined && !this.#mayUpgrade(head.upgrade)) {
       return this.reply(403, '', 'upgrade_failed');
     }
-    this.route = manager.routes()?.find(head, this.draw);
+    const route = manager.routes()?.find(head, this.draw);
+    this.route = route;
+    if (route?.action.kind === 'forward' && route.action.streamLimits !== undefined) {
+      this.#limitStream(route.action);
+    } else if (model.maxStreamDurationMs > 0) {
+      this.#limitDuration(model.maxStreamDurationMs);
+    }
     this.#runFilters();
+  }
+
+  #limitRequest(): void {
+    const { manager } = this;
+    this.#requestLimit = new Deadline(() => {
+      manager.stats.n.rqTimeout++;
+      this.#endForTime('request timeout', 'request_overall_timeout');
+    });
+    manager.timers.start(this.#requestLimit, manager.model.requestTimeoutMs);
+  }
+
+  /** The limits of the route in place of those of the connection manager. */
+  #limitStream(action: CompiledForward): void {
+    const { manager } = this;
+    const { idleTimeoutMs, maxDurationMs } = action.streamLimits ?? {};
+    if (idleTimeoutMs !== undefined) {
+      this.#idleMs = idleTimeoutMs;
+      if (idleTimeoutMs > 0) manager.timers.start(this, idleTimeoutMs);
+      else manager.timers.stop(this);
+    }
+    const { grpcTimeoutHeaderMaxMs, grpcTimeoutHeaderOffsetMs = 0 } = action.model;
+    const asked =
+      grpcTimeoutHeaderMaxMs === undefined
+        ? undefined
+        : cappedGrpcMs(this.head, grpcTimeoutHeaderMaxMs, grpcTimeoutHeaderOffsetMs);
+    const durationMs = asked ?? maxDurationMs ?? manager.model.maxStreamDurationMs;
+    if (durationMs > 0) this.#limitDuration(durationMs);
+  }
+
+  #limitDuration(ms: number): void {
+    const { manager } = this;
+    this.#durationLimit = new Deadline(() => {
+      manager.stats.n.rqMaxDurationReached++;
+      this.flags |= flag.durationTimeout;
+      this.#endForTime('downstream duration timeout', 'max_duration_timeout');
+    });
+    manager.timers.start(this.#durationLimit, ms);
+  }
+
+  /** Time is over: the client is told, or, where the answer has begun, cut off. */
+  #endForTime(body: string, details: string): void {
+    if (this.#state === 'done') return;
+    if (this.#state === 'responding') {
+      this.details = details;
+      this.router?.abort();
+      this.#stream.reset();
+      this.#finish();
+    } else {
+      this.reply(this.requestDoneMs === undefined ? 408 : 504, body, details);
+    }
   }
 
   /** True when nothing more happens with it. */
@@ -227,6 +298,7 @@ export class Exchange extends ExchangeRecord implements ServerStreamHandler, Fil
 
   onRequestEnd(trailers: HeaderBlock | undefined): void {
     this.requestDoneMs = this.manager.turn.nowMs;
+    if (this.#requestLimit !== undefined) this.manager.timers.stop(this.#requestLimit);
     if (this.router !== undefined && this.#early === undefined) {
       this.router.onRequestEnd(trailers);
       return;
@@ -302,24 +374,47 @@ export class Exchange extends ExchangeRecord implements ServerStreamHandler, Fil
     this.#finish();
   }
 
+  redirectOf(
+    response: ResponseHead,
+    action: CompiledForward,
+  ): ((body: BodyBuffer | undefined) => void) | undefined {
+    const { head, manager, route } = this;
+    const policy = action.model.internalRedirect;
+    if (policy === undefined || route === undefined) return undefined;
+    const served = [...(this.#served ?? []), route];
+    const clientScheme = this.connection.tls === undefined ? 'http' : 'https';
+    const next = followRedirect(head, response, policy, clientScheme, served, () =>
+      manager.routes()?.find(head, this.draw),
+    );
+    if (next === undefined) return undefined;
+    return (body) => {
+      manager.heads.releaseResponse(response);
+      this.#served = served;
+      this.route = next.route;
+      this.router = undefined;
+      this.#state = 'filtering';
+      this.#filterAt = 0;
+      if (body !== undefined && next.withBody) {
+        const chunks: Buffer[] = [];
+        body.forEach((chunk) => void chunks.push(chunk));
+        this.#early = { chunks, ended: true, trailers: body.trailers };
+      }
+      this.#runFilters();
+    };
+  }
+
   /** The stream has been idle for too long. */
   onExpire(): void {
     if (this.#state === 'done') return;
-    const { model, timers, turn } = this.manager;
+    const { timers, turn } = this.manager;
     const idleMs = turn.nowMs - this.#lastActivityMs;
-    if (idleMs < model.streamIdleTimeoutMs) {
-      timers.start(this, model.streamIdleTimeoutMs);
+    if (idleMs < this.#idleMs) {
+      timers.start(this, this.#idleMs);
       return;
     }
     this.manager.stats.n.rqIdleTimeout++;
     this.flags |= flag.streamIdleTimeout;
-    if (this.#state === 'responding') {
-      this.router?.abort();
-      this.#stream.reset();
-      this.#finish();
-    } else {
-      this.reply(this.requestDoneMs === undefined ? 408 : 504, 'stream timeout', 'stream_idle_timeout');
-    }
+    this.#endForTime('stream timeout', 'stream_idle_timeout');
   }
 
   /** Finishes the head of the response and sends it. */
@@ -329,6 +424,7 @@ export class Exchange extends ExchangeRecord implements ServerStreamHandler, Fil
     this.response = head;
     this.status = head.status;
     this.responseHeadMs = manager.turn.nowMs;
+    if (this.#requestLimit !== undefined) manager.timers.stop(this.#requestLimit);
     const { headers } = head;
     const target = this.router?.target;
     target?.responseHeaders?.apply(headers, this);
@@ -364,6 +460,8 @@ export class Exchange extends ExchangeRecord implements ServerStreamHandler, Fil
     this.#state = 'done';
     const { manager } = this;
     manager.timers.stop(this);
+    if (this.#requestLimit !== undefined) manager.timers.stop(this.#requestLimit);
+    if (this.#durationLimit !== undefined) manager.timers.stop(this.#durationLimit);
     if (this.#timers !== undefined) for (const timer of this.#timers) timer.cancel();
     const { stats, heads } = manager;
     stats.n.rqActive--;

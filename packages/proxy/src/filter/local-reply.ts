@@ -1,4 +1,5 @@
 import type { RequestHead, ResponseHead } from '../codec/head.ts';
+import { isGrpcRequest } from '../codec/grpc-timeout.ts';
 import { headerName, names } from '../codec/header-name.ts';
 import type { LocalReplyOptions } from './http-filter.ts';
 
@@ -23,11 +24,6 @@ function grpcStatusOf(status: number): number {
   }
 }
 
-function isGrpc(request: RequestHead): boolean {
-  const type = request.headers.get(names.contentType);
-  return type !== undefined && /^application\/grpc(\+|;|$)/.test(type);
-}
-
 /** Percent-encodes a gRPC message: printable ASCII but `%` stays. */
 function grpcMessage(text: string): string {
   return text.replace(/[^ -$&-~]/gu, (character) => encodeURIComponent(character));
@@ -46,7 +42,7 @@ export function fillLocalReply(
 ): Buffer {
   const { headers } = head;
   for (const [name, value] of options.headers ?? []) headers.add(headerName(name), value);
-  if (isGrpc(request)) {
+  if (isGrpcRequest(request)) {
     head.status = 200;
     headers.set(names.contentType, 'application/grpc');
     headers.set(names.grpcStatus, String(options.grpcStatus ?? grpcStatusOf(status)));

@@ -188,7 +188,6 @@ export function defaultForward(cluster: string): ForwardAction {
     hashPolicies: [],
     upgrades: [],
     rateLimits: [],
-    maxInternalRedirects: 0,
   };
 }
 

@@ -47,7 +47,11 @@ export interface LocalRateLimit {
  * `istio.alpn`, `envoy.filters.http.grpc_stats`), named so that a dump can show it.
  */
 export type HttpFilterConfig =
-  | { readonly kind: 'router'; readonly suppressEnvoyHeaders: boolean }
+  | {
+      readonly kind: 'router';
+      readonly suppressEnvoyHeaders: boolean;
+      readonly respectExpectedTimeout?: boolean;
+    }
   | { readonly kind: 'cors'; readonly policy?: CorsPolicy }
   | { readonly kind: 'fault'; readonly policy: FaultPolicy }
   | { readonly kind: 'rbac'; readonly rules?: RbacRules; readonly shadowRules?: RbacRules }

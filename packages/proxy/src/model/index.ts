@@ -93,6 +93,7 @@ export {
   type HeaderMatch,
   type HeaderOperations,
   type HedgePolicy,
+  type InternalRedirectPolicy,
   type MirrorPolicy,
   type PathMatch,
   type QueryParameterMatch,

@@ -101,10 +101,20 @@ export interface RetryPolicy {
   readonly previousPrioritiesUpdateFrequency?: number;
   readonly retriableRequestHeaders: readonly HeaderMatch[];
   readonly rateLimitedResetHeaders: readonly { readonly name: string; readonly format: 'seconds' | 'unix' }[];
+  /** Longest time that such a header may ask for; more is not waited for. Default 300 s. */
+  readonly rateLimitedMaxMs?: number;
+  /** Leave canaries (`envoy.lb` metadata `canary`) out of further tries. */
+  readonly omitCanaryHosts?: boolean;
+  /** Leave hosts that have one of these metadata out of further tries. */
+  readonly omitHostsWith?: readonly Metadata[];
 }
 
+/** Several tries of one request at a time: the first good answer is taken. */
 export interface HedgePolicy {
   readonly initialRequests: number;
+  /** Share of the requests that start with one more. */
+  readonly additionalRequestChance?: Fraction;
+  /** A try that takes too long goes on beside the next one. */
   readonly hedgeOnPerTryTimeout: boolean;
 }
 
@@ -154,8 +164,13 @@ export interface ForwardAction {
   readonly timeoutMs: number;
   readonly idleTimeoutMs?: number;
   readonly maxStreamDurationMs?: number;
-  /** The longest deadline taken from `grpc-timeout`; 0: no limit; undefined: the header is not honoured. */
+  /** The longest stream duration taken from `grpc-timeout`; 0: no limit; undefined: the header is not honoured. */
   readonly grpcTimeoutHeaderMaxMs?: number;
+  /** Taken off that duration, so that the deadline is met here before it is met at the client. */
+  readonly grpcTimeoutHeaderOffsetMs?: number;
+  /** As the two above, for the time of a gRPC request until its answer: takes the place of {@link timeoutMs}. */
+  readonly maxGrpcTimeoutMs?: number;
+  readonly grpcTimeoutOffsetMs?: number;
   readonly retryPolicy?: RetryPolicy;
   readonly hedgePolicy?: HedgePolicy;
   readonly mirrors: readonly MirrorPolicy[];
@@ -165,7 +180,23 @@ export interface ForwardAction {
   readonly metadataMatch?: Metadata;
   readonly cors?: CorsPolicy;
   readonly rateLimits: readonly { readonly actions: readonly RateLimitAction[] }[];
-  readonly maxInternalRedirects: number;
+  readonly internalRedirect?: InternalRedirectPolicy;
+}
+
+/** Redirects of endpoints that are followed here instead of being told to the client. */
+export interface InternalRedirectPolicy {
+  /** Default 1. */
+  readonly maxRedirects: number;
+  /** Default 302. */
+  readonly statuses: readonly number[];
+  /** `http` to `https` and back; `safe`: only to the scheme that the client uses. */
+  readonly crossScheme: 'never' | 'safe' | 'always';
+  /** Where not undefined, only to routes of these names. */
+  readonly allowedRoutes?: readonly string[];
+  /** Not to a route that served the request before. */
+  readonly avoidPreviousRoutes: boolean;
+  /** Headers of the redirect that the next request gets. */
+  readonly copiedHeaders: readonly string[];
 }
 
 export interface RedirectAction {
@@ -201,6 +232,8 @@ export interface Route {
   readonly decorator?: { readonly operation: string; readonly propagate: boolean };
   readonly metadata: Metadata;
   readonly statPrefix?: string;
+  /** Most that is kept of a body for a further try, or for a copy; the listener's limit holds as well. */
+  readonly bufferLimitBytes?: number;
 }
 
 export interface VirtualHost {
@@ -218,6 +251,9 @@ export interface VirtualHost {
   readonly filterConfig: Readonly<Record<string, HttpFilterConfig>>;
   readonly includeRequestAttemptCount: boolean;
   readonly includeAttemptCountInResponse: boolean;
+  /** Further tries after one that took too long say so to the endpoint. */
+  readonly includeIsTimeoutRetryHeader?: boolean;
+  readonly bufferLimitBytes?: number;
   readonly rateLimits: readonly { readonly actions: readonly RateLimitAction[] }[];
   readonly metadata: Metadata;
 }

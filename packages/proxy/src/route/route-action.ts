@@ -8,6 +8,7 @@ import type { Fraction } from '../model/string-match.ts';
 import type {
   DirectResponseAction,
   ForwardAction,
+  HedgePolicy,
   RedirectAction,
   Route,
   RouteConfiguration,
@@ -16,6 +17,7 @@ import type {
 import { compileHashPolicies, type RequestHash } from './hash-policy.ts';
 import { compileHeaderOperations, type CompiledHeaderOperations } from './header-operations.ts';
 import { compileRedirect, type Redirect } from './redirect.ts';
+import { expectedMs, timingOf, type RequestTiming } from './request-timing.ts';
 import { compileRetryPolicy, type CompiledRetryPolicy } from './retry-policy.ts';
 import { compileRegexRewrite, splitQuery, type Rewrite } from './rewrite.ts';
 import type { RouteCompileContext } from './route-table.ts';
@@ -35,6 +37,12 @@ export interface CompiledMirror {
   readonly fraction: Fraction | undefined;
 }
 
+/** How long the stream of a request may be silent, and may last; see the fields of {@link ForwardAction}. */
+export interface StreamLimits {
+  readonly idleTimeoutMs: number | undefined;
+  readonly maxDurationMs: number | undefined;
+}
+
 export interface CompiledForward {
   readonly kind: 'forward';
   readonly model: ForwardAction;
@@ -47,8 +55,14 @@ export interface CompiledForward {
   readonly mirrors: readonly CompiledMirror[];
   /** The hash for consistent balancers. */
   readonly hash: RequestHash | undefined;
-  /** `x-envoy-expected-rq-timeout-ms` for endpoints. */
-  readonly expectedTimeout: HeaderLine;
+  readonly timing: RequestTiming;
+  readonly hedge: HedgePolicy | undefined;
+  /** `x-envoy-expected-rq-timeout-ms` for endpoints; undefined where the time is not limited. */
+  readonly expectedTimeout: HeaderLine | undefined;
+  /** Limits of a stream that are not those of its connection manager; undefined where there are none. */
+  readonly streamLimits: StreamLimits | undefined;
+  /** Most that is kept of a body for a further try, or for a copy; undefined: as much as the listener allows. */
+  readonly bufferLimitBytes: number | undefined;
 }
 
 export interface CompiledRedirect {
@@ -132,6 +146,18 @@ function compileHostRewrite(action: ForwardAction): CompiledForward['rewriteHost
   return (request) => run(splitQuery(request.path)[0]);
 }
 
+function compileStreamLimits(action: ForwardAction): StreamLimits | undefined {
+  const { idleTimeoutMs, maxStreamDurationMs, grpcTimeoutHeaderMaxMs } = action;
+  if (
+    idleTimeoutMs === undefined &&
+    maxStreamDurationMs === undefined &&
+    grpcTimeoutHeaderMaxMs === undefined
+  ) {
+    return undefined;
+  }
+  return { idleTimeoutMs, maxDurationMs: maxStreamDurationMs };
+}
+
 /** Compiles what a route does. */
 export function compileAction(
   route: Route,
@@ -157,6 +183,8 @@ export function compileAction(
     return { kind: 'redirect', model: action, redirect: compileRedirect(route, action) };
   const mirrors = [action.mirrors, virtualHost.mirrors, config.mirrors].find((list) => list.length > 0) ?? [];
   const retryPolicy = action.retryPolicy ?? virtualHost.retryPolicy;
+  const hedge = action.hedgePolicy ?? virtualHost.hedgePolicy;
+  const timing = timingOf(action, retryPolicy, hedge?.hedgeOnPerTryTimeout === true);
   return {
     kind: 'forward',
     model: action,
@@ -164,7 +192,12 @@ export function compileAction(
     rewritePath: compilePathRewrite(route, action),
     rewriteHost: compileHostRewrite(action),
     retry: retryPolicy === undefined ? undefined : compileRetryPolicy(retryPolicy),
-    expectedTimeout: headerLine(names.expectedTimeout, String(action.timeoutMs)),
+    timing,
+    hedge,
+    expectedTimeout:
+      expectedMs(timing) > 0 ? headerLine(names.expectedTimeout, String(expectedMs(timing))) : undefined,
+    streamLimits: compileStreamLimits(action),
+    bufferLimitBytes: route.bufferLimitBytes ?? virtualHost.bufferLimitBytes,
     hash: compileHashPolicies(action.hashPolicies, context.hash),
     mirrors: mirrors.map((mirror) => ({
       ref: context.clusterRef(mirror.cluster),

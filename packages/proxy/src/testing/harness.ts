@@ -215,3 +215,27 @@ export async function exchangeRaw(
   await once(socket, 'close');
   return text;
 }
+
+/** The value of a statistic, as the admin port shows it. */
+export function statOf(dataPlane: DataPlane, name: string): number {
+  const line = dataPlane.stats
+    .text()
+    .split('\n')
+    .find((one) => one.startsWith(`${name}: `));
+  if (line === undefined) throw new Error(`there is no statistic ${name}`);
+  return Number(line.slice(name.length + 2));
+}
+
+/** An access log of one format, kept in memory: what a connection manager and the options of a data plane need for it. */
+export function keptAccessLog(format: string): {
+  readonly lines: string[];
+  readonly accessLogs: HttpConnectionManager['accessLogs'];
+  readonly options: Pick<DataPlaneOptions, 'writeAccessLog'>;
+} {
+  const lines: string[] = [];
+  return {
+    lines,
+    accessLogs: [{ name: 'log', sink: { kind: 'stdout' }, format: { kind: 'text', text: format } }],
+    options: { writeAccessLog: (_sink, text) => void lines.push(text) },
+  };
+}

@@ -6,10 +6,16 @@ import type { Host } from '../../cluster/host.ts';
 import { httpStatusOfGrpc } from '../../cluster/outlier/grpc-status.ts';
 import type { PoolFailure, StreamWaiter } from '../../cluster/pool/http-pool.ts';
 import type { UpstreamCluster } from '../../cluster/upstream-cluster.ts';
-import { Expirable } from '../../timer/coarse-timers.ts';
+import { Expirable, type CoarseTimers } from '../../timer/coarse-timers.ts';
+import { Deadline } from '../../timer/deadline.ts';
 
 /** How an attempt ended without a whole response. */
-export type AttemptOutcome = PoolFailure | ResetReason | 'per_try_timeout';
+export type AttemptOutcome =
+  | PoolFailure
+  | ResetReason
+  | 'per_try_timeout'
+  | 'per_try_idle_timeout'
+  | 'max_stream_duration';
 
 /** Who made an attempt, and hears of it. */
 export interface AttemptOwner {
@@ -21,6 +27,8 @@ export interface AttemptOwner {
   onAttemptEnd(attempt: Attempt, trailers: HeaderBlock | undefined): void;
   onAttemptDrain(): void;
   onAttemptFailed(attempt: Attempt, outcome: AttemptOutcome, detail: string): void;
+  /** The time for one try is over; true where the attempt is to go on all the same. */
+  hedges(attempt: Attempt): boolean;
 }
 
 /** One try to have a request answered by one host. */
@@ -34,16 +42,41 @@ export class Attempt extends Expirable implements StreamWaiter {
   #startMs = 0;
   /** True for gRPC answers whose status is still to come, in the trailers. */
   #awaitsGrpcStatus = false;
+  readonly #timers: CoarseTimers;
+  /** Ends an attempt on which nothing moves. */
+  #idle: Deadline | undefined;
+  #idleMs = 0;
+  /** Ends an attempt that lasts too long, its answer included. */
+  #duration: Deadline | undefined;
   /** True once bytes of the request may have reached the host. */
   sent = false;
   headReceived = false;
 
-  constructor(owner: AttemptOwner, cluster: UpstreamCluster, host: Host, priority: 'default' | 'high') {
+  constructor(
+    owner: AttemptOwner,
+    cluster: UpstreamCluster,
+    host: Host,
+    priority: 'default' | 'high',
+    timers: CoarseTimers,
+  ) {
     super();
+    this.#timers = timers;
     this.#owner = owner;
     this.cluster = cluster;
     this.host = host;
     this.#priority = priority;
+  }
+
+  /** Starts the time for one try; when the request is complete. */
+  startTimers(timing: { readonly perTryMs: number; readonly perTryIdleMs: number }): void {
+    if (timing.perTryMs > 0) this.#timers.start(this, timing.perTryMs);
+    if (timing.perTryIdleMs === 0 || this.#over) return;
+    this.#idleMs = timing.perTryIdleMs;
+    this.#idle = new Deadline(() => {
+      this.cluster.stats.n.upstreamRqPerTryIdleTimeout++;
+      this.#giveUp('per_try_idle_timeout', 'nothing came in the idle time of one try');
+    });
+    this.#timers.start(this.#idle, this.#idleMs);
   }
 
   /** Asks the pool for a stream; `fresh` for one on a new connection. */
@@ -54,6 +87,14 @@ export class Attempt extends Expirable implements StreamWaiter {
     host.active++;
     host.rqTotal++;
     this.#startMs = cluster.nowMs;
+    const { maxStreamDurationMs } = cluster.model.http;
+    if (maxStreamDurationMs > 0) {
+      this.#duration = new Deadline(() => {
+        this.cluster.stats.n.upstreamRqMaxDurationReached++;
+        this.#giveUp('max_stream_duration', 'the stream lasted too long');
+      });
+      this.#timers.start(this.#duration, maxStreamDurationMs);
+    }
     const { n } = cluster.stats;
     n.upstreamRqTotal++;
     n.upstreamRqActive++;
@@ -142,8 +183,11 @@ export class Attempt extends Expirable implements StreamWaiter {
   }
 
   onResponseHead(head: ResponseHead, endStream: boolean): void {
+    if (this.#idle !== undefined) this.#timers.start(this.#idle, this.#idleMs);
     if (head.status >= 200 || head.status === 101) {
       this.headReceived = true;
+      // The time for one try is the time until its answer begins.
+      this.list?.unlink(this);
       this.#observe(head, endStream);
       if (endStream) this.#complete(head.status);
       else this.#count(head.status);
@@ -152,6 +196,7 @@ export class Attempt extends Expirable implements StreamWaiter {
   }
 
   onResponseData(buffer: Buffer, start: number, end: number): void {
+    if (this.#idle !== undefined) this.#timers.start(this.#idle, this.#idleMs);
     this.#owner.onAttemptData(buffer, start, end);
   }
 
@@ -183,8 +228,16 @@ export class Attempt extends Expirable implements StreamWaiter {
     this.cluster.stats.n.upstreamRqPerTryTimeout++;
     this.host.rqTimeout++;
     this.onTimedOut();
+    if (this.#owner.hedges(this)) return;
     this.abort();
     this.#owner.onAttemptFailed(this, 'per_try_timeout', 'no answer in the time for one try');
+  }
+
+  #giveUp(outcome: AttemptOutcome, detail: string): void {
+    if (this.#over) return;
+    this.onTimedOut();
+    this.abort();
+    this.#owner.onAttemptFailed(this, outcome, detail);
   }
 
   /** To be called before the attempt is given up because no answer came in time. */
@@ -237,6 +290,8 @@ export class Attempt extends Expirable implements StreamWaiter {
     if (this.#over) return;
     this.#over = true;
     this.list?.unlink(this);
+    if (this.#idle !== undefined) this.#timers.stop(this.#idle);
+    if (this.#duration !== undefined) this.#timers.stop(this.#duration);
     if (this.headReceived) this.cluster.stats.requestTime.record(this.cluster.nowMs - this.#startMs);
     this.cluster.breakers(this.#priority).requests--;
     this.host.active--;

@@ -53,12 +53,41 @@ export const failureReports: Readonly<Record<AttemptOutcome, FailureReport>> = {
     reason: 'upstream request timeout',
     failure: 'per_try_timeout',
   },
+  per_try_idle_timeout: {
+    status: 504,
+    flag: flag.upstreamRequestTimeout | flag.streamIdleTimeout,
+    reason: 'upstream request timeout',
+    failure: 'per_try_timeout',
+  },
+  max_stream_duration: {
+    status: 504,
+    flag: flag.upstreamMaxStreamDurationReached,
+    reason: 'upstream max stream duration reached',
+    failure: 'reset',
+  },
 };
+
+/** Envoy's details where they do not name the reason of a reset. */
+const ownDetails: Readonly<Partial<Record<AttemptOutcome, string>>> = {
+  per_try_timeout: 'upstream_per_try_timeout',
+  per_try_idle_timeout: 'upstream_per_try_idle_timeout',
+  max_stream_duration: 'upstream_max_stream_duration_reached',
+};
+
+/** Envoy's response code details. */
+export function failureDetails(
+  outcome: AttemptOutcome,
+  when: 'before_response_started' | 'after_response_started',
+): string {
+  return (
+    ownDetails[outcome] ?? `upstream_reset_${when}{${failureReports[outcome].reason.replaceAll(' ', '_')}}`
+  );
+}
 
 /** The body of the answer. */
 export function failureBody(outcome: AttemptOutcome, detail: string, retried: boolean): string {
-  if (outcome === 'per_try_timeout') return 'upstream request timeout';
   const { reason } = failureReports[outcome];
+  if (outcome in ownDetails) return reason;
   const transport =
     outcome === 'connection_failure' ? `, transport failure reason: delayed connect error: ${detail}` : '';
   const latest = retried ? 'retried and the latest reset reason' : 'reset reason';

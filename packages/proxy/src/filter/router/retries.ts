@@ -2,23 +2,36 @@ import type { Timer } from '@lateen/core';
 import type { Breakers } from '../../cluster/breakers.ts';
 import type { Host } from '../../cluster/host.ts';
 import type { UpstreamCluster } from '../../cluster/upstream-cluster.ts';
-import type { RetryPolicy } from '../../model/route.ts';
+import type { CompiledRetryPolicy } from '../../route/retry-policy.ts';
 
 /** The further tries of one request: how many are left, where it has been, and what they count as. */
 export class Retries {
-  readonly #policy: RetryPolicy;
+  readonly policy: CompiledRetryPolicy;
   left: number;
   /** Runs until the next try. */
   timer: Timer | undefined;
-  readonly tried: Host[] = [];
+  readonly #tried: Host[] = [];
   /** Priorities that have failed the request. */
   avoidPriorities: ReadonlySet<number> | undefined;
   /** Those that the retries of this request are counted in. */
   #countedIn: Breakers | undefined;
 
-  constructor(policy: RetryPolicy) {
-    this.#policy = policy;
-    this.left = policy.numRetries;
+  constructor(policy: CompiledRetryPolicy) {
+    this.policy = policy;
+    this.left = policy.model.numRetries;
+  }
+
+  /** True where hosts are to be looked at before they are taken. */
+  get passesOverHosts(): boolean {
+    const { policy } = this;
+    return this.#tried.length > 0 && (policy.model.avoidPreviousHosts || policy.omits !== undefined);
+  }
+
+  /** True for a host that the next try had better not go to. */
+  passesOver(host: Host): boolean {
+    const { policy } = this;
+    if (policy.model.avoidPreviousHosts && this.#tried.includes(host)) return true;
+    return policy.omits?.(host) === true;
   }
 
   /** True where the cluster has room for one more retry; counts where it has not. */
@@ -36,17 +49,21 @@ export class Retries {
       this.#countedIn = cluster.breakers(priority);
       this.#countedIn.retries++;
     }
-    this.tried.push(host);
-    const every = this.#policy.previousPrioritiesUpdateFrequency;
-    if (every !== undefined && this.tried.length % every === 0) {
-      this.avoidPriorities = new Set(this.tried.map((one) => one.priority));
+    this.noteTried(host);
+    const every = this.policy.model.previousPrioritiesUpdateFrequency;
+    if (every !== undefined && this.#tried.length % every === 0) {
+      this.avoidPriorities = new Set(this.#tried.map((one) => one.priority));
     }
+  }
+
+  noteTried(host: Host): void {
+    this.#tried.push(host);
   }
 
   /** How long to wait before the try that has just begun; full jitter below a ceiling that doubles (Envoy). */
   backoffMs(random: number): number {
-    const { backoffBaseMs, backoffMaxMs } = this.#policy;
-    return random * Math.min(backoffMaxMs, backoffBaseMs * 2 ** (this.tried.length - 1));
+    const { backoffBaseMs, backoffMaxMs } = this.policy.model;
+    return random * Math.min(backoffMaxMs, backoffBaseMs * 2 ** (this.#tried.length - 1));
   }
 
   /** No further try. */

@@ -1,6 +1,8 @@
 import type { Clock } from '@lateen/core';
 import type { RequestHead, ResponseHead } from '../../codec/head.ts';
 import type { HeaderBlock } from '../../codec/header-block.ts';
+import type { CompiledForward } from '../../route/route-action.ts';
+import type { BodyBuffer } from './body-buffer.ts';
 import type { ConnectionInfo } from '../../listener/connection-info.ts';
 import type { StreamInfo } from '../../telemetry/stream-info.ts';
 import type { CoarseTimers } from '../../timer/coarse-timers.ts';
@@ -18,6 +20,8 @@ export interface RouterOwner extends StreamInfo {
     readonly clock: Clock;
     readonly random: () => number;
     readonly bufferLimitBytes: number;
+    readonly suppressEnvoyHeaders: boolean;
+    readonly respectExpectedTimeout: boolean;
     readonly stats: { readonly n: { noCluster: number } };
     readonly heads: { releaseResponse(head: ResponseHead): void };
   };
@@ -29,4 +33,12 @@ export interface RouterOwner extends StreamInfo {
   onRouterData(buffer: Buffer, start: number, end: number): void;
   onRouterEnd(trailers: HeaderBlock | undefined): void;
   onRouterBroken(bit: number, details: string): void;
+  /**
+   * How to follow a redirect of the endpoint here, with the body of the request once more, when the router is done with
+   * it; undefined where the client is to have it.
+   */
+  redirectOf(
+    head: ResponseHead,
+    action: CompiledForward,
+  ): ((body: BodyBuffer | undefined) => void) | undefined;
 }

@@ -1,76 +1,68 @@
+import type { Host } from '../../cluster/host.ts';
+import type { UpstreamCluster } from '../../cluster/upstream-cluster.ts';
 import type { HttpVersion, ResponseHead } from '../../codec/head.ts';
 import type { HeaderBlock } from '../../codec/header-block.ts';
 import { names } from '../../codec/header-name.ts';
-import type { Host } from '../../cluster/host.ts';
-import type { HostRequest, UpstreamCluster } from '../../cluster/upstream-cluster.ts';
-import type { SubsetCriteria } from '../../decide/subset-criteria.ts';
-import { formatAddress, type SocketAddress } from '../../model/address.ts';
-import type { HashSource } from '../../route/hash-policy.ts';
-import type { ClusterTarget, CompiledForward } from '../../route/route-action.ts';
+import type { RequestTiming } from '../../route/request-timing.ts';
+import type { AttemptFailure } from '../../route/retry-policy.ts';
+import type { CompiledForward } from '../../route/route-action.ts';
 import type { CompiledRoute } from '../../route/route-table.ts';
 import { flag } from '../../telemetry/response-flags.ts';
-import { Expirable } from '../../timer/coarse-timers.ts';
-import type { AttemptFailure } from '../../route/retry-policy.ts';
 import { Attempt, type AttemptOutcome, type AttemptOwner } from './attempt.ts';
 import { BodyBuffer } from './body-buffer.ts';
+import { failureBody, failureDetails, failureReports, isIdempotent } from './failure.ts';
+import { HostChoice } from './host-choice.ts';
 import { startShadow, type Shadow } from './mirror.ts';
-import { failureBody, failureReports, isIdempotent } from './failure.ts';
 import { Retries } from './retries.ts';
 import type { RouterOwner } from './router-owner.ts';
-import { finishHead, setHost } from './upstream-head.ts';
+import { finishHead, setHost, timingOfRequest, triesOfRequest } from './upstream-head.ts';
 
-/** Sends one request to an endpoint of its cluster, again where the policy says so, within its time. */
-export class Router extends Expirable implements AttemptOwner, HostRequest, HashSource {
-  readonly #owner: RouterOwner;
+/**
+ * Sends one request to an endpoint of its cluster, again where the policy says so, within its time. Where tries are
+ * hedged several are under way at a time; the first good answer is taken.
+ */
+export class Router extends HostChoice implements AttemptOwner {
   readonly #route: CompiledRoute;
-  readonly #action: CompiledForward;
-  target: ClusterTarget | undefined;
+  #timing: RequestTiming;
   host: Host | undefined;
   localAddress = '';
   lastFailure = '';
   attempts = 0;
-  /** How often a host was chosen that had been tried before, for the attempt under way. */
-  selection = 0;
-  #hash: { readonly value: bigint | undefined } | undefined;
-  #cookies: string[] | undefined;
-  /** The one that serves the attempt under way: of an aggregate cluster one of its members. */
-  #cluster: UpstreamCluster | undefined;
+  /** The one that answers, or the latest. */
   #attempt: Attempt | undefined;
+  /** Earlier ones that are still under way; only where tries are hedged. */
+  #others: Attempt[] | undefined;
   #body: BodyBuffer | undefined;
   #shadows: Shadow[] | undefined;
   #requestDone = false;
   #bodySeen = false;
-  /** Undefined where a failed try is final. */
-  readonly #retries: Retries | undefined;
   #raced = false;
+  #timedOutBefore = false;
   #responding = false;
   #over = false;
 
   constructor(owner: RouterOwner, route: CompiledRoute, action: CompiledForward) {
-    super();
-    this.#owner = owner;
+    super(owner, action);
     this.#route = route;
-    this.#action = action;
-    const { retry } = action;
-    if (retry !== undefined && retry.allows(owner.head)) this.#retries = new Retries(retry.model);
+    this.#timing = action.timing;
   }
 
   /** Chooses the cluster, brings the head into its final form, and makes the first attempt. */
   start(endStream: boolean): void {
-    const owner = this.#owner;
+    const { owner, action } = this;
     const { head } = owner;
     this.#requestDone = endStream;
-    const target = this.#action.choose(head, owner.draw);
+    const target = action.choose(head, owner.draw);
     const cluster = target?.ref.cluster;
     this.target = target;
     if (target === undefined || cluster === undefined) {
       owner.manager.stats.n.noCluster++;
       owner.addFlag(flag.noClusterFound);
       this.#over = true;
-      owner.reply(this.#action.model.clusterNotFoundStatus, '', 'cluster_not_found');
+      owner.reply(action.model.clusterNotFoundStatus, '', 'cluster_not_found');
       return;
     }
-    this.#cluster = cluster;
+    this.cluster = cluster;
     if (cluster.shedsRequest()) {
       cluster.stats.n.upstreamRqDropOverload++;
       owner.addFlag(flag.dropOverload);
@@ -80,10 +72,14 @@ export class Router extends Expirable implements AttemptOwner, HostRequest, Hash
       });
       return;
     }
-    finishHead(owner.head, this.#route, this.#action, target, owner);
+    const retry = triesOfRequest(head, action);
+    if (retry !== undefined && retry.allows(head)) this.retries = new Retries(retry);
+    this.#timing = timingOfRequest(head, action, owner.manager);
+    finishHead(head, this.#route, action, this.#timing, target, owner);
     if (endStream) this.#startTimeout();
-    if (this.#action.mirrors.length > 0) this.#startShadows(endStream);
+    if (action.mirrors.length > 0) this.#startShadows(endStream);
     this.#try(false);
+    if (action.hedge !== undefined) this.#startHedges();
   }
 
   abort(): void {
@@ -91,72 +87,56 @@ export class Router extends Expirable implements AttemptOwner, HostRequest, Hash
     this.#attempt?.abort();
   }
 
+  get #bufferLimitBytes(): number {
+    const { bufferLimitBytes } = this.owner.manager;
+    return Math.min(bufferLimitBytes, this.action.bufferLimitBytes ?? bufferLimitBytes);
+  }
+
   #startShadows(endStream: boolean): void {
-    const { head, manager } = this.#owner;
-    for (const mirror of this.#action.mirrors) {
-      const shadow = startShadow(mirror, head, endStream, manager.random, manager.bufferLimitBytes);
+    const { head, manager } = this.owner;
+    for (const mirror of this.action.mirrors) {
+      const shadow = startShadow(mirror, head, endStream, manager.random, this.#bufferLimitBytes);
       if (shadow !== undefined) (this.#shadows ??= []).push(shadow);
     }
   }
 
+  /** The tries with which a request of a hedged route starts besides the first. */
+  #startHedges(): void {
+    const { hedge } = this.action;
+    if (hedge === undefined) return;
+    let more = hedge.initialRequests - 1;
+    const chance = hedge.additionalRequestChance;
+    if (chance !== undefined && this.owner.manager.random() * chance.denominator < chance.numerator) more++;
+    for (; more > 0 && !this.#over && !this.#responding && this.#attempt?.over === false; more--) {
+      this.retries?.noteTried(this.#attempt.host);
+      this.#try(false);
+    }
+  }
+
   #startTimeout(): void {
-    const { timeoutMs } = this.#action.model;
-    if (timeoutMs > 0) this.#owner.manager.timers.start(this, timeoutMs);
+    const { globalMs } = this.#timing;
+    if (globalMs > 0) this.owner.manager.timers.start(this, globalMs);
   }
 
   get requestVersion(): HttpVersion {
-    return this.#owner.head.version;
+    return this.owner.head.version;
   }
 
   /** True while the body may have to be sent once more. */
   get #mayNeedBody(): boolean {
-    return this.#retries !== undefined && this.#retries.left > 0;
-  }
-
-  // HostRequest
-
-  get avoidPriorities(): ReadonlySet<number> | undefined {
-    return this.#retries?.avoidPriorities;
-  }
-
-  get originalDestination(): SocketAddress | undefined {
-    return this.#owner.connection.originalDestination;
-  }
-
-  get subset(): SubsetCriteria | undefined {
-    return this.target?.subset;
-  }
-
-  hash(): bigint | undefined {
-    const { hash } = this.#action;
-    if (hash === undefined) return undefined;
-    const known = (this.#hash ??= { value: hash(this.#owner.head, this) });
-    return known.value;
-  }
-
-  // HashSource
-
-  get clientIp(): string {
-    return this.#owner.downstreamRemote?.address ?? this.#owner.connection.remote.address;
-  }
-
-  get connectionKey(): string {
-    const { remote, local } = this.#owner.connection;
-    return formatAddress(remote) + formatAddress(local);
-  }
-
-  addCookie(line: string): void {
-    (this.#cookies ??= []).push(line);
+    if (this.retries !== undefined && this.retries.left > 0) return true;
+    return this.#others !== undefined || this.action.model.internalRedirect !== undefined;
   }
 
   // Attempts
 
   #try(fresh: boolean): void {
-    const owner = this.#owner;
-    const { priority, hostRewrite } = this.#action.model;
-    const host = this.#chooseHost();
-    const cluster = this.#cluster as UpstreamCluster;
+    const { owner, action } = this;
+    const { priority, hostRewrite } = action.model;
+    const host = this.chooseHost();
+    const cluster = this.cluster as UpstreamCluster;
     if (host === undefined) {
+      if (this.#hasOthers()) return;
       cluster.stats.n.upstreamCxNoneHealthy++;
       owner.addFlag(flag.noHealthyUpstream);
       this.#end();
@@ -165,15 +145,20 @@ export class Router extends Expirable implements AttemptOwner, HostRequest, Hash
     }
     this.host = host;
     this.attempts++;
-    if (this.#route.virtualHost.includeRequestAttemptCount) {
+    const { virtualHost } = this.#route;
+    if (virtualHost.includeRequestAttemptCount) {
       owner.head.headers.set(names.attemptCount, String(this.attempts));
     }
-    if (hostRewrite?.kind === 'endpoint' && host.endpoint.hostname !== '')
-      setHost(owner.head, this.#action, host.endpoint.hostname);
-    const attempt = new Attempt(this, cluster, host, priority);
+    if (virtualHost.includeIsTimeoutRetryHeader === true && this.attempts > 1) {
+      owner.head.headers.set(names.isTimeoutRetry, String(this.#timedOutBefore));
+    }
+    if (hostRewrite?.kind === 'endpoint' && host.endpoint.hostname !== '') {
+      setHost(owner.head, action, host.endpoint.hostname);
+    }
+    const attempt = new Attempt(this, cluster, host, priority, owner.manager.timers);
+    if (this.#attempt?.over === false) (this.#others ??= []).push(this.#attempt);
     this.#attempt = attempt;
-    const perTryMs = this.#action.retry?.model.perTryTimeoutMs;
-    if (perTryMs !== undefined && perTryMs > 0) owner.manager.timers.start(attempt, perTryMs);
+    if (this.#requestDone) attempt.startTimers(this.#timing);
     if (!cluster.breakers(priority).mayRequest()) {
       attempt.refuse('overflow', 'too many requests');
       return;
@@ -181,33 +166,23 @@ export class Router extends Expirable implements AttemptOwner, HostRequest, Hash
     attempt.start(fresh);
   }
 
-  #chooseHost(): Host | undefined {
-    this.selection = 0;
-    let host = this.#chooseAny();
-    const policy = this.#action.retry?.model;
-    const tried = this.#retries?.tried;
-    if (tried === undefined || tried.length === 0 || policy?.avoidPreviousHosts !== true) return host;
-    for (let i = 0; i < policy.hostSelectionMaxAttempts && host !== undefined && tried.includes(host); i++) {
-      this.selection++;
-      host = this.#chooseAny();
-    }
-    return host;
+  /** True where a try is under way besides the latest, or will be. */
+  #hasOthers(): boolean {
+    if (this.#others === undefined && this.retries?.timer === undefined) return false;
+    this.#others = this.#others?.filter((one) => !one.over);
+    return (this.#others?.length ?? 0) > 0 || this.retries?.timer !== undefined;
   }
 
-  #chooseAny(): Host | undefined {
-    const entry = this.target?.ref.cluster ?? this.#cluster;
-    if (entry === undefined) return undefined;
-    if (!entry.isAggregate) {
-      this.#cluster = entry;
-      return entry.chooseHost(this);
-    }
-    const serving = entry.servingCluster(this.#owner.manager.random());
-    this.#cluster = serving?.cluster ?? entry;
-    return serving?.cluster.chooseHost(this, serving.priority);
+  /** One of several tries did not come to an answer, or not to a good one: the others go on. */
+  #leaveToOthers(attempt: Attempt): boolean {
+    if (!this.#hasOthers()) return false;
+    this.#others = this.#others?.filter((one) => one !== attempt);
+    if (this.#attempt === attempt) this.#attempt = this.#others?.pop() ?? attempt;
+    return true;
   }
 
   onAttemptReady(attempt: Attempt): void {
-    const { head } = this.#owner;
+    const { head } = this.owner;
     this.localAddress = attempt.localAddress;
     const body = this.#body;
     const complete =
@@ -217,7 +192,7 @@ export class Router extends Expirable implements AttemptOwner, HostRequest, Hash
     body.forEach((chunk) => attempt.sendData(chunk, 0, chunk.length));
     if (this.#requestDone) attempt.sendEnd(body.trailers);
     if (!this.#mayNeedBody) body.forget();
-    if (attempt.writable) this.#owner.resumeRequest();
+    if (attempt.writable) this.owner.resumeRequest();
   }
 
   // The client's side
@@ -229,22 +204,30 @@ export class Router extends Expirable implements AttemptOwner, HostRequest, Hash
     const attempt = this.#attempt;
     const ready = attempt?.ready === true && !attempt.over;
     if (!ready || this.#mayNeedBody) {
-      this.#body ??= new BodyBuffer(this.#owner.manager.bufferLimitBytes);
+      this.#body ??= new BodyBuffer(this.#bufferLimitBytes);
       if (!this.#body.keep(buffer, start, end)) {
         // Too much for a second try; and what cannot be kept must have somewhere to go.
-        this.#retries?.stop();
+        this.retries?.stop();
         if (!ready) {
           this.#replyTooLarge();
           return;
         }
       }
     }
+    if (this.#others !== undefined) this.#sendToOthers(buffer, start, end);
     if (!ready) {
-      this.#owner.pauseRequest();
+      this.owner.pauseRequest();
       return;
     }
     attempt.sendData(buffer, start, end);
-    if (!attempt.writable) this.#owner.pauseRequest();
+    if (!attempt.writable) this.owner.pauseRequest();
+  }
+
+  #sendToOthers(buffer: Buffer, start: number, end: number): void {
+    for (const other of this.#others ?? []) {
+      if (other.ready) other.sendData(buffer, start, end);
+      else if (this.#body?.lossy === true) other.abort();
+    }
   }
 
   onRequestEnd(trailers: HeaderBlock | undefined): void {
@@ -252,17 +235,25 @@ export class Router extends Expirable implements AttemptOwner, HostRequest, Hash
     this.#requestDone = true;
     if (this.#shadows !== undefined) for (const shadow of this.#shadows) shadow.sendEnd(trailers);
     if (trailers !== undefined) {
-      this.#body ??= new BodyBuffer(this.#owner.manager.bufferLimitBytes);
+      this.#body ??= new BodyBuffer(this.#bufferLimitBytes);
       this.#body.trailers = trailers;
     }
     if (!this.#responding) this.#startTimeout();
+    if (this.#others !== undefined) {
+      for (const other of this.#others) {
+        if (other.ready && !other.over) other.sendEnd(trailers);
+        other.startTimers(this.#timing);
+      }
+    }
     const attempt = this.#attempt;
-    if (attempt?.ready === true && !attempt.over) attempt.sendEnd(trailers);
+    if (attempt === undefined || attempt.over) return;
+    if (!this.#responding) attempt.startTimers(this.#timing);
+    if (attempt.ready) attempt.sendEnd(trailers);
   }
 
   #replyTooLarge(): void {
     this.abort();
-    this.#owner.reply(413, 'Payload Too Large', 'request_payload_too_large');
+    this.owner.reply(413, 'Payload Too Large', 'request_payload_too_large');
   }
 
   pauseResponse(): void {
@@ -276,61 +267,104 @@ export class Router extends Expirable implements AttemptOwner, HostRequest, Hash
   // The endpoint's side
 
   onAttemptDrain(): void {
-    this.#owner.resumeRequest();
+    this.owner.resumeRequest();
   }
 
   onAttemptHead(attempt: Attempt, head: ResponseHead, endStream: boolean): void {
+    const { owner } = this;
     if (this.#over) {
-      this.#owner.manager.heads.releaseResponse(head);
+      owner.manager.heads.releaseResponse(head);
       return;
     }
     if (head.status < 200 && head.status !== 101) {
-      this.#owner.onRouterHead(head, false);
+      if (this.#others === undefined) owner.onRouterHead(head, false);
+      else owner.manager.heads.releaseResponse(head);
       return;
     }
-    const policy = this.#action.retry;
-    if (policy?.retriesStatus(head) === true && this.#mayRetry()) {
-      this.#owner.manager.heads.releaseResponse(head);
-      if (!endStream) attempt.abort();
-      this.#retry(attempt);
-      return;
-    }
-    if (policy?.retriesStatus(head) === true && this.attempts > 1) {
-      (this.#cluster as UpstreamCluster).stats.n.upstreamRqRetryLimitExceeded++;
-      this.#owner.addFlag(flag.upstreamRetryLimitExceeded);
+    const policy = this.retries?.policy ?? this.action.retry;
+    if (policy !== undefined && policy.retriesStatus(head)) {
+      if (this.#mayRetry()) {
+        const resetMs = policy.resetAfterMs(head, owner.manager.turn.wallMs);
+        owner.manager.heads.releaseResponse(head);
+        if (!endStream) attempt.abort();
+        this.#retry(attempt, resetMs);
+        return;
+      }
+      if (this.#leaveToOthers(attempt)) {
+        owner.manager.heads.releaseResponse(head);
+        if (!endStream) attempt.abort();
+        return;
+      }
+      if (this.attempts > 1) {
+        (this.cluster as UpstreamCluster).stats.n.upstreamRqRetryLimitExceeded++;
+        owner.addFlag(flag.upstreamRetryLimitExceeded);
+      }
     } else if (this.attempts > 1) {
-      (this.#cluster as UpstreamCluster).stats.n.upstreamRqRetrySuccess++;
+      (this.cluster as UpstreamCluster).stats.n.upstreamRqRetrySuccess++;
     }
-    this.#responding = true;
+    const { internalRedirect } = this.action.model;
+    if (internalRedirect?.statuses.includes(head.status) === true && this.#redirect(attempt, head, endStream))
+      return;
+    this.#take(attempt);
     this.#body?.forget();
     if (this.#route.virtualHost.includeAttemptCountInResponse) {
       head.headers.set(names.attemptCount, String(this.attempts));
     }
-    if (this.#cookies !== undefined)
-      for (const line of this.#cookies) head.headers.add(names.setCookie, line);
+    if (this.cookies !== undefined) for (const line of this.cookies) head.headers.add(names.setCookie, line);
     if (endStream) this.#end();
-    this.#owner.onRouterHead(head, endStream);
+    owner.onRouterHead(head, endStream);
+  }
+
+  /** This attempt is the one that answers. */
+  #take(attempt: Attempt): void {
+    this.#responding = true;
+    if (this.#others === undefined) return;
+    const losers = [...this.#others, this.#attempt].filter((one) => one !== attempt);
+    this.#others = undefined;
+    this.retries?.timer?.cancel();
+    this.#attempt = attempt;
+    this.host = attempt.host;
+    this.localAddress = attempt.localAddress;
+    for (const loser of losers) loser?.abort();
+  }
+
+  /** Follows a redirect here; false where the client is to have it. */
+  #redirect(attempt: Attempt, head: ResponseHead, endStream: boolean): boolean {
+    const { owner } = this;
+    const n = (this.cluster as UpstreamCluster).stats.n;
+    const body = this.#body;
+    const follow =
+      this.#requestDone && body?.lossy !== true ? owner.redirectOf(head, this.action) : undefined;
+    if (follow === undefined) {
+      n.upstreamInternalRedirectFailed++;
+      return false;
+    }
+    n.upstreamInternalRedirectSucceeded++;
+    this.#take(attempt);
+    this.#end();
+    if (!endStream) attempt.abort();
+    follow(body);
+    return true;
   }
 
   onAttemptData(buffer: Buffer, start: number, end: number): void {
-    if (!this.#over) this.#owner.onRouterData(buffer, start, end);
+    if (!this.#over) this.owner.onRouterData(buffer, start, end);
   }
 
   onAttemptEnd(_attempt: Attempt, trailers: HeaderBlock | undefined): void {
     if (this.#over) return;
     this.#end();
-    this.#owner.onRouterEnd(trailers);
+    this.owner.onRouterEnd(trailers);
   }
 
   onAttemptFailed(attempt: Attempt, outcome: AttemptOutcome, detail: string): void {
     if (this.#over) return;
-    const owner = this.#owner;
+    const { owner } = this;
     const report = failureReports[outcome];
     this.lastFailure = detail;
     if (this.#responding) {
       this.#end();
-      const reason = report.reason.replaceAll(' ', '_');
-      owner.onRouterBroken(report.flag, `upstream_reset_after_response_started{${reason}}`);
+      owner.onRouterBroken(report.flag, failureDetails(outcome, 'after_response_started'));
       return;
     }
     const { failure } = report;
@@ -339,29 +373,37 @@ export class Router extends Expirable implements AttemptOwner, HostRequest, Hash
       this.#try(true);
       return;
     }
-    const policy = this.#action.retry;
+    const policy = this.retries?.policy;
     const wanted = failure !== undefined && policy?.retriesFailure(failure, attempt.sent) === true;
     if (wanted && this.#mayRetry()) {
-      this.#retry(attempt);
+      this.#timedOutBefore = outcome === 'per_try_timeout';
+      this.#retry(attempt, undefined);
       return;
     }
+    if (this.#leaveToOthers(attempt)) return;
     if (wanted && this.attempts > 1) {
-      (this.#cluster as UpstreamCluster).stats.n.upstreamRqRetryLimitExceeded++;
+      (this.cluster as UpstreamCluster).stats.n.upstreamRqRetryLimitExceeded++;
       owner.addFlag(flag.upstreamRetryLimitExceeded);
     }
     this.#end();
     owner.addFlag(report.flag);
-    const body = failureBody(outcome, detail, this.attempts > 1);
-    const details =
-      outcome === 'per_try_timeout'
-        ? 'upstream_per_try_timeout'
-        : `upstream_reset_before_response_started{${report.reason.replaceAll(' ', '_')}}`;
     owner.reply(
-      report.status,
-      body,
-      details,
+      outcome === 'max_stream_duration' && !this.#requestDone ? 408 : report.status,
+      failureBody(outcome, detail, this.attempts > 1),
+      failureDetails(outcome, 'before_response_started'),
       outcome === 'overflow' ? { headers: [['x-envoy-overloaded', 'true']] } : {},
     );
+  }
+
+  /** A try has taken too long; true where it goes on beside the next one. */
+  hedges(attempt: Attempt): boolean {
+    if (!this.#timing.hedge || this.#responding) return false;
+    // As Envoy: whatever the conditions of the policy, as long as tries are left.
+    if (this.#mayRetry()) {
+      this.#timedOutBefore = true;
+      this.#retry(attempt, undefined);
+    }
+    return true;
   }
 
   /**
@@ -378,24 +420,35 @@ export class Router extends Expirable implements AttemptOwner, HostRequest, Hash
       !attempt.headReceived &&
       !this.#bodySeen &&
       this.#requestDone &&
-      isIdempotent(this.#owner.head.method)
+      isIdempotent(this.owner.head.method)
     );
   }
 
   #mayRetry(): boolean {
-    const retries = this.#retries;
+    const { retries } = this;
     if (retries === undefined || retries.left === 0 || this.#body?.lossy === true) return false;
-    const cluster = this.#cluster as UpstreamCluster;
-    if (retries.admits(cluster, this.#action.model.priority)) return true;
-    this.#owner.addFlag(flag.upstreamOverflow);
+    if (retries.timer !== undefined) return false;
+    const cluster = this.cluster as UpstreamCluster;
+    if (retries.admits(cluster, this.action.model.priority)) return true;
+    this.owner.addFlag(flag.upstreamOverflow);
     return false;
   }
 
-  #retry(attempt: Attempt): void {
-    const retries = this.#retries as Retries;
-    const { manager } = this.#owner;
-    retries.begin(this.#cluster as UpstreamCluster, this.#action.model.priority, attempt.host);
-    retries.timer = manager.clock.after(retries.backoffMs(manager.random()), () => {
+  /** Makes another try after a while: what the endpoint asks for, or the policy's back-off. */
+  #retry(attempt: Attempt, resetMs: number | undefined): void {
+    const retries = this.retries as Retries;
+    const { manager } = this.owner;
+    const cluster = this.cluster as UpstreamCluster;
+    retries.begin(cluster, this.action.model.priority, attempt.host);
+    let waitMs = retries.backoffMs(manager.random());
+    if (resetMs === undefined) {
+      cluster.stats.n.upstreamRqRetryBackoffExponential++;
+    } else {
+      cluster.stats.n.upstreamRqRetryBackoffRatelimited++;
+      // Never earlier than asked for, and not all at the same time.
+      waitMs = resetMs * (1 + manager.random() / 2);
+    }
+    retries.timer = manager.clock.after(waitMs, () => {
       retries.timer = undefined;
       manager.turn.enter();
       try {
@@ -409,8 +462,8 @@ export class Router extends Expirable implements AttemptOwner, HostRequest, Hash
   /** The time for the whole request is over. */
   onExpire(): void {
     if (this.#over) return;
-    const owner = this.#owner;
-    const cluster = this.#cluster as UpstreamCluster;
+    const { owner } = this;
+    const cluster = this.cluster as UpstreamCluster;
     cluster.stats.n.upstreamRqTimeout++;
     if (this.host !== undefined) this.host.rqTimeout++;
     const begun = this.#responding;
@@ -428,8 +481,11 @@ export class Router extends Expirable implements AttemptOwner, HostRequest, Hash
     if (this.#over) return;
     this.#over = true;
     this.list?.unlink(this);
-    this.#retries?.end();
+    this.retries?.end();
     this.#body = undefined;
+    const others = this.#others;
+    this.#others = undefined;
+    if (others !== undefined) for (const other of others) other.abort();
     if (this.#shadows === undefined) return;
     for (const shadow of this.#shadows) if (shadow.incomplete) shadow.abort();
   }

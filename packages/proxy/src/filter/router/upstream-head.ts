@@ -1,16 +1,46 @@
+import { formatGrpcTimeout } from '../../codec/grpc-timeout.ts';
 import type { RequestHead } from '../../codec/head.ts';
 import { names } from '../../codec/header-name.ts';
+import {
+  expectedMs,
+  grpcGlobalMs,
+  timingFromHeaders,
+  type RequestTiming,
+} from '../../route/request-timing.ts';
+import { retryFromHeaders, steersTries } from '../../route/retry-headers.ts';
+import type { CompiledRetryPolicy } from '../../route/retry-policy.ts';
 import type { ClusterTarget, CompiledForward } from '../../route/route-action.ts';
 import type { CompiledRoute } from '../../route/route-table.ts';
 import type { StreamInfo } from '../../telemetry/stream-info.ts';
+
+/** The policy for the tries of a request: its route's, with what its headers add. */
+export function triesOfRequest(head: RequestHead, action: CompiledForward): CompiledRetryPolicy | undefined {
+  return steersTries(head.headers) ? retryFromHeaders(head, action.retry) : action.retry;
+}
+
+/** The time for a request: its route's, with what its headers change. */
+export function timingOfRequest(
+  head: RequestHead,
+  action: CompiledForward,
+  manager: { readonly respectExpectedTimeout: boolean },
+): RequestTiming {
+  let { timing } = action;
+  const grpcMs = grpcGlobalMs(head, action.model);
+  if (grpcMs !== undefined) timing = { ...timing, globalMs: grpcMs };
+  if (manager.respectExpectedTimeout || steersTries(head.headers)) {
+    timing = timingFromHeaders(head, timing, manager.respectExpectedTimeout);
+  }
+  return timing;
+}
 
 /** Brings the head of a request into the form that the endpoints of its cluster see: host, path, the route's headers. */
 export function finishHead(
   head: RequestHead,
   route: CompiledRoute,
   action: CompiledForward,
+  timing: RequestTiming,
   target: ClusterTarget,
-  info: StreamInfo,
+  owner: StreamInfo & { readonly manager: { readonly suppressEnvoyHeaders: boolean } },
 ): void {
   const { headers } = head;
   if (action.rewriteHost !== undefined || target.hostRewrite !== undefined) {
@@ -21,10 +51,21 @@ export function finishHead(
     headers.set(names.originalPath, head.path);
     head.path = action.rewritePath(head.path);
   }
-  target.requestHeaders?.apply(headers, info);
-  for (const operations of route.requestHeaders) operations.apply(headers, info);
-  if (action.model.timeoutMs > 0 && !headers.has(names.expectedTimeout)) {
-    headers.addLine(action.expectedTimeout);
+  target.requestHeaders?.apply(headers, owner);
+  for (const operations of route.requestHeaders) operations.apply(headers, owner);
+  if (owner.manager.suppressEnvoyHeaders) return;
+  if (timing === action.timing) {
+    if (action.expectedTimeout !== undefined) {
+      headers.remove(names.expectedTimeout);
+      headers.addLine(action.expectedTimeout);
+    }
+    return;
+  }
+  const ms = expectedMs(timing);
+  if (ms > 0) headers.set(names.expectedTimeout, String(ms));
+  // The endpoint is to know the deadline that holds here, not the one that the client asked for.
+  if (ms > 0 && action.model.maxGrpcTimeoutMs !== undefined && headers.has(names.grpcTimeout)) {
+    headers.set(names.grpcTimeout, formatGrpcTimeout(ms));
   }
 }
 

@@ -1,0 +1,29 @@
+import type { RequestHead } from './head.ts';
+import { names } from './header-name.ts';
+
+const unitMs: Readonly<Record<string, number>> = {
+  H: 3_600_000,
+  M: 60_000,
+  S: 1_000,
+  m: 1,
+  u: 0.001,
+  n: 0.000_001,
+};
+
+/** Milliseconds of `grpc-timeout: 100m` (gRPC over HTTP/2), rounded up; undefined where it is none. */
+export function parseGrpcTimeout(text: string | undefined): number | undefined {
+  const found = text === undefined ? null : /^(\d{1,8})([HMSmun])$/.exec(text);
+  if (found === null) return undefined;
+  return Math.ceil(Number(found[1]) * (unitMs[found[2] as string] as number));
+}
+
+/** The value of the header for so many milliseconds. */
+export function formatGrpcTimeout(ms: number): string {
+  return ms < 100_000_000 ? `${ms}m` : `${Math.min(99_999_999, Math.ceil(ms / 1_000))}S`;
+}
+
+/** True for requests of gRPC (`application/grpc`, `application/grpc+proto`). */
+export function isGrpcRequest(head: RequestHead): boolean {
+  const type = head.headers.get(names.contentType);
+  return type !== undefined && /^application\/grpc(\+|;|$)/.test(type);
+}

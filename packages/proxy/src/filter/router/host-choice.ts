@@ -1,0 +1,93 @@
+import type { Host } from '../../cluster/host.ts';
+import type { HostRequest, UpstreamCluster } from '../../cluster/upstream-cluster.ts';
+import type { SubsetCriteria } from '../../decide/subset-criteria.ts';
+import { formatAddress, type SocketAddress } from '../../model/address.ts';
+import type { HashSource } from '../../route/hash-policy.ts';
+import type { ClusterTarget, CompiledForward } from '../../route/route-action.ts';
+import { Expirable } from '../../timer/coarse-timers.ts';
+import type { Retries } from './retries.ts';
+import type { RouterOwner } from './router-owner.ts';
+
+/** Which endpoint a request goes to: what balancers ask of it, and which hosts its further tries pass over. */
+export abstract class HostChoice extends Expirable implements HostRequest, HashSource {
+  protected readonly owner: RouterOwner;
+  protected readonly action: CompiledForward;
+  /** Undefined where a failed try is final. */
+  protected retries: Retries | undefined;
+  target: ClusterTarget | undefined;
+  /** The one that serves the attempt under way: of an aggregate cluster one of its members. */
+  protected cluster: UpstreamCluster | undefined;
+  /** How often a host was chosen that is to be passed over, for the attempt under way. */
+  selection = 0;
+  /** Cookies by which clients come back to their endpoint. */
+  protected cookies: string[] | undefined;
+  #hash: { readonly value: bigint | undefined } | undefined;
+
+  constructor(owner: RouterOwner, action: CompiledForward) {
+    super();
+    this.owner = owner;
+    this.action = action;
+  }
+
+  // HostRequest
+
+  get avoidPriorities(): ReadonlySet<number> | undefined {
+    return this.retries?.avoidPriorities;
+  }
+
+  get originalDestination(): SocketAddress | undefined {
+    return this.owner.connection.originalDestination;
+  }
+
+  get subset(): SubsetCriteria | undefined {
+    return this.target?.subset;
+  }
+
+  hash(): bigint | undefined {
+    const { hash } = this.action;
+    if (hash === undefined) return undefined;
+    const known = (this.#hash ??= { value: hash(this.owner.head, this) });
+    return known.value;
+  }
+
+  // HashSource
+
+  get clientIp(): string {
+    return this.owner.downstreamRemote?.address ?? this.owner.connection.remote.address;
+  }
+
+  get connectionKey(): string {
+    const { remote, local } = this.owner.connection;
+    return formatAddress(remote) + formatAddress(local);
+  }
+
+  addCookie(line: string): void {
+    (this.cookies ??= []).push(line);
+  }
+
+  /** The host of the next attempt; undefined where there is none. */
+  protected chooseHost(): Host | undefined {
+    this.selection = 0;
+    let host = this.#chooseAny();
+    const { retries } = this;
+    if (retries === undefined || !retries.passesOverHosts) return host;
+    const most = retries.policy.model.hostSelectionMaxAttempts;
+    for (let i = 0; i < most && host !== undefined && retries.passesOver(host); i++) {
+      this.selection++;
+      host = this.#chooseAny();
+    }
+    return host;
+  }
+
+  #chooseAny(): Host | undefined {
+    const entry = this.target?.ref.cluster ?? this.cluster;
+    if (entry === undefined) return undefined;
+    if (!entry.isAggregate) {
+      this.cluster = entry;
+      return entry.chooseHost(this);
+    }
+    const serving = entry.servingCluster(this.owner.manager.random());
+    this.cluster = serving?.cluster ?? entry;
+    return serving?.cluster.chooseHost(this, serving.priority);
+  }
+}

@@ -1,0 +1,331 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  defaultForward,
+  defaultRoute,
+  defaultUpstreamHttp,
+  type ForwardAction,
+  type RetryPolicy,
+} from '../../model/index.ts';
+import {
+  ask,
+  cluster,
+  endpoint,
+  keptAccessLog,
+  serveHttp,
+  statOf,
+  upstream,
+  type Closers,
+} from '../../testing/harness.ts';
+
+const retry: RetryPolicy = {
+  retryOn: ['5xx'],
+  retriableStatusCodes: [],
+  retriableHeaders: [],
+  numRetries: 2,
+  backoffBaseMs: 1,
+  backoffMaxMs: 2,
+  avoidPreviousHosts: false,
+  hostSelectionMaxAttempts: 3,
+  retriableRequestHeaders: [],
+  rateLimitedResetHeaders: [],
+};
+
+const forward = (more: Partial<ForwardAction> = {}): ForwardAction => ({ ...defaultForward('up'), ...more });
+
+/** Fails so often, then answers with the number of the request. */
+async function failing(t: Closers, times: number, status = 503): Promise<number> {
+  let asked = 0;
+  const { port } = await upstream(t, (_request, response) => {
+    asked++;
+    response.statusCode = asked > times ? 200 : status;
+    response.end(String(asked));
+  });
+  return port;
+}
+
+/** Never answers. */
+async function silent(t: Closers): Promise<number> {
+  const { port } = await upstream(t, (request) => void request.resume());
+  return port;
+}
+
+test('clients of the mesh ask for tries by headers, and endpoints do not see those', async (t) => {
+  let asked = 0;
+  const seen: string[] = [];
+  const { port: up } = await upstream(t, (request, response) => {
+    seen.push(...Object.keys(request.headers).filter((name) => /retry|retries|rq-timeout-ms$/.test(name)));
+    response.statusCode = ++asked > 2 ? 200 : 502;
+    response.end();
+  });
+  const { port, dataPlane } = await serveHttp(t, [defaultRoute(forward())], [cluster('up', [up])]);
+  const headers = { 'x-envoy-retry-on': 'gateway-error', 'x-envoy-max-retries': '2' };
+  assert.equal((await ask(port, '/', { headers })).status, 200);
+  assert.equal(statOf(dataPlane, 'cluster.up.upstream_rq_retry'), 2);
+  assert.equal(statOf(dataPlane, 'cluster.up.upstream_rq_retry_success'), 1);
+  assert.deepEqual([...new Set(seen)], ['x-envoy-expected-rq-timeout-ms']);
+});
+
+test('further conditions come by headers: status codes, names of headers, gRPC statuses', async (t) => {
+  const cases: [Record<string, string>, Record<string, string>, number][] = [
+    [{ 'x-envoy-retry-on': 'retriable-status-codes', 'x-envoy-retriable-status-codes': '418, 419' }, {}, 418],
+    [
+      { 'x-envoy-retry-on': 'retriable-headers', 'x-envoy-retriable-header-names': 'x-again' },
+      { 'x-again': 'y' },
+      200,
+    ],
+    [{ 'x-envoy-retry-grpc-on': 'resource-exhausted' }, { 'grpc-status': '8' }, 200],
+    [{ 'x-envoy-retry-on': 'envoy-ratelimited' }, { 'x-envoy-ratelimited': 'true' }, 429],
+  ];
+  for (const [headers, answer, status] of cases) {
+    let asked = 0;
+    const { port: up } = await upstream(t, (_request, response) => {
+      if (++asked === 1) response.writeHead(status, answer).end('first');
+      else response.end('second');
+    });
+    const { port } = await serveHttp(t, [defaultRoute(forward())], [cluster('up', [up])]);
+    const got = await ask(port, '/', { headers });
+    assert.equal(got.body, 'second', JSON.stringify(headers));
+  }
+});
+
+test('an answer that was rate limited is not tried again by other conditions', async (t) => {
+  let asked = 0;
+  const { port: up } = await upstream(t, (_request, response) => {
+    asked++;
+    response.writeHead(503, { 'x-envoy-ratelimited': 'true' }).end();
+  });
+  const { port } = await serveHttp(t, [defaultRoute(forward({ retryPolicy: retry }))], [cluster('up', [up])]);
+  assert.equal((await ask(port)).status, 503);
+  assert.equal(asked, 1);
+});
+
+test('an endpoint that names a time to come back is left alone until then', async (t) => {
+  let asked = 0;
+  const { port: up } = await upstream(t, (_request, response) => {
+    if (++asked > 1) {
+      response.end();
+      return;
+    }
+    const soon = Math.ceil((Date.now() + 100) / 1_000);
+    response.writeHead(429, { 'x-reset': String(soon), 'x-ignored': 'soon' }).end();
+    resetAt = soon * 1_000;
+  });
+  let resetAt = 0;
+  const policy: RetryPolicy = {
+    ...retry,
+    retryOn: ['retriable-status-codes'],
+    retriableStatusCodes: [429],
+    rateLimitedResetHeaders: [
+      { name: 'x-ignored', format: 'seconds' },
+      { name: 'x-reset', format: 'unix' },
+    ],
+  };
+  const { port, dataPlane } = await serveHttp(
+    t,
+    [defaultRoute(forward({ retryPolicy: policy }))],
+    [cluster('up', [up])],
+  );
+  assert.equal((await ask(port)).status, 200);
+  assert.ok(Date.now() >= resetAt - 5, 'it came back too early');
+  assert.equal(statOf(dataPlane, 'cluster.up.upstream_rq_retry_backoff_ratelimited'), 1);
+});
+
+test('further tries leave out canaries, and hosts with metadata that the policy names', async (t) => {
+  const good = await failing(t, 0);
+  for (const [metadata, policy] of [
+    [{ canary: true }, { omitCanaryHosts: true }],
+    [{ stage: 'beta' }, { omitHostsWith: [{ 'envoy.lb': { stage: 'beta' } }] }],
+  ] as const) {
+    const bad = await failing(t, 1_000);
+    const { port } = await serveHttp(
+      t,
+      [
+        defaultRoute(
+          forward({ retryPolicy: { ...retry, numRetries: 1, hostSelectionMaxAttempts: 5, ...policy } }),
+        ),
+      ],
+      [cluster('up', [endpoint(bad, { metadata: { 'envoy.lb': metadata } }), good])],
+    );
+    for (let i = 0; i < 8; i++) assert.equal((await ask(port)).status, 200);
+  }
+});
+
+test('a client may limit its time, of all and of one try, and endpoints are told', async (t) => {
+  const expected: (string | undefined)[] = [];
+  const { port: up } = await upstream(t, (request) => {
+    expected.push(request.headers['x-envoy-expected-rq-timeout-ms'] as string | undefined);
+  });
+  const log = keptAccessLog('%RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%');
+  const { port, dataPlane } = await serveHttp(
+    t,
+    [defaultRoute(forward())],
+    [cluster('up', [up])],
+    { accessLogs: log.accessLogs },
+    log.options,
+  );
+  const all = await ask(port, '/', { headers: { 'x-envoy-upstream-rq-timeout-ms': '40' } });
+  assert.equal(all.status, 504);
+  const one = await ask(port, '/', {
+    headers: { 'x-envoy-upstream-rq-per-try-timeout-ms': '30', 'x-envoy-retry-on': '5xx' },
+  });
+  assert.equal(one.status, 504);
+  assert.deepEqual(expected, ['40', '30', '30']);
+  assert.deepEqual(log.lines, ['UT response_timeout', 'UT,URX upstream_per_try_timeout']);
+  assert.equal(statOf(dataPlane, 'cluster.up.upstream_rq_per_try_timeout'), 2);
+});
+
+test('a gRPC deadline limits the request where the route lets it, up to its cap', async (t) => {
+  const deadlines: (string | undefined)[] = [];
+  const { port: up } = await upstream(t, (request) => {
+    deadlines.push(request.headers['grpc-timeout'] as string | undefined);
+  });
+  const { port } = await serveHttp(
+    t,
+    [defaultRoute(forward({ maxGrpcTimeoutMs: 60, grpcTimeoutOffsetMs: 5 }))],
+    [cluster('up', [up])],
+  );
+  for (const value of ['30m', '10S']) {
+    const headers = { 'content-type': 'application/grpc', 'grpc-timeout': value };
+    const { status, headers: answer } = await ask(port, '/s/m', { method: 'POST', headers });
+    assert.equal(status, 200);
+    assert.equal(answer['grpc-message'], 'upstream request timeout');
+  }
+  assert.deepEqual(deadlines, ['25m', '60m']);
+});
+
+test('a try on which nothing moves is given up, one that goes on is not', async (t) => {
+  const { port: up } = await upstream(t, (request, response) => {
+    if (request.url === '/still') return;
+    response.write('a');
+    const timer = setInterval(() => response.write('a'), 20);
+    setTimeout(() => {
+      clearInterval(timer);
+      response.end('z');
+    }, 160);
+  });
+  const { port, dataPlane } = await serveHttp(
+    t,
+    [defaultRoute(forward({ retryPolicy: { ...retry, retryOn: [], perTryIdleTimeoutMs: 80 } }))],
+    [cluster('up', [up])],
+  );
+  assert.match((await ask(port, '/moves')).body, /^a+z$/);
+  assert.equal((await ask(port, '/still')).status, 504);
+  assert.equal(statOf(dataPlane, 'cluster.up.upstream_rq_per_try_idle_timeout'), 1);
+});
+
+test('a stream of a cluster lasts no longer than the cluster says', async (t) => {
+  const up = await silent(t);
+  const log = keptAccessLog('%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%');
+  const { port, dataPlane } = await serveHttp(
+    t,
+    [defaultRoute(forward())],
+    [cluster('up', [up], { http: { ...defaultUpstreamHttp, maxStreamDurationMs: 40 } })],
+    { accessLogs: log.accessLogs },
+    log.options,
+  );
+  assert.equal((await ask(port)).status, 504);
+  assert.deepEqual(log.lines, ['504 UMSDR upstream_max_stream_duration_reached']);
+  assert.equal(statOf(dataPlane, 'cluster.up.upstream_rq_max_duration_reached'), 1);
+});
+
+test('a hedged try goes on beside the next one, and the first answer is taken', async (t) => {
+  let asked = 0;
+  let lost = 0;
+  const bodies: string[] = [];
+  const { port: up } = await upstream(t, (request, response) => {
+    const mine = ++asked;
+    let body = '';
+    request.on('data', (chunk: Buffer) => (body += chunk.toString()));
+    request.on('end', () => {
+      bodies.push(body);
+      if (mine === 2) response.end('second');
+    });
+    response.on('close', () => {
+      if (!response.writableFinished) lost++;
+      if (lost === 1) firstLost.resolve();
+    });
+  });
+  const firstLost = Promise.withResolvers<void>();
+  const { port, dataPlane } = await serveHttp(
+    t,
+    [
+      defaultRoute(
+        forward({
+          retryPolicy: { ...retry, retryOn: [], perTryTimeoutMs: 40 },
+          hedgePolicy: { initialRequests: 1, hedgeOnPerTryTimeout: true },
+        }),
+      ),
+    ],
+    [cluster('up', [up])],
+  );
+  const answer = await ask(port, '/', { method: 'POST', body: 'hello' });
+  assert.equal(answer.body, 'second');
+  await firstLost.promise;
+  assert.deepEqual(bodies, ['hello', 'hello']);
+  assert.equal(statOf(dataPlane, 'cluster.up.upstream_rq_retry'), 1);
+  assert.equal(statOf(dataPlane, 'cluster.up.upstream_rq_active'), 0);
+});
+
+test('a hedged first try may still answer after the second was sent', async (t) => {
+  let first: (() => void) | undefined;
+  let asked = 0;
+  const { port: up } = await upstream(t, (_request, response) => {
+    if (++asked === 1) first = () => response.end('first');
+    else first?.();
+  });
+  const { port, dataPlane } = await serveHttp(
+    t,
+    [
+      defaultRoute(
+        forward({
+          retryPolicy: { ...retry, perTryTimeoutMs: 30, numRetries: 1 },
+          hedgePolicy: { initialRequests: 1, hedgeOnPerTryTimeout: true },
+        }),
+      ),
+    ],
+    [cluster('up', [up])],
+  );
+  assert.equal((await ask(port)).body, 'first');
+  assert.equal(statOf(dataPlane, 'cluster.up.upstream_rq_active'), 0);
+});
+
+test('a hedged request may start with several tries; a bad answer waits for a good one', async (t) => {
+  const bad = await failing(t, 1_000);
+  const good = await failing(t, 0);
+  const { port, dataPlane } = await serveHttp(
+    t,
+    [
+      defaultRoute(
+        forward({
+          retryPolicy: { ...retry, numRetries: 0 },
+          hedgePolicy: { initialRequests: 2, hedgeOnPerTryTimeout: false },
+        }),
+      ),
+    ],
+    [cluster('up', [bad, good])],
+  );
+  for (let i = 0; i < 4; i++) assert.equal((await ask(port)).status, 200);
+  assert.equal(statOf(dataPlane, 'cluster.up.upstream_rq_total'), 8);
+  assert.equal(statOf(dataPlane, 'cluster.up.upstream_rq_active'), 0);
+});
+
+test('a try after a time-out says so where the virtual host asks for it', async (t) => {
+  const seen: (string | undefined)[] = [];
+  const { port: up } = await upstream(t, (request, response) => {
+    seen.push(request.headers['x-envoy-is-timeout-retry'] as string | undefined);
+    if (seen.length > 1) response.end();
+  });
+  const { dataPlane, port } = await serveHttp(t, [], [cluster('up', [up])]);
+  const { httpListener, routeTable, portOf } = await import('../../testing/harness.ts');
+  const table = routeTable([defaultRoute(forward({ retryPolicy: { ...retry, perTryTimeoutMs: 30 } }))]);
+  const [host] = table.virtualHosts;
+  assert.ok(host !== undefined && port > 0);
+  await dataPlane.update({
+    listeners: {
+      set: [httpListener({ ...table, virtualHosts: [{ ...host, includeIsTimeoutRetryHeader: true }] })],
+    },
+  });
+  assert.equal((await ask(portOf(dataPlane))).status, 200);
+  assert.deepEqual(seen, [undefined, 'true']);
+});

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  defaultForward,
+  defaultRoute,
+  type ForwardAction,
+  type HttpConnectionManager,
+} from '../model/index.ts';
+import {
+  ask,
+  cluster,
+  exchangeRaw,
+  keptAccessLog,
+  serveHttp,
+  statOf,
+  upstream,
+  type Closers,
+} from '../testing/harness.ts';
+
+/** A proxy in front of an endpoint that answers `/fast` at once, begins an answer to `/slow`, and is silent else. */
+async function limited(
+  t: Closers,
+  manager: Partial<HttpConnectionManager>,
+  action: Partial<ForwardAction> = {},
+): Promise<{ port: number; lines: string[]; stat: (name: string) => number }> {
+  const { port: up } = await upstream(t, (request, response) => {
+    request.resume();
+    if (request.url === '/fast') response.end('fast');
+    else if (request.url === '/slow') response.write('begun');
+  });
+  const log = keptAccessLog('%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%');
+  const { port, dataPlane } = await serveHttp(
+    t,
+    [defaultRoute({ ...defaultForward('up'), timeoutMs: 0, ...action })],
+    [cluster('up', [up])],
+    { ...manager, accessLogs: log.accessLogs },
+    log.options,
+  );
+  return { port, lines: log.lines, stat: (name) => statOf(dataPlane, `http.http.${name}`) };
+}
+
+const post = (path: string): string => `POST ${path} HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nhalf`;
+
+test('a request that does not come in its time is answered by 408', async (t) => {
+  const { port, lines, stat } = await limited(t, { requestTimeoutMs: 40 });
+  assert.match(await exchangeRaw(port, post('/')), /^HTTP\/1\.1 408 .*request timeout$/s);
+  assert.equal((await ask(port, '/fast', { method: 'POST', body: 'x' })).status, 200);
+  assert.deepEqual(lines, ['408 - request_overall_timeout', '200 - via_upstream']);
+  assert.equal(stat('downstream_rq_timeout'), 1);
+});
+
+test('a stream lasts no longer than the connection manager says: 408, 504, or it is cut off', async (t) => {
+  const { port, lines, stat } = await limited(t, { maxStreamDurationMs: 40 });
+  assert.match(await exchangeRaw(port, post('/')), /^HTTP\/1\.1 408 /);
+  assert.equal((await ask(port)).body, 'downstream duration timeout');
+  await assert.rejects(ask(port, '/slow'));
+  assert.deepEqual(lines, [
+    '408 DT max_duration_timeout',
+    '504 DT max_duration_timeout',
+    '200 DT max_duration_timeout',
+  ]);
+  assert.equal(stat('downstream_rq_max_duration_reached'), 3);
+  assert.equal(stat('downstream_rq_active'), 0);
+});
+
+test('a route has a duration and an idle time of its own, also by the deadline of gRPC', async (t) => {
+  const byRoute = await limited(t, { maxStreamDurationMs: 60_000 }, { maxStreamDurationMs: 30 });
+  assert.equal((await ask(byRoute.port)).status, 504);
+  const off = await limited(t, { maxStreamDurationMs: 20 }, { maxStreamDurationMs: 0, timeoutMs: 60 });
+  assert.equal((await ask(off.port)).body, 'upstream request timeout');
+  const grpc = await limited(t, {}, { grpcTimeoutHeaderMaxMs: 50, grpcTimeoutHeaderOffsetMs: 10 });
+  const headers = { 'grpc-timeout': '1H', 'content-type': 'application/grpc' };
+  assert.equal(
+    (await ask(grpc.port, '/', { headers })).headers['grpc-message'],
+    'downstream duration timeout',
+  );
+  const idle = await limited(t, {}, { idleTimeoutMs: 30 });
+  assert.equal((await ask(idle.port)).body, 'stream timeout');
+  await assert.rejects(ask(idle.port, '/slow'));
+  assert.deepEqual(idle.lines, ['504 SI stream_idle_timeout', '200 SI stream_idle_timeout']);
+  assert.equal(idle.stat('downstream_rq_idle_timeout'), 2);
+});
+
+test('a head that does not end in its time is answered by 408 and counted as such', async (t) => {
+  const { port, stat } = await limited(t, { requestHeadersTimeoutMs: 30 });
+  assert.match(await exchangeRaw(port, 'GET / HTTP/1.1\r\nhost: a\r\n'), /^HTTP\/1\.1 408 /);
+  assert.equal(stat('downstream_rq_header_timeout'), 1);
+  assert.equal(stat('downstream_rq_timeout'), 0);
+});
