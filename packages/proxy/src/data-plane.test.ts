@@ -157,7 +157,7 @@ test('no route is 404 NR, no cluster 503 NC, no endpoint 503 UH, a refused conne
     '404 NR route_not_found',
     '503 NC cluster_not_found',
     '503 UH no_healthy_upstream',
-    '503 UF upstream_reset_before_response_started{remote_connection_failure}',
+    '503 UF upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused}',
   ]);
   assert.match(dataPlane.stats.text(), /^cluster\.refused\.upstream_cx_connect_fail: 1$/m);
 });

@@ -24,13 +24,13 @@ export class Breakers {
     return this.requests < this.thresholds.maxRequests;
   }
 
-  /** A budget counts against the requests under way, a plain limit by itself. */
+  /** A budget counts against the requests under way, those that wait included; a plain limit by itself. */
   mayRetry(): boolean {
     const budget = this.thresholds.retryBudget;
     if (budget === undefined) return this.retries < this.thresholds.maxRetries;
     const allowed = Math.max(
       budget.minRetryConcurrency,
-      Math.floor(((this.requests + this.pending) * budget.budgetPercent) / 100),
+      Math.floor((this.requests * budget.budgetPercent) / 100),
     );
     return this.retries < allowed;
   }

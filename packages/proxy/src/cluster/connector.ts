@@ -1,4 +1,5 @@
 import type { Cluster } from '../model/cluster.ts';
+import { connectErrorText } from './connect-error.ts';
 import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
 import { PlainWire } from '../wire/plain-wire.ts';
 import {
@@ -18,6 +19,7 @@ export type ConnectFailure = 'connection_failure' | 'connect_timeout';
 /** Hears how an attempt to connect ends; exactly one of the two is called, never before `connect` returns. */
 export interface ConnectListener {
   onConnected(wire: Wire): void;
+  /** `detail`: Envoy's transport failure reason; empty where it has none. */
   onFailed(failure: ConnectFailure, detail: string): void;
 }
 
@@ -86,7 +88,7 @@ class TcpConnecting extends Expirable implements PendingConnection {
   onExpire(): void {
     const listener = this.#listener;
     this.cancel();
-    listener?.onFailed('connect_timeout', 'no connection in time');
+    listener?.onFailed('connect_timeout', '');
   }
 
   #onDone(status: number): void {
@@ -104,7 +106,7 @@ class TcpConnecting extends Expirable implements PendingConnection {
         listener.onConnected(wire);
       } else {
         this.cancel();
-        listener.onFailed('connection_failure', handleError(status, 'connect').message);
+        listener.onFailed('connection_failure', connectErrorText(handleError(status, 'connect')));
       }
     } finally {
       turn.leave();

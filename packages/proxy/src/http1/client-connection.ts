@@ -1,5 +1,7 @@
+import { connectionEnd, type ConnectionEnd } from '../codec/connection-end.ts';
 import type { HeadPool, RequestHead, ResponseHead } from '../codec/head.ts';
 import { HeaderBlock } from '../codec/header-block.ts';
+import { maxInterimHeads } from '../codec/interim-heads.ts';
 import { names } from '../codec/header-name.ts';
 import { latin1Write, putBytes } from '../codec/latin1.ts';
 import type { ClientStream, ClientStreamHandler, ResetReason } from '../codec/stream.ts';
@@ -26,10 +28,17 @@ export interface ClientConnectionOwner {
   /** The connection can carry the next request. */
   onConnectionIdle(connection: Http1ClientConnection): void;
   /** The connection can carry no further request; it is closed, or will be. */
-  onConnectionClosed(connection: Http1ClientConnection): void;
+  onConnectionClosed(connection: Http1ClientConnection, end: ConnectionEnd): void;
 }
 
 type ReadState = 'idle' | 'head' | 'length' | 'chunked' | 'until_close' | 'tunnel' | 'closed';
+
+const quietEnd = connectionEnd(false, false);
+const peerEnd = connectionEnd(true, false);
+/** An answer came before the request was sent to its end. */
+const earlyEnd = connectionEnd(false, true);
+const idleEnd = connectionEnd(false, false, 'idle_timeout');
+const maxRequestsEnd = connectionEnd(false, false, 'max_requests');
 
 const crlf = Buffer.from('\r\n');
 const version11 = Buffer.from(' HTTP/1.1\r\nhost: ');
@@ -61,6 +70,7 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
   #bodyLeft = 0;
   #chunks: ChunkedDecoder | undefined;
   #trailers: HeaderBlock | undefined;
+  #interimHeads = 0;
   #closeAfter = false;
   #paused = false;
   #requests = 0;
@@ -111,7 +121,7 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
   /** Closes now when idle, else after the response under way. */
   closeWhenIdle(): void {
     this.#closeAfter = true;
-    if (this.#handler === undefined) this.#shut();
+    if (this.#handler === undefined) this.#shut(quietEnd);
   }
 
   // The request
@@ -151,6 +161,7 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
     out[at + 1] = 10;
     wire.commit(at + 2);
     this.#requestDone = endStream;
+    this.#interimHeads = 0;
     this.#reading = 'head';
   }
 
@@ -192,8 +203,9 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
   }
 
   reset(): void {
+    const active = this.#handler !== undefined;
     this.#handler = undefined;
-    this.#shut();
+    this.#shut(connectionEnd(false, active));
   }
 
   pauseResponse(): void {
@@ -312,7 +324,17 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
     if ((lines.seen[slot.upgrade] as number) > 0) block.remove(names.upgrade);
     this.#head = undefined;
 
+    if ((status < 200 || status === 204) && !this.#isBodiless(block)) {
+      this.#heads.releaseResponse(head);
+      this.#fail('protocol_error', 'a length where no body can be');
+      return;
+    }
     if (status < 200 && status !== 101) {
+      if (++this.#interimHeads > maxInterimHeads) {
+        this.#heads.releaseResponse(head);
+        this.#fail('protocol_error', 'too many interim answers');
+        return;
+      }
       // 100 is ours to give or was passed on; other interim answers are for the client.
       if (status === 100) this.#heads.releaseResponse(head);
       else this.#handler?.onResponseHead(head, false);
@@ -359,13 +381,23 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
     this.#handler?.onResponseHead(head, false);
   }
 
+  /** 1xx and 204 have no body, and who is told otherwise waits for one (RFC 9110 section 8.6); a length of 0 is overlooked. */
+  #isBodiless(block: HeaderBlock): boolean {
+    const { seen, first } = this.#lines;
+    if ((seen[slot.transferEncoding] as number) > 0) return false;
+    if ((seen[slot.contentLength] as number) === 0) return true;
+    if ((seen[slot.contentLength] as number) > 1) return false;
+    if (!block.valueIs(first[slot.contentLength] as number, '0')) return false;
+    return block.remove(names.contentLength);
+  }
+
   #endWith(head: ResponseHead): void {
     const handler = this.#handler;
     this.#handler = undefined;
     this.#reading = 'idle';
     if (this.#requestDone) this.#release();
     handler?.onResponseHead(head, true);
-    if (!this.#requestDone) this.#shut();
+    if (!this.#requestDone) this.#shut(earlyEnd);
   }
 
   #responseComplete(trailers: HeaderBlock | undefined): void {
@@ -377,13 +409,17 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
     if (this.#requestDone) this.#release();
     handler?.onResponseEnd(trailers);
     // An answer before the end of the request: the rest of it cannot be taken back.
-    if (!this.#requestDone) this.#shut();
+    if (!this.#requestDone) this.#shut(earlyEnd);
   }
 
   /** The exchange is over: the connection goes back to its pool, or closes. */
   #release(): void {
-    if (this.#closeAfter || (this.#options.maxRequests > 0 && this.#requests >= this.#options.maxRequests)) {
-      this.#shut();
+    if (this.#options.maxRequests > 0 && this.#requests >= this.#options.maxRequests) {
+      this.#shut(maxRequestsEnd);
+      return;
+    }
+    if (this.#closeAfter) {
+      this.#shut(quietEnd);
       return;
     }
     this.resumeResponse();
@@ -397,7 +433,7 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
       this.#reading = 'idle';
       const handler = this.#handler;
       this.#handler = undefined;
-      this.#shut();
+      this.#shut(peerEnd);
       handler?.onResponseEnd(undefined);
       return;
     }
@@ -405,7 +441,7 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
       const handler = this.#handler;
       if (this.#requestDone) {
         this.#handler = undefined;
-        this.#shut();
+        this.#shut(peerEnd);
       }
       handler?.onResponseEnd(undefined);
       return;
@@ -422,18 +458,21 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
   }
 
   onExpire(): void {
-    if (this.#handler === undefined) this.#shut();
+    if (this.#handler === undefined) this.#shut(idleEnd);
   }
 
   #fail(reason: ResetReason, detail: string): void {
     const handler = this.#handler;
     this.#handler = undefined;
-    this.#shut();
+    const active = handler !== undefined;
+    this.#shut(
+      reason === 'protocol_error' ? connectionEnd(false, active, reason) : connectionEnd(true, active),
+    );
     handler?.onUpstreamReset(reason, detail);
   }
 
   /** Closes the connection and leaves the pool. */
-  #shut(): void {
+  #shut(end: ConnectionEnd): void {
     if (this.#released) return;
     this.#released = true;
     this.#reading = 'closed';
@@ -444,6 +483,6 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
     }
     this.#stash = undefined;
     if (!this.#wire.closed) this.#wire.destroy();
-    this.#owner.onConnectionClosed(this);
+    this.#owner.onConnectionClosed(this, end);
   }
 }

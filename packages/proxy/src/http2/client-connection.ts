@@ -1,3 +1,4 @@
+import type { ConnectionEnd } from '../codec/connection-end.ts';
 import type { RequestHead, ResponseHead } from '../codec/head.ts';
 import { HeaderBlock } from '../codec/header-block.ts';
 import type { ClientStream, ClientStreamHandler } from '../codec/stream.ts';
@@ -5,6 +6,7 @@ import type { Wire } from '../wire/wire.ts';
 import { Http2ClientStream } from './client-stream.ts';
 import { Http2Connection } from './connection.ts';
 import type { Http2ConnectionOptions, Http2Context } from './connection-options.ts';
+import { maxInterimHeads } from '../codec/interim-heads.ts';
 import { clientPreface, errorCode, maxWindowBytes, setting } from './frame.ts';
 import { HpackEncoder } from './hpack/encoder.ts';
 import type { Http2Stats } from './http2-stats.ts';
@@ -16,7 +18,7 @@ export interface Http2ClientOwner {
   onRoom(connection: Http2ClientConnection): void;
   /** No further stream can be opened; the connection closes after those that it has. */
   onLeaving(connection: Http2ClientConnection): void;
-  onConnectionClosed(connection: Http2ClientConnection): void;
+  onConnectionClosed(connection: Http2ClientConnection, end: ConnectionEnd): void;
 }
 
 /** Streams that are opened before the endpoint has said how many it takes. */
@@ -52,6 +54,10 @@ export class Http2ClientConnection extends Http2Connection {
     ]);
   }
 
+  protected override get isActive(): boolean {
+    return this.#active > 0;
+  }
+
   get activeStreams(): number {
     return this.#active;
   }
@@ -81,6 +87,7 @@ export class Http2ClientConnection extends Http2Connection {
   }
 
   close(): void {
+    this.noteEnd(false);
     this.wire.destroy();
   }
 
@@ -91,7 +98,10 @@ export class Http2ClientConnection extends Http2Connection {
   }
 
   #closeIfLeft(): void {
-    if (this.life === 'leaving' && this.#active === 0) this.fail(errorCode.noError, 'done');
+    if (this.life !== 'leaving' || this.#active > 0) return;
+    const { maxRequests } = this.options;
+    if (maxRequests > 0 && this.#opened >= maxRequests) this.noteEnd(false, 'max_requests');
+    this.fail(errorCode.noError, 'done');
   }
 
   /** Starts to wait for the next stream. */
@@ -101,7 +111,10 @@ export class Http2ClientConnection extends Http2Connection {
 
   onExpire(): void {
     if (this.life === 'closing') this.wire.destroy();
-    else if (this.#active === 0) this.closeWhenIdle();
+    else if (this.#active === 0) {
+      this.noteEnd(false, 'idle_timeout');
+      this.closeWhenIdle();
+    }
   }
 
   /** Sends the head of a request and gives the stream its number; called by the stream. */
@@ -177,7 +190,9 @@ export class Http2ClientConnection extends Http2Connection {
       status === 0 ||
       status === 101 ||
       (interim && endStream) ||
-      (endStream && contentLength > 0 && !bodiless);
+      (endStream && contentLength > 0 && !bodiless) ||
+      // They have no body, and who is told otherwise waits for one (RFC 9110 section 8.6).
+      (contentLength > 0 && (interim || status === 204));
     if (fault !== undefined || wrong) {
       this.context.heads.releaseResponse(head);
       stream.break(errorCode.protocolError, 'protocol_error', 'a malformed response head');
@@ -186,6 +201,11 @@ export class Http2ClientConnection extends Http2Connection {
     head.status = status;
     head.version = 'HTTP/2';
     if (interim) {
+      if (++stream.interimHeads > maxInterimHeads) {
+        this.context.heads.releaseResponse(head);
+        stream.break(errorCode.enhanceYourCalm, 'protocol_error', 'too many interim answers');
+        return;
+      }
       // 100 is ours to give; other interim answers are for the client.
       if (status === 100) this.context.heads.releaseResponse(head);
       else stream.receiveHead(head, false);
@@ -228,7 +248,7 @@ export class Http2ClientConnection extends Http2Connection {
     this.#owner.onLeaving(this);
   }
 
-  protected override onGone(): void {
-    this.#owner.onConnectionClosed(this);
+  protected override onGone(end: ConnectionEnd): void {
+    this.#owner.onConnectionClosed(this, end);
   }
 }

@@ -14,6 +14,7 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
   isHead = false;
   /** True once a final head came. */
   answered = false;
+  interimHeads = 0;
 
   constructor(connection: Http2ClientConnection, handler: ClientStreamHandler, reused: boolean) {
     super(connection, 0);

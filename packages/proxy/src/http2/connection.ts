@@ -1,3 +1,4 @@
+import { connectionEnd, type ConnectionEnd } from '../codec/connection-end.ts';
 import type { HeaderBlock } from '../codec/header-block.ts';
 import type { ResetReason } from '../codec/stream.ts';
 import { Expirable } from '../timer/coarse-timers.ts';
@@ -55,6 +56,8 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
   protected settled = false;
   /** `leaving`: no new streams; `closing`: nothing is read any more. */
   protected life: 'open' | 'leaving' | 'closing' | 'closed' = 'open';
+  /** How the connection ended, once it has. */
+  #end: ConnectionEnd | undefined;
   peerStreamWindow = defaultWindowBytes;
   readonly #reader: FrameReader;
   readonly #decoder: HpackDecoder;
@@ -99,7 +102,11 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
   /** A stream is gone. */
   protected abstract onStreamGone(stream: Http2Stream): void;
   protected abstract onGoaway(lastStreamId: number, code: number): void;
-  protected abstract onGone(): void;
+  protected abstract onGone(end: ConnectionEnd): void;
+  /** True while a request is under way. */
+  protected get isActive(): boolean {
+    return this.streams.size > 0;
+  }
   /** The peer has reset a stream of its own accord. */
   protected onPeerReset(_stream: Http2Stream): void {}
   protected onPingAck(): void {}
@@ -113,6 +120,7 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
   }
 
   onEnd(): void {
+    this.noteEnd(true);
     this.#loseAll('connection_closed', 'the peer closed the connection');
     this.life = 'closing';
     this.#reader.stop();
@@ -126,11 +134,17 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
 
   onClose(error: Error | undefined): void {
     if (this.life === 'closed') return;
+    const end = this.noteEnd(true);
     this.context.timers.stop(this);
     this.#reader.stop();
     this.#loseAll('connection_closed', error?.message ?? 'the peer closed the connection');
     this.life = 'closed';
-    this.onGone();
+    this.onGone(end);
+  }
+
+  /** Notes how the connection ends; the first to say so knows. */
+  protected noteEnd(byPeer: boolean, cause: ConnectionEnd['cause'] = 'none'): ConnectionEnd {
+    return (this.#end ??= connectionEnd(byPeer, this.isActive, cause));
   }
 
   #loseAll(reason: ResetReason, detail: string): void {
@@ -466,6 +480,7 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
   /** Ends the connection with an error, and all that is on it. */
   protected fail(code: ErrorCode, detail: string): void {
     if (this.life === 'closing' || this.life === 'closed') return;
+    this.noteEnd(false, code === errorCode.noError ? 'none' : 'protocol_error');
     this.#reader.stop();
     this.#blocks.drop();
     if (code !== errorCode.noError) this.stats.n.protocolErrors++;

@@ -1,4 +1,5 @@
 import { HealthCheckStats, OutlierStats, SubsetStats } from './endpoint-choice-stats.ts';
+import { connectionEnd, type ConnectionEnd } from '../codec/connection-end.ts';
 import { Http2Stats } from '../http2/http2-stats.ts';
 import { ByteCounter } from '../wire/byte-counter.ts';
 import { Histogram } from './histogram.ts';
@@ -13,6 +14,11 @@ const counters = {
   upstreamCxConnectTimeout: 'upstream_cx_connect_timeout',
   upstreamCxOverflow: 'upstream_cx_overflow',
   upstreamCxDestroy: 'upstream_cx_destroy',
+  upstreamCxDestroyLocal: 'upstream_cx_destroy_local',
+  upstreamCxDestroyRemote: 'upstream_cx_destroy_remote',
+  upstreamCxDestroyWithActiveRq: 'upstream_cx_destroy_with_active_rq',
+  upstreamCxDestroyLocalWithActiveRq: 'upstream_cx_destroy_local_with_active_rq',
+  upstreamCxDestroyRemoteWithActiveRq: 'upstream_cx_destroy_remote_with_active_rq',
   upstreamCxIdleTimeout: 'upstream_cx_idle_timeout',
   upstreamCxMaxDurationReached: 'upstream_cx_max_duration_reached',
   upstreamCxMaxRequests: 'upstream_cx_max_requests',
@@ -148,7 +154,33 @@ export class ClusterStats implements StatGroup {
     return (this.#http2 ??= new Http2Stats());
   }
 
-  /** Counts a complete response. */
+  /** Counts a connection that has ended, made or not. */
+  countClosed({ byPeer, active, cause }: ConnectionEnd): void {
+    const { n } = this;
+    n.upstreamCxActive--;
+    n.upstreamCxDestroy++;
+    if (byPeer) n.upstreamCxDestroyRemote++;
+    else n.upstreamCxDestroyLocal++;
+    if (active) {
+      n.upstreamCxDestroyWithActiveRq++;
+      if (byPeer) n.upstreamCxDestroyRemoteWithActiveRq++;
+      else n.upstreamCxDestroyLocalWithActiveRq++;
+    }
+    if (cause === 'protocol_error') n.upstreamCxProtocolError++;
+    else if (cause === 'idle_timeout') n.upstreamCxIdleTimeout++;
+    else if (cause === 'max_requests') n.upstreamCxMaxRequests++;
+  }
+
+  /** Counts a connection that could not be made; `waiting` requests hoped for it. */
+  countConnectFailure(timedOut: boolean, waiting: number): void {
+    this.countClosed(connectionEnd(!timedOut, false));
+    const { n } = this;
+    n.upstreamCxConnectFail++;
+    if (timedOut) n.upstreamCxConnectTimeout++;
+    n.upstreamRqPendingFailureEject += waiting;
+  }
+
+  /** Counts the status of an answer, of an endpoint or in its place. */
   countStatus(status: number): void {
     this.#statuses.set(status, (this.#statuses.get(status) ?? 0) + 1);
     const n = this.n;

@@ -4,7 +4,7 @@ import { clientPreface, frameFlag, frameHeaderBytes, frameType, putFrameHeader }
 import { FrameReader } from '../http2/frame-reader.ts';
 import { HpackDecoder } from '../http2/hpack/decoder.ts';
 import { FieldNames } from '../http2/hpack/field-name.ts';
-import type { Closers } from './harness.ts';
+import { tcpUpstream, type Closers } from './harness.ts';
 
 /** A frame as a test sees it. */
 export interface SeenFrame {
@@ -136,4 +136,43 @@ export function headersFrame(
 ): Buffer {
   const flags = frameFlag.endHeaders | (endStream ? frameFlag.endStream : 0);
   return frame(frameType.headers, flags, streamId, literals(fields));
+}
+
+/** An endpoint of HTTP/2 that answers with frames made by hand. */
+export interface RawHttp2Endpoint {
+  readonly socket: Socket;
+  send(...frames: readonly Buffer[]): void;
+}
+
+/** An endpoint that calls back for the head of each request; answers with its port. */
+export function rawHttp2Upstream(
+  test: Closers,
+  onRequest: (endpoint: RawHttp2Endpoint, streamId: number) => void,
+): Promise<number> {
+  return tcpUpstream(test, (socket) => {
+    const endpoint: RawHttp2Endpoint = {
+      socket,
+      send: (...frames) => void socket.write(Buffer.concat(frames)),
+    };
+    const reader = new FrameReader({
+      onDataFrame() {},
+      onDataBytes() {},
+      onDataFrameEnd() {},
+      onFrame: (type, flags, streamId) => {
+        if (type === frameType.headers) onRequest(endpoint, streamId);
+        else if (type === frameType.settings && flags === 0) {
+          endpoint.send(frame(frameType.settings, frameFlag.ack, 0));
+        }
+      },
+      onFrameFault() {},
+    });
+    let preface = clientPreface.length;
+    endpoint.send(frame(frameType.settings, 0, 0));
+    socket.on('data', (chunk: Buffer) => {
+      const skipped = Math.min(preface, chunk.length);
+      preface -= skipped;
+      reader.read(chunk, skipped, chunk.length);
+    });
+    socket.on('end', () => socket.end());
+  });
 }

@@ -1,6 +1,6 @@
 import type { IpcNetConnectOpts, TcpNetConnectOpts } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { messageOf } from '@lateen/core';
+import { connectErrorText } from '../cluster/connect-error.ts';
 import type { ConnectListener, ConnectorContext, PendingConnection } from '../cluster/connector.ts';
 import type { Address } from '../model/address.ts';
 import type { Cluster } from '../model/cluster.ts';
@@ -68,7 +68,7 @@ export class TlsConnecting extends Expirable implements PendingConnection {
     const listener = this.#listener;
     if (listener === undefined) return;
     this.cancel();
-    listener.onFailed('connect_timeout', 'no connection in time');
+    listener.onFailed('connect_timeout', '');
   }
 
   readonly #onSecure = (): void => {
@@ -91,10 +91,11 @@ export class TlsConnecting extends Expirable implements PendingConnection {
 
   readonly #onError = (error: Error): void => {
     this.#secure.onError(error);
-    this.#fail(messageOf(error));
+    this.#fail(connectErrorText(error));
   };
 
-  readonly #onEarlyClose = (): void => this.#fail('the endpoint closed the connection during the handshake');
+  /** In the handshake, without a word. */
+  readonly #onEarlyClose = (): void => this.#fail('');
 
   #fail(detail: string): void {
     const listener = this.#finish();

@@ -9,6 +9,7 @@ import type {
   ConnectorContext,
   PendingConnection,
 } from '../cluster/connector.ts';
+import { tlsErrorText } from '../cluster/connect-error.ts';
 import type { Host } from '../cluster/host.ts';
 import type { ClusterStats } from '../telemetry/cluster-stats.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
@@ -103,7 +104,7 @@ export class TlsConnector implements Connector {
         if (verdict === 'wrong_name') n.sslFailVerifySan++;
         else n.sslFailVerifyError++;
         this.#sessions.delete(key);
-        return 'TLS_error:|268435581:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:TLS_error_end';
+        return tlsErrorText('CERTIFICATE_VERIFY_FAILED');
       },
       describe: () => info,
       onError: (error) => {

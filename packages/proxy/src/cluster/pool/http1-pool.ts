@@ -1,3 +1,4 @@
+import type { ConnectionEnd } from '../../codec/connection-end.ts';
 import type { HeadPool } from '../../codec/head.ts';
 import {
   Http1ClientConnection,
@@ -104,7 +105,7 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
     connection.startIdle();
   }
 
-  onConnectionClosed(connection: Http1ClientConnection): void {
+  onConnectionClosed(connection: Http1ClientConnection, end: ConnectionEnd): void {
     const { stats } = this.#context;
     if (!this.#busy.delete(connection)) {
       const at = this.#idle.indexOf(connection);
@@ -114,8 +115,7 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
     this.#breakersOfConnection.delete(connection);
     if (breakers !== undefined) {
       breakers.connections--;
-      stats.n.upstreamCxActive--;
-      stats.n.upstreamCxDestroy++;
+      stats.countClosed(end);
       this.#host.cxActive--;
       if (this.#waiting.length > this.#connecting.size) this.#connectFor(breakers);
     }
@@ -162,9 +162,7 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
     this.#connecting.delete(pending);
     const { stats } = this.#context;
     breakers.connections--;
-    stats.n.upstreamCxActive--;
-    stats.n.upstreamCxConnectFail++;
-    if (failure === 'connect_timeout') stats.n.upstreamCxConnectTimeout++;
+    stats.countConnectFailure(failure === 'connect_timeout', this.#waiting.length);
     this.#host.cxActive--;
     this.#host.cxConnectFail++;
     // As Envoy: who waits is told at once, and may try another host.

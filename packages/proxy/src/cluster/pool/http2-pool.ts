@@ -1,3 +1,4 @@
+import type { ConnectionEnd } from '../../codec/connection-end.ts';
 import type { HeadPool } from '../../codec/head.ts';
 import { Http2ClientConnection, type Http2ClientOwner } from '../../http2/client-connection.ts';
 import type { Http2ConnectionOptions } from '../../http2/connection-options.ts';
@@ -103,14 +104,13 @@ export class Http2Pool implements HttpPool, Http2ClientOwner {
     if (next !== undefined) this.#connectFor(next.breakers);
   }
 
-  onConnectionClosed(connection: Http2ClientConnection): void {
+  onConnectionClosed(connection: Http2ClientConnection, end: ConnectionEnd): void {
     const breakers = this.#connections.get(connection);
     if (breakers === undefined) return;
     this.#connections.delete(connection);
     const { stats } = this.#context;
     breakers.connections--;
-    stats.n.upstreamCxActive--;
-    stats.n.upstreamCxDestroy++;
+    stats.countClosed(end);
     this.#host.cxActive--;
     this.onLeaving(connection);
     const [next] = this.#waiting;
@@ -158,9 +158,7 @@ export class Http2Pool implements HttpPool, Http2ClientOwner {
     this.#connecting.delete(pending);
     const { stats } = this.#context;
     breakers.connections--;
-    stats.n.upstreamCxActive--;
-    stats.n.upstreamCxConnectFail++;
-    if (failure === 'connect_timeout') stats.n.upstreamCxConnectTimeout++;
+    stats.countConnectFailure(failure === 'connect_timeout', this.#waiting.length);
     this.#host.cxActive--;
     this.#host.cxConnectFail++;
     // As Envoy: who waits is told at once, and may try another host.

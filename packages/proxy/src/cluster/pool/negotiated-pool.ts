@@ -56,8 +56,8 @@ export class NegotiatedPool implements HttpPool {
       onConnected: (wire) => this.#connected(wire),
       onFailed: (failure, detail) => {
         stats.n.upstreamCxTotal++;
-        stats.n.upstreamCxConnectFail++;
-        if (failure === 'connect_timeout') stats.n.upstreamCxConnectTimeout++;
+        stats.n.upstreamCxActive++;
+        stats.countConnectFailure(failure === 'connect_timeout', this.#waiting.length);
         this.#host.cxTotal++;
         this.#host.cxConnectFail++;
         this.#connecting = undefined;

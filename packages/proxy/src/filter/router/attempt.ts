@@ -85,7 +85,6 @@ export class Attempt extends Expirable implements StreamWaiter {
     const breakers = cluster.breakers(this.#priority);
     breakers.requests++;
     host.active++;
-    host.rqTotal++;
     this.#startMs = cluster.nowMs;
     const { maxStreamDurationMs } = cluster.model.http;
     if (maxStreamDurationMs > 0) {
@@ -95,9 +94,6 @@ export class Attempt extends Expirable implements StreamWaiter {
       });
       this.#timers.start(this.#duration, maxStreamDurationMs);
     }
-    const { n } = cluster.stats;
-    n.upstreamRqTotal++;
-    n.upstreamRqActive++;
     cluster.poolOf(host).acquire(this, this.#priority, fresh);
   }
 
@@ -171,6 +167,10 @@ export class Attempt extends Expirable implements StreamWaiter {
 
   onStreamReady(stream: ClientStream): void {
     this.#stream = stream;
+    this.host.rqTotal++;
+    const { n } = this.cluster.stats;
+    n.upstreamRqTotal++;
+    n.upstreamRqActive++;
     this.cluster.outlier?.onConnected(this.host);
     this.#owner.onAttemptReady(this);
   }
@@ -215,8 +215,8 @@ export class Attempt extends Expirable implements StreamWaiter {
   onUpstreamReset(reason: ResetReason, detail: string): void {
     this.#finish();
     const { n } = this.cluster.stats;
-    if (reason === 'protocol_error') n.upstreamCxProtocolError++;
-    n.upstreamRqRxReset++;
+    if (reason === 'remote_reset' || reason === 'refused') n.upstreamRqRxReset++;
+    else if (reason === 'protocol_error') n.upstreamRqTxReset++;
     this.host.rqError++;
     if (reason !== 'local_reset') this.#observeFailure();
     this.#owner.onAttemptFailed(this, reason, detail);
@@ -295,6 +295,6 @@ export class Attempt extends Expirable implements StreamWaiter {
     if (this.headReceived) this.cluster.stats.requestTime.record(this.cluster.nowMs - this.#startMs);
     this.cluster.breakers(this.#priority).requests--;
     this.host.active--;
-    this.cluster.stats.n.upstreamRqActive--;
+    if (this.#stream !== undefined) this.cluster.stats.n.upstreamRqActive--;
   }
 }

@@ -74,24 +74,29 @@ const ownDetails: Readonly<Partial<Record<AttemptOutcome, string>>> = {
   max_stream_duration: 'upstream_max_stream_duration_reached',
 };
 
+/** Why the connection could not be made, where that is the failure; empty for every other one. */
+export function transportFailure(outcome: AttemptOutcome, detail: string): string {
+  return outcome === 'connection_failure' ? detail : '';
+}
+
 /** Envoy's response code details. */
 export function failureDetails(
   outcome: AttemptOutcome,
+  transport: string,
   when: 'before_response_started' | 'after_response_started',
 ): string {
-  return (
-    ownDetails[outcome] ?? `upstream_reset_${when}{${failureReports[outcome].reason.replaceAll(' ', '_')}}`
-  );
+  const { reason } = failureReports[outcome];
+  const because = transport === '' ? reason : `${reason}|${transport}`;
+  return ownDetails[outcome] ?? `upstream_reset_${when}{${because.replaceAll(' ', '_')}}`;
 }
 
 /** The body of the answer. */
-export function failureBody(outcome: AttemptOutcome, detail: string, retried: boolean): string {
+export function failureBody(outcome: AttemptOutcome, transport: string, retried: boolean): string {
   const { reason } = failureReports[outcome];
   if (outcome in ownDetails) return reason;
-  const transport =
-    outcome === 'connection_failure' ? `, transport failure reason: delayed connect error: ${detail}` : '';
+  const because = transport === '' ? '' : `, transport failure reason: ${transport}`;
   const latest = retried ? 'retried and the latest reset reason' : 'reset reason';
-  return `upstream connect error or disconnect/reset before headers. ${latest}: ${reason}${transport}`;
+  return `upstream connect error or disconnect/reset before headers. ${latest}: ${reason}${because}`;
 }
 
 const idempotentMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);

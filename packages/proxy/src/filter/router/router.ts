@@ -10,7 +10,7 @@ import type { CompiledRoute } from '../../route/route-table.ts';
 import { flag } from '../../telemetry/response-flags.ts';
 import { Attempt, type AttemptOutcome, type AttemptOwner } from './attempt.ts';
 import { BodyBuffer } from './body-buffer.ts';
-import { failureBody, failureDetails, failureReports, isIdempotent } from './failure.ts';
+import { failureBody, failureDetails, failureReports, isIdempotent, transportFailure } from './failure.ts';
 import { HostChoice } from './host-choice.ts';
 import { startShadow, type Shadow } from './mirror.ts';
 import { Retries } from './retries.ts';
@@ -67,9 +67,8 @@ export class Router extends HostChoice implements AttemptOwner {
       cluster.stats.n.upstreamRqDropOverload++;
       owner.addFlag(flag.dropOverload);
       this.#over = true;
-      owner.reply(503, 'unconditional drop overload', 'drop_overload', {
-        headers: [['x-envoy-unconditional-drop-overload', 'true']],
-      });
+      cluster.stats.countStatus(503);
+      owner.reply(503, 'drop overload', 'drop_overload', { headers: [['x-envoy-drop-overload', 'true']] });
       return;
     }
     const retry = triesOfRequest(head, action);
@@ -138,6 +137,7 @@ export class Router extends HostChoice implements AttemptOwner {
     if (host === undefined) {
       if (this.#hasOthers()) return;
       cluster.stats.n.upstreamCxNoneHealthy++;
+      cluster.stats.countStatus(503);
       owner.addFlag(flag.noHealthyUpstream);
       this.#end();
       owner.reply(503, 'no healthy upstream', 'no_healthy_upstream');
@@ -361,10 +361,11 @@ export class Router extends HostChoice implements AttemptOwner {
     if (this.#over) return;
     const { owner } = this;
     const report = failureReports[outcome];
-    this.lastFailure = detail;
+    const transport = transportFailure(outcome, detail);
+    this.lastFailure = transport;
     if (this.#responding) {
       this.#end();
-      owner.onRouterBroken(report.flag, failureDetails(outcome, 'after_response_started'));
+      owner.onRouterBroken(report.flag, failureDetails(outcome, transport, 'after_response_started'));
       return;
     }
     const { failure } = report;
@@ -387,10 +388,12 @@ export class Router extends HostChoice implements AttemptOwner {
     }
     this.#end();
     owner.addFlag(report.flag);
+    // As Envoy, which counts no status for what lasted too long.
+    if (outcome !== 'max_stream_duration') attempt.cluster.stats.countStatus(report.status);
     owner.reply(
       outcome === 'max_stream_duration' && !this.#requestDone ? 408 : report.status,
-      failureBody(outcome, detail, this.attempts > 1),
-      failureDetails(outcome, 'before_response_started'),
+      failureBody(outcome, transport, this.attempts > 1),
+      failureDetails(outcome, transport, 'before_response_started'),
       outcome === 'overflow' ? { headers: [['x-envoy-overloaded', 'true']] } : {},
     );
   }
@@ -467,7 +470,10 @@ export class Router extends HostChoice implements AttemptOwner {
     cluster.stats.n.upstreamRqTimeout++;
     if (this.host !== undefined) this.host.rqTimeout++;
     const begun = this.#responding;
-    if (!begun) this.#attempt?.onTimedOut();
+    if (!begun) {
+      this.#attempt?.onTimedOut();
+      cluster.stats.countStatus(504);
+    }
     this.abort();
     if (begun) {
       owner.onRouterBroken(flag.upstreamRequestTimeout, 'response_timeout');

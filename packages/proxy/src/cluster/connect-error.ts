@@ -1,0 +1,53 @@
+import { codeOf } from '@lateen/core';
+
+/** The system's words for what a connection can fail of; Envoy shows them after "delayed connect error". */
+const words: Readonly<Record<string, string>> = {
+  EACCES: 'Permission denied',
+  EADDRNOTAVAIL: 'Cannot assign requested address',
+  ECONNREFUSED: 'Connection refused',
+  ECONNRESET: 'Connection reset by peer',
+  EHOSTUNREACH: 'No route to host',
+  EMFILE: 'Too many open files',
+  ENETUNREACH: 'Network is unreachable',
+  ENOENT: 'No such file or directory',
+  ETIMEDOUT: 'Connection timed out',
+};
+
+/** Reasons of BoringSSL's numbers, as operators search for them. */
+const tlsReasons: Readonly<Record<string, number>> = {
+  WRONG_VERSION_NUMBER: 247,
+  UNSUPPORTED_PROTOCOL: 240,
+  CERTIFICATE_VERIFY_FAILED: 125,
+};
+
+/** Alerts of TLS (RFC 8446 section 6.2) have numbers from here on. */
+const alertBase = 1_000;
+const alerts: Readonly<Record<string, number>> = {
+  HANDSHAKE_FAILURE: 40,
+  BAD_CERTIFICATE: 42,
+  UNSUPPORTED_CERTIFICATE: 43,
+  CERTIFICATE_REVOKED: 44,
+  CERTIFICATE_EXPIRED: 45,
+  CERTIFICATE_UNKNOWN: 46,
+  UNKNOWN_CA: 48,
+  PROTOCOL_VERSION: 70,
+  UNRECOGNIZED_NAME: 112,
+  CERTIFICATE_REQUIRED: 116,
+};
+const tlsLibrary = 16 * 2 ** 24;
+
+/** A failure of TLS by OpenSSL's name, `WRONG_VERSION_NUMBER`, in the words that Envoy has for it. */
+export function tlsErrorText(reason: string): string {
+  const alert = alerts[/ALERT_(.*)$/.exec(reason)?.[1] ?? ''];
+  const number = alert === undefined ? tlsReasons[reason] : alertBase + alert;
+  const id = number === undefined ? '' : String(tlsLibrary + number);
+  return `TLS_error:|${id}:SSL routines:OPENSSL_internal:${reason}:TLS_error_end`;
+}
+
+/** Why a connection could not be made, as Envoy says it (`%UPSTREAM_TRANSPORT_FAILURE_REASON%`). */
+export function connectErrorText(error: Error): string {
+  const code = codeOf(error) ?? '';
+  if (code.startsWith('ERR_SSL_')) return tlsErrorText(code.slice('ERR_SSL_'.length));
+  const moment = code === 'ENETUNREACH' || code === 'EADDRNOTAVAIL' ? 'immediate' : 'delayed';
+  return `${moment} connect error: ${words[code] ?? (code === '' ? error.message : code)}`;
+}
