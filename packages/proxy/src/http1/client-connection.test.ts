@@ -220,3 +220,33 @@ test('an upgrade that is granted makes a tunnel', () => {
   wire.handler.onEnd();
   assert.ok(heard.ended);
 });
+
+test('bytes for a tunnel wait until the endpoint has granted it', () => {
+  const smuggled = 'GET /admin HTTP/1.1\r\nhost: a\r\n\r\n';
+  const refused = connect();
+  refused.ask(request('CONNECT', 'connect'), false);
+  const head = refused.wire.sent;
+  refused.connection.sendData(Buffer.from(smuggled), 0, smuggled.length);
+  assert.equal(refused.connection.writable, false);
+  refused.wire.receive('HTTP/1.1 405 Method Not Allowed\r\ncontent-length: 0\r\n\r\n');
+  assert.equal(refused.wire.sent, head);
+  assert.ok(refused.wire.closed);
+  const granted = connect();
+  granted.ask(request('CONNECT', 'connect'), false);
+  granted.connection.sendData(Buffer.from('early'), 0, 5);
+  granted.connection.sendEnd(undefined);
+  granted.wire.receive('HTTP/1.1 200 OK\r\n\r\n');
+  assert.match(granted.wire.sent, /\r\n\r\nearly$/);
+  assert.ok(granted.wire.ended, 'the client had ended');
+});
+
+test('an answer that opens a tunnel and names a coding is refused, a length is not passed on', () => {
+  const coded = connect();
+  const heard = coded.ask(request('CONNECT', 'connect'), false);
+  coded.wire.receive('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n');
+  assert.equal(heard.reset, 'protocol_error');
+  const long = connect();
+  const seen = long.ask(request('CONNECT', 'connect'), false);
+  long.wire.receive('HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n');
+  assert.deepEqual(seen.heads, ['200']);
+});

@@ -62,6 +62,8 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
   #requestChunked = false;
   #requestIsHead = false;
   #requestUpgrade: string | undefined;
+  /** Bytes for a tunnel that is not open yet. */
+  #earlyTunnel: Buffer[] | undefined;
   #handler: ClientStreamHandler | undefined;
   #head: ResponseHead | undefined;
   #lineParsed = false;
@@ -127,7 +129,7 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
   // The request
 
   get writable(): boolean {
-    return this.#wire.writable;
+    return this.#earlyTunnel === undefined && this.#wire.writable;
   }
 
   sendHead(head: RequestHead, endStream: boolean): void {
@@ -145,6 +147,7 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
     at = block.encode(out, at);
     this.#requestIsHead = method === 'HEAD';
     this.#requestUpgrade = upgrade;
+    this.#earlyTunnel = undefined;
     this.#requestChunked = false;
     if (upgrade !== undefined && upgrade !== 'connect') {
       at = latin1Write(out, `connection: upgrade\r\nupgrade: ${upgrade}\r\n`, at);
@@ -168,6 +171,11 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
   sendData(buffer: Uint8Array, start: number, end: number): void {
     const length = end - start;
     if (length === 0) return;
+    if (this.#requestUpgrade !== undefined && this.#reading === 'head') {
+      // An endpoint that does not grant the tunnel would take these bytes for a request.
+      (this.#earlyTunnel ??= []).push(Buffer.from(buffer.subarray(start, end)));
+      return;
+    }
     if (!this.#requestChunked) {
       this.#wire.write(buffer, start, end);
       return;
@@ -346,10 +354,17 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
       upgrade !== undefined &&
       (status === 101 || (upgrade === 'connect' && status >= 200 && status < 300))
     ) {
+      if ((lines.seen[slot.transferEncoding] as number) > 0) {
+        this.#heads.releaseResponse(head);
+        this.#fail('protocol_error', 'a coding where a tunnel begins');
+        return;
+      }
+      block.remove(names.contentLength);
       head.upgrade = upgrade;
       this.#reading = 'tunnel';
       this.#closeAfter = true;
       this.#handler?.onResponseHead(head, false);
+      this.#openTunnel();
       return;
     }
     if (status === 101) {
@@ -389,6 +404,15 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
     if ((seen[slot.contentLength] as number) > 1) return false;
     if (!block.valueIs(first[slot.contentLength] as number, '0')) return false;
     return block.remove(names.contentLength);
+  }
+
+  /** Sends what the client could not wait to say. */
+  #openTunnel(): void {
+    const early = this.#earlyTunnel;
+    this.#earlyTunnel = undefined;
+    for (const bytes of early ?? []) this.#wire.write(bytes, 0, bytes.length);
+    if (this.#requestDone) this.#wire.end();
+    else if (early !== undefined) this.#handler?.onRequestDrain();
   }
 
   #endWith(head: ResponseHead): void {

@@ -277,6 +277,10 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
       return this.#refuse(framing === 'unknown_coding' ? 'unknown_coding' : 'bad_framing');
     }
     if (!completeRequestHead(head, lines, this.#target, connection, options)) return this.#refuse('bad_host');
+    // Where a body and a tunnel are asked for at once, two implementations disagree about where the tunnel begins.
+    if (head.upgrade !== undefined && framing !== undefined && framing.kind !== 'none') {
+      return this.#refuse('bad_framing');
+    }
     if (head.expectContinue && options.answerContinue) {
       head.expectContinue = false;
       block.remove(names.expect);
