@@ -38,7 +38,7 @@ const formatPolicy = fieldPolicy(
   core.SubstitutionFormatString,
   ['textFormat', 'jsonFormat', 'textFormatSource', 'omitEmptyValues'],
   {
-    contentType: 'only of use in local replies',
+    contentType: 'of use in local replies only, where it is honoured',
     formatters: "the commands of Envoy's formatter extensions are known",
     jsonFormatOptions: 'keys are written in the order of the format',
   },
@@ -70,7 +70,9 @@ function decodeAccessLog(scope: Scope, message: AccessLogMessage): AccessLog | u
   const type = typeNameOf(message.typedConfig);
   const shared = {
     name: message.name ?? '',
-    ...(message.filter === undefined ? {} : { filter: decodeFilter(scope.at('filter'), message.filter) }),
+    ...(message.filter === undefined
+      ? {}
+      : { filter: decodeAccessLogFilter(scope.at('filter'), message.filter) }),
   };
   switch (type) {
     case file.FileAccessLog.typeName: {
@@ -88,7 +90,7 @@ function decodeAccessLog(scope: Scope, message: AccessLogMessage): AccessLog | u
     case stream.StderrAccessLog.typeName: {
       const stdout = type === stream.StdoutAccessLog.typeName;
       const config = at.unpack(stdout ? stream.StdoutAccessLog : stream.StderrAccessLog, message.typedConfig);
-      const format = decodeFormat(at.at('logFormat'), config?.logFormat);
+      const format = decodeLogFormat(at.at('logFormat'), config?.logFormat);
       return {
         ...shared,
         sink: { kind: stdout ? 'stdout' : 'stderr' },
@@ -106,10 +108,11 @@ function decodeFileFormat(scope: Scope, config: file.FileAccessLog): AccessLogFo
   if (config.format !== undefined) return { kind: 'text', text: config.format };
   const json = config.jsonFormat ?? config.typedJsonFormat;
   if (json !== undefined) return jsonFormat(json, false);
-  return decodeFormat(scope.at('logFormat'), config.logFormat);
+  return decodeLogFormat(scope.at('logFormat'), config.logFormat);
 }
 
-function decodeFormat(
+/** The shape of a line, and of an answer of the proxy itself. */
+export function decodeLogFormat(
   scope: Scope,
   message: SubstitutionFormatString | undefined,
 ): AccessLogFormat | undefined {
@@ -130,7 +133,8 @@ function jsonFormat(json: object, omitEmpty: boolean): AccessLogFormat {
 
 const operators: Readonly<Record<string, 'eq' | 'ge' | 'le'>> = { EQ: 'eq', GE: 'ge', LE: 'le' };
 
-function decodeFilter(scope: Scope, message: FilterMessage): AccessLogFilter {
+/** A condition on a request that is over. */
+export function decodeAccessLogFilter(scope: Scope, message: FilterMessage): AccessLogFilter {
   scope.check(filterPolicy, message);
   const comparison = (field: string, filter: { comparison?: ComparisonFilter | undefined }) => ({
     op: scope.at(field).at('comparison').at('op').choice(filter.comparison?.op, operators, 'eq'),
@@ -166,5 +170,8 @@ function decodeFilter(scope: Scope, message: FilterMessage): AccessLogFilter {
   const list = (and ? message.andFilter : message.orFilter)?.filters ?? [];
   if (list.length === 0) scope.fail('must be a filter that is supported');
   const at = scope.at(and ? 'andFilter' : 'orFilter').at('filters');
-  return { kind: and ? 'and' : 'or', filters: list.map((filter, i) => decodeFilter(at.at(i), filter)) };
+  return {
+    kind: and ? 'and' : 'or',
+    filters: list.map((filter, i) => decodeAccessLogFilter(at.at(i), filter)),
+  };
 }

@@ -1,5 +1,9 @@
 import { accessLogPolicies } from './access-log.ts';
 import { basicPolicies } from './basics.ts';
+import { clientAddressPolicies } from './client-address.ts';
+import { connectionRoutePolicies } from './connection-routes.ts';
+import { headerMutationPolicies } from './header-mutation.ts';
+import { localReplyPolicies } from './local-reply.ts';
 import { clusterLimitPolicies } from './cluster-limits.ts';
 import { clusterPolicies } from './cluster.ts';
 import { endpointPolicies } from './endpoint.ts';
@@ -27,6 +31,10 @@ import { upstreamHttpPolicies } from './upstream-http.ts';
 export const fieldPolicies: readonly AnyFieldPolicy[] = [
   ...accessLogPolicies,
   ...basicPolicies,
+  ...clientAddressPolicies,
+  ...connectionRoutePolicies,
+  ...headerMutationPolicies,
+  ...localReplyPolicies,
   ...clusterLimitPolicies,
   ...clusterPolicies,
   ...connectionManagerPolicies,

@@ -84,9 +84,9 @@ export function decodeHeaderOperations(
   const remove = (fields[removeField] ?? []) as readonly string[];
   if (add.length === 0 && remove.length === 0) return none;
   return {
-    add: add.map((option, i) => decodeAddition(scope.at(addField).at(i), option)),
+    add: decodeHeaderAdditions(scope.at(addField), add),
     remove: remove.map((name, i) => {
-      if (isProtected(name)) scope.at(removeField).at(i).fail(`${name} cannot be removed`);
+      if (isProtectedHeader(name)) scope.at(removeField).at(i).fail(`${name} cannot be removed`);
       return name.toLowerCase();
     }),
   };
@@ -94,12 +94,21 @@ export function decodeHeaderOperations(
 
 const none: HeaderOperations = { add: [], remove: [] };
 
+/** Headers that are added, in order. */
+export function decodeHeaderAdditions(
+  scope: Scope,
+  list: readonly HeaderValueOption[] | undefined,
+): readonly HeaderAddition[] {
+  return (list ?? []).map((option, i) => decodeAddition(scope.at(i), option));
+}
+
 function decodeAddition(scope: Scope, option: HeaderValueOption): HeaderAddition {
   scope.check(optionPolicy, option);
   const name = option.header?.key ?? '';
   if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z:]+$/.test(name))
     scope.at('header').at('key').fail(`"${name}" is not a header name`);
-  else if (isProtected(name)) scope.at('header').at('key').fail(`${name} cannot be changed: use a rewrite`);
+  else if (isProtectedHeader(name))
+    scope.at('header').at('key').fail(`${name} cannot be changed: use a rewrite`);
   const raw = option.header?.rawValue;
   const value = option.header?.value ?? (raw === undefined ? '' : Buffer.from(raw).toString('latin1'));
   if (/[\0\r\n]/.test(value)) scope.at('header').at('value').fail('must not hold NUL, CR or LF');
@@ -117,6 +126,6 @@ function decodeAddition(scope: Scope, option: HeaderValueOption): HeaderAddition
 }
 
 /** Host and pseudo headers decide where a request goes; Envoy refuses to change them here too. */
-function isProtected(name: string): boolean {
+export function isProtectedHeader(name: string): boolean {
   return name.startsWith(':') || name.toLowerCase() === 'host';
 }

@@ -1,4 +1,6 @@
 import type { HttpConnectionManager as HcmMessage } from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
+import * as core from '@lateen/protocol/envoy/config/core/v3';
+import { HeaderMutation as EarlyHeaderMutation } from '@lateen/protocol/envoy/extensions/http/early_header_mutation/header_mutation/v3';
 import * as hcm from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
 import {
   defaultHttpConnectionManager,
@@ -7,10 +9,12 @@ import {
   type PathNormalization,
 } from '../model/index.ts';
 import { decodeAccessLogs } from './access-log.ts';
-import { decodeConfigSource } from './basics.ts';
+import { decodeClientAddress } from './client-address.ts';
+import { decodeRoutes } from './connection-routes.ts';
 import { fieldPolicy } from './field-policy.ts';
-import { decodeHttpFilter, type FilterContext } from './http-filter.ts';
-import { decodeRouteConfiguration } from './route.ts';
+import { decodeHeaderMutations } from './header-mutation.ts';
+import { decodeHttpFilter, typeNameOf, type FilterContext } from './http-filter.ts';
+import { decodeLocalReply } from './local-reply.ts';
 import type { Scope } from './scope.ts';
 import { decodeTracing } from './tracing.ts';
 import { commonHttpPolicy, decodeHttp2, http1Policy, preservesCase } from './upstream-http.ts';
@@ -54,20 +58,25 @@ const hcmPolicy = fieldPolicy(
     'stripMatchingHostPort',
     'stripAnyHostPort',
     'stripTrailingHostDot',
+    'scopedRoutes',
+    'delayedCloseTimeout',
+    'internalAddressConfig',
+    'originalIpDetectionExtensions',
+    'appendXForwardedPort',
+    'schemeHeaderTransformation',
+    'earlyHeaderMutationExtensions',
+    'localReplyConfig',
   ],
   {
     addUserAgent: 'no user-agent header is added',
-    delayedCloseTimeout: 'a connection is closed when its last byte is sent',
     accessLogFlushInterval: logTiming,
     flushAccessLogOnNewRequest: logTiming,
     accessLogOptions: logTiming,
-    internalAddressConfig: 'internal addresses are those of RFC 1918 and RFC 4193',
     representIpv4RemoteAddressAsIpv4MappedIpv6: 'addresses are written as they are',
     requestIdExtension: 'request ids are random UUIDs',
     streamErrorOnInvalidHttpMessage: 'a connection with an error in its framing is closed',
     pathNormalizationOptions: 'normalize_path and merge_slashes decide',
     typedHeaderValidationConfig: 'headers are always validated',
-    appendXForwardedPort: 'x-forwarded-port is not added',
     appendLocalOverload: 'x-envoy-local-overloaded is not added',
     addProxyProtocolConnectionState: 'nothing of this proxy reads it',
     proxyStatusConfig: 'a proxy-status header is not added',
@@ -81,10 +90,12 @@ const detailsPolicy = fieldPolicy(hcm.HttpConnectionManager_SetCurrentClientCert
   'dns',
   'uri',
 ]);
-const rdsPolicy = fieldPolicy(hcm.Rds, ['configSource', 'routeConfigName']);
 const upgradePolicy = fieldPolicy(hcm.HttpConnectionManager_UpgradeConfig, ['upgradeType', 'enabled']);
 
-export const connectionManagerPolicies = [hcmPolicy, detailsPolicy, rdsPolicy, upgradePolicy];
+const schemePolicy = fieldPolicy(core.SchemeHeaderTransformation, ['schemeToOverwrite', 'matchUpstream']);
+const earlyPolicy = fieldPolicy(EarlyHeaderMutation, ['mutations']);
+
+export const connectionManagerPolicies = [hcmPolicy, detailsPolicy, upgradePolicy, schemePolicy, earlyPolicy];
 
 const codecs: Readonly<Record<string, HttpConnectionManager['codec']>> = {
   AUTO: 'auto',
@@ -153,8 +164,9 @@ export function decodeConnectionManager(
     alwaysSetRequestIdInResponse: message.alwaysSetRequestIdInResponse ?? false,
     forwardClientCert: decodeForwardClientCert(scope, message),
     pathNormalization: {
-      // Envoy's own default is off; Istio asks for it.
-      normalize: message.normalizePath ?? false,
+      // Where nothing is said, Envoy leaves paths alone; the safe choice, and Istio's, is to normalise them: what a rule
+      // is written for is then what the application sees.
+      normalize: message.normalizePath ?? true,
       mergeSlashes: message.mergeSlashes ?? false,
       escapedSlashes: scope
         .at('pathWithEscapedSlashesAction')
@@ -201,21 +213,50 @@ export function decodeConnectionManager(
       ? {}
       : { tracing: decodeTracing(scope.at('tracing'), message.tracing) }),
     proxy100Continue: message.proxy100Continue ?? false,
+    ...decodeClientAddress(scope, message),
+    ...(message.appendXForwardedPort === true ? { appendXForwardedPort: true } : {}),
+    ...decodeScheme(scope.at('schemeHeaderTransformation'), message.schemeHeaderTransformation),
+    ...decodeEarlyMutations(scope.at('earlyHeaderMutationExtensions'), message.earlyHeaderMutationExtensions),
+    ...(message.localReplyConfig === undefined
+      ? {}
+      : { localReply: decodeLocalReply(scope.at('localReplyConfig'), message.localReplyConfig) }),
+    ...(message.delayedCloseTimeout === undefined
+      ? {}
+      : { delayedCloseTimeoutMs: message.delayedCloseTimeout }),
   };
 }
 
-function decodeRoutes(scope: Scope, message: HcmMessage): HttpConnectionManager['routes'] {
-  const { rds } = message;
-  if (rds !== undefined) {
-    const at = scope.at('rds');
-    at.check(rdsPolicy, rds);
-    decodeConfigSource(at.at('configSource'), rds.configSource);
-    if (rds.routeConfigName === undefined) at.at('routeConfigName').fail('must not be empty');
-    return { kind: 'rds', name: rds.routeConfigName ?? '' };
-  }
-  if (message.routeConfig === undefined) scope.fail('must have one of rds, route_config');
-  const config = decodeRouteConfiguration(scope.at('routeConfig'), message.routeConfig ?? {});
-  return { kind: 'inline', config };
+function decodeScheme(
+  scope: Scope,
+  message: core.SchemeHeaderTransformation | undefined,
+): Pick<HttpConnectionManager, 'scheme'> {
+  if (message === undefined) return {};
+  scope.check(schemePolicy, message);
+  if (message.matchUpstream === true) return { scheme: 'match_upstream' };
+  const scheme = message.schemeToOverwrite;
+  if (scheme === 'http' || scheme === 'https') return { scheme };
+  if (scheme !== undefined) scope.at('schemeToOverwrite').fail(`"${scheme}" must be http or https`);
+  return {};
+}
+
+function decodeEarlyMutations(
+  scope: Scope,
+  list: HcmMessage['earlyHeaderMutationExtensions'],
+): Pick<HttpConnectionManager, 'earlyHeaders'> {
+  if (list === undefined) return {};
+  return {
+    earlyHeaders: list.flatMap(({ typedConfig }, i) => {
+      const at = scope.at(i).at('typedConfig');
+      if (typeNameOf(typedConfig) !== EarlyHeaderMutation.typeName) {
+        at.fail(`${typeNameOf(typedConfig)} is not supported`);
+        return [];
+      }
+      return decodeHeaderMutations(
+        at.at('mutations'),
+        at.unpack(EarlyHeaderMutation, typedConfig)?.mutations,
+      );
+    }),
+  };
 }
 
 function decodeForwardClientCert(scope: Scope, message: HcmMessage): ForwardClientCert {

@@ -42,6 +42,7 @@ import {
 import { HttpProtocolOptions } from '@lateen/protocol/envoy/extensions/upstreams/http/v3';
 import { TypedStruct as UdpaTypedStruct } from '@lateen/protocol/udpa/type/v1';
 import { TypedStruct } from '@lateen/protocol/xds/type/v3';
+import { knownHttpTypes } from './known-http-types.ts';
 
 /** The messages that this proxy takes inside an Any; resources themselves are among them. */
 export const knownTypes: TypeRegistry = typeRegistry(() => [
@@ -91,4 +92,5 @@ export const knownTypes: TypeRegistry = typeRegistry(() => [
   UpstreamTlsContext,
   WrrLocality,
   ZipkinConfig,
+  ...knownHttpTypes,
 ]);

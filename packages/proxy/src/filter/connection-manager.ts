@@ -10,7 +10,12 @@ import { http2Limits } from '../http2/limits.ts';
 import { Http2ServerConnection, type Http2ServerOptions } from '../http2/server-connection.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
 import type { HttpConnectionManager } from '../model/network-filter.ts';
+import { compileHeaderOperations, type CompiledHeaderOperations } from '../route/header-operations.ts';
 import type { RouteTable } from '../route/route-table.ts';
+import type { RouteLookup } from '../route/scoped-routes.ts';
+import { Deadline } from '../timer/deadline.ts';
+import { compileClientRules, type ClientRules } from './client-address.ts';
+import { compileLocalReply, type LocalReplyRules } from './local-reply-rules.ts';
 import { compileAccessLog, type CompiledAccessLog, type LogWriter } from '../telemetry/access-log.ts';
 import type { HttpStats } from '../telemetry/http-stats.ts';
 import type { RequestObserver } from '../telemetry/request-observer.ts';
@@ -58,6 +63,7 @@ export function http1Options(model: HttpConnectionManager): Http1ServerOptions {
     requestHeadersTimeoutMs: model.requestHeadersTimeoutMs,
     maxRequests: model.maxRequestsPerConnection,
     answerContinue: !model.proxy100Continue,
+    delayedCloseTimeoutMs: model.delayedCloseTimeoutMs ?? 1_000,
   };
 }
 
@@ -71,6 +77,7 @@ export function http2Options(model: HttpConnectionManager): Http2ServerOptions {
     requestHeadersTimeoutMs: model.requestHeadersTimeoutMs,
     maxRequests: model.maxRequestsPerConnection,
     answerContinue: !model.proxy100Continue,
+    drainTimeoutMs: model.drainTimeoutMs,
   };
 }
 
@@ -96,15 +103,22 @@ export class ConnectionManager {
   readonly http1: Http1ServerOptions;
   readonly http2: Http2ServerOptions;
   readonly isDraining: () => boolean;
-  readonly routes: () => RouteTable | undefined;
+  readonly routes: RouteLookup;
+  /** Headers may choose the table, also those that were changed before. */
+  readonly hasScopes: boolean;
+  readonly clientRules: ClientRules;
+  readonly localReply: LocalReplyRules | undefined;
+  readonly earlyHeaders: readonly CompiledHeaderOperations[] | undefined;
 
   constructor(
     model: HttpConnectionManager,
     context: ManagerContext,
-    inline: RouteTable | undefined,
+    routes: RouteLookup,
     direction: TrafficDirection,
     filters: readonly CompiledHttpFilter[],
     accessLogs: readonly CompiledAccessLog[],
+    localReply: LocalReplyRules | undefined,
+    earlyHeaders: readonly CompiledHeaderOperations[] | undefined,
     bufferLimitBytes: number,
   ) {
     this.model = model;
@@ -127,18 +141,21 @@ export class ConnectionManager {
     this.timers = context.timers;
     this.clock = context.clock;
     this.random = context.random;
+    this.clientRules = compileClientRules(model);
+    this.localReply = localReply;
+    this.earlyHeaders = earlyHeaders;
+    this.hasScopes = model.routes.kind === 'scoped';
     this.http1 = http1Options(model);
     this.http2 = http2Options(model);
     this.isDraining = context.isDraining;
-    const { routes } = model;
-    this.routes = routes.kind === 'rds' ? () => context.routeTable(routes.name) : () => inline;
+    this.routes = routes;
   }
 
-  /** Compiles a connection manager; `inline` is its own route table where it has one. What is wrong with it goes to `bad`. */
+  /** Compiles a connection manager. What is wrong with it goes to `bad`. */
   static compile(
     model: HttpConnectionManager,
     context: ManagerContext,
-    inline: RouteTable | undefined,
+    routes: RouteLookup,
     direction: TrafficDirection,
     bufferLimitBytes: number,
     path: string,
@@ -157,7 +174,25 @@ export class ConnectionManager {
       if (compiled.ok) accessLogs.push(compiled.value);
       else bad.push(...compiled.problems.map((p) => ({ ...p, path: `${path}.access_log[${i}].${p.path}` })));
     });
-    return new ConnectionManager(model, context, inline, direction, filters, accessLogs, bufferLimitBytes);
+    const localReply =
+      model.localReply === undefined
+        ? undefined
+        : compileLocalReply(model.localReply, `${path}.local_reply_config`, bad);
+    const earlyHeaders = model.earlyHeaders?.flatMap((operations, i) => {
+      const at = `${path}.early_header_mutation_extensions[${i}]`;
+      return compileHeaderOperations(operations, at, bad) ?? [];
+    });
+    return new ConnectionManager(
+      model,
+      context,
+      routes,
+      direction,
+      filters,
+      accessLogs,
+      localReply,
+      earlyHeaders,
+      bufferLimitBytes,
+    );
   }
 
   /** Takes a connection over. */
@@ -172,6 +207,7 @@ export class HttpConnection implements ServerConnectionOwner {
   readonly #info: ConnectionInfo;
   readonly #onClosed: () => void;
   readonly #codec: ServerCodec;
+  #duration: Deadline | undefined;
 
   constructor(manager: ConnectionManager, wire: Wire, info: ConnectionInfo, onClosed: () => void) {
     this.#manager = manager;
@@ -181,6 +217,7 @@ export class HttpConnection implements ServerConnectionOwner {
     n.cxTotal++;
     n.cxActive++;
     wire.bytes = manager.stats.bytes;
+    if (manager.model.maxConnectionDurationMs > 0) this.#limitDuration();
     const known = knownProtocol(manager.model.codec, wire.tls?.alpn ?? '');
     this.#codec =
       known === undefined
@@ -205,8 +242,30 @@ export class HttpConnection implements ServerConnectionOwner {
     return new Http1ServerConnection(wire, manager.http1, this, manager.heads, manager.timers);
   }
 
+  /** After its longest time a connection takes no further request (Envoy, `max_connection_duration`). */
+  #limitDuration(): void {
+    const manager = this.#manager;
+    this.#duration = new Deadline(() => {
+      manager.stats.n.cxMaxDurationReached++;
+      this.drain();
+    });
+    manager.timers.start(this.#duration, manager.model.maxConnectionDurationMs);
+  }
+
   get draining(): boolean {
     return this.#manager.isDraining();
+  }
+
+  onDrainClose(): void {
+    this.#manager.stats.n.cxDrainClose++;
+  }
+
+  onIdleTimeout(): void {
+    this.#manager.stats.n.cxIdleTimeout++;
+  }
+
+  onDelayedCloseTimeout(): void {
+    this.#manager.stats.n.cxDelayedCloseTimeout++;
   }
 
   /** Closes when the request under way is answered; at once where there is none. */
@@ -232,6 +291,7 @@ export class HttpConnection implements ServerConnectionOwner {
     const { n } = this.#manager.stats;
     n.cxActive--;
     n.cxDestroy++;
+    if (this.#duration !== undefined) this.#manager.timers.stop(this.#duration);
     this.#onClosed();
   }
 }

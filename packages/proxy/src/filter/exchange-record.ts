@@ -35,6 +35,7 @@ export abstract class ExchangeRecord extends Expirable implements StreamInfo {
   status = 0;
   flags = 0;
   details = '';
+  localReplyBody = '';
   bytesReceived = 0;
   bytesSent = 0;
 

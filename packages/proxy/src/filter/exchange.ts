@@ -1,6 +1,6 @@
 import type { RequestHead, ResponseHead } from '../codec/head.ts';
 import { headerLine, type HeaderBlock } from '../codec/header-block.ts';
-import { names } from '../codec/header-name.ts';
+import { names, type HeaderName } from '../codec/header-name.ts';
 import type { ResetReason, ServerStream, ServerStreamHandler } from '../codec/stream.ts';
 import type { Timer } from '@lateen/core';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
@@ -13,6 +13,9 @@ import { fillLocalReply } from './local-reply.ts';
 import type { ConnectionManager } from './connection-manager.ts';
 import { normalizePath } from './path-normalization.ts';
 import { prepareRequest } from './request-preparation.ts';
+import { underscoredHeaders } from './underscore-headers.ts';
+import { isGrpcRequest } from '../codec/grpc-timeout.ts';
+import type { LocalReplyRules } from './local-reply-rules.ts';
 import { Router } from './router/router.ts';
 import type { RouterOwner } from './router/router-owner.ts';
 import { followRedirect } from './internal-redirect.ts';
@@ -21,6 +24,8 @@ import type { CompiledForward } from '../route/route-action.ts';
 import type { CompiledRoute } from '../route/route-table.ts';
 import { cappedGrpcMs } from '../route/request-timing.ts';
 import { Deadline } from '../timer/deadline.ts';
+
+const noNames: readonly HeaderName[] = [];
 
 type State =
   /** Filters are at work, or wait. */
@@ -78,25 +83,59 @@ export class Exchange extends ExchangeRecord implements ServerStreamHandler, Fil
     const { model } = manager;
     if (this.#idleMs > 0) manager.timers.start(this, this.#idleMs);
     if (model.requestTimeoutMs > 0 && this.requestDoneMs === undefined) this.#limitRequest();
-    this.client = prepareRequest(head, model, this.connection, manager.requestIds);
+    const table = manager.routes(head);
+    const client = prepareRequest(head, manager, this.connection, table?.internalOnlyHeaders ?? noNames);
+    if (typeof client === 'number') {
+      manager.stats.n.rqRejectedViaIpDetection++;
+      return this.reply(client, '', 'rejected_via_ip_detection');
+    }
+    this.client = client;
+    if (model.headersWithUnderscores !== 'allow' && !this.#checkUnderscores()) return;
     const normalized = normalizePath(head.path, model.pathNormalization);
-    if (normalized.kind === 'reject') return this.reply(400, '', 'path_normalization_failed');
+    if (normalized.kind === 'reject') {
+      manager.stats.n.rqFailedPathNormalization++;
+      return this.reply(400, '', 'path_normalization_failed');
+    }
     if (normalized.kind === 'redirect') {
+      manager.stats.n.rqRedirectedPath++;
+      // A redirect means nothing to clients of gRPC.
+      if (isGrpcRequest(head)) return this.reply(200, '', 'path_normalization_failed', { grpcStatus: 13 });
       const location = `${head.scheme}://${head.authority}${normalized.path}`;
       return this.reply(307, '', 'path_normalization_redirect', { headers: [['location', location]] });
     }
     head.path = normalized.path;
+    if (manager.earlyHeaders !== undefined) {
+      for (const operations of manager.earlyHeaders) operations.apply(head.headers, this);
+    }
+    const route = manager.hasScopes
+      ? manager.routes(head)?.find(head, this.draw)
+      : table?.find(head, this.draw);
+    this.route = route;
     if (head.upgrade !== undefined && !this.#mayUpgrade(head.upgrade)) {
+      manager.stats.n.rqUpgradeRefused++;
       return this.reply(403, '', 'upgrade_failed');
     }
-    const route = manager.routes()?.find(head, this.draw);
-    this.route = route;
     if (route?.action.kind === 'forward' && route.action.streamLimits !== undefined) {
       this.#limitStream(route.action);
     } else if (model.maxStreamDurationMs > 0) {
       this.#limitDuration(model.maxStreamDurationMs);
     }
     this.#runFilters();
+  }
+
+  /** False where the request was refused for its headers. */
+  #checkUnderscores(): boolean {
+    const { model, stats } = this.manager;
+    const drop = model.headersWithUnderscores === 'drop';
+    const found = underscoredHeaders(this.head.headers, drop);
+    if (found === 0) return true;
+    if (drop) {
+      stats.n.headersUnderscoresDropped += found;
+      return true;
+    }
+    stats.n.rqUnderscoresRejected++;
+    this.reply(400, '', 'unexpected_underscore');
+    return false;
   }
 
   #limitRequest(): void {
@@ -203,7 +242,10 @@ export class Exchange extends ExchangeRecord implements ServerStreamHandler, Fil
     this.router?.abort();
     this.details = details;
     const head = this.manager.heads.response();
-    const bytes = fillLocalReply(head, this.head, status, body, options);
+    const bytes =
+      this.manager.localReply === undefined
+        ? fillLocalReply(head, this.head, status, body, options)
+        : this.#mapReply(this.manager.localReply, head, status, body, options);
     this.#sendHead(head, bytes.length === 0);
     if (bytes.length === 0) return;
     // Answers to HEAD have the length, not the body.
@@ -213,6 +255,23 @@ export class Exchange extends ExchangeRecord implements ServerStreamHandler, Fil
     }
     this.#stream.sendEnd(undefined);
     this.#finish();
+  }
+
+  #mapReply(
+    rules: LocalReplyRules,
+    head: ResponseHead,
+    status: number,
+    body: string,
+    options: LocalReplyOptions,
+  ): Buffer {
+    this.status = status;
+    this.localReplyBody = body;
+    const mapped = rules(this);
+    const { contentType } = mapped;
+    const changed = contentType === undefined ? options : { ...options, contentType };
+    const bytes = fillLocalReply(head, this.head, mapped.status, mapped.body, changed);
+    mapped.headers?.apply(head.headers, this);
+    return bytes;
   }
 
   #mayUpgrade(type: string): boolean {
@@ -384,7 +443,7 @@ export class Exchange extends ExchangeRecord implements ServerStreamHandler, Fil
     const served = [...(this.#served ?? []), route];
     const clientScheme = this.connection.tls === undefined ? 'http' : 'https';
     const next = followRedirect(head, response, policy, clientScheme, served, () =>
-      manager.routes()?.find(head, this.draw),
+      manager.routes(head)?.find(head, this.draw),
     );
     if (next === undefined) return undefined;
     return (body) => {

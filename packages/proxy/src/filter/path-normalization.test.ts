@@ -26,10 +26,12 @@ test('dots are resolved, unreserved characters decoded, slashes merged, the quer
   assert.equal(path('/a/../b', { normalize: false, mergeSlashes: false }), '/a/../b');
 });
 
-test('what cannot be decoded, and NUL, is rejected', () => {
+test('what cannot be decoded, NUL, and a fragment is rejected', () => {
   assert.equal(path('/a%2'), 'rejected');
   assert.equal(path('/a%zz'), 'rejected');
   assert.equal(path('/a%00b'), 'rejected');
+  assert.equal(path('/a#b'), 'rejected');
+  assert.equal(path('/a?b#c', { normalize: false }), 'rejected');
 });
 
 test('escaped slashes are kept, rejected, or undone before the dots are', () => {

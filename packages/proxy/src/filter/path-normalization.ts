@@ -9,7 +9,7 @@ export type NormalizedPath =
   | { readonly kind: 'redirect'; readonly path: string };
 
 /** Anything that a normalisation could change; paths without it, nearly all, pass untouched. */
-const suspicious = /%|\\|\/\/|\/\./;
+const suspicious = /[%#\\]|\/\/|\/\./;
 const escapedSlash = /%2f|%5c/i;
 
 function isUnreserved(code: number): boolean {
@@ -45,6 +45,8 @@ function removeDotSegments(path: string): string {
 /** Normalises a path with query as configured; the query stays as it is. */
 export function normalizePath(path: string, options: PathNormalization): NormalizedPath {
   if (!suspicious.test(path) || path.charCodeAt(0) !== 47) return { kind: 'path', path };
+  // A fragment is for the client alone; applications that cut it off and rules that do not would disagree.
+  if (path.includes('#')) return { kind: 'reject' };
   const question = path.indexOf('?');
   let only = question < 0 ? path : path.slice(0, question);
   const query = question < 0 ? '' : path.slice(question);

@@ -1,113 +1,135 @@
 import type { RequestHead } from '../codec/head.ts';
-import { headerName, names } from '../codec/header-name.ts';
+import { headerName, names, type HeaderName } from '../codec/header-name.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
 import type { SocketAddress } from '../model/address.ts';
 import type { HttpConnectionManager } from '../model/network-filter.ts';
+import { addressFromForwardedFor, type ClientRules } from './client-address.ts';
 import { setForwardedClientCert } from './forward-client-cert.ts';
 import type { RequestIds } from './request-id.ts';
 
-/** Headers that only the mesh itself may set: an external client's are taken off. */
+/** What a request from outside of the mesh may not say, wherever it comes in (Envoy, `cleanInternalHeaders`). */
 const internalHeaders = [
-  names.decoratorOperation,
   names.expectedTimeout,
   names.envoyInternal,
+  names.hedgeOnPerTryTimeout,
   names.maxRetries,
-  names.originalHost,
-  names.originalPath,
+  names.originalUrl,
   names.perTryTimeout,
+  names.retriableHeaderNames,
+  names.retriableStatusCodes,
   names.retryOn,
   names.retryGrpcOn,
-  names.retriableStatusCodes,
   names.upstreamTimeout,
-  headerName('x-envoy-attempt-count'),
-  headerName('x-envoy-downstream-service-cluster'),
-  headerName('x-envoy-downstream-service-node'),
   headerName('x-envoy-force-trace'),
-  headerName('x-envoy-hedge-on-per-try-timeout'),
   headerName('x-envoy-ip-tags'),
-  headerName('x-envoy-retriable-header-names'),
   headerName('x-envoy-upstream-alt-stat-name'),
   headerName('x-envoy-upstream-rq-timeout-alt-response'),
   headerName('x-envoy-upstream-stream-duration-ms'),
 ];
+/** What it may not say at the edge besides. */
+const edgeHeaders = [
+  names.attemptCount,
+  names.decoratorOperation,
+  names.originalHost,
+  names.originalPath,
+  headerName('x-envoy-downstream-service-cluster'),
+  headerName('x-envoy-downstream-service-node'),
+];
+const forwardedPort = headerName('x-forwarded-port');
 
-/** Loopback and private ranges (Envoy's `internal_address_config` default). */
-export function isInternalAddress(address: string): boolean {
-  return (
-    /^(?:10\.|127\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.)/.test(address) ||
-    address === '::1' ||
-    /^f[cd][0-9a-f]{2}:/i.test(address)
-  );
-}
-
-/** The address that `trustedHops` proxies before us say is the client's; undefined where the header is too short. */
-function addressFromForwardedFor(value: string | undefined, trustedHops: number): string | undefined {
-  if (value === undefined) return undefined;
-  const parts = value.split(',');
-  const wanted = parts[parts.length - 1 - trustedHops];
-  return wanted === undefined || wanted.trim() === '' ? undefined : wanted.trim();
+/** What the head of a request is brought into form by. */
+export interface Preparation {
+  readonly model: HttpConnectionManager;
+  readonly clientRules: ClientRules;
+  readonly requestIds: RequestIds;
 }
 
 /**
  * Brings the head of a request into the form in which it is routed and sent on: who the client is
  * (`x-forwarded-for`, `x-forwarded-proto`), the request id, what an external client may not say.
- * Returns the client's address. Source: Envoy, "HTTP header sanitizing" and "x-forwarded-for".
+ * Returns the client's address, or the status with which the request is refused. Source: Envoy, "HTTP header
+ * sanitizing" and "x-forwarded-for".
+ *
+ * A request that says nothing of where it comes from, to a proxy that does not look at addresses, counts as one of the
+ * mesh's own: applications beside a sidecar may set their time limits by headers, as Istio's documentation has it.
  */
 export function prepareRequest(
   head: RequestHead,
-  manager: HttpConnectionManager,
+  { model, clientRules, requestIds }: Preparation,
   connection: ConnectionInfo,
-  ids: RequestIds,
-): SocketAddress {
+  internalOnly: readonly HeaderName[],
+): SocketAddress | number {
   const { headers } = head;
   let client = connection.remote;
   let edge = false;
-  if (manager.useRemoteAddress) {
+  let external = false;
+  if (model.useRemoteAddress) {
     const forwarded = headers.get(names.forwardedFor);
-    if (manager.xffTrustedHops > 0) {
-      const named = addressFromForwardedFor(forwarded, manager.xffTrustedHops - 1);
+    if (model.xffTrustedHops > 0) {
+      const named = addressFromForwardedFor(forwarded, model.xffTrustedHops - 1);
       if (named !== undefined) client = { kind: 'socket', address: named, port: 0 };
     }
-    edge = !isInternalAddress(client.address) || forwarded !== undefined;
-    if (!manager.skipXffAppend) {
+    edge = forwarded !== undefined || !clientRules.isInternal(client.address);
+    external = edge;
+    if (!model.skipXffAppend) {
       const own = connection.remote.address;
       headers.set(names.forwardedFor, forwarded === undefined ? own : `${forwarded},${own}`);
     }
-    if (manager.xffTrustedHops === 0 || !headers.has(names.forwardedProto)) {
+    if (model.xffTrustedHops === 0 || !headers.has(names.forwardedProto)) {
       headers.set(names.forwardedProto, connection.tls === undefined ? 'http' : 'https');
     }
-    edge &&= !isInternalAddress(client.address);
-    if (edge) {
-      for (const name of internalHeaders) headers.remove(name);
-      headers.set(names.externalAddress, client.address);
-    } else {
-      headers.set(names.envoyInternal, 'true');
+    if (model.appendXForwardedPort === true && (model.xffTrustedHops === 0 || !headers.has(forwardedPort))) {
+      headers.set(forwardedPort, String(connection.local.port));
     }
+    if (edge) headers.set(names.externalAddress, client.address);
+    else headers.set(names.envoyInternal, 'true');
   } else {
-    const named = headers.has(names.forwardedFor)
-      ? addressFromForwardedFor(headers.get(names.forwardedFor), manager.xffTrustedHops)
-      : undefined;
-    if (named !== undefined) client = { kind: 'socket', address: named, port: 0 };
+    if (clientRules.detect !== undefined) {
+      const found = clientRules.detect(head);
+      if (found?.kind === 'reject') return found.status;
+      if (found !== undefined) {
+        client = { kind: 'socket', address: found.address, port: 0 };
+        external = !(found.trusted && clientRules.isInternal(found.address));
+      }
+    } else if (headers.has(names.forwardedFor)) {
+      const forwarded = headers.get(names.forwardedFor);
+      const named = addressFromForwardedFor(forwarded, model.xffTrustedHops);
+      if (named !== undefined) client = { kind: 'socket', address: named, port: 0 };
+      external = forwarded?.includes(',') === true || !clientRules.isInternal(client.address);
+      if (!external) headers.set(names.envoyInternal, 'true');
+    }
     if (!headers.has(names.forwardedProto)) {
       headers.add(names.forwardedProto, connection.tls === undefined ? 'http' : 'https');
     }
+    if (model.appendXForwardedPort === true && !headers.has(forwardedPort)) {
+      headers.set(forwardedPort, String(connection.local.port));
+    }
   }
-  head.scheme = headers.get(names.forwardedProto) === 'https' ? 'https' : 'http';
+  if (external) removeInternalHeaders(head, edge, internalOnly);
+  if (model.scheme === 'http' || model.scheme === 'https') head.scheme = model.scheme;
+  else head.scheme = headers.get(names.forwardedProto) === 'https' ? 'https' : 'http';
   if (connection.tls !== undefined || headers.has(names.forwardedClientCert)) {
-    setForwardedClientCert(headers, manager.forwardClientCert, connection);
+    setForwardedClientCert(headers, model.forwardClientCert, connection);
   }
-  if (manager.generateRequestId) {
-    if (!headers.has(names.requestId)) headers.add(names.requestId, ids.next());
-    else if (edge && !manager.preserveExternalRequestId) headers.set(names.requestId, ids.next());
+  if (model.generateRequestId) {
+    if (!headers.has(names.requestId)) headers.add(names.requestId, requestIds.next());
+    else if (edge && !model.preserveExternalRequestId) headers.set(names.requestId, requestIds.next());
   }
-  if (manager.via !== '') {
+  if (model.via !== '') {
     const via = headers.get(names.via);
-    headers.set(names.via, via === undefined ? manager.via : `${via}, ${manager.via}`);
+    headers.set(names.via, via === undefined ? model.via : `${via}, ${model.via}`);
   }
-  if (manager.stripHostPort !== 'keep' || manager.stripTrailingHostDot) {
-    head.authority = stripHost(head.authority, manager, connection.local.port);
+  if (model.stripHostPort !== 'keep' || model.stripTrailingHostDot) {
+    head.authority = stripHost(head.authority, model, connection.local.port);
   }
   return client;
+}
+
+function removeInternalHeaders(head: RequestHead, edge: boolean, internalOnly: readonly HeaderName[]): void {
+  const { headers } = head;
+  for (const name of internalHeaders) headers.remove(name);
+  for (const name of internalOnly) headers.remove(name);
+  if (edge) for (const name of edgeHeaders) headers.remove(name);
 }
 
 function stripHost(authority: string, manager: HttpConnectionManager, localPort: number): string {

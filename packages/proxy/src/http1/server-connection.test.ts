@@ -26,6 +26,7 @@ const defaults: Http1ServerOptions = {
   requestHeadersTimeoutMs: 10_000,
   maxRequests: 0,
   answerContinue: true,
+  delayedCloseTimeoutMs: 1_000,
 };
 
 interface SeenRequest {
@@ -88,6 +89,9 @@ class Recorder implements ServerConnectionOwner {
     this.faults.push(fault);
   }
 
+  onDrainClose(): void {}
+  onIdleTimeout(): void {}
+  onDelayedCloseTimeout(): void {}
   onConnectionClosed(): void {
     this.closed = true;
   }

@@ -28,6 +28,12 @@ export interface ServerConnectionOwner {
   onCodecFault(fault: CodecFault, status: number): void;
   /** True while connections are to be closed after their next response. */
   readonly draining: boolean;
+  /** A connection ends because the proxy is drained. */
+  onDrainClose(): void;
+  /** No request came in the idle time. */
+  onIdleTimeout(): void;
+  /** The client did not close after us. */
+  onDelayedCloseTimeout(): void;
   onConnectionClosed(): void;
 }
 
@@ -35,7 +41,8 @@ type ReadState = 'head' | 'length' | 'chunked' | 'complete' | 'tunnel' | 'closin
 type WriteState = 'idle' | 'none' | 'length' | 'chunked' | 'until_close' | 'tunnel';
 
 const maxPipelinedBytes = 64 * 1024;
-const lingerMs = 1_000;
+/** How long an answer may take to leave where nothing is waited for after it. */
+const flushMs = 1_000;
 const connectionClose = Buffer.from('connection: close\r\n');
 const connectionKeepAlive = Buffer.from('connection: keep-alive\r\n');
 const transferChunked = Buffer.from('transfer-encoding: chunked\r\n');
@@ -140,8 +147,13 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
 
   onExpire(): void {
     if (this.#reading === 'head' && this.#head !== undefined) this.#refuse('head_timeout');
-    else if (this.#reading === 'closing') this.#wire.destroy();
-    else this.#close();
+    else if (this.#reading === 'closing') {
+      if (this.#options.delayedCloseTimeoutMs > 0) this.#owner.onDelayedCloseTimeout();
+      this.#wire.destroy();
+    } else {
+      this.#owner.onIdleTimeout();
+      this.#close();
+    }
   }
 
   /** Closes the connection when it is idle, or after the response under way. */
@@ -340,7 +352,10 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
       wire.commit(at + 2);
       return;
     }
-    if (this.#owner.draining) this.#closeAfter = true;
+    if (this.#owner.draining) {
+      this.#closeAfter = true;
+      this.#owner.onDrainClose();
+    }
     const tunnel = head.upgrade !== undefined;
     if (tunnel) {
       this.#writing = 'tunnel';
@@ -489,6 +504,9 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
     this.#stash = undefined;
     this.resumeRequest();
     this.#wire.end();
-    this.#timers.start(this, lingerMs);
+    this.#timers.start(
+      this,
+      this.#options.delayedCloseTimeoutMs || (this.#wire.pendingBytes > 0 ? flushMs : 1),
+    );
   }
 }

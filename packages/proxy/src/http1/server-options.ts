@@ -14,6 +14,8 @@ export interface Http1ServerOptions {
   readonly requestHeadersTimeoutMs: number;
   /** 0: no limit. */
   readonly maxRequests: number;
+  /** How long is waited for the client to close after us; 0: not at all. */
+  readonly delayedCloseTimeoutMs: number;
   /** Answer `Expect: 100-continue` here; false leaves it to the endpoint. */
   readonly answerContinue: boolean;
 }

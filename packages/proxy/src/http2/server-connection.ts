@@ -16,6 +16,8 @@ import type { Http2Stream } from './stream.ts';
 export interface Http2ServerOptions extends Http2ConnectionOptions {
   /** From the first frame of a head to its last; 0: none. */
   readonly requestHeadersTimeoutMs: number;
+  /** How long a client may take to show that it has seen our GOAWAY. */
+  readonly drainTimeoutMs: number;
   /** Answer `expect: 100-continue` here; false leaves it to the endpoint. */
   readonly answerContinue: boolean;
 }
@@ -26,11 +28,13 @@ export interface Http2ServerOwner {
   /** `status` is 0 where the client was told nothing. */
   onCodecFault(fault: CodecFault, status: number): void;
   readonly draining: boolean;
+  onDrainClose(): void;
+  onIdleTimeout(): void;
   onConnectionClosed(): void;
 }
 
-/** How long a client may take to show that it has seen our GOAWAY. */
-const leaveMs = 1_000;
+/** How long is waited for a client to close a connection that we have closed. */
+const lingerMs = 1_000;
 
 /** The server side of an HTTP/2 connection. */
 export class Http2ServerConnection extends Http2Connection {
@@ -78,7 +82,7 @@ export class Http2ServerConnection extends Http2Connection {
     if (this.life !== 'open') return;
     this.announceEnd();
     // What the client sent before it saw this is still served: its PING's answer tells.
-    this.context.timers.start(this, leaveMs);
+    this.context.timers.start(this, Math.max(1, this.#serverOptions.drainTimeoutMs));
   }
 
   protected override onPingAck(): void {
@@ -97,7 +101,7 @@ export class Http2ServerConnection extends Http2Connection {
     if (!this.#announced || this.streams.size > 0 || this.life !== 'leaving') return;
     this.life = 'closing';
     this.wire.end();
-    this.context.timers.start(this, leaveMs);
+    this.context.timers.start(this, lingerMs);
   }
 
   #startIdle(): void {
@@ -108,7 +112,10 @@ export class Http2ServerConnection extends Http2Connection {
     if (this.life === 'closing') this.wire.destroy();
     else if (this.isBlockOpen) this.fail(errorCode.enhanceYourCalm, 'a head that does not end');
     else if (this.life === 'leaving') this.#refuseFurther();
-    else if (this.streams.size === 0) this.fail(errorCode.noError, 'idle');
+    else if (this.streams.size === 0) {
+      this.#owner.onIdleTimeout();
+      this.fail(errorCode.noError, 'idle');
+    }
   }
 
   protected override onBlockOpen(): void {
@@ -231,7 +238,10 @@ export class Http2ServerConnection extends Http2Connection {
     at = encoder.putStatus(head.status, output, at);
     at = encoder.putBlock(block, output, at);
     writer.endBlock(at, streamId, endStream);
-    if (this.#owner.draining) this.closeWhenIdle();
+    if (this.#owner.draining && this.life === 'open') {
+      this.#owner.onDrainClose();
+      this.closeWhenIdle();
+    }
   }
 
   protected override onPeerReset(stream: Http2Stream): void {

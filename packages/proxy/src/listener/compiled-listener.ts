@@ -5,7 +5,9 @@ import { ConnectionManager, type ManagerContext } from '../filter/connection-man
 import { anyFilterChainMatch, type FilterChain, type Listener } from '../model/listener.ts';
 import type { NetworkFilter } from '../model/network-filter.ts';
 import type { DownstreamTls } from '../model/tls.ts';
-import { compileRouteTable } from '../route/route-table.ts';
+import { compileRouteTable, type RouteTable } from '../route/route-table.ts';
+import { compileRouteLookup } from '../route/scoped-routes.ts';
+import type { RouteConfiguration } from '../model/route.ts';
 import { compileAccessLog, type CompiledAccessLog } from '../telemetry/access-log.ts';
 import type { MeshMetrics } from '../telemetry/mesh-metrics.ts';
 import type { TcpStats } from '../telemetry/tcp-stats.ts';
@@ -162,17 +164,16 @@ function compileFilter(
 ): ServeConnection | undefined {
   switch (filter.kind) {
     case 'http_connection_manager': {
-      const { routes } = filter;
-      let table;
-      if (routes.kind === 'inline') {
-        const compiled = compileRouteTable(routes.config, context);
-        if (compiled.ok) table = compiled.value;
-        else bad.push(...compiled.problems.map((p) => ({ ...p, path: `${path}.route_config.${p.path}` })));
-      }
+      const inline = (config: RouteConfiguration, at: string): RouteTable | undefined => {
+        const compiled = compileRouteTable(config, context);
+        if (compiled.ok) return compiled.value;
+        bad.push(...compiled.problems.map((p) => ({ ...p, path: `${path}.${at}.${p.path}` })));
+        return undefined;
+      };
       const manager = ConnectionManager.compile(
         filter,
         context,
-        table,
+        compileRouteLookup(filter.routes, inline, context.routeTable),
         listener.trafficDirection,
         listener.perConnectionBufferLimitBytes,
         path,

@@ -1,7 +1,15 @@
-import type { AccessLog } from './access-log.ts';
+import type { AccessLog, AccessLogFilter, AccessLogFormat } from './access-log.ts';
+import type { CidrRange } from './address.ts';
 import type { HttpFilter, RbacRules } from './http-filter.ts';
 import type { Metadata } from './metadata.ts';
-import type { HashPolicy, RouteConfiguration, UpgradeRule } from './route.ts';
+import type {
+  HashPolicy,
+  HeaderAddition,
+  HeaderOperations,
+  RouteSource,
+  ScopeFragment,
+  UpgradeRule,
+} from './route.ts';
 
 /** Which request header rewrites a connection manager makes to paths before anything matches. */
 export interface PathNormalization {
@@ -49,13 +57,51 @@ export interface Http2Options {
   readonly allowConnect: boolean;
 }
 
+/** Where the address of a client is found. */
+export type IpDetection =
+  | { readonly kind: 'xff'; readonly trustedHops: number }
+  | {
+      readonly kind: 'header';
+      readonly header: string;
+      /** Addresses of internal ranges make the request internal. */
+      readonly trusted: boolean;
+      /** For requests without a valid address; undefined: the next way is tried. */
+      readonly rejectStatus?: number;
+    };
+
+/** A body with Envoy's substitutions; `%LOCAL_REPLY_BODY%` is the text that it takes the place of. */
+export interface LocalReplyFormat {
+  readonly format: AccessLogFormat;
+  readonly contentType?: string;
+}
+
+/** Changes answers of the proxy itself that pass its filter. */
+export interface LocalReplyMapper {
+  readonly filter: AccessLogFilter;
+  readonly status?: number;
+  readonly body?: string;
+  readonly format?: LocalReplyFormat;
+  readonly headers: readonly HeaderAddition[];
+}
+
+/** The first mapper that an answer passes changes it; then it is formatted. */
+export interface LocalReplyConfig {
+  readonly mappers: readonly LocalReplyMapper[];
+  readonly format?: LocalReplyFormat;
+}
+
 export interface HttpConnectionManager {
   readonly kind: 'http_connection_manager';
   readonly statPrefix: string;
   readonly codec: 'auto' | 'http1' | 'http2';
   readonly routes:
-    | { readonly kind: 'inline'; readonly config: RouteConfiguration }
-    | { readonly kind: 'rds'; readonly name: string };
+    | RouteSource
+    /** One table of several, by what headers say. */
+    | {
+        readonly kind: 'scoped';
+        readonly fragments: readonly ScopeFragment[];
+        readonly scopes: readonly { readonly key: readonly string[]; readonly routes: RouteSource }[];
+      };
   readonly httpFilters: readonly HttpFilter[];
   readonly accessLogs: readonly AccessLog[];
   /** Default `envoy`; Istio sets `istio-envoy`. */
@@ -65,6 +111,18 @@ export interface HttpConnectionManager {
   readonly useRemoteAddress: boolean;
   readonly xffTrustedHops: number;
   readonly skipXffAppend: boolean;
+  /** What is internal; default the private and loopback ranges. */
+  readonly internalRanges?: readonly CidrRange[];
+  /** In place of `useRemoteAddress` and `xffTrustedHops`; the first that finds an address holds. */
+  readonly ipDetection?: readonly IpDetection[];
+  readonly appendXForwardedPort?: boolean;
+  /** The scheme that requests are taken to have; `match_upstream`: that of the connection to the endpoint. */
+  readonly scheme?: 'http' | 'https' | 'match_upstream';
+  /** Before routes are looked at. */
+  readonly earlyHeaders?: readonly HeaderOperations[];
+  readonly localReply?: LocalReplyConfig;
+  /** How long is waited for a client to close after us; 0: not at all. Default 1 s. */
+  readonly delayedCloseTimeoutMs?: number;
   readonly via: string;
   readonly generateRequestId: boolean;
   readonly preserveExternalRequestId: boolean;

@@ -18,8 +18,10 @@ export function routeNamesOf(listener: Listener): ReadonlySet<string> {
   const names = new Set<string>();
   for (const chain of chainsOf(listener)) {
     for (const filter of chain.filters) {
-      if (filter.kind === 'http_connection_manager' && filter.routes.kind === 'rds')
-        names.add(filter.routes.name);
+      if (filter.kind !== 'http_connection_manager') continue;
+      const { routes } = filter;
+      const sources = routes.kind === 'scoped' ? routes.scopes.map((scope) => scope.routes) : [routes];
+      for (const source of sources) if (source.kind === 'rds') names.add(source.name);
     }
   }
   return names;

@@ -274,4 +274,15 @@ export interface RouteConfiguration {
   readonly validateClusters: boolean;
 }
 
+/** How one part of the key of a scope is found in a request. */
+export type ScopeFragment = { readonly header: string; readonly elementSeparator: string } & (
+  | { readonly kind: 'index'; readonly index: number }
+  | { readonly kind: 'element'; readonly separator: string; readonly key: string }
+);
+
+/** A table of routes: here, or known by a name. */
+export type RouteSource =
+  | { readonly kind: 'inline'; readonly config: RouteConfiguration }
+  | { readonly kind: 'rds'; readonly name: string };
+
 export const noHeaderOperations: HeaderOperations = { add: [], remove: [] };

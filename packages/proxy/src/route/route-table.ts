@@ -2,6 +2,9 @@ import type { Problem, Result } from '@lateen/core';
 import { messageOf, ok, problems as failed } from '@lateen/core';
 import type { HashFunction } from '../cluster/balancer/hash-function.ts';
 import type { ClusterRef } from '../cluster/cluster-set.ts';
+import { headerName, names, type HeaderName } from '../codec/header-name.ts';
+import { defaultRoute } from '../model/defaults.ts';
+import { compileRedirect } from './redirect.ts';
 import { DomainTable, lowerHost, withoutPort } from '../decide/domain-match.ts';
 import type { RoutableRequest } from '../decide/header-match.ts';
 import { compileRouteMatch, type RouteTest } from '../decide/route-match.ts';
@@ -25,16 +28,21 @@ export interface CompiledRoute {
 
 interface CompiledVirtualHost {
   readonly virtualHost: VirtualHost;
+  /** Where requests without TLS are sent; undefined where they are served. */
+  readonly toTls: CompiledRoute | undefined;
   readonly routes: readonly CompiledRoute[];
 }
 
 /** A route configuration compiled: what listeners hold and requests ask. */
 export class RouteTable {
   readonly config: RouteConfiguration;
+  /** Headers that nobody outside of the mesh may send. */
+  readonly internalOnlyHeaders: readonly HeaderName[];
   readonly #hosts: DomainTable<CompiledVirtualHost>;
 
   constructor(config: RouteConfiguration, hosts: DomainTable<CompiledVirtualHost>) {
     this.config = config;
+    this.internalOnlyHeaders = config.internalOnlyHeaders.map(headerName);
     this.#hosts = hosts;
   }
 
@@ -44,6 +52,7 @@ export class RouteTable {
     if (this.config.ignorePortInHostMatching) host = withoutPort(host);
     const found = this.#hosts.find(host);
     if (found === undefined) return undefined;
+    if (found.toTls !== undefined && needsTls(found.virtualHost, request)) return found.toTls;
     const { path } = request;
     const query = path.indexOf('?');
     const pathOnly = query < 0 ? path : path.slice(0, query);
@@ -58,12 +67,48 @@ export interface RouteCompileContext {
   readonly hash: HashFunction;
 }
 
+/** True for requests that are to come again by TLS (Envoy, `VirtualHost.require_tls`). */
+function needsTls({ requireTls }: VirtualHost, { scheme, headers }: RoutableRequest): boolean {
+  if (scheme === 'https') return false;
+  return requireTls === 'all' || headers.get(names.envoyInternal) !== 'true';
+}
+
+function redirectToTls(virtualHost: VirtualHost): CompiledRoute | undefined {
+  if (virtualHost.requireTls === 'none') return undefined;
+  const model = { kind: 'redirect', scheme: 'https', status: 301, stripQuery: false } as const;
+  const route = defaultRoute(model);
+  return {
+    route,
+    virtualHost,
+    matches: () => true,
+    action: { kind: 'redirect', model, redirect: compileRedirect(route, model) },
+    requestHeaders: [],
+    responseHeaders: [],
+    filterConfig: {},
+  };
+}
+
+/** Refers to clusters that have to be there. */
+function existingCluster(
+  clusterRef: RouteCompileContext['clusterRef'],
+  bad: Problem[],
+): RouteCompileContext['clusterRef'] {
+  return (name) => {
+    const ref = clusterRef(name);
+    if (ref.cluster === undefined) bad.push({ path: 'virtual_hosts', message: `unknown cluster "${name}"` });
+    return ref;
+  };
+}
+
 /** Compiles a route configuration; every mistake in it becomes a problem. */
 export function compileRouteTable(
   config: RouteConfiguration,
-  context: RouteCompileContext,
+  shared: RouteCompileContext,
 ): Result<RouteTable> {
   const bad: Problem[] = [];
+  const context = config.validateClusters
+    ? { hash: shared.hash, clusterRef: existingCluster(shared.clusterRef, bad) }
+    : shared;
   const tableRequest = compileHeaderOperations(config.requestHeaders, 'request_headers', bad);
   const tableResponse = compileHeaderOperations(config.responseHeaders, 'response_headers', bad);
   const hosts = new DomainTable<CompiledVirtualHost>();
@@ -109,7 +154,7 @@ export function compileRouteTable(
         bad.push({ path: `${routePath}.match`, message: messageOf(error) });
       }
     });
-    const compiled: CompiledVirtualHost = { virtualHost, routes };
+    const compiled: CompiledVirtualHost = { virtualHost, toTls: redirectToTls(virtualHost), routes };
     for (const domain of virtualHost.domains) {
       if (hosts.add(domain, compiled)) continue;
       bad.push({

@@ -3,7 +3,7 @@ import process from 'node:process';
 import { ok, problems, systemClock, type Clock, type Problem, type Result, type Timer } from '@lateen/core';
 import { names } from '../codec/header-name.ts';
 import { compileHeaderMatch } from '../decide/header-match.ts';
-import type { AccessLog, AccessLogFilter } from '../model/access-log.ts';
+import type { AccessLog, AccessLogFilter, AccessLogFormat } from '../model/access-log.ts';
 import type { JsonValue } from '../model/metadata.ts';
 import { compileFormat, defaultAccessLogFormat, type Format } from './format.ts';
 import { formatFlags } from './response-flags.ts';
@@ -32,7 +32,8 @@ function compare(op: 'eq' | 'ge' | 'le' | 'ne', value: number): (n: number) => b
   }
 }
 
-function compileFilter(filter: AccessLogFilter): InfoTest {
+/** Compiles a condition on a request. */
+export function compileLogFilter(filter: AccessLogFilter): InfoTest {
   switch (filter.kind) {
     case 'status': {
       const test = compare(filter.op, filter.value);
@@ -64,11 +65,11 @@ function compileFilter(filter: AccessLogFilter): InfoTest {
     case 'traceable':
       return () => true;
     case 'and': {
-      const tests = filter.filters.map(compileFilter);
+      const tests = filter.filters.map(compileLogFilter);
       return (info) => tests.every((test) => test(info));
     }
     default: {
-      const tests = filter.filters.map(compileFilter);
+      const tests = filter.filters.map(compileLogFilter);
       return (info) => tests.some((test) => test(info));
     }
   }
@@ -110,20 +111,24 @@ function compileJson(value: JsonValue, omitEmpty: boolean, path: string, bad: Pr
   return () => value;
 }
 
+/** Compiles what is written of a request; unknown command operators go to `bad`. */
+export function compileLogFormat(format: AccessLogFormat, bad: Problem[]): (info: StreamInfo) => string {
+  if (format.kind === 'json') {
+    const make = compileJson(format.json, format.omitEmpty, 'jsonFormat', bad);
+    return (info) => `${JSON.stringify(make(info))}\n`;
+  }
+  const compiled: Result<Format> = compileFormat(format.text);
+  if (compiled.ok) return (info) => compiled.value.render(info);
+  bad.push(...compiled.problems);
+  return () => '';
+}
+
 /** Compiles an access log; problems name the command operators that are not known. */
 export function compileAccessLog(log: AccessLog, write: LogWriter): Result<CompiledAccessLog> {
   const bad: Problem[] = [];
-  let render: (info: StreamInfo) => string = () => '';
-  if (log.format?.kind === 'json') {
-    const make = compileJson(log.format.json, log.format.omitEmpty, 'jsonFormat', bad);
-    render = (info) => `${JSON.stringify(make(info))}\n`;
-  } else {
-    const format: Result<Format> = compileFormat(log.format?.text ?? defaultAccessLogFormat);
-    if (format.ok) render = (info) => format.value.render(info);
-    else bad.push(...format.problems);
-  }
+  const render = compileLogFormat(log.format ?? { kind: 'text', text: defaultAccessLogFormat }, bad);
   if (bad.length > 0) return problems(bad);
-  const test = log.filter === undefined ? undefined : compileFilter(log.filter);
+  const test = log.filter === undefined ? undefined : compileLogFilter(log.filter);
   const sink = log.sink.kind === 'file' ? log.sink.path : log.sink.kind;
   return ok({
     log(info) {

@@ -66,6 +66,7 @@ const plain: Readonly<Record<string, Operator>> = {
   DOWNSTREAM_TLS_CIPHER: (i) => i.downstreamTls?.cipher,
   REQUESTED_SERVER_NAME: (i) => text(i.requestedServerName),
   ROUTE_NAME: (i) => text(i.routeName),
+  LOCAL_REPLY_BODY: (i) => i.localReplyBody ?? '',
   VIRTUAL_CLUSTER_NAME: () => undefined,
   CONNECTION_ID: (i) => i.connectionId,
   STREAM_ID: (i) => i.request?.headers.get(names.requestId),

@@ -35,6 +35,8 @@ export interface StreamInfo {
   readonly upstreamCluster: string;
   readonly upstreamFailure: string;
   readonly routeName: string;
+  /** The text of an answer of the proxy itself, while its body is made. */
+  readonly localReplyBody?: string;
   readonly virtualHost: string;
   readonly attempts: number;
   readonly connectionId: number;

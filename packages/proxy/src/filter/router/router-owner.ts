@@ -22,6 +22,7 @@ export interface RouterOwner extends StreamInfo {
     readonly bufferLimitBytes: number;
     readonly suppressEnvoyHeaders: boolean;
     readonly respectExpectedTimeout: boolean;
+    readonly model: { readonly scheme?: 'http' | 'https' | 'match_upstream' };
     readonly stats: { readonly n: { noCluster: number } };
     readonly heads: { releaseResponse(head: ResponseHead): void };
   };

@@ -12,6 +12,7 @@ import type { CompiledRetryPolicy } from '../../route/retry-policy.ts';
 import type { ClusterTarget, CompiledForward } from '../../route/route-action.ts';
 import type { CompiledRoute } from '../../route/route-table.ts';
 import type { StreamInfo } from '../../telemetry/stream-info.ts';
+import type { RouterOwner } from './router-owner.ts';
 
 /** The policy for the tries of a request: its route's, with what its headers add. */
 export function triesOfRequest(head: RequestHead, action: CompiledForward): CompiledRetryPolicy | undefined {
@@ -40,7 +41,7 @@ export function finishHead(
   action: CompiledForward,
   timing: RequestTiming,
   target: ClusterTarget,
-  owner: StreamInfo & { readonly manager: { readonly suppressEnvoyHeaders: boolean } },
+  owner: StreamInfo & Pick<RouterOwner, 'manager'>,
 ): void {
   const { headers } = head;
   if (action.rewriteHost !== undefined || target.hostRewrite !== undefined) {
@@ -50,6 +51,9 @@ export function finishHead(
   if (action.rewritePath !== undefined) {
     headers.set(names.originalPath, head.path);
     head.path = action.rewritePath(head.path);
+  }
+  if (owner.manager.model.scheme === 'match_upstream') {
+    head.scheme = target.ref.cluster?.model.transport.kind === 'upstream_tls' ? 'https' : 'http';
   }
   target.requestHeaders?.apply(headers, owner);
   for (const operations of route.requestHeaders) operations.apply(headers, owner);

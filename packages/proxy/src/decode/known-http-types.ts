@@ -1,0 +1,44 @@
+import { Brotli } from '@lateen/protocol/envoy/extensions/compression/brotli/compressor/v3';
+import { Gzip } from '@lateen/protocol/envoy/extensions/compression/gzip/compressor/v3';
+import { Buffer, BufferPerRoute } from '@lateen/protocol/envoy/extensions/filters/http/buffer/v3';
+import { Compressor, CompressorPerRoute } from '@lateen/protocol/envoy/extensions/filters/http/compressor/v3';
+import { GrpcWeb } from '@lateen/protocol/envoy/extensions/filters/http/grpc_web/v3';
+import {
+  HeaderMutation,
+  HeaderMutationPerRoute,
+} from '@lateen/protocol/envoy/extensions/filters/http/header_mutation/v3';
+import { HeaderMutation as EarlyHeaderMutation } from '@lateen/protocol/envoy/extensions/http/early_header_mutation/header_mutation/v3';
+import { PreserveCaseFormatterConfig } from '@lateen/protocol/envoy/extensions/http/header_formatters/preserve_case/v3';
+import { CustomHeaderConfig } from '@lateen/protocol/envoy/extensions/http/original_ip_detection/custom_header/v3';
+import { XffConfig } from '@lateen/protocol/envoy/extensions/http/original_ip_detection/xff/v3';
+import { AllowListedRoutesConfig } from '@lateen/protocol/envoy/extensions/internal_redirect/allow_listed_routes/v3';
+import { PreviousRoutesConfig } from '@lateen/protocol/envoy/extensions/internal_redirect/previous_routes/v3';
+import { SafeCrossSchemeConfig } from '@lateen/protocol/envoy/extensions/internal_redirect/safe_cross_scheme/v3';
+import { UriTemplateMatchConfig } from '@lateen/protocol/envoy/extensions/path/match/uri_template/v3';
+import { UriTemplateRewriteConfig } from '@lateen/protocol/envoy/extensions/path/rewrite/uri_template/v3';
+import { OmitCanaryHostsPredicate } from '@lateen/protocol/envoy/extensions/retry/host/omit_canary_hosts/v3';
+import { OmitHostMetadataConfig } from '@lateen/protocol/envoy/extensions/retry/host/omit_host_metadata/v3';
+
+/** What HTTP filters, routes and connection managers may hold inside an Any, besides the filters of every sidecar. */
+export const knownHttpTypes = [
+  AllowListedRoutesConfig,
+  Brotli,
+  Buffer,
+  BufferPerRoute,
+  Compressor,
+  CompressorPerRoute,
+  CustomHeaderConfig,
+  EarlyHeaderMutation,
+  GrpcWeb,
+  Gzip,
+  HeaderMutation,
+  HeaderMutationPerRoute,
+  OmitCanaryHostsPredicate,
+  OmitHostMetadataConfig,
+  PreserveCaseFormatterConfig,
+  PreviousRoutesConfig,
+  SafeCrossSchemeConfig,
+  UriTemplateMatchConfig,
+  UriTemplateRewriteConfig,
+  XffConfig,
+] as const;
