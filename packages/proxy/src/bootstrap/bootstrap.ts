@@ -2,9 +2,13 @@ import { formatProblem, ok, problem, problems, type Problem, type Result } from 
 import { fromJson } from '@lateen/protocol';
 import type { Bootstrap } from '@lateen/protocol/envoy/config/bootstrap/v3';
 import * as bootstrap from '@lateen/protocol/envoy/config/bootstrap/v3';
-import type { Cluster as ClusterMessage } from '@lateen/protocol/envoy/config/cluster/v3';
-import type { ApiConfigSource, ConfigSource, Node } from '@lateen/protocol/envoy/config/core/v3';
+import type {
+  ApiConfigSource,
+  ConfigSource as SourceMessage,
+  Node,
+} from '@lateen/protocol/envoy/config/core/v3';
 import { decodeAddress, decodeLocality } from '../decode/basics.ts';
+import { decodeConfigSource, decodeGrpcTarget } from '../decode/config-source.ts';
 import { fieldPolicy } from '../decode/field-policy.ts';
 import { knownTypes } from '../decode/known-types.ts';
 import {
@@ -15,7 +19,8 @@ import {
   type ResourceDecoder,
 } from '../decode/resource.ts';
 import { Scope } from '../decode/scope.ts';
-import type { Address, Cluster, Listener, NodeIdentity, Secret } from '../model/index.ts';
+import type { AdsSource } from '../xds/subscriptions.ts';
+import type { Address, Cluster, ConfigSource, Listener, NodeIdentity, Secret } from '../model/index.ts';
 
 const systemDns = 'names are resolved by the system';
 
@@ -67,20 +72,9 @@ export interface ProxyBootstrap {
   readonly secrets: readonly Secret[];
   readonly ads: AdsSource | undefined;
   /** Where listeners and clusters come from besides the static ones. */
-  readonly lds: DynamicSource | undefined;
-  readonly cds: DynamicSource | undefined;
+  readonly lds: ConfigSource | undefined;
+  readonly cds: ConfigSource | undefined;
 }
-
-/** A control plane: one of the static clusters. */
-export interface AdsSource {
-  readonly cluster: ClusterMessage;
-  readonly variant: 'delta' | 'sotw';
-  /** Sent with every call. */
-  readonly metadata: Readonly<Record<string, string>>;
-}
-
-/** How a kind of resource is subscribed to. */
-export type DynamicSource = { readonly kind: 'ads' } | { readonly kind: 'file'; readonly path: string };
 
 /** Overrides of the node from the command line. */
 export interface NodeOverrides {
@@ -98,8 +92,14 @@ export function decodeBootstrap(json: unknown, overrides: NodeOverrides = {}): R
   const take = <M, T>(path: string, list: readonly M[] | undefined, decoder: ResourceDecoder<M, T>) =>
     (list ?? []).flatMap((item, i) => {
       const decoded = decoder.fromMessage(item);
-      if (decoded.ok) return [decoded.value];
       const at = `staticResources.${path}[${i}]`;
+      if (decoded.ok) {
+        for (const [reference, source] of decoded.value.sources) {
+          const problem = clusterProblem(message, source);
+          if (problem !== undefined) wrong.push({ path: at, message: `source of ${reference}: ${problem}` });
+        }
+        return [decoded.value];
+      }
       wrong.push(...decoded.problems.map((p) => ({ ...p, path: p.path === '' ? at : `${at}.${p.path}` })));
       return [];
     });
@@ -155,35 +155,37 @@ function nodeOf(node: Node, overrides: NodeOverrides): Node {
 function decodeSource(
   scope: Scope,
   message: Bootstrap,
-  source: ConfigSource | undefined,
-): DynamicSource | undefined {
+  source: SourceMessage | undefined,
+): ConfigSource | undefined {
   if (source === undefined) return undefined;
-  const path = source.pathConfigSource?.path ?? source.path;
-  if (path !== undefined) return { kind: 'file', path };
-  if (source.ads !== undefined) {
-    if (message.dynamicResources?.adsConfig === undefined)
-      scope.fail('refers to ads, and there is no ads_config');
-    return { kind: 'ads' };
+  const decoded = decodeConfigSource(scope, source);
+  if (decoded.kind === 'ads' && message.dynamicResources?.adsConfig === undefined) {
+    scope.fail('refers to ads, and there is no ads_config');
   }
-  scope.fail('must be ads or path_config_source');
-  return undefined;
+  const problem = clusterProblem(message, decoded);
+  if (problem !== undefined) scope.fail(problem);
+  return decoded;
+}
+
+/** As Envoy: a control plane must be one of the static clusters. */
+function clusterProblem(message: Bootstrap, source: ConfigSource): string | undefined {
+  if (source.kind === 'file' || source.kind === 'ads') return undefined;
+  return missingCluster(message, source.kind === 'rest' ? source.cluster : source.target.cluster);
+}
+
+function missingCluster(message: Bootstrap, name: string): string | undefined {
+  if (message.staticResources?.clusters?.some((cluster) => cluster.name === name) === true) return undefined;
+  return `cluster "${name}" is not among static_resources.clusters`;
 }
 
 function decodeAds(scope: Scope, message: Bootstrap): AdsSource | undefined {
   const config = message.dynamicResources?.adsConfig;
   if (config === undefined) return undefined;
   const variant = variantOf(scope, config);
-  const service = config.grpcServices?.[0];
-  const name = service?.envoyGrpc?.clusterName;
-  const cluster = message.staticResources?.clusters?.find((c) => c.name === name);
-  if (name === undefined) scope.at('grpcServices').fail('must have one with envoy_grpc.cluster_name');
-  else if (cluster === undefined) {
-    scope.at('grpcServices').at(0).fail(`cluster "${name}" is not among static_resources.clusters`);
-  }
-  const metadata: Record<string, string> = {};
-  for (const { key, value } of service?.initialMetadata ?? [])
-    if (key !== undefined) metadata[key] = value ?? '';
-  return cluster === undefined ? undefined : { cluster, variant, metadata };
+  const target = decodeGrpcTarget(scope, config);
+  const missing = target.cluster === '' ? undefined : missingCluster(message, target.cluster);
+  if (missing !== undefined) scope.at('grpcServices').at(0).fail(missing);
+  return { target, variant };
 }
 
 function variantOf(scope: Scope, config: ApiConfigSource): 'delta' | 'sotw' {

@@ -1,15 +1,12 @@
 import { formatProblem, LateenError, type Clock, type Logger } from '@lateen/core';
 import type { Channel, Metadata } from '@lateen/protocol/grpc';
 import { secretDecoder } from '../decode/resource.ts';
-import type { DataPlane, Secret } from '../model/index.ts';
-import { connectControlPlane } from '../xds/control-plane.ts';
-import type { FileSubscription } from '../xds/file-subscription.ts';
-import { createAdsClient } from '../xds/grpc-variant.ts';
+import type { DataPlane, ReferredKind, Secret } from '../model/index.ts';
 import { ResourceStore } from '../xds/resource-store.ts';
 import { resourceSink } from '../xds/resource-sink.ts';
-import { resourceTypes, type ResourceType } from '../xds/resource-type.ts';
-import { Warming, type ReferredKind } from '../xds/warming.ts';
-import type { ConnectionState, XdsClient } from '../xds/xds-client.ts';
+import type { ResourceType } from '../xds/resource-type.ts';
+import { createSubscriptions, type Subscriptions } from '../xds/subscriptions.ts';
+import { Warming } from '../xds/warming.ts';
 import type { ProxyBootstrap } from './bootstrap.ts';
 
 export interface RunningProxyOptions {
@@ -32,9 +29,7 @@ export interface RunningProxy {
   readonly dataPlane: DataPlane;
   readonly warming: Warming;
   readonly store: ResourceStore;
-  /** The connection to the control plane; undefined for a static proxy. */
-  readonly xds: XdsClient | undefined;
-  /** The channel that it uses; other services of the control plane may be called on it. */
+  /** The channel to the control plane, for other services of it; undefined where there is no ADS. */
   readonly controlPlane: Channel | undefined;
   readonly startedAtMs: number;
   /** Every secret that is in place: static, made here, and subscribed to. */
@@ -58,9 +53,6 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
   const staticSecrets = new Set(bootstrap.secrets.map((secret) => secret.name));
   const isLocal = (name: string): boolean =>
     staticSecrets.has(name) || options.isLocalSecret?.(name) === true;
-  let xds: XdsClient | undefined;
-  let channel: Channel | undefined;
-  const files: FileSubscription[] = [];
   const own = new Map<string, Secret>();
 
   const warming = new Warming({
@@ -72,41 +64,36 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
     listenersExpected: bootstrap.lds !== undefined,
     ...(options.onReady === undefined ? {} : { onReady: options.onReady }),
     want(kind, names) {
-      const wanted = kind === 'secrets' ? new Set([...names].filter((name) => !isLocal(name))) : names;
+      const wanted = kind === 'secrets' ? new Map([...names].filter(([name]) => !isLocal(name))) : names;
       if (kind === 'secrets') {
-        const local = [...names].filter((name) => options.isLocalSecret?.(name));
+        const local = [...names.keys()].filter((name) => options.isLocalSecret?.(name));
         if (local.length > 0) options.onLocalSecretWanted?.(local);
       }
       store.keepOnly(typeOf[kind], wanted);
-      xds?.want(typeOf[kind], wanted);
+      subscriptions.want(typeOf[kind], wanted);
     },
   });
-  const sink = resourceSink({ warming, store, clock, log: log.scope('xds') });
-
-  if (bootstrap.ads !== undefined) {
-    const { ads } = bootstrap;
-    channel = connectControlPlane({
-      cluster: ads.cluster,
-      clock,
-      metadata: () => ({ ...ads.metadata, ...options.xdsMetadata?.() }),
-    });
-    xds = createAdsClient({
-      channel,
-      node: bootstrap.node,
-      variant: ads.variant,
-      types: resourceTypes.filter(
-        (type) =>
-          (type !== 'cluster' || bootstrap.cds?.kind === 'ads') &&
-          (type !== 'listener' || bootstrap.lds?.kind === 'ads'),
-      ),
-      sink,
+  const subscriptions: Subscriptions = createSubscriptions({
+    node: bootstrap.node,
+    clusters: bootstrap.message.staticResources?.clusters ?? [],
+    ads: bootstrap.ads,
+    whole: {
+      ...(bootstrap.cds === undefined ? {} : { cluster: bootstrap.cds }),
+      ...(bootstrap.lds === undefined ? {} : { listener: bootstrap.lds }),
+    },
+    metadata: options.xdsMetadata,
+    sink: resourceSink({
+      warming,
+      store,
       clock,
       log: log.scope('xds'),
-      onConnection: logConnection(log.scope('xds')),
-    });
-    // The control plane is asked while the static resources are put in place.
-    xds.start();
-  }
+      problemOf: (source) => subscriptions.problemOf(source),
+    }),
+    clock,
+    log: log.scope('xds'),
+  });
+  // The control plane is asked while the static resources are put in place.
+  subscriptions.start();
   const refused = await warming.apply({
     isStatic: true,
     secrets: { set: bootstrap.secrets },
@@ -117,23 +104,14 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
     const list = refused.map((r) => `${r.kind} ${r.name}: ${r.problems.map(formatProblem).join('; ')}`);
     throw new LateenError('EBOOTSTRAP', `static resources are refused: ${list.join('; ')}`);
   }
-  for (const [type, source] of [
-    ['cluster', bootstrap.cds],
-    ['listener', bootstrap.lds],
-  ] as const) {
-    if (source?.kind !== 'file') continue;
-    // Only who reads files pays for the parser.
-    const { watchFile } = await import('../xds/file-subscription.ts');
-    files.push(watchFile({ path: source.path, type, sink, log: log.scope('xds') }));
-  }
+  await subscriptions.startFiles();
 
   return {
     bootstrap,
     dataPlane,
     warming,
     store,
-    xds,
-    controlPlane: channel,
+    controlPlane: subscriptions.channel,
     startedAtMs: clock.now(),
     secrets() {
       const subscribed = [...store.kind('secret').resources.values()].flatMap((stored) => {
@@ -147,17 +125,9 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
       await warming.apply({ isStatic: true, secrets: { set: secrets } });
     },
     async close() {
-      for (const file of files) file.close();
-      xds?.close();
-      channel?.close();
+      subscriptions.close();
       warming.close();
       await dataPlane.close();
     },
-  };
-}
-
-function logConnection(log: Logger): (state: ConnectionState) => void {
-  return (state) => {
-    if (state.kind === 'connected') log.info('connected to the control plane');
   };
 }

@@ -1,7 +1,6 @@
 import type {
   Address as AddressMessage,
   CidrRange as CidrMessage,
-  ConfigSource,
   DataSource as DataSourceMessage,
   Locality as LocalityMessage,
   Metadata as MetadataMessage,
@@ -45,14 +44,6 @@ const stringMatcherPolicy = fieldPolicy(matcher.StringMatcher, [
 const regexPolicy = fieldPolicy(matcher.RegexMatcher, ['regex'], {
   googleRe2: 'every expression is RE2, in linear time',
 });
-const configSourcePolicy = fieldPolicy(
-  core.ConfigSource,
-  ['ads', 'apiConfigSource', 'initialFetchTimeout', 'self', 'pathConfigSource', 'path'],
-  {
-    resourceApiVersion: 'v3 is the only one',
-    authorities: 'resource names with authorities are taken as they are',
-  },
-);
 const metadataPolicy = fieldPolicy(core.Metadata, ['filterMetadata'], {
   typedFilterMetadata: 'no filter of this proxy reads typed metadata',
 });
@@ -66,7 +57,6 @@ export const basicPolicies = [
   socketAddressPolicy,
   stringMatcherPolicy,
   regexPolicy,
-  configSourcePolicy,
   metadataPolicy,
   dataSourcePolicy,
 ];
@@ -181,17 +171,4 @@ export function decodeDataSource(scope: Scope, message: DataSourceMessage | unde
   }
   scope.fail('must have one of filename, inline_bytes, inline_string, environment_variable');
   return { kind: 'inline', bytes: new Uint8Array() };
-}
-
-/** How long a resource waits for one it refers to where its source does not say. */
-const defaultFetchTimeoutMs = 15_000;
-
-/** Notes that the resource waits for another, which comes from this source. */
-export function decodeConfigSource(scope: Scope, message: ConfigSource | undefined): void {
-  if (message === undefined) {
-    scope.fail('must say where the resource comes from: ads, api_config_source, path_config_source or self');
-    return;
-  }
-  scope.check(configSourcePolicy, message);
-  scope.waitsFor(message.initialFetchTimeout ?? defaultFetchTimeoutMs);
 }

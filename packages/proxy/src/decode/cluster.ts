@@ -2,8 +2,9 @@ import type { Cluster as ClusterMessage } from '@lateen/protocol/envoy/config/cl
 import * as cluster from '@lateen/protocol/envoy/config/cluster/v3';
 import { ClusterConfig as AggregateConfig } from '@lateen/protocol/envoy/extensions/clusters/aggregate/v3';
 import type { Cluster, Discovery, JsonValue } from '../model/index.ts';
-import { decodeConfigSource, decodeMetadata, decodeSocketAddress } from './basics.ts';
+import { decodeMetadata, decodeSocketAddress } from './basics.ts';
 import { decodeCircuitBreakers, decodeOutlier } from './cluster-limits.ts';
+import { decodeReference } from './config-source.ts';
 import { decodeAssignment } from './endpoint.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { decodeHealthCheck } from './health-check.ts';
@@ -201,8 +202,10 @@ function decodeDiscovery(scope: Scope, message: ClusterMessage): Discovery {
       const eds = message.edsClusterConfig ?? {};
       const at = scope.at('edsClusterConfig');
       at.check(edsPolicy, eds);
-      decodeConfigSource(at.at('edsConfig'), eds.edsConfig);
-      return { kind: 'eds', serviceName: eds.serviceName ?? '' };
+      const { serviceName = '' } = eds;
+      const wanted = serviceName === '' ? (message.name ?? '') : serviceName;
+      decodeReference(at.at('edsConfig'), eds.edsConfig, 'endpoints', wanted);
+      return { kind: 'eds', serviceName };
     }
     case 'STRICT_DNS':
     case 'LOGICAL_DNS':

@@ -8,7 +8,7 @@ import * as hcm from '@lateen/protocol/envoy/extensions/filters/network/http_con
 import type { ScopedRouteConfiguration } from '@lateen/protocol/envoy/config/route/v3';
 import * as route from '@lateen/protocol/envoy/config/route/v3';
 import type { HttpConnectionManager, RouteSource, ScopeFragment } from '../model/index.ts';
-import { decodeConfigSource } from './basics.ts';
+import { decodeReference } from './config-source.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { decodeRouteConfiguration } from './route.ts';
 import type { Scope } from './scope.ts';
@@ -47,15 +47,14 @@ export function decodeRoutes(scope: Scope, message: HcmMessage): HttpConnectionM
 
 function decodeRds(scope: Scope, rds: Rds): RouteSource {
   scope.check(rdsPolicy, rds);
-  decodeConfigSource(scope.at('configSource'), rds.configSource);
-  if (rds.routeConfigName === undefined) scope.at('routeConfigName').fail('must not be empty');
-  return { kind: 'rds', name: rds.routeConfigName ?? '' };
+  const { routeConfigName: name = '' } = rds;
+  decodeReference(scope.at('configSource'), rds.configSource, 'routes', name);
+  if (name === '') scope.at('routeConfigName').fail('must not be empty');
+  return { kind: 'rds', name };
 }
 
 function decodeScoped(scope: Scope, message: ScopedRoutes): HttpConnectionManager['routes'] {
   scope.check(scopedPolicy, message);
-  if (message.rdsConfigSource !== undefined)
-    decodeConfigSource(scope.at('rdsConfigSource'), message.rdsConfigSource);
   const builder = scope.at('scopeKeyBuilder').at('fragments');
   const fragments = message.scopeKeyBuilder?.fragments ?? [];
   if (fragments.length === 0) builder.fail('must have at least one');
@@ -66,7 +65,7 @@ function decodeScoped(scope: Scope, message: ScopedRoutes): HttpConnectionManage
   return {
     kind: 'scoped',
     fragments: fragments.map((fragment, i) => decodeFragment(builder.at(i), fragment)),
-    scopes: list.map((one, i) => decodeOneScope(at.at(i), one)),
+    scopes: list.map((one, i) => decodeOneScope(scope, at.at(i), one, message)),
   };
 }
 
@@ -88,8 +87,10 @@ function decodeFragment(scope: Scope, message: FragmentMessage): ScopeFragment {
 }
 
 function decodeOneScope(
+  all: Scope,
   scope: Scope,
   message: ScopedRouteConfiguration,
+  { rdsConfigSource }: ScopedRoutes,
 ): { readonly key: readonly string[]; readonly routes: RouteSource } {
   scope.check(scopePolicy, message);
   const key = (message.key?.fragments ?? []).map(({ stringKey }) => stringKey ?? '');
@@ -100,5 +101,9 @@ function decodeOneScope(
   if (message.routeConfigurationName === undefined) {
     scope.fail('must have one of route_configuration, route_configuration_name');
   }
-  return { key, routes: { kind: 'rds', name: message.routeConfigurationName ?? '' } };
+  const { routeConfigurationName: name = '' } = message;
+  if (rdsConfigSource !== undefined) {
+    decodeReference(all.at('rdsConfigSource'), rdsConfigSource, 'routes', name);
+  }
+  return { key, routes: { kind: 'rds', name } };
 }

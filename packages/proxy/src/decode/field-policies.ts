@@ -6,6 +6,7 @@ import { headerMutationPolicies } from './header-mutation.ts';
 import { localReplyPolicies } from './local-reply.ts';
 import { clusterLimitPolicies } from './cluster-limits.ts';
 import { clusterPolicies } from './cluster.ts';
+import { configSourcePolicies } from './config-source.ts';
 import { endpointPolicies } from './endpoint.ts';
 import type { AnyFieldPolicy } from './field-policy.ts';
 import { consistentHashingPolicies } from './consistent-hashing.ts';
@@ -37,6 +38,7 @@ export const fieldPolicies: readonly AnyFieldPolicy[] = [
   ...localReplyPolicies,
   ...clusterLimitPolicies,
   ...clusterPolicies,
+  ...configSourcePolicies,
   ...connectionManagerPolicies,
   ...consistentHashingPolicies,
   ...endpointPolicies,

@@ -5,7 +5,14 @@ import { ClusterLoadAssignment as AssignmentMessage } from '@lateen/protocol/env
 import { Listener as ListenerMessage } from '@lateen/protocol/envoy/config/listener/v3';
 import { RouteConfiguration as RouteMessage } from '@lateen/protocol/envoy/config/route/v3';
 import { Secret as SecretMessage } from '@lateen/protocol/envoy/extensions/transport_sockets/tls/v3';
-import type { Cluster, ClusterLoadAssignment, Listener, RouteConfiguration, Secret } from '../model/index.ts';
+import type {
+  Cluster,
+  ClusterLoadAssignment,
+  Listener,
+  ReferenceSources,
+  RouteConfiguration,
+  Secret,
+} from '../model/index.ts';
 import { decodeCluster } from './cluster.ts';
 import { decodeAssignment } from './endpoint.ts';
 import { decodeListener } from './listener.ts';
@@ -17,6 +24,8 @@ import { decodeSecret } from './tls.ts';
 export interface DecodedResource<T> {
   readonly model: T;
   readonly warmingTimeoutMs: number;
+  /** Where what it refers to comes from, unless by ADS. */
+  readonly sources: ReferenceSources;
   /** Fields that this proxy's messages do not have, as `type#number`: set by a newer control plane. */
   readonly unknownFields: readonly string[];
 }
@@ -36,6 +45,7 @@ function decoder<M, T extends { readonly name: string }>(
     return ok({
       model,
       warmingTimeoutMs: scope.warmingTimeoutMs,
+      sources: scope.sources,
       unknownFields: scope.unknown.map((field) => `${field.typeName}#${field.number}`),
     });
   };

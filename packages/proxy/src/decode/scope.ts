@@ -1,6 +1,7 @@
 import { problems, ok, type Problem, type Result } from '@lateen/core';
 import { unpackAs, type Any, type MessageType, type UnknownField } from '@lateen/protocol';
 import { messageValidator } from '@lateen/protocol/validate';
+import { referenceKey, type ConfigSource, type ReferredKind } from '../model/config-source.ts';
 import type { FieldPolicy } from './field-policy.ts';
 
 /** What is shared by all places of one resource while it is decoded. */
@@ -9,6 +10,7 @@ interface Shared {
   readonly unknown: UnknownField[];
   /** How long each subscription within the resource may keep it waiting; 0: for ever. */
   readonly fetchTimeoutsMs: number[];
+  readonly sources: Map<string, ConfigSource>;
 }
 
 /**
@@ -29,7 +31,7 @@ export class Scope {
 
   /** The place of a whole resource. */
   static root(): Scope {
-    return new Scope({ problems: [], unknown: [], fetchTimeoutsMs: [] }, undefined, '');
+    return new Scope({ problems: [], unknown: [], fetchTimeoutsMs: [], sources: new Map() }, undefined, '');
   }
 
   /** The place of a field or an item. */
@@ -82,6 +84,16 @@ export class Scope {
   /** Notes that the resource waits for a subscription, for at most so long. */
   waitsFor(timeoutMs: number): void {
     this.#shared.fetchTimeoutsMs.push(timeoutMs);
+  }
+
+  /** Notes that the resource refers to another that comes from this source, and not by ADS. */
+  refersTo(kind: ReferredKind, name: string, source: ConfigSource): void {
+    this.#shared.sources.set(referenceKey(kind, name), source);
+  }
+
+  /** The sources that were noted, by `kind/name`. */
+  get sources(): ReadonlyMap<string, ConfigSource> {
+    return this.#shared.sources;
   }
 
   /** The longest that anything in the resource may keep it waiting; 0: for ever. */

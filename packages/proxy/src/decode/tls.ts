@@ -19,7 +19,8 @@ import type {
   TlsVersion,
   UpstreamTransport,
 } from '../model/index.ts';
-import { decodeConfigSource, decodeDataSource, decodeStringMatch } from './basics.ts';
+import { decodeDataSource, decodeStringMatch } from './basics.ts';
+import { decodeReference } from './config-source.ts';
 import { fieldPolicy } from './field-policy.ts';
 import type { Scope } from './scope.ts';
 
@@ -241,8 +242,9 @@ function decodeSds(scope: Scope, message: SdsSecretConfig): string {
   scope.check(sdsPolicy, message);
   if (message.name === undefined) scope.at('name').fail('must not be empty');
   // Without a source it is a secret of the bootstrap, which is there already.
-  if (message.sdsConfig !== undefined) decodeConfigSource(scope.at('sdsConfig'), message.sdsConfig);
-  return message.name ?? '';
+  const { name = '', sdsConfig } = message;
+  if (sdsConfig !== undefined) decodeReference(scope.at('sdsConfig'), sdsConfig, 'secrets', name);
+  return name;
 }
 
 function decodeCertificate(scope: Scope, message: TlsCertificateMessage): TlsCertificate {

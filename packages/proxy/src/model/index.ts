@@ -86,6 +86,13 @@ export type {
   TcpProxy,
   Tracing,
 } from './network-filter.ts';
+export {
+  referenceKey,
+  type ConfigSource,
+  type GrpcTarget,
+  type ReferenceSources,
+  type ReferredKind,
+} from './config-source.ts';
 export { endpointNameOf, routeNamesOf, secretNamesOf } from './references.ts';
 export {
   noHeaderOperations,

@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { LateenError, type Clock } from '@lateen/core';
 import type { Cluster as ClusterMessage } from '@lateen/protocol/envoy/config/cluster/v3';
-import { createChannel, type Channel, type ChannelTls, type Metadata } from '@lateen/protocol/grpc';
+import {
+  createChannel,
+  type Channel,
+  type ChannelTarget,
+  type ChannelTls,
+  type Metadata,
+} from '@lateen/protocol/grpc';
 import { clusterDecoder } from '../decode/resource.ts';
 import type { DataSource, UpstreamTls } from '../model/index.ts';
 
@@ -10,12 +16,39 @@ export interface ControlPlaneOptions {
   readonly clock: Clock;
   /** Asked at each call: a token may have changed. */
   readonly metadata: () => Metadata;
+  /** `:authority`; default: host and port. */
+  readonly authority?: string;
+  /** Largest message accepted; default: the channel's. */
+  readonly maxMessageBytes?: number;
+}
+
+/** Where a control plane is reached. */
+export interface ControlPlaneEndpoint {
+  readonly target: ChannelTarget;
+  /** Undefined: plain text. Asked at each connect, so that a rotated root is seen. */
+  readonly tls: (() => ChannelTls) | undefined;
+  readonly connectTimeoutMs: number;
 }
 
 /** A gRPC channel to the first endpoint of a static cluster, with the TLS of the cluster. */
 export function connectControlPlane(options: ControlPlaneOptions): Channel {
-  const decoded = clusterDecoder.fromMessage(options.cluster);
-  const name = options.cluster.name ?? '';
+  const { target, tls, connectTimeoutMs } = controlPlaneEndpoint(options.cluster);
+  return createChannel({
+    target,
+    ...(tls === undefined ? {} : { tls }),
+    metadata: options.metadata,
+    connectTimeoutMs,
+    clock: options.clock,
+    userAgent: 'lateen-proxy',
+    ...(options.authority === undefined ? {} : { authority: options.authority }),
+    ...(options.maxMessageBytes === undefined ? {} : { maxMessageBytes: options.maxMessageBytes }),
+  });
+}
+
+/** The first endpoint of a static cluster. Throws where the cluster has none. */
+export function controlPlaneEndpoint(message: ClusterMessage): ControlPlaneEndpoint {
+  const decoded = clusterDecoder.fromMessage(message);
+  const name = message.name ?? '';
   if (!decoded.ok) throw new LateenError('EBOOTSTRAP', `cluster ${name} of the control plane is not usable`);
   const cluster = decoded.value.model;
   const address = cluster.loadAssignment?.localities[0]?.endpoints[0]?.address;
@@ -25,14 +58,11 @@ export function connectControlPlane(options: ControlPlaneOptions): Channel {
     });
   }
   const { transport } = cluster;
-  return createChannel({
+  return {
     target: address.kind === 'pipe' ? { path: address.path } : { host: address.address, port: address.port },
-    ...(transport.kind === 'upstream_tls' ? { tls: () => tlsOf(transport) } : {}),
-    metadata: options.metadata,
+    tls: transport.kind === 'upstream_tls' ? () => tlsOf(transport) : undefined,
     connectTimeoutMs: cluster.connectTimeoutMs,
-    clock: options.clock,
-    userAgent: 'lateen-proxy',
-  });
+  };
 }
 
 /** Files are read at each connect, so that a rotated root is seen. */

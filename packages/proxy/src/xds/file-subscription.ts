@@ -1,37 +1,39 @@
 import { readFileSync, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { formatProblem, messageOf, type Logger } from '@lateen/core';
-import { fromJson } from '@lateen/protocol';
-import { DiscoveryResponse } from '@lateen/protocol/envoy/service/discovery/v3';
 import { parseText } from '../bootstrap/text.ts';
-import { knownTypes } from '../decode/known-types.ts';
-import { resourceNameIn } from './resource-name.ts';
+import { readDiscoveryJson, type JsonResponse } from './discovery-json.ts';
+import type { Feed } from './feed.ts';
 import { resourceTypeFacts, type ResourceType } from './resource-type.ts';
-import { Subscription, type RawResource, type ResourceSink } from './subscription.ts';
+import { Subscription, type ResourceSink } from './subscription.ts';
 
 export interface FileSubscriptionOptions {
   /** Holds a DiscoveryResponse in JSON or YAML. */
   readonly path: string;
+  /** Folder in which any change means that the file is to be read again; default: the file's, for its own changes. */
+  readonly watchedDirectory?: string;
   readonly type: ResourceType;
   readonly sink: ResourceSink;
   readonly log: Logger;
 }
 
-export interface FileSubscription {
+export interface FileSubscription extends Feed {
   /** Resolves when everything read so far is in force or refused. */
   settled(): Promise<void>;
-  close(): void;
 }
 
 /**
  * Takes resources from a file, now and whenever it changes or is replaced.
  *
- * A file that cannot be read or parsed changes nothing: what was last good stays.
+ * A file that cannot be read or parsed changes nothing: what was last good stays. Of kinds that are asked for
+ * by name the file may hold others too; they are passed over.
  */
 export function watchFile(options: FileSubscriptionOptions): FileSubscription {
   const { path, type, sink, log } = options;
+  const { wildcard } = resourceTypeFacts[type];
   const subscription = new Subscription(type);
   let lastText: string | undefined;
+  let good: JsonResponse | undefined;
   let last: Promise<void> = Promise.resolve();
 
   async function read(): Promise<void> {
@@ -44,48 +46,64 @@ export function watchFile(options: FileSubscriptionOptions): FileSubscription {
     }
     if (text === lastText) return;
     lastText = text;
-    const resources = parseResources(text, path, type);
-    if (typeof resources === 'string') {
-      log.warn('file of resources refused', { path, reason: resources });
+    const response = parseResources(text, path, type);
+    if (typeof response === 'string') {
+      log.warn('file of resources refused', { path, reason: response });
       return;
     }
-    const present = new Set(resources.map((resource) => resource.name));
-    const removed = [...subscription.versions.keys()].filter((name) => !present.has(name));
-    const version = resources[0]?.version ?? '';
-    const refusal = await subscription.take({ type, version, changed: resources, removed }, sink);
+    good = response;
+    const present = new Set(response.resources.map((resource) => resource.name));
+    await take(
+      response,
+      () => true,
+      [...subscription.versions.keys()].filter((name) => !present.has(name)),
+    );
+  }
+
+  async function take(
+    response: JsonResponse,
+    isNews: (name: string) => boolean,
+    removed: readonly string[],
+  ): Promise<void> {
+    const changed = response.resources.filter(
+      ({ name }) => (wildcard || subscription.wanted.has(name)) && isNews(name),
+    );
+    if (!wildcard && changed.length === 0 && removed.length === 0) return;
+    const { version } = response;
+    const refusal = await subscription.take({ type, version, changed, removed }, sink);
     if (refusal !== undefined) log.warn('resources of a file refused', { path, reason: refusal });
   }
 
-  const next = (): void => {
-    last = last.then(read);
+  const next = (run: () => Promise<void>): void => {
+    last = last.then(run);
   };
-  next();
+  next(read);
   // The folder is watched, since a file that is replaced by a rename is another file.
+  const { watchedDirectory } = options;
   const name = basename(path);
-  const watcher = watch(dirname(path), { persistent: false }, (_, changed) => {
-    if (changed === null || changed === name) next();
+  const watcher = watch(watchedDirectory ?? dirname(path), { persistent: false }, (_, changed) => {
+    if (watchedDirectory !== undefined || changed === null || changed === name) next(read);
   });
   watcher.on('error', (error) =>
     log.warn('file of resources is not watched', { path, reason: messageOf(error) }),
   );
+
   return {
+    want(names) {
+      const before = subscription.wanted;
+      subscription.want(names);
+      next(async () => {
+        if (good !== undefined) await take(good, (one) => !before.has(one), []);
+      });
+    },
     settled: () => last,
     close: () => watcher.close(),
   };
 }
 
-function parseResources(text: string, path: string, type: ResourceType): readonly RawResource[] | string {
-  const parsed = parseText(text, path);
+function parseResources(content: string, path: string, type: ResourceType): JsonResponse | string {
+  const parsed = parseText(content, path);
   if (!parsed.ok) return parsed.problems.map(formatProblem).join('; ');
-  const response = fromJson(DiscoveryResponse, parsed.value.value ?? {}, { registry: knownTypes });
-  if (!response.ok) return parsed.value.locate(response.problems).map(formatProblem).join('; ');
-  const { typeUrl } = resourceTypeFacts[type];
-  const resources: RawResource[] = [];
-  for (const [i, any] of (response.value.resources ?? []).entries()) {
-    if (any.typeUrl !== typeUrl) return `resources[${i}]: is a ${any.typeUrl}, not a ${typeUrl}`;
-    const name = resourceNameIn(type, any.value);
-    if (name === undefined) return `resources[${i}]: cannot be read`;
-    resources.push({ name, version: response.value.versionInfo ?? '', typeUrl, bytes: any.value });
-  }
-  return resources;
+  const text = parsed.value;
+  return readDiscoveryJson(text.value ?? {}, type, (problems) => text.locate(problems));
 }

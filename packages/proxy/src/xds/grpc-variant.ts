@@ -10,6 +10,7 @@ import {
 import type { Channel } from '@lateen/protocol/grpc';
 import { deltaSession } from './delta-session.ts';
 import { resourceNameIn } from './resource-name.ts';
+import { resourceTypeFacts } from './resource-type.ts';
 import { sotwSession } from './sotw-session.ts';
 import { createXdsClient, type XdsClient, type XdsClientOptions, type XdsVariant } from './xds-client.ts';
 
@@ -17,21 +18,39 @@ export interface GrpcXdsOptions extends XdsClientOptions {
   readonly channel: Channel;
   readonly node: Node;
   readonly variant: 'delta' | 'sotw';
+  /** Default: one stream carries all kinds (ADS); `separate`: the stream of the one kind that is asked for. */
+  readonly service?: 'aggregated' | 'separate';
 }
 
-/** A client of an aggregated discovery service over gRPC. */
-export function createAdsClient(options: GrpcXdsOptions): XdsClient {
+/** A client of a discovery service over gRPC. */
+export function createGrpcClient(options: GrpcXdsOptions): XdsClient {
   const { channel, node, log } = options;
+  const own = options.service === 'separate' ? options.types[0] : undefined;
+  const pathOf = (aggregated: string, prefix: 'Delta' | 'Stream'): string => {
+    if (own === undefined) return aggregated;
+    const { service, plural } = resourceTypeFacts[own];
+    return `/${service}/${prefix}${plural}`;
+  };
   if (options.variant === 'delta') {
+    const method = AggregatedDiscoveryService.deltaAggregatedResources;
     return createXdsClient<DeltaDiscoveryRequest, DeltaDiscoveryResponse>(options, {
-      open: opener(channel, AggregatedDiscoveryService.deltaAggregatedResources),
+      open: opener(channel, at(method, pathOf(method.path, 'Delta'))),
       session: (context) => deltaSession({ ...context, node, log }),
     });
   }
+  const method = AggregatedDiscoveryService.streamAggregatedResources;
   return createXdsClient<DiscoveryRequest, DiscoveryResponse>(options, {
-    open: opener(channel, AggregatedDiscoveryService.streamAggregatedResources),
+    open: opener(channel, at(method, pathOf(method.path, 'Stream'))),
     session: (context) => sotwSession({ ...context, node, log, nameOf: resourceNameIn }),
   });
+}
+
+/** The same kind of method at another path: all discovery services have the same messages. */
+function at<Request, Response>(
+  method: MethodType<Request, Response>,
+  path: string,
+): MethodType<Request, Response> {
+  return { path, kind: method.kind, request: method.request, response: method.response };
 }
 
 function opener<Request, Response>(

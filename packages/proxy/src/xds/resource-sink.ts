@@ -7,7 +7,7 @@ import {
   secretDecoder,
   type ResourceDecoder,
 } from '../decode/resource.ts';
-import type { ResourceKind } from '../model/index.ts';
+import type { ConfigSource, ReferenceSources, ResourceKind } from '../model/index.ts';
 import type { ResourceStore } from './resource-store.ts';
 import { resourceTypeFacts, type ResourceType } from './resource-type.ts';
 import type { RefusedResource, ResourceSink, ResourceUpdate } from './subscription.ts';
@@ -17,6 +17,8 @@ import type { ConfigChange, Warming } from './warming.ts';
 export interface ResourceSinkOptions {
   readonly warming: Pick<Warming, 'apply'>;
   readonly store: ResourceStore;
+  /** Says why what a resource refers to cannot be had from a source; undefined: it can. */
+  readonly problemOf?: (source: ConfigSource) => string | undefined;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -58,14 +60,16 @@ export function resourceSink(options: ResourceSinkOptions): ResourceSink {
       const good: Decoded<{ readonly name: string }>[] = [];
       for (const resource of changed) {
         const decoded = decoder.fromBytes(resource.bytes, resource.name);
-        if (decoded.ok) {
+        const problem = decoded.ok ? sourceProblem(decoded.value.sources) : undefined;
+        if (decoded.ok && problem === undefined) {
           good.push(decoded.value);
           if (decoded.value.unknownFields.length > 0) {
             log.debug(`${resource.name} has fields that are not known`, {
               fields: decoded.value.unknownFields.join(','),
             });
           }
-        } else refused.set(resource.name, decoded.problems.map(formatProblem).join('; '));
+        } else if (!decoded.ok) refused.set(resource.name, decoded.problems.map(formatProblem).join('; '));
+        else refused.set(resource.name, problem as string);
       }
       const results = await warming.apply(changeOf(kind, good, removed));
       for (const result of results) {
@@ -75,6 +79,14 @@ export function resourceSink(options: ResourceSinkOptions): ResourceSink {
       return [...refused].map(([name, reason]): RefusedResource => ({ name, reason }));
     },
   };
+
+  function sourceProblem(sources: ReferenceSources): string | undefined {
+    for (const [reference, source] of sources) {
+      const problem = options.problemOf?.(source);
+      if (problem !== undefined) return `the source of ${reference}: ${problem}`;
+    }
+    return undefined;
+  }
 
   function remember(update: ResourceUpdate, refused: ReadonlyMap<string, string>): void {
     const nowMs = clock.now();

@@ -73,7 +73,7 @@ export class ResourceStore {
   }
 
   /** Forgets what is not referred to any more. */
-  keepOnly(type: ResourceType, names: ReadonlySet<string>): void {
+  keepOnly(type: ResourceType, names: { has(name: string): boolean }): void {
     const kind = this.#of(type);
     for (const name of kind.resources.keys()) if (!names.has(name)) kind.resources.delete(name);
     for (const name of kind.refused.keys()) if (!names.has(name)) kind.refused.delete(name);

@@ -11,14 +11,49 @@ export interface ResourceTypeFacts {
   /** As operators call it, in logs and statistics. */
   readonly shortName: string;
   readonly wildcard: boolean;
+  /** The gRPC service of the kind alone, and the name of the kind in its methods. */
+  readonly service: string;
+  readonly plural: string;
+  /** Where it is fetched over REST. */
+  readonly restPath: string;
 }
 
 export const resourceTypeFacts: Readonly<Record<ResourceType, ResourceTypeFacts>> = {
-  cluster: { ...xdsTypes.cluster, wildcard: true },
-  endpoint: { ...xdsTypes.endpoint, wildcard: false },
-  listener: { ...xdsTypes.listener, wildcard: true },
-  route: { ...xdsTypes.route, wildcard: false },
-  secret: { ...xdsTypes.secret, wildcard: false },
+  cluster: {
+    ...xdsTypes.cluster,
+    wildcard: true,
+    service: 'envoy.service.cluster.v3.ClusterDiscoveryService',
+    plural: 'Clusters',
+    restPath: '/v3/discovery:clusters',
+  },
+  endpoint: {
+    ...xdsTypes.endpoint,
+    wildcard: false,
+    service: 'envoy.service.endpoint.v3.EndpointDiscoveryService',
+    plural: 'Endpoints',
+    restPath: '/v3/discovery:endpoints',
+  },
+  listener: {
+    ...xdsTypes.listener,
+    wildcard: true,
+    service: 'envoy.service.listener.v3.ListenerDiscoveryService',
+    plural: 'Listeners',
+    restPath: '/v3/discovery:listeners',
+  },
+  route: {
+    ...xdsTypes.route,
+    wildcard: false,
+    service: 'envoy.service.route.v3.RouteDiscoveryService',
+    plural: 'Routes',
+    restPath: '/v3/discovery:routes',
+  },
+  secret: {
+    ...xdsTypes.secret,
+    wildcard: false,
+    service: 'envoy.service.secret.v3.SecretDiscoveryService',
+    plural: 'Secrets',
+    restPath: '/v3/discovery:secrets',
+  },
 };
 
 /** The kind of a type URL; undefined for one that the proxy does not take. */

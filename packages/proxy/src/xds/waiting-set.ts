@@ -1,10 +1,12 @@
 import type { Clock, Logger, Timer } from '@lateen/core';
-import type { ResourceChange } from '../model/index.ts';
+import type { ReferenceSources, ResourceChange } from '../model/index.ts';
 
 /** A resource that may have to wait for others, and how long it does; 0: for ever. */
 export interface Decoded<T> {
   readonly model: T;
   readonly warmingTimeoutMs: number;
+  /** Where what it refers to comes from, unless by ADS. */
+  readonly sources?: ReferenceSources;
 }
 
 /** A resource that waits. */
@@ -27,7 +29,7 @@ export interface WaitingSetOptions {
 /** The resources of one kind: those in force, and those that wait to replace or join them. */
 export class WaitingSet<T extends { readonly name: string }> {
   readonly #options: WaitingSetOptions;
-  readonly #inForce = new Map<string, T>();
+  readonly #inForce = new Map<string, Decoded<T>>();
   readonly #waiting = new Map<string, Waiting<T>>();
 
   constructor(options: WaitingSetOptions) {
@@ -43,9 +45,9 @@ export class WaitingSet<T extends { readonly name: string }> {
   }
 
   /** Those in force and those that wait. */
-  *all(): Generator<T> {
+  *all(): Generator<Decoded<T>> {
     yield* this.#inForce.values();
-    for (const entry of this.#waiting.values()) yield entry.model;
+    yield* this.#waiting.values();
   }
 
   /** Puts new resources among the waiting; returns the names of those in force that are gone. */
@@ -81,7 +83,7 @@ export class WaitingSet<T extends { readonly name: string }> {
       entry.timer?.cancel();
       this.#waiting.delete(name);
       if (isRefused(name)) continue;
-      this.#inForce.set(name, entry.model);
+      this.#inForce.set(name, entry);
       log.info(`warming ${noun} ${name} complete`);
     }
   }

@@ -57,7 +57,7 @@ function harness(options: Partial<WarmingOptions> = {}) {
     clock,
     log: silentLogger,
     want: (kind, names) => {
-      wanted[kind] = [...names];
+      wanted[kind] = [...names.keys()];
     },
     isLocalSecret: (name) => name === 'default',
     clustersExpected: true,

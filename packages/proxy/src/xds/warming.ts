@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { formatProblem, type Clock, type Logger } from '@lateen/core';
 import {
   endpointNameOf,
@@ -10,6 +11,9 @@ import {
   type DataPlaneChange,
   type Listener,
   type ResourceChange,
+  referenceKey,
+  type ConfigSource,
+  type ReferredKind,
   type RouteConfiguration,
   type Secret,
 } from '../model/index.ts';
@@ -26,17 +30,17 @@ export interface ConfigChange {
   readonly secrets?: ResourceChange<Secret>;
 }
 
-/** Kinds that are asked for by name, as something refers to them. */
-export type ReferredKind = 'endpoints' | 'routes' | 'secrets';
-
 const referredKinds = ['endpoints', 'routes', 'secrets'] as const satisfies readonly ReferredKind[];
+
+/** Names that are referred to, with their sources; undefined: ADS. */
+export type WantedNames = ReadonlyMap<string, ConfigSource | undefined>;
 
 export interface WarmingOptions {
   readonly dataPlane: Pick<DataPlane, 'update'>;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Told the names that are referred to, whenever they change. */
-  readonly want: (kind: ReferredKind, names: ReadonlySet<string>) => void;
+  /** Told the names that are referred to, and where each comes from (undefined: ADS), whenever they change. */
+  readonly want: (kind: ReferredKind, names: WantedNames) => void;
   /** True for names of secrets that do not come by subscription; they stay when nothing refers to them. */
   readonly isLocalSecret: (name: string) => boolean;
   /** True where clusters are subscribed to: listeners wait for the first of them. */
@@ -65,10 +69,10 @@ export class Warming {
     routes: new Set(),
     secrets: new Set(),
   };
-  readonly #wanted: Record<ReferredKind, ReadonlySet<string>> = {
-    endpoints: new Set(),
-    routes: new Set(),
-    secrets: new Set(),
+  readonly #wanted: Record<ReferredKind, WantedNames> = {
+    endpoints: new Map(),
+    routes: new Map(),
+    secrets: new Map(),
   };
   #clustersCame: boolean;
   #listenersCame: boolean;
@@ -190,26 +194,29 @@ export class Warming {
 
   /** Works out what is referred to; returns the names that were and are not any more. */
   #updateWanted(): Readonly<Record<ReferredKind, readonly string[]>> {
-    const wanted: Record<ReferredKind, Set<string>> = {
-      endpoints: new Set(),
-      routes: new Set(),
-      secrets: new Set(),
+    const wanted: Record<ReferredKind, Map<string, ConfigSource | undefined>> = {
+      endpoints: new Map(),
+      routes: new Map(),
+      secrets: new Map(),
     };
-    for (const cluster of this.#clusters.all()) {
-      const endpoints = endpointNameOf(cluster);
-      if (endpoints !== undefined) wanted.endpoints.add(endpoints);
-      for (const name of secretNamesOf(cluster)) wanted.secrets.add(name);
+    const add = (kind: ReferredKind, name: string, entry: Pick<Decoded<unknown>, 'sources'>): void => {
+      wanted[kind].set(name, entry.sources?.get(referenceKey(kind, name)));
+    };
+    for (const entry of this.#clusters.all()) {
+      const endpoints = endpointNameOf(entry.model);
+      if (endpoints !== undefined) add('endpoints', endpoints, entry);
+      for (const name of secretNamesOf(entry.model)) add('secrets', name, entry);
     }
-    for (const listener of this.#listeners.all()) {
-      for (const name of routeNamesOf(listener)) wanted.routes.add(name);
-      for (const name of secretNamesOf(listener)) wanted.secrets.add(name);
+    for (const entry of this.#listeners.all()) {
+      for (const name of routeNamesOf(entry.model)) add('routes', name, entry);
+      for (const name of secretNamesOf(entry.model)) add('secrets', name, entry);
     }
     const unwanted: Record<ReferredKind, string[]> = { endpoints: [], routes: [], secrets: [] };
     for (const kind of referredKinds) {
       const before = this.#wanted[kind];
       this.#wanted[kind] = wanted[kind];
-      if (before.size === wanted[kind].size && isSubset(before, wanted[kind])) continue;
-      for (const name of before) {
+      if (sameWanted(before, wanted[kind])) continue;
+      for (const name of before.keys()) {
         if (wanted[kind].has(name)) continue;
         if (kind === 'secrets' && this.#options.isLocalSecret(name)) continue;
         this.#answered[kind].delete(name);
@@ -226,6 +233,14 @@ export class Warming {
     this.#ready = true;
     this.#options.onReady?.();
   }
+}
+
+function sameWanted(before: WantedNames, now: WantedNames): boolean {
+  if (before.size !== now.size) return false;
+  for (const [name, source] of now) {
+    if (!before.has(name) || !isDeepStrictEqual(before.get(name), source)) return false;
+  }
+  return true;
 }
 
 function isSubset(names: ReadonlySet<string>, of: ReadonlySet<string>): boolean {

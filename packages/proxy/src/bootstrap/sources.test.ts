@@ -1,0 +1,246 @@
+import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { silentLogger, systemClock } from '@lateen/core';
+import { encode, fromJson, type MessageType } from '@lateen/protocol';
+import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
+import { Listener } from '@lateen/protocol/envoy/config/listener/v3';
+import { ClusterDiscoveryService } from '@lateen/protocol/envoy/service/cluster/v3';
+import type { DiscoveryRequest } from '@lateen/protocol/envoy/service/discovery/v3';
+import { ListenerDiscoveryService } from '@lateen/protocol/envoy/service/listener/v3';
+import { createGrpcServer } from '@lateen/protocol/grpc';
+import { createDataPlane } from '../data-plane.ts';
+import { knownTypes } from '../decode/known-types.ts';
+import { ask, portOf, portOfServer, upstream } from '../testing/harness.ts';
+import { decodeBootstrap } from './bootstrap.ts';
+import { startProxy } from './running-proxy.ts';
+
+function bytesOf<T>(type: MessageType<T>, json: unknown): Uint8Array {
+  const parsed = fromJson(type, json, { registry: knownTypes });
+  assert.ok(parsed.ok, JSON.stringify(parsed));
+  return encode(type, parsed.value);
+}
+
+function staticCluster(name: string, port: number) {
+  const address = { socket_address: { address: '127.0.0.1', port_value: port } };
+  return {
+    name,
+    load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }] },
+  };
+}
+
+const grpc = (api_type: string, value = 'a') => ({
+  api_config_source: {
+    api_type,
+    transport_api_version: 'V3',
+    grpc_services: [{ envoy_grpc: { cluster_name: 'grpc' }, initial_metadata: [{ key: 'x-tenant', value }] }],
+  },
+});
+
+const rest = {
+  initial_fetch_timeout: '0s',
+  api_config_source: {
+    api_type: 'REST',
+    cluster_names: ['rest'],
+    refresh_delay: '0.05s',
+    request_timeout: '2s',
+  },
+};
+
+function folder(test: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), 'lateen-sources-'));
+  test.after(() => rmSync(path, { recursive: true }));
+  return path;
+}
+
+const endpointsFile = (port: number) =>
+  JSON.stringify({
+    version_info: String(port),
+    resources: [
+      {
+        '@type': 'type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment',
+        ...staticCluster('backend', port).load_assignment,
+      },
+      {
+        '@type': 'type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment',
+        cluster_name: 'of nobody',
+      },
+    ],
+  });
+
+function listenerJson(source: unknown) {
+  return {
+    name: 'main',
+    address: { socket_address: { address: '127.0.0.1', port_value: 0 } },
+    filter_chains: [
+      {
+        filters: [
+          {
+            name: 'hcm',
+            typed_config: {
+              '@type':
+                'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
+              stat_prefix: 'main',
+              rds: { config_source: source, route_config_name: 'routes' },
+              http_filters: [
+                {
+                  name: 'router',
+                  typed_config: {
+                    '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router',
+                  },
+                },
+              ],
+            },
+          },
+        ],
+      },
+    ],
+  };
+}
+
+test('clusters by a stream, listeners by a delta stream, routes over REST and endpoints from a file make one proxy', async (t) => {
+  const one = await upstream(t, (_, response) => response.end('one'));
+  const two = await upstream(t, (_, response) => response.end('two'));
+  const dir = folder(t);
+  mkdirSync(join(dir, 'v1'));
+  mkdirSync(join(dir, 'v2'));
+  writeFileSync(join(dir, 'v1', 'eds.json'), endpointsFile(one.port));
+  writeFileSync(join(dir, 'v2', 'eds.json'), endpointsFile(two.port));
+  symlinkSync('v1', join(dir, 'now'));
+
+  const fileSource = {
+    path_config_source: { path: join(dir, 'now', 'eds.json'), watched_directory: { path: dir } },
+  };
+  const backend = { name: 'backend', type: 'EDS', eds_cluster_config: { eds_config: fileSource } };
+  const metadata: unknown[] = [];
+  const server = createGrpcServer();
+  server.stream(ClusterDiscoveryService.streamClusters, (stream) => ({
+    onMessage(request: DiscoveryRequest) {
+      metadata.push(stream.metadata['x-tenant']);
+      if (request.versionInfo !== undefined) return;
+      const value = bytesOf(Cluster, backend);
+      stream.send({
+        typeUrl: Cluster.typeUrl,
+        versionInfo: '1',
+        nonce: '1',
+        resources: [{ typeUrl: Cluster.typeUrl, value }],
+      });
+    },
+  }));
+  server.stream(ListenerDiscoveryService.deltaListeners, (stream) => ({
+    onMessage(request) {
+      metadata.push(stream.metadata['x-tenant']);
+      if ((request.responseNonce ?? '') !== '') return;
+      const value = bytesOf(Listener, listenerJson(rest));
+      stream.send({
+        typeUrl: Listener.typeUrl,
+        nonce: '1',
+        resources: [{ name: 'main', version: '1', resource: { typeUrl: Listener.typeUrl, value } }],
+      });
+    },
+  }));
+  const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
+  t.after(() => server.close());
+
+  const polls = new EventEmitter();
+  let prefix = '/';
+  const restServer = createServer((request, response) => {
+    let text = '';
+    request.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    request.on('end', () => {
+      const json = JSON.parse(text) as Record<string, unknown>;
+      const version = prefix;
+      polls.emit('poll', request.url, request.headers.host, json);
+      if (json['version_info'] === version) {
+        response.writeHead(304).end();
+        return;
+      }
+      response.end(
+        JSON.stringify({
+          version_info: version,
+          resources: [
+            {
+              '@type': 'type.googleapis.com/envoy.config.route.v3.RouteConfiguration',
+              name: 'routes',
+              virtual_hosts: [
+                {
+                  name: 'all',
+                  domains: ['*'],
+                  routes: [{ match: { prefix }, route: { cluster: 'backend' } }],
+                },
+              ],
+            },
+          ],
+        }),
+      );
+    });
+  });
+  restServer.listen(0, '127.0.0.1');
+  await once(restServer, 'listening');
+  t.after(() => {
+    restServer.close();
+    restServer.closeAllConnections();
+  });
+
+  const decoded = decodeBootstrap({
+    node: { id: 'n' },
+    dynamic_resources: { cds_config: grpc('GRPC'), lds_config: grpc('DELTA_GRPC', 'b') },
+    static_resources: {
+      clusters: [staticCluster('grpc', port), staticCluster('rest', portOfServer(restServer))],
+    },
+  });
+  assert.ok(decoded.ok, JSON.stringify(decoded));
+  const ready = Promise.withResolvers<void>();
+  const firstPoll = once(polls, 'poll');
+  const dataPlane = createDataPlane();
+  const proxy = await startProxy({
+    bootstrap: decoded.value,
+    dataPlane,
+    clock: systemClock,
+    log: silentLogger,
+    onReady: ready.resolve,
+  });
+  t.after(() => proxy.close());
+  await ready.promise;
+  assert.deepEqual(new Set(metadata), new Set(['a', 'b']));
+  const [path, host, first] = (await firstPoll) as [string, string, Record<string, unknown>];
+  assert.equal(path, '/v3/discovery:routes');
+  assert.equal(host, 'rest');
+  assert.deepEqual(first['resource_names'], ['routes']);
+  assert.equal((await ask(portOf(dataPlane))).body, 'one');
+
+  // The folder's link is swapped, as Kubernetes does with mounted files.
+  symlinkSync('v2', join(dir, 'next'));
+  renameSync(join(dir, 'next'), join(dir, 'now'));
+  while ((await ask(portOf(dataPlane))).body !== 'two') await new Promise((resolve) => setImmediate(resolve));
+
+  prefix = '/only';
+  await once(polls, 'poll');
+  await once(polls, 'poll');
+  assert.equal((await ask(portOf(dataPlane), '/only')).body, 'two');
+  assert.equal((await ask(portOf(dataPlane), '/')).status, 404);
+});
+
+test('a resource whose source is not a static cluster is refused, and so is a bootstrap', async () => {
+  const wrong = {
+    api_config_source: { api_type: 'GRPC', grpc_services: [{ envoy_grpc: { cluster_name: 'x' } }] },
+  };
+  const decoded = decodeBootstrap({
+    dynamic_resources: { lds_config: wrong },
+    static_resources: { listeners: [listenerJson(wrong)] },
+  });
+  assert.deepEqual(decoded.ok ? [] : decoded.problems, [
+    {
+      path: 'staticResources.listeners[0]',
+      message: 'source of routes/routes: cluster "x" is not among static_resources.clusters',
+    },
+    {
+      path: 'dynamicResources.ldsConfig',
+      message: 'cluster "x" is not among static_resources.clusters',
+    },
+  ]);
+});

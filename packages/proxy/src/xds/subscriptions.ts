@@ -1,0 +1,246 @@
+import { isDeepStrictEqual } from 'node:util';
+import { messageOf, type Clock, type Logger } from '@lateen/core';
+import type { Cluster as ClusterMessage } from '@lateen/protocol/envoy/config/cluster/v3';
+import type { Node } from '@lateen/protocol/envoy/config/core/v3';
+import type { Channel, Metadata } from '@lateen/protocol/grpc';
+import type { ConfigSource, GrpcTarget } from '../model/index.ts';
+import { connectControlPlane, controlPlaneEndpoint } from './control-plane.ts';
+import type { Feed } from './feed.ts';
+import { createGrpcClient } from './grpc-variant.ts';
+import { resourceTypes, type ResourceType } from './resource-type.ts';
+import type { ResourceSink } from './subscription.ts';
+import type { ConnectionState, XdsClient } from './xds-client.ts';
+
+/** The stream of all kinds. */
+export interface AdsSource {
+  readonly target: GrpcTarget;
+  readonly variant: 'delta' | 'sotw';
+}
+
+export interface SubscriptionsOptions {
+  readonly node: Node;
+  /** The static clusters, among which control planes are. */
+  readonly clusters: readonly ClusterMessage[];
+  readonly ads: AdsSource | undefined;
+  /** Where the kinds that are wanted whole come from. */
+  readonly whole: Readonly<Partial<Record<ResourceType, ConfigSource>>>;
+  /** Added to the metadata of calls to the cluster of ADS: credentials go nowhere else. */
+  readonly metadata: (() => Metadata) | undefined;
+  readonly sink: ResourceSink;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Everything that is subscribed to, whatever way it comes. */
+export interface Subscriptions {
+  /** The stream of all kinds; undefined where there is none. */
+  readonly ads: XdsClient | undefined;
+  /** Its channel: other services of the control plane may be called on it. */
+  readonly channel: Channel | undefined;
+  /** Opens the stream of all kinds, and subscribes to what is wanted whole from a server. */
+  start(): void;
+  /** Subscribes to what is wanted whole from a file; resolves when files are watched. */
+  startFiles(): Promise<void>;
+  /** Sets the names that are wanted of a kind, each from its source; undefined is ADS. */
+  want(type: ResourceType, names: ReadonlyMap<string, ConfigSource | undefined>): void;
+  /** Says what is wrong with a source; undefined: it can be subscribed to. */
+  problemOf(source: ConfigSource): string | undefined;
+  close(): void;
+}
+
+interface OpenFeed {
+  readonly source: ConfigSource;
+  readonly names: { current: ReadonlySet<string> };
+  /** Undefined while the code for its kind is loaded. */
+  feed: Feed | undefined;
+  closed: boolean;
+}
+
+/** Opens, feeds and closes the subscriptions of a proxy: one stream, poll or file watch for each kind and source. */
+export function createSubscriptions(options: SubscriptionsOptions): Subscriptions {
+  const { clock, log, node, sink } = options;
+  const channels: { readonly target: GrpcTarget; readonly channel: Channel }[] = [];
+  const open = new Map<ResourceType, OpenFeed[]>();
+
+  function clusterOf(name: string): ClusterMessage | undefined {
+    return options.clusters.find((cluster) => cluster.name === name);
+  }
+
+  function channelOf(target: GrpcTarget): Channel {
+    const known = channels.find((one) => isDeepStrictEqual(one.target, target));
+    if (known !== undefined) return known.channel;
+    const own = options.ads?.target.cluster === target.cluster ? options.metadata : undefined;
+    const channel = connectControlPlane({
+      cluster: clusterOf(target.cluster) as ClusterMessage,
+      clock,
+      metadata: () => ({ ...target.metadata, ...own?.() }),
+      ...(target.authority === '' ? {} : { authority: target.authority }),
+      ...(target.maxMessageBytes === undefined ? {} : { maxMessageBytes: target.maxMessageBytes }),
+    });
+    channels.push({ target, channel });
+    return channel;
+  }
+
+  function problemOf(source: ConfigSource): string | undefined {
+    if (source.kind === 'file') return undefined;
+    if (source.kind === 'ads') return options.ads === undefined ? 'there is no ads_config' : undefined;
+    const name = source.kind === 'rest' ? source.cluster : source.target.cluster;
+    const cluster = clusterOf(name);
+    // As Envoy: what discovery depends on must not be discovered.
+    if (cluster === undefined) return `"${name}" is not among static_resources.clusters`;
+    try {
+      controlPlaneEndpoint(cluster);
+      return undefined;
+    } catch (error) {
+      return messageOf(error);
+    }
+  }
+
+  function openGrpc(type: ResourceType, source: ConfigSource & { readonly kind: 'grpc' }): Feed {
+    const client = createGrpcClient({
+      channel: channelOf(source.target),
+      node,
+      variant: source.variant,
+      service: 'separate',
+      types: [type],
+      sink,
+      clock,
+      log,
+      onConnection: logConnection(log, `${type} by ${source.target.cluster}`),
+    });
+    client.start();
+    return { want: (names) => client.want(type, names), close: () => client.close() };
+  }
+
+  /** Files and REST are loaded by who uses them only. */
+  async function openLazily(type: ResourceType, source: ConfigSource): Promise<Feed> {
+    if (source.kind === 'file') {
+      const { watchFile } = await import('./file-subscription.ts');
+      const { path, watchedDirectory } = source;
+      const folder = watchedDirectory === undefined ? {} : { watchedDirectory };
+      return watchFile({ path, ...folder, type, sink, log });
+    }
+    if (source.kind !== 'rest') throw new Error(`${source.kind} is not opened here`);
+    const { pollRest } = await import('./rest-subscription.ts');
+    const { cluster, refreshDelayMs, requestTimeoutMs } = source;
+    const endpoint = controlPlaneEndpoint(clusterOf(cluster) as ClusterMessage);
+    return pollRest({
+      endpoint,
+      cluster,
+      type,
+      node,
+      refreshDelayMs,
+      requestTimeoutMs,
+      sink,
+      clock,
+      log,
+    });
+  }
+
+  function subscribe(type: ResourceType, source: ConfigSource, names: ReadonlySet<string>): Promise<void> {
+    const entry: OpenFeed = { source, names: { current: names }, feed: undefined, closed: false };
+    const list = open.get(type) ?? [];
+    list.push(entry);
+    open.set(type, list);
+    const problem = problemOf(source);
+    if (problem !== undefined) {
+      log.warn('resources cannot be subscribed to', { type, reason: problem });
+      return Promise.resolve();
+    }
+    if (source.kind === 'grpc') {
+      entry.feed = openGrpc(type, source);
+      entry.feed.want(names);
+      return Promise.resolve();
+    }
+    return openLazily(type, source).then(
+      (feed) => {
+        if (entry.closed) {
+          feed.close();
+          return;
+        }
+        entry.feed = feed;
+        if (entry.names.current.size > 0) feed.want(entry.names.current);
+      },
+      (error: unknown) => log.warn('resources cannot be subscribed to', { type, reason: messageOf(error) }),
+    );
+  }
+
+  function unsubscribe(entry: OpenFeed): void {
+    entry.closed = true;
+    entry.feed?.close();
+  }
+
+  const ads =
+    options.ads === undefined
+      ? undefined
+      : createGrpcClient({
+          channel: channelOf(options.ads.target),
+          node,
+          variant: options.ads.variant,
+          types: resourceTypes.filter(
+            (type) => (type !== 'cluster' && type !== 'listener') || options.whole[type]?.kind === 'ads',
+          ),
+          sink,
+          clock,
+          log,
+          onConnection: logConnection(log, 'the control plane'),
+        });
+  const whole = Object.entries(options.whole) as [ResourceType, ConfigSource][];
+
+  return {
+    ads,
+    channel: options.ads === undefined ? undefined : channelOf(options.ads.target),
+    problemOf,
+    start() {
+      ads?.start();
+      for (const [type, source] of whole) {
+        if (source.kind === 'grpc' || source.kind === 'rest') void subscribe(type, source, new Set());
+      }
+    },
+    async startFiles() {
+      for (const [type, source] of whole) {
+        if (source.kind === 'file') await subscribe(type, source, new Set());
+      }
+    },
+    want(type, names) {
+      const byAds = new Set<string>();
+      const others: { readonly source: ConfigSource; readonly names: Set<string> }[] = [];
+      for (const [name, source] of names) {
+        if (source === undefined || source.kind === 'ads') {
+          byAds.add(name);
+          continue;
+        }
+        const same = others.find((one) => isDeepStrictEqual(one.source, source));
+        if (same === undefined) others.push({ source, names: new Set([name]) });
+        else same.names.add(name);
+      }
+      ads?.want(type, byAds);
+      const before = open.get(type) ?? [];
+      if (before.length === 0 && others.length === 0) return;
+      const isWanted = (entry: OpenFeed): boolean =>
+        others.some((one) => isDeepStrictEqual(one.source, entry.source));
+      for (const entry of before) if (!isWanted(entry)) unsubscribe(entry);
+      open.set(type, before.filter(isWanted));
+      for (const other of others) {
+        const entry = open.get(type)?.find((one) => isDeepStrictEqual(one.source, other.source));
+        if (entry === undefined) {
+          void subscribe(type, other.source, other.names);
+          continue;
+        }
+        entry.names.current = other.names;
+        entry.feed?.want(other.names);
+      }
+    },
+    close() {
+      ads?.close();
+      for (const list of open.values()) for (const entry of list) unsubscribe(entry);
+      for (const { channel } of channels) channel.close();
+    },
+  };
+}
+
+function logConnection(log: Logger, what: string): (state: ConnectionState) => void {
+  return (state) => {
+    if (state.kind === 'connected') log.info(`connected to ${what}`);
+  };
+}
