@@ -90,7 +90,11 @@ const detailsPolicy = fieldPolicy(hcm.HttpConnectionManager_SetCurrentClientCert
   'dns',
   'uri',
 ]);
-const upgradePolicy = fieldPolicy(hcm.HttpConnectionManager_UpgradeConfig, ['upgradeType', 'enabled']);
+const upgradePolicy = fieldPolicy(hcm.HttpConnectionManager_UpgradeConfig, [
+  'upgradeType',
+  'enabled',
+  'filters',
+]);
 
 const schemePolicy = fieldPolicy(core.SchemeHeaderTransformation, ['schemeToOverwrite', 'matchUpstream']);
 const earlyPolicy = fieldPolicy(EarlyHeaderMutation, ['mutations']);
@@ -184,8 +188,19 @@ export function decodeConnectionManager(
       .at('headersWithUnderscoresAction')
       .choice(common.headersWithUnderscoresAction, underscores, 'allow'),
     upgrades: (message.upgradeConfigs ?? []).map((upgrade, i) => {
-      scope.at('upgradeConfigs').at(i).check(upgradePolicy, upgrade);
-      return { type: (upgrade.upgradeType ?? '').toLowerCase(), enabled: upgrade.enabled ?? true };
+      const at = scope.at('upgradeConfigs').at(i);
+      at.check(upgradePolicy, upgrade);
+      return {
+        type: (upgrade.upgradeType ?? '').toLowerCase(),
+        enabled: upgrade.enabled ?? true,
+        ...((upgrade.filters ?? []).length === 0
+          ? {}
+          : {
+              filters: (upgrade.filters ?? []).map((filter, f) =>
+                decodeHttpFilter(at.at('filters').at(f), filter, context),
+              ),
+            }),
+      };
     }),
     idleTimeoutMs: common.idleTimeout ?? defaults.idleTimeoutMs,
     streamIdleTimeoutMs: message.streamIdleTimeout ?? defaults.streamIdleTimeoutMs,

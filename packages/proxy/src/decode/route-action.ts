@@ -5,6 +5,7 @@ import type {
   RouteAction as RouteActionMessage,
   RouteAction_HashPolicy,
   RouteAction_RequestMirrorPolicy,
+  RouteAction_UpgradeConfig,
   WeightedCluster as WeightedMessage,
   WeightedCluster_ClusterWeight,
 } from '@lateen/protocol/envoy/config/route/v3';
@@ -18,6 +19,7 @@ import type {
   MirrorPolicy,
   RateLimitAction,
   RedirectAction,
+  UpgradeRule,
   WeightedCluster,
 } from '../model/index.ts';
 import { decodeDataSource, decodeMetadata, decodeRegexRewrite, decodeRuntimeFraction } from './basics.ts';
@@ -104,7 +106,16 @@ const hashPolicyPolicy = fieldPolicy(route.RouteAction_HashPolicy, [
   'terminal',
 ]);
 
+const upgradePolicy = fieldPolicy(route.RouteAction_UpgradeConfig, [
+  'upgradeType',
+  'enabled',
+  'connectConfig',
+]);
+const connectPolicy = fieldPolicy(route.RouteAction_UpgradeConfig_ConnectConfig, ['allowPost']);
+
 export const routeActionPolicies = [
+  upgradePolicy,
+  connectPolicy,
   actionPolicy,
   weightedPolicy,
   weightPolicy,
@@ -147,10 +158,9 @@ export function decodeForward(scope: Scope, message: RouteActionMessage): Forwar
     hashPolicies: (message.hashPolicy ?? []).map((policy, i) =>
       decodeHash(scope.at('hashPolicy').at(i), policy),
     ),
-    upgrades: (message.upgradeConfigs ?? []).map((upgrade) => ({
-      type: (upgrade.upgradeType ?? '').toLowerCase(),
-      enabled: upgrade.enabled ?? true,
-    })),
+    upgrades: (message.upgradeConfigs ?? []).map((upgrade, i) =>
+      decodeUpgrade(scope.at('upgradeConfigs').at(i), upgrade),
+    ),
     ...(message.metadataMatch === undefined
       ? {}
       : { metadataMatch: decodeMetadata(scope.at('metadataMatch'), message.metadataMatch) }),
@@ -164,6 +174,20 @@ export function decodeForward(scope: Scope, message: RouteActionMessage): Forwar
             message.internalRedirectPolicy,
           ),
         }),
+  };
+}
+
+function decodeUpgrade(scope: Scope, message: RouteAction_UpgradeConfig): UpgradeRule {
+  scope.check(upgradePolicy, message);
+  const { connectConfig } = message;
+  const type = (message.upgradeType ?? '').toLowerCase();
+  if (connectConfig === undefined) return { type, enabled: message.enabled ?? true };
+  scope.at('connectConfig').check(connectPolicy, connectConfig);
+  if (type !== 'connect') scope.at('connectConfig').fail('is only of use with the upgrade type CONNECT');
+  return {
+    type,
+    enabled: message.enabled ?? true,
+    terminates: { allowPost: connectConfig.allowPost ?? false },
   };
 }
 

@@ -1,5 +1,6 @@
 import { messageOf, type Clock, type Problem } from '@lateen/core';
 import type { HttpFilter } from '../model/http-filter.ts';
+import type { HttpConnectionManager } from '../model/network-filter.ts';
 import { corsFilter } from './cors.ts';
 import { faultFilter } from './fault.ts';
 import type { PeerTable } from '../telemetry/peer.ts';
@@ -17,6 +18,23 @@ export interface FilterServices {
   readonly rateLimitStats: (statPrefix: string) => RateLimitStats;
   readonly introduction: PeerIntroduction | undefined;
   readonly peers: PeerTable;
+}
+
+/** The filters that upgrades have in place of those of their connection manager; undefined where none has. */
+export function compileUpgradeFilters(
+  model: HttpConnectionManager,
+  path: string,
+  problems: Problem[],
+  manager: Parameters<typeof compileHttpFilters>[3],
+  services: FilterServices,
+): ReadonlyMap<string, readonly CompiledHttpFilter[]> | undefined {
+  const chains = new Map<string, readonly CompiledHttpFilter[]>();
+  model.upgrades.forEach(({ type, filters }, i) => {
+    if (filters === undefined) return;
+    const at = `${path}.upgrade_configs[${i}].filters`;
+    chains.set(type, compileHttpFilters(filters, at, problems, manager, services));
+  });
+  return chains.size === 0 ? undefined : chains;
 }
 
 /** The filters of a chain that have something to do, in order; what cannot be enforced here becomes a problem. */

@@ -23,7 +23,7 @@ import type { CoarseTimers } from '../timer/coarse-timers.ts';
 import type { Turn } from '../wire/turn.ts';
 import type { Wire } from '../wire/wire.ts';
 import { CodecChoice, knownProtocol, type HttpProtocol, type ServerCodec } from './codec-choice.ts';
-import { compileHttpFilters, type FilterServices } from './compile-filters.ts';
+import { compileHttpFilters, compileUpgradeFilters, type FilterServices } from './compile-filters.ts';
 import { Exchange } from './exchange.ts';
 import type { CompiledHttpFilter } from './http-filter.ts';
 import type { RequestIds } from './request-id.ts';
@@ -86,6 +86,8 @@ export class ConnectionManager {
   readonly model: HttpConnectionManager;
   readonly direction: TrafficDirection;
   readonly filters: readonly CompiledHttpFilter[];
+  /** In place of those, for upgrades to these protocols. */
+  readonly upgradeFilters: ReadonlyMap<string, readonly CompiledHttpFilter[]> | undefined;
   readonly accessLogs: readonly CompiledAccessLog[];
   readonly serverLine: HeaderLine;
   readonly suppressEnvoyHeaders: boolean;
@@ -116,6 +118,7 @@ export class ConnectionManager {
     routes: RouteLookup,
     direction: TrafficDirection,
     filters: readonly CompiledHttpFilter[],
+    upgradeFilters: ReadonlyMap<string, readonly CompiledHttpFilter[]> | undefined,
     accessLogs: readonly CompiledAccessLog[],
     localReply: LocalReplyRules | undefined,
     earlyHeaders: readonly CompiledHeaderOperations[] | undefined,
@@ -124,6 +127,7 @@ export class ConnectionManager {
     this.model = model;
     this.direction = direction;
     this.filters = filters;
+    this.upgradeFilters = upgradeFilters;
     this.accessLogs = accessLogs;
     this.serverLine = headerLine(names.server, model.serverName);
     const router = model.httpFilters.find((filter) => filter.config.kind === 'router')?.config;
@@ -161,11 +165,12 @@ export class ConnectionManager {
     path: string,
     bad: Problem[],
   ): ConnectionManager {
+    const facts = { direction, statPrefix: model.statPrefix };
     const filters = compileHttpFilters(
       model.httpFilters,
       `${path}.http_filters`,
       bad,
-      { direction, statPrefix: model.statPrefix },
+      facts,
       context.filterServices,
     );
     const accessLogs: CompiledAccessLog[] = [];
@@ -188,6 +193,7 @@ export class ConnectionManager {
       routes,
       direction,
       filters,
+      compileUpgradeFilters(model, path, bad, facts, context.filterServices),
       accessLogs,
       localReply,
       earlyHeaders,

@@ -8,7 +8,8 @@ import type { HttpFilterConfig } from '../model/http-filter.ts';
 import { flag } from '../telemetry/response-flags.ts';
 import { ExchangeRecord } from './exchange-record.ts';
 import { httpDate } from './http-date.ts';
-import type { FilterExchange, LocalReplyOptions } from './http-filter.ts';
+import type { CompiledHttpFilter, FilterExchange, LocalReplyOptions } from './http-filter.ts';
+import { completeWebsocketHandshake } from './websocket-handshake.ts';
 import { fillLocalReply } from './local-reply.ts';
 import type { ConnectionManager } from './connection-manager.ts';
 import { normalizePath } from './path-normalization.ts';
@@ -43,6 +44,7 @@ type State =
 export class Exchange extends ExchangeRecord implements ServerStreamHandler, FilterExchange, RouterOwner {
   readonly #stream: ServerStream;
   #state: State = 'filtering';
+  #filters: readonly CompiledHttpFilter[];
   #filterAt = 0;
   #inFilter = false;
   #continued = false;
@@ -68,6 +70,7 @@ export class Exchange extends ExchangeRecord implements ServerStreamHandler, Fil
     super(manager, connection, head);
     this.#stream = stream;
     this.#lastActivityMs = this.startMs;
+    this.#filters = manager.filters;
     this.#idleMs = manager.model.streamIdleTimeoutMs;
     if (endStream) this.requestDoneMs = this.startMs;
     const { n } = manager.stats;
@@ -111,9 +114,12 @@ export class Exchange extends ExchangeRecord implements ServerStreamHandler, Fil
       ? manager.routes(head)?.find(head, this.draw)
       : table?.find(head, this.draw);
     this.route = route;
-    if (head.upgrade !== undefined && !this.#mayUpgrade(head.upgrade)) {
-      manager.stats.n.rqUpgradeRefused++;
-      return this.reply(403, '', 'upgrade_failed');
+    if (head.upgrade !== undefined) {
+      if (!this.#mayUpgrade(head.upgrade)) {
+        manager.stats.n.rqUpgradeRefused++;
+        return this.reply(403, '', 'upgrade_failed');
+      }
+      this.#filters = manager.upgradeFilters?.get(head.upgrade) ?? this.#filters;
     }
     if (route?.action.kind === 'forward' && route.action.streamLimits !== undefined) {
       this.#limitStream(route.action);
@@ -282,7 +288,7 @@ export class Exchange extends ExchangeRecord implements ServerStreamHandler, Fil
   }
 
   #runFilters(): void {
-    const { filters } = this.manager;
+    const filters = this.#filters;
     while (this.#filterAt < filters.length) {
       const filter = filters[this.#filterAt++];
       if (filter?.onRequest === undefined) continue;
@@ -488,7 +494,7 @@ export class Exchange extends ExchangeRecord implements ServerStreamHandler, Fil
     const target = this.router?.target;
     target?.responseHeaders?.apply(headers, this);
     if (route !== undefined) for (const operations of route.responseHeaders) operations.apply(headers, this);
-    const { filters } = manager;
+    const filters = this.#filters;
     for (let i = filters.length - 1; i >= 0; i--) filters[i]?.onResponse?.(this, head);
     switch (manager.model.serverHeader) {
       case 'overwrite':
@@ -507,6 +513,7 @@ export class Exchange extends ExchangeRecord implements ServerStreamHandler, Fil
     }
     if (manager.model.via !== '') headers.addLine(headerLine(names.via, manager.model.via));
     if (head.upgrade !== undefined) {
+      if (head.upgrade === 'websocket') completeWebsocketHandshake(this.head, head);
       manager.stats.n.cxUpgradesTotal++;
       manager.stats.n.cxUpgradesActive++;
     }

@@ -1,8 +1,9 @@
 import { connectionEnd, type ConnectionEnd } from '../codec/connection-end.ts';
+import { randomBytes } from 'node:crypto';
 import type { HeadPool, RequestHead, ResponseHead } from '../codec/head.ts';
 import { HeaderBlock } from '../codec/header-block.ts';
 import { maxInterimHeads } from '../codec/interim-heads.ts';
-import { names } from '../codec/header-name.ts';
+import { headerName, names } from '../codec/header-name.ts';
 import { latin1Write, putBytes } from '../codec/latin1.ts';
 import type { ClientStream, ClientStreamHandler, ResetReason } from '../codec/stream.ts';
 import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
@@ -40,6 +41,7 @@ const earlyEnd = connectionEnd(false, true);
 const idleEnd = connectionEnd(false, false, 'idle_timeout');
 const maxRequestsEnd = connectionEnd(false, false, 'max_requests');
 
+const websocketKey = headerName('sec-websocket-key');
 const crlf = Buffer.from('\r\n');
 const version11 = Buffer.from(' HTTP/1.1\r\nhost: ');
 const transferChunked = Buffer.from('transfer-encoding: chunked\r\n');
@@ -151,6 +153,10 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
     this.#requestChunked = false;
     if (upgrade !== undefined && upgrade !== 'connect') {
       at = latin1Write(out, `connection: upgrade\r\nupgrade: ${upgrade}\r\n`, at);
+      // Clients of HTTP/2 have no key; servers of HTTP/1.1 want one (RFC 8441 section 5, RFC 6455 section 4.1).
+      if (upgrade === 'websocket' && head.version === 'HTTP/2' && !block.has(websocketKey)) {
+        at = latin1Write(out, `sec-websocket-key: ${randomBytes(16).toString('base64')}\r\n`, at);
+      }
     } else if (upgrade === undefined && !block.has(names.contentLength)) {
       if (!endStream) {
         this.#requestChunked = true;

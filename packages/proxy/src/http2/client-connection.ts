@@ -32,6 +32,8 @@ export class Http2ClientConnection extends Http2Connection {
   #nextId = 1;
   /** Streams that were given out, those without a number included. */
   #active = 0;
+  /** Streams that wait for the endpoint's settings. */
+  readonly #unsettled: Http2ClientStream[] = [];
   #opened = 0;
   #head: ResponseHead | undefined;
   #trailers: HeaderBlock | undefined;
@@ -128,11 +130,16 @@ export class Http2ClientConnection extends Http2Connection {
     this.lastStreamId = stream.id;
     this.streams.set(stream.id, stream);
     let to = writer.beginBlock(
-      HpackEncoder.roomFor(block, method.length + path.length + authority.length + 32),
+      HpackEncoder.roomFor(
+        block,
+        method.length + path.length + authority.length + (head.upgrade?.length ?? 0) + 48,
+      ),
     );
     const { output } = writer;
     to = encoder.begin(output, to);
-    to = encoder.putPseudo('method', method, output, to);
+    const protocol = head.upgrade === 'connect' ? undefined : head.upgrade;
+    to = encoder.putPseudo('method', protocol === undefined ? method : 'CONNECT', output, to);
+    if (protocol !== undefined) to = encoder.putProtocol(protocol, output, to);
     if (method !== 'CONNECT') {
       to = encoder.putPseudo('scheme', scheme, output, to);
       to = encoder.putPseudo('path', path, output, to);
@@ -212,11 +219,25 @@ export class Http2ClientConnection extends Http2Connection {
       return;
     }
     stream.answered = true;
-    if (!bodiless) stream.lengthLeft = contentLength;
+    if (stream.upgrade !== undefined && status < 300 && !endStream) {
+      head.upgrade = stream.upgrade;
+      if (stream.upgrade !== 'connect') head.status = 101;
+    } else if (!bodiless) stream.lengthLeft = contentLength;
     stream.receiveHead(head, endStream);
   }
 
+  /** True where the endpoint takes other protocols in a stream; undefined until it has said so. */
+  get extendsConnect(): boolean | undefined {
+    return this.settled ? this.peerExtendsConnect : undefined;
+  }
+
+  /** Calls `stream` when the endpoint's settings have come. */
+  awaitSettings(stream: Http2ClientStream): void {
+    this.#unsettled.push(stream);
+  }
+
   protected override onSettled(): void {
+    for (const stream of this.#unsettled.splice(0)) stream.onSettled();
     this.#owner.onRoom(this);
   }
 

@@ -10,6 +10,10 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
   readonly #connection: Http2ClientConnection;
   readonly reused: boolean;
   #handler: ClientStreamHandler | undefined;
+  /** The protocol that was asked for. */
+  upgrade: string | undefined;
+  #waitingHead: RequestHead | undefined;
+  #waitingData: Buffer[] | undefined;
   /** Answers to HEAD have a length and no body. */
   isHead = false;
   /** True once a final head came. */
@@ -33,16 +37,43 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
 
   sendHead(head: RequestHead, endStream: boolean): void {
     if (this.closed) return;
-    if (head.upgrade !== undefined && head.upgrade !== 'connect') {
-      this.lose('protocol_error', 'an upgrade of the protocol cannot be asked for over HTTP/2');
-      return;
-    }
+    if (head.upgrade !== undefined && !this.#mayUpgrade(head)) return;
     this.isHead = head.method === 'HEAD';
     this.#connection.sendRequest(this, head, endStream);
     if (endStream) this.endLocally();
   }
 
+  /** False where the head has to wait, or cannot be sent at all. */
+  #mayUpgrade(head: RequestHead): boolean {
+    this.upgrade = head.upgrade;
+    if (head.upgrade === 'connect') return true;
+    const allowed = this.#connection.extendsConnect;
+    if (allowed === undefined) {
+      // The endpoint has not said yet whether it takes other protocols.
+      this.#waitingHead = head;
+      this.#connection.awaitSettings(this);
+      return false;
+    }
+    if (!allowed) this.lose('local_reset', 'the endpoint takes no other protocol over HTTP/2');
+    return allowed;
+  }
+
+  /** The endpoint has sent its settings. */
+  onSettled(): void {
+    const head = this.#waitingHead;
+    this.#waitingHead = undefined;
+    if (head === undefined || this.closed) return;
+    this.sendHead(head, false);
+    const data = this.#waitingData;
+    this.#waitingData = undefined;
+    for (const chunk of data ?? []) this.writeData(chunk, 0, chunk.length);
+  }
+
   sendData(buffer: Uint8Array, start: number, end: number): void {
+    if (this.#waitingHead !== undefined) {
+      (this.#waitingData ??= []).push(Buffer.from(buffer.subarray(start, end)));
+      return;
+    }
     this.writeData(buffer, start, end);
   }
 

@@ -9,6 +9,8 @@ export interface Http2ConnectionOptions {
   readonly maxConcurrentStreams: number;
   readonly streamWindowBytes: number;
   readonly connectionWindowBytes: number;
+  /** Take other protocols than HTTP, a WebSocket for one, in a stream (RFC 8441); servers say so in their SETTINGS. */
+  readonly extendedConnect: boolean;
   /** How long a connection without streams is kept; 0: for ever. */
   readonly idleTimeoutMs: number;
   /** 0: no limit. */

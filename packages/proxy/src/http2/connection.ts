@@ -54,6 +54,8 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
   protected lastStreamId = 0;
   protected peerMaxStreams = allStreams;
   protected settled = false;
+  /** The peer takes other protocols in a stream. */
+  protected peerExtendsConnect = false;
   /** `leaving`: no new streams; `closing`: nothing is read any more. */
   protected life: 'open' | 'leaving' | 'closing' | 'closed' = 'open';
   /** How the connection ended, once it has. */
@@ -361,6 +363,9 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
         return true;
       case setting.maxConcurrentStreams:
         this.peerMaxStreams = value;
+        return true;
+      case setting.enableConnectProtocol:
+        this.peerExtendsConnect = value === 1;
         return true;
       case setting.initialWindowSize:
         return this.#resizeWindows(value);

@@ -11,8 +11,12 @@ const mostConnectionWindowBytes = 4 * 1024 * 1024;
 /** The limits of a connection from what is configured, never more than we can keep. */
 export function http2Limits(
   options: Http2Options,
-): Pick<Http2ConnectionOptions, 'maxConcurrentStreams' | 'streamWindowBytes' | 'connectionWindowBytes'> {
+): Pick<
+  Http2ConnectionOptions,
+  'maxConcurrentStreams' | 'streamWindowBytes' | 'connectionWindowBytes' | 'extendedConnect'
+> {
   return {
+    extendedConnect: options.allowConnect,
     maxConcurrentStreams: Math.min(options.maxConcurrentStreams, mostStreams),
     streamWindowBytes: Math.min(
       Math.max(options.initialStreamWindowBytes, defaultWindowBytes),

@@ -14,6 +14,8 @@ export interface MessageLimits {
   /** Names and values and 32 a field, as SETTINGS_MAX_HEADER_LIST_SIZE counts. */
   readonly maxHeadBytes: number;
   readonly maxHeaders: number;
+  /** Requests may ask for a protocol (RFC 8441). */
+  readonly extendedConnect: boolean;
 }
 
 /** What a block of fields is to be. `discard`: nobody wants it, but the tables must follow. */
@@ -34,6 +36,7 @@ export class MessageFields implements FieldSink {
   #scheme: string | undefined;
   #authority: string | undefined;
   #path: string | undefined;
+  #protocol: string | undefined;
   #status: string | undefined;
   #host: string | undefined;
   #cookie: string | undefined;
@@ -58,6 +61,7 @@ export class MessageFields implements FieldSink {
     this.#scheme = undefined;
     this.#authority = undefined;
     this.#path = undefined;
+    this.#protocol = undefined;
     this.#status = undefined;
     this.#host = undefined;
     this.#cookie = undefined;
@@ -129,7 +133,10 @@ export class MessageFields implements FieldSink {
         return;
       case 'protocol':
         // Extended CONNECT is only allowed where SETTINGS offered it.
-        return this.#refuse();
+        if (!request || !this.#limits.extendedConnect || !this.#isFirst(this.#protocol))
+          return this.#refuse();
+        this.#protocol = text;
+        return;
       default:
     }
     this.#regularSeen = true;
@@ -190,7 +197,9 @@ export class MessageFields implements FieldSink {
     head.version = 'HTTP/2';
     head.method = method;
     head.authority = authority;
-    if (method === 'CONNECT') {
+    const protocol = this.#protocol;
+    if (protocol !== undefined && (method !== 'CONNECT' || !isToken(protocol))) return this.#refuse();
+    if (method === 'CONNECT' && protocol === undefined) {
       if (this.#path !== undefined || this.#scheme !== undefined) return this.#refuse();
       head.path = '';
       head.upgrade = 'connect';
@@ -200,6 +209,11 @@ export class MessageFields implements FieldSink {
       if (this.#scheme !== 'http' && this.#scheme !== 'https') return this.#refuse();
       head.scheme = this.#scheme;
       head.path = path;
+      if (protocol !== undefined) {
+        // From here on it is what it would be in HTTP/1.1: a GET with an upgrade.
+        head.method = 'GET';
+        head.upgrade = protocol.toLowerCase();
+      }
     }
     head.acceptsTrailers = this.#acceptsTrailers;
     head.expectContinue = this.#expectContinue;

@@ -62,6 +62,7 @@ export class Http2ServerConnection extends Http2Connection {
       [setting.maxConcurrentStreams, options.maxConcurrentStreams],
       [setting.initialWindowSize, options.streamWindowBytes],
       [setting.maxHeaderListSize, options.maxHeadBytes],
+      ...(options.extendedConnect ? [[setting.enableConnectProtocol, 1] as const] : []),
     ]);
     this.#startIdle();
   }
@@ -235,7 +236,8 @@ export class Http2ServerConnection extends Http2Connection {
     let at = writer.beginBlock(HpackEncoder.roomFor(block, 8));
     const { output } = writer;
     at = encoder.begin(output, at);
-    at = encoder.putStatus(head.status, output, at);
+    // HTTP/2 has no 101: a protocol was switched to where 200 answers the CONNECT (RFC 8441 section 4).
+    at = encoder.putStatus(head.status === 101 ? 200 : head.status, output, at);
     at = encoder.putBlock(block, output, at);
     writer.endBlock(at, streamId, endStream);
     if (this.#owner.draining && this.life === 'open') {

@@ -10,6 +10,10 @@ export function settingFault(
       return value <= 1
         ? undefined
         : { code: errorCode.protocolError, detail: 'ENABLE_PUSH is neither 0 nor 1' };
+    case setting.enableConnectProtocol:
+      return value <= 1
+        ? undefined
+        : { code: errorCode.protocolError, detail: 'ENABLE_CONNECT_PROTOCOL is neither 0 nor 1' };
     case setting.initialWindowSize:
       return value <= maxWindowBytes
         ? undefined

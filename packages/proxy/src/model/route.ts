@@ -1,4 +1,4 @@
-import type { CorsPolicy, HttpFilterConfig } from './http-filter.ts';
+import type { CorsPolicy, HttpFilter, HttpFilterConfig } from './http-filter.ts';
 import type { JsonValue, Metadata } from './metadata.ts';
 import type { Fraction, StringMatch } from './string-match.ts';
 
@@ -138,6 +138,10 @@ export interface UpgradeRule {
   /** Lower case: `websocket`, `connect`. */
   readonly type: string;
   readonly enabled: boolean;
+  /** Of a route: CONNECT ends here, and what comes in the tunnel goes to an endpoint as it is. */
+  readonly terminates?: { readonly allowPost: boolean };
+  /** Of a connection manager: filters in place of its own. */
+  readonly filters?: readonly HttpFilter[];
 }
 
 export interface RateLimitAction {

@@ -63,6 +63,8 @@ export interface CompiledForward {
   readonly streamLimits: StreamLimits | undefined;
   /** Most that is kept of a body for a further try, or for a copy; undefined: as much as the listener allows. */
   readonly bufferLimitBytes: number | undefined;
+  /** CONNECT (and POST) end here: what comes goes to an endpoint as bare bytes. */
+  readonly terminates: { readonly allowPost: boolean } | undefined;
 }
 
 export interface CompiledRedirect {
@@ -198,6 +200,7 @@ export function compileAction(
       expectedMs(timing) > 0 ? headerLine(names.expectedTimeout, String(expectedMs(timing))) : undefined,
     streamLimits: compileStreamLimits(action),
     bufferLimitBytes: route.bufferLimitBytes ?? virtualHost.bufferLimitBytes,
+    terminates: action.upgrades.find(({ type }) => type === 'connect')?.terminates,
     hash: compileHashPolicies(action.hashPolicies, context.hash),
     mirrors: mirrors.map((mirror) => ({
       ref: context.clusterRef(mirror.cluster),

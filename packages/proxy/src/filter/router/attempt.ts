@@ -4,7 +4,7 @@ import type { ClientStream, ResetReason } from '../../codec/stream.ts';
 import { names } from '../../codec/header-name.ts';
 import type { Host } from '../../cluster/host.ts';
 import { httpStatusOfGrpc } from '../../cluster/outlier/grpc-status.ts';
-import type { PoolFailure, StreamWaiter } from '../../cluster/pool/http-pool.ts';
+import type { HttpPool, PoolFailure, StreamWaiter } from '../../cluster/pool/http-pool.ts';
 import type { UpstreamCluster } from '../../cluster/upstream-cluster.ts';
 import { Expirable, type CoarseTimers } from '../../timer/coarse-timers.ts';
 import { Deadline } from '../../timer/deadline.ts';
@@ -43,6 +43,7 @@ export class Attempt extends Expirable implements StreamWaiter {
   /** True for gRPC answers whose status is still to come, in the trailers. */
   #awaitsGrpcStatus = false;
   readonly #timers: CoarseTimers;
+  readonly #pool: HttpPool;
   /** Ends an attempt on which nothing moves. */
   #idle: Deadline | undefined;
   #idleMs = 0;
@@ -58,8 +59,10 @@ export class Attempt extends Expirable implements StreamWaiter {
     host: Host,
     priority: 'default' | 'high',
     timers: CoarseTimers,
+    pool: HttpPool = cluster.poolOf(host),
   ) {
     super();
+    this.#pool = pool;
     this.#timers = timers;
     this.#owner = owner;
     this.cluster = cluster;
@@ -94,7 +97,7 @@ export class Attempt extends Expirable implements StreamWaiter {
       });
       this.#timers.start(this.#duration, maxStreamDurationMs);
     }
-    cluster.poolOf(host).acquire(this, this.#priority, fresh);
+    this.#pool.acquire(this, this.#priority, fresh);
   }
 
   /** Ends the attempt before it has begun. */
@@ -158,7 +161,7 @@ export class Attempt extends Expirable implements StreamWaiter {
     const { n } = this.cluster.stats;
     if (stream === undefined) {
       n.upstreamRqCancelled++;
-      this.cluster.poolOf(this.host).cancel(this);
+      this.#pool.cancel(this);
     } else {
       n.upstreamRqTxReset++;
       stream.reset();

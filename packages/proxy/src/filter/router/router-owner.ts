@@ -1,5 +1,5 @@
 import type { Clock } from '@lateen/core';
-import type { RequestHead, ResponseHead } from '../../codec/head.ts';
+import type { HeadPool, RequestHead, ResponseHead } from '../../codec/head.ts';
 import type { HeaderBlock } from '../../codec/header-block.ts';
 import type { CompiledForward } from '../../route/route-action.ts';
 import type { BodyBuffer } from './body-buffer.ts';
@@ -24,7 +24,7 @@ export interface RouterOwner extends StreamInfo {
     readonly respectExpectedTimeout: boolean;
     readonly model: { readonly scheme?: 'http' | 'https' | 'match_upstream' };
     readonly stats: { readonly n: { noCluster: number } };
-    readonly heads: { releaseResponse(head: ResponseHead): void };
+    readonly heads: HeadPool;
   };
   addFlag(bit: number): void;
   reply(status: number, body: string, details: string, options?: LocalReplyOptions): void;

@@ -1,4 +1,5 @@
 import type { Host } from '../../cluster/host.ts';
+import { TerminatedConnect } from '../../cluster/pool/terminated-connect.ts';
 import type { UpstreamCluster } from '../../cluster/upstream-cluster.ts';
 import type { HttpVersion, ResponseHead } from '../../codec/head.ts';
 import type { HeaderBlock } from '../../codec/header-block.ts';
@@ -127,6 +128,14 @@ export class Router extends HostChoice implements AttemptOwner {
     return this.#others !== undefined || this.action.model.internalRedirect !== undefined;
   }
 
+  /** True where the request is a tunnel that ends here (Envoy, `connect_config`). */
+  get #terminates(): boolean {
+    const { terminates } = this.action;
+    if (terminates === undefined) return false;
+    const { head } = this.owner;
+    return head.upgrade === 'connect' || (terminates.allowPost && head.method === 'POST');
+  }
+
   // Attempts
 
   #try(fresh: boolean): void {
@@ -155,7 +164,16 @@ export class Router extends HostChoice implements AttemptOwner {
     if (hostRewrite?.kind === 'endpoint' && host.endpoint.hostname !== '') {
       setHost(owner.head, action, host.endpoint.hostname);
     }
-    const attempt = new Attempt(this, cluster, host, priority, owner.manager.timers);
+    const attempt = this.#terminates
+      ? new Attempt(
+          this,
+          cluster,
+          host,
+          priority,
+          owner.manager.timers,
+          new TerminatedConnect(cluster, host, owner.manager.heads),
+        )
+      : new Attempt(this, cluster, host, priority, owner.manager.timers);
     if (this.#attempt?.over === false) (this.#others ??= []).push(this.#attempt);
     this.#attempt = attempt;
     if (this.#requestDone) attempt.startTimers(this.#timing);

@@ -159,6 +159,15 @@ export class HpackEncoder {
     }
   }
 
+  /** The protocol of an extended CONNECT. */
+  putProtocol(value: string, target: Buffer, at: number): number {
+    // Its name is not in the static table (RFC 7541 appendix A), and too rare for the other one.
+    const name = ':protocol';
+    at = putInteger(target, at, 0x00, 0x0f, 0);
+    at = latin1Write(target, name, putInteger(target, at, 0, 0x7f, name.length));
+    return latin1Write(target, value, putInteger(target, at, 0, 0x7f, value.length));
+  }
+
   putTeTrailers(target: Buffer, at: number): number {
     this.#scratch.write('tetrailers', 'latin1');
     return this.#put(this.#scratch, 0, 2, teHash, 0, 'te', 2, 10, target, at);
