@@ -1,4 +1,4 @@
-import { systemClock, type Clock, type Logger } from '@lateen/core';
+import { systemClock, type Clock, type Logger, type Timer } from '@lateen/core';
 import type { ResourceChange } from '../model/change.ts';
 import type { Cluster } from '../model/cluster.ts';
 import type { ClusterStatus } from '../model/data-plane.ts';
@@ -24,6 +24,8 @@ export class ClusterSet {
   readonly #logger: Logger;
   readonly #refs = new Map<string, ClusterRef>();
   readonly #assignments = new Map<string, ClusterLoadAssignment>();
+  /** The ends of assignments that are not to be used for longer (`endpoint_stale_after`). */
+  readonly #stale = new Map<string, Timer>();
   readonly #resolving = new Map<string, DnsRefresh>();
   readonly #resolve = systemResolver();
 
@@ -48,10 +50,14 @@ export class ClusterSet {
     clusters: ResourceChange<Cluster> | undefined,
     endpoints: ResourceChange<ClusterLoadAssignment> | undefined,
   ): void {
-    for (const name of endpoints?.remove ?? []) this.#assignments.delete(name);
+    for (const name of endpoints?.remove ?? []) {
+      this.#assignments.delete(name);
+      this.#limitLife(name, undefined);
+    }
     const changed = new Set<string>();
     for (const assignment of endpoints?.set ?? []) {
       this.#assignments.set(assignment.name, assignment);
+      this.#limitLife(assignment.name, assignment);
       changed.add(assignment.name);
     }
     const fresh = new Set<string>();
@@ -68,6 +74,7 @@ export class ClusterSet {
         wanted !== undefined && changed.has(wanted) ? this.#assignments.get(wanted) : undefined;
       if (assignment === undefined) continue;
       cluster.stats.n.updateSuccess++;
+      if (assignment.endpointStaleAfterMs !== undefined) cluster.stats.n.assignmentTimeoutReceived++;
       cluster.setEndpoints(assignment);
     }
   }
@@ -79,12 +86,33 @@ export class ClusterSet {
   }
 
   close(): void {
+    for (const timer of this.#stale.values()) timer.cancel();
+    this.#stale.clear();
     for (const refresh of this.#resolving.values()) refresh.close();
     this.#resolving.clear();
     for (const ref of this.#refs.values()) {
       ref.cluster?.close();
       ref.cluster = undefined;
     }
+  }
+
+  /** Endpoints that are not sent again in time are not used any more. */
+  #limitLife(name: string, assignment: ClusterLoadAssignment | undefined): void {
+    this.#stale.get(name)?.cancel();
+    this.#stale.delete(name);
+    if (assignment?.endpointStaleAfterMs === undefined) return;
+    const { endpointStaleAfterMs: _, ...rest } = assignment;
+    const expire = (): void => {
+      this.#stale.delete(name);
+      const empty = { ...rest, localities: [] };
+      this.#assignments.set(name, empty);
+      for (const { cluster } of this.#refs.values()) {
+        if (cluster === undefined || endpointNameOf(cluster.model) !== name) continue;
+        cluster.stats.n.assignmentStale++;
+        cluster.setEndpoints(empty);
+      }
+    };
+    this.#stale.set(name, this.#clock.after(assignment.endpointStaleAfterMs, expire));
   }
 
   #setCluster(model: Cluster): void {

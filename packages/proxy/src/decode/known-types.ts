@@ -40,6 +40,7 @@ import {
   UpstreamTlsContext,
 } from '@lateen/protocol/envoy/extensions/transport_sockets/tls/v3';
 import { HttpProtocolOptions } from '@lateen/protocol/envoy/extensions/upstreams/http/v3';
+import { Resource } from '@lateen/protocol/envoy/service/discovery/v3';
 import { TypedStruct as UdpaTypedStruct } from '@lateen/protocol/udpa/type/v1';
 import { TypedStruct } from '@lateen/protocol/xds/type/v3';
 import { knownHttpTypes } from './known-http-types.ts';
@@ -77,6 +78,7 @@ export const knownTypes: TypeRegistry = typeRegistry(() => [
   RBACPerRoute,
   Random,
   RawBuffer,
+  Resource,
   RingHash,
   RoundRobin,
   RouteConfiguration,

@@ -56,6 +56,8 @@ const counters = {
   updateSuccess: 'update_success',
   updateFailure: 'update_failure',
   updateEmpty: 'update_empty',
+  assignmentStale: 'assignment_stale',
+  assignmentTimeoutReceived: 'assignment_timeout_received',
   membershipChange: 'membership_change',
   sslHandshake: 'ssl.handshake',
   sslConnectionError: 'ssl.connection_error',

@@ -4,6 +4,7 @@ import type {
   Resource,
 } from '@lateen/protocol/envoy/service/discovery/v3';
 import { resourceTypeFacts, resourceTypeOf, type ResourceType } from './resource-type.ts';
+import { heartbeatOf } from './wrapped-resource.ts';
 import { invalidArgument, type Session, type SessionOptions } from './session.ts';
 import type { RawResource, Subscription } from './subscription.ts';
 
@@ -70,6 +71,7 @@ export function deltaSession(
         return;
       }
       const version = response.systemVersionInfo ?? '';
+      subscription.prolong((response.resources ?? []).flatMap(heartbeatOf), sink);
       const refusal = await subscription.take(
         {
           type,
@@ -88,7 +90,6 @@ export function deltaSession(
   };
 }
 
-/** A resource without a body is a sign of life for one with a time to live: nothing changes. */
 function rawOf(resource: Resource, typeUrl: string): RawResource[] {
   if (resource.resource === undefined) return [];
   return [
@@ -97,6 +98,7 @@ function rawOf(resource: Resource, typeUrl: string): RawResource[] {
       version: resource.version ?? '',
       typeUrl: resource.resource.typeUrl === '' ? typeUrl : resource.resource.typeUrl,
       bytes: resource.resource.value,
+      ...(resource.ttl === undefined ? {} : { ttlMs: resource.ttl }),
     },
   ];
 }

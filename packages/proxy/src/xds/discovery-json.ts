@@ -4,12 +4,11 @@ import { DiscoveryResponse } from '@lateen/protocol/envoy/service/discovery/v3';
 import { knownTypes } from '../decode/known-types.ts';
 import { resourceNameIn } from './resource-name.ts';
 import { resourceTypeFacts, type ResourceType } from './resource-type.ts';
-import type { RawResource } from './subscription.ts';
+import { unpackResources, type UnpackedResources } from './wrapped-resource.ts';
 
 /** The resources of a response in JSON: of a file, or fetched over REST. */
-export interface JsonResponse {
+export interface JsonResponse extends Pick<UnpackedResources, 'changed' | 'heartbeats'> {
   readonly version: string;
-  readonly resources: readonly RawResource[];
 }
 
 /** Reads a response from plain JSON values; a text says why it is refused. `locate` may add places to problems. */
@@ -22,12 +21,11 @@ export function readDiscoveryJson(
   if (!response.ok) return locate(response.problems).map(formatProblem).join('; ');
   const { typeUrl } = resourceTypeFacts[type];
   const version = response.value.versionInfo ?? '';
-  const resources: RawResource[] = [];
-  for (const [i, any] of (response.value.resources ?? []).entries()) {
-    if (any.typeUrl !== typeUrl) return `resources[${i}]: is a ${any.typeUrl}, not a ${typeUrl}`;
-    const name = resourceNameIn(type, any.value);
-    if (name === undefined) return `resources[${i}]: cannot be read`;
-    resources.push({ name, version, typeUrl, bytes: any.value });
-  }
-  return { version, resources };
+  const { changed, heartbeats, unreadable } = unpackResources(
+    response.value.resources ?? [],
+    version,
+    typeUrl,
+    (bytes) => resourceNameIn(type, bytes),
+  );
+  return unreadable.length > 0 ? unreadable.join('; ') : { version, changed, heartbeats };
 }

@@ -1,11 +1,12 @@
 import { readFileSync, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { formatProblem, messageOf, type Logger } from '@lateen/core';
+import { formatProblem, messageOf, type Clock, type Logger } from '@lateen/core';
 import { parseText } from '../bootstrap/text.ts';
 import { readDiscoveryJson, type JsonResponse } from './discovery-json.ts';
 import type { Feed } from './feed.ts';
 import { resourceTypeFacts, type ResourceType } from './resource-type.ts';
 import { Subscription, type ResourceSink } from './subscription.ts';
+import { namesIn } from './wrapped-resource.ts';
 
 export interface FileSubscriptionOptions {
   /** Holds a DiscoveryResponse in JSON or YAML. */
@@ -14,6 +15,7 @@ export interface FileSubscriptionOptions {
   readonly watchedDirectory?: string;
   readonly type: ResourceType;
   readonly sink: ResourceSink;
+  readonly clock: Clock;
   readonly log: Logger;
 }
 
@@ -29,9 +31,9 @@ export interface FileSubscription extends Feed {
  * by name the file may hold others too; they are passed over.
  */
 export function watchFile(options: FileSubscriptionOptions): FileSubscription {
-  const { path, type, sink, log } = options;
+  const { path, type, sink, clock, log } = options;
   const { wildcard } = resourceTypeFacts[type];
-  const subscription = new Subscription(type);
+  const subscription = new Subscription(type, clock);
   let lastText: string | undefined;
   let good: JsonResponse | undefined;
   let last: Promise<void> = Promise.resolve();
@@ -52,7 +54,7 @@ export function watchFile(options: FileSubscriptionOptions): FileSubscription {
       return;
     }
     good = response;
-    const present = new Set(response.resources.map((resource) => resource.name));
+    const present = namesIn(response);
     await take(
       response,
       () => true,
@@ -65,11 +67,12 @@ export function watchFile(options: FileSubscriptionOptions): FileSubscription {
     isNews: (name: string) => boolean,
     removed: readonly string[],
   ): Promise<void> {
-    const changed = response.resources.filter(
+    const changed = response.changed.filter(
       ({ name }) => (wildcard || subscription.wanted.has(name)) && isNews(name),
     );
+    const { version, heartbeats } = response;
+    subscription.prolong(heartbeats, sink);
     if (!wildcard && changed.length === 0 && removed.length === 0) return;
-    const { version } = response;
     const refusal = await subscription.take({ type, version, changed, removed }, sink);
     if (refusal !== undefined) log.warn('resources of a file refused', { path, reason: refusal });
   }
@@ -97,7 +100,10 @@ export function watchFile(options: FileSubscriptionOptions): FileSubscription {
       });
     },
     settled: () => last,
-    close: () => watcher.close(),
+    close() {
+      watcher.close();
+      subscription.close();
+    },
   };
 }
 

@@ -10,6 +10,7 @@ import { readDiscoveryJson } from './discovery-json.ts';
 import type { Feed } from './feed.ts';
 import { resourceTypeFacts, type ResourceType } from './resource-type.ts';
 import { Subscription, type ResourceSink } from './subscription.ts';
+import { namesIn } from './wrapped-resource.ts';
 
 export interface RestSubscriptionOptions {
   readonly endpoint: ControlPlaneEndpoint;
@@ -40,7 +41,7 @@ const maxAnswerBytes = 64 * 1024 * 1024;
 export function pollRest(options: RestSubscriptionOptions): Feed {
   const { endpoint, type, clock, log, sink, random = Math.random } = options;
   const { wildcard, restPath, typeUrl } = resourceTypeFacts[type];
-  const subscription = new Subscription(type);
+  const subscription = new Subscription(type, clock);
   const secure = endpoint.tls !== undefined;
   const agent = secure ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true });
   let timer: Timer | undefined;
@@ -65,12 +66,13 @@ export function pollRest(options: RestSubscriptionOptions): Feed {
     if (closed || answer === undefined) return;
     const response = readDiscoveryJson(JSON.parse(answer), type);
     if (typeof response === 'string') throw new Error(response);
-    const present = new Set(response.resources.map((resource) => resource.name));
+    const present = namesIn(response);
+    subscription.prolong(response.heartbeats, sink);
     const refusal = await subscription.take(
       {
         type,
         version: response.version,
-        changed: response.resources.filter(({ name }) => wildcard || wanted.has(name)),
+        changed: response.changed.filter(({ name }) => wildcard || wanted.has(name)),
         removed: wildcard ? [...subscription.versions.keys()].filter((name) => !present.has(name)) : [],
       },
       sink,
@@ -160,6 +162,7 @@ export function pollRest(options: RestSubscriptionOptions): Feed {
       closed = true;
       timer?.cancel();
       abort?.abort(new Error('closed'));
+      subscription.close();
       agent.destroy();
     },
   };

@@ -1,7 +1,8 @@
 import type { DiscoveryRequest, DiscoveryResponse } from '@lateen/protocol/envoy/service/discovery/v3';
 import { resourceTypeFacts, resourceTypeOf, type ResourceType } from './resource-type.ts';
 import { invalidArgument, type Session, type SessionOptions } from './session.ts';
-import type { RawResource, Subscription } from './subscription.ts';
+import type { Subscription } from './subscription.ts';
+import { namesIn, unpackResources } from './wrapped-resource.ts';
 
 export interface SotwSessionOptions extends SessionOptions<DiscoveryRequest> {
   /** The name of a resource that came without one beside it; undefined where it cannot be read. */
@@ -57,15 +58,13 @@ export function sotwSession(options: SotwSessionOptions): Session<DiscoveryRespo
         log.warn('response of a type that was not asked for', { type: typeUrl });
         return;
       }
-      const changed: RawResource[] = [];
-      const unnamed: string[] = [];
-      for (const [index, any] of (response.resources ?? []).entries()) {
-        const name = any.typeUrl === typeUrl ? options.nameOf(type, any.value) : undefined;
-        if (name !== undefined) changed.push({ name, version: versionInfo, typeUrl, bytes: any.value });
-        else unnamed.push(`resources[${index}]: not a readable ${typeUrl} but ${any.typeUrl}`);
-      }
+      const unpacked = unpackResources(response.resources ?? [], versionInfo, typeUrl, (bytes) =>
+        options.nameOf(type, bytes),
+      );
+      const { changed, heartbeats, unreadable: unnamed } = unpacked;
+      subscription.prolong(heartbeats, sink);
       // Only of listeners and clusters does a response hold all there are.
-      const present = new Set(changed.map((resource) => resource.name));
+      const present = namesIn(unpacked);
       const removed =
         subscription.wildcard && unnamed.length === 0
           ? [...subscription.versions.keys()].filter((name) => !present.has(name))

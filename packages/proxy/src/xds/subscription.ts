@@ -1,3 +1,4 @@
+import type { Clock, Timer } from '@lateen/core';
 import { resourceTypeFacts, type ResourceType } from './resource-type.ts';
 
 /** A resource as it came, not decoded. */
@@ -7,6 +8,15 @@ export interface RawResource {
   readonly version: string;
   readonly typeUrl: string;
   readonly bytes: Uint8Array;
+  /** How long it lives unless it, or a sign of life, comes again; undefined: as long as it is not removed. */
+  readonly ttlMs?: number;
+}
+
+/** Says of a resource that it lives on: nothing of it has changed. */
+export interface Heartbeat {
+  readonly name: string;
+  readonly version: string;
+  readonly ttlMs?: number;
 }
 
 /** One response of a control plane, as far as it concerns the proxy. */
@@ -45,9 +55,13 @@ export class Subscription {
   acceptedVersion = '';
   accepted = 0;
   refused = 0;
+  readonly #clock: Clock;
+  /** The ends of resources with a time to live. */
+  readonly #ends = new Map<string, Timer>();
 
-  constructor(type: ResourceType) {
+  constructor(type: ResourceType, clock: Clock) {
     this.type = type;
+    this.#clock = clock;
   }
 
   get wildcard(): boolean {
@@ -62,7 +76,7 @@ export class Subscription {
   /** Wants exactly these names from now on; forgets what is not wanted any more. */
   want(names: ReadonlySet<string>): void {
     this.wanted = names;
-    for (const name of this.versions.keys()) if (!names.has(name)) this.versions.delete(name);
+    for (const name of this.versions.keys()) if (!names.has(name)) this.#forget(name);
   }
 
   /** Hands a response to the sink and remembers what was accepted; returns the text of a refusal. */
@@ -70,9 +84,11 @@ export class Subscription {
     const refused = await sink.update(update);
     const names = new Set(refused.map((r) => r.name));
     for (const resource of update.changed) {
-      if (!names.has(resource.name)) this.versions.set(resource.name, resource.version);
+      if (names.has(resource.name)) continue;
+      this.versions.set(resource.name, resource.version);
+      this.#live(resource.name, resource.ttlMs, sink);
     }
-    for (const name of update.removed) this.versions.delete(name);
+    for (const name of update.removed) this.#forget(name);
     if (refused.length === 0) {
       this.acceptedVersion = update.version;
       this.accepted++;
@@ -80,5 +96,36 @@ export class Subscription {
     }
     this.refused++;
     return refused.map((r) => `${r.name}: ${r.reason}`).join('\n');
+  }
+
+  /** Prolongs the lives of resources; one whose version is another is not the one that is here. */
+  prolong(heartbeats: readonly Heartbeat[], sink: ResourceSink): void {
+    for (const { name, version, ttlMs } of heartbeats) {
+      if (this.versions.get(name) === version) this.#live(name, ttlMs, sink);
+    }
+  }
+
+  /** Stops all timers: nothing ends any more. */
+  close(): void {
+    for (const end of this.#ends.values()) end.cancel();
+    this.#ends.clear();
+  }
+
+  /** A resource whose time is over is removed as if the control plane had said so. */
+  #live(name: string, ttlMs: number | undefined, sink: ResourceSink): void {
+    this.#ends.get(name)?.cancel();
+    this.#ends.delete(name);
+    if (ttlMs === undefined) return;
+    const end = this.#clock.after(ttlMs, () => {
+      this.#forget(name);
+      void sink.update({ type: this.type, version: this.acceptedVersion, changed: [], removed: [name] });
+    });
+    this.#ends.set(name, end);
+  }
+
+  #forget(name: string): void {
+    this.versions.delete(name);
+    this.#ends.get(name)?.cancel();
+    this.#ends.delete(name);
   }
 }

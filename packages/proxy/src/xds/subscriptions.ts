@@ -118,7 +118,7 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
       const { watchFile } = await import('./file-subscription.ts');
       const { path, watchedDirectory } = source;
       const folder = watchedDirectory === undefined ? {} : { watchedDirectory };
-      return watchFile({ path, ...folder, type, sink, log });
+      return watchFile({ path, ...folder, type, sink, clock, log });
     }
     if (source.kind !== 'rest') throw new Error(`${source.kind} is not opened here`);
     const { pollRest } = await import('./rest-subscription.ts');

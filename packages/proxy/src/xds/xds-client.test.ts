@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Backoff, TestClock, silentLogger } from '@lateen/core';
-import type {
-  DeltaDiscoveryRequest,
-  DeltaDiscoveryResponse,
-  DiscoveryRequest,
-  DiscoveryResponse,
+import {
+  Resource,
+  type DeltaDiscoveryRequest,
+  type DeltaDiscoveryResponse,
+  type DiscoveryRequest,
+  type DiscoveryResponse,
 } from '@lateen/protocol/envoy/service/discovery/v3';
+import { encode } from '@lateen/protocol';
 import { deltaSession } from './delta-session.ts';
 import { resourceTypeFacts, type ResourceType } from './resource-type.ts';
 import { sotwSession } from './sotw-session.ts';
@@ -229,4 +231,66 @@ test('sotw: a resource that cannot be read refuses the response and takes nothin
   assert.equal(answer?.versionInfo, 'A');
   assert.match(answer?.errorDetail?.message ?? '', /^resources\[0\]: not a readable/);
   assert.deepEqual(h.updates[1]?.removed, []);
+});
+
+test('delta: a resource that is not heard of within its time to live is removed, also while the stream is down', async () => {
+  const h = delta();
+  await h.receive({
+    typeUrl: url('cluster'),
+    nonce: '1',
+    resources: [
+      { ...resource('cluster', 'a', '1'), ttl: 1_000 },
+      { ...resource('cluster', 'b', '1'), ttl: 1_000 },
+    ],
+  });
+  h.clock.advance(900);
+  await h.receive({
+    typeUrl: url('cluster'),
+    nonce: '2',
+    resources: [
+      { name: 'a', version: '1', ttl: 2_000 },
+      // Not the version that is here: no sign of its life.
+      { name: 'b', version: '0', ttl: 2_000 },
+    ],
+  });
+  assert.deepEqual(h.updates.at(-1)?.changed, []);
+  h.clock.advance(100);
+  assert.deepEqual(h.updates.at(-1)?.removed, ['b']);
+  h.last().handlers.onEnd('reset');
+  h.clock.advance(1_899);
+  assert.deepEqual(h.updates.at(-1)?.removed, ['b']);
+  h.clock.advance(1);
+  assert.deepEqual(h.updates.at(-1)?.removed, ['a']);
+  assert.deepEqual(h.client.subscriptions.get('cluster')?.versions, new Map());
+  h.client.close();
+  assert.equal(h.clock.pending, 0);
+});
+
+test('sotw: a time to live comes in a wrapper, a heartbeat of the same version prolongs it and counts as presence', async () => {
+  const h = sotw();
+  const wrap = (more: Resource) => ({ typeUrl: Resource.typeUrl, value: encode(Resource, more) });
+  const x = { typeUrl: url('cluster'), value: bytes('x') };
+  await h.receive({
+    typeUrl: url('cluster'),
+    nonce: '1',
+    versionInfo: 'A',
+    resources: [wrap({ name: 'x', ttl: 1_000, resource: x })],
+  });
+  assert.equal(h.updates[0]?.changed[0]?.name, 'x');
+  h.clock.advance(999);
+  await h.receive({
+    typeUrl: url('cluster'),
+    nonce: '2',
+    versionInfo: 'A',
+    resources: [wrap({ name: 'x', ttl: 1_000 })],
+  });
+  assert.deepEqual([h.updates[1]?.changed, h.updates[1]?.removed], [[], []]);
+  h.clock.advance(999);
+  assert.equal(h.updates.length, 2);
+  h.clock.advance(1);
+  assert.deepEqual(h.updates[2]?.removed, ['x']);
+  // A version without a time to live lives until it is removed.
+  await h.receive({ typeUrl: url('cluster'), nonce: '3', versionInfo: 'B', resources: [x] });
+  h.clock.advance(60_000);
+  assert.equal(h.updates.length, 4);
 });

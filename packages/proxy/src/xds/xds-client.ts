@@ -78,7 +78,7 @@ export function createXdsClient<Request, Response>(
   variant: XdsVariant<Request, Response>,
 ): XdsClient {
   const { sink, clock, log } = options;
-  const subscriptions = new Map(options.types.map((type) => [type, new Subscription(type)] as const));
+  const subscriptions = new Map(options.types.map((type) => [type, new Subscription(type, clock)] as const));
   const backoff = options.backoff ?? new Backoff({ baseMs: 50, factor: 1.5, maxMs: 10_000 });
   // A proxy and its control plane are often started together: until the first answer, or for some seconds,
   // the proxy asks often.
@@ -183,6 +183,7 @@ export function createXdsClient<Request, Response>(
       stream?.cancel();
       stream = undefined;
       session = undefined;
+      for (const subscription of subscriptions.values()) subscription.close();
       become({ kind: 'closed' });
     },
   };
