@@ -1,14 +1,19 @@
-/** One measurement of one contender. */
+/** A number that a case measures of each contender. */
+export interface Figure {
+  readonly key: string;
+  /** Title of its column, with its unit. */
+  readonly title: string;
+  /** Digits after the point. */
+  readonly digits: number;
+  /** Title of the column that holds the baseline's figure divided by the row's; none where it is left out. */
+  readonly ratio?: string;
+}
+
+/** One measurement of one contender: its figures by their keys. */
 export interface Sample {
-  readonly requestsPerSecond: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  /** Answers other than 2xx and broken connections; a run with any is not a run. */
+  /** Answers other than those expected and broken connections; a run with any is not a run. */
   readonly errors: number;
-  /** CPU that the contender's processes used, in microseconds a request. */
-  readonly cpuUsPerRequest: number;
-  /** Memory of the contender that is not shared with any file, after the run. */
-  readonly anonymousMb: number;
+  readonly figures: Readonly<Record<string, number>>;
 }
 
 /** Something that is measured beside others doing the same work. */
@@ -32,6 +37,11 @@ export interface BenchCase {
   readonly name: string;
   /** What is measured, in one sentence. */
   readonly summary: string;
+  readonly figures: readonly Figure[];
+  /** Name of the contender that ratios compare with; default ours. */
+  readonly baseline?: string;
+  /** False where a measurement starts from nothing, so that there is nothing to warm up; default true. */
+  readonly warmsUp?: boolean;
   /** Starts the contenders; ours comes first. */
   prepare(context: BenchContext): Promise<PreparedCase>;
 }

@@ -15,7 +15,10 @@ export interface Peer {
   readonly start: (configFile: string, context: BenchContext) => PinnedProcess;
 }
 
-/** Our proxy, by its bundle and with Envoy's option. */
+/** How Node runs the proxy in a pod. */
+const sidecarNodeOptions = ['--max-semi-space-size=1'];
+
+/** Our proxy, by its bundle and with Envoy's option, run as in a pod. */
 export const lateen: Peer = {
   name: 'lateen',
   installed(proxyBundle) {
@@ -24,7 +27,7 @@ export const lateen: Peer = {
   },
   version: () => `Node ${process.versions.node}`,
   start: (file, { proxyBundle }) =>
-    new PinnedProcess(contenderCore, process.execPath, [proxyBundle, '-c', file]),
+    new PinnedProcess(contenderCore, process.execPath, [...sidecarNodeOptions, proxyBundle, '-c', file]),
 };
 
 export const haproxy: Peer = {

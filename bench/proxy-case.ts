@@ -1,23 +1,9 @@
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { messageOf } from '@lateen/core';
 import type { BenchCase, BenchContext, Contender, PreparedCase } from './case.ts';
-import { fillIn } from './config-file.ts';
 import { runH2load } from './h2load.ts';
-import type { Peer } from './peer.ts';
-import { freePort, type PinnedProcess } from './pinned-process.ts';
+import { startLineups, type Lineup, type RunningLineup } from './lineup.ts';
+import { loadFigures } from './load-figures.ts';
 import { startUpstream } from './upstream.ts';
 import { runWrk } from './wrk.ts';
-
-/** A contender: one or more processes in a row, each with its configuration. */
-export interface Lineup {
-  readonly peer: Peer;
-  /**
-   * Templates from the downstream end to the upstream end. `{{port}}` is where the process listens, `{{upstream}}`
-   * where it sends to, `{{dir}}` a directory for it alone.
-   */
-  readonly configs: readonly string[];
-}
 
 export interface ProxyCase {
   readonly name: string;
@@ -30,93 +16,83 @@ export interface ProxyCase {
   readonly connections: number;
   /** Fails where the contender on this port does not do the work that is measured. */
   readonly check: (name: string, port: number) => Promise<void>;
+  /** True where Istio's standard metrics of our proxies must have counted every request. */
+  readonly countsRequests?: boolean;
   /** More values for the templates, as in the names of certificate files. */
   readonly values?: (workDir: string) => Promise<Readonly<Record<string, string>>>;
 }
 
 /** A case in which wrk (h2load for HTTP/2) asks through each lineup for the answers of one upstream. */
 export function proxyCase(options: ProxyCase): BenchCase {
-  return { name: options.name, summary: options.summary, prepare: (context) => prepare(options, context) };
+  const { name, summary } = options;
+  return { name, summary, figures: loadFigures, prepare: (context) => prepare(options, context) };
 }
 
 async function prepare(options: ProxyCase, context: BenchContext): Promise<PreparedCase> {
-  const stops: (() => Promise<void>)[] = [];
-  const close = async (): Promise<void> => {
-    await Promise.all(stops.map((stop) => stop()));
-  };
+  const { workDir } = context;
+  const upstream = await startUpstream(workDir, options.protocol);
   try {
-    const { workDir } = context;
-    const upstream = await startUpstream(workDir, options.protocol);
-    stops.push(() => upstream.stop());
     const values = (await options.values?.(workDir)) ?? {};
-    const contenders: Contender[] = [];
-    const missing: string[] = [];
-    for (const lineup of options.lineups) {
-      const { name } = lineup.peer;
-      if (!lineup.peer.installed(context.proxyBundle)) {
-        missing.push(`${name} is not installed: apt-get install ${name}`);
-        continue;
-      }
-      try {
-        contenders.push(
-          await startLineup(options, lineup, { context, upstream: upstream.port, values, stops }),
-        );
-      } catch (error) {
-        missing.push(`${name} cannot do it: ${messageOf(error)}`);
-      }
-    }
-    return { contenders, missing, close };
+    const { running, missing } = await startLineups(
+      options.lineups,
+      { context, upstream: upstream.port, values },
+      (lineup) => options.check(lineup.peer.name, lineup.port),
+    );
+    return {
+      contenders: running.map((lineup) => contender(options, lineup, workDir)),
+      missing,
+      async close() {
+        await Promise.all([upstream.stop(), ...running.map((lineup) => lineup.stop())]);
+      },
+    };
   } catch (error) {
-    await close();
+    await upstream.stop();
     throw error;
   }
 }
 
-interface Surroundings {
-  readonly context: BenchContext;
-  readonly upstream: number;
-  readonly values: Readonly<Record<string, string>>;
-  readonly stops: (() => Promise<void>)[];
-}
-
-async function startLineup(options: ProxyCase, lineup: Lineup, around: Surroundings): Promise<Contender> {
-  const { peer, configs } = lineup;
-  const processes: PinnedProcess[] = [];
-  let next = around.upstream;
-  // From the upstream end, so that each finds the one behind it.
-  for (const [index, config] of [...configs.entries()].toReversed()) {
-    const port = await freePort();
-    const dir = join(around.context.workDir, `${peer.name}-${index}`);
-    mkdirSync(dir, { recursive: true });
-    const file = fillIn(config, dir, { ...around.values, port, upstream: next, dir });
-    const started = peer.start(file, { ...around.context, workDir: dir });
-    processes.push(started);
-    around.stops.push(() => started.stop());
-    await started.answersOn(port);
-    next = port;
-  }
-  await options.check(peer.name, next);
-  const url = `http://127.0.0.1:${next}${options.path}`;
-  const cpuSeconds = (): number => processes.reduce((sum, process) => sum + process.cpuSeconds(), 0);
+function contender(options: ProxyCase, lineup: RunningLineup, workDir: string): Contender {
+  const { name } = lineup.peer;
+  const { headers, connections } = options;
+  const request = { url: `http://127.0.0.1:${lineup.port}${options.path}`, headers, connections };
   return {
-    name: peer.name,
-    version: peer.version(),
+    name,
+    version: lineup.peer.version(),
     async measure(seconds) {
-      const before = cpuSeconds();
-      const { headers, connections } = options;
-      const request = { url, headers, connections };
+      const countedBefore = options.countsRequests === true ? await lineup.countedRequests() : [];
+      const before = lineup.cpuSeconds();
       const result =
         options.protocol === 'http2'
-          ? await runH2load(request, seconds, around.context.workDir)
+          ? await runH2load(request, seconds, workDir)
           : await runWrk(request, seconds);
+      const cpuSeconds = lineup.cpuSeconds() - before;
+      const anonymousMb = lineup.anonymousMb();
+      if (options.countsRequests === true) {
+        assertCounted(name, countedBefore, await lineup.countedRequests(), result.requests);
+      }
       return {
-        requestsPerSecond: result.requestsPerSecond,
-        p50Ms: result.p50Ms,
-        p99Ms: result.p99Ms,
         errors: result.errors,
-        cpuUsPerRequest: ((cpuSeconds() - before) * 1e6) / Math.max(1, result.requests),
-        anonymousMb: processes.reduce((sum, process) => sum + process.anonymousMb(), 0),
+        figures: {
+          requestsPerSecond: result.requestsPerSecond,
+          p50Ms: result.p50Ms,
+          p99Ms: result.p99Ms,
+          cpuUsPerRequest: (cpuSeconds * 1e6) / Math.max(1, result.requests),
+          anonymousMb,
+        },
       };
     },
   };
+}
+
+/** Throws where a proxy of the lineup has counted less than it answered: without metrics it would win by doing less. */
+export function assertCounted(
+  name: string,
+  before: readonly number[],
+  after: readonly number[],
+  requests: number,
+): void {
+  for (const [i, count] of after.entries()) {
+    const grown = count - (before[i] ?? 0);
+    if (grown < requests) throw new Error(`${name} counted ${grown} of ${requests} requests`);
+  }
 }

@@ -1,24 +1,19 @@
+import type { Figure } from './case.ts';
 import type { CaseResult, Standing } from './run-case.ts';
 
-const columns: readonly (readonly [title: string, value: (standing: Standing) => string])[] = [
-  ['requests/s', (s) => Math.round(s.requestsPerSecond).toLocaleString('en')],
-  ['p50 ms', (s) => s.p50Ms.toFixed(2)],
-  ['p99 ms', (s) => s.p99Ms.toFixed(2)],
-  ['CPU us/request', (s) => s.cpuUsPerRequest.toFixed(1)],
-  ['memory MB', (s) => s.anonymousMb.toFixed(0)],
-];
+/** Our own contender, with which the others are compared where a case does not say otherwise. */
+export const ourName = 'lateen';
 
-const ourName = 'lateen';
-
-/** A table in Markdown; the last columns say how ours stands to each. */
+/** A table in Markdown; the last columns say how the baseline stands to each. */
 export function renderResult(result: CaseResult): string {
-  const ours = result.standings.find((standing) => standing.name === ourName);
-  const titles = ['', ...columns.map(([title]) => title), 'our requests/s', 'our CPU'];
-  const rows = result.standings.map((standing) => [
-    `${standing.name} ${standing.version}`,
-    ...columns.map(([, value]) => value(standing)),
-    ratio(ours?.requestsPerSecond, standing.requestsPerSecond),
-    ratio(ours?.cpuUsPerRequest, standing.cpuUsPerRequest),
+  const { figures, standings } = result;
+  const baseline = standings.find((standing) => standing.name === result.baseline);
+  const compared = figures.filter((figure) => figure.ratio !== undefined);
+  const titles = ['', ...figures.map(({ title }) => title), ...compared.map(({ ratio }) => ratio ?? '')];
+  const rows = standings.map((standing) => [
+    `${standing.name} ${standing.version}`.trim(),
+    ...figures.map((figure) => format(standing, figure)),
+    ...compared.map(({ key }) => ratio(baseline?.figures[key], standing.figures[key])),
   ]);
   const widths = titles.map((title, i) =>
     Math.max(title.length, ...rows.map((row) => (row[i] ?? '').length)),
@@ -36,6 +31,14 @@ export function renderResult(result: CaseResult): string {
   ].join('\n');
 }
 
-function ratio(ours: number | undefined, theirs: number): string {
-  return ours === undefined || theirs === 0 ? '-' : `${(ours / theirs).toFixed(2)}x`;
+function format(standing: Standing, { key, digits }: Figure): string {
+  const value = standing.figures[key];
+  if (value === undefined || Number.isNaN(value)) return '-';
+  return value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+function ratio(ours: number | undefined, theirs: number | undefined): string {
+  if (ours === undefined || theirs === undefined || theirs === 0) return '-';
+  const value = ours / theirs;
+  return Number.isFinite(value) ? `${value.toFixed(2)}x` : '-';
 }

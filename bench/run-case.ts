@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { BenchCase, Contender, Sample } from './case.ts';
+import type { BenchCase, Contender, Figure, Sample } from './case.ts';
+import { ourName } from './report.ts';
 
 export interface RunOptions {
   readonly proxyBundle: string;
@@ -12,15 +13,19 @@ export interface RunOptions {
 }
 
 /** The middle of a contender's rounds. */
-export interface Standing extends Sample {
+export interface Standing {
   readonly name: string;
   readonly version: string;
+  readonly figures: Readonly<Record<string, number>>;
   readonly rounds: readonly Sample[];
 }
 
 export interface CaseResult {
   readonly name: string;
   readonly summary: string;
+  readonly figures: readonly Figure[];
+  /** Name of the contender that ratios compare with. */
+  readonly baseline: string;
   readonly missing: readonly string[];
   readonly standings: readonly Standing[];
 }
@@ -33,7 +38,7 @@ export async function runCase(bench: BenchCase, options: RunOptions): Promise<Ca
     try {
       const { contenders, missing } = prepared;
       for (const name of missing) options.progress(`MISSING: ${name}`);
-      for (const contender of contenders) {
+      for (const contender of bench.warmsUp === false ? [] : contenders) {
         options.progress(`warming up ${contender.name}`);
         await contender.measure(Math.max(1, Math.ceil(options.seconds / 2)));
       }
@@ -43,13 +48,14 @@ export async function runCase(bench: BenchCase, options: RunOptions): Promise<Ca
           const sample = await contender.measure(options.seconds);
           if (sample.errors > 0) throw new Error(`${contender.name}: ${sample.errors} failed requests`);
           list.push(sample);
-          options.progress(
-            `round ${round}/${options.rounds}: ${contender.name} ${Math.round(sample.requestsPerSecond)} requests/s`,
-          );
+          const [{ key, title, digits } = { key: '', title: '', digits: 0 }] = bench.figures;
+          const first = sample.figures[key]?.toFixed(digits) ?? '-';
+          options.progress(`round ${round}/${options.rounds}: ${contender.name} ${first} ${title}`);
         }
       }
-      const standings = [...samples].map(([contender, list]) => standing(contender, list));
-      return { name: bench.name, summary: bench.summary, missing, standings };
+      const standings = [...samples].map(([contender, list]) => standing(bench.figures, contender, list));
+      const { name, summary, figures, baseline = ourName } = bench;
+      return { name, summary, figures, baseline, missing, standings };
     } finally {
       await prepared.close();
     }
@@ -58,19 +64,12 @@ export async function runCase(bench: BenchCase, options: RunOptions): Promise<Ca
   }
 }
 
-function standing(contender: Contender, rounds: readonly Sample[]): Standing {
-  const middle = (key: keyof Sample): number => median(rounds.map((sample) => sample[key]));
-  return {
-    name: contender.name,
-    version: contender.version,
-    requestsPerSecond: middle('requestsPerSecond'),
-    p50Ms: middle('p50Ms'),
-    p99Ms: middle('p99Ms'),
-    errors: 0,
-    cpuUsPerRequest: middle('cpuUsPerRequest'),
-    anonymousMb: middle('anonymousMb'),
-    rounds,
-  };
+function standing(figures: readonly Figure[], contender: Contender, rounds: readonly Sample[]): Standing {
+  const middle = figures.map(
+    ({ key }) => [key, median(rounds.map((sample) => sample.figures[key] ?? Number.NaN))] as const,
+  );
+  const { name, version } = contender;
+  return { name, version, figures: Object.fromEntries(middle), rounds };
 }
 
 /** The middle value; the mean of the two in the middle where their number is even. */

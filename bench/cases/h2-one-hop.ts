@@ -23,6 +23,7 @@ export const h2OneHop = proxyCase({
   headers,
   connections,
   check,
+  countsRequests: true,
 });
 
 /** A contender that does not look at host, path and header would win by doing less. */

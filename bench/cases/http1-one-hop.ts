@@ -25,6 +25,7 @@ export const http1OneHop = proxyCase({
   headers,
   connections,
   check,
+  countsRequests: true,
 });
 
 /** A contender that does not look at host, path and header would win by doing less. */

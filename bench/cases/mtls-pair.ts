@@ -26,6 +26,7 @@ export const mtlsPair = proxyCase({
   headers,
   connections,
   check,
+  countsRequests: true,
   values: writeCertificates,
 });
 
