@@ -21,6 +21,8 @@ export interface ServerStreamHandler {
   onRequestEnd(trailers: HeaderBlock | undefined): void;
   /** The client can take more of the response. */
   onResponseDrain(): void;
+  /** What follows of the request cannot be read: it is to be answered with 400, if not begun to be; the last call. */
+  onUnreadable(): void;
   /** The stream is gone before the response was complete; the last call. */
   onDownstreamReset(reason: ResetReason): void;
 }

@@ -1,10 +1,9 @@
-import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { test } from 'node:test';
 import { errorCode, frameFlag, frameType } from '../http2/frame.ts';
-import { defaultForward, defaultRoute, type Cluster, type Route } from '../model/index.ts';
-import { cluster, exchangeRaw, tcpUpstream, type Closers } from '../testing/harness.ts';
-import { askHttp2, http2Client, http2Cluster } from '../testing/http2-peers.ts';
+import { asks, connectError, suffer, type Expected } from '../testing/fault-case.ts';
+import { cluster, tcpUpstream } from '../testing/harness.ts';
+import { http2Cluster } from '../testing/http2-peers.ts';
 import {
   frame,
   headersFrame,
@@ -12,20 +11,6 @@ import {
   uint32,
   type RawHttp2Endpoint,
 } from '../testing/raw-http2.ts';
-import { watchedProxy, type LoggedRequest } from '../testing/watched-proxy.ts';
-
-/** What a client gets, and what is left of it in the log and in the counters. */
-interface Expected {
-  /** 0: the response breaks off, or never begins. */
-  readonly status: number;
-  readonly body?: string;
-  /** In the log; the status where it is not told. */
-  readonly logged?: number;
-  readonly flags: string;
-  readonly details: string;
-  readonly failure?: string;
-  readonly counted?: Readonly<Record<string, number>>;
-}
 
 interface Fault {
   readonly what: string;
@@ -40,7 +25,6 @@ interface Http2Fault extends Fault {
   readonly answer: (endpoint: RawHttp2Endpoint, streamId: number) => void;
 }
 
-const connectError = 'upstream connect error or disconnect/reset before headers.';
 const ok = 'HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello';
 const chunked = 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n';
 /** Bytes and the end of the connection at once. */
@@ -335,60 +319,6 @@ const http2Faults: readonly Http2Fault[] = [
     expected: malformedStream,
   },
 ];
-
-/** Asks in one version of HTTP. */
-type Ask = (t: Closers, port: number) => Promise<{ readonly status: number; readonly body: string }>;
-
-const asks: Readonly<Record<string, Ask>> = {
-  async 'HTTP/1'(_t, port) {
-    const text = await exchangeRaw(port, 'GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n');
-    const final = text.replace(/^(?:HTTP\/1\.1 1\d\d [^]*?\r\n\r\n)*/, '');
-    const [head = '', ...rest] = final.split('\r\n\r\n');
-    const body = rest.join('\r\n\r\n');
-    const length = /\r\ncontent-length: (\d+)/.exec(head)?.[1];
-    const whole = length === undefined ? body.endsWith('0\r\n\r\n') : body.length === Number(length);
-    return { status: whole ? Number(head.slice(9, 12)) : 0, body };
-  },
-  async 'HTTP/2'(t, port) {
-    const session = await http2Client(t, port);
-    try {
-      return await askHttp2(session, { ':path': '/', ':authority': 'a' });
-    } catch {
-      return { status: 0, body: '' };
-    } finally {
-      session.close();
-    }
-  },
-};
-
-function assertLogged(log: LoggedRequest, expected: Expected): void {
-  assert.deepEqual(
-    { code: log.code, flags: log.flags, details: log.details, failure: log.failure },
-    {
-      code: expected.logged ?? expected.status,
-      flags: expected.flags,
-      details: expected.details,
-      failure: expected.failure ?? null,
-    },
-  );
-}
-
-async function suffer(
-  t: Closers,
-  ask: Ask,
-  up: Cluster,
-  expected: Expected,
-  route: Route = defaultRoute(defaultForward('up')),
-): Promise<void> {
-  const proxy = await watchedProxy(t, [route], [up]);
-  const answer = await ask(t, proxy.port);
-  assert.equal(answer.status, expected.status);
-  if (expected.body !== undefined) assert.equal(answer.body, expected.body);
-  assertLogged(await proxy.log.next(), expected);
-  await proxy.settle();
-  proxy.counted(expected.counted ?? {});
-  assert.equal(proxy.log.left, 0);
-}
 
 for (const [version, ask] of Object.entries(asks)) {
   for (const { what, answer, expected } of http1Faults) {

@@ -1,3 +1,4 @@
+import { connectionEnd, type ConnectionEnd } from '../codec/connection-end.ts';
 import { clientPreface } from '../http2/frame.ts';
 import type { HttpConnectionManager } from '../model/network-filter.ts';
 import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
@@ -33,7 +34,8 @@ export class CodecChoice extends Expirable implements ServerCodec, WireHandler {
   readonly #wire: Wire;
   readonly #timers: CoarseTimers;
   readonly #start: (protocol: HttpProtocol) => ServerCodec;
-  readonly #onGone: () => void;
+  readonly #onGone: (end: ConnectionEnd) => void;
+  #expired = false;
   #codec: ServerCodec | undefined;
   #bytes: Buffer | undefined;
 
@@ -43,7 +45,7 @@ export class CodecChoice extends Expirable implements ServerCodec, WireHandler {
     timers: CoarseTimers,
     idleTimeoutMs: number,
     start: (protocol: HttpProtocol) => ServerCodec,
-    onGone: () => void,
+    onGone: (end: ConnectionEnd) => void,
   ) {
     super();
     this.#wire = wire;
@@ -85,10 +87,11 @@ export class CodecChoice extends Expirable implements ServerCodec, WireHandler {
 
   onClose(): void {
     this.#timers.stop(this);
-    this.#onGone();
+    this.#onGone(this.#expired ? connectionEnd(false, false, 'idle_timeout') : connectionEnd(true, false));
   }
 
   onExpire(): void {
+    this.#expired = true;
     this.#wire.destroy();
   }
 }

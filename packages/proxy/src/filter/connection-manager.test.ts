@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { test } from 'node:test';
 import { clusterFromJson, listenerFromJson, routesJson, serveEnvoy } from '../testing/envoy-config.ts';
 import { ask, exchangeRaw, statOf, upstream, type Answer, type Closers } from '../testing/harness.ts';
+import { becomes } from '../testing/watched-proxy.ts';
 
 const all = { match: { prefix: '/' }, route: { cluster: 'up' } };
 
@@ -279,7 +280,7 @@ test('a connection takes no further request after its longest time, and an idle 
   assert.equal(statOf(short.dataPlane, 'http.http.downstream_cx_max_duration_reached'), 1);
   const idle = await serve({ idle_timeout: '0.03s' });
   assert.match(await exchangeRaw(idle.port, 'GET / HTTP/1.1\r\nhost: a\r\n\r\n'), /^HTTP\/1\.1 200 /);
-  assert.equal(statOf(idle.dataPlane, 'http.http.downstream_cx_idle_timeout'), 1);
+  await becomes(() => statOf(idle.dataPlane, 'http.http.downstream_cx_idle_timeout'), 1);
 });
 
 test('a client that does not close after us is cut off after the time for that', async (t) => {

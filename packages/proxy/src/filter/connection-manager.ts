@@ -1,5 +1,6 @@
 import type { Clock, Problem } from '@lateen/core';
-import type { HeadPool, RequestHead } from '../codec/head.ts';
+import type { ConnectionEnd } from '../codec/connection-end.ts';
+import type { HeadPool, HttpVersion, RequestHead } from '../codec/head.ts';
 import { headerLine, type HeaderLine } from '../codec/header-block.ts';
 import { names } from '../codec/header-name.ts';
 import type { ServerStream, ServerStreamHandler } from '../codec/stream.ts';
@@ -27,6 +28,7 @@ import { compileHttpFilters, compileUpgradeFilters, type FilterServices } from '
 import { Exchange } from './exchange.ts';
 import type { CompiledHttpFilter } from './http-filter.ts';
 import type { RequestIds } from './request-id.ts';
+import { recordUnread } from './unread-request.ts';
 
 /** What connection managers share in a data plane. */
 export interface ManagerContext {
@@ -232,7 +234,7 @@ export class HttpConnection implements ServerConnectionOwner {
             manager.timers,
             manager.model.idleTimeoutMs,
             (protocol) => this.#start(wire, protocol),
-            () => this.onConnectionClosed(),
+            (end) => this.onConnectionClosed(end),
           )
         : this.#start(wire, known);
   }
@@ -266,10 +268,6 @@ export class HttpConnection implements ServerConnectionOwner {
     this.#manager.stats.n.cxDrainClose++;
   }
 
-  onIdleTimeout(): void {
-    this.#manager.stats.n.cxIdleTimeout++;
-  }
-
   onDelayedCloseTimeout(): void {
     this.#manager.stats.n.cxDelayedCloseTimeout++;
   }
@@ -285,18 +283,12 @@ export class HttpConnection implements ServerConnectionOwner {
     return exchange.done ? undefined : exchange;
   }
 
-  onCodecFault(fault: CodecFault, status: number): void {
-    const { n } = this.#manager.stats;
-    if (fault === 'headers_too_large' || fault === 'too_many_headers') n.rqTooLarge++;
-    else if (fault === 'head_timeout') n.rqHeaderTimeout++;
-    else n.cxProtocolError++;
-    if (status > 0) this.#manager.stats.countStatus(status);
+  onCodecFault(fault: CodecFault, status: number, version: HttpVersion): void {
+    recordUnread(this.#manager, this.#info, fault, status, version);
   }
 
-  onConnectionClosed(): void {
-    const { n } = this.#manager.stats;
-    n.cxActive--;
-    n.cxDestroy++;
+  onConnectionClosed(end: ConnectionEnd): void {
+    this.#manager.stats.countClosed(end);
     if (this.#duration !== undefined) this.#manager.timers.stop(this.#duration);
     this.#onClosed();
   }

@@ -3,6 +3,7 @@ import { headerLine, type HeaderBlock } from '../codec/header-block.ts';
 import { names, type HeaderName } from '../codec/header-name.ts';
 import type { ResetReason, ServerStream, ServerStreamHandler } from '../codec/stream.ts';
 import type { Timer } from '@lateen/core';
+import { faultDetails } from '../http1/codec-fault.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
 import type { HttpFilterConfig } from '../model/http-filter.ts';
 import { flag } from '../telemetry/response-flags.ts';
@@ -19,6 +20,7 @@ import { isGrpcRequest } from '../codec/grpc-timeout.ts';
 import type { LocalReplyRules } from './local-reply-rules.ts';
 import { Router } from './router/router.ts';
 import type { RouterOwner } from './router/router-owner.ts';
+import { downstreamEnds } from './downstream-end.ts';
 import { followRedirect } from './internal-redirect.ts';
 import type { BodyBuffer } from './router/body-buffer.ts';
 import type { CompiledForward } from '../route/route-action.ts';
@@ -378,11 +380,25 @@ export class Exchange extends ExchangeRecord implements ServerStreamHandler, Fil
     this.router?.resumeResponse();
   }
 
+  onUnreadable(): void {
+    if (this.#state === 'done') return;
+    this.flags |= flag.downstreamProtocolError;
+    const details = faultDetails('malformed_body', this.head.version);
+    if (this.#state !== 'responding') {
+      this.reply(400, 'Bad Request', details);
+      return;
+    }
+    this.details = details;
+    this.manager.stats.n.rqRxReset++;
+    this.router?.abort();
+    this.#finish();
+  }
+
   onDownstreamReset(reason: ResetReason): void {
     if (this.#state === 'done') return;
-    this.flags |=
-      reason === 'protocol_error' ? flag.downstreamProtocolError : flag.downstreamConnectionTermination;
-    if (this.details === '' || this.status !== 0) this.details = 'downstream_remote_disconnect';
+    const { bit, details } = downstreamEnds[reason];
+    this.flags |= bit;
+    this.details = details;
     this.manager.stats.n.rqRxReset++;
     this.router?.abort();
     this.#finish();

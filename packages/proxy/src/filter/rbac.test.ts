@@ -154,7 +154,7 @@ test('a request that may not pass is 403 with the flag and the policy in the log
   assert.deepEqual([denied.status, denied.body], [403, 'RBAC: access denied']);
   assert.equal((await ask(port, '/secret/but/open')).status, 200);
   assert.equal((await ask(port, '/closed')).status, 403);
-  assert.deepEqual(lines.slice(1, 2), ['UAEX rbac_access_denied_matched_policy[p]\n']);
+  assert.deepEqual(lines.slice(1, 2), ['- rbac_access_denied_matched_policy[p]\n']);
   assert.match(dataPlane.stats.text(), /^http\.http\.rbac\.allowed: 1$/m);
   assert.match(dataPlane.stats.text(), /^http\.http\.rbac\.denied: 2$/m);
   assert.match(dataPlane.stats.text(), /^http\.http\.rbac\.shadow_denied: 1$/m);

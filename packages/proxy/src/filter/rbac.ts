@@ -1,7 +1,6 @@
 import { compileRbac, type RbacDecision, type RbacSubject } from '../decide/rbac.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
 import type { RbacRules } from '../model/rbac.ts';
-import { flag } from '../telemetry/response-flags.ts';
 import type { RbacStats } from '../telemetry/rbac-stats.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
 import type { CompiledHttpFilter, FilterExchange } from './http-filter.ts';
@@ -88,7 +87,6 @@ export function rbacFilter(name: string, rules: Rules, stats: RbacStats): Compil
       const subject = { ...connectionSubject(connection), remote: exchange.client, request: head };
       const denied = decide(decisions, subject, stats);
       if (denied === undefined) return 'continue';
-      exchange.addFlag(flag.unauthorizedExternalService);
       exchange.reply(403, 'RBAC: access denied', denied);
       return 'stop';
     },

@@ -1,3 +1,4 @@
+import type { HttpVersion } from '../codec/head.ts';
 import { latin1Write, putBytes } from '../codec/latin1.ts';
 import type { Wire } from '../wire/wire.ts';
 import { statusLine } from './status-line.ts';
@@ -8,32 +9,76 @@ export type CodecFault =
   | 'headers_too_large'
   | 'too_many_headers'
   | 'bad_framing'
+  | 'two_framings'
   | 'bad_host'
+  | 'missing_host'
+  | 'bad_target'
   | 'unsupported_version'
   | 'unknown_coding'
   | 'malformed_body'
-  | 'head_timeout';
+  | 'head_timeout'
+  /** The client went away within its head. */
+  | 'gone';
 
-/** What the client is told. */
+/** What the client is told; 0: nothing. */
 export const faultStatus: Readonly<Record<CodecFault, number>> = {
   malformed_head: 400,
   headers_too_large: 431,
   too_many_headers: 431,
   bad_framing: 400,
+  two_framings: 400,
   bad_host: 400,
+  missing_host: 400,
+  bad_target: 400,
   unsupported_version: 426,
   unknown_coding: 501,
   malformed_body: 400,
   head_timeout: 408,
+  gone: 0,
 };
 
-/** Answers a request that could not be read, and announces the end of the connection. */
-export function writeRefusal(wire: Wire, status: number): void {
+/** Faults that are none of the protocol: the client is well understood, and not served. */
+const understood: ReadonlySet<CodecFault> = new Set([
+  'missing_host',
+  'unsupported_version',
+  'head_timeout',
+  'gone',
+]);
+
+/** True where the client has broken the protocol. */
+export function breaksProtocol(fault: CodecFault): boolean {
+  return !understood.has(fault);
+}
+
+const http1Details: Readonly<Record<CodecFault, string>> = {
+  malformed_head: 'http1.codec_error',
+  headers_too_large: 'http1.headers_too_large',
+  too_many_headers: 'http1.too_many_headers',
+  bad_framing: 'http1.codec_error',
+  two_framings: 'http1.content_length_and_chunked_not_allowed',
+  bad_host: 'http.invalid_authority',
+  missing_host: 'missing_host_header',
+  bad_target: 'http1.invalid_url',
+  unsupported_version: 'low_version',
+  unknown_coding: 'http1.invalid_transfer_encoding',
+  malformed_body: 'http1.codec_error',
+  head_timeout: 'request_header_timeout',
+  gone: 'downstream_remote_disconnect',
+};
+
+/** Envoy's response code details (its page "Response Code Details"). */
+export function faultDetails(fault: CodecFault, version: HttpVersion): string {
+  if (version !== 'HTTP/2') return http1Details[fault];
+  return fault === 'malformed_head' ? 'http2.violation.of.messaging.rule' : 'http2.too_many_headers';
+}
+
+/** Answers a request that could not be read, with `text` or the words for the status, and announces the end of the connection. */
+export function writeRefusal(wire: Wire, status: number, text?: string): void {
   const first = statusLine(status);
-  const body = Buffer.from(first.subarray(13, first.length - 2)).toString('latin1');
-  const text = `content-type: text/plain\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`;
-  let at = wire.claim(first.length + text.length);
+  const body = text ?? Buffer.from(first.subarray(13, first.length - 2)).toString('latin1');
+  const rest = `content-type: text/plain\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`;
+  let at = wire.claim(first.length + rest.length);
   at = putBytes(first, wire.output, at);
-  at = latin1Write(wire.output, text, at);
+  at = latin1Write(wire.output, rest, at);
   wire.commit(at);
 }

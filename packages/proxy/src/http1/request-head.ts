@@ -2,14 +2,15 @@ import type { RequestHead } from '../codec/head.ts';
 import { headerName, names } from '../codec/header-name.ts';
 import { slot, type HeaderLines } from './head-parser.ts';
 import type { ConnectionOptions } from './message-framing.ts';
-import { applyTarget } from './request-target.ts';
+import { applyTarget, isAuthority } from './request-target.ts';
 import type { Http1ServerOptions } from './server-options.ts';
 
+const slash = 47;
 const http2Settings = headerName('http2-settings');
 
 /**
  * Completes a head whose lines were read: authority, path, and what is said to this hop (`te`, `upgrade`, `expect`)
- * become its fields. False where host or target are not what they must be (RFC 9112 section 3.2).
+ * become its fields. A fault where host or target are not what they must be (RFC 9112 section 3.2).
  */
 export function completeRequestHead(
   head: RequestHead,
@@ -17,18 +18,21 @@ export function completeRequestHead(
   target: string,
   connection: ConnectionOptions,
   options: Http1ServerOptions,
-): boolean {
+): 'missing_host' | 'bad_host' | 'bad_target' | undefined {
   const block = head.headers;
   const { seen, first } = lines;
   let host: string | undefined;
   if ((seen[slot.host] as number) > 0) {
-    if ((seen[slot.host] as number) > 1) return false;
+    if ((seen[slot.host] as number) > 1) return 'bad_host';
     host = block.value(first[slot.host] as number);
     block.drop(first[slot.host] as number);
   } else if (head.version === 'HTTP/1.0') {
     host = options.defaultHostForHttp10;
   }
-  if (!applyTarget(head, target, host, options.allowAbsoluteUrl)) return false;
+  if (host !== undefined && !isAuthority(host)) return 'bad_host';
+  if (!applyTarget(head, target, host, options.allowAbsoluteUrl)) {
+    return host === undefined && target.charCodeAt(0) === slash ? 'missing_host' : 'bad_target';
+  }
 
   if ((seen[slot.te] as number) > 0) {
     head.acceptsTrailers = (block.get(names.te) ?? '').toLowerCase().includes('trailers');
@@ -44,5 +48,5 @@ export function completeRequestHead(
   if ((seen[slot.expect] as number) > 0 && head.version === 'HTTP/1.1') {
     head.expectContinue = block.value(first[slot.expect] as number).toLowerCase() === '100-continue';
   }
-  return true;
+  return undefined;
 }

@@ -28,7 +28,7 @@ export function isAuthority(text: string): boolean {
 /**
  * Puts the request target and the Host header into the head's `authority`, `path` and `scheme`
  * (RFC 9112 section 3.2): origin form, absolute form, authority form for CONNECT, `*` for OPTIONS.
- * False where they are not allowed together.
+ * False where they are not allowed together. The host has been found to be one ({@link isAuthority}).
  */
 export function applyTarget(
   head: RequestHead,
@@ -36,7 +36,6 @@ export function applyTarget(
   host: string | undefined,
   allowAbsoluteUrl: boolean,
 ): boolean {
-  if (host !== undefined && !isAuthority(host)) return false;
   if (head.method === 'CONNECT') {
     if (!isAuthority(target) || !target.includes(':')) return false;
     head.authority = target;

@@ -1,4 +1,5 @@
-import type { HeadPool, RequestHead, ResponseHead } from '../codec/head.ts';
+import { connectionEnd, type ConnectionEnd } from '../codec/connection-end.ts';
+import type { HeadPool, HttpVersion, RequestHead, ResponseHead } from '../codec/head.ts';
 import { HeaderBlock } from '../codec/header-block.ts';
 import { names } from '../codec/header-name.ts';
 import { latin1Slice, latin1Write, putBytes } from '../codec/latin1.ts';
@@ -6,7 +7,7 @@ import type { ServerStream, ServerStreamHandler } from '../codec/stream.ts';
 import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
 import type { Wire, WireHandler } from '../wire/wire.ts';
 import { ChunkedDecoder, type BodySink } from './chunked-decoder.ts';
-import { faultStatus, writeRefusal, type CodecFault } from './codec-fault.ts';
+import { breaksProtocol, faultStatus, writeRefusal, type CodecFault } from './codec-fault.ts';
 import { HeaderLines, incomplete, malformed, tooMany } from './head-parser.ts';
 import {
   framingOf,
@@ -24,21 +25,26 @@ import { statusLine } from './status-line.ts';
 export interface ServerConnectionOwner {
   /** A request came; returns who hears the rest of it. The head belongs to the callee. */
   onRequest(stream: ServerStream, head: RequestHead, endStream: boolean): ServerStreamHandler | undefined;
-  /** The peer was told `status` and the connection is closing. */
-  onCodecFault(fault: CodecFault, status: number): void;
+  /** A request could not be read: its client was told `status`, 0 for nothing. */
+  onCodecFault(fault: CodecFault, status: number, version: HttpVersion): void;
   /** True while connections are to be closed after their next response. */
   readonly draining: boolean;
   /** A connection ends because the proxy is drained. */
   onDrainClose(): void;
-  /** No request came in the idle time. */
-  onIdleTimeout(): void;
   /** The client did not close after us. */
   onDelayedCloseTimeout(): void;
-  onConnectionClosed(): void;
+  onConnectionClosed(end: ConnectionEnd): void;
 }
 
 type ReadState = 'head' | 'length' | 'chunked' | 'complete' | 'tunnel' | 'closing';
 type WriteState = 'idle' | 'none' | 'length' | 'chunked' | 'until_close' | 'tunnel';
+
+const framingFaults = {
+  bad_length: 'bad_framing',
+  bad_coding: 'bad_framing',
+  both: 'two_framings',
+  unknown_coding: 'unknown_coding',
+} as const;
 
 const maxPipelinedBytes = 64 * 1024;
 /** How long an answer may take to leave where nothing is waited for after it. */
@@ -80,6 +86,7 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
   #paused = false;
   #isHead = false;
   #requests = 0;
+  #end: ConnectionEnd | undefined;
 
   constructor(
     wire: Wire,
@@ -128,8 +135,9 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
       this.#handler?.onRequestEnd(undefined);
       return;
     }
+    this.#noteEnd(true);
     // A client that has finished sending is gone: nothing may be left running for it.
-    this.#abandon('connection_closed');
+    this.#abandon();
     this.#wire.end();
   }
 
@@ -138,11 +146,12 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
   }
 
   onClose(): void {
+    const end = this.#noteEnd(true);
     this.#timers.stop(this);
-    this.#abandon('connection_closed');
+    this.#abandon();
     this.#reading = 'closing';
     this.#stash = undefined;
-    this.#owner.onConnectionClosed();
+    this.#owner.onConnectionClosed(end);
   }
 
   onExpire(): void {
@@ -151,8 +160,7 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
       if (this.#options.delayedCloseTimeoutMs > 0) this.#owner.onDelayedCloseTimeout();
       this.#wire.destroy();
     } else {
-      this.#owner.onIdleTimeout();
-      this.#close();
+      this.#close('idle_timeout');
     }
   }
 
@@ -286,9 +294,10 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
 
     const framing = framingOf(block, lines, minorVersion, options.allowChunkedLength);
     if (typeof framing === 'string') {
-      return this.#refuse(framing === 'unknown_coding' ? 'unknown_coding' : 'bad_framing');
+      return this.#refuse(framingFaults[framing]);
     }
-    if (!completeRequestHead(head, lines, this.#target, connection, options)) return this.#refuse('bad_host');
+    const fault = completeRequestHead(head, lines, this.#target, connection, options);
+    if (fault !== undefined) return this.#refuse(fault);
     // Where a body and a tunnel are asked for at once, two implementations disagree about where the tunnel begins.
     if (head.upgrade !== undefined && framing !== undefined && framing.kind !== 'none') {
       return this.#refuse('bad_framing');
@@ -434,6 +443,7 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
   }
 
   reset(): void {
+    this.#noteEnd(false);
     this.#handler = undefined;
     this.#reading = 'closing';
     this.#wire.destroy();
@@ -479,26 +489,49 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
 
   #refuse(fault: CodecFault): void {
     const status = faultStatus[fault];
-    this.#abandon('protocol_error');
-    this.#owner.onCodecFault(fault, status);
-    if (this.#reading === 'closing') return;
-    if (this.#writing === 'idle') writeRefusal(this.#wire, status);
+    this.#noteEnd(false, breaksProtocol(fault) ? 'protocol_error' : 'none');
+    const handler = this.#handler;
+    if (handler !== undefined) {
+      // Whoever serves the request answers, and the connection ends with the answer.
+      this.#closeAfter = true;
+      handler.onUnreadable();
+      this.#handler = undefined;
+    } else if (this.#head === undefined) {
+      // The request was answered before its body had come.
+    } else {
+      this.#heads.releaseRequest(this.#head);
+      this.#head = undefined;
+      writeRefusal(this.#wire, status, fault === 'head_timeout' ? 'request header timeout' : undefined);
+      this.#owner.onCodecFault(fault, status, this.#version);
+    }
     this.#close();
   }
 
+  /** As far as it is known, of the request whose head is being read. */
+  get #version(): HttpVersion {
+    return this.#lineParsed && this.#requestLine.minorVersion === 0 ? 'HTTP/1.0' : 'HTTP/1.1';
+  }
+
+  /** Notes how the connection ends; the first to say so knows. */
+  #noteEnd(byPeer: boolean, cause: ConnectionEnd['cause'] = 'none'): ConnectionEnd {
+    return (this.#end ??= connectionEnd(byPeer, this.#handler !== undefined, cause));
+  }
+
   /** Tells whoever serves the request that it is over. */
-  #abandon(reason: 'connection_closed' | 'protocol_error'): void {
+  #abandon(): void {
     const handler = this.#handler;
     this.#handler = undefined;
     if (this.#head !== undefined) {
       this.#heads.releaseRequest(this.#head);
       this.#head = undefined;
+      this.#owner.onCodecFault('gone', 0, this.#version);
     }
-    handler?.onDownstreamReset(reason);
+    handler?.onDownstreamReset('connection_closed');
   }
 
   /** Sends what is left, then FIN; reads on for a moment, so that the peer gets it all before a reset. */
-  #close(): void {
+  #close(cause: ConnectionEnd['cause'] = 'none'): void {
+    this.#noteEnd(false, cause);
     if (this.#reading === 'closing') return;
     this.#reading = 'closing';
     this.#stash = undefined;

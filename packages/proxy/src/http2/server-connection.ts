@@ -1,4 +1,5 @@
-import type { RequestHead, ResponseHead } from '../codec/head.ts';
+import type { ConnectionEnd } from '../codec/connection-end.ts';
+import type { HttpVersion, RequestHead, ResponseHead } from '../codec/head.ts';
 import { HeaderBlock } from '../codec/header-block.ts';
 import { names } from '../codec/header-name.ts';
 import type { ServerStreamHandler, ServerStream } from '../codec/stream.ts';
@@ -25,12 +26,11 @@ export interface Http2ServerOptions extends Http2ConnectionOptions {
 /** Who serves the requests of a connection; the same as for HTTP/1. */
 export interface Http2ServerOwner {
   onRequest(stream: ServerStream, head: RequestHead, endStream: boolean): ServerStreamHandler | undefined;
-  /** `status` is 0 where the client was told nothing. */
-  onCodecFault(fault: CodecFault, status: number): void;
+  /** A request could not be read: its client was told `status`, 0 for nothing. */
+  onCodecFault(fault: CodecFault, status: number, version: HttpVersion): void;
   readonly draining: boolean;
   onDrainClose(): void;
-  onIdleTimeout(): void;
-  onConnectionClosed(): void;
+  onConnectionClosed(end: ConnectionEnd): void;
 }
 
 /** How long is waited for a client to close a connection that we have closed. */
@@ -100,6 +100,7 @@ export class Http2ServerConnection extends Http2Connection {
 
   #closeIfLeft(): void {
     if (!this.#announced || this.streams.size > 0 || this.life !== 'leaving') return;
+    this.noteEnd(false);
     this.life = 'closing';
     this.wire.end();
     this.context.timers.start(this, lingerMs);
@@ -114,7 +115,7 @@ export class Http2ServerConnection extends Http2Connection {
     else if (this.isBlockOpen) this.fail(errorCode.enhanceYourCalm, 'a head that does not end');
     else if (this.life === 'leaving') this.#refuseFurther();
     else if (this.streams.size === 0) {
-      this.#owner.onIdleTimeout();
+      this.noteEnd(false, 'idle_timeout');
       this.fail(errorCode.noError, 'idle');
     }
   }
@@ -211,7 +212,7 @@ export class Http2ServerConnection extends Http2Connection {
     if (fault === 'malformed') {
       this.countBroken();
       this.#refuse(streamId, head, errorCode.protocolError);
-      this.#owner.onCodecFault('malformed_head', 0);
+      this.#owner.onCodecFault('malformed_head', 0, 'HTTP/2');
       return;
     }
     this.stats.n.headerOverflow++;
@@ -220,7 +221,7 @@ export class Http2ServerConnection extends Http2Connection {
     this.sendResponse(streamId, answer, true);
     this.context.heads.releaseResponse(answer);
     this.#refuse(streamId, head, errorCode.noError);
-    this.#owner.onCodecFault(fault === 'too_large' ? 'headers_too_large' : 'too_many_headers', 431);
+    this.#owner.onCodecFault(fault === 'too_large' ? 'headers_too_large' : 'too_many_headers', 431, 'HTTP/2');
   }
 
   #sendContinue(streamId: number): void {
@@ -262,15 +263,14 @@ export class Http2ServerConnection extends Http2Connection {
     // A client that goes: what it has asked is still answered.
   }
 
-  protected override onFailed(code: ErrorCode): void {
+  protected override onFailed(): void {
     if (this.#head !== undefined) {
       this.context.heads.releaseRequest(this.#head);
       this.#head = undefined;
     }
-    if (code !== errorCode.noError) this.#owner.onCodecFault('malformed_head', 0);
   }
 
-  protected override onGone(): void {
-    this.#owner.onConnectionClosed();
+  protected override onGone(end: ConnectionEnd): void {
+    this.#owner.onConnectionClosed(end);
   }
 }

@@ -139,7 +139,7 @@ test('a head that is too large is 431, and the tables stay in step', async (t) =
   const answer = await client.expect((f) => f.type === frameType.headers && f.streamId === 3);
   assert.equal(client.fields(answer)[':status'], '431');
   assert.equal(counter('http2.header_overflow'), 2);
-  assert.equal(counter('downstream_rq_too_large'), 2);
+  assert.equal(counter('downstream_rq_4xx'), 2);
 });
 
 test('cookies in crumbs become one, and host may stand for the authority', async (t) => {

@@ -1,3 +1,4 @@
+import type { ConnectionEnd } from '../codec/connection-end.ts';
 import { Http2Stats } from '../http2/http2-stats.ts';
 import { ByteCounter } from '../wire/byte-counter.ts';
 import { Histogram } from './histogram.ts';
@@ -8,6 +9,11 @@ const counters = {
   cxHttp1Total: 'downstream_cx_http1_total',
   cxHttp2Total: 'downstream_cx_http2_total',
   cxDestroy: 'downstream_cx_destroy',
+  cxDestroyLocal: 'downstream_cx_destroy_local',
+  cxDestroyRemote: 'downstream_cx_destroy_remote',
+  cxDestroyActiveRq: 'downstream_cx_destroy_active_rq',
+  cxDestroyLocalActiveRq: 'downstream_cx_destroy_local_active_rq',
+  cxDestroyRemoteActiveRq: 'downstream_cx_destroy_remote_active_rq',
   cxProtocolError: 'downstream_cx_protocol_error',
   cxIdleTimeout: 'downstream_cx_idle_timeout',
   cxMaxDurationReached: 'downstream_cx_max_duration_reached',
@@ -77,6 +83,22 @@ export class HttpStats implements StatGroup {
   /** There from the first HTTP/2 connection on. */
   get http2(): Http2Stats {
     return (this.#http2 ??= new Http2Stats());
+  }
+
+  /** Counts a connection that has ended. */
+  countClosed({ byPeer, active, cause }: ConnectionEnd): void {
+    const { n } = this;
+    n.cxActive--;
+    n.cxDestroy++;
+    if (byPeer) n.cxDestroyRemote++;
+    else n.cxDestroyLocal++;
+    if (active) {
+      n.cxDestroyActiveRq++;
+      if (byPeer) n.cxDestroyRemoteActiveRq++;
+      else n.cxDestroyLocalActiveRq++;
+    }
+    if (cause === 'protocol_error') n.cxProtocolError++;
+    else if (cause === 'idle_timeout') n.cxIdleTimeout++;
   }
 
   /** Counts a response that was sent. */

@@ -25,6 +25,7 @@ export const flag = {
   noClusterFound: 1 << 22,
   overloadManager: 1 << 23,
   dropOverload: 1 << 24,
+  downstreamRemoteReset: 1 << 25,
 } as const;
 
 const letters: readonly (readonly [number, string])[] = [
@@ -53,6 +54,7 @@ const letters: readonly (readonly [number, string])[] = [
   [flag.noClusterFound, 'NC'],
   [flag.overloadManager, 'OM'],
   [flag.dropOverload, 'DO'],
+  [flag.downstreamRemoteReset, 'DR'],
 ];
 
 const known = new Map<number, string>([[0, '-']]);

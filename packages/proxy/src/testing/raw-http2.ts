@@ -97,6 +97,11 @@ export class RawClient {
     return client;
   }
 
+  /** Vanishes. */
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
   send(...bytes: readonly Buffer[]): void {
     if (!this.closed) this.#socket.write(Buffer.concat(bytes));
   }

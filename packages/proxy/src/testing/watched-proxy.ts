@@ -56,7 +56,7 @@ export class LogWatch {
 }
 
 /** The value of a counter or gauge; 0 where it has not been counted yet. */
-export function statOf(dataPlane: DataPlane, name: string): number {
+function countOf(dataPlane: DataPlane, name: string): number {
   const line = dataPlane.stats
     .text()
     .split('\n')
@@ -112,9 +112,9 @@ export async function watchedProxy(
     port,
     dataPlane,
     log,
-    stat: (name) => statOf(dataPlane, name),
+    stat: (name) => countOf(dataPlane, name),
     counted(expected) {
-      const seen = Object.fromEntries(Object.keys(expected).map((name) => [name, statOf(dataPlane, name)]));
+      const seen = Object.fromEntries(Object.keys(expected).map((name) => [name, countOf(dataPlane, name)]));
       assert.deepEqual(seen, expected);
     },
     async settle() {

@@ -23,7 +23,7 @@ export interface RouterOwner extends StreamInfo {
     readonly suppressEnvoyHeaders: boolean;
     readonly respectExpectedTimeout: boolean;
     readonly model: { readonly scheme?: 'http' | 'https' | 'match_upstream' };
-    readonly stats: { readonly n: { noCluster: number } };
+    readonly stats: { readonly n: { noCluster: number; rqTooLarge: number } };
     readonly heads: HeadPool;
   };
   addFlag(bit: number): void;

@@ -271,6 +271,7 @@ export class Router extends HostChoice implements AttemptOwner {
 
   #replyTooLarge(): void {
     this.abort();
+    this.owner.manager.stats.n.rqTooLarge++;
     this.owner.reply(413, 'Payload Too Large', 'request_payload_too_large');
   }
 
