@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { percentile } from './percentile.ts';
 import { loadCore } from './pinned-process.ts';
 import type { WrkRequest, WrkResult } from './wrk.ts';
 
@@ -43,13 +44,11 @@ export function parseH2load(report: string, log: string): WrkResult {
       .filter((line) => line !== '')
       .map((line) => Number(line.split('\t')[2])),
   ).sort();
-  const percentileMs = (percent: number): number =>
-    (times[Math.min(times.length - 1, Math.floor((times.length * percent) / 100))] ?? Number.NaN) / 1000;
   return {
     requests: Number(counts[2]),
     requestsPerSecond: Number(rate),
-    p50Ms: percentileMs(50),
-    p99Ms: percentileMs(99),
+    p50Ms: percentile(times, 50) / 1000,
+    p99Ms: percentile(times, 99) / 1000,
     errors: Number(counts[3]) + Number(statuses[2]) + Number(statuses[3]) + Number(statuses[4]),
   };
 }

@@ -8,13 +8,14 @@ import { LateenError, messageOf } from '@lateen/core';
 import type { BenchCase } from './case.ts';
 import { h2OneHop } from './cases/h2-one-hop.ts';
 import { http1OneHop } from './cases/http1-one-hop.ts';
+import { latencyPair } from './cases/latency-pair.ts';
 import { mtlsPair } from './cases/mtls-pair.ts';
 import { tcpConnect, tcpOneHop } from './cases/tcp.ts';
 import { isInstalled } from './pinned-process.ts';
 import { renderResult } from './report.ts';
 import { runCase, type CaseResult } from './run-case.ts';
 
-const cases: readonly BenchCase[] = [http1OneHop, h2OneHop, mtlsPair, tcpOneHop, tcpConnect];
+const cases: readonly BenchCase[] = [http1OneHop, h2OneHop, mtlsPair, latencyPair, tcpOneHop, tcpConnect];
 
 const usage = `usage: npm run bench -- [CASE...] [--rounds 3] [--seconds 4] [--proxy dist/lateen-proxy.mjs] [-o json]
 
