@@ -18,6 +18,7 @@ import { RateLimitStats } from './telemetry/rate-limit-stats.ts';
 import { RbacStats } from './telemetry/rbac-stats.ts';
 import { StatsRegistry } from './telemetry/stats-registry.ts';
 import { TcpStats } from './telemetry/tcp-stats.ts';
+import { LazyOpenssl } from './tls/openssl/openssl.ts';
 import { SecretStore } from './tls/secret-store.ts';
 import { createTransportConnector } from './tls/transport-connector.ts';
 import { CoarseTimers } from './timer/coarse-timers.ts';
@@ -43,6 +44,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   const logFiles = new LogFiles(clock);
   const tables = new Map<string, RouteTable>();
   const secrets = new SecretStore();
+  const openssl = new LazyOpenssl();
   const meshMetrics = new MeshMetrics(options.node);
   stats.addSource(meshMetrics);
   const hash = new LazyHashFunction();
@@ -60,7 +62,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     clusterRef: (name) => clusters.ref(name),
     readBuffer: Buffer.allocUnsafeSlow(readBufferBytes),
     createConnector: (cluster, clusterStats) =>
-      createTransportConnector(clusterContext, cluster, secrets, clusterStats),
+      createTransportConnector(clusterContext, cluster, secrets, openssl, clusterStats),
   };
   const clusters = new ClusterSet(clusterContext, stats, logger, clock);
   const listenerContext: ListenerContext = {
@@ -71,6 +73,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     random,
     writeLog: options.writeAccessLog ?? logFiles.write,
     secrets,
+    openssl,
     readBuffer: clusterContext.readBuffer,
     hash,
     clusterRef: (name) => clusters.ref(name),

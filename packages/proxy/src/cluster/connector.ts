@@ -23,6 +23,12 @@ export interface ConnectListener {
   onFailed(failure: ConnectFailure, detail: string): void;
 }
 
+/** The same of a connection without TLS. */
+export interface PlainConnectListener {
+  onConnected(wire: PlainWire): void;
+  onFailed(failure: ConnectFailure, detail: string): void;
+}
+
 export interface PendingConnection {
   /** Gives up; nothing is heard any more. */
   cancel(): void;
@@ -52,7 +58,7 @@ export class TcpConnector implements Connector {
     this.#cluster = cluster;
   }
 
-  connect(host: Host, listener: ConnectListener): PendingConnection {
+  connect(host: Host, listener: PlainConnectListener): PendingConnection {
     return new TcpConnecting(this.#context, this.#cluster, host, listener);
   }
 }
@@ -62,9 +68,9 @@ class TcpConnecting extends Expirable implements PendingConnection {
   readonly #context: ConnectorContext;
   readonly #cluster: Cluster;
   readonly #handle: TransportHandle;
-  #listener: ConnectListener | undefined;
+  #listener: PlainConnectListener | undefined;
 
-  constructor(context: ConnectorContext, cluster: Cluster, host: Host, listener: ConnectListener) {
+  constructor(context: ConnectorContext, cluster: Cluster, host: Host, listener: PlainConnectListener) {
     super();
     this.#context = context;
     this.#cluster = cluster;

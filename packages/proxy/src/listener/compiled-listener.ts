@@ -13,6 +13,7 @@ import type { MeshMetrics } from '../telemetry/mesh-metrics.ts';
 import type { TcpStats } from '../telemetry/tcp-stats.ts';
 import { compileGate, guarded, type ConnectionGate } from './connection-gate.ts';
 import { TcpConnection, type TcpProxySetup } from '../tcp/tcp-proxy.ts';
+import type { LazyOpenssl } from '../tls/openssl/openssl.ts';
 import type { SecretStore } from '../tls/secret-store.ts';
 import { FollowingTlsSettings } from '../tls/tls-context.ts';
 import type { Wire } from '../wire/wire.ts';
@@ -42,6 +43,7 @@ export interface ListenerContext extends ManagerContext {
   readonly hash: HashFunction;
   readonly tcpStats: (prefix: string) => TcpStats;
   readonly secrets: SecretStore;
+  readonly openssl: LazyOpenssl;
   /** Into which all plain sockets read. */
   readonly readBuffer: Buffer;
   readonly meshMetrics: MeshMetrics;
@@ -98,6 +100,14 @@ function runsOn(model: Listener, kind: string): PortTest {
     );
 }
 
+function followDownstream(model: DownstreamTls, context: ListenerContext): FollowingTlsSettings {
+  return new FollowingTlsSettings(context.openssl, model.options, context.secrets, {
+    choosesProtocol: true,
+    sessionTimeoutMs: model.sessionTimeoutMs,
+    ticketsDisabled: model.disableStatelessResumption,
+  });
+}
+
 /** Compiles a listener with all its filter chains, or says what is wrong with it. */
 export function compileListener(model: Listener, context: ListenerContext): Result<CompiledListener> {
   const bad: Problem[] = [];
@@ -149,7 +159,7 @@ function compileChain(
   const { transport } = chain;
   const tls =
     transport.kind === 'downstream_tls'
-      ? { model: transport, settings: new FollowingTlsSettings(transport.options, context.secrets) }
+      ? { model: transport, settings: followDownstream(transport, context) }
       : undefined;
   return { model: chain, serve: guarded(serve, gates), tls };
 }

@@ -1,7 +1,7 @@
 import type { SocketAddress } from '../model/address.ts';
 import type { ListenerStats } from '../telemetry/listener-stats.ts';
 import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
-import { startServerTls } from '../tls/server-handshake.ts';
+import { serverHandshake } from '../tls/server-handshake.ts';
 import type { PlainWire } from '../wire/plain-wire.ts';
 import type { Turn } from '../wire/turn.ts';
 import type { Wire, WireHandler } from '../wire/wire.ts';
@@ -161,39 +161,32 @@ export class Incoming extends Expirable implements WireHandler {
     seen: Inspected,
   ): void {
     const { serverName } = seen;
-    const alpn = seen.transportProtocol === 'tls' ? seen.applicationProtocols : undefined;
     const settings = tls.settings.current();
     if (!settings.ok) {
       this.#stats.sslConnectionError++;
       this.#wire.destroy();
       return;
     }
-    this.#handshaking = startServerTls(
-      this.#turn,
-      this.#plain,
-      early,
-      tls.model,
-      settings.value,
-      { serverName, alpn },
-      {
-        onSecure: (wire) => {
-          this.#handshaking = undefined;
-          this.#timers.stop(this);
-          this.#stats.sslHandshake++;
-          this.#wire = wire;
-          this.#hand(chain, wire, serverName);
-        },
-        onFailed: (reason) => {
-          this.#handshaking = undefined;
-          this.#timers.stop(this);
-          this.#stats.sslConnectionError++;
-          if (reason === 'peer') this.#stats.sslFailVerify++;
-          this.#closeOnce();
-        },
+    const handshake = serverHandshake(this.#turn, this.#plain, tls.model, settings.value, serverName, {
+      onSecure: (wire) => {
+        this.#handshaking = undefined;
+        this.#timers.stop(this);
+        this.#stats.sslHandshake++;
+        this.#wire = wire;
+        this.#hand(chain, wire, serverName);
       },
-    );
+      onFailed: (reason) => {
+        this.#handshaking = undefined;
+        this.#timers.stop(this);
+        this.#stats.sslConnectionError++;
+        if (reason === 'peer') this.#stats.sslFailVerify++;
+        this.#closeOnce();
+      },
+    });
+    this.#handshaking = handshake;
     const timeoutMs = chain.model.transportConnectTimeoutMs;
     this.#timers.start(this, timeoutMs > 0 ? timeoutMs : handshakeTimeoutMs);
+    handshake.start(early);
   }
 }
 

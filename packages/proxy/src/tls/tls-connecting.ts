@@ -1,126 +1,104 @@
-import type { IpcNetConnectOpts, TcpNetConnectOpts } from 'node:net';
-import type { TLSSocket } from 'node:tls';
-import { connectErrorText } from '../cluster/connect-error.ts';
-import type { ConnectListener, ConnectorContext, PendingConnection } from '../cluster/connector.ts';
-import type { Address } from '../model/address.ts';
-import type { Cluster } from '../model/cluster.ts';
+import type {
+  ConnectFailure,
+  ConnectListener,
+  ConnectorContext,
+  PlainConnectListener,
+  PendingConnection,
+} from '../cluster/connector.ts';
 import { Expirable } from '../timer/coarse-timers.ts';
-import { SecureWire } from '../wire/secure-wire.ts';
+import type { PlainWire } from '../wire/plain-wire.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
+import { Handshake, type HandshakeListener } from './handshake.ts';
+import type { Openssl } from './openssl/openssl.ts';
+import type { TlsSession } from './openssl/tls-session.ts';
+import type { SecureWire } from './secure-wire.ts';
 
-/** Options of `tls.connect` for an endpoint of a cluster. */
-export function socketOptions(cluster: Cluster, address: Address): TcpNetConnectOpts | IpcNetConnectOpts {
-  if (address.kind === 'pipe') return { path: address.path, allowHalfOpen: true };
-  const options: TcpNetConnectOpts = {
-    host: address.address,
-    port: address.port,
-    allowHalfOpen: true,
-    noDelay: true,
-  };
-  if (cluster.sourceAddress !== undefined) options.localAddress = cluster.sourceAddress.address;
-  if (cluster.tcpKeepalive !== undefined) {
-    options.keepAlive = true;
-    options.keepAliveInitialDelay = cluster.tcpKeepalive.timeMs;
-  }
-  return options;
+/** What a connector does with a handshake. */
+export interface ClientHandshake {
+  readonly openssl: Openssl;
+  /** A session of its own for the connection. */
+  readonly create: () => TlsSession;
+  judge(session: TlsSession): TlsInfo | { readonly refused: string };
+  onSecure(session: TlsSession, wire: SecureWire): void;
+  /** The handshake broke by an error of TLS. */
+  onBroken(): void;
 }
 
-/** What is judged when the handshake is over. */
-export interface SecureConnecting {
-  /** Why the peer is not accepted; undefined where it is. */
-  judge(): string | undefined;
-  describe(): TlsInfo | undefined;
-  onError(error: Error): void;
-}
-
-/** A TLS connection that is being made. */
-export class TlsConnecting extends Expirable implements PendingConnection {
+/** A TLS connection that is being made: first the connection, then the handshake. */
+export class TlsConnecting
+  extends Expirable
+  implements PendingConnection, PlainConnectListener, HandshakeListener
+{
   readonly #context: ConnectorContext;
-  readonly #socket: TLSSocket;
-  readonly #secure: SecureConnecting;
+  readonly #client: ClientHandshake;
   #listener: ConnectListener | undefined;
+  #pending: PendingConnection | undefined;
+  #session: TlsSession | undefined;
 
   constructor(
     context: ConnectorContext,
-    socket: TLSSocket,
+    client: ClientHandshake,
     listener: ConnectListener,
     timeoutMs: number,
-    secure: SecureConnecting,
+    connect: (inner: PlainConnectListener) => PendingConnection,
   ) {
     super();
     this.#context = context;
-    this.#socket = socket;
+    this.#client = client;
     this.#listener = listener;
-    this.#secure = secure;
-    socket.once('secureConnect', this.#onSecure);
-    socket.on('error', this.#onError);
-    socket.on('close', this.#onEarlyClose);
+    this.#pending = connect(this);
     if (timeoutMs > 0) context.timers.start(this, timeoutMs);
   }
 
   cancel(): void {
     if (this.#listener === undefined) return;
     this.#finish();
-    this.#drop();
+    this.#pending?.cancel();
   }
 
   onExpire(): void {
     const listener = this.#listener;
-    if (listener === undefined) return;
     this.cancel();
-    listener.onFailed('connect_timeout', '');
+    listener?.onFailed('connect_timeout', 'no connection in time');
   }
 
-  readonly #onSecure = (): void => {
-    const refusal = this.#secure.judge();
-    if (refusal !== undefined) {
-      this.#fail(refusal);
+  onConnected(wire: PlainWire): void {
+    const { openssl, create } = this.#client;
+    const session = create();
+    this.#session = session;
+    const connection = { handle: wire.detach(), readBuffer: wire.readBuffer };
+    const handshake = new Handshake(this.#context.turn, connection, openssl, session, this);
+    this.#pending = handshake;
+    handshake.start();
+  }
+
+  judge(session: TlsSession): TlsInfo | { readonly refused: string } {
+    return this.#client.judge(session);
+  }
+
+  onSecure(wire: SecureWire): void {
+    const listener = this.#finish();
+    if (this.#session !== undefined) this.#client.onSecure(this.#session, wire);
+    listener?.onConnected(wire);
+  }
+
+  onFailed(reason: ConnectFailure | 'handshake' | 'peer', detail: string): void {
+    const listener = this.#finish();
+    if (reason === 'connect_timeout' || reason === 'connection_failure') {
+      listener?.onFailed(reason, detail);
       return;
     }
-    const listener = this.#finish();
-    const { turn, readBuffer } = this.#context;
-    const wire = new SecureWire(turn, this.#socket, readBuffer, this.#secure.describe());
-    turn.enter();
-    try {
-      wire.resume();
-      listener?.onConnected(wire);
-    } finally {
-      turn.leave();
-    }
-  };
-
-  readonly #onError = (error: Error): void => {
-    this.#secure.onError(error);
-    this.#fail(connectErrorText(error));
-  };
-
-  /** In the handshake, without a word. */
-  readonly #onEarlyClose = (): void => this.#fail('');
-
-  #fail(detail: string): void {
-    const listener = this.#finish();
-    this.#drop();
-    const { turn } = this.#context;
-    turn.enter();
-    try {
-      listener?.onFailed('connection_failure', detail);
-    } finally {
-      turn.leave();
-    }
-  }
-
-  #drop(): void {
-    this.#socket.on('error', () => {});
-    this.#socket.destroy();
+    if (reason === 'handshake' && detail !== '') this.#client.onBroken();
+    listener?.onFailed(
+      'connection_failure',
+      detail === '' ? 'the endpoint closed the connection during the handshake' : detail,
+    );
   }
 
   #finish(): ConnectListener | undefined {
     const listener = this.#listener;
     this.#listener = undefined;
     this.#context.timers.stop(this);
-    this.#socket.off('secureConnect', this.#onSecure);
-    this.#socket.off('error', this.#onError);
-    this.#socket.off('close', this.#onEarlyClose);
     return listener;
   }
 }

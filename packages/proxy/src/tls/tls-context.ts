@@ -1,6 +1,8 @@
-import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
-import { messageOf, ok, problem, problems, type Problem, type Result } from '@lateen/core';
+import { rootCertificates } from 'node:tls';
+import { ok, problem, problems, type Problem, type Result } from '@lateen/core';
 import type { TlsOptions } from '../model/tls.ts';
+import { createContext, type TlsContext } from './openssl/context.ts';
+import type { LazyOpenssl, Openssl } from './openssl/openssl.ts';
 import { compilePeerCheck, type PeerCheck } from './peer-verification.ts';
 import {
   loadCertificate,
@@ -12,24 +14,37 @@ import {
 
 /** What connections are made with while the secrets stay the same. */
 export interface TlsSettings {
-  readonly context: SecureContext;
+  readonly openssl: Openssl;
+  readonly context: TlsContext;
   /** True where a peer is asked for its certificate. */
   readonly verifies: boolean;
   readonly check: PeerCheck;
 }
 
+/** What the two sides of TLS do not have in common. */
+export interface TlsSide {
+  /** The peer's certificate must carry the name that was asked for. */
+  readonly sanIsServerName?: boolean;
+  /** Servers choose from the protocols; clients offer them with each connection. */
+  readonly choosesProtocol?: boolean;
+  readonly sessionTimeoutMs?: number | undefined;
+  readonly ticketsDisabled?: boolean;
+}
+
 /** TLS as a cluster or a filter chain asks for it; a changed secret is used from the next connection on. */
 export class FollowingTlsSettings {
+  readonly #openssl: LazyOpenssl;
   readonly #options: TlsOptions;
   readonly #secrets: SecretStore;
-  readonly #sanIsServerName: boolean;
+  readonly #side: TlsSide;
   #revision: string | undefined;
   #current: Result<TlsSettings> = problem('', 'not built yet');
 
-  constructor(options: TlsOptions, secrets: SecretStore, sanIsServerName = false) {
+  constructor(openssl: LazyOpenssl, options: TlsOptions, secrets: SecretStore, side: TlsSide) {
+    this.#openssl = openssl;
     this.#options = options;
     this.#secrets = secrets;
-    this.#sanIsServerName = sanIsServerName;
+    this.#side = side;
   }
 
   /** The settings for a new connection; problems where a secret is not there or nothing can be made of it. */
@@ -44,7 +59,7 @@ export class FollowingTlsSettings {
       this.#current =
         missing.length > 0
           ? problem('', `secret "${missing.join('", "')}" is not there`)
-          : buildSettings(this.#options, this.#secrets, this.#sanIsServerName);
+          : buildSettings(this.#openssl.get(), this.#options, this.#secrets, this.#side);
     }
     return this.#current;
   }
@@ -52,9 +67,10 @@ export class FollowingTlsSettings {
 
 /** Reads everything and makes the settings; all problems at once. */
 function buildSettings(
+  openssl: Openssl,
   options: TlsOptions,
   secrets: SecretStore,
-  sanIsServerName: boolean,
+  side: TlsSide,
 ): Result<TlsSettings> {
   const wrong: Problem[] = [];
   const taken = <T>(loaded: Result<T>): T | undefined => {
@@ -74,55 +90,32 @@ function buildSettings(
     options.validationSecret === undefined ? undefined : secrets.validation(options.validationSecret),
   ].filter((validation) => validation !== undefined);
   if (wrong.length > 0) return problems(wrong);
+  const systemRoots = validations.some((v) => v.model.systemRoots === true);
   const roots = validations.flatMap((v) => v.trustedCa ?? []);
-  const hasRoots = roots.length > 0 || validations.some((v) => v.model.systemRoots === true);
-  const models = validations.map((v) => v.model);
-  try {
-    return ok({
-      context: createSecureContext(contextOptions(options, certificates, validations, roots)),
-      verifies: validations.length > 0,
-      check: compilePeerCheck(models, { hasRoots, sanIsServerName }),
-    });
-  } catch (error) {
-    return problem('', messageOf(error));
-  }
+  if (systemRoots && roots.length === 0) roots.push(Buffer.from(rootCertificates.join('\n')));
+  const context = createContext(openssl, {
+    certificates,
+    roots,
+    revocationLists: validations.flatMap((v) => v.crl ?? []),
+    minVersion: options.minVersion,
+    maxVersion: options.maxVersion,
+    ciphers: cipherList(options.cipherSuites),
+    groups: options.ecdhCurves.map(curveName).join(':'),
+    alpn: side.choosesProtocol === true ? options.alpn : [],
+    sessionTimeoutMs: side.sessionTimeoutMs,
+    ticketsDisabled: side.ticketsDisabled === true,
+  });
+  if (!context.ok) return context;
+  const check = compilePeerCheck(
+    validations.map((v) => v.model),
+    { hasRoots: roots.length > 0, sanIsServerName: side.sanIsServerName === true },
+  );
+  return ok({ openssl, context: context.value, verifies: validations.length > 0, check });
 }
 
-function contextOptions(
-  options: TlsOptions,
-  certificates: readonly LoadedCertificate[],
-  validations: readonly LoadedValidation[],
-  roots: Buffer[],
-): SecureContextOptions {
-  const lists = validations.flatMap((v) => v.crl ?? []);
-  const passphrase = certificates.find((c) => c.passphrase !== undefined)?.passphrase;
-  return {
-    // OpenSSL refuses to resume sessions with client certificates unless it is said where they belong.
-    sessionIdContext: 'lateen',
-    // Older versions only where somebody asks for them.
-    minVersion: nodeVersion(options.minVersion) ?? 'TLSv1.2',
-    maxVersion: nodeVersion(options.maxVersion) ?? 'TLSv1.3',
-    ...(options.cipherSuites.length === 0 ? {} : { ciphers: cipherList(options.cipherSuites) }),
-    ...(options.ecdhCurves.length === 0 ? {} : { ecdhCurve: options.ecdhCurves.map(curveName).join(':') }),
-    ...(certificates.length === 0
-      ? {}
-      : { cert: certificates.map((c) => c.chain), key: certificates.map((c) => c.privateKey) }),
-    ...(passphrase === undefined ? {} : { passphrase }),
-    ...(roots.length === 0 ? {} : { ca: roots }),
-    ...(lists.length === 0 ? {} : { crl: lists }),
-  };
-}
-
-function nodeVersion(version: TlsOptions['minVersion']): SecureContextOptions['minVersion'] {
-  return version === 'TLSv1.0' ? 'TLSv1' : version;
-}
-
-const tls13Suites = ['TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256', 'TLS_AES_128_GCM_SHA256'];
-
-/** Envoy's list is for the versions before 1.3, whose suites stay on. Groups `[a|b]` are of equal rank. */
+/** Groups `[a|b]` are of equal rank; Envoy's list, as OpenSSL's, leaves the suites of TLS 1.3 on. */
 function cipherList(suites: readonly string[]): string {
-  const older = suites.flatMap((suite) => suite.replace(/^\[|\]$/g, '').split('|'));
-  return [...tls13Suites, ...older].join(':');
+  return suites.flatMap((suite) => suite.replace(/^\[|\]$/g, '').split('|')).join(':');
 }
 
 const curves: Readonly<Record<string, string>> = {

@@ -11,6 +11,7 @@ import type { JsonValue } from '../model/metadata.ts';
 import type { UpstreamTransport } from '../model/tls.ts';
 import type { ClusterStats } from '../telemetry/cluster-stats.ts';
 import type { Turn } from '../wire/turn.ts';
+import type { LazyOpenssl } from './openssl/openssl.ts';
 import type { SecretStore } from './secret-store.ts';
 import { TlsConnector } from './tls-connector.ts';
 
@@ -74,11 +75,12 @@ export function createTransportConnector(
   context: ConnectorContext,
   cluster: Cluster,
   secrets: SecretStore,
+  openssl: LazyOpenssl,
   stats: ClusterStats,
 ): Connector {
   const plain = new TcpConnector(context, cluster);
   const of = (transport: UpstreamTransport): Connector =>
-    transport.kind === 'raw' ? plain : new TlsConnector(context, cluster, transport, secrets, stats);
+    transport.kind === 'raw' ? plain : new TlsConnector(context, cluster, transport, secrets, openssl, stats);
   const counted = (inner: Connector): Connector => new CountingConnector(inner, context.turn, stats);
   if (cluster.transportMatches.length === 0) return counted(of(cluster.transport));
   const matching = new MatchingConnector(

@@ -121,6 +121,11 @@ export abstract class HandleWire implements Wire, OutputOwner, HandleOwner {
       this.#readOver(length);
       return;
     }
+    this.deliver(length);
+  }
+
+  /** Hands on what is in the read buffer. */
+  protected deliver(length: number): void {
     this.bytes.received += length;
     this.turn.enter();
     try {

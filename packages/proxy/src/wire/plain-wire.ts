@@ -1,5 +1,6 @@
 import { HandleWire } from './handle-wire.ts';
 import { closeHandle, disown, shutdownHandle, writeHandle, type TransportHandle } from './stream-handle.ts';
+import type { TlsInfo } from './tls-info.ts';
 import type { LoopEndOwner } from './turn.ts';
 
 /** What the kernel has not taken and may wait for a slow peer. */
@@ -7,7 +8,7 @@ const highWaterBytes = 64 * 1024;
 
 /** A connection without TLS. */
 export class PlainWire extends HandleWire implements LoopEndOwner {
-  readonly tls = undefined;
+  readonly tls: TlsInfo | undefined = undefined;
   declare protected readonly handle: TransportHandle;
 
   get fd(): number {
@@ -24,13 +25,18 @@ export class PlainWire extends HandleWire implements LoopEndOwner {
   flushOutput(buffer: Buffer, length: number): boolean {
     if (this.closed || this.sending !== 'open') return true;
     this.bytes.sent += length;
-    const status = writeHandle(this.handle, buffer.subarray(0, length));
+    return this.send(buffer.subarray(0, length));
+  }
+
+  /** Writes; false where `bytes` must stay as they are until they have left. */
+  protected send(bytes: Buffer): boolean {
+    const status = writeHandle(this.handle, bytes);
     if (status === 0) return true;
     if (status < 0) {
       this.fail(status, 'write');
       return true;
     }
-    this.wait(length, highWaterBytes);
+    this.wait(bytes.length, highWaterBytes);
     return false;
   }
 
@@ -45,8 +51,12 @@ export class PlainWire extends HandleWire implements LoopEndOwner {
 
   onLoopEnd(): void {
     if (this.closed) return;
-    if (this.readEnded && this.pendingBytes === 0) this.destroy();
-    else if (shutdownHandle(this.handle)) this.onHandleShutdown();
+    if (this.readEnded && this.pendingBytes === 0 && this.tls === undefined) this.destroy();
+    else this.finishSending();
+  }
+
+  protected finishSending(): void {
+    if (shutdownHandle(this.handle)) this.onHandleShutdown();
   }
 
   protected close(reset: boolean): void {

@@ -143,9 +143,11 @@ export function connectHandle(
     : handle.connect(request, address, port);
 }
 
-/** Makes `to` hear of the handle; what it reads goes into `buffer`, which may be shared. */
+/** Makes `to` hear of the handle; what it reads goes into `buffer`, which may be shared and stays the same. */
 export function own(handle: StreamHandle, to: HandleOwner, buffer: Uint8Array): void {
+  const isNew = !(owner in handle);
   handle[owner] = to;
+  if (!isNew) return;
   handle.onread = onRead;
   handle.useUserBuffer(buffer);
 }

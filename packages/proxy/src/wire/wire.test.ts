@@ -2,12 +2,15 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, connect as connectTcp, type AddressInfo, type Server, type Socket } from 'node:net';
 import { after, before, suite, test } from 'node:test';
-import { connect as connectTls, createSecureContext, TLSSocket, type ConnectionOptions } from 'node:tls';
+import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import { createTestAuthority, type TestCertificate } from '@lateen/testkit';
 import { takeConnections } from '../listener/accept.ts';
+import { Handshake } from '../tls/handshake.ts';
+import { createContext, type ContextOptions } from '../tls/openssl/context.ts';
+import { Openssl } from '../tls/openssl/openssl.ts';
+import { TlsSession } from '../tls/openssl/tls-session.ts';
 import type { HandleWire } from './handle-wire.ts';
 import { PlainWire } from './plain-wire.ts';
-import { SecureWire } from './secure-wire.ts';
 import { Turn } from './turn.ts';
 import type { WireHandler } from './wire.ts';
 
@@ -98,15 +101,51 @@ async function plainPair(): Promise<Pair> {
   return adopt(await accepted.promise, client, turn);
 }
 
+const noTlsInfo = {
+  alpn: '',
+  sni: '',
+  version: '',
+  cipher: '',
+  sessionReused: false,
+  peerUriSans: [],
+  peerDnsSans: [],
+  peerSubject: '',
+  peerCertificate: undefined,
+};
+
+function contextOptions({ cert, key }: TestCertificate): ContextOptions {
+  const own = { chain: Buffer.from(cert), privateKey: Buffer.from(key), passphrase: undefined };
+  return {
+    certificates: [own],
+    roots: [],
+    revocationLists: [],
+    minVersion: undefined,
+    maxVersion: undefined,
+    ciphers: '',
+    groups: '',
+    alpn: [],
+    sessionTimeoutMs: undefined,
+    ticketsDisabled: false,
+  };
+}
+
 async function securePair(): Promise<Pair> {
   const turn = new Turn();
-  const secureContext = createSecureContext(certificate);
-  const accepted = Promise.withResolvers<HandleWire>();
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
-    const secure = new TLSSocket(socket, { isServer: true, secureContext });
-    secure.once('secure', () => accepted.resolve(new SecureWire(turn, secure, readBuffer, undefined)));
-  });
+  const openssl = new Openssl();
+  const context = createContext(openssl, contextOptions(certificate));
+  assert.ok(context.ok);
+  const server = createServer();
   const port = await listen(server);
+  const accepted = Promise.withResolvers<HandleWire>();
+  takeConnections(server, (handle) => {
+    const session = TlsSession.server(openssl, context.value, false);
+    const handshake = new Handshake(turn, { handle, readBuffer }, openssl, session, {
+      judge: () => noTlsInfo,
+      onSecure: accepted.resolve,
+      onFailed: (_reason, error) => accepted.reject(new Error(error)),
+    });
+    handshake.start();
+  });
   // `allowHalfOpen` is missing in the types.
   const options: ConnectionOptions = { port, host: '127.0.0.1', rejectUnauthorized: false };
   const client = connectTls(Object.assign(options, { allowHalfOpen: true }));

@@ -1,0 +1,101 @@
+import { isIP } from 'node:net';
+import type { ClusterStats } from '../telemetry/cluster-stats.ts';
+import type { TlsInfo } from '../wire/tls-info.ts';
+import { describeTls } from './describe-connection.ts';
+import type { Openssl } from './openssl/openssl.ts';
+import { TlsSession, type ResumableSession } from './openssl/tls-session.ts';
+import type { SecureWire } from './secure-wire.ts';
+import type { ClientHandshake } from './tls-connecting.ts';
+import type { TlsSettings } from './tls-context.ts';
+
+const maxSessions = 1_000;
+
+/** A session to be resumed, with what its first handshake showed. */
+interface KnownSession {
+  readonly session: ResumableSession;
+  readonly info: TlsInfo;
+  readonly settings: TlsSettings;
+}
+
+/** Sessions that may be resumed, by endpoint and server name. */
+export class SessionCache {
+  readonly #sessions = new Map<string, KnownSession>();
+
+  /** The session of the last connection; undefined where it was judged by other rules than today's. */
+  find(key: string, settings: TlsSettings): KnownSession | undefined {
+    const known = this.#sessions.get(key);
+    return known?.settings === settings ? known : undefined;
+  }
+
+  keep(key: string, session: KnownSession): void {
+    if (this.#sessions.size >= maxSessions) this.#sessions.clear();
+    this.#sessions.set(key, session);
+  }
+
+  forget(key: string): void {
+    this.#sessions.delete(key);
+  }
+}
+
+export interface ClientTlsOptions {
+  readonly settings: TlsSettings;
+  /** Undefined where sessions are not resumed. */
+  readonly sessions: SessionCache | undefined;
+  readonly hostKey: string;
+  /** SNI; empty: none. */
+  readonly serverName: string;
+  readonly protocols: Buffer;
+  readonly stats: ClusterStats;
+}
+
+/** The client's part of one connection's handshake. */
+export function clientTls(options: ClientTlsOptions): ClientHandshake & { readonly openssl: Openssl } {
+  const { settings, sessions, serverName, protocols, stats } = options;
+  const { openssl, context, check } = settings;
+  const { n } = stats;
+  const key = `${options.hostKey} ${serverName}`;
+  const known = sessions?.find(key, settings);
+
+  function judge(session: TlsSession): TlsInfo | { readonly refused: string } {
+    if (session.resumed && known !== undefined) {
+      // The certificate is not shown again on a resumed session: it was judged when the session was new.
+      n.sslHandshake++;
+      return { ...known.info, sessionReused: true };
+    }
+    const certificate = session.peerCertificate();
+    const verdict = check(certificate, session.chainError, serverName);
+    if (verdict === undefined) {
+      n.sslHandshake++;
+      return describeTls(session, serverName, certificate);
+    }
+    n.sslConnectionError++;
+    if (verdict === 'wrong_name') n.sslFailVerifySan++;
+    else n.sslFailVerifyError++;
+    sessions?.forget(key);
+    return {
+      refused: 'TLS_error:|268435581:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:TLS_error_end',
+    };
+  }
+
+  return {
+    openssl,
+    create: () =>
+      TlsSession.client(openssl, context, {
+        serverName: isIP(serverName) === 0 ? serverName : '',
+        protocols,
+        session: known?.session,
+      }),
+    judge,
+    onSecure(session: TlsSession, wire: SecureWire) {
+      if (sessions === undefined) return;
+      wire.onFirstBytes = () => {
+        const fresh = session.keepSession();
+        if (fresh !== undefined) sessions.keep(key, { session: fresh, info: wire.tls, settings });
+      };
+    },
+    onBroken() {
+      n.sslConnectionError++;
+      sessions?.forget(key);
+    },
+  };
+}

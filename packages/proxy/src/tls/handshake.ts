@@ -1,0 +1,135 @@
+import type { TransportHandle, HandleOwner } from '../wire/stream-handle.ts';
+import { closeHandle, own, writeHandle } from '../wire/stream-handle.ts';
+import type { TlsInfo } from '../wire/tls-info.ts';
+import type { Turn } from '../wire/turn.ts';
+import type { Openssl } from './openssl/openssl.ts';
+import type { TlsSession } from './openssl/tls-session.ts';
+import { SecureWire, sendEncrypted } from './secure-wire.ts';
+
+export interface HandshakeListener {
+  /** Judges the peer; what it says of the connection, or why it is refused. */
+  judge(session: TlsSession): TlsInfo | { readonly refused: string };
+  onSecure(wire: SecureWire): void;
+  /** The connection is closed. `error` is OpenSSL's, empty where the peer went away. */
+  onFailed(reason: 'handshake' | 'peer', error: string): void;
+}
+
+/** A TLS handshake on a connection's handle. Exactly one of `onSecure` and `onFailed` is called. */
+export class Handshake implements HandleOwner {
+  readonly #turn: Turn;
+  readonly #handle: TransportHandle;
+  readonly #readBuffer: Buffer;
+  readonly #openssl: Openssl;
+  readonly #session: TlsSession;
+  readonly #listener: HandshakeListener;
+  #over = false;
+
+  constructor(
+    turn: Turn,
+    connection: { readonly handle: TransportHandle; readonly readBuffer: Buffer },
+    openssl: Openssl,
+    session: TlsSession,
+    listener: HandshakeListener,
+  ) {
+    this.#turn = turn;
+    this.#handle = connection.handle;
+    this.#readBuffer = connection.readBuffer;
+    this.#openssl = openssl;
+    this.#session = session;
+    this.#listener = listener;
+    own(this.#handle, this, this.#readBuffer);
+  }
+
+  /** Begins, with what has been read already. */
+  start(early?: Buffer): void {
+    if (early !== undefined) this.#openssl.c.BIO_write(this.#openssl.input, early, early.length);
+    this.#handle.readStart();
+    this.#step();
+  }
+
+  /** Gives up; nothing is heard any more. */
+  cancel(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#drop();
+  }
+
+  onHandleRead(length: number): void {
+    if (this.#over || length === 0) return;
+    this.#turn.enter();
+    try {
+      if (length < 0) this.#fail('handshake', '');
+      else {
+        this.#openssl.c.BIO_write(this.#openssl.input, this.#readBuffer, length);
+        this.#step();
+      }
+    } catch (error) {
+      this.cancel();
+      this.#turn.onBug(error);
+    } finally {
+      this.#turn.leave();
+    }
+  }
+
+  onHandleWritten(status: number): void {
+    if (status < 0) this.#fail('handshake', '');
+  }
+
+  onHandleShutdown(): void {}
+
+  onHandleClosed(): void {}
+
+  #step(): void {
+    const state = this.#session.handshake();
+    if (state === 'failed') {
+      const error = this.#openssl.takeError();
+      this.#send();
+      this.#fail('handshake', error);
+      return;
+    }
+    this.#send();
+    if (state === 'done' && !this.#over) this.#finish();
+  }
+
+  #finish(): void {
+    const verdict = this.#listener.judge(this.#session);
+    if ('refused' in verdict) {
+      this.#fail('peer', verdict.refused);
+      return;
+    }
+    this.#over = true;
+    const wire = new SecureWire(
+      this.#turn,
+      this.#handle,
+      this.#readBuffer,
+      this.#openssl,
+      this.#session,
+      verdict,
+    );
+    this.#listener.onSecure(wire);
+    // The peer's first bytes may have come with its last ones of the handshake.
+    wire.readDecrypted();
+  }
+
+  #send(): void {
+    sendEncrypted(this.#openssl, (bytes) => {
+      if (this.#over) return true;
+      const status = writeHandle(this.#handle, bytes);
+      if (status < 0) this.#fail('handshake', '');
+      return status <= 0;
+    });
+  }
+
+  #fail(reason: 'handshake' | 'peer', error: string): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#drop();
+    this.#listener.onFailed(reason, error);
+  }
+
+  #drop(): void {
+    this.#openssl.discardInput();
+    this.#session.free();
+    closeHandle(this.#handle, false);
+  }
+}

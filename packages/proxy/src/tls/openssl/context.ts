@@ -1,0 +1,174 @@
+import { problem, ok, type Result } from '@lateen/core';
+import type { TlsVersion } from '../../model/tls.ts';
+import type { Pointer } from './functions.ts';
+import type { Openssl } from './openssl.ts';
+
+/** What connections of one kind are made with. PEM throughout. */
+export interface ContextOptions {
+  readonly certificates: readonly {
+    readonly chain: Buffer;
+    readonly privateKey: Buffer;
+    readonly passphrase: string | undefined;
+  }[];
+  readonly roots: readonly Buffer[];
+  readonly revocationLists: readonly Buffer[];
+  /** Default TLS 1.2 to 1.3. */
+  readonly minVersion: TlsVersion | undefined;
+  readonly maxVersion: TlsVersion | undefined;
+  /** OpenSSL's list for the versions before 1.3; empty: its default. */
+  readonly ciphers: string;
+  /** OpenSSL's names, separated by colons; empty: its default. */
+  readonly groups: string;
+  /** Chosen from where a client offers some, in this order. */
+  readonly alpn: readonly string[];
+  readonly sessionTimeoutMs: number | undefined;
+  readonly ticketsDisabled: boolean;
+}
+
+const ctrl = {
+  mode: 33,
+  sessionCache: 44,
+  chainCertificate: 89,
+  groups: 92,
+  minVersion: 123,
+  maxVersion: 124,
+} as const;
+/** SSL_MODE_AUTO_RETRY, SSL_MODE_RELEASE_BUFFERS: a connection that is idle keeps no record buffer. */
+const mode = 0x04 | 0x10;
+/** SSL_OP_NO_RENEGOTIATION, and SSL_OP_NO_TICKET. */
+const noRenegotiation = 2 ** 30;
+const noTicket = 2 ** 14;
+/** X509_V_FLAG_CRL_CHECK and X509_V_FLAG_CRL_CHECK_ALL. */
+const checkLists = 0x4 | 0x8;
+const versionNumber: Readonly<Record<TlsVersion, number>> = {
+  'TLSv1.0': 0x301,
+  'TLSv1.1': 0x302,
+  'TLSv1.2': 0x303,
+  'TLSv1.3': 0x304,
+};
+
+/** An `SSL_CTX`; freed when it is not used any more. */
+export interface TlsContext {
+  readonly pointer: Pointer;
+}
+
+/** Makes a context; the problem names what OpenSSL does not take. */
+export function createContext(openssl: Openssl, options: ContextOptions): Result<TlsContext> {
+  const { c } = openssl;
+  c.ERR_clear_error();
+  const pointer = c.SSL_CTX_new(c.TLS_method());
+  const context: TlsContext = { pointer };
+  openssl.freeWith(context, () => c.SSL_CTX_free(pointer));
+  c.SSL_CTX_ctrl(pointer, ctrl.mode, mode, null);
+  c.SSL_CTX_set_options(pointer, noRenegotiation + (options.ticketsDisabled ? noTicket : 0));
+  // Sessions live in their tickets, not here.
+  c.SSL_CTX_ctrl(pointer, ctrl.sessionCache, 0, null);
+  if (options.ticketsDisabled) c.SSL_CTX_set_num_tickets(pointer, 0);
+  // OpenSSL refuses to resume sessions with client certificates unless it is said where they belong.
+  c.SSL_CTX_set_session_id_context(pointer, Buffer.from('lateen'), 6);
+  if (options.sessionTimeoutMs !== undefined)
+    c.SSL_CTX_set_timeout(pointer, Math.ceil(options.sessionTimeoutMs / 1_000));
+  const wrong =
+    setVersions(openssl, pointer, options) ??
+    setAlgorithms(openssl, pointer, options) ??
+    addCertificates(openssl, pointer, options) ??
+    addRoots(openssl, pointer, options);
+  if (wrong !== undefined) return problem('', `${wrong}: ${openssl.takeError()}`);
+  if (options.alpn.length > 0) chooseProtocols(openssl, context, options.alpn);
+  return ok(context);
+}
+
+function setVersions({ c }: Openssl, context: Pointer, options: ContextOptions): string | undefined {
+  const min = versionNumber[options.minVersion ?? 'TLSv1.2'];
+  const max = versionNumber[options.maxVersion ?? 'TLSv1.3'];
+  const done =
+    min <= max &&
+    c.SSL_CTX_ctrl(context, ctrl.minVersion, min, null) === 1 &&
+    c.SSL_CTX_ctrl(context, ctrl.maxVersion, max, null) === 1;
+  return done ? undefined : 'the versions of TLS cannot be used';
+}
+
+function setAlgorithms(openssl: Openssl, context: Pointer, options: ContextOptions): string | undefined {
+  const { c, library } = openssl;
+  if (options.ciphers !== '' && c.SSL_CTX_set_cipher_list(context, options.ciphers) !== 1)
+    return 'the cipher suites cannot be used';
+  if (options.groups === '') return undefined;
+  const text = Buffer.from(`${options.groups}\0`);
+  return c.SSL_CTX_ctrl(context, ctrl.groups, 0, library.koffi.address(text)) === 1
+    ? undefined
+    : 'the ECDH curves cannot be used';
+}
+
+function addCertificates(openssl: Openssl, context: Pointer, options: ContextOptions): string | undefined {
+  const { c } = openssl;
+  for (const { chain, privateKey, passphrase } of options.certificates) {
+    const certificates = readAll(openssl, chain, 'X509');
+    const bio = c.BIO_new_mem_buf(privateKey, privateKey.length);
+    const key = c.PEM_read_bio_PrivateKey(bio, null, null, passphrase ?? '');
+    c.BIO_free(bio);
+    const [own, ...issuers] = certificates;
+    const done =
+      own !== undefined &&
+      isThere(key) &&
+      c.SSL_CTX_use_certificate(context, own) === 1 &&
+      c.SSL_CTX_use_PrivateKey(context, key) === 1 &&
+      issuers.every((issuer) => c.SSL_CTX_ctrl(context, ctrl.chainCertificate, 1, issuer) === 1);
+    for (const certificate of certificates) c.X509_free(certificate);
+    if (isThere(key)) c.EVP_PKEY_free(key);
+    if (!done) return 'certificate and key cannot be used';
+  }
+  return undefined;
+}
+
+function addRoots(openssl: Openssl, context: Pointer, options: ContextOptions): string | undefined {
+  const { c } = openssl;
+  const store = c.SSL_CTX_get_cert_store(context);
+  for (const pem of options.roots) {
+    for (const root of readAll(openssl, pem, 'X509')) {
+      const done = c.X509_STORE_add_cert(store, root) === 1 && c.SSL_CTX_add_client_CA(context, root) === 1;
+      c.X509_free(root);
+      if (!done) return 'the roots cannot be used';
+    }
+  }
+  for (const pem of options.revocationLists) {
+    for (const list of readAll(openssl, pem, 'X509_CRL')) {
+      const done = c.X509_STORE_add_crl(store, list) === 1;
+      c.X509_CRL_free(list);
+      if (!done) return 'the revocation lists cannot be used';
+    }
+  }
+  if (options.revocationLists.length > 0) c.X509_STORE_set_flags(store, checkLists);
+  return undefined;
+}
+
+function isThere(pointer: Pointer | null): pointer is Pointer {
+  return pointer !== null && pointer !== 0n;
+}
+
+/** Every object of one kind in a PEM text; the caller frees them. */
+function readAll({ c }: Openssl, pem: Buffer, kind: 'X509' | 'X509_CRL'): Pointer[] {
+  const bio = c.BIO_new_mem_buf(pem, pem.length);
+  const found: Pointer[] = [];
+  for (;;) {
+    const one =
+      kind === 'X509'
+        ? c.PEM_read_bio_X509(bio, null, null, null)
+        : c.PEM_read_bio_X509_CRL(bio, null, null, null);
+    if (!isThere(one)) break;
+    found.push(one);
+  }
+  // The end of the text is an error too.
+  c.ERR_clear_error();
+  c.BIO_free(bio);
+  return found;
+}
+
+function chooseProtocols(openssl: Openssl, context: TlsContext, alpn: readonly string[]): void {
+  const own = encodeProtocols(alpn);
+  openssl.c.SSL_CTX_set_alpn_select_cb(context.pointer, openssl.chooseProtocol, openssl.keep(context, own));
+}
+
+/** Protocols as ALPN has them: each with its length before it (RFC 7301 section 3.1). */
+export function encodeProtocols(alpn: readonly string[]): Buffer {
+  return Buffer.concat(alpn.flatMap((name) => [Buffer.from([name.length]), Buffer.from(name, 'latin1')]));
+}

@@ -1,0 +1,177 @@
+import { createRequire } from 'node:module';
+import { LateenError, messageOf } from '@lateen/core';
+import type * as koffiModule from 'koffi';
+
+/** An address in native memory; 0 for none. */
+export type Pointer = bigint;
+
+type Bytes = Uint8Array;
+type Ssl = Pointer;
+
+/** The functions of OpenSSL that TLS connections are made of, by their names in C. */
+export interface OpensslFunctions {
+  TLS_method(): Pointer;
+  SSL_CTX_new(method: Pointer): Pointer;
+  SSL_CTX_free(context: Pointer): void;
+  SSL_CTX_ctrl(context: Pointer, command: number, number: number, value: Pointer | null): number;
+  SSL_CTX_set_options(context: Pointer, options: number): number;
+  SSL_CTX_set_cipher_list(context: Pointer, ciphers: string): number;
+  SSL_CTX_set_ciphersuites(context: Pointer, suites: string): number;
+  SSL_CTX_use_certificate(context: Pointer, certificate: Pointer): number;
+  SSL_CTX_use_PrivateKey(context: Pointer, key: Pointer): number;
+  SSL_CTX_get_cert_store(context: Pointer): Pointer;
+  SSL_CTX_add_client_CA(context: Pointer, certificate: Pointer): number;
+  SSL_CTX_set_session_id_context(context: Pointer, id: Bytes, length: number): number;
+  SSL_CTX_set_timeout(context: Pointer, seconds: number): number;
+  SSL_CTX_set_num_tickets(context: Pointer, count: number): number;
+  SSL_CTX_set_alpn_select_cb(context: Pointer, callback: Pointer, list: Pointer): void;
+  X509_STORE_add_cert(store: Pointer, certificate: Pointer): number;
+  X509_STORE_add_crl(store: Pointer, list: Pointer): number;
+  X509_STORE_set_flags(store: Pointer, flags: number): number;
+  PEM_read_bio_X509(bio: Pointer, into: null, callback: null, argument: null): Pointer;
+  PEM_read_bio_X509_CRL(bio: Pointer, into: null, callback: null, argument: null): Pointer;
+  PEM_read_bio_PrivateKey(bio: Pointer, into: null, callback: null, passphrase: string | null): Pointer;
+  X509_free(certificate: Pointer): void;
+  X509_CRL_free(list: Pointer): void;
+  EVP_PKEY_free(key: Pointer): void;
+  i2d_X509_bio(bio: Pointer, certificate: Pointer): number;
+  BIO_s_mem(): Pointer;
+  BIO_new(method: Pointer): Pointer;
+  BIO_new_mem_buf(bytes: Bytes, length: number): Pointer;
+  BIO_free(bio: Pointer): number;
+  BIO_up_ref(bio: Pointer): number;
+  BIO_ctrl(bio: Pointer, command: number, number: number, value: null): number;
+  BIO_read(bio: Pointer, into: Bytes, length: number): number;
+  BIO_write(bio: Pointer, bytes: Bytes, length: number): number;
+  SSL_new(context: Pointer): Ssl;
+  SSL_free(ssl: Ssl): void;
+  SSL_set_bio(ssl: Ssl, read: Pointer, write: Pointer): void;
+  SSL_set_accept_state(ssl: Ssl): void;
+  SSL_set_connect_state(ssl: Ssl): void;
+  SSL_set_verify(ssl: Ssl, mode: number, callback: Pointer): void;
+  SSL_set_host(ssl: Ssl, command: number, type: number, name: string): number;
+  SSL_set_alpn_protos(ssl: Ssl, protocols: Bytes, length: number): number;
+  SSL_set_session(ssl: Ssl, session: Pointer): number;
+  SSL_do_handshake(ssl: Ssl): number;
+  SSL_read(ssl: Ssl, into: Bytes, length: number): number;
+  SSL_write(ssl: Ssl, bytes: Bytes, length: number): number;
+  SSL_want(ssl: Ssl): number;
+  SSL_shutdown(ssl: Ssl): number;
+  SSL_get_shutdown(ssl: Ssl): number;
+  SSL_get_verify_result(ssl: Ssl): number;
+  SSL_get_version(ssl: Ssl): string;
+  SSL_get_current_cipher(ssl: Ssl): Pointer;
+  SSL_CIPHER_get_name(cipher: Pointer): string;
+  SSL_session_reused(ssl: Ssl): number;
+  SSL_get1_session(ssl: Ssl): Pointer;
+  SSL_SESSION_is_resumable(session: Pointer): number;
+  SSL_SESSION_free(session: Pointer): void;
+  SSL_get0_alpn_selected(ssl: Ssl, protocol: Pointer[], length: number[]): void;
+  SSL_get1_peer_certificate(ssl: Ssl): Pointer;
+  SSL_get_peer_cert_chain(ssl: Ssl): Pointer;
+  OPENSSL_sk_num(stack: Pointer): number;
+  OPENSSL_sk_value(stack: Pointer, at: number): Pointer;
+  ERR_get_error(): number;
+  ERR_clear_error(): void;
+  ERR_error_string_n(error: number, into: Bytes, length: number): void;
+}
+
+const ptr = 'void *';
+
+/** Result and arguments of each, as koffi takes them; `as` where the name in C is another. */
+const signatures: Readonly<
+  Record<keyof OpensslFunctions, readonly [result: string, args: readonly string[], as?: string]>
+> = {
+  TLS_method: [ptr, []],
+  SSL_CTX_new: [ptr, [ptr]],
+  SSL_CTX_free: ['void', [ptr]],
+  SSL_CTX_ctrl: ['long', [ptr, 'int', 'long', ptr]],
+  SSL_CTX_set_options: ['uint64_t', [ptr, 'uint64_t']],
+  SSL_CTX_set_cipher_list: ['int', [ptr, 'str']],
+  SSL_CTX_set_ciphersuites: ['int', [ptr, 'str']],
+  SSL_CTX_use_certificate: ['int', [ptr, ptr]],
+  SSL_CTX_use_PrivateKey: ['int', [ptr, ptr]],
+  SSL_CTX_get_cert_store: [ptr, [ptr]],
+  SSL_CTX_add_client_CA: ['int', [ptr, ptr]],
+  SSL_CTX_set_session_id_context: ['int', [ptr, ptr, 'uint']],
+  SSL_CTX_set_timeout: ['long', [ptr, 'long']],
+  SSL_CTX_set_num_tickets: ['int', [ptr, 'size_t']],
+  SSL_CTX_set_alpn_select_cb: ['void', [ptr, ptr, ptr]],
+  X509_STORE_add_cert: ['int', [ptr, ptr]],
+  X509_STORE_add_crl: ['int', [ptr, ptr]],
+  X509_STORE_set_flags: ['int', [ptr, 'ulong']],
+  PEM_read_bio_X509: [ptr, [ptr, ptr, ptr, ptr]],
+  PEM_read_bio_X509_CRL: [ptr, [ptr, ptr, ptr, ptr]],
+  PEM_read_bio_PrivateKey: [ptr, [ptr, ptr, ptr, 'str']],
+  X509_free: ['void', [ptr]],
+  X509_CRL_free: ['void', [ptr]],
+  EVP_PKEY_free: ['void', [ptr]],
+  i2d_X509_bio: ['int', [ptr, ptr]],
+  BIO_s_mem: [ptr, []],
+  BIO_new: [ptr, [ptr]],
+  BIO_new_mem_buf: [ptr, [ptr, 'int']],
+  BIO_free: ['int', [ptr]],
+  BIO_up_ref: ['int', [ptr]],
+  BIO_ctrl: ['long', [ptr, 'int', 'long', ptr]],
+  BIO_read: ['int', [ptr, ptr, 'int']],
+  BIO_write: ['int', [ptr, ptr, 'int']],
+  SSL_new: [ptr, [ptr]],
+  SSL_free: ['void', [ptr]],
+  SSL_set_bio: ['void', [ptr, ptr, ptr]],
+  SSL_set_accept_state: ['void', [ptr]],
+  SSL_set_connect_state: ['void', [ptr]],
+  SSL_set_verify: ['void', [ptr, 'int', ptr]],
+  SSL_set_host: ['long', [ptr, 'int', 'long', 'str'], 'SSL_ctrl'],
+  SSL_set_alpn_protos: ['int', [ptr, ptr, 'uint']],
+  SSL_set_session: ['int', [ptr, ptr]],
+  SSL_do_handshake: ['int', [ptr]],
+  SSL_read: ['int', [ptr, ptr, 'int']],
+  SSL_write: ['int', [ptr, ptr, 'int']],
+  SSL_want: ['int', [ptr]],
+  SSL_shutdown: ['int', [ptr]],
+  SSL_get_shutdown: ['int', [ptr]],
+  SSL_get_verify_result: ['long', [ptr]],
+  SSL_get_version: ['str', [ptr]],
+  SSL_get_current_cipher: [ptr, [ptr]],
+  SSL_CIPHER_get_name: ['str', [ptr]],
+  SSL_session_reused: ['int', [ptr]],
+  SSL_get1_session: [ptr, [ptr]],
+  SSL_SESSION_is_resumable: ['int', [ptr]],
+  SSL_SESSION_free: ['void', [ptr]],
+  SSL_get0_alpn_selected: ['void', [ptr, '_Out_ void **', '_Out_ uint *']],
+  SSL_get1_peer_certificate: [ptr, [ptr]],
+  SSL_get_peer_cert_chain: [ptr, [ptr]],
+  OPENSSL_sk_num: ['int', [ptr]],
+  OPENSSL_sk_value: [ptr, [ptr, 'int']],
+  ERR_get_error: ['ulong', []],
+  ERR_clear_error: ['void', []],
+  ERR_error_string_n: ['void', ['ulong', ptr, 'size_t']],
+};
+
+type Koffi = typeof koffiModule;
+
+/** The library that Node itself is linked with, and what reads native memory. */
+export interface Library {
+  readonly functions: OpensslFunctions;
+  readonly koffi: Koffi;
+}
+
+/**
+ * Finds OpenSSL in the running program: Node's binaries carry it and show its functions, since native add-ons use them.
+ * Throws `ENODE` where one is missing.
+ */
+export function loadLibrary(): Library {
+  const koffi = createRequire(import.meta.url)('koffi') as Koffi;
+  const program = koffi.load(null);
+  const functions: Record<string, unknown> = {};
+  try {
+    for (const [name, [result, args, as = name]] of Object.entries(signatures))
+      functions[name] = program.func(as, result, [...args]);
+  } catch (error) {
+    throw new LateenError('ENODE', `TLS needs the OpenSSL of Node's own builds: ${messageOf(error)}`, {
+      hint: 'run the proxy with the Node that npm ci installs: node_modules/.bin/node',
+      cause: error,
+    });
+  }
+  return { functions: functions as unknown as OpensslFunctions, koffi };
+}

@@ -1,0 +1,242 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, connect as connectTcp, type AddressInfo } from 'node:net';
+import { before, test, type TestContext } from 'node:test';
+import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
+import { createTestAuthority, type TestAuthority, type TestCertificate } from '@lateen/testkit';
+import { takeConnections } from '../../listener/accept.ts';
+import { Turn } from '../../wire/turn.ts';
+import { describeTls } from '../describe-connection.ts';
+import { Handshake, type HandshakeListener } from '../handshake.ts';
+import type { SecureWire } from '../secure-wire.ts';
+import { createContext, type ContextOptions } from './context.ts';
+import { Openssl } from './openssl.ts';
+import { TlsSession } from './tls-session.ts';
+
+let authority: TestAuthority;
+let certificate: TestCertificate;
+before(async () => {
+  authority = await createTestAuthority();
+  certificate = await authority.issue({ dns: ['server.example'] });
+});
+
+function optionsOf({ cert, key }: TestCertificate, more: Partial<ContextOptions> = {}): ContextOptions {
+  return {
+    certificates: [{ chain: Buffer.from(cert), privateKey: Buffer.from(key), passphrase: undefined }],
+    roots: [],
+    revocationLists: [],
+    minVersion: undefined,
+    maxVersion: undefined,
+    ciphers: '',
+    groups: '',
+    alpn: [],
+    sessionTimeoutMs: undefined,
+    ticketsDisabled: false,
+    ...more,
+  };
+}
+
+/** A server that sends back what it gets; `failures` are the handshakes that broke. */
+async function startEcho(t: TestContext, more: Partial<ContextOptions> = {}) {
+  const openssl = new Openssl();
+  const context = createContext(openssl, optionsOf(certificate, more));
+  assert.ok(context.ok);
+  const turn = new Turn();
+  const readBuffer = Buffer.alloc(64 * 1024);
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const failures: string[] = [];
+  const wires: SecureWire[] = [];
+  let failed = Promise.withResolvers<string>();
+  takeConnections(server, (handle) => {
+    const session = TlsSession.server(openssl, context.value, true);
+    const listener: HandshakeListener = {
+      judge: (ready) => describeTls(ready, '', ready.peerCertificate()),
+      onSecure(wire) {
+        wires.push(wire);
+        wire.handler = {
+          onBytes: (buffer, start, end) => wire.write(buffer, start, end),
+          onEnd: () => wire.end(),
+          onDrain() {},
+          onClose() {},
+        };
+      },
+      onFailed(_reason, error) {
+        failures.push(error);
+        failed.resolve(error);
+        failed = Promise.withResolvers();
+      },
+    };
+    new Handshake(turn, { handle, readBuffer }, openssl, session, listener).start();
+  });
+  const { port } = server.address() as AddressInfo;
+  return { port, failures, wires, nextFailure: () => failed.promise };
+}
+
+async function connect(port: number, more: ConnectionOptions = {}): Promise<TLSSocket> {
+  const socket = connectTls({
+    port,
+    host: '127.0.0.1',
+    ca: authority.root,
+    servername: 'server.example',
+    ...more,
+  });
+  await once(socket, 'secureConnect');
+  return socket;
+}
+
+test('many connections whose bytes come in pieces never hear of each other', async (t) => {
+  const { port } = await startEcho(t);
+  const clients = await Promise.all(Array.from({ length: 24 }, () => connect(port)));
+  await Promise.all(
+    clients.map(async (client, i) => {
+      const sent = Buffer.concat(
+        Array.from({ length: 12 }, (_, j) =>
+          Buffer.concat([Buffer.alloc(i * 997 + j, i), randomBytes(j * 1500)]),
+        ),
+      );
+      const received: Buffer[] = [];
+      let length = 0;
+      const whole = new Promise<void>((resolve) => {
+        client.on('data', (chunk: Buffer) => {
+          received.push(chunk);
+          length += chunk.length;
+          if (length >= sent.length) resolve();
+        });
+      });
+      for (let at = 0; at < sent.length; at += 7_001 + i) client.write(sent.subarray(at, at + 7_001 + i));
+      await whole;
+      assert.ok(Buffer.concat(received).equals(sent), `connection ${i} got other bytes`);
+      client.destroy();
+    }),
+  );
+});
+
+for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+  test(`speaks ${version} and says so`, async (t) => {
+    const { port, wires } = await startEcho(t, {
+      minVersion: version,
+      maxVersion: version,
+      alpn: ['h2', 'http/1.1'],
+    });
+    const client = await connect(port, {
+      ALPNProtocols: ['http/1.1', 'x'],
+      cert: certificate.cert,
+      key: certificate.key,
+    });
+    assert.equal(client.getProtocol(), version);
+    assert.equal(client.alpnProtocol, 'http/1.1');
+    client.write('hello');
+    const [echo] = (await once(client, 'data')) as [Buffer];
+    assert.equal(echo.toString(), 'hello');
+    const info = wires[0]?.tls;
+    assert.equal(info?.version, version);
+    assert.equal(info?.alpn, 'http/1.1');
+    assert.equal(info?.cipher, client.getCipher().name);
+    assert.deepEqual(info?.peerDnsSans, ['server.example']);
+    client.destroy();
+  });
+}
+
+test("a client with another version is told so, and the error is OpenSSL's", async (t) => {
+  const { port, nextFailure } = await startEcho(t, { minVersion: 'TLSv1.3' });
+  const failure = nextFailure();
+  await assert.rejects(connect(port, { maxVersion: 'TLSv1.2' }), /protocol version/);
+  assert.match(await failure, /unsupported protocol/);
+});
+
+test('a session is resumed by its ticket, and not where tickets are off', async (t) => {
+  for (const ticketsDisabled of [false, true]) {
+    const { port } = await startEcho(t, { ticketsDisabled, maxVersion: 'TLSv1.2' });
+    const first = await connect(port);
+    const session = first.getSession();
+    first.destroy();
+    const second = await connect(port, session === undefined ? {} : { session });
+    assert.equal(second.isSessionReused(), !ticketsDisabled);
+    second.destroy();
+  }
+});
+
+test('whatever is sent in place of a handshake ends that connection alone', async (t) => {
+  const { port, failures } = await startEcho(t);
+  const steady = await connect(port);
+  for (let i = 0; i < 60; i++) {
+    const garbage = randomBytes(1 + Math.floor(Math.random() * 400));
+    // Half of them look like a record of a handshake.
+    if (i % 2 === 0) Buffer.from([22, 3, 1, 0, garbage.length & 0xff, 1]).copy(garbage);
+    const socket = connectTcp(port, '127.0.0.1');
+    socket.on('error', () => {});
+    socket.resume();
+    socket.end(garbage);
+    await once(socket, 'close');
+  }
+  assert.equal(failures.length, 60);
+  steady.write('still here');
+  const [echo] = (await once(steady, 'data')) as [Buffer];
+  assert.equal(echo.toString(), 'still here');
+  steady.destroy();
+});
+
+test('bytes that were changed on their way end the connection', async (t) => {
+  const { port, wires } = await startEcho(t);
+  let corrupts = false;
+  const relay = createServer((downstream) => {
+    const upstream = connectTcp(port, '127.0.0.1');
+    downstream.on('data', (chunk: Buffer) => {
+      if (corrupts) chunk[chunk.length - 1] = (chunk.at(-1) as number) ^ 1;
+      upstream.write(chunk);
+    });
+    upstream.pipe(downstream);
+    for (const socket of [upstream, downstream]) {
+      socket.on('error', () => {});
+      socket.on('close', () => void [upstream, downstream].map((one) => one.destroy()));
+    }
+  });
+  relay.listen(0, '127.0.0.1');
+  await once(relay, 'listening');
+  t.after(() => relay.close());
+  const client = await connect((relay.address() as AddressInfo).port);
+  const closed = new Promise<void>((resolve) => {
+    client.on('error', () => {});
+    client.on('close', () => resolve());
+  });
+  client.write('unchanged');
+  await once(client, 'data');
+  corrupts = true;
+  client.write('changed');
+  await closed;
+  assert.equal(wires[0]?.closed, true);
+});
+
+test('what OpenSSL does not take is a problem with its words', async () => {
+  const openssl = new Openssl();
+  const other = await authority.issue({ dns: ['other.example'] });
+  for (const [more, pattern] of [
+    [
+      {
+        certificates: [
+          { chain: Buffer.from(certificate.cert), privateKey: Buffer.from(other.key), passphrase: undefined },
+        ],
+      },
+      /key values mismatch/,
+    ],
+    [
+      {
+        certificates: [
+          { chain: Buffer.from('none'), privateKey: Buffer.from(other.key), passphrase: undefined },
+        ],
+      },
+      /certificate and key/,
+    ],
+    [{ ciphers: 'NO-SUCH-CIPHER' }, /cipher suites.*no cipher match/],
+    [{ groups: 'P-999' }, /curves/],
+    [{ minVersion: 'TLSv1.3', maxVersion: 'TLSv1.2' }, /versions/],
+  ] as const) {
+    const result = createContext(openssl, optionsOf(certificate, more));
+    assert.equal(result.ok, false, JSON.stringify(more));
+    assert.match(result.problems[0]?.message ?? '', pattern);
+  }
+});

@@ -1,0 +1,129 @@
+import { loadLibrary, type Library, type OpensslFunctions, type Pointer } from './functions.ts';
+
+const ctrlReset = 1;
+/** SSL_TLSEXT_ERR_OK and SSL_TLSEXT_ERR_NOACK. */
+const alpnChosen = 0;
+const alpnNone = 3;
+/** What encrypted bytes leave through, at a time. */
+const cipherBytes = 64 * 1024;
+
+/**
+ * OpenSSL as the connections of one data plane use it.
+ *
+ * All connections share one BIO to read from and one to write to: what is fed is read until nothing is left before
+ * the next connection's turn, and what was encrypted is taken out at once; an idle connection owns no buffer.
+ */
+export class Openssl {
+  readonly c: OpensslFunctions;
+  readonly library: Library;
+  /** Encrypted bytes that have arrived. */
+  readonly input: Pointer;
+  /** Encrypted bytes that are to leave. */
+  readonly output: Pointer;
+  cipher: Buffer = Buffer.allocUnsafeSlow(cipherBytes);
+  /** A callback that lets every chain pass: peers are judged after the handshake, by our own rules and counters. */
+  readonly acceptAny: Pointer;
+  /** A callback that chooses from the protocols of ALPN. */
+  readonly chooseProtocol: Pointer;
+  readonly #kept = new Map<Pointer, Buffer>();
+  readonly #finalization = new FinalizationRegistry<() => void>((free) => free());
+
+  constructor() {
+    this.library = loadLibrary();
+    const { functions, koffi } = this.library;
+    this.c = functions;
+    this.input = functions.BIO_new(functions.BIO_s_mem());
+    this.output = functions.BIO_new(functions.BIO_s_mem());
+    const verdict = koffi.pointer(koffi.proto('int', ['int', 'void *']));
+    this.acceptAny = koffi.register(() => 1, verdict);
+    const choice = koffi.pointer(
+      koffi.proto('int', ['void *', 'void *', 'void *', 'void *', 'uint', 'void *']),
+    );
+    this.chooseProtocol = koffi.register(this.#choose, choice);
+  }
+
+  /**
+   * Agrees on the first of our protocols that the client offers, and on none where nothing is in common: Envoy goes
+   * on without, and Istio's proxies offer names that only proxies know. `list` is what {@link keep} gave.
+   */
+  readonly #choose = (
+    _ssl: Pointer,
+    out: Pointer,
+    outLength: Pointer,
+    offered: Pointer,
+    length: number,
+    list: Pointer,
+  ): number => {
+    const { koffi } = this.library;
+    const client = Buffer.from(koffi.view(offered, length));
+    const own = this.#kept.get(list) ?? Buffer.alloc(0);
+    for (let at = 0; at < own.length; at += 1 + (own[at] as number)) {
+      const size = own[at] as number;
+      if (!offers(client, own.subarray(at, at + 1 + size))) continue;
+      koffi.encode(out, 'void *', list + BigInt(at + 1));
+      koffi.encode(outLength, 'uint8_t', size);
+      return alpnChosen;
+    }
+    return alpnNone;
+  };
+
+  /** Keeps bytes in their place as long as `owner` is there; returns where that is. */
+  keep(owner: object, bytes: Buffer): Pointer {
+    const address = this.library.koffi.address(bytes);
+    this.#kept.set(address, bytes);
+    this.freeWith(owner, () => this.#kept.delete(address));
+    return address;
+  }
+
+  /** Frees native memory when `owner` is gone. */
+  freeWith(owner: object, free: () => void): void {
+    this.#finalization.register(owner, free);
+  }
+
+  /** Forgets what a connection that is gone has not read. */
+  discardInput(): void {
+    this.c.BIO_ctrl(this.input, ctrlReset, 0, null);
+  }
+
+  /** A new buffer for encrypted bytes, where the kernel still reads from the last one. */
+  replaceCipher(): void {
+    this.cipher = Buffer.allocUnsafeSlow(cipherBytes);
+  }
+
+  /** The first error since the last call, as OpenSSL words it; empty for none. */
+  takeError(): string {
+    const code = this.c.ERR_get_error();
+    if (code === 0) return '';
+    const text = Buffer.alloc(256);
+    this.c.ERR_error_string_n(code, text, text.length);
+    this.c.ERR_clear_error();
+    return text.toString('latin1', 0, text.indexOf(0));
+  }
+
+  /** DER of a certificate. */
+  derOf(certificate: Pointer): Buffer {
+    const { c } = this;
+    const bio = c.BIO_new(c.BIO_s_mem());
+    c.i2d_X509_bio(bio, certificate);
+    const der = Buffer.alloc(64 * 1024);
+    const length = Math.max(0, c.BIO_read(bio, der, der.length));
+    c.BIO_free(bio);
+    return Buffer.from(der.subarray(0, length));
+  }
+}
+
+/** OpenSSL, found when the first TLS connection needs it: who uses no TLS does not pay for it. */
+export class LazyOpenssl {
+  #loaded: Openssl | undefined;
+
+  get(): Openssl {
+    this.#loaded ??= new Openssl();
+    return this.#loaded;
+  }
+}
+
+function offers(list: Buffer, wanted: Buffer): boolean {
+  for (let at = 0; at < list.length; at += 1 + (list[at] as number))
+    if (list.subarray(at, at + 1 + (list[at] as number)).equals(wanted)) return true;
+  return false;
+}

@@ -1,0 +1,160 @@
+import { X509Certificate } from 'node:crypto';
+import type { TlsContext } from './context.ts';
+import type { Pointer } from './functions.ts';
+import type { Openssl } from './openssl.ts';
+
+/** SSL_CTRL_SET_TLSEXT_HOSTNAME with TLSEXT_NAMETYPE_host_name. */
+const setHostName = 55;
+/** SSL_VERIFY_PEER. */
+const verifyPeer = 1;
+/** What SSL_want says when more bytes are needed. */
+const wantsBytes = 3;
+/** SSL_RECEIVED_SHUTDOWN. */
+const peerHasEnded = 2;
+/** X509_V_ERR_CERT_HAS_EXPIRED. */
+const expired = 10;
+
+/** A session that a later connection may resume; freed when nobody holds it. */
+export interface ResumableSession {
+  readonly pointer: Pointer;
+}
+
+export interface ClientSettings {
+  /** SNI; empty: none. */
+  readonly serverName: string;
+  /** As {@link encodeProtocols} has them. */
+  readonly protocols: Buffer;
+  readonly session: ResumableSession | undefined;
+}
+
+/**
+ * One connection's TLS: bytes in, bytes out, no socket.
+ *
+ * What has arrived is put into {@link Openssl.input} before a call, what is to leave is in {@link Openssl.output}
+ * after it; both are shared and to be emptied at once.
+ */
+export class TlsSession {
+  readonly #openssl: Openssl;
+  #ssl: Pointer;
+
+  private constructor(openssl: Openssl, context: TlsContext) {
+    const { c, input, output } = openssl;
+    this.#openssl = openssl;
+    this.#ssl = c.SSL_new(context.pointer);
+    c.BIO_up_ref(input);
+    c.BIO_up_ref(output);
+    c.SSL_set_bio(this.#ssl, input, output);
+  }
+
+  /** The server's side; `asksCertificate` of the client, which need not show one. */
+  static server(openssl: Openssl, context: TlsContext, asksCertificate: boolean): TlsSession {
+    const session = new TlsSession(openssl, context);
+    const { c, acceptAny } = openssl;
+    c.SSL_set_accept_state(session.#ssl);
+    if (asksCertificate) c.SSL_set_verify(session.#ssl, verifyPeer, acceptAny);
+    return session;
+  }
+
+  static client(openssl: Openssl, context: TlsContext, settings: ClientSettings): TlsSession {
+    const session = new TlsSession(openssl, context);
+    const { c } = openssl;
+    const { serverName, protocols } = settings;
+    c.SSL_set_connect_state(session.#ssl);
+    if (serverName !== '') c.SSL_set_host(session.#ssl, setHostName, 0, serverName);
+    if (protocols.length > 0) c.SSL_set_alpn_protos(session.#ssl, protocols, protocols.length);
+    if (settings.session !== undefined) c.SSL_set_session(session.#ssl, settings.session.pointer);
+    return session;
+  }
+
+  /** Goes on with the handshake. */
+  handshake(): 'done' | 'more' | 'failed' {
+    const { c } = this.#openssl;
+    c.ERR_clear_error();
+    if (c.SSL_do_handshake(this.#ssl) === 1) return 'done';
+    return c.SSL_want(this.#ssl) === wantsBytes ? 'more' : 'failed';
+  }
+
+  /** Decrypts into `buffer`; 0 or less where nothing more is there: see {@link ended}. */
+  read(buffer: Uint8Array, length: number): number {
+    return this.#openssl.c.SSL_read(this.#ssl, buffer, length);
+  }
+
+  /** What it means that nothing more is there. */
+  get ended(): 'no' | 'closed' | 'broken' {
+    const { c } = this.#openssl;
+    if (c.SSL_want(this.#ssl) === wantsBytes) return 'no';
+    return (c.SSL_get_shutdown(this.#ssl) & peerHasEnded) !== 0 ? 'closed' : 'broken';
+  }
+
+  /** Encrypts all of `buffer[0, length)`; false where it cannot. */
+  write(buffer: Uint8Array, length: number): boolean {
+    return this.#openssl.c.SSL_write(this.#ssl, buffer, length) > 0;
+  }
+
+  /** Says that nothing more will come from us. */
+  shutdown(): void {
+    this.#openssl.c.SSL_shutdown(this.#ssl);
+  }
+
+  /** To be called once, when the connection is over. */
+  free(): void {
+    const { c } = this.#openssl;
+    c.SSL_free(this.#ssl);
+    this.#ssl = 0n;
+  }
+
+  /** Undefined for a good chain; only the certificates of the peer tell whether it showed any. */
+  get chainError(): string | undefined {
+    const code = this.#openssl.c.SSL_get_verify_result(this.#ssl);
+    if (code === 0) return undefined;
+    return code === expired ? 'CERT_HAS_EXPIRED' : `X509_V_ERR_${code}`;
+  }
+
+  get version(): string {
+    return this.#openssl.c.SSL_get_version(this.#ssl);
+  }
+
+  get cipher(): string {
+    const { c } = this.#openssl;
+    return c.SSL_CIPHER_get_name(c.SSL_get_current_cipher(this.#ssl));
+  }
+
+  get resumed(): boolean {
+    return this.#openssl.c.SSL_session_reused(this.#ssl) === 1;
+  }
+
+  /** What was agreed on by ALPN; empty for nothing. */
+  get protocol(): string {
+    const { c, library } = this.#openssl;
+    const pointer: Pointer[] = [0n];
+    const length = [0];
+    c.SSL_get0_alpn_selected(this.#ssl, pointer, length);
+    const size = length[0] as number;
+    if (size === 0) return '';
+    return Buffer.from(library.koffi.view(pointer[0], size)).toString('latin1');
+  }
+
+  /** The peer's own certificate; undefined where it showed none. */
+  peerCertificate(): X509Certificate | undefined {
+    const { c } = this.#openssl;
+    const certificate = c.SSL_get1_peer_certificate(this.#ssl);
+    if (!certificate) return undefined;
+    const der = this.#openssl.derOf(certificate);
+    c.X509_free(certificate);
+    return new X509Certificate(der);
+  }
+
+  /** Holds on to the session, where the server lets it be resumed. */
+  keepSession(): ResumableSession | undefined {
+    const { c } = this.#openssl;
+    const pointer = c.SSL_get1_session(this.#ssl);
+    if (!pointer) return undefined;
+    if (c.SSL_SESSION_is_resumable(pointer) !== 1) {
+      c.SSL_SESSION_free(pointer);
+      return undefined;
+    }
+    const session: ResumableSession = { pointer };
+    this.#openssl.freeWith(session, () => c.SSL_SESSION_free(pointer));
+    return session;
+  }
+}

@@ -1,0 +1,126 @@
+import { PlainWire } from '../wire/plain-wire.ts';
+import { endOfStream, type TransportHandle } from '../wire/stream-handle.ts';
+import type { TlsInfo } from '../wire/tls-info.ts';
+import type { Turn } from '../wire/turn.ts';
+import type { Openssl } from './openssl/openssl.ts';
+import type { TlsSession } from './openssl/tls-session.ts';
+
+/** Sends what OpenSSL has encrypted; false where `send` says so. */
+export function sendEncrypted(openssl: Openssl, send: (bytes: Buffer) => boolean): void {
+  const { c, output } = openssl;
+  for (;;) {
+    const { cipher } = openssl;
+    const length = c.BIO_read(output, cipher, cipher.length);
+    if (length <= 0) return;
+    if (!send(cipher.subarray(0, length))) openssl.replaceCipher();
+    if (length < cipher.length) return;
+  }
+}
+
+/** A connection with TLS, from the end of its handshake on. */
+export class SecureWire extends PlainWire {
+  override readonly tls: TlsInfo;
+  readonly #openssl: Openssl;
+  readonly #session: TlsSession;
+  /** Told once, when the first bytes have been read: by then a server has sent what sessions are resumed with. */
+  onFirstBytes: (() => void) | undefined;
+
+  constructor(
+    turn: Turn,
+    handle: TransportHandle,
+    readBuffer: Buffer,
+    openssl: Openssl,
+    session: TlsSession,
+    tls: TlsInfo,
+  ) {
+    super(turn, handle, readBuffer);
+    this.#openssl = openssl;
+    this.#session = session;
+    this.tls = tls;
+  }
+
+  override flushOutput(buffer: Buffer, length: number): boolean {
+    if (this.closed || this.sending !== 'open') return true;
+    this.bytes.sent += length;
+    if (!this.#session.write(buffer, length)) {
+      this.#break();
+      return true;
+    }
+    this.#send();
+    // What is left to send is encrypted and in a buffer of its own.
+    return true;
+  }
+
+  override onHandleRead(length: number): void {
+    if (this.closed || length <= 0) {
+      super.onHandleRead(length);
+      return;
+    }
+    const { c, input } = this.#openssl;
+    c.BIO_write(input, this.readBuffer, length);
+    this.readDecrypted();
+  }
+
+  /** Hands on what OpenSSL has decrypted of the bytes that have arrived. */
+  readDecrypted(): void {
+    const { readBuffer } = this;
+    while (!this.closed) {
+      const length = this.#fill(readBuffer);
+      if (length > 0) this.deliver(length);
+      if (length < readBuffer.length) break;
+    }
+    if (this.closed) this.#openssl.discardInput();
+  }
+
+  /** Decrypts whole records until the buffer is full; what ends the connection is acted on after they are delivered. */
+  #fill(buffer: Buffer): number {
+    let at = this.#session.read(buffer, buffer.length);
+    if (at > 0) {
+      for (;;) {
+        const more = this.#session.read(buffer.subarray(at), buffer.length - at);
+        if (more <= 0) break;
+        at += more;
+        if (at === buffer.length) return at;
+      }
+    }
+    const { ended } = this.#session;
+    // Also what OpenSSL answers by itself: updates of keys, alerts.
+    this.#send();
+    if (this.closed) return 0;
+    if (ended === 'no') {
+      if (at > 0 && this.onFirstBytes !== undefined) this.#firstBytes();
+      return Math.max(0, at);
+    }
+    if (at > 0) this.deliver(at);
+    if (this.closed) return 0;
+    if (ended === 'closed') super.onHandleRead(endOfStream);
+    else this.#break();
+    return 0;
+  }
+
+  #firstBytes(): void {
+    const told = this.onFirstBytes;
+    this.onFirstBytes = undefined;
+    told?.();
+  }
+
+  protected override finishSending(): void {
+    this.#session.shutdown();
+    this.#send();
+    if (!this.closed) super.finishSending();
+  }
+
+  protected override close(reset: boolean): void {
+    this.#session.free();
+    super.close(reset);
+  }
+
+  #send(): void {
+    sendEncrypted(this.#openssl, (bytes) => this.closed || this.send(bytes));
+  }
+
+  #break(): void {
+    this.error = new Error(`TLS error: ${this.#openssl.takeError()}`);
+    this.destroy();
+  }
+}
