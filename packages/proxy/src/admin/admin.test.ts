@@ -94,7 +94,7 @@ before(async () => {
     return { name, version: '7', typeUrl: Cluster.typeUrl, bytes: encode(Cluster, message.value) };
   };
   proxy.store.noteVersion('cluster', 'v7');
-  proxy.store.accept('cluster', cluster('outbound|80||a.b'), 1_000);
+  proxy.store.accept('cluster', cluster('outbound|80||a.b'), 1_000, true);
   proxy.store.refuse('cluster', cluster('bad'), 'not usable', 2_000);
   admin = await startAdminServer({
     address: { kind: 'socket', address: '127.0.0.1', port: 0 },

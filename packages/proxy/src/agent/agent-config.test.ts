@@ -23,7 +23,10 @@ const files: Record<string, string> = {
 };
 
 function parse(args: string, variables: Record<string, string> = env): AgentConfig {
-  const result = parseAgentConfig(args.split(' '), variables, { read: (path) => files[path] });
+  const result = parseAgentConfig(args.split(' '), variables, {
+    read: (path) => files[path],
+    hasFolder: (path) => path === '/var/lib/istio/data',
+  });
   assert.ok(result.ok, JSON.stringify(result));
   return result.value;
 }
@@ -73,7 +76,7 @@ test('everything that is wrong is named at once', () => {
   const result = parseAgentConfig(
     ['gateway', '--log_output_level', 'loud'],
     { PROXY_CONFIG: '{"statusPort":"x","drainDuration":5,"discoveryAddress":"nowhere"}' },
-    { read: () => undefined },
+    { read: () => undefined, hasFolder: () => false },
   );
   assert.ok(!result.ok);
   assert.deepEqual(

@@ -33,12 +33,15 @@ export interface AgentConfig {
   /** Root that the control plane's certificate is verified with. */
   readonly rootCertPath: string;
   readonly tokenPath: string;
+  /** Where accepted resources are kept for the next start; undefined: they are not. */
+  readonly statePath: string | undefined;
 }
 
 /** Files that a pod has mounted, by Istio's convention. */
 export interface AgentFiles {
   /** The text of a file; undefined where there is none. */
   read(path: string): string | undefined;
+  hasFolder(path: string): boolean;
 }
 
 const string = (name: string): OptionSpec => ({ name, value: 'VALUE', help: '', hidden: true });
@@ -166,6 +169,7 @@ export function parseAgentConfig(
     logLevels: new Map([...parts.value, ...agent.value]),
     rootCertPath: env['XDS_ROOT_CA'] ?? '/var/run/secrets/istio/root-cert.pem',
     tokenPath: '/var/run/secrets/tokens/istio-token',
+    statePath: statePathOf(env, files),
   });
 }
 
@@ -177,6 +181,16 @@ function drainOf(env: EnvSource, proxyConfig: ProxyConfig): AgentConfig['drain']
     return { lameDuckMs, maxMs: proxyConfig.terminationDrainMs };
   }
   return { lameDuckMs: durationMs(env['MINIMUM_DRAIN_DURATION'] ?? '5s') ?? 5_000, maxMs: 86_400_000 };
+}
+
+/** The volume that Istio's templates give the agent for its own data; it outlives the container. */
+const dataVolume = '/var/lib/istio/data';
+
+/** `$LATEEN_STATE_PATH`, empty for none; default: a folder of the pod's own volume, where it has one. */
+function statePathOf(env: EnvSource, files: AgentFiles): string | undefined {
+  const wanted = env['LATEEN_STATE_PATH'];
+  if (wanted !== undefined) return nonEmpty(wanted);
+  return files.hasFolder(dataVolume) ? `${dataVolume}/xds` : undefined;
 }
 
 function nonEmpty(text: string | undefined): string | undefined {

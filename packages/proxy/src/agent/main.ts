@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { LateenError, formatProblem, lineLogger, messageOf, systemClock } from '@lateen/core';
 import { LogLevels } from '../admin/log-levels.ts';
@@ -41,7 +41,7 @@ export async function runAgent(
     write(usage);
     return 0;
   }
-  const parsed = parseAgentConfig(args, env, { read: readIfThere });
+  const parsed = parseAgentConfig(args, env, { read: readIfThere, hasFolder: existsSync });
   if (!parsed.ok) {
     throw new LateenError('EUSAGE', `pilot-agent proxy: ${parsed.problems.map(formatProblem).join('; ')}`, {
       hint: 'pilot-agent proxy --help lists the options',
@@ -72,6 +72,7 @@ export async function runAgent(
     lameDuckMs: config.drain.lameDuckMs,
     configPath,
     adminAddressPath: undefined,
+    statePath: config.statePath,
     xdsMetadata: () => tokenMetadata(config.tokenPath),
     isLocalSecret: isOwnSecret,
     onLocalSecretWanted: (names) => void wanted.promise.then((secrets) => secrets.want(names)),

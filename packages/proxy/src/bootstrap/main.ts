@@ -60,6 +60,7 @@ export async function runEnvoy(args: readonly string[], write: (text: string) =>
     lameDuckMs: 0,
     configPath: options.configPath,
     adminAddressPath: options.adminAddressPath,
+    statePath: options.statePath,
   });
   if (options.mode === 'init_only') {
     await serving.ready;

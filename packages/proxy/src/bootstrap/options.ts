@@ -18,6 +18,8 @@ export interface ProxyOptions {
   readonly concurrency: number | undefined;
   readonly drainTimeMs: number;
   readonly adminAddressPath: string | undefined;
+  /** Folder in which accepted resources are kept for the next start. */
+  readonly statePath: string | undefined;
   readonly restartEpoch: number;
   readonly help: boolean;
   readonly version: boolean;
@@ -45,6 +47,11 @@ export const proxyOptionSpecs: readonly OptionSpec[] = [
   { name: 'concurrency', value: 'N', help: 'Worker threads; one is used, whatever is asked for.' },
   { name: 'drain-time-s', value: 'SECONDS', help: 'How long connections may take to end (default 600).' },
   { name: 'admin-address-path', value: 'FILE', help: 'Write the address of the admin port to this file.' },
+  {
+    name: 'state-path',
+    value: 'DIR',
+    help: 'Keep what a control plane sent in this folder, to serve at once after a restart.',
+  },
   { name: 'restart-epoch', value: 'N', help: 'Generation of a hot restart (default 0).' },
   { name: 'version', help: 'Print the version.' },
   { name: 'help', short: 'h', help: 'Print this text.' },
@@ -164,6 +171,7 @@ export function parseProxyOptions(args: readonly string[]): Result<ProxyOptions>
     concurrency: number('concurrency', 0, 1_024),
     drainTimeMs: (number('drain-time-s', 0, 86_400) ?? 600) * 1_000,
     adminAddressPath: options.value('admin-address-path'),
+    statePath: options.value('state-path'),
     restartEpoch: number('restart-epoch', 0, 0x7fff_ffff) ?? 0,
     help: options.has('help'),
     version: options.has('version'),

@@ -3,6 +3,8 @@ import type { Channel, Metadata } from '@lateen/protocol/grpc';
 import { secretDecoder } from '../decode/resource.ts';
 import type { DataPlane, ReferredKind, Secret } from '../model/index.ts';
 import { ResourceStore } from '../xds/resource-store.ts';
+import type { KeptResources } from '../xds/state-folder.ts';
+import type { ResourceSink } from '../xds/subscription.ts';
 import { resourceSink } from '../xds/resource-sink.ts';
 import type { ResourceType } from '../xds/resource-type.ts';
 import { createSubscriptions, type Subscriptions } from '../xds/subscriptions.ts';
@@ -20,6 +22,8 @@ export interface RunningProxyOptions {
   readonly isLocalSecret?: (name: string) => boolean;
   /** Told the names of such secrets that something refers to, whenever what is referred to changes. */
   readonly onLocalSecretWanted?: (names: readonly string[]) => void;
+  /** Folder in which accepted resources are kept for the next start; undefined: none are. */
+  readonly statePath?: string | undefined;
   readonly onReady?: () => void;
 }
 
@@ -73,6 +77,13 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
       subscriptions.want(typeOf[kind], wanted);
     },
   });
+  const sink = resourceSink({
+    warming,
+    store,
+    clock,
+    log: log.scope('xds'),
+    problemOf: (source) => subscriptions.problemOf(source),
+  });
   const subscriptions: Subscriptions = createSubscriptions({
     node: bootstrap.node,
     clusters: bootstrap.message.staticResources?.clusters ?? [],
@@ -82,18 +93,26 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
       ...(bootstrap.lds === undefined ? {} : { listener: bootstrap.lds }),
     },
     metadata: options.xdsMetadata,
-    sink: resourceSink({
-      warming,
-      store,
-      clock,
-      log: log.scope('xds'),
-      problemOf: (source) => subscriptions.problemOf(source),
-    }),
+    sink,
+    kept: (type) => new Map([...store.kind(type).resources.values()].map((one) => [one.name, one.version])),
     clock,
     log: log.scope('xds'),
   });
-  // The control plane is asked while the static resources are put in place.
-  subscriptions.start();
+  const { statePath } = options;
+  const isDynamic = bootstrap.cds !== undefined || bootstrap.lds !== undefined;
+  const state =
+    statePath === undefined || !isDynamic
+      ? undefined
+      : (await import('../xds/state-folder.ts')).stateFolder({
+          path: statePath,
+          nodeId: bootstrap.identity.id,
+          clock,
+          log: log.scope('xds'),
+          current: (type) => store.lasting(type),
+        });
+  const kept = state?.read() ?? [];
+  // The control plane is asked while the static resources are put in place; not before what was kept is.
+  if (kept.length === 0) subscriptions.start();
   const refused = await warming.apply({
     isStatic: true,
     secrets: { set: bootstrap.secrets },
@@ -104,6 +123,18 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
     const list = refused.map((r) => `${r.kind} ${r.name}: ${r.problems.map(formatProblem).join('; ')}`);
     throw new LateenError('EBOOTSTRAP', `static resources are refused: ${list.join('; ')}`);
   }
+  if (kept.length > 0) {
+    await restore(kept, sink, log.scope('xds'));
+    // What nothing refers to is of no use.
+    for (const kind of ['endpoints', 'routes', 'secrets'] as const) {
+      const wanted = warming.wanted(kind);
+      const remove = [...store.kind(typeOf[kind]).resources.keys()].filter((name) => !wanted.has(name));
+      store.keepOnly(typeOf[kind], wanted);
+      await warming.apply({ [kind]: { remove } });
+    }
+    subscriptions.start();
+  }
+  if (state !== undefined) store.onChange = (type) => state.note(type);
   await subscriptions.startFiles();
 
   return {
@@ -126,8 +157,22 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
     },
     async close() {
       subscriptions.close();
+      await state?.close();
       warming.close();
       await dataPlane.close();
     },
   };
+}
+
+/** Puts in force what was kept: what others refer to first, so that nothing waits for what is here. */
+async function restore(kept: readonly KeptResources[], sink: ResourceSink, log: Logger): Promise<void> {
+  const order: readonly ResourceType[] = ['secret', 'endpoint', 'route', 'cluster', 'listener'];
+  for (const type of order) {
+    const one = kept.find((resources) => resources.type === type);
+    if (one === undefined) continue;
+    const { version, resources } = one;
+    await sink.update({ type, version, changed: resources, removed: [], origin: 'kept' });
+  }
+  const count = kept.reduce((sum, { resources }) => sum + resources.length, 0);
+  log.info('serving what was kept from the last run until the control plane answers', { resources: count });
 }

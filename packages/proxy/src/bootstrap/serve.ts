@@ -23,6 +23,8 @@ export interface ServeOptions {
   readonly lameDuckMs: number;
   readonly configPath: string | undefined;
   readonly adminAddressPath: string | undefined;
+  /** Folder in which accepted resources are kept for the next start. */
+  readonly statePath: string | undefined;
   readonly xdsMetadata?: () => Metadata;
   readonly isLocalSecret?: (name: string) => boolean;
   readonly onLocalSecretWanted?: (names: readonly string[]) => void;
@@ -55,6 +57,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     dataPlane,
     clock,
     log,
+    statePath: options.statePath,
     onReady() {
       log.info('ready', { afterMs: Math.round(clock.monotonicMs() - startedMs) });
       // With NODE_COMPILE_CACHE the proxies that start after this one find what it has compiled.

@@ -26,6 +26,8 @@ export interface DecodedResource<T> {
   readonly warmingTimeoutMs: number;
   /** Where what it refers to comes from, unless by ADS. */
   readonly sources: ReferenceSources;
+  /** True where it holds a private key or a password: it must not be written to disk. */
+  readonly confidential: boolean;
   /** Fields that this proxy's messages do not have, as `type#number`: set by a newer control plane. */
   readonly unknownFields: readonly string[];
 }
@@ -46,6 +48,7 @@ function decoder<M, T extends { readonly name: string }>(
       model,
       warmingTimeoutMs: scope.warmingTimeoutMs,
       sources: scope.sources,
+      confidential: scope.confidential,
       unknownFields: scope.unknown.map((field) => `${field.typeName}#${field.number}`),
     });
   };

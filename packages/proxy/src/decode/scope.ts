@@ -11,6 +11,7 @@ interface Shared {
   /** How long each subscription within the resource may keep it waiting; 0: for ever. */
   readonly fetchTimeoutsMs: number[];
   readonly sources: Map<string, ConfigSource>;
+  confidential: boolean;
 }
 
 /**
@@ -31,7 +32,11 @@ export class Scope {
 
   /** The place of a whole resource. */
   static root(): Scope {
-    return new Scope({ problems: [], unknown: [], fetchTimeoutsMs: [], sources: new Map() }, undefined, '');
+    return new Scope(
+      { problems: [], unknown: [], fetchTimeoutsMs: [], sources: new Map(), confidential: false },
+      undefined,
+      '',
+    );
   }
 
   /** The place of a field or an item. */
@@ -94,6 +99,15 @@ export class Scope {
   /** The sources that were noted, by `kind/name`. */
   get sources(): ReadonlyMap<string, ConfigSource> {
     return this.#shared.sources;
+  }
+
+  /** Notes that the resource holds what must not be written down: a private key, a password. */
+  holdsSecret(): void {
+    this.#shared.confidential = true;
+  }
+
+  get confidential(): boolean {
+    return this.#shared.confidential;
   }
 
   /** The longest that anything in the resource may keep it waiting; 0: for ever. */

@@ -178,6 +178,7 @@ export function decodeSecret(scope: Scope, message: SecretMessage): Secret {
   if (message.genericSecret === undefined) {
     scope.fail('must have one of tls_certificate, validation_context, generic_secret');
   }
+  scope.holdsSecret();
   const secret = decodeDataSource(scope.at('genericSecret').at('secret'), message.genericSecret?.secret);
   return { kind: 'generic', name, secret };
 }
@@ -249,9 +250,11 @@ function decodeSds(scope: Scope, message: SdsSecretConfig): string {
 
 function decodeCertificate(scope: Scope, message: TlsCertificateMessage): TlsCertificate {
   scope.check(certificatePolicy, message);
+  const privateKey = decodeDataSource(scope.at('privateKey'), message.privateKey);
+  if (privateKey.kind === 'inline' || message.password !== undefined) scope.holdsSecret();
   return {
     chain: decodeDataSource(scope.at('certificateChain'), message.certificateChain),
-    privateKey: decodeDataSource(scope.at('privateKey'), message.privateKey),
+    privateKey,
     ...(message.password === undefined
       ? {}
       : { password: decodeDataSource(scope.at('password'), message.password) }),

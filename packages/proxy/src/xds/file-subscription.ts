@@ -73,7 +73,7 @@ export function watchFile(options: FileSubscriptionOptions): FileSubscription {
     const { version, heartbeats } = response;
     subscription.prolong(heartbeats, sink);
     if (!wildcard && changed.length === 0 && removed.length === 0) return;
-    const refusal = await subscription.take({ type, version, changed, removed }, sink);
+    const refusal = await subscription.take({ type, version, changed, removed, origin: 'file' }, sink);
     if (refusal !== undefined) log.warn('resources of a file refused', { path, reason: refusal });
   }
 

@@ -57,12 +57,14 @@ export function resourceSink(options: ResourceSinkOptions): ResourceSink {
       });
 
       const refused = new Map<string, string>();
+      const confidential = new Set<string>();
       const good: Decoded<{ readonly name: string }>[] = [];
       for (const resource of changed) {
         const decoded = decoder.fromBytes(resource.bytes, resource.name);
         const problem = decoded.ok ? sourceProblem(decoded.value.sources) : undefined;
         if (decoded.ok && problem === undefined) {
           good.push(decoded.value);
+          if (decoded.value.confidential) confidential.add(resource.name);
           if (decoded.value.unknownFields.length > 0) {
             log.debug(`${resource.name} has fields that are not known`, {
               fields: decoded.value.unknownFields.join(','),
@@ -71,11 +73,14 @@ export function resourceSink(options: ResourceSinkOptions): ResourceSink {
         } else if (!decoded.ok) refused.set(resource.name, decoded.problems.map(formatProblem).join('; '));
         else refused.set(resource.name, problem as string);
       }
-      const results = await warming.apply(changeOf(kind, good, removed));
+      const results = await warming.apply({
+        ...changeOf(kind, good, removed),
+        ...(update.origin === 'kept' ? { isKept: true } : {}),
+      });
       for (const result of results) {
         if (result.kind === kind) refused.set(result.name, result.problems.map(formatProblem).join('; '));
       }
-      remember(update, refused);
+      remember(update, refused, confidential);
       return [...refused].map(([name, reason]): RefusedResource => ({ name, reason }));
     },
   };
@@ -88,13 +93,20 @@ export function resourceSink(options: ResourceSinkOptions): ResourceSink {
     return undefined;
   }
 
-  function remember(update: ResourceUpdate, refused: ReadonlyMap<string, string>): void {
+  function remember(
+    update: ResourceUpdate,
+    refused: ReadonlyMap<string, string>,
+    confidential: ReadonlySet<string>,
+  ): void {
     const nowMs = clock.now();
     const { type } = update;
     store.noteVersion(type, update.version);
     for (const resource of update.changed) {
       const reason = refused.get(resource.name);
-      if (reason === undefined) store.accept(type, resource, nowMs);
+      // Files are there at the next start too; what has a time to live is not to outlive the connection.
+      const lasting =
+        update.origin !== 'file' && resource.ttlMs === undefined && !confidential.has(resource.name);
+      if (reason === undefined) store.accept(type, resource, nowMs, lasting);
       else {
         store.refuse(type, resource, reason, nowMs);
         log.warn(`${resourceTypeFacts[type].shortName} ${resource.name} refused`, { reason });

@@ -1,4 +1,4 @@
-import type { ResourceType } from './resource-type.ts';
+import { resourceTypeFacts, type ResourceType } from './resource-type.ts';
 import type { RawResource } from './subscription.ts';
 
 /** A resource that a control plane sent, as it came: for dumps and for the next start. */
@@ -7,6 +7,8 @@ export interface StoredResource {
   readonly version: string;
   readonly bytes: Uint8Array;
   readonly updatedAtMs: number;
+  /** True where the next start may begin with it. */
+  readonly lasting: boolean;
 }
 
 /** A resource that was refused. */
@@ -37,22 +39,36 @@ const emptyKind: StoredKind = { version: '', resources: new Map(), refused: new 
 
 /** The last good version of every resource that came by subscription, in the bytes in which it came. */
 export class ResourceStore {
+  /** Told the kind whenever resources that may last change. */
+  onChange: ((type: ResourceType) => void) | undefined;
   readonly #kinds = new Map<ResourceType, Kind>();
 
   kind(type: ResourceType): StoredKind {
     return this.#kinds.get(type) ?? emptyKind;
   }
 
+  /** What the next start may begin with. */
+  lasting(type: ResourceType): { readonly version: string; readonly resources: readonly RawResource[] } {
+    const { version, resources } = this.kind(type);
+    const { typeUrl } = resourceTypeFacts[type];
+    const list = [...resources.values()].filter((one) => one.lasting);
+    return {
+      version,
+      resources: list.map(({ name, version: own, bytes }) => ({ name, version: own, typeUrl, bytes })),
+    };
+  }
+
   noteVersion(type: ResourceType, version: string): void {
     this.#of(type).version = version;
   }
 
-  accept(type: ResourceType, resource: RawResource, atMs: number): void {
+  accept(type: ResourceType, resource: RawResource, atMs: number, lasting: boolean): void {
     const kind = this.#of(type);
     // A copy, since the bytes are a view of the whole response.
     const { name, version } = resource;
-    kind.resources.set(name, { name, version, bytes: resource.bytes.slice(), updatedAtMs: atMs });
+    kind.resources.set(name, { name, version, bytes: resource.bytes.slice(), updatedAtMs: atMs, lasting });
     kind.refused.delete(name);
+    this.onChange?.(type);
   }
 
   refuse(type: ResourceType, resource: RawResource, reason: string, atMs: number): void {
@@ -68,14 +84,14 @@ export class ResourceStore {
 
   remove(type: ResourceType, name: string): void {
     const kind = this.#of(type);
-    kind.resources.delete(name);
+    if (kind.resources.delete(name)) this.onChange?.(type);
     kind.refused.delete(name);
   }
 
   /** Forgets what is not referred to any more. */
   keepOnly(type: ResourceType, names: { has(name: string): boolean }): void {
     const kind = this.#of(type);
-    for (const name of kind.resources.keys()) if (!names.has(name)) kind.resources.delete(name);
+    for (const name of kind.resources.keys()) if (!names.has(name)) this.remove(type, name);
     for (const name of kind.refused.keys()) if (!names.has(name)) kind.refused.delete(name);
   }
 

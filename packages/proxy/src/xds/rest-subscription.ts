@@ -22,6 +22,8 @@ export interface RestSubscriptionOptions {
   readonly refreshDelayMs: number;
   readonly requestTimeoutMs: number;
   readonly sink: ResourceSink;
+  /** Versions of resources that are in force from the last run. */
+  readonly kept?: ReadonlyMap<string, string>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly random?: () => number;
@@ -42,6 +44,7 @@ export function pollRest(options: RestSubscriptionOptions): Feed {
   const { endpoint, type, clock, log, sink, random = Math.random } = options;
   const { wildcard, restPath, typeUrl } = resourceTypeFacts[type];
   const subscription = new Subscription(type, clock);
+  for (const [name, version] of options.kept ?? []) subscription.versions.set(name, version);
   const secure = endpoint.tls !== undefined;
   const agent = secure ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true });
   let timer: Timer | undefined;

@@ -26,6 +26,8 @@ export interface ResourceUpdate {
   readonly changed: readonly RawResource[];
   /** Names of resources that are gone, or that were asked for and do not exist. */
   readonly removed: readonly string[];
+  /** Where it came from, unless from a server: `file`, or `kept` on disk since the last run. */
+  readonly origin?: 'file' | 'kept';
 }
 
 /** A resource that was not taken, and why; its last good version stays. */

@@ -27,6 +27,8 @@ export interface SubscriptionsOptions {
   /** Added to the metadata of calls to the cluster of ADS: credentials go nowhere else. */
   readonly metadata: (() => Metadata) | undefined;
   readonly sink: ResourceSink;
+  /** Versions of resources that are in force from the last run, by kind and name. */
+  readonly kept: (type: ResourceType) => ReadonlyMap<string, string>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -96,6 +98,12 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
     }
   }
 
+  /** What was kept is what the server is told of, and what it may remove. */
+  function resume(client: XdsClient, type: ResourceType): void {
+    const subscription = client.subscriptions.get(type);
+    for (const [name, version] of options.kept(type)) subscription?.versions.set(name, version);
+  }
+
   function openGrpc(type: ResourceType, source: ConfigSource & { readonly kind: 'grpc' }): Feed {
     const client = createGrpcClient({
       channel: channelOf(source.target),
@@ -108,6 +116,7 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
       log,
       onConnection: logConnection(log, `${type} by ${source.target.cluster}`),
     });
+    resume(client, type);
     client.start();
     return { want: (names) => client.want(type, names), close: () => client.close() };
   }
@@ -123,6 +132,7 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
     if (source.kind !== 'rest') throw new Error(`${source.kind} is not opened here`);
     const { pollRest } = await import('./rest-subscription.ts');
     const { cluster, refreshDelayMs, requestTimeoutMs } = source;
+    const kept = options.kept(type);
     const endpoint = controlPlaneEndpoint(clusterOf(cluster) as ClusterMessage);
     return pollRest({
       endpoint,
@@ -132,6 +142,7 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
       refreshDelayMs,
       requestTimeoutMs,
       sink,
+      kept,
       clock,
       log,
     });
@@ -192,6 +203,7 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
     channel: options.ads === undefined ? undefined : channelOf(options.ads.target),
     problemOf,
     start() {
+      if (ads !== undefined) for (const type of ads.subscriptions.keys()) resume(ads, type);
       ads?.start();
       for (const [type, source] of whole) {
         if (source.kind === 'grpc' || source.kind === 'rest') void subscribe(type, source, new Set());

@@ -51,12 +51,16 @@ export class WaitingSet<T extends { readonly name: string }> {
   }
 
   /** Puts new resources among the waiting; returns the names of those in force that are gone. */
-  take(change: ResourceChange<Decoded<T>> | undefined, isStatic: boolean): readonly string[] {
+  take(
+    change: ResourceChange<Decoded<T>> | undefined,
+    isStatic: boolean,
+    isKept: boolean,
+  ): readonly string[] {
     const { noun, log } = this.#options;
     for (const decoded of change?.set ?? []) {
       const { name } = decoded.model;
       this.#waiting.get(name)?.timer?.cancel();
-      this.#waiting.set(name, this.#entry(decoded, isStatic));
+      this.#waiting.set(name, this.#entry(decoded, isStatic, isKept));
       log.info(`add/update ${noun} ${name} starting warming`);
     }
     const gone: string[] = [];
@@ -93,15 +97,15 @@ export class WaitingSet<T extends { readonly name: string }> {
     for (const entry of this.#waiting.values()) entry.timer?.cancel();
   }
 
-  #entry(decoded: Decoded<T>, isStatic: boolean): Waiting<T> {
+  #entry(decoded: Decoded<T>, isStatic: boolean, isKept: boolean): Waiting<T> {
     const { noun, clock, log, onExpired } = this.#options;
     const { warmingTimeoutMs } = decoded;
     const entry: Waiting<T> = {
       ...decoded,
       isStatic,
-      expired: false,
+      expired: isKept,
       timer:
-        warmingTimeoutMs === 0
+        warmingTimeoutMs === 0 || isKept
           ? undefined
           : clock.after(warmingTimeoutMs, () => {
               entry.expired = true;

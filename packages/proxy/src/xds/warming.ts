@@ -23,6 +23,11 @@ import { WaitingSet, type Decoded } from './waiting-set.ts';
 export interface ConfigChange {
   /** True for what the bootstrap holds: it waits for no subscription and counts as none. */
   readonly isStatic?: boolean;
+  /**
+   * True for what was kept since the last run: it waits for nothing, since who could send it may be away; the proxy is
+   * not ready before all secrets are there, which are never kept.
+   */
+  readonly isKept?: boolean;
   readonly clusters?: ResourceChange<Decoded<Cluster>>;
   readonly listeners?: ResourceChange<Decoded<Listener>>;
   readonly endpoints?: ResourceChange<ClusterLoadAssignment>;
@@ -74,6 +79,7 @@ export class Warming {
     routes: new Map(),
     secrets: new Map(),
   };
+  #keptBefore = false;
   #clustersCame: boolean;
   #listenersCame: boolean;
   /** True from when the clusters that came first were warm. */
@@ -104,12 +110,18 @@ export class Warming {
       ...(this.#listenersCame ? [] : ['listeners have not been received']),
       ...this.#clusters.names.map((name) => `cluster ${name} is warming`),
       ...this.#listeners.names.map((name) => `listener ${name} is warming`),
+      ...this.#missingSecrets().map((name) => `secret ${name} has not been received`),
     ];
   }
 
   /** Names that came and are not in force yet. */
   get warming(): { readonly clusters: readonly string[]; readonly listeners: readonly string[] } {
     return { clusters: this.#clusters.names, listeners: this.#listeners.names };
+  }
+
+  /** The names that are referred to. */
+  wanted(kind: ReferredKind): WantedNames {
+    return this.#wanted[kind];
   }
 
   /** Takes a change after all those before it; resolves with what was refused when the rest is in force or warming. */
@@ -127,12 +139,14 @@ export class Warming {
 
   async #apply(change: ConfigChange): Promise<ApplyResult['refused']> {
     const isStatic = change.isStatic ?? false;
+    const isKept = change.isKept ?? false;
+    this.#keptBefore ||= isKept;
     for (const kind of referredKinds) {
       for (const resource of change[kind]?.set ?? []) this.#answered[kind].add(resource.name);
       for (const name of change[kind]?.remove ?? []) this.#answered[kind].add(name);
     }
-    const goneClusters = this.#clusters.take(change.clusters, isStatic);
-    const goneListeners = this.#listeners.take(change.listeners, isStatic);
+    const goneClusters = this.#clusters.take(change.clusters, isStatic, isKept);
+    const goneListeners = this.#listeners.take(change.listeners, isStatic, isKept);
     if (change.clusters !== undefined && !isStatic) this.#clustersCame = true;
     if (change.listeners !== undefined && !isStatic) this.#listenersCame = true;
 
@@ -227,9 +241,16 @@ export class Warming {
     return unwanted;
   }
 
+  /** Secrets that what was kept, and so did not wait, needs. */
+  #missingSecrets(): readonly string[] {
+    if (!this.#keptBefore) return [];
+    return [...this.#wanted.secrets.keys()].filter((name) => !this.#answered.secrets.has(name));
+  }
+
   #checkReady(): void {
     if (this.#ready || !this.#clustersCame || !this.#listenersCame) return;
     if (this.#clusters.size > 0 || this.#listeners.size > 0) return;
+    if (this.#missingSecrets().length > 0) return;
     this.#ready = true;
     this.#options.onReady?.();
   }

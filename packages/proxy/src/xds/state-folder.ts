@@ -1,0 +1,143 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, rmSync } from 'node:fs';
+import { mkdir, open, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { codeOf, messageOf, type Clock, type Logger, type Timer } from '@lateen/core';
+import { decode, encode } from '@lateen/protocol';
+import { DeltaDiscoveryResponse } from '@lateen/protocol/envoy/service/discovery/v3';
+import { resourceTypeFacts, resourceTypes, type ResourceType } from './resource-type.ts';
+import type { RawResource } from './subscription.ts';
+
+/** The resources of one kind, as they were kept. */
+export interface KeptResources {
+  readonly type: ResourceType;
+  readonly version: string;
+  readonly resources: readonly RawResource[];
+}
+
+export interface StateFolderOptions {
+  readonly path: string;
+  /** Whose resources they are: those of another node are not taken. */
+  readonly nodeId: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** What is to be kept of a kind, now. */
+  readonly current: (type: ResourceType) => Omit<KeptResources, 'type'>;
+}
+
+/** Keeps accepted resources on disk, so that a proxy that starts again serves before a control plane answers. */
+export interface StateFolder {
+  /** What was kept by the process before; what is broken or of another node is passed over, with a line in the log. */
+  read(): readonly KeptResources[];
+  /** Says that resources of a kind have changed: they are written soon, many changes at once. */
+  note(type: ResourceType): void;
+  /** Writes what is not written yet. */
+  close(): Promise<void>;
+}
+
+/** Changes that come within so long are written together. */
+const gatherMs = 2_000;
+
+const magic = 'lateen-state-1';
+const fileOf = (path: string, type: ResourceType): string => join(path, `${type}.state`);
+
+/**
+ * A folder with one file for each kind: a line with the format and a checksum, then a DeltaDiscoveryResponse.
+ * A file is written beside its place and renamed, so that it is whole or the one before.
+ */
+export function stateFolder(options: StateFolderOptions): StateFolder {
+  const { path, nodeId, clock, log } = options;
+  const dirty = new Set<ResourceType>();
+  let timer: Timer | undefined;
+  let last: Promise<void> = Promise.resolve();
+  let failed = false;
+
+  function sumOf(body: Uint8Array): string {
+    return createHash('sha256').update(nodeId).update('\n').update(body).digest('hex');
+  }
+
+  function readOne(type: ResourceType): KeptResources | string | undefined {
+    let bytes: Buffer;
+    try {
+      bytes = readFileSync(fileOf(path, type));
+    } catch (error) {
+      return codeOf(error) === 'ENOENT' ? undefined : messageOf(error);
+    }
+    const end = bytes.indexOf(0x0a);
+    const [format, sum] = bytes.toString('latin1', 0, Math.max(end, 0)).split(' ');
+    if (format !== magic) return 'it has another format';
+    const body = bytes.subarray(end + 1);
+    if (sum !== sumOf(body)) return 'it is not whole, or of another node';
+    const message = decode(DeltaDiscoveryResponse, body);
+    if (!message.ok) return 'it cannot be read';
+    const { typeUrl } = resourceTypeFacts[type];
+    const resources = (message.value.resources ?? []).flatMap((one): RawResource[] => {
+      const { name = '', version = '', resource } = one;
+      return resource === undefined ? [] : [{ name, version, typeUrl, bytes: resource.value }];
+    });
+    return { type, version: message.value.systemVersionInfo ?? '', resources };
+  }
+
+  async function writeOne(type: ResourceType): Promise<void> {
+    const { version, resources } = options.current(type);
+    const { typeUrl } = resourceTypeFacts[type];
+    const body = encode(DeltaDiscoveryResponse, {
+      systemVersionInfo: version,
+      typeUrl,
+      resources: resources.map((one) => ({
+        name: one.name,
+        version: one.version,
+        resource: { typeUrl, value: one.bytes },
+      })),
+    });
+    const file = fileOf(path, type);
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    const next = `${file}.next`;
+    const handle = await open(next, 'w', 0o600);
+    try {
+      await handle.write(`${magic} ${sumOf(body)}\n`);
+      await handle.write(body);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(next, file);
+  }
+
+  function flush(): Promise<void> {
+    timer?.cancel();
+    timer = undefined;
+    last = last.then(async () => {
+      const types = [...dirty];
+      dirty.clear();
+      for (const type of types) {
+        try {
+          await writeOne(type);
+          failed = false;
+        } catch (error) {
+          if (!failed) log.warn('resources are not kept on disk', { path, reason: messageOf(error) });
+          failed = true;
+        }
+      }
+    });
+    return last;
+  }
+
+  return {
+    read() {
+      return resourceTypes.flatMap((type) => {
+        const kept = readOne(type);
+        if (typeof kept !== 'string') return kept === undefined ? [] : [kept];
+        const file = fileOf(path, type);
+        log.warn('kept resources are not used', { file, reason: kept });
+        rmSync(file, { force: true });
+        return [];
+      });
+    },
+    note(type) {
+      dirty.add(type);
+      timer ??= clock.after(gatherMs, () => void flush());
+    },
+    close: flush,
+  };
+}
