@@ -12,6 +12,8 @@ import type { ApplyResult, DataPlaneChange, RefusedResource } from './model/chan
 import type { DataPlane, DataPlaneOptions } from './model/data-plane.ts';
 import { compileRouteTable, type RouteTable } from './route/route-table.ts';
 import { LogFiles } from './telemetry/access-log.ts';
+import { CorsStats } from './telemetry/cors-stats.ts';
+import { FaultStats } from './telemetry/fault-stats.ts';
 import { HttpStats } from './telemetry/http-stats.ts';
 import { MeshMetrics } from './telemetry/mesh-metrics.ts';
 import { RateLimitStats } from './telemetry/rate-limit-stats.ts';
@@ -92,6 +94,8 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
         return (layer === 'http' ? httpRbacStats : networkRbacStats)(prefix);
       },
       rateLimitStats: shared((prefix) => new RateLimitStats(prefix), stats),
+      faultStats: shared((prefix) => new FaultStats(prefix), stats),
+      corsStats: shared((prefix) => new CorsStats(prefix), stats),
     },
   };
   const listeners = new ListenerSet(listenerContext, stats, logger);

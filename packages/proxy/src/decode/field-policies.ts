@@ -7,6 +7,9 @@ import { localReplyPolicies } from './local-reply.ts';
 import { clusterLimitPolicies } from './cluster-limits.ts';
 import { clusterPolicies } from './cluster.ts';
 import { configSourcePolicies } from './config-source.ts';
+import { corsPolicies } from './cors.ts';
+import { faultPolicies } from './fault.ts';
+import { smallFilterPolicies } from './small-filters.ts';
 import { endpointPolicies } from './endpoint.ts';
 import type { AnyFieldPolicy } from './field-policy.ts';
 import { consistentHashingPolicies } from './consistent-hashing.ts';
@@ -41,6 +44,9 @@ export const fieldPolicies: readonly AnyFieldPolicy[] = [
   ...configSourcePolicies,
   ...connectionManagerPolicies,
   ...consistentHashingPolicies,
+  ...corsPolicies,
+  ...faultPolicies,
+  ...smallFilterPolicies,
   ...endpointPolicies,
   ...headerPolicies,
   ...healthCheckPolicies,

@@ -1,6 +1,8 @@
 import type { Any } from '@lateen/protocol';
-import type { CorsPolicy as RouteCorsMessage } from '@lateen/protocol/envoy/config/route/v3';
 import * as route from '@lateen/protocol/envoy/config/route/v3';
+import * as buffer from '@lateen/protocol/envoy/extensions/filters/http/buffer/v3';
+import { GrpcWeb } from '@lateen/protocol/envoy/extensions/filters/http/grpc_web/v3';
+import * as headerMutation from '@lateen/protocol/envoy/extensions/filters/http/header_mutation/v3';
 import * as cors from '@lateen/protocol/envoy/extensions/filters/http/cors/v3';
 import * as fault from '@lateen/protocol/envoy/extensions/filters/http/fault/v3';
 import * as localRateLimit from '@lateen/protocol/envoy/extensions/filters/http/local_ratelimit/v3';
@@ -8,21 +10,14 @@ import * as rbac from '@lateen/protocol/envoy/extensions/filters/http/rbac/v3';
 import * as router from '@lateen/protocol/envoy/extensions/filters/http/router/v3';
 import type { HttpFilter as HttpFilterMessage } from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
 import * as hcm from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
-import * as faultCommon from '@lateen/protocol/envoy/extensions/filters/common/fault/v3';
-import type {
-  CorsPolicy,
-  FaultPolicy,
-  HttpFilter,
-  HttpFilterConfig,
-  LocalRateLimit,
-} from '../model/index.ts';
-import { decodeFraction, decodeRuntimeFraction, decodeStringMatch } from './basics.ts';
+import type { HttpFilter, HttpFilterConfig, LocalRateLimit } from '../model/index.ts';
+import { decodeRuntimeFraction } from './basics.ts';
+import { corsOf, corsPolicyPolicy } from './cors.ts';
+import { decodeFault } from './fault.ts';
 import { fieldPolicy } from './field-policy.ts';
-import { decodeHeaderMatch } from './headers.ts';
 import { decodeRbacRules } from './rbac.ts';
 import type { Scope } from './scope.ts';
-
-const noRuntime = 'faults are not changed by runtime';
+import { decodeBuffer, decodeBufferPerRoute, decodeHeaderMutation } from './small-filters.ts';
 
 const filterPolicy = fieldPolicy(hcm.HttpFilter, ['name', 'typedConfig', 'isOptional', 'disabled']);
 const routerPolicy = fieldPolicy(
@@ -36,39 +31,6 @@ const routerPolicy = fieldPolicy(
     suppressGrpcRequestFailureCodeStats: 'adds statistics only',
   },
 );
-const corsFields = [
-  'allowOriginStringMatch',
-  'allowMethods',
-  'allowHeaders',
-  'exposeHeaders',
-  'maxAge',
-  'allowCredentials',
-  'filterEnabled',
-  'forwardNotMatchingPreflights',
-] as const;
-const corsIgnored = {
-  shadowEnabled: 'adds statistics only',
-  allowPrivateNetworkAccess: 'private network access is not announced',
-};
-const corsPolicyPolicy = fieldPolicy(cors.CorsPolicy, corsFields, corsIgnored);
-const routeCorsPolicy = fieldPolicy(route.CorsPolicy, corsFields, corsIgnored);
-const faultPolicyPolicy = fieldPolicy(
-  fault.HTTPFault,
-  ['delay', 'abort', 'upstreamCluster', 'headers', 'maxActiveFaults'],
-  {
-    delayPercentRuntime: noRuntime,
-    abortPercentRuntime: noRuntime,
-    delayDurationRuntime: noRuntime,
-    abortHttpStatusRuntime: noRuntime,
-    maxActiveFaultsRuntime: noRuntime,
-    responseRateLimitPercentRuntime: noRuntime,
-    abortGrpcStatusRuntime: noRuntime,
-    disableDownstreamClusterStats: 'adds statistics only',
-    filterMetadata: 'nothing of this proxy reads it',
-  },
-);
-const delayPolicy = fieldPolicy(faultCommon.FaultDelay, ['fixedDelay', 'headerDelay', 'percentage']);
-const abortPolicy = fieldPolicy(fault.FaultAbort, ['httpStatus', 'grpcStatus', 'headerAbort', 'percentage']);
 const localRateLimitPolicy = fieldPolicy(
   localRateLimit.LocalRateLimit,
   ['statPrefix', 'status', 'tokenBucket', 'filterEnabled', 'filterEnforced'],
@@ -81,16 +43,7 @@ const localRateLimitPolicy = fieldPolicy(
   },
 );
 
-export const httpFilterPolicies = [
-  filterPolicy,
-  routerPolicy,
-  corsPolicyPolicy,
-  routeCorsPolicy,
-  faultPolicyPolicy,
-  delayPolicy,
-  abortPolicy,
-  localRateLimitPolicy,
-];
+export const httpFilterPolicies = [filterPolicy, routerPolicy, localRateLimitPolicy];
 
 /** Facts of the listener that some filters are made from. */
 export interface FilterContext {
@@ -113,6 +66,14 @@ const builtIn: Readonly<
   'istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig': 'none',
   'envoy.filters.http.grpc_stats': 'none',
   'envoy.extensions.filters.http.grpc_stats.v3.FilterConfig': 'none',
+};
+
+const noPrograms = 'programs of others are not run inside of the proxy';
+/** Filters that are not to come, and why. */
+const never: Readonly<Record<string, string>> = {
+  'envoy.extensions.filters.http.lua.v3.Lua': noPrograms,
+  'envoy.extensions.filters.http.wasm.v3.Wasm': noPrograms,
+  'envoy.extensions.filters.http.golang.v3alpha.Config': noPrograms,
 };
 
 /** The name of the type that an Any holds. */
@@ -161,6 +122,12 @@ function decodeConfig(scope: Scope, message: HttpFilterMessage, context: FilterC
     }
     case cors.Cors.typeName:
       return { kind: 'cors' };
+    case buffer.Buffer.typeName:
+      return decodeBuffer(at, at.unpack(buffer.Buffer, message.typedConfig) ?? {});
+    case headerMutation.HeaderMutation.typeName:
+      return decodeHeaderMutation(at, at.unpack(headerMutation.HeaderMutation, message.typedConfig) ?? {});
+    case GrpcWeb.typeName:
+      return { kind: 'grpc_web' };
     case fault.HTTPFault.typeName: {
       const config = at.unpack(fault.HTTPFault, message.typedConfig) ?? {};
       return { kind: 'fault', policy: decodeFault(at, config) };
@@ -172,7 +139,9 @@ function decodeConfig(scope: Scope, message: HttpFilterMessage, context: FilterC
       return { kind: 'local_rate_limit', limit: decodeLocalRateLimit(at, config) };
     }
     default:
-      if (message.isOptional !== true) {
+      if (message.isOptional !== true && type in never) {
+        scope.fail(`HTTP filter "${name}" (${type}) is not supported: ${never[type]}`);
+      } else if (message.isOptional !== true) {
         scope.fail(`HTTP filter "${name}" (${type === '' ? 'no configuration' : type}) is not supported`);
       }
       return { kind: 'none' };
@@ -206,13 +175,19 @@ function decodePerRoute(
     case route.FilterConfig.typeName: {
       const config = scope.unpack(route.FilterConfig, any) ?? {};
       if (config.disabled === true) return { kind: 'disabled' };
-      if (config.config === undefined) return undefined;
+      if (config.config === undefined) return { kind: 'enabled' };
       return decodePerRoute(scope.at('config'), name, config.config, config.isOptional ?? false);
     }
     case cors.CorsPolicy.typeName: {
       const config = scope.unpack(cors.CorsPolicy, any) ?? {};
       scope.check(corsPolicyPolicy, config);
       return { kind: 'cors', policy: corsOf(scope, config) };
+    }
+    case buffer.BufferPerRoute.typeName:
+      return decodeBufferPerRoute(scope, scope.unpack(buffer.BufferPerRoute, any) ?? {});
+    case headerMutation.HeaderMutationPerRoute.typeName: {
+      const { mutations = {} } = scope.unpack(headerMutation.HeaderMutationPerRoute, any) ?? {};
+      return decodeHeaderMutation(scope, { mutations });
     }
     case fault.HTTPFault.typeName:
       return { kind: 'fault', policy: decodeFault(scope, scope.unpack(fault.HTTPFault, any) ?? {}) };
@@ -232,61 +207,6 @@ function decodePerRoute(
       }
       return undefined;
   }
-}
-
-/** The CORS policy of a route or virtual host in Envoy's older place. */
-export function decodeCorsPolicy(scope: Scope, message: RouteCorsMessage): CorsPolicy {
-  scope.check(routeCorsPolicy, message);
-  return corsOf(scope, message);
-}
-
-function corsOf(scope: Scope, message: cors.CorsPolicy): CorsPolicy {
-  return {
-    allowOrigins: (message.allowOriginStringMatch ?? []).map((origin, i) =>
-      decodeStringMatch(scope.at('allowOriginStringMatch').at(i), origin),
-    ),
-    allowMethods: message.allowMethods ?? '',
-    allowHeaders: message.allowHeaders ?? '',
-    exposeHeaders: message.exposeHeaders ?? '',
-    maxAge: message.maxAge ?? '',
-    allowCredentials: message.allowCredentials ?? false,
-    ...(message.filterEnabled === undefined
-      ? {}
-      : { enabled: decodeRuntimeFraction(scope.at('filterEnabled'), message.filterEnabled) }),
-    forwardNotMatchingPreflights: message.forwardNotMatchingPreflights ?? true,
-  };
-}
-
-function decodeFault(scope: Scope, message: fault.HTTPFault): FaultPolicy {
-  scope.check(faultPolicyPolicy, message);
-  const delay = message.delay === undefined ? undefined : decodeDelay(scope.at('delay'), message.delay);
-  const abort = message.abort === undefined ? undefined : decodeAbort(scope.at('abort'), message.abort);
-  return {
-    ...(delay === undefined ? {} : { delay }),
-    ...(abort === undefined ? {} : { abort }),
-    headers: (message.headers ?? []).map((header, i) => decodeHeaderMatch(scope.at('headers').at(i), header)),
-    upstreamCluster: message.upstreamCluster ?? '',
-    ...(message.maxActiveFaults === undefined ? {} : { maxActiveFaults: message.maxActiveFaults }),
-  };
-}
-
-function decodeDelay(scope: Scope, message: faultCommon.FaultDelay): NonNullable<FaultPolicy['delay']> {
-  scope.check(delayPolicy, message);
-  const fraction = decodeFraction(scope.at('percentage'), message.percentage);
-  if (message.headerDelay !== undefined) return { fromHeader: true, fraction };
-  const fixedMs = message.fixedDelay ?? 0;
-  if (fixedMs <= 0) scope.at('fixedDelay').fail('must be more than 0s');
-  return { fixedMs, fraction };
-}
-
-function decodeAbort(scope: Scope, message: fault.FaultAbort): NonNullable<FaultPolicy['abort']> {
-  scope.check(abortPolicy, message);
-  const fraction = decodeFraction(scope.at('percentage'), message.percentage);
-  if (message.headerAbort !== undefined) return { kind: 'header', fraction };
-  if (message.grpcStatus !== undefined) return { kind: 'grpc', status: message.grpcStatus, fraction };
-  const status = message.httpStatus ?? 0;
-  if (status < 200 || status > 599) scope.at('httpStatus').fail(`${status} is not a status from 200 to 599`);
-  return { kind: 'http', status, fraction };
 }
 
 function decodeLocalRateLimit(scope: Scope, message: localRateLimit.LocalRateLimit): LocalRateLimit {

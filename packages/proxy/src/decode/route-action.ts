@@ -25,7 +25,8 @@ import type {
 import { decodeDataSource, decodeMetadata, decodeRegexRewrite, decodeRuntimeFraction } from './basics.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { decodeHeaderOperations } from './headers.ts';
-import { decodeCorsPolicy, decodeRouteFilterConfig } from './http-filter.ts';
+import { decodeCorsPolicy } from './cors.ts';
+import { decodeRouteFilterConfig } from './http-filter.ts';
 import { decodeInternalRedirect } from './internal-redirect.ts';
 import { decodeHedgePolicy, decodeRetryPolicy } from './retry-policy.ts';
 import { decodeRouteTimeouts } from './route-timeouts.ts';

@@ -8,7 +8,8 @@ import type { Route, RouteAction, RouteConfiguration, VirtualHost } from '../mod
 import { decodeMetadata } from './basics.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { decodeHeaderOperations } from './headers.ts';
-import { decodeCorsPolicy, decodeRouteFilterConfig } from './http-filter.ts';
+import { decodeCorsPolicy } from './cors.ts';
+import { decodeRouteFilterConfig } from './http-filter.ts';
 import { decodeHedgePolicy, decodeRetryPolicy } from './retry-policy.ts';
 import {
   decodeDirectResponse,

@@ -3,6 +3,11 @@ import type { HttpFilter } from '../model/http-filter.ts';
 import type { HttpConnectionManager } from '../model/network-filter.ts';
 import { corsFilter } from './cors.ts';
 import { faultFilter } from './fault.ts';
+import { bufferFilter } from './buffer.ts';
+import { grpcWebFilter } from './grpc-web.ts';
+import { headerMutationFilter } from './header-mutation.ts';
+import type { CorsStats } from '../telemetry/cors-stats.ts';
+import type { FaultStats } from '../telemetry/fault-stats.ts';
 import type { PeerTable } from '../telemetry/peer.ts';
 import type { RateLimitStats } from '../telemetry/rate-limit-stats.ts';
 import type { RbacStats } from '../telemetry/rbac-stats.ts';
@@ -16,6 +21,8 @@ export interface FilterServices {
   readonly clock: Clock;
   readonly rbacStats: (layer: 'http' | 'network', statPrefix: string) => RbacStats;
   readonly rateLimitStats: (statPrefix: string) => RateLimitStats;
+  readonly faultStats: (statPrefix: string) => FaultStats;
+  readonly corsStats: (statPrefix: string) => CorsStats;
   readonly introduction: PeerIntroduction | undefined;
   readonly peers: PeerTable;
 }
@@ -49,27 +56,40 @@ export function compileHttpFilters(
   if (filters.at(-1)?.config.kind !== 'router') {
     problems.push({ path, message: 'the last HTTP filter must be the router' });
   }
+  const push = (filter: CompiledHttpFilter, disabled: boolean): void =>
+    void compiled.push(disabled ? { ...filter, disabled } : filter);
   filters.forEach(({ name, config, disabled }, i) => {
-    if (disabled) return;
     switch (config.kind) {
+      case 'buffer':
+        push(bufferFilter(name, config.maxRequestBytes), disabled);
+        break;
+      case 'header_mutation':
+        push(
+          headerMutationFilter(name, config.mutations, config.mostSpecificWins, `${path}[${i}]`, problems),
+          disabled,
+        );
+        break;
+      case 'grpc_web':
+        push(grpcWebFilter(name), disabled);
+        break;
       case 'cors':
-        compiled.push(corsFilter(name, config.policy));
+        push(corsFilter(name, config.policy, services.corsStats(manager.statPrefix)), disabled);
         break;
       case 'peer_metadata':
-        compiled.push(peerMetadataFilter(name, manager.direction, services.introduction, services.peers));
+        push(peerMetadataFilter(name, manager.direction, services.introduction, services.peers), disabled);
         break;
       case 'fault':
-        compiled.push(faultFilter(name, config.policy));
+        push(faultFilter(name, config.policy, services.faultStats(manager.statPrefix)), disabled);
         break;
       case 'rbac':
         try {
-          compiled.push(rbacFilter(name, config, services.rbacStats('http', manager.statPrefix)));
+          push(rbacFilter(name, config, services.rbacStats('http', manager.statPrefix)), disabled);
         } catch (error) {
           problems.push({ path: `${path}[${i}]`, message: messageOf(error) });
         }
         break;
       case 'local_rate_limit':
-        compiled.push(localRateLimitFilter(name, config.limit, services.clock, services.rateLimitStats));
+        push(localRateLimitFilter(name, config.limit, services.clock, services.rateLimitStats), disabled);
         break;
       default:
     }

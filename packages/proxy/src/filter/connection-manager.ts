@@ -90,6 +90,8 @@ export class ConnectionManager {
   readonly filters: readonly CompiledHttpFilter[];
   /** In place of those, for upgrades to these protocols. */
   readonly upgradeFilters: ReadonlyMap<string, readonly CompiledHttpFilter[]> | undefined;
+  /** Some filters run only where a route turns them on. */
+  readonly hasDisabledFilters: boolean;
   readonly accessLogs: readonly CompiledAccessLog[];
   readonly serverLine: HeaderLine;
   readonly suppressEnvoyHeaders: boolean;
@@ -130,6 +132,9 @@ export class ConnectionManager {
     this.direction = direction;
     this.filters = filters;
     this.upgradeFilters = upgradeFilters;
+    this.hasDisabledFilters = [filters, ...(upgradeFilters?.values() ?? [])].some((chain) =>
+      chain.some((filter) => filter.disabled === true),
+    );
     this.accessLogs = accessLogs;
     this.serverLine = headerLine(names.server, model.serverName);
     const router = model.httpFilters.find((filter) => filter.config.kind === 'router')?.config;

@@ -1,9 +1,11 @@
 import { headerName, names } from '../codec/header-name.ts';
 import { compileStringMatch } from '../decide/string-match.ts';
 import type { CorsPolicy } from '../model/http-filter.ts';
+import type { CorsStats } from '../telemetry/cors-stats.ts';
 import type { CompiledHttpFilter, FilterExchange } from './http-filter.ts';
 
 const requestMethod = headerName('access-control-request-method');
+const requestPrivateNetwork = headerName('access-control-request-private-network');
 const allowOrigin = headerName('access-control-allow-origin');
 const allowCredentials = headerName('access-control-allow-credentials');
 const exposeHeaders = headerName('access-control-expose-headers');
@@ -20,7 +22,11 @@ function compile(policy: CorsPolicy): CompiledCors {
 }
 
 /** Answers preflights and marks responses, by the policy of the route (Envoy, CORS filter). */
-export function corsFilter(name: string, policy: CorsPolicy | undefined): CompiledHttpFilter {
+export function corsFilter(
+  name: string,
+  policy: CorsPolicy | undefined,
+  stats: CorsStats,
+): CompiledHttpFilter {
   const own = policy === undefined ? undefined : compile(policy);
   const ofRoutes = new WeakMap<object, CompiledCors>();
   const policyOf = (exchange: FilterExchange): CompiledCors | undefined => {
@@ -38,23 +44,34 @@ export function corsFilter(name: string, policy: CorsPolicy | undefined): Compil
     }
     return compiled;
   };
-  const isEnabled = ({ policy: { enabled } }: CompiledCors): boolean =>
-    enabled === undefined || enabled.numerator > 0;
+  // One draw for a request and its answer.
+  const isEnabled = ({ policy: { enabled } }: CompiledCors, draw: number): boolean =>
+    enabled === undefined || draw * enabled.denominator < enabled.numerator;
   return {
     name,
     onRequest(exchange) {
-      const cors = policyOf(exchange);
-      if (cors === undefined || !isEnabled(cors)) return 'continue';
       const { headers, method } = exchange.head;
       const origin = headers.get(names.origin);
-      if (origin === undefined || method !== 'OPTIONS' || !headers.has(requestMethod)) return 'continue';
-      if (!cors.allows(origin)) return 'continue';
-      const { policy: allowed } = cors;
+      if (origin === undefined || origin === '') return 'continue';
+      const cors = policyOf(exchange);
+      if (cors === undefined || !isEnabled(cors, exchange.draw)) return 'continue';
+      const allowed = cors.allows(origin);
+      if (allowed) stats.originValid++;
+      else stats.originInvalid++;
+      if (method !== 'OPTIONS' || !headers.has(requestMethod)) return 'continue';
+      const rules = cors.policy;
+      if (!allowed) {
+        if (rules.forwardNotMatchingPreflights) return 'continue';
+        exchange.reply(200, '', 'cors_response');
+        return 'stop';
+      }
       const answer: [string, string][] = [['access-control-allow-origin', origin]];
-      if (allowed.allowCredentials) answer.push(['access-control-allow-credentials', 'true']);
-      if (allowed.allowMethods !== '') answer.push(['access-control-allow-methods', allowed.allowMethods]);
-      if (allowed.allowHeaders !== '') answer.push(['access-control-allow-headers', allowed.allowHeaders]);
-      if (allowed.maxAge !== '') answer.push(['access-control-max-age', allowed.maxAge]);
+      if (rules.allowCredentials) answer.push(['access-control-allow-credentials', 'true']);
+      if (rules.allowMethods !== '') answer.push(['access-control-allow-methods', rules.allowMethods]);
+      if (rules.allowHeaders !== '') answer.push(['access-control-allow-headers', rules.allowHeaders]);
+      if (rules.maxAge !== '') answer.push(['access-control-max-age', rules.maxAge]);
+      if (rules.allowPrivateNetwork === true && headers.get(requestPrivateNetwork) === 'true')
+        answer.push(['access-control-allow-private-network', 'true']);
       exchange.reply(200, '', 'cors_response', { headers: answer });
       return 'stop';
     },
@@ -62,7 +79,8 @@ export function corsFilter(name: string, policy: CorsPolicy | undefined): Compil
       const origin = exchange.head.headers.get(names.origin);
       if (origin === undefined || response.headers.has(allowOrigin)) return;
       const cors = policyOf(exchange);
-      if (cors === undefined || !isEnabled(cors) || !cors.allows(origin)) return;
+      if (cors === undefined || !isEnabled(cors, exchange.draw) || !cors.allows(origin)) return;
+      if (exchange.details === 'cors_response') return;
       response.headers.set(allowOrigin, origin);
       if (cors.policy.allowCredentials) response.headers.set(allowCredentials, 'true');
       if (cors.policy.exposeHeaders !== '') response.headers.set(exposeHeaders, cors.policy.exposeHeaders);

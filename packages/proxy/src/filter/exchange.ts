@@ -1,22 +1,18 @@
 import type { RequestHead, ResponseHead } from '../codec/head.ts';
-import { headerLine, type HeaderBlock } from '../codec/header-block.ts';
+import { headerLine } from '../codec/header-block.ts';
 import { names, type HeaderName } from '../codec/header-name.ts';
 import type { ResetReason, ServerStream, ServerStreamHandler } from '../codec/stream.ts';
-import type { Timer } from '@lateen/core';
 import { faultDetails } from '../http1/codec-fault.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
 import type { HttpFilterConfig } from '../model/http-filter.ts';
 import { flag } from '../telemetry/response-flags.ts';
-import { ExchangeRecord } from './exchange-record.ts';
+import { admitRequest } from './admission.ts';
+import { ExchangeBodies } from './exchange-bodies.ts';
 import { httpDate } from './http-date.ts';
 import type { CompiledHttpFilter, FilterExchange, LocalReplyOptions } from './http-filter.ts';
 import { completeWebsocketHandshake } from './websocket-handshake.ts';
 import { fillLocalReply } from './local-reply.ts';
 import type { ConnectionManager } from './connection-manager.ts';
-import { normalizePath } from './path-normalization.ts';
-import { prepareRequest } from './request-preparation.ts';
-import { underscoredHeaders } from './underscore-headers.ts';
-import { isGrpcRequest } from '../codec/grpc-timeout.ts';
 import type { LocalReplyRules } from './local-reply-rules.ts';
 import { Router } from './router/router.ts';
 import type { RouterOwner } from './router/router-owner.ts';
@@ -26,40 +22,27 @@ import type { BodyBuffer } from './router/body-buffer.ts';
 import type { CompiledForward } from '../route/route-action.ts';
 import type { CompiledRoute } from '../route/route-table.ts';
 import { cappedGrpcMs } from '../route/request-timing.ts';
-import { Deadline } from '../timer/deadline.ts';
+import { EarlyBody } from './early-body.ts';
+import { StreamLimits } from './stream-limits.ts';
 
 const noNames: readonly HeaderName[] = [];
-
-type State =
-  /** Filters are at work, or wait. */
-  | 'filtering'
-  /** The router has the request. */
-  | 'forwarding'
-  /** The response has begun. */
-  | 'responding'
-  | 'done';
 
 /**
  * One request and its response: routed, led through the filters, sent on or answered, and told to
  * statistics and logs once at its end.
  */
-export class Exchange extends ExchangeRecord implements ServerStreamHandler, FilterExchange, RouterOwner {
-  readonly #stream: ServerStream;
-  #state: State = 'filtering';
+export class Exchange extends ExchangeBodies implements ServerStreamHandler, FilterExchange, RouterOwner {
   #filters: readonly CompiledHttpFilter[];
   #filterAt = 0;
   #inFilter = false;
   #continued = false;
-  #timers: Timer[] | undefined;
-  #lastActivityMs: number;
   /** How long the stream may be silent; 0: for ever. */
   #idleMs: number;
-  /** Limits that few requests have: for the whole of the request, and for the stream. */
-  #requestLimit: Deadline | undefined;
-  #durationLimit: Deadline | undefined;
+  #limits: StreamLimits | undefined;
+  /** Told when the exchange is over. */
+  #atEnd: (() => void)[] | undefined;
   /** The routes that have served the request, where redirects were followed here. */
   #served: CompiledRoute[] | undefined;
-  #early: { readonly chunks: Buffer[]; ended: boolean; trailers: HeaderBlock | undefined } | undefined;
   peerAsked = false;
 
   constructor(
@@ -69,9 +52,7 @@ export class Exchange extends ExchangeRecord implements ServerStreamHandler, Fil
     head: RequestHead,
     endStream: boolean,
   ) {
-    super(manager, connection, head);
-    this.#stream = stream;
-    this.#lastActivityMs = this.startMs;
+    super(manager, connection, stream, head);
     this.#filters = manager.filters;
     this.#idleMs = manager.model.streamIdleTimeoutMs;
     if (endStream) this.requestDoneMs = this.startMs;
@@ -89,26 +70,9 @@ export class Exchange extends ExchangeRecord implements ServerStreamHandler, Fil
     if (this.#idleMs > 0) manager.timers.start(this, this.#idleMs);
     if (model.requestTimeoutMs > 0 && this.requestDoneMs === undefined) this.#limitRequest();
     const table = manager.routes(head);
-    const client = prepareRequest(head, manager, this.connection, table?.internalOnlyHeaders ?? noNames);
-    if (typeof client === 'number') {
-      manager.stats.n.rqRejectedViaIpDetection++;
-      return this.reply(client, '', 'rejected_via_ip_detection');
-    }
-    this.client = client;
-    if (model.headersWithUnderscores !== 'allow' && !this.#checkUnderscores()) return;
-    const normalized = normalizePath(head.path, model.pathNormalization);
-    if (normalized.kind === 'reject') {
-      manager.stats.n.rqFailedPathNormalization++;
-      return this.reply(400, '', 'path_normalization_failed');
-    }
-    if (normalized.kind === 'redirect') {
-      manager.stats.n.rqRedirectedPath++;
-      // A redirect means nothing to clients of gRPC.
-      if (isGrpcRequest(head)) return this.reply(200, '', 'path_normalization_failed', { grpcStatus: 13 });
-      const location = `${head.scheme}://${head.authority}${normalized.path}`;
-      return this.reply(307, '', 'path_normalization_redirect', { headers: [['location', location]] });
-    }
-    head.path = normalized.path;
+    const admitted = admitRequest(head, manager, this.connection, table?.internalOnlyHeaders ?? noNames);
+    if ('details' in admitted) return this.reply(admitted.status, '', admitted.details, admitted.options);
+    this.client = admitted;
     if (manager.earlyHeaders !== undefined) {
       for (const operations of manager.earlyHeaders) operations.apply(head.headers, this);
     }
@@ -131,28 +95,16 @@ export class Exchange extends ExchangeRecord implements ServerStreamHandler, Fil
     this.#runFilters();
   }
 
-  /** False where the request was refused for its headers. */
-  #checkUnderscores(): boolean {
-    const { model, stats } = this.manager;
-    const drop = model.headersWithUnderscores === 'drop';
-    const found = underscoredHeaders(this.head.headers, drop);
-    if (found === 0) return true;
-    if (drop) {
-      stats.n.headersUnderscoresDropped += found;
-      return true;
-    }
-    stats.n.rqUnderscoresRejected++;
-    this.reply(400, '', 'unexpected_underscore');
-    return false;
-  }
-
   #limitRequest(): void {
     const { manager } = this;
-    this.#requestLimit = new Deadline(() => {
+    this.#limitsOf().limitRequest(manager.model.requestTimeoutMs, () => {
       manager.stats.n.rqTimeout++;
       this.#endForTime('request timeout', 'request_overall_timeout');
     });
-    manager.timers.start(this.#requestLimit, manager.model.requestTimeoutMs);
+  }
+
+  #limitsOf(): StreamLimits {
+    return (this.#limits ??= new StreamLimits(this.manager.timers));
   }
 
   /** The limits of the route in place of those of the connection manager. */
@@ -174,23 +126,21 @@ export class Exchange extends ExchangeRecord implements ServerStreamHandler, Fil
   }
 
   #limitDuration(ms: number): void {
-    const { manager } = this;
-    this.#durationLimit = new Deadline(() => {
-      manager.stats.n.rqMaxDurationReached++;
+    this.#limitsOf().limitDuration(ms, () => {
+      this.manager.stats.n.rqMaxDurationReached++;
       this.flags |= flag.durationTimeout;
       this.#endForTime('downstream duration timeout', 'max_duration_timeout');
     });
-    manager.timers.start(this.#durationLimit, ms);
   }
 
   /** Time is over: the client is told, or, where the answer has begun, cut off. */
   #endForTime(body: string, details: string): void {
-    if (this.#state === 'done') return;
-    if (this.#state === 'responding') {
+    if (this.state === 'done') return;
+    if (this.state === 'responding') {
       this.details = details;
       this.router?.abort();
-      this.#stream.reset();
-      this.#finish();
+      this.stream.reset();
+      this.finish();
     } else {
       this.reply(this.requestDoneMs === undefined ? 408 : 504, body, details);
     }
@@ -198,16 +148,16 @@ export class Exchange extends ExchangeRecord implements ServerStreamHandler, Fil
 
   /** True when nothing more happens with it. */
   get done(): boolean {
-    return this.#state === 'done';
+    return this.state === 'done';
   }
 
   /** Ends the exchange without an answer. */
   abort(): void {
-    if (this.#state === 'done') return;
+    if (this.state === 'done') return;
     this.flags |= flag.localReset;
-    this.#stream.reset();
+    this.stream.reset();
     this.router?.abort();
-    this.#finish();
+    this.finish();
   }
 
   // FilterExchange
@@ -225,19 +175,26 @@ export class Exchange extends ExchangeRecord implements ServerStreamHandler, Fil
   }
 
   later(delayMs: number, run: () => void): void {
-    const { turn, clock } = this.manager;
-    this.#timers ??= [];
-    this.#timers.push(
-      clock.after(delayMs, () => {
-        if (this.#state === 'done') return;
-        turn.enter();
-        try {
-          run();
-        } finally {
-          turn.leave();
-        }
-      }),
-    );
+    this.#limitsOf().addWait(this.manager.clock.after(delayMs, () => this.inTurn(run)));
+  }
+
+  inTurn(run: () => void): void {
+    if (this.state === 'done') return;
+    const { turn } = this.manager;
+    turn.enter();
+    try {
+      run();
+    } finally {
+      turn.leave();
+    }
+  }
+
+  atEnd(run: () => void): void {
+    (this.#atEnd ??= []).push(run);
+  }
+
+  get requestComplete(): boolean {
+    return this.requestDoneMs !== undefined;
   }
 
   continueRequest(): void {
@@ -246,7 +203,7 @@ export class Exchange extends ExchangeRecord implements ServerStreamHandler, Fil
   }
 
   reply(status: number, body: string, details: string, options: LocalReplyOptions = {}): void {
-    if (this.#state === 'responding' || this.#state === 'done') return;
+    if (this.state === 'responding' || this.state === 'done') return;
     this.router?.abort();
     this.details = details;
     const head = this.manager.heads.response();
@@ -259,10 +216,10 @@ export class Exchange extends ExchangeRecord implements ServerStreamHandler, Fil
     // Answers to HEAD have the length, not the body.
     if (this.head.method !== 'HEAD') {
       this.bytesSent += bytes.length;
-      this.#stream.sendData(bytes, 0, bytes.length);
+      this.stream.sendData(bytes, 0, bytes.length);
     }
-    this.#stream.sendEnd(undefined);
-    this.#finish();
+    this.stream.sendEnd(undefined);
+    this.finish();
   }
 
   #mapReply(
@@ -291,17 +248,30 @@ export class Exchange extends ExchangeRecord implements ServerStreamHandler, Fil
 
   #runFilters(): void {
     const filters = this.#filters;
+    const choosy = this.#isChoosy;
     while (this.#filterAt < filters.length) {
       const filter = filters[this.#filterAt++];
       if (filter?.onRequest === undefined) continue;
+      if (choosy && !this.#runs(filter)) continue;
       this.#inFilter = true;
       this.#continued = false;
       const verdict = filter.onRequest(this);
       this.#inFilter = false;
-      if (this.#state !== 'filtering') return;
+      if (this.state !== 'filtering') return;
       if (verdict === 'stop' && !this.#continued) return;
     }
     this.#forward();
+  }
+
+  /** True where some of the filters do not run for this request. */
+  get #isChoosy(): boolean {
+    return this.manager.hasDisabledFilters || this.route?.disablesFilters === true;
+  }
+
+  #runs(filter: CompiledHttpFilter): boolean {
+    const own = this.route?.filterConfig[filter.name]?.kind;
+    if (own === 'disabled') return false;
+    return filter.disabled !== true || own !== undefined;
   }
 
   #forward(): void {
@@ -329,51 +299,17 @@ export class Exchange extends ExchangeRecord implements ServerStreamHandler, Fil
         return;
       }
       case 'forward': {
-        this.#state = 'forwarding';
+        this.state = 'forwarding';
         const router = new Router(this, route, action);
         this.router = router;
-        router.start(this.requestDoneMs !== undefined && this.#early === undefined);
-        this.#replayEarly(router);
+        router.start(this.requestDoneMs !== undefined && this.early === undefined);
+        this.replayEarly(router);
       }
     }
   }
 
-  /** Hands over what came while filters were waiting. */
-  #replayEarly(router: Router): void {
-    const early = this.#early;
-    this.#early = undefined;
-    if (early === undefined) return;
-    for (const chunk of early.chunks) router.onRequestData(chunk, 0, chunk.length);
-    if (early.ended) router.onRequestEnd(early.trailers);
-    this.#stream.resumeRequest();
-  }
-
-  // What the client sends
-
-  onRequestData(buffer: Buffer, start: number, end: number): void {
-    this.bytesReceived += end - start;
-    this.#lastActivityMs = this.manager.turn.nowMs;
-    if (this.router !== undefined && this.#early === undefined) {
-      this.router.onRequestData(buffer, start, end);
-      return;
-    }
-    if (this.#state !== 'filtering') return;
-    this.#early ??= { chunks: [], ended: false, trailers: undefined };
-    this.#early.chunks.push(Buffer.from(buffer.subarray(start, end)));
-    this.#stream.pauseRequest();
-  }
-
-  onRequestEnd(trailers: HeaderBlock | undefined): void {
-    this.requestDoneMs = this.manager.turn.nowMs;
-    if (this.#requestLimit !== undefined) this.manager.timers.stop(this.#requestLimit);
-    if (this.router !== undefined && this.#early === undefined) {
-      this.router.onRequestEnd(trailers);
-      return;
-    }
-    if (this.#state !== 'filtering') return;
-    this.#early ??= { chunks: [], ended: false, trailers: undefined };
-    this.#early.ended = true;
-    this.#early.trailers = trailers;
+  protected onRequestComplete(): void {
+    this.#limits?.endRequest();
   }
 
   onResponseDrain(): void {
@@ -381,46 +317,46 @@ export class Exchange extends ExchangeRecord implements ServerStreamHandler, Fil
   }
 
   onUnreadable(): void {
-    if (this.#state === 'done') return;
+    if (this.state === 'done') return;
     this.flags |= flag.downstreamProtocolError;
     const details = faultDetails('malformed_body', this.head.version);
-    if (this.#state !== 'responding') {
+    if (this.state !== 'responding') {
       this.reply(400, 'Bad Request', details);
       return;
     }
     this.details = details;
     this.manager.stats.n.rqRxReset++;
     this.router?.abort();
-    this.#finish();
+    this.finish();
   }
 
   onDownstreamReset(reason: ResetReason): void {
-    if (this.#state === 'done') return;
+    if (this.state === 'done') return;
     const { bit, details } = downstreamEnds[reason];
     this.flags |= bit;
     this.details = details;
     this.manager.stats.n.rqRxReset++;
     this.router?.abort();
-    this.#finish();
+    this.finish();
   }
 
   // What the router brings
 
   get requestWritable(): boolean {
-    return this.#stream.writable;
+    return this.stream.writable;
   }
 
   pauseRequest(): void {
-    this.#stream.pauseRequest();
+    this.stream.pauseRequest();
   }
 
   resumeRequest(): void {
-    this.#stream.resumeRequest();
+    this.stream.resumeRequest();
   }
 
   onRouterHead(head: ResponseHead, endStream: boolean): void {
     if (head.status < 200 && head.status !== 101) {
-      this.#stream.sendHead(head, false);
+      this.stream.sendHead(head, false);
       this.manager.heads.releaseResponse(head);
       return;
     }
@@ -433,26 +369,13 @@ export class Exchange extends ExchangeRecord implements ServerStreamHandler, Fil
     this.#sendHead(head, endStream);
   }
 
-  onRouterData(buffer: Buffer, start: number, end: number): void {
-    this.bytesSent += end - start;
-    this.#lastActivityMs = this.manager.turn.nowMs;
-    this.#stream.sendData(buffer, start, end);
-    if (!this.#stream.writable) this.router?.pauseResponse();
-  }
-
-  onRouterEnd(trailers: HeaderBlock | undefined): void {
-    this.responseTrailers = trailers;
-    this.#stream.sendEnd(trailers);
-    this.#finish();
-  }
-
   /** The response broke off after it had begun. */
   onRouterBroken(bit: number, details: string): void {
     this.flags |= bit;
     this.details = details;
     this.manager.stats.n.rqTxReset++;
-    this.#stream.reset();
-    this.#finish();
+    this.stream.reset();
+    this.finish();
   }
 
   redirectOf(
@@ -473,12 +396,13 @@ export class Exchange extends ExchangeRecord implements ServerStreamHandler, Fil
       this.#served = served;
       this.route = next.route;
       this.router = undefined;
-      this.#state = 'filtering';
+      this.state = 'filtering';
       this.#filterAt = 0;
       if (body !== undefined && next.withBody) {
-        const chunks: Buffer[] = [];
-        body.forEach((chunk) => void chunks.push(chunk));
-        this.#early = { chunks, ended: true, trailers: body.trailers };
+        const early = new EarlyBody();
+        body.forEach((chunk) => early.add(chunk, 0, chunk.length));
+        early.end(body.trailers);
+        this.early = early;
       }
       this.#runFilters();
     };
@@ -486,9 +410,9 @@ export class Exchange extends ExchangeRecord implements ServerStreamHandler, Fil
 
   /** The stream has been idle for too long. */
   onExpire(): void {
-    if (this.#state === 'done') return;
+    if (this.state === 'done') return;
     const { timers, turn } = this.manager;
-    const idleMs = turn.nowMs - this.#lastActivityMs;
+    const idleMs = turn.nowMs - this.lastActivityMs;
     if (idleMs < this.#idleMs) {
       timers.start(this, this.#idleMs);
       return;
@@ -501,17 +425,22 @@ export class Exchange extends ExchangeRecord implements ServerStreamHandler, Fil
   /** Finishes the head of the response and sends it. */
   #sendHead(head: ResponseHead, endStream: boolean): void {
     const { manager, route } = this;
-    this.#state = 'responding';
+    this.state = 'responding';
     this.response = head;
     this.status = head.status;
     this.responseHeadMs = manager.turn.nowMs;
-    if (this.#requestLimit !== undefined) manager.timers.stop(this.#requestLimit);
+    this.#limits?.endRequest();
     const { headers } = head;
     const target = this.router?.target;
     target?.responseHeaders?.apply(headers, this);
     if (route !== undefined) for (const operations of route.responseHeaders) operations.apply(headers, this);
     const filters = this.#filters;
-    for (let i = filters.length - 1; i >= 0; i--) filters[i]?.onResponse?.(this, head);
+    const choosy = this.#isChoosy;
+    for (let i = filters.length - 1; i >= 0; i--) {
+      const filter = filters[i];
+      if (filter?.onResponse === undefined || (choosy && !this.#runs(filter))) continue;
+      filter.onResponse(this, head, endStream);
+    }
     switch (manager.model.serverHeader) {
       case 'overwrite':
         headers.remove(names.server);
@@ -533,18 +462,17 @@ export class Exchange extends ExchangeRecord implements ServerStreamHandler, Fil
       manager.stats.n.cxUpgradesTotal++;
       manager.stats.n.cxUpgradesActive++;
     }
-    this.#stream.sendHead(head, endStream);
-    if (endStream) this.#finish();
+    this.stream.sendHead(head, endStream);
+    if (endStream) this.finish();
   }
 
-  #finish(): void {
-    if (this.#state === 'done') return;
-    this.#state = 'done';
+  protected finish(): void {
+    if (this.state === 'done') return;
+    this.state = 'done';
     const { manager } = this;
     manager.timers.stop(this);
-    if (this.#requestLimit !== undefined) manager.timers.stop(this.#requestLimit);
-    if (this.#durationLimit !== undefined) manager.timers.stop(this.#durationLimit);
-    if (this.#timers !== undefined) for (const timer of this.#timers) timer.cancel();
+    this.#limits?.stop();
+    if (this.#atEnd !== undefined) for (const run of this.#atEnd) run();
     const { stats, heads } = manager;
     stats.n.rqActive--;
     if (this.status > 0) stats.countStatus(this.status);

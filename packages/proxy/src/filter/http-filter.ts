@@ -3,12 +3,17 @@ import type { ConnectionInfo } from '../listener/connection-info.ts';
 import type { SocketAddress } from '../model/address.ts';
 import type { HttpFilterConfig } from '../model/http-filter.ts';
 import type { CompiledRoute } from '../route/route-table.ts';
+import type { HeaderBlock } from '../codec/header-block.ts';
+import type { BodyState, EarlyBody } from './early-body.ts';
 import type { Peer } from '../telemetry/peer.ts';
+import type { StreamInfo } from '../telemetry/stream-info.ts';
 
 /** What a filter sees of the request that passes it, and what it may do with it. */
-export interface FilterExchange {
+export interface FilterExchange extends StreamInfo {
   readonly head: RequestHead;
   readonly connection: ConnectionInfo;
+  /** The request's random number: shares are cut from it. */
+  readonly draw: number;
   /** The client's address, by trusted headers where they say so. */
   readonly client: SocketAddress;
   readonly route: CompiledRoute | undefined;
@@ -27,6 +32,38 @@ export interface FilterExchange {
   readonly random: () => number;
   /** Calls `run` once later, unless the request ends before. */
   later(delayMs: number, run: () => void): void;
+  /** Calls `run` now, as part of a turn; not where the request is over. For what comes from outside of one. */
+  inTurn(run: () => void): void;
+  /** Calls `run` when the request is over, however it ends. */
+  atEnd(run: () => void): void;
+  /** True where the client has sent everything. */
+  readonly requestComplete: boolean;
+  /**
+   * Lets the client go on sending and keeps it; calls `run` when it is complete, or more than `limitBytes`. For a filter
+   * that returns `stop`, where the request is not complete yet.
+   */
+  awaitBody(limitBytes: number, run: (state: BodyState) => void): void;
+  /** What has come of the body while filters were waiting. */
+  readonly earlyBody: EarlyBody | undefined;
+  /** Leads the body of the request through `transform`; from `onRequest` only. */
+  transformRequest(transform: BodyTransform): void;
+  /** Leads the body of the response through `transform`; from `onResponse` only. */
+  transformResponse(transform: BodyTransform): void;
+}
+
+/** Where a {@link BodyTransform} puts what it has made. */
+export interface BodyOutput {
+  data(buffer: Buffer, start: number, end: number): void;
+  end(trailers: HeaderBlock | undefined): void;
+  /** Holds back, and lets go on, whoever sends. */
+  pause(): void;
+  resume(): void;
+}
+
+/** Changes a body on its way. What it is given is valid during the call only; `end` has to lead to an end of the output. */
+export interface BodyTransform {
+  data(buffer: Buffer, start: number, end: number, output: BodyOutput): void;
+  end(trailers: HeaderBlock | undefined, output: BodyOutput): void;
 }
 
 export interface LocalReplyOptions {
@@ -41,5 +78,7 @@ export interface CompiledHttpFilter {
   /** `stop`: the filter has answered, or will call `continueRequest`. */
   onRequest?(exchange: FilterExchange): 'continue' | 'stop';
   /** The head of the response, before it is sent; filters are called in reverse order. */
-  onResponse?(exchange: FilterExchange, response: ResponseHead): void;
+  onResponse?(exchange: FilterExchange, response: ResponseHead, endStream: boolean): void;
+  /** Runs only where a route turns it on. */
+  readonly disabled?: boolean;
 }

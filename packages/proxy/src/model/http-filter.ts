@@ -1,4 +1,4 @@
-import type { HeaderMatch } from './route.ts';
+import type { HeaderMatch, HeaderOperations } from './route.ts';
 import type { RbacRules } from './rbac.ts';
 import type { Fraction, StringMatch } from './string-match.ts';
 
@@ -14,6 +14,7 @@ export interface CorsPolicy {
   /** Share of requests for which the policy is in force; default all. */
   readonly enabled?: Fraction;
   readonly forwardNotMatchingPreflights: boolean;
+  readonly allowPrivateNetwork?: boolean;
 }
 
 /** Delays and aborts a share of the requests. */
@@ -28,6 +29,16 @@ export interface FaultPolicy {
   readonly headers: readonly HeaderMatch[];
   readonly upstreamCluster: string;
   readonly maxActiveFaults?: number;
+  /** Only requests of these nodes (`x-envoy-downstream-service-node`); empty: of all. */
+  readonly downstreamNodes?: readonly string[];
+  /** How fast answers are sent; undefined speed: a header says it. */
+  readonly rate?: { readonly kibPerSecond?: number; readonly fraction: Fraction };
+}
+
+/** Changes of headers, each list in order. */
+export interface HeaderMutations {
+  readonly request: readonly HeaderOperations[];
+  readonly response: readonly HeaderOperations[];
 }
 
 export interface LocalRateLimit {
@@ -58,9 +69,18 @@ export type HttpFilterConfig =
   | { readonly kind: 'local_rate_limit'; readonly limit: LocalRateLimit }
   | { readonly kind: 'istio_stats'; readonly reporter: 'client' | 'server' | 'gateway' }
   | { readonly kind: 'peer_metadata' }
+  | { readonly kind: 'buffer'; readonly maxRequestBytes: number }
+  | {
+      readonly kind: 'header_mutation';
+      readonly mutations: HeaderMutations;
+      readonly mostSpecificWins: boolean;
+    }
+  | { readonly kind: 'grpc_web' }
   | { readonly kind: 'none' }
   /** Route only: the filter of this name does not run. */
-  | { readonly kind: 'disabled' };
+  | { readonly kind: 'disabled' }
+  /** Route only: the filter of this name runs, also where it is off. */
+  | { readonly kind: 'enabled' };
 
 export interface HttpFilter {
   /** The name under which routes refer to it. */

@@ -60,6 +60,7 @@ export type {
 export type {
   CorsPolicy,
   FaultPolicy,
+  HeaderMutations,
   HttpFilter,
   HttpFilterConfig,
   LocalRateLimit,

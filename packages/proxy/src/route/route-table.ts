@@ -24,6 +24,9 @@ export interface CompiledRoute {
   readonly responseHeaders: readonly CompiledHeaderOperations[];
   /** Configuration of HTTP filters, most specific first: route, virtual host, table. */
   readonly filterConfig: Readonly<Record<string, HttpFilterConfig>>;
+  /** True where {@link filterConfig} turns a filter off. */
+  readonly disablesFilters: boolean;
+  readonly table: RouteConfiguration;
 }
 
 interface CompiledVirtualHost {
@@ -73,7 +76,7 @@ function needsTls({ requireTls }: VirtualHost, { scheme, headers }: RoutableRequ
   return requireTls === 'all' || headers.get(names.envoyInternal) !== 'true';
 }
 
-function redirectToTls(virtualHost: VirtualHost): CompiledRoute | undefined {
+function redirectToTls(virtualHost: VirtualHost, table: RouteConfiguration): CompiledRoute | undefined {
   if (virtualHost.requireTls === 'none') return undefined;
   const model = { kind: 'redirect', scheme: 'https', status: 301, stripQuery: false } as const;
   const route = defaultRoute(model);
@@ -85,6 +88,8 @@ function redirectToTls(virtualHost: VirtualHost): CompiledRoute | undefined {
     requestHeaders: [],
     responseHeaders: [],
     filterConfig: {},
+    disablesFilters: false,
+    table,
   };
 }
 
@@ -132,6 +137,7 @@ export function compileRouteTable(
         const matches = compileRouteMatch(route.match);
         const action = compileAction(route, virtualHost, config, context, routePath, bad);
         if (action === undefined) return;
+        const filterConfig = { ...config.filterConfig, ...virtualHost.filterConfig, ...route.filterConfig };
         routes.push({
           route,
           virtualHost,
@@ -147,14 +153,16 @@ export function compileRouteTable(
             hostResponse,
             tableResponse,
           ),
-          filterConfig: { ...config.filterConfig, ...virtualHost.filterConfig, ...route.filterConfig },
+          filterConfig,
+          disablesFilters: Object.values(filterConfig).some(({ kind }) => kind === 'disabled'),
+          table: config,
         });
       } catch (error) {
         // The only thing that throws here is a regular expression that RE2 does not take.
         bad.push({ path: `${routePath}.match`, message: messageOf(error) });
       }
     });
-    const compiled: CompiledVirtualHost = { virtualHost, toTls: redirectToTls(virtualHost), routes };
+    const compiled: CompiledVirtualHost = { virtualHost, toTls: redirectToTls(virtualHost, config), routes };
     for (const domain of virtualHost.domains) {
       if (hosts.add(domain, compiled)) continue;
       bad.push({

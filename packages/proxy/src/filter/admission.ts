@@ -1,0 +1,65 @@
+import { isGrpcRequest } from '../codec/grpc-timeout.ts';
+import type { RequestHead } from '../codec/head.ts';
+import type { HeaderName } from '../codec/header-name.ts';
+import type { ConnectionInfo } from '../listener/connection-info.ts';
+import type { SocketAddress } from '../model/address.ts';
+import type { HttpStats } from '../telemetry/http-stats.ts';
+import type { LocalReplyOptions } from './http-filter.ts';
+import { normalizePath } from './path-normalization.ts';
+import { prepareRequest, type Preparation } from './request-preparation.ts';
+import { underscoredHeaders } from './underscore-headers.ts';
+
+/** How a request is answered that does not come to its route. */
+export interface Refusal {
+  readonly status: number;
+  readonly details: string;
+  readonly options?: LocalReplyOptions;
+}
+
+/**
+ * Decides whether a request may go on, and brings its head and path into the form in which they are routed. Returns the
+ * client's address, or how the request is refused.
+ */
+export function admitRequest(
+  head: RequestHead,
+  manager: Preparation & { readonly stats: Pick<HttpStats, 'n'> },
+  connection: ConnectionInfo,
+  internalOnly: readonly HeaderName[],
+): SocketAddress | Refusal {
+  const { model } = manager;
+  const { n } = manager.stats;
+  const client = prepareRequest(head, manager, connection, internalOnly);
+  if (typeof client === 'number') {
+    n.rqRejectedViaIpDetection++;
+    return { status: client, details: 'rejected_via_ip_detection' };
+  }
+  if (model.headersWithUnderscores !== 'allow') {
+    const drop = model.headersWithUnderscores === 'drop';
+    const found = underscoredHeaders(head.headers, drop);
+    if (drop) n.headersUnderscoresDropped += found;
+    else if (found > 0) {
+      n.rqUnderscoresRejected++;
+      return { status: 400, details: 'unexpected_underscore' };
+    }
+  }
+  const normalized = normalizePath(head.path, model.pathNormalization);
+  if (normalized.kind === 'path') {
+    head.path = normalized.path;
+    return client;
+  }
+  if (normalized.kind === 'reject') {
+    n.rqFailedPathNormalization++;
+    return { status: 400, details: 'path_normalization_failed' };
+  }
+  n.rqRedirectedPath++;
+  // A redirect means nothing to clients of gRPC.
+  if (isGrpcRequest(head)) {
+    return { status: 200, details: 'path_normalization_failed', options: { grpcStatus: 13 } };
+  }
+  const location = `${head.scheme}://${head.authority}${normalized.path}`;
+  return {
+    status: 307,
+    details: 'path_normalization_redirect',
+    options: { headers: [['location', location]] },
+  };
+}

@@ -1,0 +1,41 @@
+import type { Timer } from '@lateen/core';
+import { Deadline } from '../timer/deadline.ts';
+import type { CoarseTimers } from '../timer/coarse-timers.ts';
+
+/** Limits that few requests have: the time for all of the request, the time of the stream, and what filters wait for. */
+export class StreamLimits {
+  readonly #timers: CoarseTimers;
+  #request: Deadline | undefined;
+  #duration: Deadline | undefined;
+  #waits: Timer[] | undefined;
+
+  constructor(timers: CoarseTimers) {
+    this.#timers = timers;
+  }
+
+  limitRequest(ms: number, run: () => void): void {
+    this.#request = new Deadline(run);
+    this.#timers.start(this.#request, ms);
+  }
+
+  /** The request is complete, or answered. */
+  endRequest(): void {
+    if (this.#request !== undefined) this.#timers.stop(this.#request);
+  }
+
+  limitDuration(ms: number, run: () => void): void {
+    this.#duration = new Deadline(run);
+    this.#timers.start(this.#duration, ms);
+  }
+
+  addWait(timer: Timer): void {
+    (this.#waits ??= []).push(timer);
+  }
+
+  /** The stream is over. */
+  stop(): void {
+    this.endRequest();
+    if (this.#duration !== undefined) this.#timers.stop(this.#duration);
+    if (this.#waits !== undefined) for (const timer of this.#waits) timer.cancel();
+  }
+}
