@@ -80,6 +80,8 @@ before(async () => {
       json: () => ({ stats: [] }),
       prometheus: () => 'envoy_x 1\n',
       resetCounters: () => calls.push('resetCounters'),
+      add() {},
+      remove() {},
     },
   } as unknown as DataPlane;
   proxy = await startProxy({

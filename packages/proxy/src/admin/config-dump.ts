@@ -35,7 +35,6 @@ export function dumpConfig(proxy: RunningProxy, options: DumpOptions): readonly 
   const statics = message.staticResources;
   const lastUpdated = proxy.startedAtMs;
   const stored = (type: ResourceType) => dynamicOf(proxy, type, matches);
-  const warming = proxy.warming.warming;
   const named = <T extends { readonly name?: string | undefined }>(list: readonly T[] | undefined) =>
     (list ?? []).filter((item) => matches(item.name ?? ''));
 
@@ -56,11 +55,11 @@ export function dumpConfig(proxy: RunningProxy, options: DumpOptions): readonly 
       versionInfo: proxy.store.kind('cluster').version,
       staticClusters: named(statics?.clusters).map((c) => ({ cluster: packAny(Cluster, c), lastUpdated })),
       dynamicActiveClusters: clusters
-        .filter((c) => !warming.clusters.includes(c.name))
+        .filter((c) => c.warming === undefined || c.any !== undefined)
         .map((c) => ({ ...stateOf(c), cluster: c.any })),
-      dynamicWarmingClusters: clusters
-        .filter((c) => warming.clusters.includes(c.name))
-        .map((c) => ({ ...stateOf(c), cluster: c.any })),
+      dynamicWarmingClusters: clusters.flatMap(({ warming }) =>
+        warming === undefined ? [] : [{ ...stateOf(warming), cluster: warming.any }],
+      ),
     }),
   );
   if (options.includeEndpoints) {
@@ -83,16 +82,14 @@ export function dumpConfig(proxy: RunningProxy, options: DumpOptions): readonly 
         lastUpdated,
       })),
       dynamicListeners: stored('listener').map((l) => {
-        const state = { versionInfo: l.versionInfo, listener: l.any, lastUpdated: l.lastUpdated };
-        const which =
-          l.any === undefined
+        const state = (one: Version | undefined) =>
+          one?.any === undefined
             ? undefined
-            : warming.listeners.includes(l.name)
-              ? 'warmingState'
-              : 'activeState';
+            : { versionInfo: one.versionInfo, listener: one.any, lastUpdated: one.lastUpdated };
         return {
           name: l.name,
-          ...(which === undefined ? {} : { [which]: state }),
+          activeState: state(l),
+          warmingState: state(l.warming),
           errorState: l.errorState,
         };
       }),
@@ -110,6 +107,10 @@ export function dumpConfig(proxy: RunningProxy, options: DumpOptions): readonly 
         secret: packAny(SecretMessage, redactSecret(secret)),
       })),
       dynamicActiveSecrets: secrets,
+      dynamicWarmingSecrets: proxy.warming
+        .unanswered('secrets')
+        .filter(matches)
+        .map((name) => ({ name, versionInfo: 'uninitialized' })),
     }),
   );
   return parts;
@@ -120,15 +121,20 @@ function part<T>(type: MessageType<T>, value: T): DumpPart {
   return { typeName: type.typeName, json: json as Readonly<Record<string, unknown>> };
 }
 
-interface Dynamic {
-  readonly name: string;
+interface Version {
   readonly versionInfo: string | undefined;
   readonly lastUpdated: number | undefined;
   readonly any: Any | undefined;
-  readonly errorState: admin.UpdateFailureState | undefined;
+  readonly errorState?: admin.UpdateFailureState | undefined;
 }
 
-function stateOf(dynamic: Dynamic): Pick<Dynamic, 'versionInfo' | 'lastUpdated' | 'errorState'> {
+interface Dynamic extends Version {
+  readonly name: string;
+  /** The version that waits to come into force. */
+  readonly warming: Version | undefined;
+}
+
+function stateOf(dynamic: Version): Pick<Dynamic, 'versionInfo' | 'lastUpdated' | 'errorState'> {
   const { versionInfo, lastUpdated, errorState } = dynamic;
   return { versionInfo, lastUpdated, errorState };
 }
@@ -143,13 +149,18 @@ function dynamicOf(
   const { typeUrl } = resourceTypeFacts[type];
   const names = [...new Set([...resources.keys(), ...refused.keys()])].filter(matches).sort();
   return names.map((name) => {
-    const good: StoredResource | undefined = resources.get(name);
+    const last: StoredResource | undefined = resources.get(name);
+    const good = last?.warming === true ? last.previous : last;
     const bad: RefusedUpdate | undefined = refused.get(name);
+    const version = (one: StoredResource | undefined): Version => ({
+      versionInfo: one?.version,
+      lastUpdated: one?.updatedAtMs,
+      any: one === undefined ? undefined : { typeUrl, value: one.bytes },
+    });
     return {
       name,
-      versionInfo: good?.version,
-      lastUpdated: good?.updatedAtMs,
-      any: good === undefined ? undefined : { typeUrl, value: good.bytes },
+      ...version(good),
+      warming: last?.warming === true ? version(last) : undefined,
       errorState:
         bad === undefined
           ? undefined
@@ -237,6 +248,7 @@ const itemNames: Readonly<Record<string, string>> = {
   dynamic_route_configs: 'DynamicRouteConfig',
   static_secrets: 'StaticSecret',
   dynamic_active_secrets: 'DynamicSecret',
+  dynamic_warming_secrets: 'DynamicSecret',
 };
 
 /** Keeps only the named fields of each part or item, as `?mask=` asks: a list of paths with commas. */

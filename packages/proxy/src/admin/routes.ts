@@ -87,12 +87,7 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
     {
       path: '/init_dump',
       help: 'what the start still waits for',
-      handle: () =>
-        json({
-          unready_targets_dumps: proxy.warming.ready
-            ? []
-            : [{ name: 'init manager Server', target_names: proxy.warming.missing }],
-        }),
+      handle: () => json(initDump(proxy)),
     },
     {
       path: '/listeners',
@@ -169,6 +164,23 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
       handle: ({ query }) => text(dataPlane.stats.prometheus({ usedOnly: query.has('usedonly') })),
     },
   ];
+}
+
+/** Names of what is waited for, as Envoy's init targets. */
+const targetOf = { endpoints: 'EDS', routes: 'RdsRouteConfigSubscription', secrets: 'SdsApi' } as const;
+
+/** What the start waits for, and what each cluster and listener that is warming waits for. */
+function initDump(proxy: RunningProxy): unknown {
+  const { ready, missing } = proxy.warming;
+  return {
+    unready_targets_dumps: [
+      ...(ready ? [] : [{ name: 'init manager Server', target_names: missing }]),
+      ...proxy.warming.waits().map((one) => ({
+        name: `init manager ${one.kind === 'listener' ? 'Listener-local-init-manager' : 'Cluster'} ${one.name}`,
+        target_names: one.for.map(([kind, name]) => `target ${targetOf[kind]} ${name}`),
+      })),
+    ],
+  };
 }
 
 function configDump(proxy: RunningProxy, { query }: AdminRequest): AdminResponse {

@@ -136,6 +136,7 @@ test('a proxy that starts again without its control plane serves what it had, an
   );
   assert.equal((await before.ask()).body, 'hello /');
   await first.close();
+  assert.equal((await before.ask('/on')).body, 'hello /on');
   await before.proxy.close();
 
   // Nothing that is secret is on disk, nor a file that is not whole.

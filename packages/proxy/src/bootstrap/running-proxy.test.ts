@@ -15,6 +15,8 @@ import {
 import { createGrpcServer, type ServerStream } from '@lateen/protocol/grpc';
 import { knownTypes } from '../decode/known-types.ts';
 import type { DataPlane, DataPlaneChange } from '../model/index.ts';
+import { dumpConfig } from '../admin/config-dump.ts';
+import { StatsRegistry } from '../telemetry/stats-registry.ts';
 import { decodeBootstrap } from './bootstrap.ts';
 import { startProxy } from './running-proxy.ts';
 
@@ -62,12 +64,14 @@ async function harness() {
   const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
   const requests = on(events, 'request');
   const changes: DataPlaneChange[] = [];
+  const stats = new StatsRegistry();
   const dataPlane = {
     async update(change: DataPlaneChange) {
       changes.push(change);
       return { refused: [] };
     },
     close: async () => {},
+    stats,
   } as unknown as DataPlane;
   const ready = Promise.withResolvers<void>();
   const proxy = await startProxy({
@@ -81,6 +85,7 @@ async function harness() {
   let nonce = 0;
   return {
     changes,
+    stat: (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(stats.text())?.[1],
     proxy,
     ready: ready.promise,
     /** The next request of the proxy, short. */
@@ -188,6 +193,10 @@ test('a proxy asks for what its resources refer to, becomes ready, refuses one r
   assert.equal(h.proxy.store.kind('listener').resources.get('l')?.version, '2');
   assert.equal(h.proxy.store.kind('listener').refused.get('l')?.version, '5');
 
+  assert.equal(h.stat('listener_manager.lds.update_rejected'), '1');
+  assert.equal(h.stat('listener_manager.lds.update_attempt'), '3');
+  assert.equal(h.stat('control_plane.connected_state'), '1');
+
   h.dropConnection();
   const again = [await h.next(), await h.next(), await h.next(), await h.next()];
   assert.deepEqual(again, [
@@ -196,5 +205,38 @@ test('a proxy asks for what its resources refer to, becomes ready, refuses one r
     { type: 'Listener', initialResourceVersions: { l: '2', m: '5' } },
     { type: 'RouteConfiguration', resourceNamesSubscribe: ['r'], initialResourceVersions: { r: '4' } },
   ]);
+  assert.equal(h.stat('listener_manager.lds.update_failure'), '1');
+  await h.close();
+});
+
+test('a version that waits is shown beside the one that serves, with what it waits for', async () => {
+  const h = await harness();
+  for (let i = 0; i < 2; i++) await h.next();
+  h.send(Cluster, {});
+  await h.next();
+  h.send(Listener, { l: httpListener('l', 'r') });
+  for (let i = 0; i < 2; i++) await h.next();
+  h.send(RouteConfiguration, { r: { name: 'r' } });
+  await h.next();
+  await h.ready;
+  h.send(Listener, { l: httpListener('l', 'another') });
+  for (let i = 0; i < 2; i++) await h.next();
+  const listeners = (): unknown => {
+    const parts = dumpConfig(h.proxy, { includeEndpoints: false });
+    const part = parts.find(({ typeName }) => typeName.endsWith('ListenersConfigDump'));
+    const list = part?.json['dynamic_listeners'] as Record<string, { version_info?: string }>[] | undefined;
+    const one = list?.[0];
+    return { active: one?.['active_state']?.version_info, warming: one?.['warming_state']?.version_info };
+  };
+  assert.deepEqual(listeners(), { active: '2', warming: '4' });
+  assert.deepEqual(h.proxy.warming.waits(), [{ kind: 'listener', name: 'l', for: [['routes', 'another']] }]);
+  assert.equal(h.stat('listener_manager.total_listeners_warming'), '1');
+  assert.equal(h.stat('listener_manager.listener_modified'), '1');
+  h.send(RouteConfiguration, { another: { name: 'another' } });
+  await h.next();
+  await h.next();
+  assert.deepEqual(listeners(), { active: '4', warming: undefined });
+  assert.equal(h.stat('http.http.rds.another.update_success'), '1');
+  assert.equal(h.stat('http.http.rds.r.update_success'), undefined);
   await h.close();
 });

@@ -6,6 +6,8 @@ import { ResourceStore } from '../xds/resource-store.ts';
 import type { KeptResources } from '../xds/state-folder.ts';
 import type { ResourceSink } from '../xds/subscription.ts';
 import { resourceSink } from '../xds/resource-sink.ts';
+import { managerStats } from '../xds/manager-stats.ts';
+import { subscriptionStatistics } from '../xds/subscription-statistics.ts';
 import type { ResourceType } from '../xds/resource-type.ts';
 import { createSubscriptions, type Subscriptions } from '../xds/subscriptions.ts';
 import { Warming } from '../xds/warming.ts';
@@ -67,6 +69,8 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
     clustersExpected: bootstrap.cds !== undefined,
     listenersExpected: bootstrap.lds !== undefined,
     ...(options.onReady === undefined ? {} : { onReady: options.onReady }),
+    onInForce: (kind, name) => store.settle(kind === 'clusters' ? 'cluster' : 'listener', name),
+    onFetchTimeout: (kind, name) => statistics.fetchTimedOut(typeOf[kind], name),
     want(kind, names) {
       const wanted = kind === 'secrets' ? new Map([...names].filter(([name]) => !isLocal(name))) : names;
       if (kind === 'secrets') {
@@ -77,9 +81,13 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
       subscriptions.want(typeOf[kind], wanted);
     },
   });
+  const statistics = subscriptionStatistics(dataPlane.stats, (name) => warming.routeOwners().get(name) ?? '');
+  dataPlane.stats.add(managerStats('cluster', () => warming.counts.clusters));
+  dataPlane.stats.add(managerStats('listener', () => warming.counts.listeners));
   const sink = resourceSink({
     warming,
     store,
+    statistics,
     clock,
     log: log.scope('xds'),
     problemOf: (source) => subscriptions.problemOf(source),
@@ -94,6 +102,7 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
     },
     metadata: options.xdsMetadata,
     sink,
+    statistics,
     kept: (type) => new Map([...store.kind(type).resources.values()].map((one) => [one.name, one.version])),
     clock,
     log: log.scope('xds'),

@@ -15,7 +15,7 @@ import { ListenerDiscoveryService } from '@lateen/protocol/envoy/service/listene
 import { createGrpcServer } from '@lateen/protocol/grpc';
 import { createDataPlane } from '../data-plane.ts';
 import { knownTypes } from '../decode/known-types.ts';
-import { ask, portOf, portOfServer, upstream } from '../testing/harness.ts';
+import { ask, portOf, portOfServer, statOf, upstream } from '../testing/harness.ts';
 import { decodeBootstrap } from './bootstrap.ts';
 import { startProxy } from './running-proxy.ts';
 
@@ -223,6 +223,15 @@ test('clusters by a stream, listeners by a delta stream, routes over REST and en
   await once(polls, 'poll');
   assert.equal((await ask(portOf(dataPlane), '/only')).body, 'two');
   assert.equal((await ask(portOf(dataPlane), '/')).status, 404);
+
+  assert.equal(statOf(dataPlane, 'control_plane.connected_state'), 1);
+  assert.equal(statOf(dataPlane, 'cluster_manager.cds.update_success'), 1);
+  assert.equal(statOf(dataPlane, 'listener_manager.lds.update_success'), 1);
+  assert.equal(statOf(dataPlane, 'cluster_manager.active_clusters'), 3);
+  assert.equal(statOf(dataPlane, 'listener_manager.total_listeners_active'), 1);
+  assert.equal(statOf(dataPlane, 'http.main.rds.routes.update_success'), 2);
+  assert.match(dataPlane.stats.text(), /^http\.main\.rds\.routes\.version_text: "\/only"$/m);
+  assert.match(dataPlane.stats.prometheus(), /envoy_cluster_manager_cds_update_success 1\n/);
 });
 
 test('a resource whose source is not a static cluster is refused, and so is a bootstrap', async () => {

@@ -1,4 +1,5 @@
 import type { Clock, Logger } from '@lateen/core';
+import type { StatGroup } from '../telemetry/stat-group.ts';
 import type { Address } from './address.ts';
 import type { ApplyResult, DataPlaneChange } from './change.ts';
 import type { Cluster } from './cluster.ts';
@@ -76,6 +77,9 @@ export interface StatsView {
   /** Prometheus text: `envoy_…` and Istio's own metrics. */
   prometheus(filter?: { readonly usedOnly?: boolean }): string;
   resetCounters(): void;
+  /** Shows more statistics. */
+  add(group: StatGroup): void;
+  remove(group: StatGroup): void;
 }
 
 /**

@@ -94,7 +94,7 @@ export {
   type ReferenceSources,
   type ReferredKind,
 } from './config-source.ts';
-export { endpointNameOf, routeNamesOf, secretNamesOf } from './references.ts';
+export { endpointNameOf, routeNamesOf, routeOwnersOf, secretNamesOf } from './references.ts';
 export {
   noHeaderOperations,
   type ClusterChoice,

@@ -15,13 +15,18 @@ function addSecrets(names: Set<string>, options: TlsOptions): void {
 
 /** The RDS names that a listener waits for. */
 export function routeNamesOf(listener: Listener): ReadonlySet<string> {
-  const names = new Set<string>();
+  return new Set(routeOwnersOf(listener).keys());
+}
+
+/** The RDS names of a listener, each with the statistics' prefix of a connection manager that has it. */
+export function routeOwnersOf(listener: Listener): ReadonlyMap<string, string> {
+  const names = new Map<string, string>();
   for (const chain of chainsOf(listener)) {
     for (const filter of chain.filters) {
       if (filter.kind !== 'http_connection_manager') continue;
       const { routes } = filter;
       const sources = routes.kind === 'scoped' ? routes.scopes.map((scope) => scope.routes) : [routes];
-      for (const source of sources) if (source.kind === 'rds') names.add(source.name);
+      for (const source of sources) if (source.kind === 'rds') names.set(source.name, filter.statPrefix);
     }
   }
   return names;

@@ -1,26 +1,8 @@
 import type { StatsView } from '../model/data-plane.ts';
 import { bucketBounds, type Histogram } from './histogram.ts';
+import type { StatGroup } from './stat-group.ts';
 
-/** Hears each statistic of a group. */
-export interface StatVisitor {
-  number(name: string, kind: 'counter' | 'gauge', value: number): void;
-  histogram(name: string, histogram: Histogram): void;
-}
-
-/**
- * Statistics that belong together: those of one cluster, of one listener. The numbers are plain
- * fields of an object, so that counting is one addition; names are put together only when
- * somebody looks.
- */
-export interface StatGroup {
-  /** What stands before each name in Envoy's text, as in `cluster.reviews.`. */
-  readonly prefix: string;
-  /** The same for Prometheus, without what became a label: `envoy_cluster_`. */
-  readonly prometheusPrefix: string;
-  readonly labels: Readonly<Record<string, string>>;
-  visit(visitor: StatVisitor): void;
-  resetCounters(): void;
-}
+export type { StatGroup, StatVisitor } from './stat-group.ts';
 
 /** Metrics with their own names and labels (Istio's), outside of Envoy's tree. */
 export interface PrometheusSource {
@@ -30,7 +12,7 @@ export interface PrometheusSource {
 
 interface Line {
   readonly name: string;
-  readonly value: number;
+  readonly value: number | string;
   readonly histogram?: Histogram;
 }
 
@@ -52,6 +34,11 @@ export function formatLabels(labels: Readonly<Record<string, string>>): string {
 
 function metricName(name: string): string {
   return name.replace(/[^a-zA-Z0-9_]/g, '_');
+}
+
+/** Words stand in quotes, as Envoy shows them. */
+function valueText(value: number | string): string {
+  return typeof value === 'number' ? String(value) : `"${value}"`;
 }
 
 /** Appends the lines of one histogram. */
@@ -86,7 +73,7 @@ export class StatsRegistry implements StatsView {
     let text = '';
     const histograms: Line[] = [];
     for (const line of this.#lines(filter)) {
-      if (line.histogram === undefined) text += `${line.name}: ${line.value}\n`;
+      if (line.histogram === undefined) text += `${line.name}: ${valueText(line.value)}\n`;
       else histograms.push(line);
     }
     for (const { name, histogram } of histograms) {
@@ -131,6 +118,7 @@ export class StatsRegistry implements StatsView {
           const full = group.prometheusPrefix + metricName(name);
           family(full, 'histogram').text += histogramLines(full, group.labels, histogram);
         },
+        text() {},
       });
     }
     let text = '';
@@ -155,6 +143,10 @@ export class StatsRegistry implements StatsView {
         histogram(name, histogram) {
           if (filter.usedOnly === true && histogram.count === 0) return;
           lines.push({ name: group.prefix + name, value: 0, histogram });
+        },
+        text(name, value) {
+          if (filter.usedOnly === true && value === '') return;
+          lines.push({ name: group.prefix + name, value });
         },
       });
     }

@@ -10,15 +10,17 @@ import {
 import type { ConfigSource, ReferenceSources, ResourceKind } from '../model/index.ts';
 import type { ResourceStore } from './resource-store.ts';
 import { resourceTypeFacts, type ResourceType } from './resource-type.ts';
+import type { SubscriptionStatistics } from './subscription-statistics.ts';
 import type { RefusedResource, ResourceSink, ResourceUpdate } from './subscription.ts';
 import type { Decoded } from './waiting-set.ts';
 import type { ConfigChange, Warming } from './warming.ts';
 
 export interface ResourceSinkOptions {
-  readonly warming: Pick<Warming, 'apply'>;
+  readonly warming: Pick<Warming, 'apply' | 'warming'>;
   readonly store: ResourceStore;
   /** Says why what a resource refers to cannot be had from a source; undefined: it can. */
   readonly problemOf?: (source: ConfigSource) => string | undefined;
+  readonly statistics: Pick<SubscriptionStatistics, 'taken'>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -81,9 +83,16 @@ export function resourceSink(options: ResourceSinkOptions): ResourceSink {
         if (result.kind === kind) refused.set(result.name, result.problems.map(formatProblem).join('; '));
       }
       remember(update, refused, confidential);
+      options.statistics.taken(update, refused, clock.now());
       return [...refused].map(([name, reason]): RefusedResource => ({ name, reason }));
     },
   };
+
+  function isWarming(type: ResourceType, name: string): boolean {
+    if (type !== 'cluster' && type !== 'listener') return false;
+    const { clusters, listeners } = warming.warming;
+    return (type === 'cluster' ? clusters : listeners).includes(name);
+  }
 
   function sourceProblem(sources: ReferenceSources): string | undefined {
     for (const [reference, source] of sources) {
@@ -106,7 +115,7 @@ export function resourceSink(options: ResourceSinkOptions): ResourceSink {
       // Files are there at the next start too; what has a time to live is not to outlive the connection.
       const lasting =
         update.origin !== 'file' && resource.ttlMs === undefined && !confidential.has(resource.name);
-      if (reason === undefined) store.accept(type, resource, nowMs, lasting);
+      if (reason === undefined) store.accept(type, resource, nowMs, lasting, isWarming(type, resource.name));
       else {
         store.refuse(type, resource, reason, nowMs);
         log.warn(`${resourceTypeFacts[type].shortName} ${resource.name} refused`, { reason });

@@ -9,6 +9,10 @@ export interface StoredResource {
   readonly updatedAtMs: number;
   /** True where the next start may begin with it. */
   readonly lasting: boolean;
+  /** The version that serves while this one is warming. */
+  previous?: StoredResource | undefined;
+  /** True until it is in force. */
+  warming: boolean;
 }
 
 /** A resource that was refused. */
@@ -62,13 +66,31 @@ export class ResourceStore {
     this.#of(type).version = version;
   }
 
-  accept(type: ResourceType, resource: RawResource, atMs: number, lasting: boolean): void {
+  accept(type: ResourceType, resource: RawResource, atMs: number, lasting: boolean, warming = false): void {
     const kind = this.#of(type);
     // A copy, since the bytes are a view of the whole response.
     const { name, version } = resource;
-    kind.resources.set(name, { name, version, bytes: resource.bytes.slice(), updatedAtMs: atMs, lasting });
+    const before = kind.resources.get(name);
+    const previous = warming && before !== undefined && !before.warming ? before : before?.previous;
+    kind.resources.set(name, {
+      name,
+      version,
+      bytes: resource.bytes.slice(),
+      updatedAtMs: atMs,
+      lasting,
+      warming,
+      ...(warming ? { previous } : {}),
+    });
     kind.refused.delete(name);
     this.onChange?.(type);
+  }
+
+  /** The last version that was accepted has come into force. */
+  settle(type: ResourceType, name: string): void {
+    const resource = this.kind(type).resources.get(name);
+    if (resource === undefined) return;
+    resource.warming = false;
+    resource.previous = undefined;
   }
 
   refuse(type: ResourceType, resource: RawResource, reason: string, atMs: number): void {

@@ -7,6 +7,7 @@ import type { ConfigSource, GrpcTarget } from '../model/index.ts';
 import { connectControlPlane, controlPlaneEndpoint } from './control-plane.ts';
 import type { Feed } from './feed.ts';
 import { createGrpcClient } from './grpc-variant.ts';
+import type { SubscriptionStatistics } from './subscription-statistics.ts';
 import { resourceTypes, type ResourceType } from './resource-type.ts';
 import type { ResourceSink } from './subscription.ts';
 import type { ConnectionState, XdsClient } from './xds-client.ts';
@@ -29,6 +30,7 @@ export interface SubscriptionsOptions {
   readonly sink: ResourceSink;
   /** Versions of resources that are in force from the last run, by kind and name. */
   readonly kept: (type: ResourceType) => ReadonlyMap<string, string>;
+  readonly statistics: SubscriptionStatistics;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -60,7 +62,7 @@ interface OpenFeed {
 
 /** Opens, feeds and closes the subscriptions of a proxy: one stream, poll or file watch for each kind and source. */
 export function createSubscriptions(options: SubscriptionsOptions): Subscriptions {
-  const { clock, log, node, sink } = options;
+  const { clock, log, node, sink, statistics } = options;
   const channels: { readonly target: GrpcTarget; readonly channel: Channel }[] = [];
   const open = new Map<ResourceType, OpenFeed[]>();
 
@@ -98,6 +100,23 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
     }
   }
 
+  function noteConnection(
+    what: string,
+    types: () => Iterable<ResourceType>,
+  ): (state: ConnectionState) => void {
+    return (state) => {
+      if (state.kind === 'connected') log.info(`connected to ${what}`);
+      if (state.kind === 'connected') statistics.connected(true);
+      if (state.kind !== 'waiting') return;
+      statistics.connected(false);
+      statistics.failed(types());
+    };
+  }
+
+  function* adsTypes(): Generator<ResourceType> {
+    for (const [type, subscription] of ads?.subscriptions ?? []) if (subscription.active) yield type;
+  }
+
   /** What was kept is what the server is told of, and what it may remove. */
   function resume(client: XdsClient, type: ResourceType): void {
     const subscription = client.subscriptions.get(type);
@@ -114,7 +133,7 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
       sink,
       clock,
       log,
-      onConnection: logConnection(log, `${type} by ${source.target.cluster}`),
+      onConnection: noteConnection(`${type} by ${source.target.cluster}`, () => [type]),
     });
     resume(client, type);
     client.start();
@@ -143,6 +162,10 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
       requestTimeoutMs,
       sink,
       kept,
+      onAttempt: (ok) => {
+        statistics.connected(ok);
+        if (!ok) statistics.failed([type]);
+      },
       clock,
       log,
     });
@@ -181,7 +204,7 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
     entry.feed?.close();
   }
 
-  const ads =
+  const ads: XdsClient | undefined =
     options.ads === undefined
       ? undefined
       : createGrpcClient({
@@ -194,9 +217,10 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
           sink,
           clock,
           log,
-          onConnection: logConnection(log, 'the control plane'),
+          onConnection: noteConnection('the control plane', () => adsTypes()),
         });
   const whole = Object.entries(options.whole) as [ResourceType, ConfigSource][];
+  for (const [type] of whole) statistics.subscribed(type);
 
   return {
     ads,
@@ -215,6 +239,7 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
       }
     },
     want(type, names) {
+      statistics.subscribed(type, names);
       const byAds = new Set<string>();
       const others: { readonly source: ConfigSource; readonly names: Set<string> }[] = [];
       for (const [name, source] of names) {
@@ -248,11 +273,5 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
       for (const list of open.values()) for (const entry of list) unsubscribe(entry);
       for (const { channel } of channels) channel.close();
     },
-  };
-}
-
-function logConnection(log: Logger, what: string): (state: ConnectionState) => void {
-  return (state) => {
-    if (state.kind === 'connected') log.info(`connected to ${what}`);
   };
 }

@@ -1,5 +1,6 @@
 import type { Clock, Logger, Timer } from '@lateen/core';
 import type { ReferenceSources, ResourceChange } from '../model/index.ts';
+import type { ResourceCounts } from './manager-stats.ts';
 
 /** A resource that may have to wait for others, and how long it does; 0: for ever. */
 export interface Decoded<T> {
@@ -18,22 +19,39 @@ export interface Waiting<T> extends Decoded<T> {
   expired: boolean;
 }
 
-export interface WaitingSetOptions {
+export interface WaitingSetOptions<T> {
   readonly noun: 'cluster' | 'listener';
   readonly clock: Clock;
   readonly log: Logger;
-  /** Called when something has waited as long as it may. */
-  readonly onExpired: () => void;
+  /** Called with what has waited as long as it may. */
+  readonly onExpired: (model: T) => void;
+  /** Called when a version has come into force. */
+  readonly onInForce?: ((name: string) => void) | undefined;
 }
 
 /** The resources of one kind: those in force, and those that wait to replace or join them. */
 export class WaitingSet<T extends { readonly name: string }> {
-  readonly #options: WaitingSetOptions;
+  readonly #options: WaitingSetOptions<T>;
   readonly #inForce = new Map<string, Decoded<T>>();
   readonly #waiting = new Map<string, Waiting<T>>();
+  /** What has happened so far; Envoy counts an update when it comes, not when it is in force. */
+  readonly counts: ResourceCounts;
 
-  constructor(options: WaitingSetOptions) {
+  constructor(options: WaitingSetOptions<T>) {
     this.#options = options;
+    const inForce = this.#inForce;
+    const waiting = this.#waiting;
+    this.counts = {
+      added: 0,
+      modified: 0,
+      removed: 0,
+      get active() {
+        return inForce.size;
+      },
+      get warming() {
+        return waiting.size;
+      },
+    };
   }
 
   get size(): number {
@@ -42,6 +60,11 @@ export class WaitingSet<T extends { readonly name: string }> {
 
   get names(): readonly string[] {
     return [...this.#waiting.keys()];
+  }
+
+  /** Those that wait. */
+  pending(): readonly T[] {
+    return [...this.#waiting.values()].map((entry) => entry.model);
   }
 
   /** Those in force and those that wait. */
@@ -59,14 +82,18 @@ export class WaitingSet<T extends { readonly name: string }> {
     const { noun, log } = this.#options;
     for (const decoded of change?.set ?? []) {
       const { name } = decoded.model;
+      if (this.#inForce.has(name) || this.#waiting.has(name)) this.counts.modified++;
+      else this.counts.added++;
       this.#waiting.get(name)?.timer?.cancel();
       this.#waiting.set(name, this.#entry(decoded, isStatic, isKept));
       log.info(`add/update ${noun} ${name} starting warming`);
     }
     const gone: string[] = [];
     for (const name of change?.remove ?? []) {
-      this.#waiting.get(name)?.timer?.cancel();
+      const waited = this.#waiting.get(name);
+      waited?.timer?.cancel();
       this.#waiting.delete(name);
+      if (waited !== undefined || this.#inForce.has(name)) this.counts.removed++;
       if (!this.#inForce.delete(name)) continue;
       gone.push(name);
       log.info(`remove ${noun} ${name}`);
@@ -88,6 +115,7 @@ export class WaitingSet<T extends { readonly name: string }> {
       this.#waiting.delete(name);
       if (isRefused(name)) continue;
       this.#inForce.set(name, entry);
+      this.#options.onInForce?.(name);
       log.info(`warming ${noun} ${name} complete`);
     }
   }
@@ -110,7 +138,7 @@ export class WaitingSet<T extends { readonly name: string }> {
           : clock.after(warmingTimeoutMs, () => {
               entry.expired = true;
               log.warn(`warming ${noun} ${decoded.model.name} timed out`, { afterMs: warmingTimeoutMs });
-              onExpired();
+              onExpired(decoded.model);
             }),
     };
     return entry;

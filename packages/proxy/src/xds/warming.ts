@@ -3,6 +3,7 @@ import { formatProblem, type Clock, type Logger } from '@lateen/core';
 import {
   endpointNameOf,
   routeNamesOf,
+  routeOwnersOf,
   secretNamesOf,
   type ApplyResult,
   type Cluster,
@@ -17,6 +18,7 @@ import {
   type RouteConfiguration,
   type Secret,
 } from '../model/index.ts';
+import type { ResourceCounts } from './manager-stats.ts';
 import { WaitingSet, type Decoded } from './waiting-set.ts';
 
 /** Decoded resources of one response, or of the static bootstrap. */
@@ -40,6 +42,9 @@ const referredKinds = ['endpoints', 'routes', 'secrets'] as const satisfies read
 /** Names that are referred to, with their sources; undefined: ADS. */
 export type WantedNames = ReadonlyMap<string, ConfigSource | undefined>;
 
+/** Something that is waited for: its kind and name. */
+export type Wait = readonly [kind: ReferredKind, name: string];
+
 export interface WarmingOptions {
   readonly dataPlane: Pick<DataPlane, 'update'>;
   readonly clock: Clock;
@@ -54,6 +59,10 @@ export interface WarmingOptions {
   readonly listenersExpected: boolean;
   /** Called once, when everything that came first is in force. */
   readonly onReady?: () => void;
+  /** Called when a version of a cluster or listener has come into force. */
+  readonly onInForce?: (kind: 'clusters' | 'listeners', name: string) => void;
+  /** Called with the names that something has waited for as long as it may. */
+  readonly onFetchTimeout?: (kind: ReferredKind, name: string) => void;
 }
 
 /**
@@ -89,10 +98,25 @@ export class Warming {
 
   constructor(options: WarmingOptions) {
     const { clock, log } = options;
-    const onExpired = (): void => void this.apply({});
+    const onExpired = (model: Cluster | Listener): void => {
+      for (const [kind, name] of this.#waitsFor(model)) options.onFetchTimeout?.(kind, name);
+      void this.apply({});
+    };
     this.#options = options;
-    this.#clusters = new WaitingSet({ noun: 'cluster', clock, log, onExpired });
-    this.#listeners = new WaitingSet({ noun: 'listener', clock, log, onExpired });
+    this.#clusters = new WaitingSet<Cluster>({
+      noun: 'cluster',
+      clock,
+      log,
+      onExpired,
+      onInForce: (name) => options.onInForce?.('clusters', name),
+    });
+    this.#listeners = new WaitingSet<Listener>({
+      noun: 'listener',
+      clock,
+      log,
+      onExpired,
+      onInForce: (name) => options.onInForce?.('listeners', name),
+    });
     this.#clustersCame = !options.clustersExpected;
     this.#listenersCame = !options.listenersExpected;
   }
@@ -117,6 +141,46 @@ export class Warming {
   /** Names that came and are not in force yet. */
   get warming(): { readonly clusters: readonly string[]; readonly listeners: readonly string[] } {
     return { clusters: this.#clusters.names, listeners: this.#listeners.names };
+  }
+
+  get counts(): { readonly clusters: ResourceCounts; readonly listeners: ResourceCounts } {
+    return { clusters: this.#clusters.counts, listeners: this.#listeners.counts };
+  }
+
+  /** What each cluster or listener that is warming waits for. */
+  waits(): readonly {
+    readonly kind: 'cluster' | 'listener';
+    readonly name: string;
+    readonly for: readonly Wait[];
+  }[] {
+    return [
+      ...this.#clusters
+        .pending()
+        .map((model) => ({ kind: 'cluster' as const, name: model.name, for: this.#waitsFor(model) })),
+      ...this.#listeners
+        .pending()
+        .map((model) => ({ kind: 'listener' as const, name: model.name, for: this.#waitsFor(model) })),
+    ];
+  }
+
+  /** The statistics' prefix of the connection manager that each route table belongs to. */
+  routeOwners(): ReadonlyMap<string, string> {
+    return new Map([...this.#listeners.all()].flatMap((entry) => [...routeOwnersOf(entry.model)]));
+  }
+
+  /** Names that were referred to and have not been answered for. */
+  unanswered(kind: ReferredKind): readonly string[] {
+    return [...this.#wanted[kind].keys()].filter((name) => !this.#answered[kind].has(name));
+  }
+
+  #waitsFor(model: Cluster | Listener): readonly Wait[] {
+    const waits: Wait[] = [...secretNamesOf(model)].map((name) => ['secrets', name]);
+    if ('filterChains' in model) for (const name of routeNamesOf(model)) waits.push(['routes', name]);
+    else {
+      const endpoints = endpointNameOf(model);
+      if (endpoints !== undefined) waits.push(['endpoints', endpoints]);
+    }
+    return waits.filter(([kind, name]) => !this.#answered[kind].has(name));
   }
 
   /** The names that are referred to. */
@@ -244,7 +308,7 @@ export class Warming {
   /** Secrets that what was kept, and so did not wait, needs. */
   #missingSecrets(): readonly string[] {
     if (!this.#keptBefore) return [];
-    return [...this.#wanted.secrets.keys()].filter((name) => !this.#answered.secrets.has(name));
+    return this.unanswered('secrets');
   }
 
   #checkReady(): void {

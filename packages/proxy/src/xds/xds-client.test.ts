@@ -294,3 +294,47 @@ test('sotw: a time to live comes in a wrapper, a heartbeat of the same version p
   h.clock.advance(60_000);
   assert.equal(h.updates.length, 4);
 });
+
+test('a control plane that is away for minutes is asked at growing, jittered delays of 10 s at most', async () => {
+  const delays: number[] = [];
+  const open: StreamHandlers<DeltaDiscoveryResponse>[] = [];
+  const clock = new TestClock();
+  const client = createXdsClient<DeltaDiscoveryRequest, DeltaDiscoveryResponse>(
+    {
+      types: ['cluster'],
+      sink: { update: async () => [] },
+      clock,
+      log: silentLogger,
+      onConnection(state) {
+        if (state.kind === 'waiting') delays.push(state.delayMs);
+      },
+    },
+    {
+      open(handlers) {
+        open.push(handlers);
+        return { send() {}, cancel() {} };
+      },
+      session: (context) => deltaSession({ ...context, node: { id: 'n' }, log: silentLogger }),
+    },
+  );
+  client.start();
+  open.at(-1)?.onMessage({ typeUrl: url('cluster'), nonce: '1', resources: [resource('cluster', 'a', '1')] });
+  await new Promise((resolve) => setImmediate(resolve));
+  const endMs = clock.now() + 300_000;
+  while (clock.now() < endMs) {
+    const streams = open.length;
+    open.at(-1)?.onEnd('connection refused');
+    clock.advance(delays.at(-1) as number);
+    assert.equal(open.length, streams + 1);
+  }
+  assert.ok(delays.length > 30 && delays.length < 90, `${delays.length} tries in five minutes`);
+  const late = delays.slice(-20);
+  assert.ok(Math.max(...late) <= 10_000 && Math.min(...late) >= 5_000);
+  assert.ok(new Set(late).size > 10);
+  // What was accepted is still known, and the first answer ends the waiting.
+  assert.deepEqual(client.subscriptions.get('cluster')?.versions, new Map([['a', '1']]));
+  open.at(-1)?.onMessage({ typeUrl: url('cluster'), nonce: '2' });
+  open.at(-1)?.onEnd('reset');
+  assert.ok((delays.at(-1) as number) <= 50);
+  client.close();
+});

@@ -1,0 +1,167 @@
+import type { StatGroup, StatVisitor } from '../telemetry/stat-group.ts';
+import type { ResourceType } from './resource-type.ts';
+import type { ResourceUpdate } from './subscription.ts';
+
+/** Where statistics are shown. */
+export interface StatShelf {
+  add(group: StatGroup): void;
+  remove(group: StatGroup): void;
+}
+
+/** The statistics of one subscription (https://www.envoyproxy.io/docs/envoy/latest/configuration/overview/mgmt_server). */
+class SubscriptionStats implements StatGroup {
+  readonly prefix: string;
+  readonly prometheusPrefix: string;
+  readonly labels: Readonly<Record<string, string>>;
+  attempt = 0;
+  success = 0;
+  failure = 0;
+  rejected = 0;
+  fetchTimeout = 0;
+  updatedAtMs = 0;
+  versionText = '';
+
+  constructor(prefix: string, prometheusPrefix: string, labels: Readonly<Record<string, string>> = {}) {
+    this.prefix = prefix;
+    this.prometheusPrefix = prometheusPrefix;
+    this.labels = labels;
+  }
+
+  visit(visitor: StatVisitor): void {
+    visitor.number('init_fetch_timeout', 'counter', this.fetchTimeout);
+    visitor.number('update_attempt', 'counter', this.attempt);
+    visitor.number('update_failure', 'counter', this.failure);
+    visitor.number('update_rejected', 'counter', this.rejected);
+    visitor.number('update_success', 'counter', this.success);
+    visitor.number('update_time', 'gauge', this.updatedAtMs);
+    visitor.text('version_text', this.versionText);
+  }
+
+  resetCounters(): void {
+    this.attempt = 0;
+    this.success = 0;
+    this.failure = 0;
+    this.rejected = 0;
+    this.fetchTimeout = 0;
+  }
+}
+
+/** Counts what comes by subscription, under Envoy's names. */
+export interface SubscriptionStatistics {
+  /** A kind is subscribed to whole, or exactly these names of it. */
+  subscribed(type: ResourceType, names?: ReadonlyMap<string, unknown>): void;
+  /** An update was taken; those refused are in `refused`. */
+  taken(update: ResourceUpdate, refused: ReadonlyMap<string, string>, atMs: number): void;
+  /** A way by which resources of these kinds come failed. */
+  failed(types: Iterable<ResourceType>): void;
+  /** Something was not waited for any longer. */
+  fetchTimedOut(type: ResourceType, name: string): void;
+  /** The control plane is, or is not, connected. */
+  connected(is: boolean): void;
+}
+
+/** `routePrefix` says the statistics' prefix of the connection manager that a route table belongs to. */
+export function subscriptionStatistics(
+  shelf: StatShelf,
+  routePrefix: (name: string) => string,
+): SubscriptionStatistics {
+  const whole = new Map<ResourceType, SubscriptionStats>();
+  const named = new Map<ResourceType, Map<string, SubscriptionStats>>();
+  let connected = false;
+  let everConnected = false;
+  shelf.add({
+    prefix: 'control_plane.',
+    prometheusPrefix: 'envoy_control_plane_',
+    labels: {},
+    visit(visitor) {
+      if (everConnected) visitor.number('connected_state', 'gauge', connected ? 1 : 0);
+    },
+    resetCounters() {},
+  });
+
+  function create(type: ResourceType, name: string): SubscriptionStats | undefined {
+    switch (type) {
+      case 'cluster':
+        return new SubscriptionStats('cluster_manager.cds.', 'envoy_cluster_manager_cds_');
+      case 'listener':
+        return new SubscriptionStats('listener_manager.lds.', 'envoy_listener_manager_lds_');
+      case 'route': {
+        const manager = routePrefix(name);
+        return new SubscriptionStats(`http.${manager}.rds.${name}.`, 'envoy_http_rds_', {
+          envoy_http_conn_manager_prefix: manager,
+          envoy_rds_route_config: name,
+        });
+      }
+      case 'secret':
+        return new SubscriptionStats(`sds.${name}.`, 'envoy_sds_', { envoy_xds_resource_name: name });
+      default:
+        // Endpoints are counted by their clusters.
+        return undefined;
+    }
+  }
+
+  function start(type: ResourceType, name: string): SubscriptionStats | undefined {
+    const stats = create(type, name);
+    if (stats === undefined) return undefined;
+    stats.attempt++;
+    shelf.add(stats);
+    return stats;
+  }
+
+  function note(stats: SubscriptionStats, ok: boolean, version: string, atMs: number): void {
+    if (ok) {
+      stats.success++;
+      stats.updatedAtMs = atMs;
+      stats.versionText = version;
+    } else stats.rejected++;
+    stats.attempt++;
+  }
+
+  return {
+    subscribed(type, names) {
+      if (names === undefined) {
+        const stats = start(type, '');
+        if (stats !== undefined) whole.set(type, stats);
+        return;
+      }
+      const known = named.get(type) ?? new Map<string, SubscriptionStats>();
+      named.set(type, known);
+      for (const [name, stats] of known) {
+        if (names.has(name)) continue;
+        shelf.remove(stats);
+        known.delete(name);
+      }
+      for (const name of names.keys()) {
+        const stats = known.has(name) ? undefined : start(type, name);
+        if (stats !== undefined) known.set(name, stats);
+      }
+    },
+    taken(update, refused, atMs) {
+      if (update.origin === 'kept') return;
+      const all = whole.get(update.type);
+      if (all !== undefined) note(all, refused.size === 0, update.version, atMs);
+      const known = named.get(update.type);
+      for (const { name, version } of update.changed) {
+        const stats = known?.get(name);
+        if (stats !== undefined) note(stats, !refused.has(name), version, atMs);
+      }
+    },
+    failed(types) {
+      for (const type of types) {
+        for (const stats of [whole.get(type), ...(named.get(type)?.values() ?? [])]) {
+          if (stats === undefined) continue;
+          stats.failure++;
+          stats.attempt++;
+        }
+      }
+    },
+    fetchTimedOut(type, name) {
+      const stats = named.get(type)?.get(name);
+      if (stats !== undefined) stats.fetchTimeout++;
+    },
+    connected(is) {
+      connected = is;
+      everConnected ||= is;
+    },
+  };
+}
