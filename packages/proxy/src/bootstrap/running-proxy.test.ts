@@ -81,6 +81,7 @@ async function harness() {
     log: silentLogger,
     xdsMetadata: () => ({ authorization: 'Bearer me' }),
     onReady: ready.resolve,
+    isLocalSecret: (name) => name === 'default',
   });
   let nonce = 0;
   return {
@@ -238,5 +239,33 @@ test('a version that waits is shown beside the one that serves, with what it wai
   assert.deepEqual(listeners(), { active: '4', warming: undefined });
   assert.equal(h.stat('http.http.rds.another.update_success'), '1');
   assert.equal(h.stat('http.http.rds.r.update_success'), undefined);
+  await h.close();
+});
+
+test('a secret that the proxy makes itself needs no source, another one does', async () => {
+  const h = await harness();
+  await h.next();
+  await h.next();
+  // Istio names a cluster that only its agent serves.
+  const sds = {
+    api_config_source: { api_type: 'GRPC', grpc_services: [{ envoy_grpc: { cluster_name: 'sds-grpc' } }] },
+  };
+  const secured = (secret: string) => ({
+    name: secret,
+    transport_socket: {
+      name: 'tls',
+      typed_config: {
+        '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
+        common_tls_context: { tls_certificate_sds_secret_configs: [{ name: secret, sds_config: sds }] },
+      },
+    },
+  });
+  h.send(Cluster, { default: secured('default'), other: secured('other') });
+  const refusal = await h.next();
+  const detail = refusal['errorDetail'] as { message: string };
+  assert.equal(
+    detail.message,
+    'other: the source of secrets/other: "sds-grpc" is not among static_resources.clusters',
+  );
   await h.close();
 });

@@ -90,7 +90,11 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
     statistics,
     clock,
     log: log.scope('xds'),
-    problemOf: (source) => subscriptions.problemOf(source),
+    problemOf(reference, source) {
+      // What this process makes itself needs no source: Istio names a cluster that only its agent serves.
+      const isOwn = reference.startsWith('secrets/') && isLocal(reference.slice('secrets/'.length));
+      return isOwn ? undefined : subscriptions.problemOf(source);
+    },
   });
   const subscriptions: Subscriptions = createSubscriptions({
     node: bootstrap.node,

@@ -18,8 +18,8 @@ import type { ConfigChange, Warming } from './warming.ts';
 export interface ResourceSinkOptions {
   readonly warming: Pick<Warming, 'apply' | 'warming'>;
   readonly store: ResourceStore;
-  /** Says why what a resource refers to cannot be had from a source; undefined: it can. */
-  readonly problemOf?: (source: ConfigSource) => string | undefined;
+  /** Says why what a resource refers to, as `secrets/NAME`, cannot be had from its source; undefined: it can. */
+  readonly problemOf?: (reference: string, source: ConfigSource) => string | undefined;
   readonly statistics: Pick<SubscriptionStatistics, 'taken'>;
   readonly clock: Clock;
   readonly log: Logger;
@@ -96,7 +96,7 @@ export function resourceSink(options: ResourceSinkOptions): ResourceSink {
 
   function sourceProblem(sources: ReferenceSources): string | undefined {
     for (const [reference, source] of sources) {
-      const problem = options.problemOf?.(source);
+      const problem = options.problemOf?.(reference, source);
       if (problem !== undefined) return `the source of ${reference}: ${problem}`;
     }
     return undefined;
