@@ -123,8 +123,9 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
 
   onEnd(): void {
     this.noteEnd(true);
-    this.#loseAll('connection_closed', 'the peer closed the connection');
+    // First, so that nothing waits for a connection that goes, or is begun on it.
     this.life = 'closing';
+    this.#loseAll('connection_closed', 'the peer closed the connection');
     this.#reader.stop();
     this.wire.end();
     this.context.timers.start(this, lingerMs);
@@ -139,8 +140,8 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
     const end = this.noteEnd(true);
     this.context.timers.stop(this);
     this.#reader.stop();
-    this.#loseAll('connection_closed', error?.message ?? 'the peer closed the connection');
     this.life = 'closed';
+    this.#loseAll('connection_closed', error?.message ?? 'the peer closed the connection');
     this.onGone(end);
   }
 

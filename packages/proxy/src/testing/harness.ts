@@ -146,6 +146,7 @@ export async function tcpUpstream(test: Closers, onSocket: (socket: Socket) => v
   const sockets = new Set<Socket>();
   const server = createTcpServer({ allowHalfOpen: true }, (socket) => {
     sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => {});
     onSocket(socket);
   });
