@@ -2,6 +2,7 @@ import type { Host } from '../cluster/host.ts';
 import type { ConnectFailure, ConnectListener, PendingConnection } from '../cluster/connector.ts';
 import type { ClusterRef } from '../cluster/cluster-set.ts';
 import type { HostRequest, UpstreamCluster } from '../cluster/upstream-cluster.ts';
+import { connectionEnd } from '../codec/connection-end.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
 import type { SocketAddress } from '../model/address.ts';
 import type { Cluster } from '../model/cluster.ts';
@@ -140,11 +141,8 @@ export class TcpConnection extends Expirable implements WireHandler, ConnectList
     this.#connecting = undefined;
     const host = this.#host as Host;
     const cluster = this.#cluster as UpstreamCluster;
-    host.cxTotal++;
     host.cxActive++;
     host.active++;
-    cluster.stats.n.upstreamCxTotal++;
-    cluster.stats.n.upstreamCxActive++;
     this.#upstream = wire;
     cluster.outlier?.onTcpConnected(host);
     this.#cell = this.#setup.observe?.(host, cluster.model, this.#info);
@@ -169,10 +167,8 @@ export class TcpConnection extends Expirable implements WireHandler, ConnectList
     this.#connecting = undefined;
     const host = this.#host as Host;
     host.cxConnectFail++;
-    const { n } = (this.#cluster as UpstreamCluster).stats;
-    n.upstreamCxConnectFail++;
-    if (failure === 'connect_timeout') n.upstreamCxConnectTimeout++;
-    const { outlier } = this.#cluster as UpstreamCluster;
+    const { stats, outlier } = this.#cluster as UpstreamCluster;
+    stats.countConnectFailure(failure === 'connect_timeout', 1);
     if (failure === 'connect_timeout') outlier?.onTimeout(host);
     else outlier?.onConnectFailure(host);
     this.#breakers().connections--;
@@ -181,7 +177,8 @@ export class TcpConnection extends Expirable implements WireHandler, ConnectList
       this.#connect();
       return;
     }
-    this.#flags |= flag.upstreamConnectionFailure;
+    stats.n.upstreamCxConnectAttemptsExceeded++;
+    this.#flags |= flag.upstreamConnectionFailure | flag.upstreamRetryLimitExceeded;
     this.#finish(true);
   }
 
@@ -194,6 +191,7 @@ export class TcpConnection extends Expirable implements WireHandler, ConnectList
     const serving = chosen?.servingCluster(this.#setup.random());
     const cluster = serving?.cluster ?? chosen;
     if (cluster === undefined) {
+      this.#setup.stats.noRoute++;
       this.#flags |= flag.noClusterFound;
       this.#finish();
       return;
@@ -215,6 +213,9 @@ export class TcpConnection extends Expirable implements WireHandler, ConnectList
     this.#host = host;
     this.#attempts++;
     this.#breakers().connections++;
+    host.cxTotal++;
+    cluster.stats.n.upstreamCxTotal++;
+    cluster.stats.n.upstreamCxActive++;
     this.#connecting = cluster.connector.connect(host, this);
   }
 
@@ -270,13 +271,16 @@ export class TcpConnection extends Expirable implements WireHandler, ConnectList
     timers.stop(this);
     stats.cxActive--;
     this.#connecting?.cancel();
-    if (this.#connecting !== undefined) this.#breakers().connections--;
+    if (this.#connecting !== undefined) {
+      this.#breakers().connections--;
+      (this.#cluster as UpstreamCluster).stats.countClosed(connectionEnd(false, false));
+    }
     const upstream = this.#upstream;
     if (upstream !== undefined) {
       const host = this.#host as Host;
       host.cxActive--;
       host.active--;
-      (this.#cluster as UpstreamCluster).stats.n.upstreamCxActive--;
+      (this.#cluster as UpstreamCluster).stats.countClosed(connectionEnd(this.#upstreamEnded, false));
       this.#breakers().connections--;
       endWire(upstream, broken);
     }

@@ -12,6 +12,7 @@ const counters = {
   upstreamCxHttp2Total: 'upstream_cx_http2_total',
   upstreamCxConnectFail: 'upstream_cx_connect_fail',
   upstreamCxConnectTimeout: 'upstream_cx_connect_timeout',
+  upstreamCxConnectAttemptsExceeded: 'upstream_cx_connect_attempts_exceeded',
   upstreamCxOverflow: 'upstream_cx_overflow',
   upstreamCxDestroy: 'upstream_cx_destroy',
   upstreamCxDestroyLocal: 'upstream_cx_destroy_local',

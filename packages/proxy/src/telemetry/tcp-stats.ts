@@ -10,6 +10,8 @@ export class TcpStats implements StatGroup {
   bytesReceived = 0;
   bytesSent = 0;
   idleTimeout = 0;
+  /** Connections whose cluster is not known. */
+  noRoute = 0;
 
   constructor(statPrefix: string) {
     this.prefix = `tcp.${statPrefix}.`;
@@ -21,6 +23,7 @@ export class TcpStats implements StatGroup {
     visitor.number('downstream_cx_active', 'gauge', this.cxActive);
     visitor.number('downstream_cx_rx_bytes_total', 'counter', this.bytesReceived);
     visitor.number('downstream_cx_tx_bytes_total', 'counter', this.bytesSent);
+    visitor.number('downstream_cx_no_route', 'counter', this.noRoute);
     visitor.number('idle_timeout', 'counter', this.idleTimeout);
   }
 
@@ -29,5 +32,6 @@ export class TcpStats implements StatGroup {
     this.bytesReceived = 0;
     this.bytesSent = 0;
     this.idleTimeout = 0;
+    this.noRoute = 0;
   }
 }

@@ -64,6 +64,11 @@ function countOf(dataPlane: DataPlane, name: string): number {
   return line === undefined ? 0 : Number(line.slice(name.length + 2));
 }
 
+/** The values of several. */
+export function statsOf(dataPlane: DataPlane, names: readonly string[]): Record<string, number> {
+  return Object.fromEntries(names.map((name) => [name, countOf(dataPlane, name)]));
+}
+
 /** Gauges, as they end, that count what is under way. */
 const underWay = /^(?:cluster|http|tcp|listener)\..*(?:cx_active|rq_active|pending_active|upgrades_active): /;
 
@@ -114,8 +119,7 @@ export async function watchedProxy(
     log,
     stat: (name) => countOf(dataPlane, name),
     counted(expected) {
-      const seen = Object.fromEntries(Object.keys(expected).map((name) => [name, countOf(dataPlane, name)]));
-      assert.deepEqual(seen, expected);
+      assert.deepEqual(statsOf(dataPlane, Object.keys(expected)), expected);
     },
     async settle() {
       assert.deepEqual(await dataPlane.drain(2_000), { activeConnections: 0 });

@@ -59,7 +59,7 @@ export class TlsConnecting
   onExpire(): void {
     const listener = this.#listener;
     this.cancel();
-    listener?.onFailed('connect_timeout', 'no connection in time');
+    listener?.onFailed('connect_timeout', '');
   }
 
   onConnected(wire: PlainWire): void {
@@ -89,10 +89,7 @@ export class TlsConnecting
       return;
     }
     if (reason === 'handshake' && detail !== '') this.#client.onBroken();
-    listener?.onFailed(
-      'connection_failure',
-      detail === '' ? 'the endpoint closed the connection during the handshake' : detail,
-    );
+    listener?.onFailed('connection_failure', detail);
   }
 
   #finish(): ConnectListener | undefined {
