@@ -44,10 +44,15 @@ export function tlsErrorText(reason: string): string {
   return `TLS_error:|${id}:SSL routines:OPENSSL_internal:${reason}:TLS_error_end`;
 }
 
+/** The same for an error as OpenSSL writes it: `error:0A00010B:SSL routines::wrong version number`. */
+export function opensslErrorText(error: string): string {
+  const words = error.slice(error.lastIndexOf(':') + 1).toUpperCase();
+  return tlsErrorText(words.replaceAll(' ', '_').replace('SSL/TLS_', 'SSLV3_'));
+}
+
 /** Why a connection could not be made, as Envoy says it (`%UPSTREAM_TRANSPORT_FAILURE_REASON%`). */
 export function connectErrorText(error: Error): string {
   const code = codeOf(error) ?? '';
-  if (code.startsWith('ERR_SSL_')) return tlsErrorText(code.slice('ERR_SSL_'.length));
   const moment = code === 'ENETUNREACH' || code === 'EADDRNOTAVAIL' ? 'immediate' : 'delayed';
   return `${moment} connect error: ${words[code] ?? (code === '' ? error.message : code)}`;
 }

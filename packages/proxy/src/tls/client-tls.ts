@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { tlsErrorText } from '../cluster/connect-error.ts';
 import type { ClusterStats } from '../telemetry/cluster-stats.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
 import { describeTls } from './describe-connection.ts';
@@ -72,9 +73,7 @@ export function clientTls(options: ClientTlsOptions): ClientHandshake & { readon
     if (verdict === 'wrong_name') n.sslFailVerifySan++;
     else n.sslFailVerifyError++;
     sessions?.forget(key);
-    return {
-      refused: 'TLS_error:|268435581:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:TLS_error_end',
-    };
+    return { refused: tlsErrorText('CERTIFICATE_VERIFY_FAILED') };
   }
 
   return {

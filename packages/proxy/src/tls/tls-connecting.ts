@@ -1,3 +1,4 @@
+import { opensslErrorText } from '../cluster/connect-error.ts';
 import type {
   ConnectFailure,
   ConnectListener,
@@ -89,7 +90,8 @@ export class TlsConnecting
       return;
     }
     if (reason === 'handshake' && detail !== '') this.#client.onBroken();
-    listener?.onFailed('connection_failure', detail);
+    const broken = reason === 'handshake' && detail !== '';
+    listener?.onFailed('connection_failure', broken ? opensslErrorText(detail) : detail);
   }
 
   #finish(): ConnectListener | undefined {

@@ -55,7 +55,7 @@ export interface OpensslFunctions {
   SSL_do_handshake(ssl: Ssl): number;
   SSL_read(ssl: Ssl, into: Bytes, length: number): number;
   SSL_write(ssl: Ssl, bytes: Bytes, length: number): number;
-  SSL_want(ssl: Ssl): number;
+  SSL_get_error(ssl: Ssl, result: number): number;
   SSL_shutdown(ssl: Ssl): number;
   SSL_get_shutdown(ssl: Ssl): number;
   SSL_get_verify_result(ssl: Ssl): number;
@@ -127,7 +127,7 @@ const signatures: Readonly<
   SSL_do_handshake: ['int', [ptr]],
   SSL_read: ['int', [ptr, ptr, 'int']],
   SSL_write: ['int', [ptr, ptr, 'int']],
-  SSL_want: ['int', [ptr]],
+  SSL_get_error: ['int', [ptr, 'int']],
   SSL_shutdown: ['int', [ptr]],
   SSL_get_shutdown: ['int', [ptr]],
   SSL_get_verify_result: ['long', [ptr]],

@@ -7,8 +7,8 @@ import type { Openssl } from './openssl.ts';
 const setHostName = 55;
 /** SSL_VERIFY_PEER. */
 const verifyPeer = 1;
-/** What SSL_want says when more bytes are needed. */
-const wantsBytes = 3;
+/** SSL_ERROR_WANT_READ: more bytes are needed, and nothing is wrong. */
+const wantsBytes = 2;
 /** SSL_RECEIVED_SHUTDOWN. */
 const peerHasEnded = 2;
 /** X509_V_ERR_CERT_HAS_EXPIRED. */
@@ -70,8 +70,11 @@ export class TlsSession {
   handshake(): 'done' | 'more' | 'failed' {
     const { c } = this.#openssl;
     c.ERR_clear_error();
-    if (c.SSL_do_handshake(this.#ssl) === 1) return 'done';
-    return c.SSL_want(this.#ssl) === wantsBytes ? 'more' : 'failed';
+    const result = c.SSL_do_handshake(this.#ssl);
+    if (result !== 1) return c.SSL_get_error(this.#ssl, result) === wantsBytes ? 'more' : 'failed';
+    // What was tolerated in the peer's certificate must not be taken for an error of a later read.
+    c.ERR_clear_error();
+    return 'done';
   }
 
   /** Decrypts into `buffer`; 0 or less where nothing more is there: see {@link ended}. */
@@ -82,7 +85,7 @@ export class TlsSession {
   /** What it means that nothing more is there. */
   get ended(): 'no' | 'closed' | 'broken' {
     const { c } = this.#openssl;
-    if (c.SSL_want(this.#ssl) === wantsBytes) return 'no';
+    if (c.SSL_get_error(this.#ssl, -1) === wantsBytes) return 'no';
     return (c.SSL_get_shutdown(this.#ssl) & peerHasEnded) !== 0 ? 'closed' : 'broken';
   }
 
