@@ -8,8 +8,13 @@ import type { WrkRequest, WrkResult } from './wrk.ts';
 /** Streams that each connection has open at a time. */
 const streams = 10;
 
+/** A request that h2load repeats; a POST where it has a body. */
+export interface H2loadRequest extends WrkRequest {
+  readonly bodyFile?: string;
+}
+
 /** Runs h2load with one thread on the load's core: HTTP/2 with prior knowledge. */
-export function runH2load(request: WrkRequest, seconds: number, workDir: string): Promise<WrkResult> {
+export function runH2load(request: H2loadRequest, seconds: number, workDir: string): Promise<WrkResult> {
   const log = join(workDir, 'h2load.log');
   rmSync(log, { force: true });
   const headers = Object.entries(request.headers).flatMap(([name, value]) => [
@@ -17,6 +22,7 @@ export function runH2load(request: WrkRequest, seconds: number, workDir: string)
     `${name.toLowerCase() === 'host' ? ':authority' : name}: ${value}`,
   ]);
   const args = ['-t1', `-c${request.connections}`, `-m${streams}`, `-D${seconds}`, `--log-file=${log}`];
+  if (request.bodyFile !== undefined) args.push('-d', request.bodyFile);
   return new Promise((resolve, reject) => {
     execFile(
       'taskset',

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { LateenError, messageOf } from '@lateen/core';
 import type { BenchCase } from './case.ts';
+import { grpcUnary } from './cases/grpc-unary.ts';
 import { h2OneHop } from './cases/h2-one-hop.ts';
 import { http1OneHop } from './cases/http1-one-hop.ts';
 import { latencyPair } from './cases/latency-pair.ts';
@@ -15,7 +16,15 @@ import { isInstalled } from './pinned-process.ts';
 import { renderResult } from './report.ts';
 import { runCase, type CaseResult } from './run-case.ts';
 
-const cases: readonly BenchCase[] = [http1OneHop, h2OneHop, mtlsPair, latencyPair, tcpOneHop, tcpConnect];
+const cases: readonly BenchCase[] = [
+  http1OneHop,
+  h2OneHop,
+  grpcUnary,
+  mtlsPair,
+  latencyPair,
+  tcpOneHop,
+  tcpConnect,
+];
 
 const usage = `usage: npm run bench -- [CASE...] [--rounds 3] [--seconds 4] [--proxy dist/lateen-proxy.mjs] [-o json]
 

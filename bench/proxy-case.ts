@@ -1,8 +1,10 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { BenchCase, BenchContext, Contender, PreparedCase } from './case.ts';
 import { runH2load } from './h2load.ts';
 import { startLineups, type Lineup, type RunningLineup } from './lineup.ts';
 import { loadFigures } from './load-figures.ts';
-import { startUpstream } from './upstream.ts';
+import { startUpstream, type Upstream } from './upstream.ts';
 import { runWrk } from './wrk.ts';
 
 export interface ProxyCase {
@@ -13,11 +15,15 @@ export interface ProxyCase {
   readonly protocol?: 'http1' | 'http2';
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** Body of each request, which makes it a POST; for HTTP/2 only. */
+  readonly body?: Buffer;
   readonly connections: number;
   /** Fails where the contender on this port does not do the work that is measured. */
   readonly check: (name: string, port: number) => Promise<void>;
   /** True where Istio's standard metrics of our proxies must have counted every request. */
   readonly countsRequests?: boolean;
+  /** Default: one that answers everything with 1 KB. */
+  readonly startUpstream?: (workDir: string) => Promise<Upstream>;
   /** More values for the templates, as in the names of certificate files. */
   readonly values?: (workDir: string) => Promise<Readonly<Record<string, string>>>;
 }
@@ -30,7 +36,7 @@ export function proxyCase(options: ProxyCase): BenchCase {
 
 async function prepare(options: ProxyCase, context: BenchContext): Promise<PreparedCase> {
   const { workDir } = context;
-  const upstream = await startUpstream(workDir, options.protocol);
+  const upstream = await (options.startUpstream?.(workDir) ?? startUpstream(workDir, options.protocol));
   try {
     const values = (await options.values?.(workDir)) ?? {};
     const { running, missing } = await startLineups(
@@ -54,7 +60,15 @@ async function prepare(options: ProxyCase, context: BenchContext): Promise<Prepa
 function contender(options: ProxyCase, lineup: RunningLineup, workDir: string): Contender {
   const { name } = lineup.peer;
   const { headers, connections } = options;
-  const request = { url: `http://127.0.0.1:${lineup.port}${options.path}`, headers, connections };
+  const url = `http://127.0.0.1:${lineup.port}${options.path}`;
+  const bodyFile = join(workDir, 'request-body');
+  if (options.body !== undefined) writeFileSync(bodyFile, options.body);
+  const request = {
+    url,
+    headers,
+    connections,
+    ...(options.body === undefined ? {} : { bodyFile }),
+  };
   return {
     name,
     version: lineup.peer.version(),

@@ -19,34 +19,40 @@ export async function startUpstream(
   workDir: string,
   protocol: 'http1' | 'http2' = 'http1',
 ): Promise<Upstream> {
-  if (protocol === 'http2' && !isInstalled('nginx')) {
+  const template = fileURLToPath(new URL('upstream-nginx.conf', import.meta.url));
+  if (isInstalled('nginx') || protocol === 'http2') {
+    return startNginx(workDir, template, {
+      body: 'x'.repeat(answerBytes),
+      parameters: protocol === 'http2' ? ' http2' : '',
+    });
+  }
+  const port = await freePort();
+  const program = fileURLToPath(new URL('fixed-answer-server.ts', import.meta.url));
+  const args = [program, String(port), String(answerBytes)];
+  return upstreamOf(new PinnedProcess(loadCore, process.execPath, args), port);
+}
+
+/** Starts nginx on the load's core with a configuration; `{{port}}` and `{{dir}}` are filled in, and `values`. */
+export async function startNginx(
+  workDir: string,
+  template: string,
+  values: Readonly<Record<string, string>> = {},
+): Promise<Upstream> {
+  if (!isInstalled('nginx')) {
     throw new LateenError('ENOPEER', 'nginx is not installed', { hint: 'apt-get install nginx' });
   }
   const port = await freePort();
-  const started = isInstalled('nginx') ? startNginx(workDir, port, protocol) : startOwn(port);
-  await started.answersOn(port);
+  const file = fillIn(template, workDir, { ...values, port, dir: workDir });
+  const args = ['-c', file, '-p', workDir, '-e', join(workDir, 'upstream.log')];
+  return upstreamOf(new PinnedProcess(loadCore, 'nginx', args), port);
+}
+
+async function upstreamOf(started: PinnedProcess, port: number): Promise<Upstream> {
+  try {
+    await started.answersOn(port);
+  } catch (error) {
+    await started.stop();
+    throw error;
+  }
   return { port, stop: () => started.stop() };
-}
-
-function startNginx(workDir: string, port: number, protocol: 'http1' | 'http2'): PinnedProcess {
-  const template = fileURLToPath(new URL('upstream-nginx.conf', import.meta.url));
-  const file = fillIn(template, workDir, {
-    port,
-    dir: workDir,
-    body: 'x'.repeat(answerBytes),
-    parameters: protocol === 'http2' ? ' http2' : '',
-  });
-  return new PinnedProcess(loadCore, 'nginx', [
-    '-c',
-    file,
-    '-p',
-    workDir,
-    '-e',
-    join(workDir, 'upstream.log'),
-  ]);
-}
-
-function startOwn(port: number): PinnedProcess {
-  const program = fileURLToPath(new URL('fixed-answer-server.ts', import.meta.url));
-  return new PinnedProcess(loadCore, process.execPath, [program, String(port), String(answerBytes)]);
 }
