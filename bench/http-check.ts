@@ -12,9 +12,10 @@ export function fetchOnce(
   port: number,
   path: string,
   headers: Readonly<Record<string, string>>,
+  host = '127.0.0.1',
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const sent = request({ host: '127.0.0.1', port, path, headers, agent: false }, (response) => {
+    const sent = request({ host, port, path, headers, agent: false }, (response) => {
       let bodyBytes = 0;
       response.on('data', (chunk: Buffer) => {
         bodyBytes += chunk.length;

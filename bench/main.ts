@@ -11,6 +11,8 @@ import { h2OneHop } from './cases/h2-one-hop.ts';
 import { http1OneHop } from './cases/http1-one-hop.ts';
 import { latencyPair } from './cases/latency-pair.ts';
 import { mtlsPair } from './cases/mtls-pair.ts';
+import { start } from './cases/start.ts';
+import { tcpThroughput } from './cases/tcp-throughput.ts';
 import { tcpConnect, tcpOneHop } from './cases/tcp.ts';
 import { isInstalled } from './pinned-process.ts';
 import { renderResult } from './report.ts';
@@ -24,6 +26,8 @@ const cases: readonly BenchCase[] = [
   latencyPair,
   tcpOneHop,
   tcpConnect,
+  tcpThroughput,
+  start,
 ];
 
 const usage = `usage: npm run bench -- [CASE...] [--rounds 3] [--seconds 4] [--proxy dist/lateen-proxy.mjs] [-o json]

@@ -19,16 +19,27 @@ export interface Peer {
 const sidecarNodeOptions = ['--max-semi-space-size=1'];
 
 /** Our proxy, by its bundle and with Envoy's option, run as in a pod. */
-export const lateen: Peer = {
-  name: 'lateen',
-  installed(proxyBundle) {
-    if (existsSync(proxyBundle)) return true;
-    throw new LateenError('ENOBUILD', `${proxyBundle} is not there`, { hint: 'npm run build' });
-  },
-  version: () => `Node ${process.versions.node}`,
-  start: (file, { proxyBundle }) =>
-    new PinnedProcess(contenderCore, process.execPath, [...sidecarNodeOptions, proxyBundle, '-c', file]),
-};
+export const lateen: Peer = lateenPeer('lateen', () => ({}));
+
+/** The same where an earlier process has left its compiled code, as in every pod of a node but the first. */
+export const lateenCached: Peer = lateenPeer('lateen, code cached', ({ workDir }) => ({
+  NODE_COMPILE_CACHE: join(workDir, 'compile-cache'),
+}));
+
+function lateenPeer(name: string, env: (context: BenchContext) => NodeJS.ProcessEnv): Peer {
+  return {
+    name,
+    installed(proxyBundle) {
+      if (existsSync(proxyBundle)) return true;
+      throw new LateenError('ENOBUILD', `${proxyBundle} is not there`, { hint: 'npm run build' });
+    },
+    version: () => `Node ${process.versions.node}`,
+    start(file, context) {
+      const args = [...sidecarNodeOptions, context.proxyBundle, '-c', file];
+      return new PinnedProcess(contenderCore, process.execPath, args, env(context));
+    },
+  };
+}
 
 export const haproxy: Peer = {
   name: 'haproxy',

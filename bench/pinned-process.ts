@@ -9,6 +9,13 @@ export const loadCore = 1;
 
 const clockTicksPerSecond = 100;
 
+/** Memory in megabytes: what no file backs, the share of everything, and everything. */
+export interface MemoryMb {
+  readonly anonymous: number;
+  readonly proportional: number;
+  readonly resident: number;
+}
+
 /** A process, with all that it starts, held to one core. */
 export class PinnedProcess {
   readonly #child: ChildProcess;
@@ -26,10 +33,20 @@ export class PinnedProcess {
     }
   }
 
+  /** True where it is no longer there. */
+  get ended(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  /** The last of what it wrote. */
+  get output(): string {
+    return this.#output;
+  }
+
   /** Waits until the port answers; fails with what the process said when it ends or takes too long. */
   async answersOn(port: number): Promise<void> {
     for (let attempt = 0; attempt < 200; attempt++) {
-      if (this.#child.exitCode !== null) break;
+      if (this.ended) break;
       if (await canConnect(port)) return;
       await sleep(50);
     }
@@ -49,18 +66,32 @@ export class PinnedProcess {
 
   /** Memory of the process and its descendants that no file backs. */
   anonymousMb(): number {
-    let kb = 0;
+    return this.memoryMb().anonymous;
+  }
+
+  /** Memory of the process and its descendants, as `smaps_rollup` of proc(5) counts it. */
+  memoryMb(): MemoryMb {
+    const sum = { anonymous: 0, proportional: 0, resident: 0 };
     for (const pid of this.#family()) {
       const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-      kb += Number(/^Anonymous:\s+(\d+)/m.exec(rollup)?.[1] ?? 0);
+      const mb = (name: string): number =>
+        Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(rollup)?.[1] ?? 0) / 1024;
+      sum.anonymous += mb('Anonymous');
+      sum.proportional += mb('Pss');
+      sum.resident += mb('Rss');
     }
-    return kb / 1024;
+    return sum;
+  }
+
+  /** Descriptors that the process and its descendants have open. */
+  openDescriptors(): number {
+    return this.#family().reduce((sum, pid) => sum + readdirSync(`/proc/${pid}/fd`).length, 0);
   }
 
   /** Ends the process and waits for it. */
   async stop(): Promise<void> {
     const child = this.#child;
-    if (child.exitCode !== null || child.signalCode !== null) return;
+    if (this.ended) return;
     const ended = new Promise<void>((resolve) => void child.once('exit', () => resolve()));
     child.kill('SIGTERM');
     const killer = setTimeout(() => child.kill('SIGKILL'), 2000);

@@ -6,6 +6,8 @@ export interface WrkRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly connections: number;
+  /** A file in Lua that makes the requests. */
+  readonly script?: string;
 }
 
 /** What wrk says about a run. */
@@ -20,7 +22,15 @@ export interface WrkResult {
 /** Runs wrk with one thread on the load's core. */
 export function runWrk(request: WrkRequest, seconds: number): Promise<WrkResult> {
   const headers = Object.entries(request.headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
-  const args = ['-t1', `-c${request.connections}`, `-d${seconds}s`, '--latency', ...headers, request.url];
+  const args = [
+    '-t1',
+    `-c${request.connections}`,
+    `-d${Math.max(1, Math.round(seconds))}s`,
+    '--latency',
+    ...headers,
+  ];
+  if (request.script !== undefined) args.push('-s', request.script);
+  args.push(request.url);
   return new Promise((resolve, reject) => {
     execFile('taskset', ['-c', String(loadCore), 'wrk', ...args], (error, stdout, stderr) => {
       if (error !== null) reject(new Error(`wrk failed: ${stderr || error.message}`, { cause: error }));

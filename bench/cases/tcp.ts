@@ -1,12 +1,14 @@
 import { fileURLToPath } from 'node:url';
 import { fetchOnce } from '../http-check.ts';
+import type { Lineup } from '../lineup.ts';
 import { haproxy, lateen } from '../peer.ts';
 import { proxyCase } from '../proxy-case.ts';
 import { answerBytes } from '../upstream.ts';
 
 const config = (name: string): string => fileURLToPath(new URL(`tcp/${name}`, import.meta.url));
 
-const lineups = [
+/** One listener that hands every connection to one cluster. */
+export const tcpLineups: readonly Lineup[] = [
   { peer: lateen, configs: [config('bootstrap.yaml')] },
   { peer: haproxy, configs: [config('haproxy.cfg')] },
 ];
@@ -15,7 +17,7 @@ const lineups = [
 export const tcpOneHop = proxyCase({
   name: 'tcp-one-hop',
   summary: `TCP passed on, 32 connections that stay, ${answerBytes} bytes an answer, one core`,
-  lineups,
+  lineups: tcpLineups,
   path: '/',
   headers: {},
   connections: 32,
@@ -26,7 +28,7 @@ export const tcpOneHop = proxyCase({
 export const tcpConnect = proxyCase({
   name: 'tcp-connect',
   summary: `TCP passed on, a new connection for each request, ${answerBytes} bytes an answer, one core`,
-  lineups,
+  lineups: tcpLineups,
   path: '/',
   headers: { Connection: 'close' },
   connections: 32,
