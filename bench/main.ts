@@ -9,8 +9,12 @@ import type { BenchCase } from './case.ts';
 import { grpcUnary } from './cases/grpc-unary.ts';
 import { h2OneHop } from './cases/h2-one-hop.ts';
 import { http1OneHop } from './cases/http1-one-hop.ts';
+import { idleConnections } from './cases/idle-connections.ts';
 import { latencyPair } from './cases/latency-pair.ts';
+import { memory } from './cases/memory.ts';
 import { mtlsPair } from './cases/mtls-pair.ts';
+import { routeScale } from './cases/route-scale.ts';
+import { routeSwap } from './cases/route-swap.ts';
 import { start } from './cases/start.ts';
 import { tcpThroughput } from './cases/tcp-throughput.ts';
 import { tcpConnect, tcpOneHop } from './cases/tcp.ts';
@@ -28,6 +32,10 @@ const cases: readonly BenchCase[] = [
   tcpConnect,
   tcpThroughput,
   start,
+  routeScale,
+  routeSwap,
+  memory,
+  idleConnections,
 ];
 
 const usage = `usage: npm run bench -- [CASE...] [--rounds 3] [--seconds 4] [--proxy dist/lateen-proxy.mjs] [-o json]

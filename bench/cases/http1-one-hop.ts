@@ -6,9 +6,9 @@ import { answerBytes } from '../upstream.ts';
 
 const config = (name: string): string => fileURLToPath(new URL(`http1-one-hop/${name}`, import.meta.url));
 
-const path = '/reviews/7';
+export const oneHopPath = '/reviews/7';
 // wrk adds a Host of its own unless it sees this spelling.
-const headers = { Host: 'reviews.example', 'x-team': 'blue' };
+export const oneHopHeaders = { Host: 'reviews.example', 'x-team': 'blue' };
 const connections = 32;
 
 /** One hop over HTTP/1.1 with keep-alive on both sides, one core for the contender. */
@@ -21,20 +21,20 @@ export const http1OneHop = proxyCase({
     { peer: nginx, configs: [config('nginx.conf')] },
     { peer: caddy, configs: [config('Caddyfile')] },
   ],
-  path,
-  headers,
+  path: oneHopPath,
+  headers: oneHopHeaders,
   connections,
-  check,
+  check: checkOneHop,
   countsRequests: true,
 });
 
 /** A contender that does not look at host, path and header would win by doing less. */
-async function check(name: string, port: number): Promise<void> {
+export async function checkOneHop(name: string, port: number): Promise<void> {
   const expectations: readonly (readonly [string, Readonly<Record<string, string>>, number])[] = [
-    [path, headers, 200],
-    ['/ratings/7', headers, 404],
-    [path, { ...headers, Host: 'ratings.example' }, 404],
-    [path, { ...headers, 'x-team': 'red' }, 404],
+    [oneHopPath, oneHopHeaders, 200],
+    ['/ratings/7', oneHopHeaders, 404],
+    [oneHopPath, { ...oneHopHeaders, Host: 'ratings.example' }, 404],
+    [oneHopPath, { ...oneHopHeaders, 'x-team': 'red' }, 404],
   ];
   for (const [askedPath, askedHeaders, status] of expectations) {
     const answer = await fetchOnce(port, askedPath, askedHeaders);

@@ -1,0 +1,152 @@
+import { renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { sleep } from '@lateen/core';
+import type { BenchCase, BenchContext, Contender, Figure, PreparedCase } from '../case.ts';
+import { latenciesOf, sendAtConstantRate, type Sent } from '../constant-rate/run.ts';
+import { fetchOnce } from '../http-check.ts';
+import type { JsonObject } from '../json.ts';
+import { lateen } from '../peer.ts';
+import { freePort, type PinnedProcess } from '../pinned-process.ts';
+import { httpListener, sidecarBootstrap, socketAddress, staticCluster } from '../sidecar-bootstrap.ts';
+import { answerBytes, startUpstream } from '../upstream.ts';
+
+const hosts = 500;
+const routesEach = 10;
+const ratePerSecond = 1000;
+const connections = 4;
+/** From the start of the load to the swap, and the time after a swap that counts as during it. */
+const beforeMs = 2_000;
+const duringMs = 1_000;
+
+const figures: readonly Figure[] = [
+  { key: 'beforeP99Ms', title: 'p99 ms before', digits: 3 },
+  { key: 'duringP99Ms', title: 'p99 ms during', digits: 3 },
+  { key: 'growth', title: 'during/before', digits: 2 },
+  { key: 'longestMs', title: 'longest ms during', digits: 2 },
+  { key: 'swapMs', title: 'until in force ms', digits: 0 },
+  { key: 'cpuMs', title: 'CPU ms of the swap', digits: 0 },
+];
+
+/** A table of routes is replaced by another while requests go through it. */
+export const routeSwap: BenchCase = {
+  name: 'route-swap',
+  summary: `${(hosts * routesEach).toLocaleString('en')} routes (${hosts} virtual hosts) replaced through a file at ${ratePerSecond} requests/s; "during" is the second that begins with the swap`,
+  figures,
+  prepare,
+};
+
+async function prepare(context: BenchContext): Promise<PreparedCase> {
+  lateen.installed(context.proxyBundle);
+  const upstream = await startUpstream(context.workDir);
+  let process: PinnedProcess | undefined;
+  const close = async (): Promise<void> => {
+    await Promise.all([upstream.stop(), process?.stop()]);
+  };
+  try {
+    const table = join(context.workDir, 'routes.json');
+    writeTable(table, 0);
+    const port = await freePort();
+    const file = join(context.workDir, 'bootstrap.json');
+    const source = { path_config_source: { path: table }, resource_api_version: 'V3' };
+    writeFileSync(
+      file,
+      sidecarBootstrap({
+        admin: await freePort(),
+        clusters: [staticCluster('upstream', 'reviews', upstream.port)],
+        listeners: [
+          httpListener('bench', socketAddress('127.0.0.1', port), {
+            rds: { route_config_name: 'bench', config_source: source },
+          }),
+        ],
+      }),
+    );
+    process = lateen.start(file, context);
+    await process.answersOn(port);
+    const answer = await fetchOnce(port, path, { Host: host });
+    if (answer.status !== 200 || answer.bodyBytes !== answerBytes)
+      throw new Error(`answers ${answer.status}`);
+    return { contenders: [contender(process, port, table)], missing: [], close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+const host = `service-${hosts / 2}.example`;
+const path = `/part-${routesEach - 1}/item`;
+
+function contender(process: PinnedProcess, port: number, table: string): Contender {
+  let version = 0;
+  return {
+    name: lateen.name,
+    version: lateen.version(),
+    async measure() {
+      version += 1;
+      const sending = sendAtConstantRate({
+        port,
+        ratePerSecond,
+        seconds: (beforeMs + duringMs) / 1000 + 1,
+        connections,
+        request: `GET ${path} HTTP/1.1\r\nhost: ${host}\r\n\r\n`,
+        markHeader: 'x-table',
+      });
+      // The load begins when its process is up.
+      await sleep(beforeMs + 500);
+      const cpuBefore = process.cpuSeconds();
+      writeTable(table, version);
+      const swappedAt = Date.now();
+      await sleep(duringMs);
+      const cpuDuring = process.cpuSeconds() - cpuBefore;
+      await sleep(duringMs / 2);
+      const cpuAfter = process.cpuSeconds() - cpuBefore - cpuDuring;
+      return evaluate(await sending, swappedAt, version, cpuDuring - 2 * cpuAfter);
+    },
+  };
+}
+
+function evaluate(sent: readonly Sent[], swappedAt: number, version: number, cpuSeconds: number) {
+  const before = latenciesOf(sent.filter(([dueMs]) => dueMs < swappedAt - 50));
+  const during = latenciesOf(sent.filter(([dueMs]) => dueMs >= swappedAt && dueMs < swappedAt + duringMs));
+  const first = sent.find(([, , , mark]) => mark === String(version));
+  if (first === undefined) throw new Error(`table ${version} did not come into force`);
+  const strangers = sent.filter(([, , , mark]) => mark !== String(version) && mark !== String(version - 1));
+  return {
+    errors: latenciesOf(sent).errors + strangers.length,
+    figures: {
+      beforeP99Ms: before.p99Ms,
+      duringP99Ms: during.p99Ms,
+      growth: during.p99Ms / before.p99Ms,
+      longestMs: during.longestMs,
+      swapMs: first[0] + first[1] - swappedAt,
+      cpuMs: cpuSeconds * 1000,
+    },
+  };
+}
+
+/** Writes the table beside its place and moves it there, as a file for a subscription must be. */
+function writeTable(file: string, version: number): void {
+  const virtualHosts = Array.from(
+    { length: hosts },
+    (_, i): JsonObject => ({
+      name: `service-${i}`,
+      domains: [`service-${i}.example`],
+      routes: Array.from({ length: routesEach }, (__, r) => ({
+        match: { prefix: `/part-${r}/` },
+        route: { cluster: 'upstream', timeout: '5s' },
+        response_headers_to_add: [
+          {
+            header: { key: 'x-table', value: String(version) },
+            append_action: 'OVERWRITE_IF_EXISTS_OR_ADD',
+          },
+        ],
+      })),
+    }),
+  );
+  const resource = {
+    '@type': 'type.googleapis.com/envoy.config.route.v3.RouteConfiguration',
+    name: 'bench',
+    virtual_hosts: virtualHosts,
+  };
+  writeFileSync(`${file}.new`, JSON.stringify({ version_info: String(version), resources: [resource] }));
+  renameSync(`${file}.new`, file);
+}
