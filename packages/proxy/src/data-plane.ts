@@ -19,6 +19,7 @@ import { MeshMetrics } from './telemetry/mesh-metrics.ts';
 import { RateLimitStats } from './telemetry/rate-limit-stats.ts';
 import { RbacStats } from './telemetry/rbac-stats.ts';
 import { StatsRegistry } from './telemetry/stats-registry.ts';
+import { ProxyProtocolStats } from './telemetry/proxy-protocol-stats.ts';
 import { TcpStats } from './telemetry/tcp-stats.ts';
 import { LazyOpenssl } from './tls/openssl/openssl.ts';
 import { SecretStore } from './tls/secret-store.ts';
@@ -82,6 +83,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     routeTable: (name) => tables.get(name),
     httpStats: shared((prefix) => new HttpStats(prefix), stats),
     tcpStats: shared((prefix) => new TcpStats(prefix), stats),
+    proxyProtocolStats: shared((prefix) => new ProxyProtocolStats(prefix), stats),
     isDraining: () => draining,
     requestIds: new RequestIds(),
     observers: [meshMetrics],

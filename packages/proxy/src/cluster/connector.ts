@@ -1,4 +1,8 @@
+import type { SocketAddress } from '../model/address.ts';
 import type { Cluster } from '../model/cluster.ts';
+import type { ProxyProtocolTransport } from '../model/tls.ts';
+import type { Tlv } from '../proxy-protocol/proxy-header.ts';
+import { headerFor } from './upstream-proxy-header.ts';
 import { connectErrorText } from './connect-error.ts';
 import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
 import { PlainWire } from '../wire/plain-wire.ts';
@@ -29,6 +33,13 @@ export interface PlainConnectListener {
   onFailed(failure: ConnectFailure, detail: string): void;
 }
 
+/** Whom a connection is made for: what the PROXY protocol tells the endpoint. */
+export interface Downstream {
+  readonly remote: SocketAddress;
+  readonly local: SocketAddress;
+  readonly tlvs: readonly Tlv[];
+}
+
 export interface PendingConnection {
   /** Gives up; nothing is heard any more. */
   cancel(): void;
@@ -36,8 +47,16 @@ export interface PendingConnection {
 
 /** Makes connections to hosts. */
 export interface Connector {
-  /** `serverName`: the request's host, for clusters that put it into SNI. */
-  connect(host: Host, listener: ConnectListener, serverName?: string): PendingConnection;
+  /**
+   * `serverName`: the request's host, for clusters that put it into SNI. `downstream`: the client; without one
+   * the proxy speaks for itself.
+   */
+  connect(
+    host: Host,
+    listener: ConnectListener,
+    serverName?: string,
+    downstream?: Downstream,
+  ): PendingConnection;
 }
 
 /** What connectors share in a data plane. */
@@ -52,15 +71,46 @@ export interface ConnectorContext {
 export class TcpConnector implements Connector {
   readonly #context: ConnectorContext;
   readonly #cluster: Cluster;
+  readonly #header: ProxyProtocolTransport | undefined;
 
-  constructor(context: ConnectorContext, cluster: Cluster) {
+  /** `header`: the PROXY protocol's, which the endpoint is sent first. */
+  constructor(context: ConnectorContext, cluster: Cluster, header?: ProxyProtocolTransport) {
     this.#context = context;
     this.#cluster = cluster;
+    this.#header = header;
   }
 
-  connect(host: Host, listener: PlainConnectListener): PendingConnection {
-    return new TcpConnecting(this.#context, this.#cluster, host, listener);
+  connect(
+    host: Host,
+    listener: PlainConnectListener,
+    _serverName?: string,
+    downstream?: Downstream,
+  ): PendingConnection {
+    const header = this.#header;
+    const to =
+      header === undefined
+        ? listener
+        : announcing(this.#context.turn, listener, (wire) => headerFor(header, wire, downstream));
+    return new TcpConnecting(this.#context, this.#cluster, host, to);
   }
+}
+
+/** Sends what `header` gives before anybody else writes. */
+function announcing(
+  turn: Turn,
+  listener: PlainConnectListener,
+  header: (wire: Wire) => Buffer,
+): PlainConnectListener {
+  return {
+    onConnected(wire) {
+      const bytes = header(wire);
+      wire.write(bytes, 0, bytes.length);
+      // Whoever takes the handle, as TLS does, comes after it.
+      turn.flushOwner(wire);
+      listener.onConnected(wire);
+    },
+    onFailed: (failure, detail) => listener.onFailed(failure, detail),
+  };
 }
 
 /** A plain connection that is being made. */

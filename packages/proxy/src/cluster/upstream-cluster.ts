@@ -13,10 +13,11 @@ import type { HashFunction } from './balancer/hash-function.ts';
 import { PriorityBalancer, type PriorityHosts } from './balancer/priority-balancer.ts';
 import { SubsetBalancer } from './balancer/subset-balancer.ts';
 import { Breakers } from './breakers.ts';
-import type { Connector, ConnectorContext } from './connector.ts';
+import type { Connector, ConnectorContext, Downstream } from './connector.ts';
 import { HealthChecker } from './health/health-checker.ts';
 import { Host } from './host.ts';
 import { OutlierDetector } from './outlier/outlier-detector.ts';
+import { ClientPools, connectorFor } from './pool/client-pools.ts';
 import type { HttpPool } from './pool/http-pool.ts';
 import { createHttpPool } from './pool/create-pool.ts';
 import type { PoolContext } from './pool/http1-pool.ts';
@@ -72,6 +73,8 @@ export class UpstreamCluster {
   #balancer: PriorityBalancer | undefined;
   #subsets: SubsetBalancer | undefined;
   readonly #balancing: BalancerContext;
+  /** True where endpoints are told by the PROXY protocol who the client is. */
+  readonly #tellsClients: boolean;
   readonly #members: readonly { readonly cluster: UpstreamCluster | undefined }[] | undefined;
   readonly outlier: OutlierDetector | undefined;
   readonly #checker: HealthChecker | undefined;
@@ -106,6 +109,9 @@ export class UpstreamCluster {
       heads: context.heads,
       timers: context.timers,
     };
+    this.#tellsClients = [model.transport, ...model.transportMatches.map(({ transport }) => transport)].some(
+      ({ proxyProtocol }) => proxyProtocol !== undefined,
+    );
     this.#balancing = { random: context.random, nowMs: () => context.turn.nowMs, hash: context.hash };
     this.#hosts = new Map();
     if (previous !== undefined) previous.#stopWatching();
@@ -211,9 +217,21 @@ export class UpstreamCluster {
     return (this.#subsets?.all ?? this.#balancer)?.health ?? [];
   }
 
-  /** The HTTP connections to a host. */
-  poolOf(host: Host): HttpPool {
+  /** The HTTP connections to a host; `downstream` where they are not to be shared between clients. */
+  poolOf(host: Host, downstream?: Downstream): HttpPool {
+    if (this.#tellsClients) return this.#clientPools(host).of(downstream);
     return (host.pool ??= createHttpPool(host, this.model, this.#poolContext, this.#context.turn));
+  }
+
+  #clientPools(host: Host): ClientPools {
+    if (host.pool instanceof ClientPools) return host.pool;
+    const pools = new ClientPools((downstream) => {
+      const { connector } = this.#poolContext;
+      const context = { ...this.#poolContext, connector: connectorFor(connector, downstream) };
+      return createHttpPool(host, this.model, context, this.#context.turn);
+    });
+    host.pool = pools;
+    return pools;
   }
 
   status(): ClusterStatus {
@@ -388,7 +406,6 @@ function connectsAlike(a: Cluster, b: Cluster): boolean {
       c.transportMatches,
       c.sourceAddress,
       c.tcpKeepalive,
-      c.proxyProtocol,
       c.connectTimeoutMs,
     ]);
   return picture(a) === picture(b);

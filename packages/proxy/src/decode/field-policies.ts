@@ -22,6 +22,7 @@ import { listenerPolicies } from './listener.ts';
 import { loadBalancingPolicyPolicies } from './load-balancing-policy.ts';
 import { loadBalancingPolicies } from './load-balancing.ts';
 import { networkFilterPolicies } from './network-filter.ts';
+import { proxyProtocolPolicies } from './proxy-protocol.ts';
 import { rbacPolicies } from './rbac.ts';
 import { retryPolicies } from './retry-policy.ts';
 import { routeActionPolicies } from './route-action.ts';
@@ -56,6 +57,7 @@ export const fieldPolicies: readonly AnyFieldPolicy[] = [
   ...loadBalancingPolicies,
   ...loadBalancingPolicyPolicies,
   ...networkFilterPolicies,
+  ...proxyProtocolPolicies,
   ...rbacPolicies,
   ...retryPolicies,
   ...routeActionPolicies,

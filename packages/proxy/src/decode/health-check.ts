@@ -6,6 +6,7 @@ import * as core from '@lateen/protocol/envoy/config/core/v3';
 import type { Int64Range } from '@lateen/protocol/envoy/type/v3';
 import type { HealthCheck, StatusRange } from '../model/index.ts';
 import { fieldPolicy } from './field-policy.ts';
+import { decodeProxyProtocolConfig } from './proxy-protocol.ts';
 import type { Scope } from './scope.ts';
 
 const notLogged = 'health checks are counted, not logged';
@@ -45,7 +46,7 @@ const httpPolicy = fieldPolicy(
     responseBufferSize: 'bodies are not read',
   },
 );
-const tcpPolicy = fieldPolicy(core.HealthCheck_TcpHealthCheck, ['send', 'receive']);
+const tcpPolicy = fieldPolicy(core.HealthCheck_TcpHealthCheck, ['send', 'receive', 'proxyProtocolConfig']);
 const grpcPolicy = fieldPolicy(core.HealthCheck_GrpcHealthCheck, ['serviceName', 'authority']);
 
 export const healthCheckPolicies = [checkPolicy, httpPolicy, tcpPolicy, grpcPolicy];
@@ -107,6 +108,14 @@ function decodeCheck(scope: Scope, message: HealthCheckMessage): HealthCheck['ch
   return {
     kind: 'tcp',
     ...(tcp?.send === undefined ? {} : { send: payloadOf(scope.at('tcpHealthCheck').at('send'), tcp.send) }),
+    ...(tcp?.proxyProtocolConfig === undefined
+      ? {}
+      : {
+          proxyProtocol: decodeProxyProtocolConfig(
+            scope.at('tcpHealthCheck').at('proxyProtocolConfig'),
+            tcp.proxyProtocolConfig,
+          ),
+        }),
     receive: (tcp?.receive ?? []).map((p, i) => payloadOf(scope.at('tcpHealthCheck').at('receive').at(i), p)),
   };
 }

@@ -33,6 +33,7 @@ import { RoundRobin } from '@lateen/protocol/envoy/extensions/load_balancing_pol
 import { WrrLocality } from '@lateen/protocol/envoy/extensions/load_balancing_policies/wrr_locality/v3';
 import { PreviousHostsPredicate } from '@lateen/protocol/envoy/extensions/retry/host/previous_hosts/v3';
 import { PreviousPrioritiesConfig } from '@lateen/protocol/envoy/extensions/retry/priority/previous_priorities/v3';
+import { ProxyProtocolUpstreamTransport } from '@lateen/protocol/envoy/extensions/transport_sockets/proxy_protocol/v3';
 import { RawBuffer } from '@lateen/protocol/envoy/extensions/transport_sockets/raw_buffer/v3';
 import {
   DownstreamTlsContext,
@@ -75,6 +76,7 @@ export const knownTypes: TypeRegistry = typeRegistry(() => [
   PreviousHostsPredicate,
   PreviousPrioritiesConfig,
   ProxyProtocol,
+  ProxyProtocolUpstreamTransport,
   RBACPerRoute,
   Random,
   RawBuffer,

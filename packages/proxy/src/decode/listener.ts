@@ -5,6 +5,7 @@ import type {
   ListenerFilter as ListenerFilterMessage,
   ListenerFilterChainMatchPredicate,
 } from '@lateen/protocol/envoy/config/listener/v3';
+import { ProxyProtocol } from '@lateen/protocol/envoy/extensions/filters/listener/proxy_protocol/v3';
 import * as listener from '@lateen/protocol/envoy/config/listener/v3';
 import type { FilterChain, FilterChainMatch, Listener, ListenerFilter } from '../model/index.ts';
 import { decodeAccessLogs } from './access-log.ts';
@@ -12,6 +13,7 @@ import { decodeAddress, decodeCidr, decodeMetadata } from './basics.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { typeNameOf, type FilterContext } from './http-filter.ts';
 import { decodeNetworkFilter } from './network-filter.ts';
+import { decodeProxyProtocolRules, standardProxyProtocolRules } from './proxy-protocol.ts';
 import type { Scope } from './scope.ts';
 import { decodeDownstreamTransport } from './tls.ts';
 
@@ -71,6 +73,7 @@ const chainPolicy = fieldPolicy(listener.FilterChain, [
   'transportSocket',
   'transportSocketConnectTimeout',
   'name',
+  'useProxyProto',
 ]);
 const listenerFilterPolicy = fieldPolicy(listener.ListenerFilter, ['name', 'typedConfig', 'filterDisabled']);
 
@@ -103,9 +106,12 @@ export function decodeListener(scope: Scope, message: ListenerMessage): Listener
     useOriginalDst: message.useOriginalDst ?? false,
     transparent: message.transparent ?? false,
     trafficDirection,
-    listenerFilters: (message.listenerFilters ?? []).map((filter, i) =>
-      decodeListenerFilter(scope.at('listenerFilters').at(i), filter),
-    ),
+    listenerFilters: [
+      ...proxyProtocolOfChains(chains),
+      ...(message.listenerFilters ?? []).map((filter, i) =>
+        decodeListenerFilter(scope.at('listenerFilters').at(i), filter),
+      ),
+    ],
     listenerFiltersTimeoutMs: message.listenerFiltersTimeout ?? 15_000,
     continueOnListenerFiltersTimeout: message.continueOnListenerFiltersTimeout ?? false,
     filterChains: chains.map((chain, i) => decodeChain(scope.at('filterChains').at(i), chain, context)),
@@ -126,6 +132,13 @@ export function decodeListener(scope: Scope, message: ListenerMessage): Listener
     ignoreGlobalConnectionLimit: message.ignoreGlobalConnLimit ?? false,
     metadata: decodeMetadata(scope.at('metadata'), message.metadata),
   };
+}
+
+/** The deprecated `use_proxy_proto` of a chain stands for the filter, which is one of the listener as a whole. */
+function proxyProtocolOfChains(chains: readonly ChainMessage[]): ListenerFilter[] {
+  if (!chains.some((chain) => chain.useProxyProto === true)) return [];
+  const proxyProtocol = standardProxyProtocolRules;
+  return [{ name: 'use_proxy_proto', kind: 'proxy_protocol', disabledOnPorts: [], proxyProtocol }];
 }
 
 function decodeChain(scope: Scope, message: ChainMessage, context: FilterContext): FilterChain {
@@ -182,11 +195,13 @@ function decodeListenerFilter(scope: Scope, message: ListenerFilterMessage): Lis
     scope.fail(`listener filter "${name}" (${type === '' ? 'no configuration' : type}) is not supported`);
   }
   const disabled = message.filterDisabled;
-  return {
-    name,
-    kind: kind ?? 'none',
-    disabledOnPorts: disabled === undefined ? [] : decodePorts(scope.at('filterDisabled'), disabled),
-  };
+  const disabledOnPorts = disabled === undefined ? [] : decodePorts(scope.at('filterDisabled'), disabled);
+  if (kind !== 'proxy_protocol') return { name, kind: kind ?? 'none', disabledOnPorts };
+  if (disabled !== undefined)
+    scope.at('filterDisabled').fail('is not supported: the header says which port the client wanted');
+  const at = scope.at('typedConfig');
+  const config = type === '' ? {} : (at.unpack(ProxyProtocol, message.typedConfig) ?? {});
+  return { name, kind, disabledOnPorts, proxyProtocol: decodeProxyProtocolRules(at, config) };
 }
 
 /** `envoy.filters.listener.tls_inspector` -> the type of its configuration, which may be left out. */

@@ -8,6 +8,7 @@ import type {
   TlsCertificate as TlsCertificateMessage,
   TlsParameters,
 } from '@lateen/protocol/envoy/extensions/transport_sockets/tls/v3';
+import { ProxyProtocolUpstreamTransport } from '@lateen/protocol/envoy/extensions/transport_sockets/proxy_protocol/v3';
 import * as tls from '@lateen/protocol/envoy/extensions/transport_sockets/tls/v3';
 import type {
   CertificateValidation,
@@ -22,6 +23,7 @@ import type {
 import { decodeDataSource, decodeStringMatch } from './basics.ts';
 import { decodeReference } from './config-source.ts';
 import { fieldPolicy } from './field-policy.ts';
+import { decodeProxyProtocolConfig } from './proxy-protocol.ts';
 import type { Scope } from './scope.ts';
 
 const downstreamPolicy = fieldPolicy(
@@ -94,7 +96,10 @@ const secretPolicy = fieldPolicy(tls.Secret, [
 ]);
 const sdsPolicy = fieldPolicy(tls.SdsSecretConfig, ['name', 'sdsConfig']);
 
+const proxyProtocolPolicy = fieldPolicy(ProxyProtocolUpstreamTransport, ['config', 'transportSocket']);
+
 export const tlsPolicies = [
+  proxyProtocolPolicy,
   downstreamPolicy,
   upstreamPolicy,
   commonPolicy,
@@ -111,8 +116,6 @@ const rawBuffers = [
   'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer',
   'envoy.transport_sockets.raw_buffer',
 ];
-const proxyProtocolUrl =
-  'envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport';
 
 function typeNameOf(socket: TransportSocket): string {
   return (socket.typedConfig?.typeUrl ?? socket.name ?? '').replace(/^.*\//, '');
@@ -145,9 +148,13 @@ export function decodeUpstreamTransport(
 ): UpstreamTransport {
   if (socket === undefined || rawBuffers.includes(typeNameOf(socket))) return { kind: 'raw' };
   const at = scope.at('typedConfig');
-  if (typeNameOf(socket) === proxyProtocolUrl) {
-    at.fail('the PROXY protocol towards endpoints is not supported');
-    return { kind: 'raw' };
+  if (typeNameOf(socket) === ProxyProtocolUpstreamTransport.typeName) {
+    const message = at.unpack(ProxyProtocolUpstreamTransport, socket.typedConfig) ?? {};
+    at.check(proxyProtocolPolicy, message);
+    const inner = decodeUpstreamTransport(at.at('transportSocket'), message.transportSocket, auto);
+    if (inner.proxyProtocol !== undefined) at.at('transportSocket').fail('must not be another header');
+    const proxyProtocol = decodeProxyProtocolConfig(at.at('config'), message.config ?? {});
+    return { ...inner, proxyProtocol };
   }
   const message = at.unpack(tls.UpstreamTlsContext, socket.typedConfig);
   if (message === undefined) return { kind: 'raw' };

@@ -4,6 +4,7 @@ import type { HeaderBlock } from '../codec/header-block.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
 import { formatAddress, type SocketAddress } from '../model/address.ts';
 import type { Cluster } from '../model/cluster.ts';
+import type { Metadata } from '../model/metadata.ts';
 import type { CompiledRoute } from '../route/route-table.ts';
 import type { Peer } from '../telemetry/peer.ts';
 import type { StreamInfo } from '../telemetry/stream-info.ts';
@@ -72,6 +73,10 @@ export abstract class ExchangeRecord extends Expirable implements StreamInfo {
 
   get downstreamRemote(): SocketAddress {
     return this.client;
+  }
+
+  get dynamicMetadata(): Metadata | undefined {
+    return this.connection.metadata;
   }
 
   get downstreamDirectRemote(): SocketAddress {

@@ -10,6 +10,7 @@ import { compileRouteLookup } from '../route/scoped-routes.ts';
 import type { RouteConfiguration } from '../model/route.ts';
 import { compileAccessLog, type CompiledAccessLog } from '../telemetry/access-log.ts';
 import type { MeshMetrics } from '../telemetry/mesh-metrics.ts';
+import type { ProxyProtocolStats } from '../telemetry/proxy-protocol-stats.ts';
 import type { TcpStats } from '../telemetry/tcp-stats.ts';
 import { compileGate, guarded, type ConnectionGate } from './connection-gate.ts';
 import { TcpConnection, type TcpProxySetup } from '../tcp/tcp-proxy.ts';
@@ -20,6 +21,7 @@ import type { Wire } from '../wire/wire.ts';
 import type { ConnectionInfo } from './connection-info.ts';
 import { FilterChainTable, type ConnectionTraits } from './filter-chain-match.ts';
 import type { InspectionWish } from './inspection.ts';
+import { compileProxyHeader, type ProxyHeaderFilter } from './proxy-header-filter.ts';
 
 /** A connection that its filter chain has taken over. */
 export interface ServedConnection {
@@ -42,6 +44,7 @@ export interface ListenerContext extends ManagerContext {
   readonly clusterRef: (name: string) => ClusterRef;
   readonly hash: HashFunction;
   readonly tcpStats: (prefix: string) => TcpStats;
+  readonly proxyProtocolStats: (prefix: string) => ProxyProtocolStats;
   readonly secrets: SecretStore;
   readonly openssl: LazyOpenssl;
   /** Into which all plain sockets read. */
@@ -56,18 +59,24 @@ export class CompiledListener {
   readonly #default: CompiledChain | undefined;
   readonly #disabled: { readonly tls: PortTest; readonly http: PortTest };
   readonly needsOriginalDestination: boolean;
-  readonly speaksProxyProtocol: boolean;
+  /** Reads the PROXY protocol's header, which comes before everything else; undefined where none is looked for. */
+  readonly proxyHeader: ProxyHeaderFilter | undefined;
   /** True where every client begins with TLS: its first message is looked at without being asked to. */
   readonly #onlyTls: boolean;
 
-  constructor(model: Listener, chains: FilterChainTable<CompiledChain>, standard: CompiledChain | undefined) {
+  constructor(
+    model: Listener,
+    chains: FilterChainTable<CompiledChain>,
+    standard: CompiledChain | undefined,
+    proxyHeader: ProxyHeaderFilter | undefined,
+  ) {
     this.model = model;
+    this.proxyHeader = proxyHeader;
     this.#chains = chains;
     this.#default = standard;
     this.#disabled = { tls: runsOn(model, 'tls_inspector'), http: runsOn(model, 'http_inspector') };
     const has = (kind: string): boolean => model.listenerFilters.some((filter) => filter.kind === kind);
     this.needsOriginalDestination = model.useOriginalDst || has('original_dst');
-    this.speaksProxyProtocol = has('proxy_protocol');
     const all = [
       ...model.filterChains,
       ...(model.defaultFilterChain === undefined ? [] : [model.defaultFilterChain]),
@@ -128,7 +137,14 @@ export function compileListener(model: Listener, context: ListenerContext): Resu
         );
   return bad.length > 0
     ? failed(bad)
-    : ok(new CompiledListener(model, new FilterChainTable(chains), standard));
+    : ok(
+        new CompiledListener(
+          model,
+          new FilterChainTable(chains),
+          standard,
+          compileProxyHeader(model, context.proxyProtocolStats),
+        ),
+      );
 }
 
 function compileChain(

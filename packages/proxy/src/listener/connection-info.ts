@@ -1,4 +1,6 @@
 import type { SocketAddress } from '../model/address.ts';
+import type { Metadata } from '../model/metadata.ts';
+import type { Tlv } from '../proxy-protocol/proxy-header.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
 
 /** What is known of a downstream connection from its beginning. */
@@ -15,4 +17,8 @@ export interface ConnectionInfo {
   readonly tls: TlsInfo | undefined;
   /** SNI that was seen, also where TLS is not terminated here. */
   readonly serverName: string;
+  /** Fields of the PROXY protocol that endpoints may be told. */
+  readonly tlvs: readonly Tlv[];
+  /** What listener filters found out, by namespace and key. */
+  readonly metadata: Metadata | undefined;
 }

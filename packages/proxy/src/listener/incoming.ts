@@ -6,6 +6,7 @@ import type { PlainWire } from '../wire/plain-wire.ts';
 import type { Turn } from '../wire/turn.ts';
 import type { Wire, WireHandler } from '../wire/wire.ts';
 import type { CompiledChain, CompiledListener, ServedConnection } from './compiled-listener.ts';
+import type { ProxyHeaderFilter, TakenHeader } from './proxy-header-filter.ts';
 import { inspect, notInspected, type InspectionWish, type Inspected } from './inspection.ts';
 
 /** What is known of a connection when it was accepted. */
@@ -23,12 +24,17 @@ export class Incoming extends Expirable implements WireHandler {
   readonly #plain: PlainWire;
   /** Who carries the connection now: the plain wire, or TLS over it. */
   #wire: Wire;
-  readonly #accepted: Accepted;
+  #accepted: Accepted;
   readonly #stats: ListenerStats;
   readonly #timers: CoarseTimers;
   readonly #onClosed: () => void;
   #wish: InspectionWish | undefined;
+  /** While the PROXY protocol's header is waited for. */
+  #proxyHeader: ProxyHeaderFilter | undefined;
+  #taken: TakenHeader = noHeader;
   #bytes: Buffer | undefined;
+  /** The peer, whoever it speaks for. */
+  readonly #direct: SocketAddress;
   #ended = false;
   #closed = false;
   #served: ServedConnection | undefined;
@@ -49,6 +55,7 @@ export class Incoming extends Expirable implements WireHandler {
     this.#plain = wire;
     this.#wire = wire;
     this.#accepted = accepted;
+    this.#direct = accepted.remote;
     this.#stats = stats;
     this.#timers = timers;
     this.#turn = turn;
@@ -58,8 +65,9 @@ export class Incoming extends Expirable implements WireHandler {
 
   /** Looks at the first bytes where the listener asks for it, else serves at once. */
   start(): void {
+    this.#proxyHeader = this.#listener.proxyHeader;
     this.#wish = this.#listener.inspects(this.#accepted.local.port);
-    if (this.#wish === undefined) {
+    if (this.#wish === undefined && this.#proxyHeader === undefined) {
       this.#serve(notInspected);
       return;
     }
@@ -86,12 +94,43 @@ export class Incoming extends Expirable implements WireHandler {
   onBytes(buffer: Buffer, start: number, end: number): void {
     const fresh = Buffer.from(buffer.subarray(start, end));
     this.#bytes = this.#bytes === undefined ? fresh : Buffer.concat([this.#bytes, fresh]);
-    const seen = inspect(this.#bytes, this.#wish as InspectionWish);
+    if (this.#proxyHeader !== undefined && !this.#takeHeader(this.#proxyHeader)) return;
+    const seen = this.#wish === undefined ? notInspected : inspect(this.#bytes, this.#wish);
     if (seen !== undefined) this.#serve(seen);
+  }
+
+  /** Reads the PROXY protocol's header, and takes what it says for true; false where it is not there yet, or refused. */
+  #takeHeader(filter: ProxyHeaderFilter): boolean {
+    const bytes = this.#bytes as Buffer;
+    const taken = filter.take(bytes);
+    if (taken === 'more') return false;
+    if (taken === 'refuse') {
+      this.#wire.destroy();
+      return false;
+    }
+    this.#proxyHeader = undefined;
+    this.#taken = taken;
+    this.#bytes = bytes.subarray(taken.length);
+    const { ends } = taken;
+    if (ends !== undefined) {
+      const { source, destination } = ends;
+      this.#accepted = {
+        ...this.#accepted,
+        remote: source,
+        local: destination,
+        originalDestination: destination,
+      };
+      this.#wish = this.#listener.inspects(destination.port);
+    }
+    return true;
   }
 
   onEnd(): void {
     this.#ended = true;
+    if (this.#proxyHeader !== undefined) {
+      this.#wire.destroy();
+      return;
+    }
     this.#serve(notInspected);
   }
 
@@ -125,7 +164,7 @@ export class Incoming extends Expirable implements WireHandler {
     const chain = this.#listener.chainFor({
       destination: local,
       source: remote,
-      directSource: remote,
+      directSource: this.#direct,
       ...seen,
     });
     if (chain === undefined) {
@@ -136,11 +175,11 @@ export class Incoming extends Expirable implements WireHandler {
     const bytes = this.#bytes;
     this.#bytes = undefined;
     if (chain.tls !== undefined) {
-      this.#handshake(chain, chain.tls, bytes, seen);
+      this.#handshake(chain, chain.tls, bytes?.length === 0 ? undefined : bytes, seen);
       return;
     }
     this.#hand(chain, this.#wire, seen.serverName);
-    if (bytes !== undefined) {
+    if (bytes !== undefined && bytes.length > 0) {
       // They were read before it was known whose they are.
       this.#wire.bytes.received += bytes.length;
       this.#wire.handler.onBytes(bytes, 0, bytes.length);
@@ -150,7 +189,17 @@ export class Incoming extends Expirable implements WireHandler {
 
   #hand(chain: CompiledChain, wire: Wire, serverName: string): void {
     const { id, remote, local, originalDestination } = this.#accepted;
-    const info = { id, remote, directRemote: remote, local, originalDestination, tls: wire.tls, serverName };
+    const info = {
+      id,
+      remote,
+      directRemote: this.#direct,
+      local,
+      originalDestination,
+      tls: wire.tls,
+      serverName,
+      tlvs: this.#taken.tlvs,
+      metadata: this.#taken.metadata,
+    };
     this.#served = chain.serve(wire, info, () => this.#closeOnce());
   }
 
@@ -189,6 +238,8 @@ export class Incoming extends Expirable implements WireHandler {
     handshake.start(early);
   }
 }
+
+const noHeader: TakenHeader = { length: 0, ends: undefined, tlvs: [], metadata: undefined };
 
 /** Where the configuration sets none: a client that never finishes its handshake shall not stay for ever. */
 const handshakeTimeoutMs = 60_000;

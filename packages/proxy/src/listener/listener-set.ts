@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:net';
-import { codeOf, problem, type Logger, type Problem } from '@lateen/core';
+import { codeOf, type Logger, type Problem } from '@lateen/core';
 import { formatAddress, type Address, type SocketAddress } from '../model/address.ts';
 import type { ResourceChange } from '../model/change.ts';
 import type { ListenerStatus } from '../model/data-plane.ts';
@@ -61,13 +61,6 @@ export class ListenerSet {
       const compiled = compileListener(model, this.#context);
       if (!compiled.ok) {
         refused.push({ name: model.name, problems: compiled.problems });
-        continue;
-      }
-      if (compiled.value.speaksProxyProtocol) {
-        refused.push({
-          name: model.name,
-          problems: problem('listener_filters', 'the PROXY protocol is not supported').problems,
-        });
         continue;
       }
       if (compiled.value.needsOriginalDestination)

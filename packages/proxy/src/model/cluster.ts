@@ -2,7 +2,7 @@ import type { SocketAddress } from './address.ts';
 import type { ClusterLoadAssignment } from './endpoint.ts';
 import type { JsonValue, Metadata } from './metadata.ts';
 import type { Http2Options } from './network-filter.ts';
-import type { UpstreamTransport } from './tls.ts';
+import type { ProxyProtocolTransport, UpstreamTransport } from './tls.ts';
 
 /** Where the endpoints of a cluster come from. */
 export type Discovery =
@@ -138,7 +138,13 @@ export interface HealthCheck {
         /** Not well, but only after the threshold. */
         readonly retriableStatuses: readonly StatusRange[];
       }
-    | { readonly kind: 'tcp'; readonly send?: Uint8Array; readonly receive: readonly Uint8Array[] }
+    | {
+        readonly kind: 'tcp';
+        readonly send?: Uint8Array;
+        readonly receive: readonly Uint8Array[];
+        /** The PROXY protocol's header that is sent first, in which the proxy speaks for itself. */
+        readonly proxyProtocol?: ProxyProtocolTransport;
+      }
     | { readonly kind: 'grpc'; readonly service: string; readonly authority: string };
 }
 
@@ -211,6 +217,5 @@ export interface Cluster {
   readonly tcpKeepalive?: { readonly timeMs: number };
   /** Close the connections of an endpoint as soon as it is gone from the assignment. */
   readonly closeConnectionsOnHostRemoval: boolean;
-  readonly proxyProtocol?: 1 | 2;
   readonly metadata: Metadata;
 }

@@ -34,6 +34,20 @@ export interface FilterChain {
   readonly metadata: Metadata;
 }
 
+/** What a listener takes of the PROXY protocol (`envoy.filters.listener.proxy_protocol`). */
+export interface ProxyProtocolRules {
+  /** Versions that are not looked for. */
+  readonly disallowed: readonly (1 | 2)[];
+  /** Connections that do not begin with a header are served as they are. */
+  readonly allowWithout: boolean;
+  /** Fields of version 2 that become dynamic metadata. */
+  readonly metadata: readonly { readonly type: number; readonly namespace: string; readonly key: string }[];
+  /** Fields that are kept for the endpoint's header: all, or these types. */
+  readonly passThrough: 'all' | readonly number[];
+  /** A part of the names of its statistics; empty: none. */
+  readonly statPrefix: string;
+}
+
 /** What a listener looks at before it chooses a chain. `disabled` on destination ports, as Istio asks for server-first ports. */
 export interface ListenerFilter {
   readonly name: string;
@@ -46,6 +60,8 @@ export interface ListenerFilter {
     | 'none';
   /** Half-open ranges of destination ports on which the filter does not run. */
   readonly disabledOnPorts: readonly { readonly start: number; readonly end: number }[];
+  /** Of the filter of this kind. */
+  readonly proxyProtocol?: ProxyProtocolRules;
 }
 
 export interface Listener {

@@ -75,10 +75,20 @@ export interface UpstreamTls {
   /** Sessions kept for resumption; default 1, 0: none. */
   readonly maxSessionKeys: number;
   readonly allowRenegotiation: boolean;
+  readonly proxyProtocol?: ProxyProtocolTransport;
+}
+
+/** The PROXY protocol's header that an endpoint is sent before everything else. */
+export interface ProxyProtocolTransport {
+  readonly version: 1 | 2;
+  /** Fields of the client's header that go on, in version 2: all, or these types. */
+  readonly passThrough: 'all' | readonly number[];
 }
 
 /** What wraps the bytes towards an endpoint. */
-export type UpstreamTransport = { readonly kind: 'raw' } | UpstreamTls;
+export type UpstreamTransport =
+  | { readonly kind: 'raw'; readonly proxyProtocol?: ProxyProtocolTransport }
+  | UpstreamTls;
 
 /** What wraps the bytes towards a client. */
 export type DownstreamTransport = { readonly kind: 'raw' } | DownstreamTls;

@@ -216,7 +216,7 @@ export class TcpConnection extends Expirable implements WireHandler, ConnectList
     host.cxTotal++;
     cluster.stats.n.upstreamCxTotal++;
     cluster.stats.n.upstreamCxActive++;
-    this.#connecting = cluster.connector.connect(host, this);
+    this.#connecting = cluster.connector.connect(host, this, undefined, this.#info);
   }
 
   #choose(): UpstreamCluster | undefined {
@@ -329,6 +329,7 @@ export class TcpConnection extends Expirable implements WireHandler, ConnectList
       peer: undefined,
       endpoint: this.#host,
       upstreamModel: this.#cluster?.model,
+      dynamicMetadata: info.metadata,
     };
   }
 }

@@ -51,6 +51,7 @@ function info(more: Partial<StreamInfo> = {}): StreamInfo {
     peer: undefined,
     endpoint: undefined,
     upstreamModel: undefined,
+    dynamicMetadata: { shop: { item: { count: 2 }, name: 'tea' } },
     ...more,
   };
 }
@@ -99,6 +100,10 @@ test('operators take arguments, alternatives and lengths; what is missing is a d
       info({ flags: flag.upstreamConnectionFailure | flag.upstreamRetryLimitExceeded }),
     ),
     'UF,URX',
+  );
+  assert.equal(
+    format('%DYNAMIC_METADATA(shop:name)% %DYNAMIC_METADATA(shop:item)% %DYNAMIC_METADATA(shop:no:more)%'),
+    'tea {"count":2} -',
   );
   assert.equal(format('%START_TIME(%Y/%m/%d %H:%M:%S.%3f %s)%'), '2026/11/20 18:29:05.042 1795199345');
 });

@@ -104,6 +104,16 @@ function blockHeader(argument: string, block: (info: StreamInfo) => HeaderBlock 
   };
 }
 
+/** `namespace:key:key`; a value that is no text is written as JSON. */
+function dynamicMetadata(argument: string): Operator {
+  const keys = argument.split(':');
+  return ({ dynamicMetadata }) => {
+    let value: unknown = dynamicMetadata;
+    for (const key of keys) value = (value as { readonly [key: string]: unknown } | undefined)?.[key];
+    return value === undefined || typeof value === 'string' ? value : JSON.stringify(value);
+  };
+}
+
 function pad(value: number, width: number): string {
   return String(value).padStart(width, '0');
 }
@@ -169,6 +179,7 @@ function operatorOf(name: string, argument: string | undefined): Operator | unde
         ? ({ startWallMs }) => new Date(startWallMs).toISOString()
         : ({ startWallMs }) => formatTime(startWallMs, argument);
     case 'DYNAMIC_METADATA':
+      return dynamicMetadata(argument ?? '');
     case 'CLUSTER_METADATA':
     case 'UPSTREAM_METADATA':
     case 'FILTER_STATE':

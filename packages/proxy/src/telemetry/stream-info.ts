@@ -3,6 +3,7 @@ import type { HeaderBlock } from '../codec/header-block.ts';
 import type { SocketAddress } from '../model/address.ts';
 import type { Host } from '../cluster/host.ts';
 import type { Cluster } from '../model/cluster.ts';
+import type { Metadata } from '../model/metadata.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
 import type { Peer } from './peer.ts';
 
@@ -45,4 +46,6 @@ export interface StreamInfo {
   /** The endpoint that the request went to. */
   readonly endpoint: Host | undefined;
   readonly upstreamModel: Cluster | undefined;
+  /** What filters found out, by namespace and key. */
+  readonly dynamicMetadata: Metadata | undefined;
 }

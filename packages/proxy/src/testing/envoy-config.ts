@@ -22,7 +22,7 @@ function decoded<M, T>(decoder: ResourceDecoder<M, T>, json: object): T {
 }
 
 /** A listener with a connection manager, written in Envoy's JSON; throws with the problems where it is refused. */
-export function listenerFromJson(manager: object, chain: object = {}): Listener {
+export function listenerFromJson(manager: object, chain: object = {}, listener: object = {}): Listener {
   return decoded(listenerDecoder, {
     name: 'main',
     address: { socket_address: { address: '127.0.0.1', port_value: 0 } },
@@ -42,6 +42,7 @@ export function listenerFromJson(manager: object, chain: object = {}): Listener 
         ...chain,
       },
     ],
+    ...listener,
   });
 }
 

@@ -5,6 +5,7 @@ import {
   type ConnectListener,
   type Connector,
   type ConnectorContext,
+  type Downstream,
   type PendingConnection,
 } from '../cluster/connector.ts';
 import type { Host } from '../cluster/host.ts';
@@ -39,7 +40,7 @@ export class TlsConnector implements Connector {
     this.#cluster = cluster;
     this.#model = model;
     this.#stats = stats;
-    this.#tcp = new TcpConnector(context, cluster);
+    this.#tcp = new TcpConnector(context, cluster, model.proxyProtocol);
     this.#protocols = encodeProtocols(model.options.alpn);
     this.#sessions = model.maxSessionKeys > 0 ? new SessionCache() : undefined;
     this.#settings = new FollowingTlsSettings(openssl, model.options, secrets, {
@@ -47,7 +48,12 @@ export class TlsConnector implements Connector {
     });
   }
 
-  connect(host: Host, listener: ConnectListener, serverName?: string): PendingConnection {
+  connect(
+    host: Host,
+    listener: ConnectListener,
+    serverName?: string,
+    downstream?: Downstream,
+  ): PendingConnection {
     const settings = this.#settings.current();
     const { sni, autoSni } = this.#model;
     if (!settings.ok) {
@@ -63,7 +69,7 @@ export class TlsConnector implements Connector {
       stats: this.#stats,
     });
     return new TlsConnecting(this.#context, client, listener, this.#cluster.connectTimeoutMs, (inner) =>
-      this.#tcp.connect(host, inner),
+      this.#tcp.connect(host, inner, undefined, downstream),
     );
   }
 }

@@ -3,6 +3,7 @@ import {
   type ConnectListener,
   type Connector,
   type ConnectorContext,
+  type Downstream,
   type PendingConnection,
 } from '../cluster/connector.ts';
 import type { Host } from '../cluster/host.ts';
@@ -37,10 +38,15 @@ class MatchingConnector implements Connector {
     this.#standard = standard;
   }
 
-  connect(host: Host, listener: ConnectListener, serverName?: string): PendingConnection {
+  connect(
+    host: Host,
+    listener: ConnectListener,
+    serverName?: string,
+    downstream?: Downstream,
+  ): PendingConnection {
     const metadata = host.endpoint.metadata['envoy.transport_socket_match'];
     const found = this.#matches.find(({ match }) => contains(metadata, match));
-    return (found?.connector ?? this.#standard).connect(host, listener, serverName);
+    return (found?.connector ?? this.#standard).connect(host, listener, serverName, downstream);
   }
 }
 
@@ -56,7 +62,12 @@ class CountingConnector implements Connector {
     this.#stats = stats;
   }
 
-  connect(host: Host, listener: ConnectListener, serverName?: string): PendingConnection {
+  connect(
+    host: Host,
+    listener: ConnectListener,
+    serverName?: string,
+    downstream?: Downstream,
+  ): PendingConnection {
     const startMs = this.#turn.nowMs;
     const counting: ConnectListener = {
       onConnected: (wire) => {
@@ -66,7 +77,7 @@ class CountingConnector implements Connector {
       },
       onFailed: (failure, detail) => listener.onFailed(failure, detail),
     };
-    return this.#inner.connect(host, counting, serverName);
+    return this.#inner.connect(host, counting, serverName, downstream);
   }
 }
 
@@ -79,8 +90,12 @@ export function createTransportConnector(
   stats: ClusterStats,
 ): Connector {
   const plain = new TcpConnector(context, cluster);
+  const rawConnector = ({ proxyProtocol }: UpstreamTransport): Connector =>
+    proxyProtocol === undefined ? plain : new TcpConnector(context, cluster, proxyProtocol);
   const of = (transport: UpstreamTransport): Connector =>
-    transport.kind === 'raw' ? plain : new TlsConnector(context, cluster, transport, secrets, openssl, stats);
+    transport.kind === 'raw'
+      ? rawConnector(transport)
+      : new TlsConnector(context, cluster, transport, secrets, openssl, stats);
   const counted = (inner: Connector): Connector => new CountingConnector(inner, context.turn, stats);
   if (cluster.transportMatches.length === 0) return counted(of(cluster.transport));
   const matching = new MatchingConnector(

@@ -1,6 +1,7 @@
 import type { HealthCheck } from '../../model/cluster.ts';
 import type { Wire } from '../../wire/wire.ts';
 import type { PendingConnection } from '../connector.ts';
+import { headerFor } from '../upstream-proxy-header.ts';
 import type { Host } from '../host.ts';
 import type { Probe, ProbeContext, ProbeResult } from './probe.ts';
 
@@ -56,7 +57,11 @@ export class TcpProbe implements Probe {
       onDrain() {},
       onClose: () => this.#finish('network'),
     };
-    const { send, receive } = this.#check;
+    const { send, receive, proxyProtocol } = this.#check;
+    if (proxyProtocol !== undefined) {
+      const header = headerFor(proxyProtocol, wire, undefined);
+      wire.write(header, 0, header.length);
+    }
     if (send !== undefined) wire.write(send, 0, send.length);
     if (receive.length === 0) this.#finish('success');
   }

@@ -18,6 +18,10 @@ export class DownstreamProtocolPool implements HttpPool {
     this.#poolOf(waiter).cancel(waiter);
   }
 
+  get empty(): boolean {
+    return this.#http1.empty && this.#http2.empty;
+  }
+
   drain(): void {
     this.#http1.drain();
     this.#http2.drain();

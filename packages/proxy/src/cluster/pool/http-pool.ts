@@ -21,6 +21,8 @@ export interface HttpPool {
   acquire(waiter: StreamWaiter, priority: 'default' | 'high', fresh: boolean): void;
   /** The waiter wants no stream any more; only while it waits. */
   cancel(waiter: StreamWaiter): void;
+  /** True where it has neither connections nor waiters. */
+  readonly empty: boolean;
   /** Closes idle connections now, the others after what they carry. */
   drain(): void;
   close(): void;

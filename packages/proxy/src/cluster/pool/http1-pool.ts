@@ -75,6 +75,10 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
     if (waiting !== undefined) this.#leaveQueue(waiting);
   }
 
+  get empty(): boolean {
+    return this.#idle.length + this.#busy.size + this.#connecting.size + this.#waiting.length === 0;
+  }
+
   drain(): void {
     this.#draining = true;
     for (const connection of this.#idle.slice()) connection.closeWhenIdle();

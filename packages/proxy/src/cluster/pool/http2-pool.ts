@@ -75,6 +75,10 @@ export class Http2Pool implements HttpPool, Http2ClientOwner {
     if (waiting !== undefined) this.#leaveQueue(waiting);
   }
 
+  get empty(): boolean {
+    return this.#connections.size + this.#connecting.size + this.#waiting.length === 0;
+  }
+
   drain(): void {
     this.#draining = true;
     for (const connection of this.#connections.keys()) connection.closeWhenIdle();

@@ -76,6 +76,10 @@ export class NegotiatedPool implements HttpPool {
     if (waiting !== undefined) waiting.breakers.pending--;
   }
 
+  get empty(): boolean {
+    return (this.#pool?.empty ?? true) && this.#connecting === undefined && this.#waiting.length === 0;
+  }
+
   drain(): void {
     this.#draining = true;
     this.#pool?.drain();

@@ -1,7 +1,7 @@
 import type { HeadPool, RequestHead } from '../../codec/head.ts';
 import type { ClientStream, ClientStreamHandler } from '../../codec/stream.ts';
 import type { Wire, WireHandler } from '../../wire/wire.ts';
-import type { ConnectFailure, PendingConnection } from '../connector.ts';
+import type { ConnectFailure, ConnectListener, Downstream, PendingConnection } from '../connector.ts';
 import type { Host } from '../host.ts';
 import type { UpstreamCluster } from '../upstream-cluster.ts';
 import type { HttpPool, StreamWaiter } from './http-pool.ts';
@@ -14,6 +14,7 @@ export class TerminatedConnect implements HttpPool, ClientStream, WireHandler {
   readonly #cluster: UpstreamCluster;
   readonly #host: Host;
   readonly #heads: HeadPool;
+  readonly #downstream: Downstream;
   #pending: PendingConnection | undefined;
   #wire: Wire | undefined;
   #handler: ClientStreamHandler | undefined;
@@ -21,10 +22,11 @@ export class TerminatedConnect implements HttpPool, ClientStream, WireHandler {
   #answerEnded = false;
   readonly reused = false;
 
-  constructor(cluster: UpstreamCluster, host: Host, heads: HeadPool) {
+  constructor(cluster: UpstreamCluster, host: Host, heads: HeadPool, downstream: Downstream) {
     this.#cluster = cluster;
     this.#host = host;
     this.#heads = heads;
+    this.#downstream = downstream;
   }
 
   // HttpPool
@@ -35,7 +37,7 @@ export class TerminatedConnect implements HttpPool, ClientStream, WireHandler {
     stats.n.upstreamCxActive++;
     this.#host.cxTotal++;
     this.#host.cxActive++;
-    this.#pending = this.#cluster.connector.connect(this.#host, {
+    const listener: ConnectListener = {
       onConnected: (wire) => {
         this.#pending = undefined;
         this.#wire = wire;
@@ -45,7 +47,8 @@ export class TerminatedConnect implements HttpPool, ClientStream, WireHandler {
         waiter.onStreamReady(this);
       },
       onFailed: (failure, detail) => this.#connectFailed(waiter, failure, detail),
-    });
+    };
+    this.#pending = this.#cluster.connector.connect(this.#host, listener, undefined, this.#downstream);
   }
 
   #connectFailed(waiter: StreamWaiter, failure: ConnectFailure, detail: string): void {
@@ -68,6 +71,10 @@ export class TerminatedConnect implements HttpPool, ClientStream, WireHandler {
     this.#pending.cancel();
     this.#pending = undefined;
     this.#uncount();
+  }
+
+  get empty(): boolean {
+    return this.#pending === undefined && this.#wire === undefined;
   }
 
   drain(): void {}

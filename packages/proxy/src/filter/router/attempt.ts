@@ -2,6 +2,7 @@ import type { HttpVersion, RequestHead, ResponseHead } from '../../codec/head.ts
 import type { HeaderBlock } from '../../codec/header-block.ts';
 import type { ClientStream, ResetReason } from '../../codec/stream.ts';
 import { names } from '../../codec/header-name.ts';
+import type { Downstream } from '../../cluster/connector.ts';
 import type { Host } from '../../cluster/host.ts';
 import { httpStatusOfGrpc } from '../../cluster/outlier/grpc-status.ts';
 import type { HttpPool, PoolFailure, StreamWaiter } from '../../cluster/pool/http-pool.ts';
@@ -20,6 +21,8 @@ export type AttemptOutcome =
 /** Who made an attempt, and hears of it. */
 export interface AttemptOwner {
   readonly requestVersion: HttpVersion;
+  /** The client's connection. */
+  readonly downstream: Downstream;
   /** The stream is there: the head (and what is there of the body) is to be sent now. */
   onAttemptReady(attempt: Attempt): void;
   onAttemptHead(attempt: Attempt, head: ResponseHead, endStream: boolean): void;
@@ -59,7 +62,7 @@ export class Attempt extends Expirable implements StreamWaiter {
     host: Host,
     priority: 'default' | 'high',
     timers: CoarseTimers,
-    pool: HttpPool = cluster.poolOf(host),
+    pool: HttpPool = cluster.poolOf(host, owner.downstream),
   ) {
     super();
     this.#pool = pool;

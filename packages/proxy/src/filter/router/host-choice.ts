@@ -1,3 +1,4 @@
+import type { Downstream } from '../../cluster/connector.ts';
 import type { Host } from '../../cluster/host.ts';
 import type { HostRequest, UpstreamCluster } from '../../cluster/upstream-cluster.ts';
 import type { SubsetCriteria } from '../../decide/subset-criteria.ts';
@@ -33,6 +34,10 @@ export abstract class HostChoice extends Expirable implements HostRequest, HashS
 
   get avoidPriorities(): ReadonlySet<number> | undefined {
     return this.retries?.avoidPriorities;
+  }
+
+  get downstream(): Downstream {
+    return this.owner.connection;
   }
 
   get originalDestination(): SocketAddress | undefined {

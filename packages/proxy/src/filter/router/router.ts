@@ -171,7 +171,7 @@ export class Router extends HostChoice implements AttemptOwner {
           host,
           priority,
           owner.manager.timers,
-          new TerminatedConnect(cluster, host, owner.manager.heads),
+          new TerminatedConnect(cluster, host, owner.manager.heads, owner.connection),
         )
       : new Attempt(this, cluster, host, priority, owner.manager.timers);
     if (this.#attempt?.over === false) (this.#others ??= []).push(this.#attempt);

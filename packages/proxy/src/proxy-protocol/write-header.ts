@@ -1,0 +1,69 @@
+import { isIPv6 } from 'node:net';
+import type { SocketAddress } from '../model/address.ts';
+import { signature2, type ProxiedEnds, type Tlv } from './proxy-header.ts';
+
+/** A line of version 1; `UNKNOWN` where the two ends are of different families. */
+export function encodeVersion1({ source, destination }: ProxiedEnds): Buffer {
+  const six = isIPv6(source.address);
+  if (six !== isIPv6(destination.address) || source.address === '' || destination.address === '')
+    return Buffer.from('PROXY UNKNOWN\r\n', 'latin1');
+  const { address, port } = destination;
+  return Buffer.from(
+    `PROXY ${six ? 'TCP6' : 'TCP4'} ${source.address} ${address} ${source.port} ${port}\r\n`,
+    'latin1',
+  );
+}
+
+/** A header of version 2; `LOCAL` without ends. Ends of two families are both written as IPv6. */
+export function encodeVersion2(ends: ProxiedEnds | undefined, tlvs: readonly Tlv[] = []): Buffer {
+  if (ends === undefined) return head(0x20, 0, Buffer.alloc(0));
+  const { source, destination } = ends;
+  const six = isIPv6(source.address) || isIPv6(destination.address);
+  const ports = Buffer.alloc(4);
+  ports.writeUInt16BE(source.port, 0);
+  ports.writeUInt16BE(destination.port, 2);
+  const body = Buffer.concat([
+    addressBytes(source, six),
+    addressBytes(destination, six),
+    ports,
+    ...tlvs.map(encodeTlv),
+  ]);
+  return head(0x21, six ? 0x21 : 0x11, body);
+}
+
+function head(command: number, family: number, body: Buffer): Buffer {
+  const fixed = Buffer.alloc(4);
+  fixed[0] = command;
+  fixed[1] = family;
+  fixed.writeUInt16BE(body.length, 2);
+  return Buffer.concat([signature2, fixed, body]);
+}
+
+function encodeTlv({ type, value }: Tlv): Buffer {
+  const fixed = Buffer.alloc(3);
+  fixed[0] = type;
+  fixed.writeUInt16BE(value.length, 1);
+  return Buffer.concat([fixed, value]);
+}
+
+function addressBytes({ address }: SocketAddress, six: boolean): Buffer {
+  if (isIPv6(address)) return ipv6Bytes(address);
+  const four = Buffer.from(address.split('.').map(Number));
+  return six ? Buffer.concat([Buffer.alloc(10), Buffer.from([255, 255]), four]) : four;
+}
+
+function ipv6Bytes(address: string): Buffer {
+  // An IPv4 address at the end stands for two groups.
+  const [, before, four] = /^(.*:)(\d+\.\d+\.\d+\.\d+)$/.exec(address) ?? [];
+  if (before !== undefined && four !== undefined) {
+    const [a = 0, b = 0, c = 0, d = 0] = four.split('.').map(Number);
+    return ipv6Bytes(`${before}${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`);
+  }
+  const [left = '', right] = address.replace(/%.*$/, '').split('::');
+  const groups = (text: string): string[] => (text === '' ? [] : text.split(':'));
+  const tail = right === undefined ? [] : groups(right);
+  const bytes = Buffer.alloc(16);
+  groups(left).forEach((group, i) => bytes.writeUInt16BE(Number.parseInt(group, 16), 2 * i));
+  tail.forEach((group, i) => bytes.writeUInt16BE(Number.parseInt(group, 16), 16 - 2 * (tail.length - i)));
+  return bytes;
+}
