@@ -100,12 +100,15 @@ export class UpstreamCluster {
       breakersOf: (priority) => this.#breakers[priority],
       http1: {
         maxHeadBytes: 64 * 1024,
-        maxHeaders: 100,
+        maxHeaders: model.http.maxHeaders ?? 100,
         preserveHeaderCase: model.http.preserveHeaderCase,
+        properCase: model.http.properCase === true,
+        sendFullUrl: model.http.sendFullUrl === true,
         enableTrailers: model.http.enableTrailers,
         idleTimeoutMs: model.http.idleTimeoutMs,
         maxRequests: model.http.maxRequestsPerConnection,
       },
+      maxConnectionDurationMs: model.http.maxConnectionDurationMs,
       heads: context.heads,
       timers: context.timers,
     };

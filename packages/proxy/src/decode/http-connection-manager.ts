@@ -17,7 +17,7 @@ import { decodeHttpFilter, typeNameOf, type FilterContext } from './http-filter.
 import { decodeLocalReply } from './local-reply.ts';
 import type { Scope } from './scope.ts';
 import { decodeTracing } from './tracing.ts';
-import { commonHttpPolicy, decodeHttp2, http1Policy, preservesCase } from './upstream-http.ts';
+import { commonHttpPolicy, decodeHeaderCase, decodeHttp2, http1Policy } from './upstream-http.ts';
 
 const logTiming = 'a line is written at the end of the request';
 
@@ -218,7 +218,7 @@ export function decodeConnectionManager(
     http1: {
       acceptHttp10: http1.acceptHttp10 ?? false,
       defaultHostForHttp10: http1.defaultHostForHttp10 ?? '',
-      preserveHeaderCase: preservesCase(http1),
+      ...decodeHeaderCase(scope.at('httpProtocolOptions'), http1),
       enableTrailers: http1.enableTrailers ?? false,
       allowAbsoluteUrl: http1.allowAbsoluteUrl ?? true,
       allowChunkedLength: http1.allowChunkedLength ?? false,

@@ -5,17 +5,17 @@ import type {
   HttpProtocolOptions as CommonHttpOptions,
 } from '@lateen/protocol/envoy/config/core/v3';
 import * as core from '@lateen/protocol/envoy/config/core/v3';
+import { PreserveCaseFormatterConfig } from '@lateen/protocol/envoy/extensions/http/header_formatters/preserve_case/v3';
 import * as upstream from '@lateen/protocol/envoy/extensions/upstreams/http/v3';
 import {
   defaultHttp2,
   defaultUpstreamHttp,
+  type Http2FloodLimits,
   type Http2Options,
   type UpstreamHttpOptions,
 } from '../model/index.ts';
 import { fieldPolicy } from './field-policy.ts';
 import type { Scope } from './scope.ts';
-
-const floodLimits = 'the HTTP/2 codec has limits of its own against floods';
 
 export const http1Policy = fieldPolicy(
   core.Http1ProtocolOptions,
@@ -26,6 +26,7 @@ export const http1Policy = fieldPolicy(
     'headerKeyFormat',
     'enableTrailers',
     'allowChunkedLength',
+    'sendFullyQualifiedUrl',
   ],
   {
     useBalsaParser: 'the proxy has one codec, and it is strict',
@@ -35,17 +36,23 @@ export const http1Policy = fieldPolicy(
 );
 export const http2Policy = fieldPolicy(
   core.Http2ProtocolOptions,
-  ['maxConcurrentStreams', 'initialStreamWindowSize', 'initialConnectionWindowSize', 'allowConnect'],
+  [
+    'maxConcurrentStreams',
+    'initialStreamWindowSize',
+    'initialConnectionWindowSize',
+    'allowConnect',
+    'hpackTableSize',
+    'maxOutboundControlFrames',
+    'maxConsecutiveInboundFramesWithEmptyPayload',
+    'maxInboundPriorityFramesPerStream',
+    'maxInboundWindowUpdateFramesPerDataFrameSent',
+    'connectionKeepalive',
+    'customSettingsParameters',
+  ],
   {
-    hpackTableSize: "the codec's default of 4096 is used",
-    maxOutboundFrames: floodLimits,
-    maxOutboundControlFrames: floodLimits,
-    maxConsecutiveInboundFramesWithEmptyPayload: floodLimits,
-    maxInboundPriorityFramesPerStream: floodLimits,
-    maxInboundWindowUpdateFramesPerDataFrameSent: floodLimits,
+    maxOutboundFrames: 'what is sent is held back by windows and by the socket, in bytes',
     streamErrorOnInvalidHttpMessaging: 'an invalid message resets its stream',
     overrideStreamErrorOnInvalidHttpMessage: 'an invalid message resets its stream',
-    connectionKeepalive: 'dead connections are found by TCP keep-alive',
     useOghttp2Codec: 'the proxy has one codec',
   },
 );
@@ -71,7 +78,26 @@ const optionsPolicy = fieldPolicy(
 );
 const autoPolicy = fieldPolicy(core.UpstreamHttpProtocolOptions, ['autoSni', 'autoSanValidation']);
 
-export const upstreamHttpPolicies = [http1Policy, http2Policy, commonHttpPolicy, optionsPolicy, autoPolicy];
+const keepalivePolicy = fieldPolicy(core.KeepaliveSettings, [
+  'interval',
+  'timeout',
+  'intervalJitter',
+  'connectionIdleInterval',
+]);
+const preserveCasePolicy = fieldPolicy(PreserveCaseFormatterConfig, [], {
+  forwardReasonPhrase: 'reason phrases are those of the statuses',
+  formatterTypeOnEnvoyHeaders: 'headers of the proxy itself are lower case',
+});
+
+export const upstreamHttpPolicies = [
+  keepalivePolicy,
+  preserveCasePolicy,
+  http1Policy,
+  http2Policy,
+  commonHttpPolicy,
+  optionsPolicy,
+  autoPolicy,
+];
 
 /** The key of the options in a cluster's `typed_extension_protocol_options`. */
 const optionsKey = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
@@ -164,14 +190,26 @@ function decodeShared(
     maxRequestsPerConnection: common.maxRequestsPerConnection ?? 0,
     maxConnectionDurationMs: common.maxConnectionDuration ?? 0,
     maxStreamDurationMs: common.maxStreamDuration ?? 0,
-    preserveHeaderCase: preservesCase(http1),
+    ...decodeHeaderCase(scope.at('httpProtocolOptions'), http1),
+    ...(http1.sendFullyQualifiedUrl === true ? { sendFullUrl: true } : {}),
+    ...(common.maxHeadersCount === undefined ? {} : { maxHeaders: common.maxHeadersCount }),
     enableTrailers: http1.enableTrailers ?? false,
   };
 }
 
-/** True where header names keep the case in which they came. */
-export function preservesCase(http1: Http1ProtocolOptions): boolean {
-  return http1.headerKeyFormat?.statefulFormatter !== undefined;
+/** How header names are written: as they came, with large letters, or small. */
+export function decodeHeaderCase(
+  scope: Scope,
+  http1: Http1ProtocolOptions,
+): { readonly preserveHeaderCase: boolean; readonly properCase?: boolean } {
+  const { properCaseWords, statefulFormatter } = http1.headerKeyFormat ?? {};
+  if (statefulFormatter === undefined) {
+    return { preserveHeaderCase: false, ...(properCaseWords === undefined ? {} : { properCase: true }) };
+  }
+  const at = scope.at('headerKeyFormat').at('statefulFormatter').at('typedConfig');
+  const config = at.unpack(PreserveCaseFormatterConfig, statefulFormatter.typedConfig) ?? {};
+  at.check(preserveCasePolicy, config);
+  return { preserveHeaderCase: true };
 }
 
 export function decodeHttp2(scope: Scope, message: Http2ProtocolOptions): Http2Options {
@@ -182,5 +220,55 @@ export function decodeHttp2(scope: Scope, message: Http2ProtocolOptions): Http2O
     initialConnectionWindowBytes:
       message.initialConnectionWindowSize ?? defaultHttp2.initialConnectionWindowBytes,
     allowConnect: message.allowConnect ?? false,
+    ...(message.hpackTableSize === undefined ? {} : { hpackTableBytes: message.hpackTableSize }),
+    ...decodeKeepalive(scope.at('connectionKeepalive'), message.connectionKeepalive),
+    ...decodeFloodLimits(message),
+    ...decodeCustomSettings(scope.at('customSettingsParameters'), message.customSettingsParameters),
+  };
+}
+
+function decodeKeepalive(
+  scope: Scope,
+  message: core.KeepaliveSettings | undefined,
+): Pick<Http2Options, 'keepalive'> {
+  if (message === undefined) return {};
+  scope.check(keepalivePolicy, message);
+  const { interval = 0, timeout = 0, connectionIdleInterval = 0 } = message;
+  if (timeout < 1) scope.at('timeout').fail('must be at least 1ms');
+  return {
+    keepalive: {
+      intervalMs: interval,
+      timeoutMs: timeout,
+      jitterPercent: message.intervalJitter?.value ?? 15,
+      idleIntervalMs: connectionIdleInterval,
+    },
+  };
+}
+
+function decodeFloodLimits(message: Http2ProtocolOptions): Pick<Http2Options, 'floodLimits'> {
+  const limits = {
+    outboundControlFrames: message.maxOutboundControlFrames,
+    emptyFrames: message.maxConsecutiveInboundFramesWithEmptyPayload,
+    priorityFrames: message.maxInboundPriorityFramesPerStream,
+    windowUpdatesPerData: message.maxInboundWindowUpdateFramesPerDataFrameSent,
+  };
+  const set = Object.entries(limits).filter(([, value]) => value !== undefined);
+  return set.length === 0 ? {} : { floodLimits: Object.fromEntries(set) as Http2FloodLimits };
+}
+
+/** Settings that the codec sends itself cannot be sent a second time (Envoy, `custom_settings_parameters`). */
+const ownSettings = new Set([0x1, 0x2, 0x3, 0x4, 0x5, 0x6, 0x8]);
+
+function decodeCustomSettings(
+  scope: Scope,
+  list: Http2ProtocolOptions['customSettingsParameters'],
+): Pick<Http2Options, 'customSettings'> {
+  if (list === undefined || list.length === 0) return {};
+  return {
+    customSettings: list.map(({ identifier = 0, value = 0 }, i) => {
+      if (ownSettings.has(identifier)) scope.at(i).fail(`setting ${identifier} has an option of its own`);
+      if (identifier < 1 || identifier > 0xffff) scope.at(i).fail(`${identifier} is no number of a setting`);
+      return [identifier, value] as const;
+    }),
   };
 }

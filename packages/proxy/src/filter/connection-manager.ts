@@ -58,6 +58,7 @@ export function http1Options(model: HttpConnectionManager): Http1ServerOptions {
     acceptHttp10: model.http1.acceptHttp10,
     defaultHostForHttp10: model.http1.defaultHostForHttp10,
     preserveHeaderCase: model.http1.preserveHeaderCase,
+    properCase: model.http1.properCase === true,
     enableTrailers: model.http1.enableTrailers,
     allowAbsoluteUrl: model.http1.allowAbsoluteUrl,
     allowChunkedLength: model.http1.allowChunkedLength,

@@ -11,12 +11,17 @@ import type { Wire, WireHandler } from '../wire/wire.ts';
 import { ChunkedDecoder, type BodySink } from './chunked-decoder.ts';
 import { HeaderLines, incomplete, malformed, slot } from './head-parser.ts';
 import { framingOf, takeConnectionOptions, type ConnectionOptions } from './message-framing.ts';
+import { properCaseNames } from './proper-case.ts';
 import { parseStatusLine, type StatusLine } from './request-line.ts';
 
 export interface Http1ClientOptions {
   readonly maxHeadBytes: number;
   readonly maxHeaders: number;
   readonly preserveHeaderCase: boolean;
+  /** Names are sent as `Content-Type`. */
+  readonly properCase?: boolean;
+  /** Request lines hold the whole URL. */
+  readonly sendFullUrl?: boolean;
   readonly enableTrailers: boolean;
   /** How long the connection is kept without a request; 0: for ever. */
   readonly idleTimeoutMs: number;
@@ -43,7 +48,8 @@ const maxRequestsEnd = connectionEnd(false, false, 'max_requests');
 
 const websocketKey = headerName('sec-websocket-key');
 const crlf = Buffer.from('\r\n');
-const version11 = Buffer.from(' HTTP/1.1\r\nhost: ');
+const hostName = 'host: ';
+const version11 = Buffer.from(` HTTP/1.1\r\n${hostName}`);
 const transferChunked = Buffer.from('transfer-encoding: chunked\r\n');
 const contentLengthZero = Buffer.from('content-length: 0\r\n');
 const teTrailers = Buffer.from('connection: te\r\nte: trailers\r\n');
@@ -64,6 +70,7 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
   #requestChunked = false;
   #requestIsHead = false;
   #requestUpgrade: string | undefined;
+  #expectsContinue = false;
   /** Bytes for a tunnel that is not open yet. */
   #earlyTunnel: Buffer[] | undefined;
   #handler: ClientStreamHandler | undefined;
@@ -138,12 +145,16 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
     const block = head.headers;
     const wire = this.#wire;
     const { method, path, authority, upgrade } = head;
-    let at = wire.claim(block.used + method.length + path.length + 2 * authority.length + 200);
+    let at = wire.claim(block.used + method.length + path.length + 3 * authority.length + 200);
     const out = wire.output;
     at = latin1Write(out, method, at);
     out[at++] = 32;
+    if (this.#options.sendFullUrl === true && path.charCodeAt(0) === 47) {
+      at = latin1Write(out, `${head.scheme}://${authority}`, at);
+    }
     at = latin1Write(out, method === 'CONNECT' ? authority : path, at);
     at = putBytes(version11, out, at);
+    const namesAt = at - hostName.length;
     at = latin1Write(out, authority, at);
     at = putBytes(crlf, out, at);
     at = block.encode(out, at);
@@ -166,9 +177,11 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
       }
     }
     if (head.acceptsTrailers) at = putBytes(teTrailers, out, at);
+    if (this.#options.properCase === true) properCaseNames(out, namesAt, at);
     out[at] = 13;
     out[at + 1] = 10;
     wire.commit(at + 2);
+    this.#expectsContinue = head.expectContinue;
     this.#requestDone = endStream;
     this.#interimHeads = 0;
     this.#reading = 'head';
@@ -349,8 +362,8 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
         this.#fail('protocol_error', 'too many interim answers');
         return;
       }
-      // 100 is ours to give or was passed on; other interim answers are for the client.
-      if (status === 100) this.#heads.releaseResponse(head);
+      // 100 is ours to give, unless the client's wish for it was passed on; other interim answers are for the client.
+      if (status === 100 && !this.#expectsContinue) this.#heads.releaseResponse(head);
       else this.#handler?.onResponseHead(head, false);
       return;
     }

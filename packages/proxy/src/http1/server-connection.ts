@@ -17,6 +17,7 @@ import {
   type Framing,
 } from './message-framing.ts';
 import { parseRequestLine, type RequestLine } from './request-line.ts';
+import { properCaseNames } from './proper-case.ts';
 import { completeRequestHead } from './request-head.ts';
 import type { Http1ServerOptions } from './server-options.ts';
 import { statusLine } from './status-line.ts';
@@ -354,6 +355,7 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
     let at = wire.claim(first.length + block.used + 160);
     const out = wire.output;
     at = putBytes(first, out, at);
+    const namesAt = at;
     at = block.encode(out, at);
     if (status < 200 && status !== 101) {
       out[at] = 13;
@@ -388,6 +390,7 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
       if (this.#closeAfter) at = putBytes(connectionClose, out, at);
       else if (this.#keepAlive10) at = putBytes(connectionKeepAlive, out, at);
     }
+    if (this.#options.properCase === true) properCaseNames(out, namesAt, at);
     out[at] = 13;
     out[at + 1] = 10;
     wire.commit(at + 2);

@@ -5,6 +5,8 @@ export interface Http1ServerOptions {
   readonly acceptHttp10: boolean;
   readonly defaultHostForHttp10: string;
   readonly preserveHeaderCase: boolean;
+  /** Names are sent as `Content-Type`. */
+  readonly properCase?: boolean;
   readonly enableTrailers: boolean;
   readonly allowAbsoluteUrl: boolean;
   readonly allowChunkedLength: boolean;

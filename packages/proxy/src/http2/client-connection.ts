@@ -74,6 +74,7 @@ export class Http2ClientConnection extends Http2Connection {
   /** Gives out a stream; only where there is room. */
   attach(handler: ClientStreamHandler): ClientStream {
     this.context.timers.stop(this);
+    this.noteStream();
     this.#active++;
     const stream = new Http2ClientStream(this, handler, this.#opened > 0);
     this.#opened++;
@@ -213,8 +214,8 @@ export class Http2ClientConnection extends Http2Connection {
         stream.break(errorCode.enhanceYourCalm, 'protocol_error', 'too many interim answers');
         return;
       }
-      // 100 is ours to give; other interim answers are for the client.
-      if (status === 100) this.context.heads.releaseResponse(head);
+      // 100 is ours to give, unless the client's wish for it was passed on; other interim answers are for the client.
+      if (status === 100 && !stream.expectsContinue) this.context.heads.releaseResponse(head);
       else stream.receiveHead(head, false);
       return;
     }

@@ -10,6 +10,8 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
   readonly #connection: Http2ClientConnection;
   readonly reused: boolean;
   #handler: ClientStreamHandler | undefined;
+  /** The client waits for 100. */
+  expectsContinue = false;
   /** The protocol that was asked for. */
   upgrade: string | undefined;
   #waitingHead: RequestHead | undefined;
@@ -39,6 +41,7 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
     if (this.closed) return;
     if (head.upgrade !== undefined && !this.#mayUpgrade(head)) return;
     this.isHead = head.method === 'HEAD';
+    this.expectsContinue = head.expectContinue;
     this.#connection.sendRequest(this, head, endStream);
     if (endStream) this.endLocally();
   }

@@ -1,3 +1,5 @@
+import type { Http2FloodLimits } from '../model/network-filter.ts';
+import type { KeepaliveOptions } from './keepalive.ts';
 import type { HeadPool } from '../codec/head.ts';
 import type { CoarseTimers } from '../timer/coarse-timers.ts';
 import type { Turn } from '../wire/turn.ts';
@@ -11,6 +13,11 @@ export interface Http2ConnectionOptions {
   readonly connectionWindowBytes: number;
   /** Take other protocols than HTTP, a WebSocket for one, in a stream (RFC 8441); servers say so in their SETTINGS. */
   readonly extendedConnect: boolean;
+  /** Most bytes of the tables of both directions, at most 4096. */
+  readonly tableBytes: number;
+  readonly keepalive: KeepaliveOptions | undefined;
+  readonly floodLimits: Http2FloodLimits | undefined;
+  readonly customSettings: readonly (readonly [id: number, value: number])[];
   /** How long a connection without streams is kept; 0: for ever. */
   readonly idleTimeoutMs: number;
   /** 0: no limit. */

@@ -20,8 +20,9 @@ import {
   type ErrorCode,
 } from './frame.ts';
 import { FrameReader, type FrameFault, type FrameSink } from './frame-reader.ts';
-import { FrameWriter } from './frame-writer.ts';
-import { HpackDecoder } from './hpack/decoder.ts';
+import { FrameWriter, pingKind } from './frame-writer.ts';
+import { HpackDecoder, tableSize } from './hpack/decoder.ts';
+import { Keepalive, type KeepaliveOptions } from './keepalive.ts';
 import { HpackEncoder } from './hpack/encoder.ts';
 import { FieldNames } from './hpack/field-name.ts';
 import type { Http2Counter, Http2Stats } from './http2-stats.ts';
@@ -29,8 +30,6 @@ import { MessageFields } from './message-fields.ts';
 import { settingFault } from './setting-fault.ts';
 import type { Http2Stream } from './stream.ts';
 
-/** Bytes that may wait for a peer which does not read, while it makes us answer. */
-const maxPendingControlBytes = 256 * 1024;
 /** How long is waited for the peer to close after the last GOAWAY. */
 const lingerMs = 1_000;
 
@@ -68,7 +67,10 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
   #dataStream: Http2Stream | undefined;
   #dataFlags = 0;
   #dataLength = 0;
-  readonly #floods = new FloodGuard();
+  readonly #floods: FloodGuard;
+  #keepalive: Keepalive | undefined;
+  /** When the peer was heard of last, where that matters. */
+  #heardMs = 0;
 
   constructor(wire: Wire, options: Http2ConnectionOptions, context: Http2Context, stats: Http2Stats) {
     super();
@@ -81,6 +83,8 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
     this.#reader = new FrameReader(this);
     this.#blocks = new FieldBlocks(options.maxHeadBytes + defaultMaxFrameBytes);
     this.#decoder = new HpackDecoder(new FieldNames());
+    this.#floods = new FloodGuard(options.floodLimits);
+    if (options.tableBytes < tableSize) this.encoder.limitTable(options.tableBytes);
     this.#flow = new FlowControl(this.writer, options.connectionWindowBytes);
     wire.handler = this;
   }
@@ -118,6 +122,7 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
 
   onBytes(buffer: Buffer, start: number, end: number): void {
     if (this.life === 'closing' || this.life === 'closed') return;
+    if (this.#keepalive !== undefined) this.#heardMs = this.context.turn.nowMs;
     this.#reader.read(buffer, start, end);
   }
 
@@ -141,6 +146,7 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
     this.context.timers.stop(this);
     this.#reader.stop();
     this.life = 'closed';
+    this.#keepalive?.stop();
     this.#loseAll('connection_closed', error?.message ?? 'the peer closed the connection');
     this.onGone(end);
   }
@@ -190,8 +196,11 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
       stream.break(errorCode.flowControlError, 'protocol_error', 'more data than the stream allowed');
       return;
     }
-    if (length > 0) this.#floods.ping.earn(1);
-    else if ((flags & frameFlag.endStream) === 0) this.#emptyBudgetFor(0);
+    if (length > 0) {
+      this.#floods.ping.earn(1);
+      // Consecutive ones are meant.
+      this.#floods.empty.earn(1);
+    } else if ((flags & frameFlag.endStream) === 0) this.#emptyBudgetFor(0);
   }
 
   #emptyBudgetFor(length: number): boolean {
@@ -360,7 +369,7 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
   #onSetting(id: number, value: number): boolean {
     switch (id) {
       case setting.headerTableSize:
-        this.encoder.limitTable(value);
+        this.encoder.limitTable(Math.min(value, this.options.tableBytes));
         return true;
       case setting.maxConcurrentStreams:
         this.peerMaxStreams = value;
@@ -391,7 +400,8 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
 
   #onPing(flags: number, buffer: Buffer, start: number): void {
     if ((flags & frameFlag.ack) !== 0) {
-      this.onPingAck();
+      if (buffer[start] === pingKind.keepalive) this.#keepalive?.onAck();
+      else this.onPingAck();
       return;
     }
     if (!this.#floods.ping.spend(this.context.turn.nowMs)) {
@@ -404,14 +414,41 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
 
   /** A peer that makes us answer but does not read would fill our memory. */
   #guardOutput(): void {
-    if (this.wire.pendingBytes > maxPendingControlBytes) this.flood('outboundControlFlood');
+    if (this.wire.pendingBytes > this.#floods.maxPendingControlBytes) this.flood('outboundControlFlood');
   }
 
   // Writing
 
   protected sendSettings(values: readonly (readonly [number, number])[]): void {
-    this.writer.settings(values);
+    const { tableBytes, customSettings, keepalive } = this.options;
+    this.writer.settings([
+      ...values,
+      ...(tableBytes < tableSize ? [[setting.headerTableSize, tableBytes] as const] : []),
+      ...customSettings,
+    ]);
+    if (keepalive !== undefined) this.#startKeepalive(keepalive);
     this.#flow.open();
+  }
+
+  #startKeepalive(options: KeepaliveOptions): void {
+    const { timers, turn } = this.context;
+    this.#heardMs = turn.nowMs;
+    this.#keepalive = new Keepalive(
+      options,
+      timers,
+      () => {
+        if (!this.#isSilent) this.writer.ping(pingKind.keepalive);
+      },
+      () => {
+        this.stats.n.keepaliveTimeout++;
+        this.fail(errorCode.noError, 'a PING was not answered');
+      },
+    );
+  }
+
+  /** A stream begins; a connection that was silent for long is asked whether it lives. */
+  protected noteStream(): void {
+    this.#keepalive?.onStream(this.context.turn.nowMs - this.#heardMs);
   }
 
   get #isSilent(): boolean {
@@ -441,7 +478,7 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
   /** Sends as much as the windows allow; says how much. */
   sendData(stream: Http2Stream, buffer: Uint8Array, start: number, end: number): number {
     const sent = this.#flow.send(stream, buffer, start, end);
-    this.#floods.windowUpdate.earn(10);
+    this.#floods.windowUpdate.earn(this.#floods.windowUpdatesPerData);
     this.#floods.ping.earn(1);
     return sent;
   }
@@ -488,6 +525,7 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
     if (this.life === 'closing' || this.life === 'closed') return;
     this.noteEnd(false, code === errorCode.noError ? 'none' : 'protocol_error');
     this.#reader.stop();
+    this.#keepalive?.stop();
     this.#blocks.drop();
     if (code !== errorCode.noError) this.stats.n.protocolErrors++;
     this.sendGoaway(this.lastStreamId, code);
@@ -505,7 +543,8 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
   /** Announces the end without refusing anything yet. */
   protected announceEnd(): void {
     this.life = 'leaving';
+    this.#keepalive?.stop();
     this.sendGoaway(allStreams, errorCode.noError);
-    this.writer.ping();
+    this.writer.ping(pingKind.drain);
   }
 }

@@ -11,6 +11,9 @@ import {
 
 const settingBytes = 6;
 
+/** What a PING of ours is for: the first byte of its content. */
+export const pingKind = { drain: 0, keepalive: 1 } as const;
+
 /** Writes frames to a connection, straight into the output of the turn. */
 export class FrameWriter {
   readonly #wire: Wire;
@@ -50,9 +53,11 @@ export class FrameWriter {
     this.#commit(putUint32(this.output, this.#begin(4, frameType.rstStream, 0, streamId), code));
   }
 
-  ping(): void {
+  /** Sends a PING that its answer can be told by. */
+  ping(kind: number): void {
     const at = this.#begin(8, frameType.ping, 0, 0);
     this.output.fill(0, at, at + 8);
+    this.output[at] = kind;
     this.#commit(at + 8);
   }
 

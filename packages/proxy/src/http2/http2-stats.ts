@@ -6,6 +6,7 @@ const counters = {
   txReset: 'tx_reset',
   rxMessagingError: 'rx_messaging_error',
   headerOverflow: 'header_overflow',
+  keepaliveTimeout: 'keepalive_timeout',
   refusedStreams: 'stream_refused_errors',
   goawaySent: 'goaway_sent',
   settingsFlood: 'inbound_settings_flood',

@@ -1,6 +1,7 @@
 import type { Http2Options } from '../model/network-filter.ts';
 import type { Http2ConnectionOptions } from './connection-options.ts';
 import { defaultWindowBytes } from './frame.ts';
+import { tableSize } from './hpack/decoder.ts';
 
 /** Most streams of a connection, where the configuration allows more: as many cost little, and no peer needs them. */
 const mostStreams = 1_024;
@@ -13,10 +14,21 @@ export function http2Limits(
   options: Http2Options,
 ): Pick<
   Http2ConnectionOptions,
-  'maxConcurrentStreams' | 'streamWindowBytes' | 'connectionWindowBytes' | 'extendedConnect'
+  | 'maxConcurrentStreams'
+  | 'streamWindowBytes'
+  | 'connectionWindowBytes'
+  | 'extendedConnect'
+  | 'tableBytes'
+  | 'keepalive'
+  | 'floodLimits'
+  | 'customSettings'
 > {
   return {
     extendedConnect: options.allowConnect,
+    tableBytes: Math.min(options.hpackTableBytes ?? tableSize, tableSize),
+    keepalive: options.keepalive,
+    floodLimits: options.floodLimits,
+    customSettings: options.customSettings ?? [],
     maxConcurrentStreams: Math.min(options.maxConcurrentStreams, mostStreams),
     streamWindowBytes: Math.min(
       Math.max(options.initialStreamWindowBytes, defaultWindowBytes),

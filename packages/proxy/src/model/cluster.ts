@@ -158,6 +158,12 @@ export interface UpstreamHttpOptions {
   readonly maxRequestsPerConnection: number;
   readonly maxConnectionDurationMs: number;
   readonly maxStreamDurationMs: number;
+  /** Names are sent as `Content-Type`. */
+  readonly properCase?: boolean;
+  /** Request lines hold the whole URL. */
+  readonly sendFullUrl?: boolean;
+  /** Default 100. */
+  readonly maxHeaders?: number;
   readonly preserveHeaderCase: boolean;
   readonly enableTrailers: boolean;
 }

@@ -76,6 +76,7 @@ export {
 export type { JsonValue, Metadata } from './metadata.ts';
 export type {
   ForwardClientCert,
+  Http2FloodLimits,
   Http2Options,
   HttpConnectionManager,
   IpDetection,

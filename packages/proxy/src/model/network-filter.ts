@@ -55,6 +55,26 @@ export interface Http2Options {
   readonly initialStreamWindowBytes: number;
   readonly initialConnectionWindowBytes: number;
   readonly allowConnect: boolean;
+  /** Most bytes of the tables of both directions; default, and most, 4096. */
+  readonly hpackTableBytes?: number;
+  readonly keepalive?: {
+    readonly intervalMs: number;
+    readonly timeoutMs: number;
+    readonly jitterPercent: number;
+    readonly idleIntervalMs: number;
+  };
+  readonly floodLimits?: Http2FloodLimits;
+  /** Further settings that are sent as they are. */
+  readonly customSettings?: readonly (readonly [id: number, value: number])[];
+}
+
+/** Limits against floods, where they are not those of the codec. */
+export interface Http2FloodLimits {
+  /** Answers to the peer's frames that may wait for it to read. */
+  readonly outboundControlFrames?: number;
+  readonly emptyFrames?: number;
+  readonly priorityFrames?: number;
+  readonly windowUpdatesPerData?: number;
 }
 
 /** Where the address of a client is found. */
@@ -152,6 +172,8 @@ export interface HttpConnectionManager {
     readonly acceptHttp10: boolean;
     readonly defaultHostForHttp10: string;
     readonly preserveHeaderCase: boolean;
+    /** Names are sent as `Content-Type`. */
+    readonly properCase?: boolean;
     readonly enableTrailers: boolean;
     readonly allowAbsoluteUrl: boolean;
     readonly allowChunkedLength: boolean;

@@ -10,6 +10,7 @@ import type { Wire } from '../../wire/wire.ts';
 import type { Breakers } from '../breakers.ts';
 import type { ConnectFailure, Connector, PendingConnection } from '../connector.ts';
 import type { Host } from '../host.ts';
+import { ConnectionLifetimes } from './connection-lifetimes.ts';
 import type { ClusterStats } from '../../telemetry/cluster-stats.ts';
 import type { HttpPool, StreamWaiter } from './http-pool.ts';
 
@@ -24,6 +25,8 @@ export interface PoolContext {
   readonly stats: ClusterStats;
   readonly breakersOf: (priority: 'default' | 'high') => Breakers;
   readonly http1: Http1ClientOptions;
+  /** 0: no limit. */
+  readonly maxConnectionDurationMs: number;
   readonly heads: HeadPool;
   readonly timers: CoarseTimers;
 }
@@ -41,10 +44,19 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
   #waiting: Waiting[] = [];
   readonly #breakersOfConnection = new Map<Http1ClientConnection, Breakers>();
   #draining = false;
+  readonly #lifetimes: ConnectionLifetimes<Http1ClientConnection> | undefined;
 
   constructor(host: Host, context: PoolContext) {
     this.#host = host;
     this.#context = context;
+    const { maxConnectionDurationMs, timers, stats } = context;
+    if (maxConnectionDurationMs > 0) {
+      this.#lifetimes = new ConnectionLifetimes(
+        timers,
+        maxConnectionDurationMs,
+        () => stats.n.upstreamCxMaxDurationReached++,
+      );
+    }
   }
 
   acquire(waiter: StreamWaiter, priority: 'default' | 'high', fresh: boolean): void {
@@ -117,6 +129,7 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
     }
     const breakers = this.#breakersOfConnection.get(connection);
     this.#breakersOfConnection.delete(connection);
+    this.#lifetimes?.end(connection);
     if (breakers !== undefined) {
       breakers.connections--;
       stats.countClosed(end);
@@ -156,6 +169,7 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
     const { http1, heads, timers } = this.#context;
     const connection = new Http1ClientConnection(wire, http1, this, heads, timers);
     this.#breakersOfConnection.set(connection, breakers);
+    this.#lifetimes?.begin(connection);
     this.#busy.add(connection);
     this.onConnectionIdle(connection);
   }

@@ -10,6 +10,7 @@ import type { Wire } from '../../wire/wire.ts';
 import type { Breakers } from '../breakers.ts';
 import type { ConnectFailure, Connector, PendingConnection } from '../connector.ts';
 import type { Host } from '../host.ts';
+import { ConnectionLifetimes } from './connection-lifetimes.ts';
 import type { HttpPool, StreamWaiter } from './http-pool.ts';
 
 interface Waiting {
@@ -23,6 +24,8 @@ export interface Http2PoolContext {
   readonly stats: ClusterStats;
   readonly breakersOf: (priority: 'default' | 'high') => Breakers;
   readonly http2: Http2ConnectionOptions;
+  /** 0: no limit. */
+  readonly maxConnectionDurationMs: number;
   readonly http2Stats: Http2Stats;
   readonly heads: HeadPool;
   readonly timers: CoarseTimers;
@@ -42,10 +45,19 @@ export class Http2Pool implements HttpPool, Http2ClientOwner {
   readonly #connecting = new Map<PendingConnection, Breakers>();
   #waiting: Waiting[] = [];
   #draining = false;
+  readonly #lifetimes: ConnectionLifetimes<Http2ClientConnection> | undefined;
 
   constructor(host: Host, context: Http2PoolContext) {
     this.#host = host;
     this.#context = context;
+    const { maxConnectionDurationMs, timers, stats } = context;
+    if (maxConnectionDurationMs > 0) {
+      this.#lifetimes = new ConnectionLifetimes(
+        timers,
+        maxConnectionDurationMs,
+        () => stats.n.upstreamCxMaxDurationReached++,
+      );
+    }
   }
 
   acquire(waiter: StreamWaiter, priority: 'default' | 'high'): void {
@@ -112,6 +124,7 @@ export class Http2Pool implements HttpPool, Http2ClientOwner {
     const breakers = this.#connections.get(connection);
     if (breakers === undefined) return;
     this.#connections.delete(connection);
+    this.#lifetimes?.end(connection);
     const { stats } = this.#context;
     breakers.connections--;
     stats.countClosed(end);
@@ -152,6 +165,7 @@ export class Http2Pool implements HttpPool, Http2ClientOwner {
     const { http2, http2Stats } = this.#context;
     const connection = new Http2ClientConnection(wire, http2, this, this.#context, http2Stats);
     this.#connections.set(connection, breakers);
+    this.#lifetimes?.begin(connection);
     this.#usable.push(connection);
     this.onRoom(connection);
   }

@@ -1,0 +1,67 @@
+import { Deadline } from '../timer/deadline.ts';
+import type { CoarseTimers } from '../timer/coarse-timers.ts';
+
+/** How a connection is asked whether it still lives (Envoy, `connection_keepalive`). */
+export interface KeepaliveOptions {
+  /** Between two PINGs; 0: only where the connection was idle. */
+  readonly intervalMs: number;
+  /** How long an answer may take. */
+  readonly timeoutMs: number;
+  /** Share of the interval, in per cent, by which it is lengthened at random. */
+  readonly jitterPercent: number;
+  /** A stream that begins after so long a silence is preceded by a PING; 0: none is. */
+  readonly idleIntervalMs: number;
+}
+
+/** Sends PINGs on one connection, and ends it where one is not answered. */
+export class Keepalive {
+  readonly #options: KeepaliveOptions;
+  readonly #timers: CoarseTimers;
+  readonly #ping: () => void;
+  readonly #next: Deadline;
+  readonly #answer: Deadline;
+  #waits = false;
+
+  constructor(options: KeepaliveOptions, timers: CoarseTimers, ping: () => void, onDead: () => void) {
+    this.#options = options;
+    this.#timers = timers;
+    this.#ping = ping;
+    this.#next = new Deadline(() => this.#send());
+    this.#answer = new Deadline(onDead);
+    this.#schedule();
+  }
+
+  /** A stream begins, so long after the peer was heard of last. */
+  onStream(silentMs: number): void {
+    const { idleIntervalMs } = this.#options;
+    if (idleIntervalMs > 0 && silentMs >= idleIntervalMs) this.#send();
+  }
+
+  onAck(): void {
+    if (!this.#waits) return;
+    this.#waits = false;
+    this.#timers.stop(this.#answer);
+    this.#schedule();
+  }
+
+  stop(): void {
+    this.#timers.stop(this.#next);
+    this.#timers.stop(this.#answer);
+  }
+
+  #schedule(): void {
+    const { intervalMs, jitterPercent } = this.#options;
+    if (intervalMs === 0) return;
+    // A few lengths only: each length of a deadline has a list of its own.
+    const steps = Math.round(Math.random() * 4) / 4;
+    this.#timers.start(this.#next, intervalMs * (1 + (steps * jitterPercent) / 100));
+  }
+
+  #send(): void {
+    if (this.#waits) return;
+    this.#waits = true;
+    this.#timers.stop(this.#next);
+    this.#ping();
+    this.#timers.start(this.#answer, this.#options.timeoutMs);
+  }
+}
