@@ -22,6 +22,7 @@ import { StatsRegistry } from './telemetry/stats-registry.ts';
 import { ProxyProtocolStats } from './telemetry/proxy-protocol-stats.ts';
 import { TcpStats } from './telemetry/tcp-stats.ts';
 import { LazyOpenssl } from './tls/openssl/openssl.ts';
+import { Runtime } from './runtime/runtime.ts';
 import { SecretStore } from './tls/secret-store.ts';
 import { createTransportConnector } from './tls/transport-connector.ts';
 import { CoarseTimers } from './timer/coarse-timers.ts';
@@ -44,6 +45,8 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   const timers = new CoarseTimers(turn, clock);
   const heads = new HeadPool();
   const stats = new StatsRegistry();
+  const runtime = options.runtime ?? new Runtime();
+  stats.add(runtime);
   const logFiles = new LogFiles(clock);
   const tables = new Map<string, RouteTable>();
   const secrets = new SecretStore();
@@ -62,6 +65,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     random,
     clock,
     hash,
+    runtime,
     clusterRef: (name) => clusters.ref(name),
     readBuffer: Buffer.allocUnsafeSlow(readBufferBytes),
     createConnector: (cluster, clusterStats) =>

@@ -7,6 +7,7 @@ import { done, json, text, type AdminRequest, type AdminResponse, type AdminRout
 import { certificatesJson } from './certificates.ts';
 import { clustersJson, clustersText } from './cluster-status.ts';
 import { applyMask, dumpConfig, pickResource, type DumpPart } from './config-dump.ts';
+import { runtimeRoutes } from './runtime-routes.ts';
 import { scopes, type LogLevels } from './log-levels.ts';
 import { serverInfoJson, type ServerState } from './server-info.ts';
 
@@ -133,11 +134,7 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
         return done;
       },
     },
-    {
-      path: '/runtime',
-      help: 'print runtime values',
-      handle: () => json({ entries: {}, layers: ['admin'] }),
-    },
+    ...runtimeRoutes(proxy.bootstrap.runtime),
     {
       path: '/server_info',
       help: 'print server version/status information',

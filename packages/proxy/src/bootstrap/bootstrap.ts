@@ -19,6 +19,8 @@ import {
   type ResourceDecoder,
 } from '../decode/resource.ts';
 import { Scope } from '../decode/scope.ts';
+import { Runtime } from '../runtime/runtime.ts';
+import { decodeRuntimeLayers, type DecodedLayers } from './runtime-layers.ts';
 import type { AdsSource } from '../xds/subscriptions.ts';
 import type { Address, Cluster, ConfigSource, Listener, NodeIdentity, Secret } from '../model/index.ts';
 
@@ -26,7 +28,7 @@ const systemDns = 'names are resolved by the system';
 
 const bootstrapPolicy = fieldPolicy(
   bootstrap.Bootstrap,
-  ['node', 'staticResources', 'dynamicResources', 'admin'],
+  ['node', 'staticResources', 'dynamicResources', 'admin', 'layeredRuntime'],
   {
     nodeContextParams: 'resource names are taken as they are',
     clusterManager: 'local origin and outlier logs are not written',
@@ -39,7 +41,6 @@ const bootstrapPolicy = fieldPolicy(
     watchdog: 'the process that runs the proxy watches it',
     watchdogs: 'the process that runs the proxy watches it',
     tracing: 'the tracing of each connection manager holds',
-    layeredRuntime: 'fractions are taken from the resources',
     overloadManager: 'limits are set for each listener and cluster',
     enableDispatcherStats: 'adds statistics only',
     statsServerVersionOverride: 'adds statistics only',
@@ -72,6 +73,9 @@ export interface ProxyBootstrap {
   readonly secrets: readonly Secret[];
   readonly ads: AdsSource | undefined;
   /** Where listeners and clusters come from besides the static ones. */
+  /** What can be changed while the proxy runs, and what changes it. */
+  readonly runtime: Runtime;
+  readonly runtimeLayers: DecodedLayers;
   readonly lds: ConfigSource | undefined;
   readonly cds: ConfigSource | undefined;
 }
@@ -89,9 +93,18 @@ export function decodeBootstrap(json: unknown, overrides: NodeOverrides = {}): R
   if (!parsed.ok) return parsed;
   const message = parsed.value;
   const wrong: Problem[] = [];
+  const scope = Scope.root();
+  scope.check(bootstrapPolicy, message);
+  const node = nodeOf(message.node ?? {}, overrides);
+  const runtimeLayers = decodeRuntimeLayers(
+    scope.at('layeredRuntime'),
+    message.layeredRuntime,
+    node.cluster ?? '',
+  );
+  const runtime = new Runtime(runtimeLayers.layers);
   const take = <M, T>(path: string, list: readonly M[] | undefined, decoder: ResourceDecoder<M, T>) =>
     (list ?? []).flatMap((item, i) => {
-      const decoded = decoder.fromMessage(item);
+      const decoded = decoder.fromMessage(item, runtime);
       const at = `staticResources.${path}[${i}]`;
       if (decoded.ok) {
         for (const [reference, source] of decoded.value.sources) {
@@ -103,10 +116,7 @@ export function decodeBootstrap(json: unknown, overrides: NodeOverrides = {}): R
       wrong.push(...decoded.problems.map((p) => ({ ...p, path: p.path === '' ? at : `${at}.${p.path}` })));
       return [];
     });
-  const scope = Scope.root();
-  scope.check(bootstrapPolicy, message);
   const statics = message.staticResources;
-  const node = nodeOf(message.node ?? {}, overrides);
   const value: ProxyBootstrap = {
     message,
     node,
@@ -124,6 +134,8 @@ export function decodeBootstrap(json: unknown, overrides: NodeOverrides = {}): R
     clusters: take('clusters', statics?.clusters, clusterDecoder),
     secrets: take('secrets', statics?.secrets, secretDecoder).map((decoded) => decoded.model),
     ads: decodeAds(scope.at('dynamicResources').at('adsConfig'), message),
+    runtime,
+    runtimeLayers,
     lds: decodeSource(
       scope.at('dynamicResources').at('ldsConfig'),
       message,

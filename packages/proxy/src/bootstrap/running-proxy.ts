@@ -6,7 +6,9 @@ import { ResourceStore } from '../xds/resource-store.ts';
 import type { KeptResources } from '../xds/state-folder.ts';
 import type { ResourceSink } from '../xds/subscription.ts';
 import { resourceSink } from '../xds/resource-sink.ts';
+import type { RuntimeValues } from '../runtime/runtime-entry.ts';
 import { managerStats } from '../xds/manager-stats.ts';
+import { runtimeFeed } from '../xds/runtime-feed.ts';
 import { subscriptionStatistics } from '../xds/subscription-statistics.ts';
 import type { ResourceType } from '../xds/resource-type.ts';
 import { createSubscriptions, type Subscriptions } from '../xds/subscriptions.ts';
@@ -55,6 +57,7 @@ const typeOf: Readonly<Record<ReferredKind, ResourceType>> = {
 /** Puts the static resources in force and subscribes to the dynamic ones. Throws where a static one is refused. */
 export async function startProxy(options: RunningProxyOptions): Promise<RunningProxy> {
   const { bootstrap, dataPlane, clock, log } = options;
+  const { runtime, runtimeLayers } = bootstrap;
   const store = new ResourceStore();
   const staticSecrets = new Set(bootstrap.secrets.map((secret) => secret.name));
   const isLocal = (name: string): boolean =>
@@ -88,6 +91,8 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
     warming,
     store,
     statistics,
+    others: { runtime: runtimeFeed(runtime, runtimeLayers.rtds) },
+    runtime,
     clock,
     log: log.scope('xds'),
     problemOf(reference, source) {
@@ -111,6 +116,7 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
     clock,
     log: log.scope('xds'),
   });
+  subscriptions.want('runtime', new Map([...runtimeLayers.rtds].map(([name, { source }]) => [name, source])));
   const { statePath } = options;
   const isDynamic = bootstrap.cds !== undefined || bootstrap.lds !== undefined;
   const state =
@@ -126,6 +132,14 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
   const kept = state?.read() ?? [];
   // The control plane is asked while the static resources are put in place; not before what was kept is.
   if (kept.length === 0) subscriptions.start();
+  const disk: { close(): void }[] = [];
+  if (runtimeLayers.disk.length > 0) {
+    const { watchDiskLayer } = await import('../runtime/disk-layer.ts');
+    for (const layer of runtimeLayers.disk) {
+      const take = (values: RuntimeValues): void => runtime.setLayer(layer.name, values);
+      disk.push(watchDiskLayer(layer, take, () => runtime.noteError(), log.scope('runtime')));
+    }
+  }
   const refused = await warming.apply({
     isStatic: true,
     secrets: { set: bootstrap.secrets },
@@ -169,6 +183,7 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
       await warming.apply({ isStatic: true, secrets: { set: secrets } });
     },
     async close() {
+      for (const layer of disk) layer.close();
       subscriptions.close();
       await state?.close();
       warming.close();
@@ -179,7 +194,7 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
 
 /** Puts in force what was kept: what others refer to first, so that nothing waits for what is here. */
 async function restore(kept: readonly KeptResources[], sink: ResourceSink, log: Logger): Promise<void> {
-  const order: readonly ResourceType[] = ['secret', 'endpoint', 'route', 'cluster', 'listener'];
+  const order: readonly ResourceType[] = ['runtime', 'secret', 'endpoint', 'route', 'cluster', 'listener'];
   for (const type of order) {
     const one = kept.find((resources) => resources.type === type);
     if (one === undefined) continue;

@@ -50,7 +50,12 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   let stopping: Promise<void> | undefined;
   const ready = Promise.withResolvers<void>();
   const stopped = Promise.withResolvers<void>();
-  const dataPlane = createDataPlane({ clock, logger: log.scope('data'), node: bootstrap.identity });
+  const dataPlane = createDataPlane({
+    clock,
+    logger: log.scope('data'),
+    node: bootstrap.identity,
+    runtime: bootstrap.runtime,
+  });
   const startedMs = clock.monotonicMs();
   const proxy = await startProxy({
     bootstrap,

@@ -7,6 +7,7 @@ import { endpointNameOf } from '../model/references.ts';
 import type { StatsRegistry } from '../telemetry/stats-registry.ts';
 import { DnsRefresh } from './dns-refresh.ts';
 import { systemResolver } from './name-resolver.ts';
+import { clusterKeysOf } from './runtime-limits.ts';
 import { UpstreamCluster, type ClusterContext } from './upstream-cluster.ts';
 
 /** A cluster by its name: what routes hold, so that a request needs no look-up. */
@@ -34,6 +35,14 @@ export class ClusterSet {
     this.#stats = stats;
     this.#logger = logger;
     this.#clock = clock;
+    const { runtime } = context;
+    let keys = clusterKeysOf(runtime);
+    runtime.onChange(() => {
+      const before = keys;
+      keys = clusterKeysOf(runtime);
+      if (keys === before) return;
+      for (const { cluster } of this.#refs.values()) cluster?.applyRuntime();
+    });
   }
 
   /** The reference of a name; the same one at each call. */

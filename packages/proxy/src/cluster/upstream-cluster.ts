@@ -13,6 +13,8 @@ import type { HashFunction } from './balancer/hash-function.ts';
 import { PriorityBalancer, type PriorityHosts } from './balancer/priority-balancer.ts';
 import { SubsetBalancer } from './balancer/subset-balancer.ts';
 import { Breakers } from './breakers.ts';
+import { outlierUnder, panicThresholdUnder, thresholdsUnder } from './runtime-limits.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 import type { Connector, ConnectorContext, Downstream } from './connector.ts';
 import { HealthChecker } from './health/health-checker.ts';
 import { Host } from './host.ts';
@@ -32,6 +34,7 @@ export interface ClusterContext extends ConnectorContext {
   /** The clusters of others, for those that stand for them. */
   readonly clusterRef: (name: string) => { readonly cluster: UpstreamCluster | undefined };
   readonly createConnector: (cluster: Cluster, stats: ClusterStats) => Connector;
+  readonly runtime: Runtime;
 }
 
 /** What a choice of endpoint depends on. */
@@ -91,8 +94,7 @@ export class UpstreamCluster {
         previous === undefined ? new Breakers(model.circuitBreakers.default) : previous.breakers('default'),
       high: previous === undefined ? new Breakers(model.circuitBreakers.high) : previous.breakers('high'),
     };
-    this.#breakers.default.thresholds = model.circuitBreakers.default;
-    this.#breakers.high.thresholds = model.circuitBreakers.high;
+    this.#limit();
     this.stats.breakers = this.#breakers;
     this.#poolContext = {
       connector: context.createConnector(model, this.stats),
@@ -130,6 +132,22 @@ export class UpstreamCluster {
     this.outlier = this.#watchForOutliers();
     this.#checker = this.#checkHealth();
     this.#rebuild();
+  }
+
+  /** Takes what the runtime now says of limits, outliers and panic. */
+  applyRuntime(): void {
+    this.#limit();
+    if (this.model.outlierDetection !== undefined) {
+      this.outlier?.setRules(outlierUnder(this.#context.runtime, this.model.outlierDetection));
+    }
+    this.#rebuild();
+  }
+
+  #limit(): void {
+    const { runtime } = this.#context;
+    const { name, circuitBreakers } = this.model;
+    this.#breakers.default.thresholds = thresholdsUnder(runtime, name, 'default', circuitBreakers.default);
+    this.#breakers.high.thresholds = thresholdsUnder(runtime, name, 'high', circuitBreakers.high);
   }
 
   get name(): string {
@@ -212,7 +230,8 @@ export class UpstreamCluster {
   /** Who serves a request, at which priority; `draw` is a random number in [0, 1). Undefined: none of the members is there. */
   servingCluster(draw: number): ServingCluster<UpstreamCluster> | undefined {
     if (this.#members === undefined) return { cluster: this, priority: undefined };
-    return chooseMember(this.#members, this.model.panicThresholdPercent, draw);
+    const { runtime } = this.#context;
+    return chooseMember(this.#members, panicThresholdUnder(runtime, this.model.panicThresholdPercent), draw);
   }
 
   /** How healthy each priority is. */
@@ -276,8 +295,8 @@ export class UpstreamCluster {
       for (const host of this.#hosts.values()) host.ejected = false;
       return undefined;
     }
-    const { clock, random } = this.#context;
-    return new OutlierDetector(outlierDetection, {
+    const { clock, random, runtime } = this.#context;
+    return new OutlierDetector(outlierUnder(runtime, outlierDetection), {
       clock,
       random,
       stats: this.stats.outlier,
@@ -356,7 +375,7 @@ export class UpstreamCluster {
     const rules = {
       policy: model.loadBalancing,
       localityWeighted: model.localityWeighted,
-      panicThresholdPercent: model.panicThresholdPercent,
+      panicThresholdPercent: panicThresholdUnder(this.#context.runtime, model.panicThresholdPercent),
       overprovisioningPercent: this.#overprovisioning,
     };
     const create = (hosts: PriorityHosts): PriorityBalancer =>

@@ -35,19 +35,26 @@ function pathTest(match: RouteMatch): PathTest {
   return (text) => starts(text) && (text.length === value.length || text.charCodeAt(value.length) === 47);
 }
 
+function shareOf({ numerator, denominator }: { numerator: number; denominator: number }): number {
+  return numerator / denominator;
+}
+
 /** Compiles the conditions of a route, cheapest first. Throws where a regular expression is none. */
 export function compileRouteMatch(match: RouteMatch): RouteTest {
   const onPath = pathTest(match);
   const headers = match.headers.map(compileHeaderMatch);
   const query = match.queryParameters.map(compileQueryMatch);
   const { runtimeFraction, grpc } = match;
-  const share = runtimeFraction === undefined ? 1 : runtimeFraction.numerator / runtimeFraction.denominator;
-  if (headers.length === 0 && query.length === 0 && share >= 1 && !grpc) {
+  const whole = { numerator: 1, denominator: 1 };
+  // A share without a key stays what it is.
+  const isAll = (runtimeFraction?.runtimeKey ?? '') === '' && shareOf(runtimeFraction ?? whole) >= 1;
+  const share = isAll ? whole : (runtimeFraction ?? whole);
+  if (headers.length === 0 && query.length === 0 && isAll && !grpc) {
     return (request, pathOnly) => onPath(pathOnly, request);
   }
   return (request, pathOnly, draw) => {
     if (!onPath(pathOnly, request)) return false;
-    if (share < 1 && draw >= share) return false;
+    if (!isAll && draw >= shareOf(share)) return false;
     for (const test of headers) if (!test(request)) return false;
     for (const test of query) if (!test(request.path)) return false;
     if (grpc) {

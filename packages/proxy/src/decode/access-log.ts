@@ -153,10 +153,10 @@ export function decodeAccessLogFilter(scope: Scope, message: FilterMessage): Acc
     const { percentSampled, runtimeKey } = message.runtimeFilter;
     return {
       kind: 'runtime',
-      fraction: {
+      fraction: scope.live({
         ...decodeFraction(scope.at('runtimeFilter').at('percentSampled'), percentSampled),
         ...(runtimeKey === undefined ? {} : { runtimeKey }),
-      },
+      }),
     };
   }
   if (message.headerFilter !== undefined) {

@@ -138,12 +138,12 @@ export function decodeFraction(scope: Scope, message: FractionalPercent | undefi
 
 /** A share that a runtime key may override; without a default value it is all. */
 export function decodeRuntimeFraction(scope: Scope, message: RuntimeFractionalPercent): Fraction {
-  return {
+  return scope.live({
     ...(message.defaultValue === undefined
       ? { numerator: 100, denominator: 100 as const }
       : decodeFraction(scope.at('defaultValue'), message.defaultValue)),
     ...(message.runtimeKey === undefined ? {} : { runtimeKey: message.runtimeKey }),
-  };
+  });
 }
 
 export function decodeMetadata(scope: Scope, message: MetadataMessage | undefined): Metadata {

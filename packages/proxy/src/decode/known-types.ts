@@ -42,6 +42,7 @@ import {
 } from '@lateen/protocol/envoy/extensions/transport_sockets/tls/v3';
 import { HttpProtocolOptions } from '@lateen/protocol/envoy/extensions/upstreams/http/v3';
 import { Resource } from '@lateen/protocol/envoy/service/discovery/v3';
+import { Runtime } from '@lateen/protocol/envoy/service/runtime/v3';
 import { TypedStruct as UdpaTypedStruct } from '@lateen/protocol/udpa/type/v1';
 import { TypedStruct } from '@lateen/protocol/xds/type/v3';
 import { knownHttpTypes } from './known-http-types.ts';
@@ -85,6 +86,7 @@ export const knownTypes: TypeRegistry = typeRegistry(() => [
   RoundRobin,
   RouteConfiguration,
   Router,
+  Runtime,
   Secret,
   SniCluster,
   StderrAccessLog,

@@ -38,11 +38,12 @@ const tcpPolicy = fieldPolicy(
     accessLogOptions: logTiming,
   },
 );
-const connectionLimitPolicy = fieldPolicy(
-  connectionLimit.ConnectionLimit,
-  ['statPrefix', 'maxConnections', 'delay'],
-  { runtimeEnabled: 'limits are not changed by runtime' },
-);
+const connectionLimitPolicy = fieldPolicy(connectionLimit.ConnectionLimit, [
+  'statPrefix',
+  'maxConnections',
+  'delay',
+  'runtimeEnabled',
+]);
 
 export const networkFilterPolicies = [filterPolicy, tcpPolicy, connectionLimitPolicy];
 
@@ -92,6 +93,7 @@ export function decodeNetworkFilter(scope: Scope, message: Filter, context: Filt
         statPrefix: config.statPrefix ?? '',
         maxConnections: config.maxConnections ?? 0,
         delayMs: config.delay ?? 0,
+        ...(config.runtimeEnabled === undefined ? {} : { isEnabled: scope.flag(config.runtimeEnabled) }),
       };
     }
     case directResponse.Config.typeName: {

@@ -13,6 +13,7 @@ import type {
   RouteConfiguration,
   Secret,
 } from '../model/index.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 import { decodeCluster } from './cluster.ts';
 import { decodeAssignment } from './endpoint.ts';
 import { decodeListener } from './listener.ts';
@@ -37,8 +38,8 @@ function decoder<M, T extends { readonly name: string }>(
   type: MessageType<M>,
   toModel: (scope: Scope, message: M) => T,
 ): ResourceDecoder<M, T> {
-  const fromMessage = (message: M): Result<DecodedResource<T>> => {
-    const scope = Scope.root();
+  const fromMessage = (message: M, runtime?: Runtime): Result<DecodedResource<T>> => {
+    const scope = Scope.root(runtime);
     const model = toModel(scope, message);
     // After the decoders, whose words say more.
     scope.constrain(type, message);
@@ -55,10 +56,10 @@ function decoder<M, T extends { readonly name: string }>(
   return {
     type,
     fromMessage,
-    fromBytes(bytes, name) {
+    fromBytes(bytes, name, runtime) {
       const message = decode(type, bytes);
       if (!message.ok) return message;
-      const decoded = fromMessage(message.value);
+      const decoded = fromMessage(message.value, runtime);
       if (decoded.ok && name !== undefined && decoded.value.model.name !== name) {
         return problem(
           'name',
@@ -73,9 +74,10 @@ function decoder<M, T extends { readonly name: string }>(
 /** Turns a resource into its model, or says everything that is wrong with it. */
 export interface ResourceDecoder<M, T> {
   readonly type: MessageType<M>;
-  fromMessage(message: M): Result<DecodedResource<T>>;
+  /** Shares and numbers with a key follow the runtime, where one is given. */
+  fromMessage(message: M, runtime?: Runtime): Result<DecodedResource<T>>;
   /** `name` is the one under which the resource came; another one inside is a problem. */
-  fromBytes(bytes: Uint8Array, name?: string): Result<DecodedResource<T>>;
+  fromBytes(bytes: Uint8Array, name?: string, runtime?: Runtime): Result<DecodedResource<T>>;
 }
 
 export const clusterDecoder: ResourceDecoder<ClusterMessage, Cluster> = decoder(

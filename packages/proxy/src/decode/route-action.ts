@@ -67,9 +67,8 @@ const actionPolicy = fieldPolicy(
     includeVhRateLimits: 'limits of a route replace those of its virtual host',
   },
 );
-const weightedPolicy = fieldPolicy(route.WeightedCluster, ['clusters'], {
+const weightedPolicy = fieldPolicy(route.WeightedCluster, ['clusters', 'runtimeKeyPrefix'], {
   totalWeight: 'the sum of the weights is used',
-  runtimeKeyPrefix: 'weights are not changed by runtime',
 });
 const weightPolicy = fieldPolicy(route.WeightedCluster_ClusterWeight, [
   'name',
@@ -210,7 +209,7 @@ function decodeClusterChoice(scope: Scope, message: RouteActionMessage): Cluster
 function decodeWeighted(scope: Scope, message: WeightedMessage): readonly WeightedCluster[] {
   scope.check(weightedPolicy, message);
   const clusters = (message.clusters ?? []).map((weight, i) =>
-    decodeWeight(scope.at('clusters').at(i), weight),
+    decodeWeight(scope.at('clusters').at(i), weight, message.runtimeKeyPrefix),
   );
   if (clusters.reduce((sum, c) => sum + c.weight, 0) <= 0) {
     scope.at('clusters').fail('the sum of the weights must be more than 0');
@@ -218,12 +217,19 @@ function decodeWeighted(scope: Scope, message: WeightedMessage): readonly Weight
   return clusters;
 }
 
-function decodeWeight(scope: Scope, message: WeightedCluster_ClusterWeight): WeightedCluster {
+function decodeWeight(
+  scope: Scope,
+  message: WeightedCluster_ClusterWeight,
+  keyPrefix: string | undefined,
+): WeightedCluster {
   scope.check(weightPolicy, message);
   if (message.name === undefined) scope.at('name').fail('must not be empty');
   return {
     name: message.name ?? '',
     weight: message.weight ?? 0,
+    ...(keyPrefix === undefined || scope.runtime === undefined
+      ? {}
+      : { runtimeWeight: scope.runtime.cell(`${keyPrefix}.${message.name ?? ''}`) }),
     requestHeaders: decodeHeaderOperations(scope, message, 'request'),
     responseHeaders: decodeHeaderOperations(scope, message, 'response'),
     ...(message.hostRewriteLiteral === undefined ? {} : { hostRewrite: message.hostRewriteLiteral }),

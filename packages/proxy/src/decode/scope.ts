@@ -1,7 +1,10 @@
 import { problems, ok, type Problem, type Result } from '@lateen/core';
 import { unpackAs, type Any, type MessageType, type UnknownField } from '@lateen/protocol';
+import type { RuntimeFeatureFlag } from '@lateen/protocol/envoy/config/core/v3';
 import { messageValidator } from '@lateen/protocol/validate';
 import { referenceKey, type ConfigSource, type ReferredKind } from '../model/config-source.ts';
+import type { Fraction } from '../model/string-match.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 import type { FieldPolicy } from './field-policy.ts';
 
 /** What is shared by all places of one resource while it is decoded. */
@@ -12,6 +15,7 @@ interface Shared {
   readonly fetchTimeoutsMs: number[];
   readonly sources: Map<string, ConfigSource>;
   confidential: boolean;
+  readonly runtime: Runtime | undefined;
 }
 
 /**
@@ -31,9 +35,9 @@ export class Scope {
   }
 
   /** The place of a whole resource. */
-  static root(): Scope {
+  static root(runtime?: Runtime): Scope {
     return new Scope(
-      { problems: [], unknown: [], fetchTimeoutsMs: [], sources: new Map(), confidential: false },
+      { problems: [], unknown: [], fetchTimeoutsMs: [], sources: new Map(), confidential: false, runtime },
       undefined,
       '',
     );
@@ -99,6 +103,23 @@ export class Scope {
   /** The sources that were noted, by `kind/name`. */
   get sources(): ReadonlyMap<string, ConfigSource> {
     return this.#shared.sources;
+  }
+
+  /** A share as the runtime has it, where it has a key and there is a runtime. */
+  live(fraction: Fraction, defaultKey?: string): Fraction {
+    const { runtime } = this.#shared;
+    return runtime === undefined ? fraction : runtime.fraction(fraction, fraction.runtimeKey ?? defaultKey);
+  }
+
+  /** A switch as the runtime has it. */
+  flag({ defaultValue = false, runtimeKey = '' }: RuntimeFeatureFlag): () => boolean {
+    const cell = runtimeKey === '' ? undefined : this.#shared.runtime?.cell(runtimeKey);
+    return () => cell?.entry?.boolean ?? defaultValue;
+  }
+
+  /** What values that are no shares follow; undefined where nothing can be changed. */
+  get runtime(): Runtime | undefined {
+    return this.#shared.runtime;
   }
 
   /** Notes that the resource holds what must not be written down: a private key, a password. */

@@ -36,7 +36,7 @@ function hits(exchange: FilterExchange, fraction: Fraction, shareHeader: HeaderN
 
 function compileFault(policy: FaultPolicy, stats: FaultStats): Fault {
   const tests = policy.headers.map(compileHeaderMatch);
-  const { delay, abort, rate, upstreamCluster, downstreamNodes = [], maxActiveFaults } = policy;
+  const { delay, abort, rate, upstreamCluster, downstreamNodes = [] } = policy;
 
   const concerns = (exchange: FilterExchange): boolean => {
     if (!tests.every((test) => test(exchange.head))) return false;
@@ -51,6 +51,7 @@ function compileFault(policy: FaultPolicy, stats: FaultStats): Fault {
     );
   };
   const mayBegin = (): boolean => {
+    const { maxActiveFaults } = policy;
     if (maxActiveFaults === undefined || stats.n.active < maxActiveFaults) return true;
     stats.n.overflow++;
     return false;

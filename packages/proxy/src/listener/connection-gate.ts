@@ -15,7 +15,7 @@ export function compileGate(
   path: string,
   bad: Problem[],
 ): ConnectionGate | undefined {
-  if (filter.kind === 'connection_limit') return limitGate(filter.maxConnections);
+  if (filter.kind === 'connection_limit') return limitGate(filter);
   if (filter.kind !== 'rbac') return undefined;
   try {
     const passes = rbacGate(filter, context.filterServices.rbacStats('network', filter.statPrefix));
@@ -27,9 +27,13 @@ export function compileGate(
 }
 
 /** Lets in as many connections at once as the filter allows. */
-function limitGate(maxConnections: number): ConnectionGate {
+function limitGate({
+  maxConnections,
+  isEnabled,
+}: NetworkFilter & { readonly kind: 'connection_limit' }): ConnectionGate {
   let active = 0;
   return () => {
+    if (isEnabled?.() === false) return undefined;
     if (active >= maxConnections) return 'refuse';
     active++;
     return () => {

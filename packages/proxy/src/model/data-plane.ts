@@ -1,4 +1,5 @@
 import type { Clock, Logger } from '@lateen/core';
+import type { Runtime } from '../runtime/runtime.ts';
 import type { StatGroup } from '../telemetry/stat-group.ts';
 import type { Address } from './address.ts';
 import type { ApplyResult, DataPlaneChange } from './change.ts';
@@ -21,6 +22,8 @@ export interface DataPlaneOptions {
   readonly node?: NodeIdentity;
   /** Takes whole lines of access logs; default: standard output and files, written in batches. */
   readonly writeAccessLog?: (sink: string, text: string) => void;
+  /** What can be changed while it runs; default: nothing. */
+  readonly runtime?: Runtime;
   /** Source of randomness in [0, 1); default `Math.random`. */
   readonly random?: () => number;
 }

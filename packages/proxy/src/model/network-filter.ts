@@ -219,6 +219,8 @@ export type NetworkFilter = { readonly name: string } & (
       readonly statPrefix: string;
       readonly maxConnections: number;
       readonly delayMs: number;
+      /** False where the runtime switches the limit off, now. */
+      readonly isEnabled?: () => boolean;
     }
   | { readonly kind: 'direct_response'; readonly body: Uint8Array }
   /** The cluster is the SNI (the mesh's east-west gateways). */

@@ -1,3 +1,4 @@
+import type { RuntimeCell } from '../runtime/runtime.ts';
 import type { CorsPolicy, HttpFilter, HttpFilterConfig } from './http-filter.ts';
 import type { JsonValue, Metadata } from './metadata.ts';
 import type { Fraction, StringMatch } from './string-match.ts';
@@ -61,6 +62,8 @@ export interface HeaderOperations {
 export interface WeightedCluster {
   readonly name: string;
   readonly weight: number;
+  /** Where the runtime has another weight, now. */
+  readonly runtimeWeight?: RuntimeCell;
   readonly requestHeaders: HeaderOperations;
   readonly responseHeaders: HeaderOperations;
   readonly hostRewrite?: string;

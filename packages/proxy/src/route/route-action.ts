@@ -116,6 +116,18 @@ function compileChoice(
   let sum = 0;
   const upTo = choice.clusters.map((cluster) => (sum += cluster.weight));
   if (sum === 0) bad.push({ path: `${path}.weighted_clusters`, message: 'the weights add up to 0' });
+  const cells = choice.clusters.map(({ runtimeWeight }) => runtimeWeight);
+  if (cells.some((cell) => cell !== undefined)) {
+    return (_, draw) => {
+      const weights = choice.clusters.map(({ weight }, i) => cells[i]?.entry?.number ?? weight);
+      let left = draw * weights.reduce((all, weight) => all + weight, 0);
+      for (let i = 0; i < weights.length; i++) {
+        left -= weights[i] as number;
+        if (left < 0) return targets[i];
+      }
+      return targets.at(-1);
+    };
+  }
   return (_, draw) => {
     const wanted = draw * sum;
     for (let i = 0; i < upTo.length; i++) if (wanted < (upTo[i] as number)) return targets[i];

@@ -57,8 +57,8 @@ export function compileLogFilter(filter: AccessLogFilter): InfoTest {
             .some((f) => wanted.includes(f)));
     }
     case 'runtime': {
-      const share = filter.fraction.numerator / filter.fraction.denominator;
-      return () => Math.random() < share;
+      const { fraction } = filter;
+      return () => Math.random() * fraction.denominator < fraction.numerator;
     }
     case 'not_health_check':
       return ({ request }) => request?.headers.get(names.userAgent)?.startsWith('kube-probe/') !== true;

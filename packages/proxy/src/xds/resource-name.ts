@@ -3,11 +3,13 @@ import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
 import { ClusterLoadAssignment } from '@lateen/protocol/envoy/config/endpoint/v3';
 import { Listener } from '@lateen/protocol/envoy/config/listener/v3';
 import { RouteConfiguration } from '@lateen/protocol/envoy/config/route/v3';
+import { Runtime } from '@lateen/protocol/envoy/service/runtime/v3';
 import { Secret } from '@lateen/protocol/envoy/extensions/transport_sockets/tls/v3';
 import type { ResourceType } from './resource-type.ts';
 
 /** Where each kind of resource has its name. */
 const readers: Readonly<Record<ResourceType, (bytes: Uint8Array) => string | undefined>> = {
+  runtime: reader(Runtime, (message) => message.name),
   cluster: reader(Cluster, (message) => message.name),
   endpoint: reader(ClusterLoadAssignment, (message) => message.clusterName),
   listener: reader(Listener, (message) => message.name),

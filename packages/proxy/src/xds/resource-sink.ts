@@ -8,6 +8,7 @@ import {
   type ResourceDecoder,
 } from '../decode/resource.ts';
 import type { ConfigSource, ReferenceSources, ResourceKind } from '../model/index.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 import type { ResourceStore } from './resource-store.ts';
 import { resourceTypeFacts, type ResourceType } from './resource-type.ts';
 import type { SubscriptionStatistics } from './subscription-statistics.ts';
@@ -23,6 +24,11 @@ export interface ResourceSinkOptions {
   readonly statistics: Pick<SubscriptionStatistics, 'taken'>;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Kinds that the data plane does not take: each update, to be answered with what is refused and why. */
+  readonly others?: Readonly<
+    Partial<Record<ResourceType, (update: ResourceUpdate) => ReadonlyMap<string, string>>>
+  >;
+  readonly runtime?: Runtime;
 }
 
 /** The data plane's word for each kind that it takes. */
@@ -51,6 +57,8 @@ export function resourceSink(options: ResourceSinkOptions): ResourceSink {
       const { type } = update;
       const kind = kindOf[type];
       const decoder = decoders[type];
+      const other = options.others?.[type];
+      if (other !== undefined) return settle(update, other(update), new Set());
       if (kind === undefined || decoder === undefined) return [];
       const { shortName } = resourceTypeFacts[type];
       const { changed, removed } = update;
@@ -62,7 +70,7 @@ export function resourceSink(options: ResourceSinkOptions): ResourceSink {
       const confidential = new Set<string>();
       const good: Decoded<{ readonly name: string }>[] = [];
       for (const resource of changed) {
-        const decoded = decoder.fromBytes(resource.bytes, resource.name);
+        const decoded = decoder.fromBytes(resource.bytes, resource.name, options.runtime);
         const problem = decoded.ok ? sourceProblem(decoded.value.sources) : undefined;
         if (decoded.ok && problem === undefined) {
           good.push(decoded.value);
@@ -82,9 +90,7 @@ export function resourceSink(options: ResourceSinkOptions): ResourceSink {
       for (const result of results) {
         if (result.kind === kind) refused.set(result.name, result.problems.map(formatProblem).join('; '));
       }
-      remember(update, refused, confidential);
-      options.statistics.taken(update, refused, clock.now());
-      return [...refused].map(([name, reason]): RefusedResource => ({ name, reason }));
+      return settle(update, refused, confidential);
     },
   };
 
@@ -100,6 +106,16 @@ export function resourceSink(options: ResourceSinkOptions): ResourceSink {
       if (problem !== undefined) return `the source of ${reference}: ${problem}`;
     }
     return undefined;
+  }
+
+  function settle(
+    update: ResourceUpdate,
+    refused: ReadonlyMap<string, string>,
+    confidential: ReadonlySet<string>,
+  ): readonly RefusedResource[] {
+    remember(update, refused, confidential);
+    options.statistics.taken(update, refused, clock.now());
+    return [...refused].map(([name, reason]): RefusedResource => ({ name, reason }));
   }
 
   function remember(

@@ -1,7 +1,7 @@
 import { xdsKindOf, xdsTypes } from '@lateen/protocol/ads';
 
 /** The kinds of xDS resources that the proxy takes, in the order in which they are asked for. */
-export const resourceTypes = ['cluster', 'endpoint', 'listener', 'route', 'secret'] as const;
+export const resourceTypes = ['runtime', 'cluster', 'endpoint', 'listener', 'route', 'secret'] as const;
 
 export type ResourceType = (typeof resourceTypes)[number];
 
@@ -19,6 +19,13 @@ export interface ResourceTypeFacts {
 }
 
 export const resourceTypeFacts: Readonly<Record<ResourceType, ResourceTypeFacts>> = {
+  runtime: {
+    ...xdsTypes.runtime,
+    wildcard: false,
+    service: 'envoy.service.runtime.v3.RuntimeDiscoveryService',
+    plural: 'Runtime',
+    restPath: '/v3/discovery:runtime',
+  },
   cluster: {
     ...xdsTypes.cluster,
     wildcard: true,

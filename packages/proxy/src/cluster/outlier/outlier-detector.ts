@@ -30,14 +30,27 @@ export interface OutlierContext {
  * Source: Envoy, "Outlier detection".
  */
 export class OutlierDetector {
-  readonly #rules: OutlierDetection;
+  #rules: OutlierDetection;
   readonly #context: OutlierContext;
-  readonly #interval: Timer;
+  #interval: Timer;
 
   constructor(rules: OutlierDetection, context: OutlierContext) {
     this.#rules = rules;
     this.#context = context;
-    this.#interval = context.clock.every(Math.max(1, rules.intervalMs), () => this.#onInterval());
+    this.#interval = this.#start();
+  }
+
+  #start(): Timer {
+    return this.#context.clock.every(Math.max(1, this.#rules.intervalMs), () => this.#onInterval());
+  }
+
+  /** Judges by other rules from now on; what is ejected stays so. */
+  setRules(rules: OutlierDetection): void {
+    const { intervalMs } = this.#rules;
+    this.#rules = rules;
+    if (rules.intervalMs === intervalMs) return;
+    this.#interval.cancel();
+    this.#interval = this.#start();
   }
 
   close(): void {
