@@ -1,5 +1,6 @@
 import { hashStep, tokenLower, type HeaderName } from './header-name.ts';
-import { latin1Slice, latin1Write, putBytes } from './latin1.ts';
+import { latin1Slice, latin1Write } from './latin1.ts';
+import { copyBytes, putBytes } from '../wire/copy-bytes.ts';
 
 /** Integers kept for each line: start and end of name, start and end of value, end of line, hash of the lower-case name. */
 const stride = 6;
@@ -201,13 +202,7 @@ export class HeaderBlock {
     const at = this.#grow(prefix.length + end - start + 2);
     const bytes = this.bytes;
     const valueStart = putBytes(prefix, bytes, at);
-    let to = valueStart;
-    if (end - start > 64) {
-      bytes.set(source.subarray(start, end), to);
-      to += end - start;
-    } else {
-      for (let i = start; i < end; i++) bytes[to++] = source[i] as number;
-    }
+    const to = copyBytes(source, start, end, bytes, valueStart);
     bytes[to] = 13;
     bytes[to + 1] = 10;
     this.used = to + 2;
@@ -259,12 +254,12 @@ export class HeaderBlock {
       const start = index[i] as number;
       if (start < 0) continue;
       if (start !== runEnd) {
-        if (runStart >= 0) at = copyRun(this.bytes, runStart, runEnd, target, at);
+        if (runStart >= 0) at = copyBytes(this.bytes, runStart, runEnd, target, at);
         runStart = start;
       }
       runEnd = index[i + 4] as number;
     }
-    if (runStart >= 0) at = copyRun(this.bytes, runStart, runEnd, target, at);
+    if (runStart >= 0) at = copyBytes(this.bytes, runStart, runEnd, target, at);
     return at;
   }
 
@@ -286,14 +281,4 @@ export class HeaderBlock {
     }
     return start;
   }
-}
-
-function copyRun(source: Buffer, start: number, end: number, target: Buffer, at: number): number {
-  const length = end - start;
-  if (length < 48) {
-    for (let i = 0; i < length; i++) target[at + i] = source[start + i] as number;
-  } else {
-    source.copy(target, at, start, end);
-  }
-  return at + length;
 }

@@ -17,9 +17,3 @@ export function latin1Write(buffer: Buffer, text: string, at: number): number {
   }
   return at + (buffer as unknown as Latin1Buffer).latin1Write(text, at);
 }
-
-/** Copies a short run of bytes and returns the offset after them. */
-export function putBytes(source: Uint8Array, target: Buffer, at: number): number {
-  for (let i = 0; i < source.length; i++) target[at + i] = source[i] as number;
-  return at + source.length;
-}

@@ -2,7 +2,7 @@ import { randomFillSync } from 'node:crypto';
 
 const idBytes = 16;
 const idCharacters = 36;
-const poolIds = 64;
+const poolIds = 256;
 
 const digits = Buffer.from('0123456789abcdef', 'latin1');
 const dash = '-'.charCodeAt(0);

@@ -4,7 +4,8 @@ import type { HeadPool, RequestHead, ResponseHead } from '../codec/head.ts';
 import { HeaderBlock } from '../codec/header-block.ts';
 import { maxInterimHeads } from '../codec/interim-heads.ts';
 import { headerName, names } from '../codec/header-name.ts';
-import { latin1Write, putBytes } from '../codec/latin1.ts';
+import { latin1Write } from '../codec/latin1.ts';
+import { copyBytes, putBytes } from '../wire/copy-bytes.ts';
 import type { ClientStream, ClientStreamHandler, ResetReason } from '../codec/stream.ts';
 import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
 import type { Wire, WireHandler } from '../wire/wire.ts';
@@ -202,8 +203,7 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
     let at = this.#wire.claim(length + 20);
     const out = this.#wire.output;
     at = latin1Write(out, `${length.toString(16)}\r\n`, at);
-    out.set(buffer.subarray(start, end), at);
-    at = putBytes(crlf, out, at + length);
+    at = putBytes(crlf, out, copyBytes(buffer, start, end, out, at));
     this.#wire.commit(at);
   }
 

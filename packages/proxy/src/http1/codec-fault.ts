@@ -1,5 +1,6 @@
 import type { HttpVersion } from '../codec/head.ts';
-import { latin1Write, putBytes } from '../codec/latin1.ts';
+import { latin1Write } from '../codec/latin1.ts';
+import { putBytes } from '../wire/copy-bytes.ts';
 import type { Wire } from '../wire/wire.ts';
 import { statusLine } from './status-line.ts';
 

@@ -1,3 +1,4 @@
+import { copyBytes } from '../wire/copy-bytes.ts';
 import type { Wire } from '../wire/wire.ts';
 import {
   defaultMaxFrameBytes,
@@ -81,7 +82,7 @@ export class FrameWriter {
     if (length <= 64) {
       for (let i = 0; i < length; i++) output[body + i] = buffer[start + i] as number;
     } else {
-      output.set(buffer.subarray(start, end), body);
+      copyBytes(buffer, start, end, output, body);
     }
     this.#wire.commit(body + length);
     this.#lastDataEnd = body + length;

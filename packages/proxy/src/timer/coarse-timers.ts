@@ -1,29 +1,47 @@
 import { systemClock, type Clock, type Timer } from '@lateen/core';
 import type { Turn } from '../wire/turn.ts';
 
-/** Something that can run out of time; one deadline at a time. The fields belong to {@link CoarseTimers}. */
+/** Something that can run out of time; one deadline at a time. */
 export abstract class Expirable {
-  dueMs = 0;
-  previous: Expirable | undefined;
-  next: Expirable | undefined;
-  list: DeadlineList | undefined;
+  readonly deadline: Deadline = new Deadline(this);
 
   /** The deadline has passed; the timer is not running any more. */
   abstract onExpire(): void;
 }
 
+/**
+ * A deadline in its list; the fields belong to {@link CoarseTimers}. An object of its own, so that the lists see one
+ * shape whatever expires.
+ */
+export class Deadline {
+  readonly owner: Expirable;
+  dueMs = 0;
+  previous: Deadline | undefined = undefined;
+  next: Deadline | undefined = undefined;
+  list: DeadlineList | undefined = undefined;
+
+  constructor(owner: Expirable) {
+    this.owner = owner;
+  }
+
+  /** Stops it, if it runs. */
+  stop(): void {
+    this.list?.unlink(this);
+  }
+}
+
 /** Deadlines of one duration, in the order in which they come due, so that adding and removing cost nothing. */
 class DeadlineList {
   readonly durationMs: number;
-  first: Expirable | undefined;
-  last: Expirable | undefined;
+  first: Deadline | undefined;
+  last: Deadline | undefined;
   ticking: Timer | undefined;
 
   constructor(durationMs: number) {
     this.durationMs = durationMs;
   }
 
-  append(item: Expirable): void {
+  append(item: Deadline): void {
     item.list = this;
     item.previous = this.last;
     item.next = undefined;
@@ -32,7 +50,7 @@ class DeadlineList {
     this.last = item;
   }
 
-  unlink(item: Expirable): void {
+  unlink(item: Deadline): void {
     if (item.previous === undefined) this.first = item.next;
     else item.previous.next = item.next;
     if (item.next === undefined) this.last = item.previous;
@@ -61,19 +79,20 @@ export class CoarseTimers {
 
   /** Starts (or starts again) the deadline of `item`, `durationMs` from the turn's time on. */
   start(item: Expirable, durationMs: number): void {
-    item.list?.unlink(item);
+    const { deadline } = item;
+    deadline.list?.unlink(deadline);
     let list = this.#lists.get(durationMs);
     if (list === undefined) {
       list = new DeadlineList(durationMs);
       this.#lists.set(durationMs, list);
     }
-    item.dueMs = this.#turn.nowMs + durationMs;
-    list.append(item);
+    deadline.dueMs = this.#turn.nowMs + durationMs;
+    list.append(deadline);
     if (list.ticking === undefined) this.#arm(list, durationMs);
   }
 
   stop(item: Expirable): void {
-    item.list?.unlink(item);
+    item.deadline.stop();
   }
 
   /** Stops everything. */
@@ -94,7 +113,7 @@ export class CoarseTimers {
       for (let item = list.first; item !== undefined && item.dueMs <= nowMs; item = list.first) {
         list.unlink(item);
         try {
-          item.onExpire();
+          item.owner.onExpire();
         } catch (error) {
           this.#turn.onBug(error);
         }

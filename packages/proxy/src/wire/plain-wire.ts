@@ -25,11 +25,11 @@ export class PlainWire extends HandleWire implements LoopEndOwner {
   flushOutput(buffer: Buffer, length: number): boolean {
     if (this.closed || this.sending !== 'open') return true;
     this.bytes.sent += length;
-    return this.send(buffer.subarray(0, length));
+    return this.send(new Uint8Array(buffer.buffer, buffer.byteOffset, length));
   }
 
   /** Writes; false where `bytes` must stay as they are until they have left. */
-  protected send(bytes: Buffer): boolean {
+  protected send(bytes: Uint8Array): boolean {
     const status = writeHandle(this.handle, bytes);
     if (status === 0) return true;
     if (status < 0) {

@@ -1,5 +1,6 @@
 import { systemClock, type Clock } from '@lateen/core';
 import { ByteCounter } from './byte-counter.ts';
+import { copyBytes } from './copy-bytes.ts';
 
 /** Who takes what was written during a turn. */
 export interface OutputOwner {
@@ -91,12 +92,8 @@ export class Turn {
 
   /** Copies `bytes[start, end)` out for an owner. */
   write(owner: OutputOwner, bytes: Uint8Array, start: number, end: number): void {
-    const length = end - start;
-    const at = this.claim(owner, length);
-    const out = this.buffer;
-    if (length <= 64) for (let i = 0; i < length; i++) out[at + i] = bytes[start + i] as number;
-    else out.set(length === bytes.length ? bytes : bytes.subarray(start, end), at);
-    this.commit(at + length);
+    const at = this.claim(owner, end - start);
+    this.commit(copyBytes(bytes, start, end, this.buffer, at));
   }
 
   /** Sends what an owner has written, before it ends or is destroyed. */
