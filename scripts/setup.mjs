@@ -60,7 +60,13 @@ const runTools = [
   ['curl', 'curl'],
   ...(isRoot ? [] : [['newuidmap', 'uidmap']]),
 ];
-const testTools = [...runTools, ['ip', 'iproute2'], ['newuidmap', 'uidmap'], ['chromium', 'chromium']];
+const testTools = [
+  ...runTools,
+  ['ip', 'iproute2'],
+  ['redis-server', 'redis-server'],
+  ['newuidmap', 'uidmap'],
+  ['chromium', 'chromium'],
+];
 
 function installTools(tools, optional) {
   const packages = [...new Set(tools.filter(([program]) => !onPath(program)).map(([, name]) => name))];

@@ -7,6 +7,7 @@ import type { ClusterContext } from './cluster/upstream-cluster.ts';
 import { introductionOf } from './filter/peer-metadata.ts';
 import type { ListenerContext } from './listener/compiled-listener.ts';
 import { RequestIds } from './filter/request-id.ts';
+import { LazyFilters } from './listener/lazy-filters.ts';
 import { ListenerSet } from './listener/listener-set.ts';
 import type { ApplyResult, DataPlaneChange, RefusedResource } from './model/change.ts';
 import type { DataPlane, DataPlaneOptions } from './model/data-plane.ts';
@@ -20,6 +21,7 @@ import { RateLimitStats } from './telemetry/rate-limit-stats.ts';
 import { RbacStats } from './telemetry/rbac-stats.ts';
 import { StatsRegistry } from './telemetry/stats-registry.ts';
 import { ProxyProtocolStats } from './telemetry/proxy-protocol-stats.ts';
+import { RedisStats } from './telemetry/redis-stats.ts';
 import { TcpStats } from './telemetry/tcp-stats.ts';
 import { LazyOpenssl } from './tls/openssl/openssl.ts';
 import { Runtime } from './runtime/runtime.ts';
@@ -87,6 +89,8 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     routeTable: (name) => tables.get(name),
     httpStats: shared((prefix) => new HttpStats(prefix), stats),
     tcpStats: shared((prefix) => new TcpStats(prefix), stats),
+    redisStats: shared((prefix) => new RedisStats(prefix), stats),
+    lazyFilters: new LazyFilters(),
     proxyProtocolStats: shared((prefix) => new ProxyProtocolStats(prefix), stats),
     isDraining: () => draining,
     requestIds: new RequestIds(),

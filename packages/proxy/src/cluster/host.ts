@@ -5,6 +5,13 @@ import type { LatencyEstimate } from './balancer/latency-estimate.ts';
 import type { HostMonitor } from './outlier/host-monitor.ts';
 import type { HttpPool } from './pool/http-pool.ts';
 
+/** Who keeps connections to a host. */
+export interface HostUser {
+  /** Ends them after what they carry. */
+  drain(): void;
+  close(): void;
+}
+
 /** An endpoint with all that is known about it at run time; lives on while its address stays in the cluster. */
 export class Host {
   readonly address: Address;
@@ -32,6 +39,8 @@ export class Host {
   /** Where the cluster looks for outliers. */
   monitor: HostMonitor | undefined;
   pool: HttpPool | undefined;
+  /** Who else keeps connections to it, and lets them go when it leaves. */
+  others: Set<HostUser> | undefined;
   /** True once the host has left its cluster. */
   removed = false;
 
@@ -51,6 +60,12 @@ export class Host {
     this.locality = locality;
     this.priority = priority;
     this.weight = endpoint.weight;
+  }
+
+  /** Ends connections that are kept to it, after what they carry or at once. */
+  leave(how: 'drain' | 'close'): void {
+    this.pool?.[how]();
+    for (const user of this.others ?? []) user[how]();
   }
 
   /** Degraded hosts are used where the healthy ones do not suffice, unhealthy ones only in panic. */

@@ -271,7 +271,7 @@ export class UpstreamCluster {
     if (this.#closed) return;
     this.#closed = true;
     this.#stopWatching();
-    for (const host of this.#hosts.values()) host.pool?.close();
+    for (const host of this.#hosts.values()) host.leave('close');
     this.#forgetHosts();
   }
 
@@ -354,8 +354,7 @@ export class UpstreamCluster {
 
   #drop(host: Host): void {
     host.removed = true;
-    if (this.model.closeConnectionsOnHostRemoval) host.pool?.close();
-    else host.pool?.drain();
+    host.leave(this.model.closeConnectionsOnHostRemoval ? 'close' : 'drain');
   }
 
   #rebuild(): void {

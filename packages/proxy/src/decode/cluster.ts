@@ -1,7 +1,8 @@
 import type { Cluster as ClusterMessage } from '@lateen/protocol/envoy/config/cluster/v3';
 import * as cluster from '@lateen/protocol/envoy/config/cluster/v3';
 import { ClusterConfig as AggregateConfig } from '@lateen/protocol/envoy/extensions/clusters/aggregate/v3';
-import type { Cluster, Discovery, JsonValue } from '../model/index.ts';
+import { RedisProtocolOptions } from '@lateen/protocol/envoy/extensions/filters/network/redis_proxy/v3';
+import type { Cluster, Discovery, JsonValue, RedisCredentials } from '../model/index.ts';
 import { decodeMetadata, decodeSocketAddress } from './basics.ts';
 import { decodeCircuitBreakers, decodeOutlier } from './cluster-limits.ts';
 import { decodeReference } from './config-source.ts';
@@ -10,9 +11,10 @@ import { fieldPolicy } from './field-policy.ts';
 import { decodeHealthCheck } from './health-check.ts';
 import { decodeLoadBalancingPolicy } from './load-balancing-policy.ts';
 import { decodeLoadBalancing, decodeSubsets } from './load-balancing.ts';
+import { decodeRedisCredentials } from './redis-proxy.ts';
 import type { Scope } from './scope.ts';
 import { decodeUpstreamTransport } from './tls.ts';
-import { decodeUpstreamHttp } from './upstream-http.ts';
+import { decodeUpstreamHttp, redisOptionsKey } from './upstream-http.ts';
 
 const onlyStatistics = 'adds statistics only';
 
@@ -177,9 +179,17 @@ export function decodeCluster(scope: Scope, message: ClusterMessage): Cluster {
       ? {}
       : { sourceAddress: decodeSocketAddress(scope.at('upstreamBindConfig').at('sourceAddress'), source) }),
     ...(keepaliveTime === undefined ? {} : { tcpKeepalive: { timeMs: keepaliveTime * 1_000 } }),
+    ...redisOf(scope, message),
     closeConnectionsOnHostRemoval: common.closeConnectionsOnHostSetChange ?? false,
     metadata: decodeMetadata(scope.at('metadata'), message.metadata),
   };
+}
+
+function redisOf(scope: Scope, message: ClusterMessage): { readonly redis?: RedisCredentials } {
+  const any = message.typedExtensionProtocolOptions?.[redisOptionsKey];
+  if (any === undefined) return {};
+  const at = scope.at('typedExtensionProtocolOptions').at(redisOptionsKey);
+  return { redis: decodeRedisCredentials(at, at.unpack(RedisProtocolOptions, any) ?? {}) };
 }
 
 function decodeDiscovery(scope: Scope, message: ClusterMessage): Discovery {

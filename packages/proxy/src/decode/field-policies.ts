@@ -24,6 +24,7 @@ import { loadBalancingPolicies } from './load-balancing.ts';
 import { networkFilterPolicies } from './network-filter.ts';
 import { proxyProtocolPolicies } from './proxy-protocol.ts';
 import { rbacPolicies } from './rbac.ts';
+import { redisPolicies } from './redis-proxy.ts';
 import { retryPolicies } from './retry-policy.ts';
 import { routeActionPolicies } from './route-action.ts';
 import { routeMatchPolicies } from './route-match.ts';
@@ -59,6 +60,7 @@ export const fieldPolicies: readonly AnyFieldPolicy[] = [
   ...networkFilterPolicies,
   ...proxyProtocolPolicies,
   ...rbacPolicies,
+  ...redisPolicies,
   ...retryPolicies,
   ...routeActionPolicies,
   ...routeMatchPolicies,

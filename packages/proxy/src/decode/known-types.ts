@@ -22,6 +22,10 @@ import { ConnectionLimit } from '@lateen/protocol/envoy/extensions/filters/netwo
 import { Config as DirectResponse } from '@lateen/protocol/envoy/extensions/filters/network/direct_response/v3';
 import { HttpConnectionManager } from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
 import { RBAC as NetworkRbac } from '@lateen/protocol/envoy/extensions/filters/network/rbac/v3';
+import {
+  RedisProtocolOptions,
+  RedisProxy,
+} from '@lateen/protocol/envoy/extensions/filters/network/redis_proxy/v3';
 import { SniCluster } from '@lateen/protocol/envoy/extensions/filters/network/sni_cluster/v3';
 import { TcpProxy } from '@lateen/protocol/envoy/extensions/filters/network/tcp_proxy/v3';
 import { ClusterProvided } from '@lateen/protocol/envoy/extensions/load_balancing_policies/cluster_provided/v3';
@@ -81,6 +85,8 @@ export const knownTypes: TypeRegistry = typeRegistry(() => [
   RBACPerRoute,
   Random,
   RawBuffer,
+  RedisProtocolOptions,
+  RedisProxy,
   Resource,
   RingHash,
   RoundRobin,

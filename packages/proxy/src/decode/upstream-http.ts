@@ -99,6 +99,8 @@ export const upstreamHttpPolicies = [
   autoPolicy,
 ];
 
+/** Another key there, of the options for Redis. */
+export const redisOptionsKey = 'envoy.filters.network.redis_proxy';
 /** The key of the options in a cluster's `typed_extension_protocol_options`. */
 const optionsKey = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
@@ -114,7 +116,8 @@ interface UpstreamHttp {
 export function decodeUpstreamHttp(scope: Scope, message: ClusterMessage): UpstreamHttp {
   const extensions = scope.at('typedExtensionProtocolOptions');
   for (const key of Object.keys(message.typedExtensionProtocolOptions ?? {})) {
-    if (key !== optionsKey) extensions.at(key).fail('is not supported by this proxy');
+    if (key !== optionsKey && key !== redisOptionsKey)
+      extensions.at(key).fail('is not supported by this proxy');
   }
   const any = message.typedExtensionProtocolOptions?.[optionsKey];
   const at = extensions.at(optionsKey);

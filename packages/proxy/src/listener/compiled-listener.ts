@@ -11,6 +11,7 @@ import type { RouteConfiguration } from '../model/route.ts';
 import { compileAccessLog, type CompiledAccessLog } from '../telemetry/access-log.ts';
 import type { MeshMetrics } from '../telemetry/mesh-metrics.ts';
 import type { ProxyProtocolStats } from '../telemetry/proxy-protocol-stats.ts';
+import type { RedisStats } from '../telemetry/redis-stats.ts';
 import type { TcpStats } from '../telemetry/tcp-stats.ts';
 import { compileGate, guarded, type ConnectionGate } from './connection-gate.ts';
 import { TcpConnection, type TcpProxySetup } from '../tcp/tcp-proxy.ts';
@@ -21,6 +22,7 @@ import type { Wire } from '../wire/wire.ts';
 import type { ConnectionInfo } from './connection-info.ts';
 import { FilterChainTable, type ConnectionTraits } from './filter-chain-match.ts';
 import type { InspectionWish } from './inspection.ts';
+import type { LazyFilters } from './lazy-filters.ts';
 import { compileProxyHeader, type ProxyHeaderFilter } from './proxy-header-filter.ts';
 
 /** A connection that its filter chain has taken over. */
@@ -44,6 +46,8 @@ export interface ListenerContext extends ManagerContext {
   readonly clusterRef: (name: string) => ClusterRef;
   readonly hash: HashFunction;
   readonly tcpStats: (prefix: string) => TcpStats;
+  readonly redisStats: (prefix: string) => RedisStats;
+  readonly lazyFilters: LazyFilters;
   readonly proxyProtocolStats: (prefix: string) => ProxyProtocolStats;
   readonly secrets: SecretStore;
   readonly openssl: LazyOpenssl;
@@ -214,6 +218,8 @@ function compileFilter(
         return { drain: () => void connection };
       };
     }
+    case 'redis_proxy':
+      return context.lazyFilters.redis.compileRedisProxy(filter, context, path, bad);
     case 'direct_response':
       return (wire, _info, onClosed) => {
         wire.handler = { onBytes() {}, onEnd() {}, onDrain() {}, onClose: onClosed };

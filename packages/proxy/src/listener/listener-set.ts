@@ -58,6 +58,7 @@ export class ListenerSet {
     const refused: RefusedListener[] = [];
     const ready: { readonly compiled: CompiledListener; readonly sockets: Map<string, Server> }[] = [];
     for (const model of set) {
+      await this.#context.lazyFilters.load(model);
       const compiled = compileListener(model, this.#context);
       if (!compiled.ok) {
         refused.push({ name: model.name, problems: compiled.problems });

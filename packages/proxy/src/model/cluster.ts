@@ -2,6 +2,7 @@ import type { SocketAddress } from './address.ts';
 import type { ClusterLoadAssignment } from './endpoint.ts';
 import type { JsonValue, Metadata } from './metadata.ts';
 import type { Http2Options } from './network-filter.ts';
+import type { RedisCredentials } from './redis.ts';
 import type { ProxyProtocolTransport, UpstreamTransport } from './tls.ts';
 
 /** Where the endpoints of a cluster come from. */
@@ -223,5 +224,6 @@ export interface Cluster {
   readonly tcpKeepalive?: { readonly timeMs: number };
   /** Close the connections of an endpoint as soon as it is gone from the assignment. */
   readonly closeConnectionsOnHostRemoval: boolean;
+  readonly redis?: RedisCredentials;
   readonly metadata: Metadata;
 }

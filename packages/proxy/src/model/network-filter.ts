@@ -2,6 +2,7 @@ import type { AccessLog, AccessLogFilter, AccessLogFormat } from './access-log.t
 import type { CidrRange } from './address.ts';
 import type { HttpFilter, RbacRules } from './http-filter.ts';
 import type { Metadata } from './metadata.ts';
+import type { RedisProxy } from './redis.ts';
 import type {
   HashPolicy,
   HeaderAddition,
@@ -208,6 +209,7 @@ export interface TcpProxy {
 export type NetworkFilter = { readonly name: string } & (
   | HttpConnectionManager
   | TcpProxy
+  | RedisProxy
   | {
       readonly kind: 'rbac';
       readonly statPrefix: string;

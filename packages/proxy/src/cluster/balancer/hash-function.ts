@@ -32,8 +32,8 @@ const mask = 0xffff_ffff_ffff_ffffn;
 const multiplier = 0xc6a4_a793_5bd1_e995n;
 
 /** MurmurHash2 in its 64-bit form (MurmurHash64A), with the seed that Envoy gives it: that of GCC's `std::hash`. */
-export function murmurHash2(text: string, seed = 0xc70f_6907n): bigint {
-  const bytes = Buffer.from(text, 'utf8');
+export function murmurHash2(text: string | Buffer, seed = 0xc70f_6907n): bigint {
+  const bytes = typeof text === 'string' ? Buffer.from(text, 'utf8') : text;
   const whole = bytes.length - (bytes.length % 8);
   let hash = seed ^ ((BigInt(bytes.length) * multiplier) & mask);
   for (let at = 0; at < whole; at += 8) {

@@ -1,0 +1,22 @@
+import type { Listener } from '../model/listener.ts';
+import type * as redisProxy from '../redis/redis-proxy.ts';
+
+/** Network filters whose programs are loaded when a listener first asks for them: most proxies never do. */
+export class LazyFilters {
+  #redis: typeof redisProxy | undefined;
+
+  /** Loads what the listener's chains need; to be awaited before the listener is compiled. */
+  async load({ filterChains, defaultFilterChain }: Listener): Promise<void> {
+    const chains = defaultFilterChain === undefined ? filterChains : [...filterChains, defaultFilterChain];
+    for (const { filters } of chains) {
+      for (const { kind } of filters) {
+        if (kind === 'redis_proxy') this.#redis ??= await import('../redis/redis-proxy.ts');
+      }
+    }
+  }
+
+  get redis(): typeof redisProxy {
+    if (this.#redis === undefined) throw new Error('filters are compiled only after load()');
+    return this.#redis;
+  }
+}

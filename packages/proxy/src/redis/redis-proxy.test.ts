@@ -1,0 +1,388 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { Cluster, DataPlane } from '../model/index.ts';
+import { clusterFromJson, listenerFromJson } from '../testing/envoy-config.ts';
+import { portOf, portOfServer, startDataPlane, statOf, type Closers } from '../testing/harness.ts';
+import { fakeRedis, redisClient } from './testing/redis-peers.ts';
+
+const type = 'type.googleapis.com/envoy.extensions.filters.network.redis_proxy.v3.RedisProxy';
+const ring = { lb_policy: 'RING_HASH' };
+const toAll = { prefix_routes: { catch_all_route: { cluster: 'shards' } } };
+
+async function serve(
+  test: Closers,
+  clusters: readonly Cluster[],
+  filter: object = toAll,
+): Promise<{ dataPlane: DataPlane; port: number }> {
+  const dataPlane = startDataPlane(test);
+  const listener = listenerFromJson({}, undefined, {
+    filter_chains: [
+      {
+        filters: [
+          {
+            name: 'envoy.filters.network.redis_proxy',
+            typed_config: { '@type': type, stat_prefix: 'main', settings: { op_timeout: '5s' }, ...filter },
+          },
+        ],
+      },
+    ],
+  });
+  const { refused } = await dataPlane.update({ clusters: { set: clusters }, listeners: { set: [listener] } });
+  assert.deepEqual(refused, []);
+  return { dataPlane, port: portOf(dataPlane) };
+}
+
+async function shards(test: Closers, count: number) {
+  const all = await Promise.all(Array.from({ length: count }, () => fakeRedis(test)));
+  return {
+    all,
+    cluster: clusterFromJson(
+      'shards',
+      all.map(({ port }) => port),
+      ring,
+    ),
+  };
+}
+
+test('keys are spread over endpoints, each always on the same one, and answers come in their order', async (t) => {
+  const { all, cluster } = await shards(t, 3);
+  const { dataPlane, port } = await serve(t, [cluster]);
+  const client = await redisClient(t, port);
+  const keys = Array.from({ length: 60 }, (_, i) => `key${i}`);
+  assert.deepEqual(
+    await client.ask(...keys.map((key) => `SET ${key} of-${key}`)),
+    keys.map(() => '+OK'),
+  );
+  const other = await redisClient(t, port);
+  assert.deepEqual(
+    await other.ask(...keys.map((key) => `get ${key}`)),
+    keys.map((key) => `$${key.length + 3} of-${key}`),
+  );
+  const counts = all.map(({ data }) => data.size);
+  assert.equal(
+    counts.reduce((a, b) => a + b),
+    60,
+  );
+  assert.ok(
+    counts.every((count) => count > 5),
+    counts.join(),
+  );
+  // Both clients came by one connection to each endpoint.
+  assert.ok(all.every(({ heard }) => heard.every((line) => line.startsWith('1: '))));
+  assert.equal(statOf(dataPlane, 'redis.main.command.set.success'), 60);
+  assert.equal(statOf(dataPlane, 'redis.main.command.get.total'), 60);
+  assert.equal(statOf(dataPlane, 'redis.main.downstream_rq_total'), 120);
+  assert.equal(statOf(dataPlane, 'redis.main.downstream_rq_active'), 0);
+  assert.equal(statOf(dataPlane, 'cluster.shards.upstream_rq_total'), 120);
+  assert.equal(statOf(dataPlane, 'cluster.shards.upstream_rq_active'), 0);
+});
+
+test('commands of many keys are split, and their answers put together', async (t) => {
+  const { all, cluster } = await shards(t, 3);
+  const { port } = await serve(t, [cluster]);
+  const client = await redisClient(t, port);
+  assert.deepEqual(
+    await client.ask(
+      'MSET a 1 b 2 c 3 d 4',
+      'MGET a no b c d',
+      'EXISTS a b no',
+      'DEL a b no',
+      'EXISTS a b c d',
+    ),
+    ['+OK', '*5 $1 1 $-1 $1 2 $1 3 $1 4', ':2', ':2', ':2'],
+  );
+  assert.ok(all.filter(({ heard }) => heard.length > 0).length > 1);
+  assert.deepEqual(await client.ask('FLUSHALL', 'EXISTS c d'), ['+OK', ':0']);
+  assert.deepEqual(await client.ask('UNLINK c d', 'MSET a'), [
+    '-finished with 2 error(s)',
+    "-ERR wrong number of arguments for 'mset' command",
+  ]);
+});
+
+test('answers of any shape pass, and scripts go where their first key is', async (t) => {
+  const { cluster } = await shards(t, 2);
+  const { port } = await serve(t, [cluster]);
+  const client = await redisClient(t, port);
+  assert.deepEqual(
+    await client.ask('HGETALL h', 'EVAL text 1 k', 'INCR n', 'SET s x', 'INCR s', 'EVAL text 0'),
+    [
+      '*2 $5 field *2 :1 $-1',
+      '$12 script for k',
+      ':1',
+      '+OK',
+      '-ERR value is not an integer or out of range',
+      "-ERR wrong number of arguments for 'eval' command",
+    ],
+  );
+});
+
+test('hash tags bring keys together where they are asked for', async (t) => {
+  const { all, cluster } = await shards(t, 3);
+  const { port } = await serve(t, [cluster], {
+    settings: { op_timeout: '5s', enable_hashtagging: true },
+    ...toAll,
+  });
+  const client = await redisClient(t, port);
+  await client.ask(...Array.from({ length: 30 }, (_, i) => `SET {user1}:${i} x`));
+  assert.deepEqual(
+    all.map(({ data }) => data.size).sort((a, b) => a - b),
+    [0, 0, 30],
+  );
+});
+
+test('the proxy answers by itself what concerns no key, and says what it does not know', async (t) => {
+  const { all, cluster } = await shards(t, 1);
+  const { dataPlane, port } = await serve(t, [cluster]);
+  const client = await redisClient(t, port);
+  const [ping, named, echo, time, bad, none, wrong] = await client.ask(
+    'PING',
+    'PING hi',
+    'ECHO hi',
+    'TIME',
+    'SUBSCRIBE news now',
+    'GET',
+    'CONFIG',
+  );
+  assert.deepEqual([ping, named, echo], ['+PONG', '$2 hi', '$2 hi']);
+  assert.match(time ?? '', /^\*2 \$10 \d{10} \$\d \d+$/);
+  assert.equal(bad, "-ERR unknown command 'SUBSCRIBE', with args beginning with: 'news' 'now'");
+  assert.equal(none, "-ERR wrong number of arguments for 'get' command");
+  assert.match(wrong ?? '', /^-ERR unknown command 'CONFIG'/);
+  assert.deepEqual(all[0]?.heard, []);
+  assert.equal(statOf(dataPlane, 'redis.main.splitter.unsupported_command'), 2);
+  assert.equal(statOf(dataPlane, 'redis.main.splitter.invalid_request'), 1);
+  assert.deepEqual(await client.ask('GET a', 'QUIT'), ['$-1', '+OK']);
+  assert.deepEqual(await client.ended(), []);
+});
+
+test('what is no Redis is told so and closed', async (t) => {
+  const { cluster } = await shards(t, 1);
+  const { dataPlane, port } = await serve(t, [cluster]);
+  const client = await redisClient(t, port);
+  client.raw('*1\r\n$4\r\nPING\r\nGET / HTTP/1.1\r\n\r\n');
+  assert.deepEqual(await client.ended(), ['+PONG', '-downstream protocol error']);
+  assert.equal(statOf(dataPlane, 'redis.main.downstream_cx_protocol_error'), 1);
+  assert.equal(statOf(dataPlane, 'redis.main.downstream_cx_rx_bytes_buffered'), 0);
+  assert.equal(statOf(dataPlane, 'redis.main.downstream_rq_active'), 0);
+});
+
+test('prefixes choose the cluster; reads may go elsewhere, and copies too', async (t) => {
+  const [users, carts, readers, mirror] = await Promise.all([1, 2, 3, 4].map(() => fakeRedis(t)));
+  assert.ok(users !== undefined && carts !== undefined && readers !== undefined && mirror !== undefined);
+  const clusters = Object.entries({ users, carts, readers, mirror }).map(([name, { port }]) =>
+    clusterFromJson(name, [port], ring),
+  );
+  const { port } = await serve(t, clusters, {
+    prefix_routes: {
+      case_insensitive: true,
+      routes: [
+        { prefix: 'U:', cluster: 'users', remove_prefix: true },
+        {
+          prefix: 'u:cart:',
+          cluster: 'carts',
+          read_command_policy: { cluster: 'readers' },
+          request_mirror_policy: [{ cluster: 'mirror', exclude_read_commands: true }],
+        },
+      ],
+    },
+  });
+  readers.data.set('u:cart:1', 'read');
+  const client = await redisClient(t, port);
+  assert.deepEqual(await client.ask('SET u:1 ann', 'SET u:cart:1 full', 'GET u:cart:1', 'GET x'), [
+    '+OK',
+    '+OK',
+    '$4 read',
+    '-no upstream host',
+  ]);
+  assert.equal(users.data.get('1'), 'ann');
+  assert.equal(carts.data.get('u:cart:1'), 'full');
+  assert.deepEqual(mirror.heard, ['1: SET u:cart:1 full']);
+});
+
+test('a transaction happens on one connection of its own', async (t) => {
+  const { all, cluster } = await shards(t, 1);
+  const { port } = await serve(t, [cluster]);
+  const client = await redisClient(t, port);
+  assert.deepEqual(
+    await client.ask('GET n', 'WATCH n', 'MULTI', 'MULTI', 'INCR n', 'MGET a b', 'INCR n', 'EXEC', 'GET n'),
+    [
+      '$-1',
+      '+OK',
+      '+OK',
+      '-ERR MULTI calls can not be nested',
+      '+QUEUED',
+      "-'mget' command is not supported within transaction",
+      '+QUEUED',
+      '*2 :1 :2',
+      '$1 2',
+    ],
+  );
+  assert.deepEqual(all[0]?.heard, [
+    '1: GET n',
+    '2: WATCH n',
+    '2: MULTI',
+    '2: INCR n',
+    '2: INCR n',
+    '2: EXEC',
+    '1: GET n',
+  ]);
+  assert.deepEqual(await client.ask('MULTI', 'EXEC', 'EXEC', 'MULTI', 'SET n 9', 'DISCARD', 'GET n'), [
+    '+OK',
+    '*0',
+    '-ERR EXEC without MULTI',
+    '+OK',
+    '+QUEUED',
+    '+OK',
+    '$1 2',
+  ]);
+});
+
+test('clients must log in where passwords are set, and endpoints are logged in to', async (t) => {
+  const fake = await fakeRedis(t, 'inner');
+  const cluster = clusterFromJson('shards', [fake.port], {
+    ...ring,
+    typed_extension_protocol_options: {
+      'envoy.filters.network.redis_proxy': {
+        '@type': 'type.googleapis.com/envoy.extensions.filters.network.redis_proxy.v3.RedisProtocolOptions',
+        auth_password: { inline_string: 'inner' },
+        auth_username: { inline_string: 'mesh' },
+      },
+    },
+  });
+  const { port } = await serve(t, [cluster], {
+    ...toAll,
+    downstream_auth_passwords: [{ inline_string: 'one' }, { inline_string: 'two' }],
+  });
+  const client = await redisClient(t, port);
+  assert.deepEqual(
+    await client.ask('GET a', 'PING', 'AUTH three', 'GET a', 'AUTH two', 'GET a', 'AUTH x', 'GET a'),
+    [
+      '-NOAUTH Authentication required.',
+      '-NOAUTH Authentication required.',
+      '-ERR invalid password',
+      '-NOAUTH Authentication required.',
+      '+OK',
+      '$-1',
+      '-ERR invalid password',
+      '-NOAUTH Authentication required.',
+    ],
+  );
+  assert.deepEqual(fake.heard, ['1: AUTH mesh inner', '1: GET a']);
+});
+
+test('faults delay answers or take their place, and are counted', async (t) => {
+  const { cluster } = await shards(t, 1);
+  const always = { default_value: { numerator: 100 } };
+  const { dataPlane, port } = await serve(t, [cluster], {
+    ...toAll,
+    faults: [
+      { fault_type: 'ERROR', fault_enabled: always, commands: ['GET'] },
+      { fault_type: 'DELAY', fault_enabled: always, delay: '0.02s', commands: ['incr'] },
+    ],
+  });
+  const client = await redisClient(t, port);
+  const startMs = performance.now();
+  assert.deepEqual(await client.ask('GET a', 'INCR a', 'SET a b'), ['-Fault Injected: Error', ':1', '+OK']);
+  assert.ok(performance.now() - startMs >= 19);
+  assert.equal(statOf(dataPlane, 'redis.main.command.get.error_fault'), 1);
+  assert.equal(statOf(dataPlane, 'redis.main.command.get.error'), 1);
+  assert.equal(statOf(dataPlane, 'redis.main.command.incr.delay_fault'), 1);
+  assert.equal(statOf(dataPlane, 'redis.main.command.incr.success'), 1);
+});
+
+test('an endpoint that is silent, gone or talks nonsense fails its requests, and the next go by a new connection', async (t) => {
+  const { all, cluster } = await shards(t, 1);
+  const [fake] = all;
+  assert.ok(fake !== undefined);
+  const { dataPlane, port } = await serve(t, [cluster], { settings: { op_timeout: '0.05s' }, ...toAll });
+  const client = await redisClient(t, port);
+  fake.silent = true;
+  assert.deepEqual(await client.ask('GET a', 'GET b'), ['-upstream failure', '-upstream failure']);
+  assert.equal(statOf(dataPlane, 'cluster.shards.upstream_rq_timeout'), 1);
+  const lost = client.ask('GET a');
+  while (fake.heard.length < 3) await new Promise((resolve) => setImmediate(resolve));
+  for (const socket of fake.sockets) socket.write('what?\r\n');
+  assert.deepEqual(await lost, ['-upstream protocol error']);
+  fake.silent = false;
+  assert.deepEqual(await client.ask('GET a'), ['$-1']);
+  for (const socket of fake.sockets) socket.destroy();
+  while (statOf(dataPlane, 'cluster.shards.upstream_cx_active') > 0)
+    await new Promise((r) => setImmediate(r));
+  assert.deepEqual(await client.ask('GET a'), ['$-1']);
+  await dataPlane.update({ clusters: { set: [clusterFromJson('shards', [], ring)] } });
+  assert.deepEqual(await client.ask('GET a'), ['-no upstream host']);
+});
+
+test('a client that leaves in the middle leaves nothing behind', async (t) => {
+  const { all, cluster } = await shards(t, 1);
+  const [fake] = all;
+  assert.ok(fake !== undefined);
+  const { dataPlane, port } = await serve(t, [cluster]);
+  fake.silent = true;
+  const client = await redisClient(t, port);
+  client.raw('*2\r\n$3\r\nGET\r\n$1\r\na\r\n*2\r\n$3\r\nGE');
+  while (fake.heard.length < 1) await new Promise((resolve) => setImmediate(resolve));
+  client.socket.resetAndDestroy();
+  while (statOf(dataPlane, 'redis.main.downstream_cx_active') > 0) await new Promise((r) => setImmediate(r));
+  for (const gauge of ['downstream_rq_active', 'downstream_cx_rx_bytes_buffered'])
+    assert.equal(statOf(dataPlane, `redis.main.${gauge}`), 0);
+});
+
+const server = ['/usr/bin/redis-server', '/usr/local/bin/redis-server'].find(
+  (path) => spawnSync(path, ['--version']).status === 0,
+);
+const withServer =
+  server === undefined ? { skip: 'redis-server is not installed (Debian: redis-server)' } : {};
+
+async function realRedis(t: Closers): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const port = portOfServer(probe);
+  probe.close();
+  const dir = mkdtempSync(join(tmpdir(), 'redis-test-'));
+  const args = ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--dir', dir];
+  const child = spawn(server as string, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  t.after(async () => {
+    child.kill();
+    await once(child, 'exit');
+    rmSync(dir, { recursive: true });
+  });
+  for await (const text of child.stdout) if (String(text).includes('Ready to accept')) break;
+  child.stdout.resume();
+  return port;
+}
+
+test('two real servers behind the proxy look like one to redis-cli', withServer, async (t) => {
+  const ports = [await realRedis(t), await realRedis(t)];
+  const { port } = await serve(t, [clusterFromJson('shards', ports, ring)]);
+  const cli = async (input: string, at = port): Promise<string[]> => {
+    const child = spawn('redis-cli', ['-p', `${at}`], { stdio: ['pipe', 'pipe', 'inherit'] });
+    child.stdin.end(input);
+    let out = '';
+    for await (const text of child.stdout) out += String(text);
+    return out.trim().split('\n');
+  };
+  const sets = Array.from({ length: 40 }, (_, i) => `set k${i} v${i}`).join('\n');
+  assert.deepEqual(await cli(`${sets}\n`), new Array(40).fill('OK'));
+  assert.deepEqual(await cli('mget k0 k1 nothing k39\nexists k1 k2 k3\nhset h a 1 b 2\nhgetall h\n'), [
+    'v0',
+    'v1',
+    '',
+    'v39',
+    '3',
+    '2',
+    'a',
+    '1',
+    'b',
+    '2',
+  ]);
+  assert.deepEqual(await cli('multi\nset t 1\nincr t\nexec\n'), ['OK', 'QUEUED', 'QUEUED', 'OK', '2']);
+  const sizes = await Promise.all(ports.map(async (one) => Number((await cli('dbsize\n', one))[0])));
+  assert.ok(sizes.every((size) => size > 5) && sizes.reduce((a, b) => a + b) === 42, sizes.join());
+});
