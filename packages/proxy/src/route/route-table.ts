@@ -7,6 +7,7 @@ import { defaultRoute } from '../model/defaults.ts';
 import { compileRedirect } from './redirect.ts';
 import { DomainTable, lowerHost, withoutPort } from '../decide/domain-match.ts';
 import type { RoutableRequest } from '../decide/header-match.ts';
+import { routeList, type RouteList } from '../decide/route-list.ts';
 import { compileRouteMatch, type RouteTest } from '../decide/route-match.ts';
 import type { HttpFilterConfig } from '../model/http-filter.ts';
 import type { Route, RouteConfiguration, VirtualHost } from '../model/route.ts';
@@ -33,7 +34,7 @@ interface CompiledVirtualHost {
   readonly virtualHost: VirtualHost;
   /** Where requests without TLS are sent; undefined where they are served. */
   readonly toTls: CompiledRoute | undefined;
-  readonly routes: readonly CompiledRoute[];
+  readonly routes: RouteList<CompiledRoute>;
 }
 
 /** A route configuration compiled: what listeners hold and requests ask. */
@@ -59,8 +60,7 @@ export class RouteTable {
     const { path } = request;
     const query = path.indexOf('?');
     const pathOnly = query < 0 ? path : path.slice(0, query);
-    for (const route of found.routes) if (route.matches(request, pathOnly, draw)) return route;
-    return undefined;
+    return found.routes.find(request, pathOnly, draw);
   }
 }
 
@@ -162,7 +162,11 @@ export function compileRouteTable(
         bad.push({ path: `${routePath}.match`, message: messageOf(error) });
       }
     });
-    const compiled: CompiledVirtualHost = { virtualHost, toTls: redirectToTls(virtualHost, config), routes };
+    const compiled: CompiledVirtualHost = {
+      virtualHost,
+      toTls: redirectToTls(virtualHost, config),
+      routes: routeList(routes),
+    };
     for (const domain of virtualHost.domains) {
       if (hosts.add(domain, compiled)) continue;
       bad.push({
