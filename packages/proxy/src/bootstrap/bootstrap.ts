@@ -22,6 +22,7 @@ import { Scope } from '../decode/scope.ts';
 import { Runtime } from '../runtime/runtime.ts';
 import { decodeRuntimeLayers, type DecodedLayers } from './runtime-layers.ts';
 import type { AdsSource } from '../xds/subscriptions.ts';
+import { parseJsonObject } from './json-text.ts';
 import type { Address, Cluster, ConfigSource, Listener, NodeIdentity, Secret } from '../model/index.ts';
 
 const systemDns = 'names are resolved by the system';
@@ -221,7 +222,7 @@ export async function readBootstrap(
   overrides: NodeOverrides = {},
 ): Promise<Result<ProxyBootstrap>> {
   // Plain JSON without problems needs no YAML parser: it costs more to load than to use.
-  const json = parseJson(text);
+  const json = parseJsonObject(text);
   if (json !== undefined) {
     const decoded = decodeBootstrap(json, overrides);
     if (decoded.ok) return decoded;
@@ -232,15 +233,6 @@ export async function readBootstrap(
   if (parsed.value.value === null) return problem('', `${file} is empty`);
   const decoded = decodeBootstrap(parsed.value.value, overrides);
   return decoded.ok ? decoded : problems(parsed.value.locate(decoded.problems));
-}
-
-function parseJson(text: string): unknown {
-  if (!text.trimStart().startsWith('{')) return undefined;
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
 }
 
 /** Lays one plain JSON value over another, as Envoy does with `--config-yaml`: objects are merged, lists joined. */
