@@ -98,6 +98,8 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     meshMetrics,
     filterServices: {
       clock,
+      calls: clusterContext,
+      clusterRef: (name) => clusters.ref(name),
       introduction: introductionOf(options.node),
       peers: meshMetrics.peers,
       rbacStats(layer, prefix) {

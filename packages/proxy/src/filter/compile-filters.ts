@@ -1,4 +1,6 @@
 import { messageOf, type Clock, type Problem } from '@lateen/core';
+import type { CallContext } from '../call/index.ts';
+import type { ClusterRef } from '../cluster/cluster-set.ts';
 import type { HttpFilter } from '../model/http-filter.ts';
 import type { HttpConnectionManager } from '../model/network-filter.ts';
 import { corsFilter } from './cors.ts';
@@ -19,6 +21,9 @@ import { rbacFilter } from './rbac.ts';
 /** What filters share in a data plane. */
 export interface FilterServices {
   readonly clock: Clock;
+  /** For filters that ask others. */
+  readonly calls: CallContext;
+  readonly clusterRef: (name: string) => ClusterRef;
   readonly rbacStats: (layer: 'http' | 'network', statPrefix: string) => RbacStats;
   readonly rateLimitStats: (statPrefix: string) => RateLimitStats;
   readonly faultStats: (statPrefix: string) => FaultStats;

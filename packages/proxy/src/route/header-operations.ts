@@ -1,6 +1,7 @@
 import type { Problem } from '@lateen/core';
 import { headerLine, type HeaderBlock, type HeaderLine } from '../codec/header-block.ts';
 import { headerName, isHeaderName, type HeaderName } from '../codec/header-name.ts';
+import { headerValueOf } from '../codec/header-value.ts';
 import type { HeaderAddition, HeaderOperations } from '../model/route.ts';
 import { compileFormat, type Format } from '../telemetry/format.ts';
 import type { StreamInfo } from '../telemetry/stream-info.ts';
@@ -17,11 +18,6 @@ interface Addition {
   /** A value without substitutions. */
   readonly line: HeaderLine | undefined;
   readonly format: Format;
-}
-
-/** Values come from people and from requests: a line end in one must not end the header. */
-function clean(value: string): string {
-  return Buffer.from(value.replace(/[\r\n\0]/g, ''), 'utf8').toString('latin1');
 }
 
 function compileAddition(addition: HeaderAddition, path: string, problems: Problem[]): Addition | undefined {
@@ -55,7 +51,7 @@ function applyAddition(headers: HeaderBlock, addition: Addition, info: StreamInf
     headers.addLine(line);
     return;
   }
-  const value = clean(addition.format.render(info));
+  const value = headerValueOf(addition.format.render(info));
   if ((value === '' || value === '-') && !addition.keepEmpty) return;
   if (action !== 'append') headers.remove(name);
   headers.add(name, value);

@@ -21,8 +21,8 @@ export type AttemptOutcome =
 /** Who made an attempt, and hears of it. */
 export interface AttemptOwner {
   readonly requestVersion: HttpVersion;
-  /** The client's connection. */
-  readonly downstream: Downstream;
+  /** The client's connection; undefined where the proxy asks for itself. */
+  readonly downstream: Downstream | undefined;
   /** The stream is there: the head (and what is there of the body) is to be sent now. */
   onAttemptReady(attempt: Attempt): void;
   onAttemptHead(attempt: Attempt, head: ResponseHead, endStream: boolean): void;

@@ -1,0 +1,248 @@
+import type { ClusterRef } from '../cluster/cluster-set.ts';
+import type { HostRequest } from '../cluster/upstream-cluster.ts';
+import { RequestHead, type HeadPool, type HttpVersion, type ResponseHead } from '../codec/head.ts';
+import type { HeaderBlock } from '../codec/header-block.ts';
+import { headerName } from '../codec/header-name.ts';
+import { Attempt, type AttemptOutcome, type AttemptOwner } from '../filter/router/attempt.ts';
+import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
+import type { Turn } from '../wire/turn.ts';
+
+/** What calls need of the data plane that makes them. */
+export interface CallContext {
+  readonly turn: Turn;
+  readonly timers: CoarseTimers;
+  readonly heads: HeadPool;
+  readonly random: () => number;
+}
+
+/** A request that the proxy makes itself. */
+export interface CallRequest {
+  readonly method: string;
+  /** With query. */
+  readonly path: string;
+  readonly authority: string;
+  readonly scheme?: 'http' | 'https';
+  /** Names in lower case; values one character a byte (see `headerValueOf`), without line ends. */
+  readonly headers: readonly (readonly [string, string])[];
+  /** Sent whole; undefined: the head is all. */
+  readonly body?: Uint8Array;
+  /** For clusters that speak what the client speaks; default HTTP/1.1. */
+  readonly version?: HttpVersion;
+  /** From now to the end of the answer; 0: none. */
+  readonly timeoutMs: number;
+  /** An answer with more of a body is a failure; default 1 MiB. */
+  readonly maxBodyBytes?: number;
+}
+
+/** A whole answer. `headers` and `trailers` are valid only while it is handed over. */
+export interface CallAnswer {
+  readonly kind: 'answer';
+  readonly status: number;
+  readonly headers: HeaderBlock;
+  readonly body: Buffer;
+  readonly trailers: HeaderBlock | undefined;
+}
+
+/** Why there is no answer. */
+export interface CallFailure {
+  readonly kind: 'failure';
+  readonly reason: /** The cluster is not known, or has no endpoint to ask. */
+    | 'no_cluster'
+    | 'no_host'
+    /** A circuit breaker is open. */
+    | 'overflow'
+    | 'connection'
+    | 'reset'
+    | 'timeout'
+    | 'too_large';
+  readonly detail: string;
+}
+
+export type CallResult = CallAnswer | CallFailure;
+
+/** A call under way. */
+export interface Call {
+  /** Nobody wants the answer any more: `done` is not called. */
+  cancel(): void;
+}
+
+const defaultMaxBodyBytes = 1024 * 1024;
+
+const anyHost: HostRequest = {
+  originalDestination: undefined,
+  subset: undefined,
+  selection: 0,
+  hash: () => undefined,
+};
+
+/**
+ * Asks an endpoint of a cluster, by the cluster's balancer, connections, TLS, limits and statistics.
+ *
+ * `done` is called once, within a turn, and possibly before this returns. There is no retry.
+ */
+export function callHttp(
+  context: CallContext,
+  ref: ClusterRef,
+  request: CallRequest,
+  done: (result: CallResult) => void,
+): Call {
+  const call = new HttpCall(context, request, done);
+  context.turn.enter();
+  try {
+    call.start(ref);
+  } finally {
+    context.turn.leave();
+  }
+  return call;
+}
+
+class HttpCall extends Expirable implements AttemptOwner, Call {
+  readonly downstream = undefined;
+  readonly #context: CallContext;
+  readonly #request: CallRequest;
+  #done: ((result: CallResult) => void) | undefined;
+  #attempt: Attempt | undefined;
+  #head: ResponseHead | undefined;
+  #chunks: Buffer[] = [];
+  #bytes = 0;
+
+  constructor(context: CallContext, request: CallRequest, done: (result: CallResult) => void) {
+    super();
+    this.#context = context;
+    this.#request = request;
+    this.#done = done;
+  }
+
+  get requestVersion(): HttpVersion {
+    return this.#request.version ?? 'HTTP/1.1';
+  }
+
+  start(ref: ClusterRef): void {
+    const serving = ref.cluster?.servingCluster(this.#context.random());
+    const cluster = serving?.cluster;
+    if (cluster === undefined) return this.#fail('no_cluster', `there is no cluster "${ref.name}"`);
+    const host = cluster.chooseHost(anyHost, serving?.priority);
+    if (host === undefined) {
+      cluster.stats.n.upstreamCxNoneHealthy++;
+      return this.#fail('no_host', `cluster "${ref.name}" has no healthy endpoint`);
+    }
+    if (this.#request.timeoutMs > 0) this.#context.timers.start(this, this.#request.timeoutMs);
+    const attempt = new Attempt(this, cluster, host, 'default', this.#context.timers);
+    this.#attempt = attempt;
+    if (cluster.breakers('default').mayRequest()) attempt.start(false);
+    else attempt.refuse('overflow', 'too many requests');
+  }
+
+  cancel(): void {
+    if (this.#done === undefined) return;
+    this.#done = undefined;
+    this.#giveUp();
+  }
+
+  onAttemptReady(attempt: Attempt): void {
+    const { method, path, authority, scheme = 'http', headers, body } = this.#request;
+    const head = new RequestHead();
+    head.method = method;
+    head.path = path;
+    head.authority = authority;
+    head.scheme = scheme;
+    head.version = this.requestVersion;
+    for (const [name, value] of headers) {
+      if (name === 'te') head.acceptsTrailers = true;
+      head.headers.add(headerName(name), value);
+    }
+    attempt.sendHead(head, body === undefined);
+    if (body === undefined) return;
+    if (body.length > 0) attempt.sendData(body, 0, body.length);
+    attempt.sendEnd(undefined);
+  }
+
+  onAttemptHead(_attempt: Attempt, head: ResponseHead, endStream: boolean): void {
+    if (this.#done === undefined || head.status < 200) {
+      this.#context.heads.releaseResponse(head);
+      return;
+    }
+    this.#head = head;
+    if (endStream) this.#finish(undefined);
+  }
+
+  onAttemptData(buffer: Buffer, start: number, end: number): void {
+    if (this.#done === undefined) return;
+    this.#bytes += end - start;
+    if (this.#bytes > (this.#request.maxBodyBytes ?? defaultMaxBodyBytes)) {
+      this.#attempt?.abort();
+      this.#fail('too_large', 'the answer is too large');
+      return;
+    }
+    this.#chunks.push(Buffer.from(buffer.subarray(start, end)));
+  }
+
+  onAttemptEnd(_attempt: Attempt, trailers: HeaderBlock | undefined): void {
+    this.#finish(trailers);
+  }
+
+  onAttemptDrain(): void {}
+
+  onAttemptFailed(_attempt: Attempt, outcome: AttemptOutcome, detail: string): void {
+    switch (outcome) {
+      case 'overflow':
+        return this.#fail('overflow', detail);
+      case 'connection_failure':
+      case 'connect_timeout':
+        return this.#fail('connection', detail);
+      case 'per_try_timeout':
+      case 'per_try_idle_timeout':
+      case 'max_stream_duration':
+        return this.#fail('timeout', detail);
+      default:
+        return this.#fail('reset', detail);
+    }
+  }
+
+  hedges(): boolean {
+    return false;
+  }
+
+  /** The time for the call is over. */
+  onExpire(): void {
+    const attempt = this.#attempt;
+    if (attempt !== undefined) {
+      attempt.cluster.stats.n.upstreamRqTimeout++;
+      attempt.onTimedOut();
+      attempt.abort();
+    }
+    this.#fail('timeout', 'no answer in time');
+  }
+
+  #finish(trailers: HeaderBlock | undefined): void {
+    const head = this.#head;
+    const done = this.#done;
+    this.#done = undefined;
+    this.#context.timers.stop(this);
+    if (head !== undefined) {
+      const body = Buffer.concat(this.#chunks, this.#bytes);
+      done?.({ kind: 'answer', status: head.status, headers: head.headers, body, trailers });
+    }
+    this.#forget();
+  }
+
+  #fail(reason: CallFailure['reason'], detail: string): void {
+    const done = this.#done;
+    this.#done = undefined;
+    this.#context.timers.stop(this);
+    this.#forget();
+    done?.({ kind: 'failure', reason, detail });
+  }
+
+  #giveUp(): void {
+    this.#context.timers.stop(this);
+    this.#attempt?.abort();
+    this.#forget();
+  }
+
+  #forget(): void {
+    if (this.#head !== undefined) this.#context.heads.releaseResponse(this.#head);
+    this.#head = undefined;
+    this.#chunks = [];
+  }
+}

@@ -1,0 +1,10 @@
+export { callGrpc, type GrpcResult, type GrpcTarget, type UnaryMethod } from './grpc-call.ts';
+export {
+  callHttp,
+  type Call,
+  type CallAnswer,
+  type CallContext,
+  type CallFailure,
+  type CallRequest,
+  type CallResult,
+} from './http-call.ts';
