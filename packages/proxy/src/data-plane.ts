@@ -21,6 +21,7 @@ import { RateLimitStats } from './telemetry/rate-limit-stats.ts';
 import { RbacStats } from './telemetry/rbac-stats.ts';
 import { StatsRegistry } from './telemetry/stats-registry.ts';
 import { ProxyProtocolStats } from './telemetry/proxy-protocol-stats.ts';
+import { MongoStats } from './telemetry/mongo-stats.ts';
 import { RedisStats } from './telemetry/redis-stats.ts';
 import { TcpStats } from './telemetry/tcp-stats.ts';
 import { LazyOpenssl } from './tls/openssl/openssl.ts';
@@ -89,6 +90,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     routeTable: (name) => tables.get(name),
     httpStats: shared((prefix) => new HttpStats(prefix), stats),
     tcpStats: shared((prefix) => new TcpStats(prefix), stats),
+    mongoStats: shared((prefix) => new MongoStats(prefix), stats),
     redisStats: shared((prefix) => new RedisStats(prefix), stats),
     lazyFilters: new LazyFilters(),
     proxyProtocolStats: shared((prefix) => new ProxyProtocolStats(prefix), stats),

@@ -21,6 +21,7 @@ import { internalRedirectPolicies } from './internal-redirect.ts';
 import { listenerPolicies } from './listener.ts';
 import { loadBalancingPolicyPolicies } from './load-balancing-policy.ts';
 import { loadBalancingPolicies } from './load-balancing.ts';
+import { mongoPolicies } from './mongo-proxy.ts';
 import { networkFilterPolicies } from './network-filter.ts';
 import { proxyProtocolPolicies } from './proxy-protocol.ts';
 import { rbacPolicies } from './rbac.ts';
@@ -57,6 +58,7 @@ export const fieldPolicies: readonly AnyFieldPolicy[] = [
   ...listenerPolicies,
   ...loadBalancingPolicies,
   ...loadBalancingPolicyPolicies,
+  ...mongoPolicies,
   ...networkFilterPolicies,
   ...proxyProtocolPolicies,
   ...rbacPolicies,

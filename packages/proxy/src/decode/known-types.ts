@@ -22,6 +22,7 @@ import { ConnectionLimit } from '@lateen/protocol/envoy/extensions/filters/netwo
 import { Config as DirectResponse } from '@lateen/protocol/envoy/extensions/filters/network/direct_response/v3';
 import { HttpConnectionManager } from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
 import { RBAC as NetworkRbac } from '@lateen/protocol/envoy/extensions/filters/network/rbac/v3';
+import { MongoProxy } from '@lateen/protocol/envoy/extensions/filters/network/mongo_proxy/v3';
 import {
   RedisProtocolOptions,
   RedisProxy,
@@ -74,6 +75,7 @@ export const knownTypes: TypeRegistry = typeRegistry(() => [
   Listener,
   LocalRateLimit,
   Maglev,
+  MongoProxy,
   NetworkRbac,
   OpenTelemetryConfig,
   OriginalDst,

@@ -4,6 +4,7 @@ import * as connectionLimit from '@lateen/protocol/envoy/extensions/filters/netw
 import * as directResponse from '@lateen/protocol/envoy/extensions/filters/network/direct_response/v3';
 import * as hcm from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
 import * as networkRbac from '@lateen/protocol/envoy/extensions/filters/network/rbac/v3';
+import { MongoProxy } from '@lateen/protocol/envoy/extensions/filters/network/mongo_proxy/v3';
 import { RedisProxy } from '@lateen/protocol/envoy/extensions/filters/network/redis_proxy/v3';
 import * as sniCluster from '@lateen/protocol/envoy/extensions/filters/network/sni_cluster/v3';
 import * as tcp from '@lateen/protocol/envoy/extensions/filters/network/tcp_proxy/v3';
@@ -14,6 +15,7 @@ import { fieldPolicy } from './field-policy.ts';
 import { decodeConnectionManager } from './http-connection-manager.ts';
 import { typeNameOf, type FilterContext } from './http-filter.ts';
 import { decodeNetworkRbacRules } from './rbac.ts';
+import { decodeMongoProxy } from './mongo-proxy.ts';
 import { decodeRedisProxy } from './redis-proxy.ts';
 import type { Scope } from './scope.ts';
 
@@ -108,6 +110,8 @@ export function decodeNetworkFilter(scope: Scope, message: Filter, context: Filt
         body: source.kind === 'inline' ? source.bytes : new Uint8Array(),
       };
     }
+    case MongoProxy.typeName:
+      return { name, ...decodeMongoProxy(at, at.unpack(MongoProxy, any) ?? {}) };
     case RedisProxy.typeName:
       return { name, ...decodeRedisProxy(at, at.unpack(RedisProxy, any) ?? {}) };
     case sniCluster.SniCluster.typeName:

@@ -11,6 +11,7 @@ import type { RouteConfiguration } from '../model/route.ts';
 import { compileAccessLog, type CompiledAccessLog } from '../telemetry/access-log.ts';
 import type { MeshMetrics } from '../telemetry/mesh-metrics.ts';
 import type { ProxyProtocolStats } from '../telemetry/proxy-protocol-stats.ts';
+import type { MongoStats } from '../telemetry/mongo-stats.ts';
 import type { RedisStats } from '../telemetry/redis-stats.ts';
 import type { TcpStats } from '../telemetry/tcp-stats.ts';
 import { compileGate, guarded, type ConnectionGate } from './connection-gate.ts';
@@ -46,6 +47,7 @@ export interface ListenerContext extends ManagerContext {
   readonly clusterRef: (name: string) => ClusterRef;
   readonly hash: HashFunction;
   readonly tcpStats: (prefix: string) => TcpStats;
+  readonly mongoStats: (prefix: string) => MongoStats;
   readonly redisStats: (prefix: string) => RedisStats;
   readonly lazyFilters: LazyFilters;
   readonly proxyProtocolStats: (prefix: string) => ProxyProtocolStats;
@@ -160,11 +162,16 @@ function compileChain(
 ): CompiledChain | undefined {
   let serve: ServeConnection | undefined;
   const gates: ConnectionGate[] = [];
+  const watchers: ((serve: ServeConnection) => ServeConnection)[] = [];
   chain.filters.forEach((filter, i) => {
     const at = `${path}.filters[${i}]`;
     const gate = compileGate(filter, context, at, bad);
     if (gate !== undefined) {
       gates.push(gate);
+      return;
+    }
+    if (filter.kind === 'mongo_proxy') {
+      watchers.push(context.lazyFilters.mongo.compileMongoProxy(filter, context));
       return;
     }
     const compiled = compileFilter(filter, chain, listener, context, at, bad);
@@ -176,12 +183,13 @@ function compileChain(
   if (serve === undefined)
     bad.push({ path: `${path}.filters`, message: 'no filter of the chain serves its connections' });
   if (serve === undefined) return undefined;
+  const watched = watchers.reduceRight((inner, watch) => watch(inner), serve);
   const { transport } = chain;
   const tls =
     transport.kind === 'downstream_tls'
       ? { model: transport, settings: followDownstream(transport, context) }
       : undefined;
-  return { model: chain, serve: guarded(serve, gates), tls };
+  return { model: chain, serve: guarded(watched, gates), tls };
 }
 
 function compileFilter(

@@ -1,8 +1,10 @@
 import type { Listener } from '../model/listener.ts';
+import type * as mongoProxy from '../mongo/mongo-proxy.ts';
 import type * as redisProxy from '../redis/redis-proxy.ts';
 
 /** Network filters whose programs are loaded when a listener first asks for them: most proxies never do. */
 export class LazyFilters {
+  #mongo: typeof mongoProxy | undefined;
   #redis: typeof redisProxy | undefined;
 
   /** Loads what the listener's chains need; to be awaited before the listener is compiled. */
@@ -10,13 +12,22 @@ export class LazyFilters {
     const chains = defaultFilterChain === undefined ? filterChains : [...filterChains, defaultFilterChain];
     for (const { filters } of chains) {
       for (const { kind } of filters) {
+        if (kind === 'mongo_proxy') this.#mongo ??= await import('../mongo/mongo-proxy.ts');
         if (kind === 'redis_proxy') this.#redis ??= await import('../redis/redis-proxy.ts');
       }
     }
   }
 
-  get redis(): typeof redisProxy {
-    if (this.#redis === undefined) throw new Error('filters are compiled only after load()');
-    return this.#redis;
+  get mongo(): typeof mongoProxy {
+    return loaded(this.#mongo);
   }
+
+  get redis(): typeof redisProxy {
+    return loaded(this.#redis);
+  }
+}
+
+function loaded<T>(program: T | undefined): T {
+  if (program === undefined) throw new Error('filters are compiled only after load()');
+  return program;
 }

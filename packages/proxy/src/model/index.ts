@@ -27,6 +27,7 @@ export type {
   SubsetSelector,
   UpstreamHttpOptions,
 } from './cluster.ts';
+export type { MongoProxy } from './mongo.ts';
 export type { RedisCredentials, RedisFault, RedisMirror, RedisProxy, RedisRoute } from './redis.ts';
 export type {
   ClusterStatus,

@@ -2,6 +2,7 @@ import type { AccessLog, AccessLogFilter, AccessLogFormat } from './access-log.t
 import type { CidrRange } from './address.ts';
 import type { HttpFilter, RbacRules } from './http-filter.ts';
 import type { Metadata } from './metadata.ts';
+import type { MongoProxy } from './mongo.ts';
 import type { RedisProxy } from './redis.ts';
 import type {
   HashPolicy,
@@ -210,6 +211,7 @@ export type NetworkFilter = { readonly name: string } & (
   | HttpConnectionManager
   | TcpProxy
   | RedisProxy
+  | MongoProxy
   | {
       readonly kind: 'rbac';
       readonly statPrefix: string;

@@ -1,0 +1,207 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { test } from 'node:test';
+import type { DataPlane, DataPlaneOptions } from '../model/index.ts';
+import { clusterFromJson, listenerFromJson } from '../testing/envoy-config.ts';
+import {
+  keptAccessLog,
+  portOf,
+  startDataPlane,
+  statOf,
+  tcpUpstream,
+  type Closers,
+} from '../testing/harness.ts';
+import { opcodes } from './message.ts';
+import { encodeKillCursors, encodeMsg, encodeOn, encodeQuery, encodeReply } from './testing/encode.ts';
+
+const at = 'type.googleapis.com/envoy.extensions';
+
+async function serve(
+  test: Closers,
+  filter: object,
+  options: DataPlaneOptions = {},
+  accessLog: readonly object[] = [],
+): Promise<{ dataPlane: DataPlane; client: Socket; backend: Socket }> {
+  const accepted = Promise.withResolvers<Socket>();
+  const port = await tcpUpstream(test, accepted.resolve);
+  const dataPlane = startDataPlane(test, options);
+  const filters = [
+    {
+      name: 'envoy.filters.network.mongo_proxy',
+      typed_config: {
+        '@type': `${at}.filters.network.mongo_proxy.v3.MongoProxy`,
+        stat_prefix: 'db',
+        ...filter,
+      },
+    },
+    {
+      name: 'envoy.filters.network.tcp_proxy',
+      typed_config: {
+        '@type': `${at}.filters.network.tcp_proxy.v3.TcpProxy`,
+        stat_prefix: 'tcp',
+        cluster: 'db',
+        access_log: accessLog,
+      },
+    },
+  ];
+  const { refused } = await dataPlane.update({
+    clusters: { set: [clusterFromJson('db', [port])] },
+    listeners: { set: [listenerFromJson({}, undefined, { filter_chains: [{ filters }] })] },
+  });
+  assert.deepEqual(refused, []);
+  const client = connect(portOf(dataPlane), '127.0.0.1');
+  client.on('error', () => {});
+  test.after(() => client.destroy());
+  return { dataPlane, client, backend: await accepted.promise };
+}
+
+/** Sends bytes and waits until they have come whole to the other side. */
+async function carry(from: Socket, to: Socket, bytes: Buffer): Promise<void> {
+  from.write(bytes);
+  let all: Buffer = Buffer.alloc(0);
+  while (all.length < bytes.length) {
+    const [chunk] = (await once(to, 'data')) as [Buffer];
+    all = Buffer.concat([all, chunk]);
+  }
+  assert.deepEqual(all, bytes);
+}
+
+test('queries, commands and their answers are counted by collection, call site and command', async (t) => {
+  const { dataPlane, client, backend } = await serve(t, {});
+  const stat = (name: string): number => statOf(dataPlane, `mongo.db.${name}`);
+  const comment = JSON.stringify({ callingFunction: 'listUsers' });
+  await carry(
+    client,
+    backend,
+    Buffer.concat([
+      encodeQuery(
+        1,
+        'shop.users',
+        { $query: { name: 'ann' }, $comment: comment, $maxTimeMS: 10 },
+        2 + 16 + 32 + 64,
+      ),
+      encodeQuery(2, 'shop.users', { _id: { $in: [1, 2] } }),
+      encodeQuery(3, 'shop.users', { _id: 1 }),
+      encodeQuery(4, 'shop.$cmd', { insert: 'users', ordered: true }),
+      encodeQuery(5, 'shop.$cmd', { isMaster: 1 }),
+      encodeQuery(6, 'shop.$cmd', { find: 'carts', filter: { _id: 7 }, maxTimeMS: 5 }),
+      encodeOn(7, opcodes.insert, 'shop.users', Buffer.from([5, 0, 0, 0, 0])),
+      encodeOn(8, opcodes.getMore, 'shop.users', Buffer.alloc(12)),
+      encodeKillCursors(9, 2),
+    ]),
+  );
+  assert.equal(stat('op_query'), 6);
+  assert.equal(stat('op_query_active'), 6);
+  for (const flag of ['tailable_cursor', 'no_cursor_timeout', 'await_data', 'exhaust'])
+    assert.equal(stat(`op_query_${flag}`), 1, flag);
+  assert.equal(stat('op_query_no_max_time'), 2);
+  assert.equal(stat('op_query_scatter_get'), 1);
+  assert.equal(stat('op_query_multi_get'), 1);
+  for (const op of ['insert', 'get_more', 'kill_cursors']) assert.equal(stat(`op_${op}`), 1, op);
+  assert.equal(stat('collection.users.query.total'), 3);
+  assert.equal(stat('collection.users.query.scatter_get'), 1);
+  assert.equal(stat('collection.users.query.multi_get'), 1);
+  assert.equal(stat('collection.users.callsite.listUsers.query.total'), 1);
+  assert.equal(stat('collection.carts.query.total'), 1);
+  assert.equal(stat('cmd.insert.total'), 1);
+  assert.equal(stat('cmd.unknown_command.total'), 1);
+  await carry(
+    backend,
+    client,
+    Buffer.concat([
+      encodeReply(1, [{ a: 1 }, { a: 2 }], { cursor: 9 }),
+      encodeReply(2, [], { flags: 1 }),
+      encodeReply(4, [{ ok: 1 }], { flags: 2 }),
+      encodeReply(77, [{ ok: 1 }]),
+    ]),
+  );
+  assert.equal(stat('op_reply'), 4);
+  assert.equal(stat('op_reply_valid_cursor'), 1);
+  assert.equal(stat('op_reply_cursor_not_found'), 1);
+  assert.equal(stat('op_reply_query_failure'), 1);
+  assert.equal(stat('op_query_active'), 3);
+  assert.equal(stat('decoding_error'), 0);
+  client.resetAndDestroy();
+  while (stat('op_query_active') > 0) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(stat('cx_destroy_remote_with_active_rq'), 1);
+});
+
+test('OP_MSG, which drivers speak today, is counted in the same places', async (t) => {
+  const { dataPlane, client, backend } = await serve(t, { commands: ['insert', 'aggregate'] });
+  const stat = (name: string): number => statOf(dataPlane, `mongo.db.${name}`);
+  await carry(
+    client,
+    backend,
+    Buffer.concat([
+      encodeMsg(1, 0, { find: 'users', filter: { a: 1 }, $db: 'shop' }),
+      encodeMsg(2, 0, { aggregate: 'users', $db: 'shop' }),
+      encodeMsg(3, 0, { insert: 'users', $db: 'shop' }, 2),
+    ]),
+  );
+  assert.equal(stat('op_query_active'), 2);
+  assert.equal(stat('collection.users.query.total'), 1);
+  assert.equal(stat('cmd.aggregate.total'), 1);
+  assert.equal(stat('cmd.insert.total'), 1);
+  await carry(
+    backend,
+    client,
+    Buffer.concat([
+      encodeMsg(10, 1, { cursor: { firstBatch: [{ a: 1 }, { a: 1 }, { a: 1 }], id: 0n }, ok: 1 }),
+      encodeMsg(11, 2, { ok: 1 }),
+    ]),
+  );
+  assert.equal(stat('op_msg'), 5);
+  assert.equal(stat('op_query_active'), 0);
+  assert.match(dataPlane.stats.text(), /mongo\.db\.collection\.users\.query\.reply_num_docs: .*3/);
+});
+
+test('what is no MongoDB passes as it came and is counted once', async (t) => {
+  const { dataPlane, client, backend } = await serve(t, {});
+  await carry(client, backend, Buffer.from('GET / HTTP/1.1\r\nhost: example\r\n\r\n'));
+  await carry(client, backend, Buffer.alloc(100_000, 1));
+  await carry(backend, client, Buffer.from('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n'));
+  assert.equal(statOf(dataPlane, 'mongo.db.decoding_error'), 2);
+});
+
+test('a fault holds messages back, and their order stays', async (t) => {
+  const { dataPlane, client, backend } = await serve(t, {
+    delay: { fixed_delay: '0.03s', percentage: { numerator: 100 } },
+  });
+  const startMs = performance.now();
+  const first = encodeMsg(1, 0, { ping: 1 });
+  client.write(first.subarray(0, 20));
+  client.write(first.subarray(20));
+  await carry(client, backend, Buffer.alloc(0));
+  client.end(encodeMsg(2, 0, { ping: 2 }));
+  let all: Buffer = Buffer.alloc(0);
+  backend.on('data', (chunk: Buffer) => (all = Buffer.concat([all, chunk])));
+  await once(backend, 'end');
+  assert.deepEqual(all, Buffer.concat([first, encodeMsg(2, 0, { ping: 2 })]));
+  assert.ok(performance.now() - startMs >= 29);
+  assert.ok(statOf(dataPlane, 'mongo.db.delays_injected') >= 1);
+});
+
+test('messages are logged, and collections become dynamic metadata', async (t) => {
+  const kept = keptAccessLog('');
+  const stdout = `${at}.access_loggers.stream.v3.StdoutAccessLog`;
+  const format = '%DYNAMIC_METADATA(envoy.filters.network.mongo_proxy)%\n';
+  const accessLog = [
+    {
+      name: 'log',
+      typed_config: { '@type': stdout, log_format: { text_format_source: { inline_string: format } } },
+    },
+  ];
+  const { client, backend, dataPlane } = await serve(
+    t,
+    { access_log: '/mongo.log', emit_dynamic_metadata: true },
+    kept.options,
+    accessLog,
+  );
+  await carry(client, backend, encodeQuery(1, 'shop.users', { a: 'b' }));
+  client.resetAndDestroy();
+  while (dataPlane.activeConnections > 0) await new Promise((resolve) => setImmediate(resolve));
+  const [message, line] = kept.lines;
+  assert.deepEqual((JSON.parse(message ?? '') as { message: { query: unknown } }).message.query, { a: 'b' });
+  assert.equal(line, '{"shop.users":["query"]}\n');
+});

@@ -1,0 +1,50 @@
+import type { ListenerContext, ServeConnection } from '../listener/compiled-listener.ts';
+import type { MongoProxy } from '../model/mongo.ts';
+import { TappedWire } from '../wire/tapped-wire.ts';
+import { toJson } from './bson.ts';
+import type { MongoMessage } from './message.ts';
+import { MongoTap, type MongoTapContext } from './mongo-tap.ts';
+
+const metadataNamespace = 'envoy.filters.network.mongo_proxy';
+
+/** Compiles `envoy.filters.network.mongo_proxy`: it watches what the rest of the chain serves. */
+export function compileMongoProxy(
+  model: MongoProxy,
+  context: ListenerContext,
+): (serve: ServeConnection) => ServeConnection {
+  const { timers, random, clock, turn, writeLog } = context;
+  const tapContext: MongoTapContext = {
+    model,
+    stats: context.mongoStats(model.statPrefix),
+    timers,
+    random,
+    nowMs: () => clock.monotonicMs(),
+  };
+  return (serve) => (wire, info, onClosed) => {
+    const asked: Record<string, string[]> = {};
+    const tap = new MongoTap(tapContext, (message) => {
+      if (model.emitMetadata) noteCollection(asked, message);
+      if (model.accessLog !== undefined)
+        writeLog(model.accessLog, logLine(message, turn.wallMs, info.remote.address));
+    });
+    const metadata = model.emitMetadata ? { ...info.metadata, [metadataNamespace]: asked } : info.metadata;
+    return serve(new TappedWire(wire, tap), { ...info, metadata }, onClosed);
+  };
+}
+
+/** `{"shop.users": ["query"]}` */
+function noteCollection(asked: Record<string, string[]>, message: MongoMessage): void {
+  if (message.kind !== 'query' && message.kind !== 'insert') return;
+  const operations = (asked[message.collection] ??= []);
+  if (!operations.includes(message.kind)) operations.push(message.kind);
+}
+
+function logLine(message: MongoMessage, wallMs: number, client: string): string {
+  const shown = {
+    ...message,
+    ...('query' in message ? { query: toJson(message.query) } : {}),
+    ...('body' in message ? { body: toJson(message.body) } : {}),
+    ...('cursor' in message ? { cursor: String(message.cursor) } : {}),
+  };
+  return `${JSON.stringify({ time: new Date(wallMs).toISOString(), client, message: shown })}\n`;
+}
