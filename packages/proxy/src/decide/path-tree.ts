@@ -1,7 +1,7 @@
 import type { PathMatch } from '../model/route.ts';
 
 /** Paths that a tree can hold: text compared with case. */
-export type TreePath = Exclude<PathMatch, { readonly kind: 'regex' | 'connect' }>;
+export type TreePath = Exclude<PathMatch, { readonly kind: 'regex' | 'connect' | 'template' }>;
 
 /** Numbers of the items whose path ends at a node, in ascending order. */
 type Numbers = number[];

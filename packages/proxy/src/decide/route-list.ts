@@ -43,7 +43,7 @@ class FewRoutes<T extends Matching> implements RouteList<T> {
 class IndexedRoutes<T extends Matching> implements RouteList<T> {
   readonly #routes: readonly T[];
   readonly #tree = new PathTree();
-  /** Routes by regular expression, without case, and for CONNECT. */
+  /** Routes by regular expression or template, without case, and for CONNECT. */
   readonly #others: number[] = [];
   /** Lists of routes to try for the request at hand, and how far each has been gone through. */
   readonly #lists: (readonly number[])[] = [];
@@ -53,8 +53,8 @@ class IndexedRoutes<T extends Matching> implements RouteList<T> {
     this.#routes = routes;
     for (const [i, { route }] of routes.entries()) {
       const { path, caseSensitive } = route.match;
-      if (path.kind === 'regex' || path.kind === 'connect' || !caseSensitive) this.#others.push(i);
-      else this.#tree.add(path, i);
+      if ('value' in path && caseSensitive) this.#tree.add(path, i);
+      else this.#others.push(i);
     }
   }
 

@@ -56,7 +56,7 @@ const paths: readonly [RouteMatch['path'], boolean, string, boolean][] = [
 ];
 
 for (const [path, caseSensitive, tried, expected] of paths) {
-  const what = path.kind === 'regex' ? path.regex : path.kind === 'connect' ? '' : path.value;
+  const what = path.kind === 'regex' ? path.regex : 'value' in path ? path.value : '';
   test(`${path.kind} ${what}${caseSensitive ? '' : ' without case'} ${expected ? 'takes' : 'leaves'} ${tried}`, () => {
     assert.equal(matches({ path, caseSensitive }, request(tried)), expected);
   });

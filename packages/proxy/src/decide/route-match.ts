@@ -3,6 +3,7 @@ import type { RouteMatch } from '../model/route.ts';
 import { compileHeaderMatch, type RoutableRequest } from './header-match.ts';
 import { compileQueryMatch } from './query-match.ts';
 import { compileRegex } from './string-match.ts';
+import { parseUriTemplate } from './uri-template.ts';
 
 /**
  * True where a request matches a route. `pathOnly` is its path without the query; `draw` is the request's
@@ -15,6 +16,7 @@ type PathTest = (pathOnly: string, request: RoutableRequest) => boolean;
 function pathTest(match: RouteMatch): PathTest {
   const { path, caseSensitive } = match;
   if (path.kind === 'connect') return (_, request) => request.method === 'CONNECT';
+  if (path.kind === 'template') return compileRegex(parseUriTemplate(path.template).regex);
   if (path.kind === 'regex') {
     const test = compileRegex(caseSensitive ? path.regex : `(?i:${path.regex})`);
     return test;

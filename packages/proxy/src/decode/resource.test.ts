@@ -314,7 +314,7 @@ test('wrong routes are refused with the path of the field', () => {
     }),
     [
       'virtualHosts[0].domains: must have at least one domain',
-      'virtualHosts[0].routes[0].match: must have one of prefix, path, safe_regex, path_separated_prefix, connect_matcher',
+      'virtualHosts[0].routes[0].match: must have one of prefix, path, safe_regex, path_separated_prefix, connect_matcher, path_match_policy',
       'virtualHosts[0].routes[0].route.weightedClusters.clusters: the sum of the weights must be more than 0',
       'virtualHosts[0].routes[1].directResponse.status: 99 is not a status from 200 to 599',
       'virtualHosts[0].routes[1].requestHeadersToAdd[0].header.key: :path cannot be changed: use a rewrite',

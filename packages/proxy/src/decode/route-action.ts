@@ -10,6 +10,7 @@ import type {
   WeightedCluster_ClusterWeight,
 } from '@lateen/protocol/envoy/config/route/v3';
 import * as route from '@lateen/protocol/envoy/config/route/v3';
+import { UriTemplateRewriteConfig } from '@lateen/protocol/envoy/extensions/path/rewrite/uri_template/v3';
 import type {
   ClusterChoice,
   DirectResponseAction,
@@ -42,6 +43,7 @@ const actionPolicy = fieldPolicy(
     'metadataMatch',
     'prefixRewrite',
     'regexRewrite',
+    'pathRewritePolicy',
     'hostRewriteLiteral',
     'autoHostRewrite',
     'hostRewriteHeader',
@@ -67,11 +69,12 @@ const actionPolicy = fieldPolicy(
     includeVhRateLimits: 'limits of a route replace those of its virtual host',
   },
 );
-const weightedPolicy = fieldPolicy(route.WeightedCluster, ['clusters', 'runtimeKeyPrefix'], {
+const weightedPolicy = fieldPolicy(route.WeightedCluster, ['clusters', 'runtimeKeyPrefix', 'headerName'], {
   totalWeight: 'the sum of the weights is used',
 });
 const weightPolicy = fieldPolicy(route.WeightedCluster_ClusterWeight, [
   'name',
+  'clusterHeader',
   'weight',
   'metadataMatch',
   'requestHeadersToAdd',
@@ -94,8 +97,8 @@ const redirectPolicy = fieldPolicy(route.RedirectAction, [
 ]);
 const mirrorPolicy = fieldPolicy(
   route.RouteAction_RequestMirrorPolicy,
-  ['cluster', 'runtimeFraction', 'traceSampled'],
-  { disableShadowHostSuffixAppend: 'the copy always carries -shadow after its host' },
+  ['cluster', 'clusterHeader', 'runtimeFraction', 'disableShadowHostSuffixAppend'],
+  { traceSampled: 'copies carry the trace of their request' },
 );
 const hashPolicyPolicy = fieldPolicy(route.RouteAction_HashPolicy, [
   'header',
@@ -144,6 +147,16 @@ export function decodeForward(scope: Scope, message: RouteActionMessage): Forwar
     ...(message.regexRewrite === undefined
       ? {}
       : { regexRewrite: decodeRegexRewrite(scope.at('regexRewrite'), message.regexRewrite) }),
+    ...(message.pathRewritePolicy === undefined
+      ? {}
+      : {
+          templateRewrite:
+            scope
+              .at('pathRewritePolicy')
+              .at('typedConfig')
+              .unpack(UriTemplateRewriteConfig, message.pathRewritePolicy.typedConfig)?.pathTemplateRewrite ??
+            '',
+        }),
     ...(hostRewrite === undefined ? {} : { hostRewrite }),
     appendXForwardedHost: message.appendXForwardedHost ?? false,
     ...decodeRouteTimeouts(message),
@@ -200,6 +213,9 @@ function decodeClusterChoice(scope: Scope, message: RouteActionMessage): Cluster
     return {
       kind: 'weighted',
       clusters: decodeWeighted(scope.at('weightedClusters'), message.weightedClusters),
+      ...(message.weightedClusters.headerName === undefined
+        ? {}
+        : { drawHeader: message.weightedClusters.headerName.toLowerCase() }),
     };
   }
   scope.fail('must have one of cluster, cluster_header, weighted_clusters');
@@ -223,9 +239,12 @@ function decodeWeight(
   keyPrefix: string | undefined,
 ): WeightedCluster {
   scope.check(weightPolicy, message);
-  if (message.name === undefined) scope.at('name').fail('must not be empty');
+  const { name, clusterHeader } = message;
+  if ((name === undefined) === (clusterHeader === undefined))
+    scope.fail('must have one of name, cluster_header');
   return {
-    name: message.name ?? '',
+    name: name ?? '',
+    ...(clusterHeader === undefined ? {} : { header: clusterHeader.toLowerCase() }),
     weight: message.weight ?? 0,
     ...(keyPrefix === undefined || scope.runtime === undefined
       ? {}
@@ -261,13 +280,16 @@ export function decodeMirrors(
   return (list ?? []).map((message, i) => {
     const at = scope.at(i);
     at.check(mirrorPolicy, message);
-    if (message.cluster === undefined) at.at('cluster').fail('must not be empty');
+    const { cluster, clusterHeader } = message;
+    if ((cluster === undefined) === (clusterHeader === undefined))
+      at.fail('must have one of cluster, cluster_header');
     return {
-      cluster: message.cluster ?? '',
+      cluster: cluster ?? '',
+      ...(clusterHeader === undefined ? {} : { header: clusterHeader.toLowerCase() }),
+      ...(message.disableShadowHostSuffixAppend === true ? { keepHost: true } : {}),
       ...(message.runtimeFraction === undefined
         ? {}
         : { fraction: decodeRuntimeFraction(at.at('runtimeFraction'), message.runtimeFraction) }),
-      ...(message.traceSampled === undefined ? {} : { traceSampled: message.traceSampled }),
     };
   });
 }

@@ -3,6 +3,7 @@ import type {
   RouteMatch as RouteMatchMessage,
 } from '@lateen/protocol/envoy/config/route/v3';
 import * as route from '@lateen/protocol/envoy/config/route/v3';
+import { UriTemplateMatchConfig } from '@lateen/protocol/envoy/extensions/path/match/uri_template/v3';
 import type { PathMatch, QueryParameterMatch, RouteMatch } from '../model/index.ts';
 import { decodeRegex, decodeRuntimeFraction, decodeStringMatch } from './basics.ts';
 import { fieldPolicy } from './field-policy.ts';
@@ -15,6 +16,7 @@ const matchPolicy = fieldPolicy(route.RouteMatch, [
   'safeRegex',
   'connectMatcher',
   'pathSeparatedPrefix',
+  'pathMatchPolicy',
   'caseSensitive',
   'runtimeFraction',
   'headers',
@@ -59,7 +61,15 @@ function decodePath(scope: Scope, message: RouteMatchMessage): PathMatch {
     return { kind: 'segment_prefix', value };
   }
   if (message.connectMatcher !== undefined) return { kind: 'connect' };
-  scope.fail('must have one of prefix, path, safe_regex, path_separated_prefix, connect_matcher');
+  if (message.pathMatchPolicy !== undefined) {
+    const at = scope.at('pathMatchPolicy').at('typedConfig');
+    const template =
+      at.unpack(UriTemplateMatchConfig, message.pathMatchPolicy.typedConfig)?.pathTemplate ?? '';
+    return { kind: 'template', template };
+  }
+  scope.fail(
+    'must have one of prefix, path, safe_regex, path_separated_prefix, connect_matcher, path_match_policy',
+  );
   return { kind: 'prefix', value: '/' };
 }
 

@@ -163,7 +163,12 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
   // FilterExchange
 
   routeConfig(filterName: string): HttpFilterConfig | undefined {
-    return this.route?.filterConfig[filterName];
+    const { route } = this;
+    if (route?.action.kind === 'forward' && route.action.choosesFilters) {
+      const own = route.action.choose(this.head, this.draw)?.filterConfig?.[filterName];
+      if (own !== undefined) return own;
+    }
+    return route?.filterConfig[filterName];
   }
 
   addFlag(bit: number): void {
@@ -265,11 +270,13 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
 
   /** True where some of the filters do not run for this request. */
   get #isChoosy(): boolean {
-    return this.manager.hasDisabledFilters || this.route?.disablesFilters === true;
+    const { route } = this;
+    if (this.manager.hasDisabledFilters || route?.disablesFilters === true) return true;
+    return route?.action.kind === 'forward' && route.action.choosesFilters;
   }
 
   #runs(filter: CompiledHttpFilter): boolean {
-    const own = this.route?.filterConfig[filter.name]?.kind;
+    const own = this.routeConfig(filter.name)?.kind;
     if (own === 'disabled') return false;
     return filter.disabled !== true || own !== undefined;
   }

@@ -29,6 +29,8 @@ export type PathMatch =
   /** `/api` matches `/api` and `/api/x`, not `/apis`. */
   | { readonly kind: 'segment_prefix'; readonly value: string }
   | { readonly kind: 'regex'; readonly regex: string }
+  /** `/shops/{shop}/items/{rest=**}`. */
+  | { readonly kind: 'template'; readonly template: string }
   /** Any CONNECT request. */
   | { readonly kind: 'connect' };
 
@@ -60,7 +62,10 @@ export interface HeaderOperations {
 
 /** A cluster in a weighted set, with what it changes. */
 export interface WeightedCluster {
+  /** Empty where {@link header} names it. */
   readonly name: string;
+  /** The cluster named by a header. */
+  readonly header?: string;
   readonly weight: number;
   /** Where the runtime has another weight, now. */
   readonly runtimeWeight?: RuntimeCell;
@@ -73,7 +78,12 @@ export interface WeightedCluster {
 
 export type ClusterChoice =
   | { readonly kind: 'cluster'; readonly name: string }
-  | { readonly kind: 'weighted'; readonly clusters: readonly WeightedCluster[] }
+  | {
+      readonly kind: 'weighted';
+      readonly clusters: readonly WeightedCluster[];
+      /** A header whose number chooses in place of chance, so that several proxies choose alike. */
+      readonly drawHeader?: string;
+    }
   /** The cluster named by a header. */
   | { readonly kind: 'header'; readonly header: string };
 
@@ -131,10 +141,14 @@ export type HashPolicy = { readonly terminal: boolean } & (
 );
 
 export interface MirrorPolicy {
+  /** Empty where {@link header} names it. */
   readonly cluster: string;
+  /** The cluster named by a header of the request. */
+  readonly header?: string;
+  /** The copy keeps the host of the request. */
+  readonly keepHost?: boolean;
   /** Undefined: every request. */
   readonly fraction?: Fraction;
-  readonly traceSampled?: boolean;
 }
 
 export interface UpgradeRule {
@@ -160,6 +174,8 @@ export interface ForwardAction {
   readonly clusterNotFoundStatus: number;
   readonly prefixRewrite?: string;
   readonly regexRewrite?: RegexRewrite;
+  /** A path of the variables of the route's template. */
+  readonly templateRewrite?: string;
   readonly hostRewrite?:
     | { readonly kind: 'literal'; readonly value: string }
     /** The host name of the endpoint that was chosen. */
@@ -273,6 +289,8 @@ export interface RouteConfiguration {
   /** Header operations apply from route to virtual host to table; true: the other way round. */
   readonly mostSpecificHeaderMutationsWins: boolean;
   readonly ignorePortInHostMatching: boolean;
+  /** What follows a `;` is no part of the path that routes match. */
+  readonly ignorePathParameters?: boolean;
   readonly maxDirectResponseBodyBytes: number;
   readonly internalOnlyHeaders: readonly string[];
   readonly mirrors: readonly MirrorPolicy[];

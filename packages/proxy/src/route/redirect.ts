@@ -15,7 +15,7 @@ function compilePath(route: Route, action: RedirectAction): Rewrite | undefined 
     return (text) => rewrite(splitQuery(text)[0]);
   }
   const { path: match } = route.match;
-  const length = match.kind === 'regex' || match.kind === 'connect' ? 0 : match.value.length;
+  const length = 'value' in match ? match.value.length : 0;
   return (text) => path.value + splitQuery(text)[0].slice(length);
 }
 

@@ -3,6 +3,9 @@ import type { ClusterRef } from '../cluster/cluster-set.ts';
 import { headerLine, type HeaderLine } from '../codec/header-block.ts';
 import { names } from '../codec/header-name.ts';
 import { headerReader, type RoutableRequest } from '../decide/header-match.ts';
+import { regexEngine } from '../decide/regex-engine.ts';
+import { parseUriRewrite, parseUriTemplate } from '../decide/uri-template.ts';
+import type { HttpFilterConfig } from '../model/http-filter.ts';
 import { subsetCriteria, type SubsetCriteria } from '../decide/subset-criteria.ts';
 import type { Fraction } from '../model/string-match.ts';
 import type {
@@ -30,10 +33,14 @@ export interface ClusterTarget {
   readonly hostRewrite: string | undefined;
   /** What the metadata of the endpoint must be. */
   readonly subset: SubsetCriteria | undefined;
+  /** Of filters, before that of the route; undefined where there is none. */
+  readonly filterConfig: Readonly<Record<string, HttpFilterConfig>> | undefined;
 }
 
 export interface CompiledMirror {
-  readonly ref: ClusterRef;
+  /** The cluster of the copy; undefined where the request names none. */
+  readonly choose: (request: RoutableRequest) => ClusterRef | undefined;
+  readonly keepHost: boolean;
   readonly fraction: Fraction | undefined;
 }
 
@@ -63,6 +70,8 @@ export interface CompiledForward {
   readonly streamLimits: StreamLimits | undefined;
   /** Most that is kept of a body for a further try, or for a copy; undefined: as much as the listener allows. */
   readonly bufferLimitBytes: number | undefined;
+  /** Some of the clusters configure filters. */
+  readonly choosesFilters: boolean;
   /** CONNECT (and POST) end here: what comes goes to an endpoint as bare bytes. */
   readonly terminates: { readonly allowPost: boolean } | undefined;
 }
@@ -81,7 +90,31 @@ export interface CompiledDirectResponse {
 export type CompiledAction = CompiledForward | CompiledRedirect | CompiledDirectResponse;
 
 function plainTarget(ref: ClusterRef, subset: SubsetCriteria | undefined): ClusterTarget {
-  return { ref, requestHeaders: undefined, responseHeaders: undefined, hostRewrite: undefined, subset };
+  return {
+    ref,
+    requestHeaders: undefined,
+    responseHeaders: undefined,
+    hostRewrite: undefined,
+    subset,
+    filterConfig: undefined,
+  };
+}
+
+/** A cluster by its name, or by the name that a header of the request has. */
+function compileReference(
+  name: string,
+  header: string | undefined,
+  context: RouteCompileContext,
+): (request: RoutableRequest) => ClusterRef | undefined {
+  if (header === undefined) {
+    const ref = context.clusterRef(name);
+    return () => ref;
+  }
+  const read = headerReader(header);
+  return (request) => {
+    const named = read(request);
+    return named === undefined || named === '' ? undefined : context.clusterRef(named);
+  };
 }
 
 function compileChoice(
@@ -97,41 +130,76 @@ function compileChoice(
     return () => target;
   }
   if (choice.kind === 'header') {
-    const read = headerReader(choice.header);
+    const find = compileReference('', choice.header, context);
     return (request) => {
-      const name = read(request);
-      return name === undefined || name === '' ? undefined : plainTarget(context.clusterRef(name), subset);
+      const ref = find(request);
+      return ref === undefined ? undefined : plainTarget(ref, subset);
     };
   }
-  const targets = choice.clusters.map((cluster, i): ClusterTarget => {
+  const targets = choice.clusters.map((cluster, i) => {
     const at = `${path}.weighted_clusters[${i}]`;
-    return {
-      ref: context.clusterRef(cluster.name),
+    const target = {
       requestHeaders: compileHeaderOperations(cluster.requestHeaders, `${at}.request_headers`, bad),
       responseHeaders: compileHeaderOperations(cluster.responseHeaders, `${at}.response_headers`, bad),
       hostRewrite: cluster.hostRewrite,
       subset: subsetCriteria(action.metadataMatch, cluster.metadataMatch),
+      filterConfig: cluster.filterConfig,
+    };
+    if (cluster.header === undefined) {
+      const whole: ClusterTarget = { ...target, ref: context.clusterRef(cluster.name) };
+      return () => whole;
+    }
+    const find = compileReference('', cluster.header, context);
+    return (request: RoutableRequest): ClusterTarget | undefined => {
+      const ref = find(request);
+      return ref === undefined ? undefined : { ...target, ref };
     };
   });
   let sum = 0;
   const upTo = choice.clusters.map((cluster) => (sum += cluster.weight));
   if (sum === 0) bad.push({ path: `${path}.weighted_clusters`, message: 'the weights add up to 0' });
+  const readDraw = choice.drawHeader === undefined ? undefined : headerReader(choice.drawHeader);
+  const place = (all: number, request: RoutableRequest, draw: number): number => {
+    const text = readDraw?.(request);
+    return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) % all : draw * all;
+  };
   const cells = choice.clusters.map(({ runtimeWeight }) => runtimeWeight);
   if (cells.some((cell) => cell !== undefined)) {
-    return (_, draw) => {
+    return (request, draw) => {
       const weights = choice.clusters.map(({ weight }, i) => cells[i]?.entry?.number ?? weight);
-      let left = draw * weights.reduce((all, weight) => all + weight, 0);
+      let left = place(
+        weights.reduce((all, weight) => all + weight, 0),
+        request,
+        draw,
+      );
       for (let i = 0; i < weights.length; i++) {
         left -= weights[i] as number;
-        if (left < 0) return targets[i];
+        if (left < 0) return targets[i]?.(request);
       }
-      return targets.at(-1);
+      return targets.at(-1)?.(request);
     };
   }
-  return (_, draw) => {
-    const wanted = draw * sum;
-    for (let i = 0; i < upTo.length; i++) if (wanted < (upTo[i] as number)) return targets[i];
-    return targets.at(-1);
+  return (request, draw) => {
+    const wanted = readDraw === undefined ? draw * sum : place(sum, request, draw);
+    for (let i = 0; i < upTo.length; i++) if (wanted < (upTo[i] as number)) return targets[i]?.(request);
+    return targets.at(-1)?.(request);
+  };
+}
+
+function compileTemplateRewrite(route: Route, rewrite: string): Rewrite {
+  const { path } = route.match;
+  if (path.kind !== 'template')
+    throw new Error('path_rewrite_policy needs a path_match_policy of the same kind');
+  const template = parseUriTemplate(path.template);
+  const parts = parseUriRewrite(rewrite, template);
+  const regex = regexEngine().compile(template.regex);
+  return (text) => {
+    const [pathOnly, query] = splitQuery(text);
+    const matcher = regex.matcher(pathOnly);
+    if (!matcher.matches()) return text;
+    let result = '';
+    for (const part of parts) result += typeof part === 'string' ? part : (matcher.group(part) ?? '');
+    return result + query;
   };
 }
 
@@ -143,10 +211,11 @@ function compilePathRewrite(route: Route, action: ForwardAction): Rewrite | unde
       return rewrite(pathOnly) + query;
     };
   }
+  if (action.templateRewrite !== undefined) return compileTemplateRewrite(route, action.templateRewrite);
   const replacement = action.prefixRewrite;
   if (replacement === undefined || replacement === '') return undefined;
   const { path: match } = route.match;
-  if (match.kind === 'regex' || match.kind === 'connect') return undefined;
+  if (match.kind === 'regex' || match.kind === 'connect' || match.kind === 'template') return undefined;
   const { length } = match.value;
   return (path) => replacement + path.slice(length);
 }
@@ -212,10 +281,14 @@ export function compileAction(
       expectedMs(timing) > 0 ? headerLine(names.expectedTimeout, String(expectedMs(timing))) : undefined,
     streamLimits: compileStreamLimits(action),
     bufferLimitBytes: route.bufferLimitBytes ?? virtualHost.bufferLimitBytes,
+    choosesFilters:
+      action.cluster.kind === 'weighted' &&
+      action.cluster.clusters.some(({ filterConfig }) => Object.keys(filterConfig).length > 0),
     terminates: action.upgrades.find(({ type }) => type === 'connect')?.terminates,
     hash: compileHashPolicies(action.hashPolicies, context.hash),
     mirrors: mirrors.map((mirror) => ({
-      ref: context.clusterRef(mirror.cluster),
+      choose: compileReference(mirror.cluster, mirror.header, context),
+      keepHost: mirror.keepHost === true,
       fraction: mirror.fraction,
     })),
   };

@@ -59,7 +59,11 @@ export class RouteTable {
     if (found.toTls !== undefined && needsTls(found.virtualHost, request)) return found.toTls;
     const { path } = request;
     const query = path.indexOf('?');
-    const pathOnly = query < 0 ? path : path.slice(0, query);
+    let pathOnly = query < 0 ? path : path.slice(0, query);
+    if (this.config.ignorePathParameters === true) {
+      const parameters = pathOnly.indexOf(';');
+      if (parameters >= 0) pathOnly = pathOnly.slice(0, parameters);
+    }
     return found.routes.find(request, pathOnly, draw);
   }
 }

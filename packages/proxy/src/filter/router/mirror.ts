@@ -116,9 +116,9 @@ export function startShadow(
   random: () => number,
   bufferLimitBytes: number,
 ): Shadow | undefined {
-  const { fraction, ref } = mirror;
+  const { fraction } = mirror;
   if (fraction !== undefined && random() * fraction.denominator >= fraction.numerator) return undefined;
-  const serving = ref.cluster?.servingCluster(random());
+  const serving = mirror.choose(head)?.cluster?.servingCluster(random());
   const cluster = serving?.cluster;
   const host = cluster?.chooseHost(anyHost, serving?.priority);
   if (cluster === undefined || host === undefined || head.upgrade !== undefined) return undefined;
@@ -127,7 +127,7 @@ export function startShadow(
   copy.scheme = head.scheme;
   copy.path = head.path;
   copy.version = head.version;
-  copy.authority = shadowAuthority(head.authority);
+  copy.authority = mirror.keepHost ? head.authority : shadowAuthority(head.authority);
   copy.headers.copyFrom(head.headers);
   cluster.stats.n.upstreamRqTotal++;
   const pool = cluster.poolOf(host);
