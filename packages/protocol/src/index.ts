@@ -1,5 +1,6 @@
 export { anyIs, packAny, typeRegistry, unpackAny, unpackAs, type Unpacked } from './codec/any.ts';
 export type { UnknownField } from './codec/byte-reader.ts';
+export { ByteWriter } from './codec/byte-writer.ts';
 export { decode, maxDepth, type DecodeOptions } from './codec/decode.ts';
 export { encode } from './codec/encode.ts';
 export { fromJson, type FromJsonOptions } from './codec/from-json.ts';

@@ -2,7 +2,7 @@ import { silentLogger, sleep, systemClock } from '@lateen/core';
 import { HeadPool } from './codec/head.ts';
 import { isConsistent } from './cluster/balancer/balancer.ts';
 import { LazyHashFunction } from './cluster/balancer/hash-function.ts';
-import { ClusterSet } from './cluster/cluster-set.ts';
+import { ClusterSet, type ClusterRef } from './cluster/cluster-set.ts';
 import type { ClusterContext } from './cluster/upstream-cluster.ts';
 import { introductionOf } from './filter/peer-metadata.ts';
 import type { ListenerContext } from './listener/compiled-listener.ts';
@@ -11,6 +11,8 @@ import { LazyFilters } from './listener/lazy-filters.ts';
 import { ListenerSet } from './listener/listener-set.ts';
 import type { ApplyResult, DataPlaneChange, RefusedResource } from './model/change.ts';
 import type { DataPlane, DataPlaneOptions } from './model/data-plane.ts';
+import type { Listener } from './model/listener.ts';
+import type { TracingSystem } from './tracing/tracing-system.ts';
 import { compileRouteTable, type RouteTable } from './route/route-table.ts';
 import { LogFiles } from './telemetry/access-log.ts';
 import { CorsStats } from './telemetry/cors-stats.ts';
@@ -60,6 +62,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   const httpRbacStats = shared((prefix) => new RbacStats('http', prefix), stats);
   const networkRbacStats = shared((prefix) => new RbacStats('network', prefix), stats);
   let draining = false;
+  let tracing: TracingSystem | undefined;
 
   const clusterContext: ClusterContext = {
     turn,
@@ -98,6 +101,9 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     requestIds: new RequestIds(),
     observers: [meshMetrics],
     meshMetrics,
+    get tracing() {
+      return tracing;
+    },
     filterServices: {
       clock,
       calls: clusterContext,
@@ -128,6 +134,12 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
       if (compiled.ok) tables.set(config.name, compiled.value);
       else refused.push({ kind: 'routes', name: config.name, problems: compiled.problems });
     }
+    if (tracing === undefined && change.listeners?.set?.some(asksForTracing) === true) {
+      const { TracingSystem } = await import('./tracing/tracing-system.ts');
+      const { node } = options;
+      const clusterRef = (name: string): ClusterRef => clusters.ref(name);
+      tracing = new TracingSystem({ ...clusterContext, clusterRef, node, stats });
+    }
     if (change.listeners !== undefined) {
       const bad = await listeners.update(change.listeners);
       refused.push(...bad.map((one) => ({ kind: 'listeners' as const, ...one })));
@@ -155,6 +167,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     startDraining,
     async close() {
       listeners.close();
+      tracing?.close();
       clusters.close();
       timers.close();
       await logFiles.close();
@@ -166,6 +179,15 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     },
     stats,
   };
+}
+
+/** True for listeners that tell a collector of their requests. */
+function asksForTracing({ filterChains, defaultFilterChain }: Listener): boolean {
+  return [...filterChains, defaultFilterChain].some((chain) =>
+    chain?.filters.some(
+      (filter) => filter.kind === 'http_connection_manager' && filter.tracing?.provider !== undefined,
+    ),
+  );
 }
 
 /** Statistics by their prefix: several filters of one prefix share them. */

@@ -16,7 +16,7 @@ import { decodeHeaderMutations } from './header-mutation.ts';
 import { decodeHttpFilter, typeNameOf, type FilterContext } from './http-filter.ts';
 import { decodeLocalReply } from './local-reply.ts';
 import type { Scope } from './scope.ts';
-import { decodeTracing } from './tracing.ts';
+import { decodeRequestId, decodeTracing } from './tracing.ts';
 import { commonHttpPolicy, decodeHeaderCase, decodeHttp2, http1Policy } from './upstream-http.ts';
 
 const logTiming = 'a line is written at the end of the request';
@@ -66,6 +66,7 @@ const hcmPolicy = fieldPolicy(
     'schemeHeaderTransformation',
     'earlyHeaderMutationExtensions',
     'localReplyConfig',
+    'requestIdExtension',
   ],
   {
     addUserAgent: 'no user-agent header is added',
@@ -73,7 +74,6 @@ const hcmPolicy = fieldPolicy(
     flushAccessLogOnNewRequest: logTiming,
     accessLogOptions: logTiming,
     representIpv4RemoteAddressAsIpv4MappedIpv6: 'addresses are written as they are',
-    requestIdExtension: 'request ids are random UUIDs',
     streamErrorOnInvalidHttpMessage: 'a connection with an error in its framing is closed',
     pathNormalizationOptions: 'normalize_path and merge_slashes decide',
     typedHeaderValidationConfig: 'headers are always validated',
@@ -227,6 +227,7 @@ export function decodeConnectionManager(
     ...(message.tracing === undefined
       ? {}
       : { tracing: decodeTracing(scope.at('tracing'), message.tracing) }),
+    ...decodeRequestId(scope.at('requestIdExtension'), message.requestIdExtension),
     proxy100Continue: message.proxy100Continue ?? false,
     ...decodeClientAddress(scope, message),
     ...(message.appendXForwardedPort === true ? { appendXForwardedPort: true } : {}),

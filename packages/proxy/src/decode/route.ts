@@ -20,6 +20,7 @@ import {
 } from './route-action.ts';
 import { decodeRouteMatch } from './route-match.ts';
 import type { Scope } from './scope.ts';
+import { decodeRouteTracing } from './tracing.ts';
 
 const tablePolicy = fieldPolicy(
   route.RouteConfiguration,
@@ -68,28 +69,23 @@ const hostPolicy = fieldPolicy(
     virtualClusters: 'adds statistics only',
   },
 );
-const routePolicy = fieldPolicy(
-  route.Route,
-  [
-    'name',
-    'match',
-    'route',
-    'redirect',
-    'directResponse',
-    'metadata',
-    'decorator',
-    'typedPerFilterConfig',
-    'requestHeadersToAdd',
-    'requestHeadersToRemove',
-    'responseHeadersToAdd',
-    'responseHeadersToRemove',
-    'statPrefix',
-    'perRequestBufferLimitBytes',
-  ],
-  {
-    tracing: 'the sampling of the connection manager holds',
-  },
-);
+const routePolicy = fieldPolicy(route.Route, [
+  'name',
+  'match',
+  'route',
+  'redirect',
+  'directResponse',
+  'metadata',
+  'decorator',
+  'typedPerFilterConfig',
+  'requestHeadersToAdd',
+  'requestHeadersToRemove',
+  'responseHeadersToAdd',
+  'responseHeadersToRemove',
+  'statPrefix',
+  'perRequestBufferLimitBytes',
+  'tracing',
+]);
 
 export const routePolicies = [tablePolicy, hostPolicy, routePolicy];
 
@@ -164,6 +160,9 @@ function decodeRoute(scope: Scope, message: RouteMessage): Route {
     ...(decorator === undefined
       ? {}
       : { decorator: { operation: decorator.operation ?? '', propagate: decorator.propagate ?? true } }),
+    ...(message.tracing === undefined
+      ? {}
+      : { tracing: decodeRouteTracing(scope.at('tracing'), message.tracing) }),
     metadata: decodeMetadata(scope.at('metadata'), message.metadata),
     ...(message.statPrefix === undefined ? {} : { statPrefix: message.statPrefix }),
     ...(message.perRequestBufferLimitBytes === undefined

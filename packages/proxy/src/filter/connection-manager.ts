@@ -20,6 +20,8 @@ import { compileLocalReply, type LocalReplyRules } from './local-reply-rules.ts'
 import { compileAccessLog, type CompiledAccessLog, type LogWriter } from '../telemetry/access-log.ts';
 import type { HttpStats } from '../telemetry/http-stats.ts';
 import type { RequestObserver } from '../telemetry/request-observer.ts';
+import type { Tracer } from '../tracing/tracer.ts';
+import type { TracingSystem } from '../tracing/tracing-system.ts';
 import type { CoarseTimers } from '../timer/coarse-timers.ts';
 import type { Turn } from '../wire/turn.ts';
 import type { Wire } from '../wire/wire.ts';
@@ -46,6 +48,8 @@ export interface ManagerContext {
   /** Told of the requests of connection managers that ask for Istio's metrics. */
   readonly observers: readonly RequestObserver[];
   readonly filterServices: FilterServices;
+  /** There once a listener that asks for tracing has come. */
+  readonly tracing: TracingSystem | undefined;
 }
 
 export type TrafficDirection = 'unspecified' | 'inbound' | 'outbound';
@@ -101,6 +105,8 @@ export class ConnectionManager {
   readonly bufferLimitBytes: number;
   readonly stats: HttpStats;
   readonly observers: readonly RequestObserver[];
+  /** Undefined where requests are not traced. */
+  readonly tracer: Tracer | undefined;
   readonly requestIds: RequestIds;
   readonly heads: HeadPool;
   readonly turn: Turn;
@@ -146,6 +152,7 @@ export class ConnectionManager {
     const counted = model.httpFilters.some(
       (filter) => filter.config.kind === 'istio_stats' && !filter.disabled,
     );
+    this.tracer = context.tracing?.tracer(model, direction === 'outbound', this.stats);
     this.requestIds = context.requestIds;
     this.observers = counted ? context.observers : [];
     this.heads = context.heads;

@@ -11,6 +11,7 @@ import type { StreamInfo } from '../telemetry/stream-info.ts';
 import { Expirable } from '../timer/coarse-timers.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
 import type { ConnectionManager } from './connection-manager.ts';
+import type { RequestTrace } from '../tracing/request-trace.ts';
 import type { Router } from './router/router.ts';
 
 /** What is known of a request while it is served: what statistics, logs and formats are told. */
@@ -33,6 +34,8 @@ export abstract class ExchangeRecord extends Expirable implements StreamInfo {
   response: ResponseHead | undefined;
   responseTrailers: HeaderBlock | undefined;
   peer: Peer | undefined;
+  /** Of a request that is sampled. */
+  trace: RequestTrace | undefined;
   status = 0;
   flags = 0;
   details = '';

@@ -80,6 +80,7 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
       ? manager.routes(head)?.find(head, this.draw)
       : table?.find(head, this.draw);
     this.route = route;
+    if (manager.tracer !== undefined) this.trace = manager.tracer.begin(this);
     if (head.upgrade !== undefined) {
       if (!this.#mayUpgrade(head.upgrade)) {
         manager.stats.n.rqUpgradeRefused++;
@@ -438,6 +439,7 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
     this.responseHeadMs = manager.turn.nowMs;
     this.#limits?.endRequest();
     const { headers } = head;
+    if (manager.tracer !== undefined) manager.tracer.onResponse(this.trace, head);
     const target = this.router?.target;
     target?.responseHeaders?.apply(headers, this);
     if (route !== undefined) for (const operations of route.responseHeaders) operations.apply(headers, this);
@@ -487,6 +489,7 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
     stats.requestTime.record(this.durationMs);
     for (const observer of manager.observers) observer.onRequest(this, manager.direction);
     for (const log of manager.accessLogs) log.log(this);
+    if (this.trace !== undefined) this.trace.end(this);
     heads.releaseRequest(this.head);
     if (this.response !== undefined) heads.releaseResponse(this.response);
     this.response = undefined;

@@ -1,5 +1,7 @@
 import type { RequestHead } from '../codec/head.ts';
+import type { HeaderBlock } from '../codec/header-block.ts';
 import { headerName, names, type HeaderName } from '../codec/header-name.ts';
+import { reasonOfId, withReason } from '../decide/trace-decision.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
 import type { SocketAddress } from '../model/address.ts';
 import type { HttpConnectionManager } from '../model/network-filter.ts';
@@ -113,7 +115,7 @@ export function prepareRequest(
   }
   if (model.generateRequestId) {
     if (!headers.has(names.requestId)) headers.add(names.requestId, requestIds.next());
-    else if (edge && !model.preserveExternalRequestId) headers.set(names.requestId, requestIds.next());
+    else if (edge) takeExternalId(headers, model, requestIds);
   }
   if (model.via !== '') {
     const via = headers.get(names.via);
@@ -123,6 +125,18 @@ export function prepareRequest(
     head.authority = stripHost(head.authority, model, connection.local.port);
   }
   return client;
+}
+
+/** An id from outside is replaced; where it is kept, its decision about tracing is not. */
+function takeExternalId(headers: HeaderBlock, model: HttpConnectionManager, requestIds: RequestIds): void {
+  if (!model.preserveExternalRequestId) {
+    headers.set(names.requestId, requestIds.next());
+    return;
+  }
+  const id = headers.get(names.requestId);
+  const packs = model.requestIdOptions?.packTraceReason ?? true;
+  if (id === undefined || !packs || reasonOfId(id) === 'not_traceable') return;
+  headers.set(names.requestId, withReason(id, 'not_traceable'));
 }
 
 function removeInternalHeaders(head: RequestHead, edge: boolean, internalOnly: readonly HeaderName[]): void {

@@ -88,7 +88,6 @@ export type {
   NetworkFilter,
   PathNormalization,
   TcpProxy,
-  Tracing,
 } from './network-filter.ts';
 export {
   referenceKey,
@@ -127,6 +126,14 @@ export {
   type WeightedCluster,
 } from './route.ts';
 export type { Fraction, StringMatch } from './string-match.ts';
+export type {
+  CustomTag,
+  RequestIdOptions,
+  RouteTracing,
+  TraceProvider,
+  TraceSampling,
+  Tracing,
+} from './tracing.ts';
 export type {
   CertificateValidation,
   DataSource,

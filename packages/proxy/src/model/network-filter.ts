@@ -4,6 +4,7 @@ import type { HttpFilter, RbacRules } from './http-filter.ts';
 import type { Metadata } from './metadata.ts';
 import type { MongoProxy } from './mongo.ts';
 import type { RedisProxy } from './redis.ts';
+import type { RequestIdOptions, Tracing } from './tracing.ts';
 import type {
   HashPolicy,
   HeaderAddition,
@@ -29,27 +30,6 @@ export interface ForwardClientCert {
   readonly chain: boolean;
   readonly dns: boolean;
   readonly uri: boolean;
-}
-
-export interface Tracing {
-  readonly clientSampling: number;
-  readonly randomSampling: number;
-  readonly overallSampling: number;
-  readonly verbose: boolean;
-  readonly customTags: readonly {
-    readonly tag: string;
-    readonly kind: 'literal' | 'environment' | 'header';
-    readonly value: string;
-    readonly defaultValue: string;
-  }[];
-  readonly provider?:
-    | { readonly kind: 'zipkin'; readonly cluster: string; readonly path: string; readonly hostname: string }
-    | {
-        readonly kind: 'otlp_grpc' | 'otlp_http';
-        readonly cluster: string;
-        readonly service: string;
-        readonly path: string;
-      };
 }
 
 export interface Http2Options {
@@ -182,6 +162,8 @@ export interface HttpConnectionManager {
   };
   readonly http2: Http2Options;
   readonly tracing?: Tracing;
+  /** Default: the id carries the decision whether to trace, and it follows from the id. */
+  readonly requestIdOptions?: RequestIdOptions;
   /** True: an error of the codec closes only the stream. */
   readonly proxy100Continue: boolean;
 }

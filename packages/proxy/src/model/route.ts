@@ -2,6 +2,7 @@ import type { RuntimeCell } from '../runtime/runtime.ts';
 import type { CorsPolicy, HttpFilter, HttpFilterConfig } from './http-filter.ts';
 import type { JsonValue, Metadata } from './metadata.ts';
 import type { Fraction, StringMatch } from './string-match.ts';
+import type { RouteTracing } from './tracing.ts';
 
 /** A condition on one header; pseudo headers (`:method`, `:authority`, `:path`, `:scheme`) are allowed. */
 export interface HeaderMatch {
@@ -253,6 +254,8 @@ export interface Route {
   readonly filterConfig: Readonly<Record<string, HttpFilterConfig>>;
   /** Operation name of the span, and of `x-envoy-decorator-operation`. */
   readonly decorator?: { readonly operation: string; readonly propagate: boolean };
+  /** In place of what the connection manager says. */
+  readonly tracing?: RouteTracing;
   readonly metadata: Metadata;
   readonly statPrefix?: string;
   /** Most that is kept of a body for a further try, or for a copy; the listener's limit holds as well. */

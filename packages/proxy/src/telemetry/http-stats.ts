@@ -3,6 +3,7 @@ import { Http2Stats } from '../http2/http2-stats.ts';
 import { ByteCounter } from '../wire/byte-counter.ts';
 import { Histogram } from './histogram.ts';
 import type { StatGroup, StatVisitor } from './stats-registry.ts';
+import { TraceDecisionStats } from './trace-stats.ts';
 
 const counters = {
   cxTotal: 'downstream_cx_total',
@@ -74,6 +75,7 @@ export class HttpStats implements StatGroup {
   readonly requestTime = new Histogram();
   readonly bytes = new ByteCounter();
   #http2: Http2Stats | undefined;
+  #tracing: TraceDecisionStats | undefined;
 
   constructor(statPrefix: string) {
     this.prefix = `http.${statPrefix}.`;
@@ -83,6 +85,11 @@ export class HttpStats implements StatGroup {
   /** There from the first HTTP/2 connection on. */
   get http2(): Http2Stats {
     return (this.#http2 ??= new Http2Stats());
+  }
+
+  /** There where requests are traced. */
+  get tracing(): TraceDecisionStats {
+    return (this.#tracing ??= new TraceDecisionStats());
   }
 
   /** Counts a connection that has ended. */
@@ -122,12 +129,14 @@ export class HttpStats implements StatGroup {
     visitor.number('downstream_cx_rx_bytes_total', 'counter', this.bytes.received);
     visitor.number('downstream_cx_tx_bytes_total', 'counter', this.bytes.sent);
     this.#http2?.visit(visitor);
+    this.#tracing?.visit((name, kind, value) => visitor.number(name, kind, value));
     visitor.histogram('downstream_rq_time', this.requestTime);
   }
 
   resetCounters(): void {
     for (const field of Object.keys(counters)) this.n[field as keyof typeof counters] = 0;
     this.#http2?.resetCounters();
+    this.#tracing?.resetCounters();
     this.bytes.received = 0;
     this.bytes.sent = 0;
     this.requestTime.reset();

@@ -5,6 +5,8 @@ import type { CompiledForward } from '../../route/route-action.ts';
 import type { BodyBuffer } from './body-buffer.ts';
 import type { ConnectionInfo } from '../../listener/connection-info.ts';
 import type { StreamInfo } from '../../telemetry/stream-info.ts';
+import type { RequestTrace } from '../../tracing/request-trace.ts';
+import type { CompiledRoute } from '../../route/route-table.ts';
 import type { CoarseTimers } from '../../timer/coarse-timers.ts';
 import type { Turn } from '../../wire/turn.ts';
 import type { LocalReplyOptions } from '../http-filter.ts';
@@ -12,6 +14,9 @@ import type { LocalReplyOptions } from '../http-filter.ts';
 /** The exchange, as the router sees it. */
 export interface RouterOwner extends StreamInfo {
   readonly head: RequestHead;
+  readonly request: RequestHead;
+  readonly route: CompiledRoute | undefined;
+  readonly trace: RequestTrace | undefined;
   readonly connection: ConnectionInfo;
   readonly draw: number;
   readonly manager: {

@@ -161,6 +161,7 @@ export class Router extends HostChoice implements AttemptOwner {
     if (virtualHost.includeIsTimeoutRetryHeader === true && this.attempts > 1) {
       owner.head.headers.set(names.isTimeoutRetry, String(this.#timedOutBefore));
     }
+    if (owner.trace !== undefined) owner.trace.startTry(owner);
     if (hostRewrite?.kind === 'endpoint' && host.endpoint.hostname !== '') {
       setHost(owner.head, action, host.endpoint.hostname);
     }
@@ -300,6 +301,7 @@ export class Router extends HostChoice implements AttemptOwner {
       else owner.manager.heads.releaseResponse(head);
       return;
     }
+    if (owner.trace !== undefined) owner.trace.answerTry(head.status);
     const policy = this.retries?.policy ?? this.action.retry;
     if (policy !== undefined && policy.retriesStatus(head)) {
       if (this.#mayRetry()) {

@@ -1,0 +1,67 @@
+import type { EnvSource } from '../env.ts';
+import { headerName } from '../codec/header-name.ts';
+import type { JsonValue, Metadata } from '../model/metadata.ts';
+import type { CustomTag } from '../model/tracing.ts';
+import type { CompiledRoute } from '../route/route-table.ts';
+import type { StreamInfo } from '../telemetry/stream-info.ts';
+
+/** A request as tags see it. */
+export interface TaggedRequest extends StreamInfo {
+  readonly route: CompiledRoute | undefined;
+}
+
+export interface CompiledTag {
+  readonly name: string;
+  /** Empty where there is nothing to tell. */
+  readonly read: (info: TaggedRequest) => string;
+}
+
+/** Compiles tags; later ones take the place of earlier ones of the same name (Envoy, `Tracing.custom_tags` of a route). */
+export function compileCustomTags(tags: readonly CustomTag[], env: EnvSource): readonly CompiledTag[] {
+  const byName = new Map<string, CompiledTag>();
+  for (const tag of tags) byName.set(tag.tag, { name: tag.tag, read: reader(tag, env) });
+  return [...byName.values()];
+}
+
+function reader(tag: CustomTag, env: EnvSource): CompiledTag['read'] {
+  const { defaultValue } = tag;
+  switch (tag.kind) {
+    case 'literal':
+      return () => tag.value;
+    case 'environment': {
+      const value = env[tag.value] ?? defaultValue;
+      return () => value;
+    }
+    case 'header': {
+      const name = headerName(tag.value);
+      return ({ request }) => request?.headers.get(name) ?? defaultValue;
+    }
+    default:
+      return (info) => textOf(find(metadataOf(info, tag.of)?.[tag.namespace], tag.path)) ?? defaultValue;
+  }
+}
+
+function metadataOf(info: TaggedRequest, of: 'route' | 'cluster' | 'host'): Metadata | undefined {
+  switch (of) {
+    case 'route':
+      return info.route?.route.metadata;
+    case 'cluster':
+      return info.upstreamModel?.metadata;
+    default:
+      return info.endpoint?.endpoint.metadata;
+  }
+}
+
+function find(value: JsonValue | undefined, path: readonly string[]): JsonValue | undefined {
+  let at = value;
+  for (const key of path) {
+    if (typeof at !== 'object' || at === null || Array.isArray(at)) return undefined;
+    at = (at as { readonly [key: string]: JsonValue })[key];
+  }
+  return at;
+}
+
+function textOf(value: JsonValue | undefined): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}

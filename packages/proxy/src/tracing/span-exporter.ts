@@ -1,0 +1,142 @@
+import type { Clock, Timer } from '@lateen/core';
+import type { ClusterRef } from '../cluster/cluster-set.ts';
+import type { TraceProvider } from '../model/tracing.ts';
+import type { TraceExportStats } from '../telemetry/trace-stats.ts';
+import type { CollectorAnswer, CollectorMessage, SendToCollector } from './collector-call.ts';
+import type { Span } from './span.ts';
+import { otlpSpans, type OtlpResource } from './otlp-spans.ts';
+import { zipkinJson, type ZipkinEndpoint } from './zipkin-json.ts';
+
+/** Envoy's `tracing.zipkin.min_flush_spans`, `flush_interval_ms`, `request_timeout`. */
+const minFlushSpans = 5;
+const flushIntervalMs = 5_000;
+const requestTimeoutMs = 5_000;
+/** Spans that wait for the collector to take the last report; what is beyond it is lost. */
+const maxQueuedSpans = 4_096;
+const maxReports = 4;
+
+const grpcPath = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
+
+/** Makes a report of spans. */
+export type SpanEncoder = (spans: readonly Span[]) => CollectorMessage;
+
+/** Who this proxy is, to collectors. */
+export interface SpanSender {
+  readonly endpoint: ZipkinEndpoint;
+  readonly resource: OtlpResource;
+}
+
+/** The form that a provider takes spans in. */
+export function spanEncoder(provider: TraceProvider, sender: SpanSender): SpanEncoder {
+  if (provider.kind === 'zipkin') {
+    const { path, hostname } = provider;
+    return (spans) => ({
+      path,
+      authority: hostname,
+      headers: [{ name: 'content-type', value: 'application/json' }],
+      body: Buffer.from(zipkinJson(spans, sender.endpoint)),
+      timeoutMs: requestTimeoutMs,
+    });
+  }
+  const service = provider.service === '' ? sender.resource.service : provider.service;
+  const resource = { ...sender.resource, service };
+  const grpc = provider.kind === 'otlp_grpc';
+  const headers = [
+    { name: 'content-type', value: grpc ? 'application/grpc' : 'application/x-protobuf' },
+    ...(grpc ? [{ name: 'te', value: 'trailers' }] : []),
+    ...provider.headers,
+  ];
+  return (spans) => {
+    const message = otlpSpans(spans, resource);
+    return {
+      path: grpc ? grpcPath : provider.path,
+      authority: provider.hostname,
+      headers,
+      body: grpc ? framed(message) : message,
+      timeoutMs: provider.timeoutMs,
+    };
+  };
+}
+
+/** A gRPC message: not compressed, its length, its bytes. */
+function framed(message: Uint8Array): Uint8Array {
+  const bytes = Buffer.alloc(5 + message.length);
+  bytes.writeUInt32BE(message.length, 1);
+  bytes.set(message, 5);
+  return bytes;
+}
+
+/** Sends spans to a collector in batches; where it does not keep up, spans are lost and counted, and requests do not wait. */
+export class SpanExporter {
+  readonly #ref: ClusterRef;
+  readonly #encode: SpanEncoder;
+  readonly #send: SendToCollector;
+  readonly #stats: TraceExportStats;
+  readonly #clock: Clock;
+  readonly #isTaken: (status: number) => boolean;
+  #queue: Span[] = [];
+  #timer: Timer | undefined;
+  #reports = 0;
+
+  constructor(
+    ref: ClusterRef,
+    provider: TraceProvider,
+    encode: SpanEncoder,
+    send: SendToCollector,
+    stats: TraceExportStats,
+    clock: Clock,
+  ) {
+    this.#ref = ref;
+    this.#encode = encode;
+    this.#send = send;
+    this.#stats = stats;
+    this.#clock = clock;
+    // As Envoy: Zipkin takes spans by 202, collectors of OpenTelemetry by 200.
+    this.#isTaken = provider.kind === 'zipkin' ? (s) => s === 202 : (s) => s === 200;
+  }
+
+  add(span: Span): void {
+    if (this.#queue.length >= maxQueuedSpans) {
+      this.#stats.n.spansDropped++;
+      return;
+    }
+    this.#queue.push(span);
+    if (this.#queue.length >= minFlushSpans && this.#reports === 0) this.flush();
+    else this.#timer ??= this.#clock.after(flushIntervalMs, this.#onTimer);
+  }
+
+  /** Sends what is there, unless as many reports as may be are under way. */
+  flush(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (this.#queue.length === 0 || this.#reports >= maxReports) return;
+    const spans = this.#queue;
+    this.#queue = [];
+    this.#stats.n.spansSent += spans.length;
+    this.#reports++;
+    this.#send(this.#ref, this.#encode(spans), this.#onAnswer);
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#queue = [];
+  }
+
+  readonly #onTimer = (): void => {
+    this.#timer = undefined;
+    this.#stats.n.timerFlushed++;
+    this.flush();
+    if (this.#queue.length > 0) this.#timer = this.#clock.after(flushIntervalMs, this.#onTimer);
+  };
+
+  readonly #onAnswer = (answer: CollectorAnswer): void => {
+    this.#reports--;
+    const { n } = this.#stats;
+    if (answer.kind === 'no_cluster') n.reportsSkippedNoCluster++;
+    else if (answer.kind === 'failed') n.reportsFailed++;
+    else if (this.#isTaken(answer.status) && (answer.grpcStatus ?? '0') === '0') n.reportsSent++;
+    else n.reportsDropped++;
+    if (this.#queue.length >= minFlushSpans && this.#reports === 0) this.flush();
+  };
+}

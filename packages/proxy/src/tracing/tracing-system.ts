@@ -1,0 +1,120 @@
+import { networkInterfaces } from 'node:os';
+import type { Clock } from '@lateen/core';
+import type { ClusterRef } from '../cluster/cluster-set.ts';
+import { processEnv } from '../env.ts';
+import type { NodeIdentity } from '../model/data-plane.ts';
+import type { HttpConnectionManager } from '../model/network-filter.ts';
+import type { TraceProvider } from '../model/tracing.ts';
+import type { HttpStats } from '../telemetry/http-stats.ts';
+import type { StatsRegistry } from '../telemetry/stats-registry.ts';
+import { TraceExportStats } from '../telemetry/trace-stats.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { proxyVersion } from '../version.ts';
+import type { CoarseTimers } from '../timer/coarse-timers.ts';
+import type { Turn } from '../wire/turn.ts';
+import { collectorSender } from './collector-call.ts';
+import { SpanExporter, spanEncoder, type SpanSender } from './span-exporter.ts';
+import { SpanIds } from './trace-context.ts';
+import { Tracer, type TracerServices } from './tracer.ts';
+
+/** What tracing needs of a data plane. */
+export interface TracingContext {
+  readonly node: NodeIdentity | undefined;
+  readonly turn: Turn;
+  readonly timers: CoarseTimers;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly runtime: Runtime;
+  readonly clusterRef: (name: string) => ClusterRef;
+  readonly stats: StatsRegistry;
+}
+
+/** All that traces in a data plane: tracers, and one exporter for each place that spans are sent to. */
+export class TracingSystem {
+  readonly #context: TracingContext;
+  readonly #sender: SpanSender;
+  readonly #services: TracerServices;
+  readonly #exporters = new Map<string, SpanExporter>();
+  readonly #stats = new Map<string, TraceExportStats>();
+
+  constructor(context: TracingContext) {
+    const { node, clock, turn, random, runtime } = context;
+    this.#context = context;
+    this.#sender = {
+      endpoint: { serviceName: node?.cluster ?? '', ipv4: ownAddress() },
+      resource: { service: 'unknown_service:envoy', version: proxyVersion, scope: 'lateen' },
+    };
+    this.#services = {
+      node: [
+        ['node_id', node?.id ?? ''],
+        ['zone', node?.locality?.zone ?? ''],
+      ],
+      ids: new SpanIds(),
+      env: processEnv(),
+      random,
+      live: (share, key) => runtime.fraction(share, key),
+      nowMs: () => turn.nowMs,
+      wallUs: () => Math.round(clock.now() * 1_000),
+    };
+  }
+
+  /** The tracer of a connection manager; undefined where it says nothing of a collector. */
+  tracer(model: HttpConnectionManager, outbound: boolean, stats: HttpStats): Tracer | undefined {
+    const { tracing } = model;
+    const provider = tracing?.provider;
+    if (tracing === undefined || provider === undefined) return undefined;
+    const exporter = this.#exporter(provider);
+    return new Tracer(
+      tracing,
+      provider,
+      model.requestIdOptions ?? { packTraceReason: true, usedForSampling: true },
+      outbound,
+      stats.tracing,
+      this.#services,
+      (span) => exporter.add(span),
+    );
+  }
+
+  close(): void {
+    for (const exporter of this.#exporters.values()) {
+      exporter.flush();
+      exporter.close();
+    }
+  }
+
+  #exporter(provider: TraceProvider): SpanExporter {
+    const key = JSON.stringify(provider);
+    let exporter = this.#exporters.get(key);
+    if (exporter === undefined) {
+      const { turn, timers, random, clock } = this.#context;
+      exporter = new SpanExporter(
+        this.#context.clusterRef(provider.cluster),
+        provider,
+        spanEncoder(provider, this.#sender),
+        collectorSender(turn, timers, random),
+        this.#exportStats(provider.kind === 'zipkin' ? 'zipkin' : 'opentelemetry'),
+        clock,
+      );
+      this.#exporters.set(key, exporter);
+    }
+    return exporter;
+  }
+
+  #exportStats(kind: 'zipkin' | 'opentelemetry'): TraceExportStats {
+    let stats = this.#stats.get(kind);
+    if (stats === undefined) {
+      stats = new TraceExportStats(kind);
+      this.#stats.set(kind, stats);
+      this.#context.stats.add(stats);
+    }
+    return stats;
+  }
+}
+
+/** The address that others reach this machine by, as far as it knows. */
+function ownAddress(): string {
+  for (const list of Object.values(networkInterfaces())) {
+    for (const one of list ?? []) if (one.family === 'IPv4' && !one.internal) return one.address;
+  }
+  return '127.0.0.1';
+}

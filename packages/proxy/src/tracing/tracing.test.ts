@@ -1,0 +1,485 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2';
+import { test, type TestContext } from 'node:test';
+import { TestClock } from '@lateen/core';
+import type { DataPlane, HttpConnectionManager, Route, TraceProvider, Tracing } from '../model/index.ts';
+import { Runtime } from '../runtime/runtime.ts';
+import {
+  ask,
+  cluster,
+  httpListener,
+  portOf,
+  routeTable,
+  routeTo,
+  startDataPlane,
+  statOf,
+  upstream,
+} from '../testing/harness.ts';
+import { decodeOtlp } from '../testing/otlp.ts';
+
+interface ZipkinSpan {
+  readonly traceId: string;
+  readonly id: string;
+  readonly parentId?: string;
+  readonly name: string;
+  readonly kind: string;
+  readonly shared?: boolean;
+  readonly timestamp: number;
+  readonly duration: number;
+  readonly localEndpoint: { readonly serviceName: string };
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+const whole = { numerator: 100, denominator: 100 } as const;
+const nothing = { numerator: 0, denominator: 10_000 } as const;
+const everything = { client: whole, random: whole, overall: whole };
+
+function zipkin(more: Partial<Extract<TraceProvider, { kind: 'zipkin' }>> = {}): TraceProvider {
+  return {
+    kind: 'zipkin',
+    cluster: 'zipkin',
+    path: '/api/v2/spans',
+    hostname: 'zipkin.istio-system',
+    traceId128bit: true,
+    sharedSpanContext: false,
+    ...more,
+  };
+}
+
+function traced(provider: TraceProvider, more: Partial<Tracing> = {}): Tracing {
+  return {
+    sampling: everything,
+    customTags: [],
+    maxPathTagLength: 256,
+    spawnUpstreamSpan: false,
+    provider,
+    ...more,
+  };
+}
+
+/** A collector that keeps what it is sent. */
+async function zipkinCollector(
+  t: TestContext,
+  status = 202,
+): Promise<{ port: number; spans: ZipkinSpan[]; hosts: string[] }> {
+  const spans: ZipkinSpan[] = [];
+  const hosts: string[] = [];
+  const { port } = await upstream(t, (request, response) => {
+    let body = '';
+    request.on('data', (chunk: Buffer) => (body += chunk.toString()));
+    request.on('end', () => {
+      assert.equal(`${request.method} ${request.url}`, 'POST /api/v2/spans');
+      assert.equal(request.headers['content-type'], 'application/json');
+      hosts.push(request.headers.host ?? '');
+      spans.push(...(JSON.parse(body) as ZipkinSpan[]));
+      response.writeHead(status).end();
+    });
+  });
+  return { port, spans, hosts };
+}
+
+async function proxy(
+  t: TestContext,
+  direction: 'inbound' | 'outbound',
+  options: {
+    readonly backend: number;
+    readonly collector: number;
+    readonly tracing: Tracing;
+    readonly route?: Partial<Route>;
+    readonly manager?: Partial<HttpConnectionManager>;
+    readonly clock?: TestClock;
+    readonly runtime?: Runtime;
+    readonly collectorIsHttp2?: boolean;
+  },
+): Promise<{ dataPlane: DataPlane; port: number }> {
+  const dataPlane = startDataPlane(t, {
+    ...(options.clock === undefined ? {} : { clock: options.clock }),
+    ...(options.runtime === undefined ? {} : { runtime: options.runtime }),
+    node: {
+      id: `sidecar~${direction}`,
+      cluster: `reviews.${direction}`,
+      locality: { region: 'r', zone: 'zone-a', subZone: '' },
+      metadata: {},
+    },
+  });
+  const collector = cluster('zipkin', [options.collector]);
+  const { refused } = await dataPlane.update({
+    clusters: {
+      set: [
+        cluster('backend', [options.backend]),
+        options.collectorIsHttp2 === true
+          ? { ...collector, http: { ...collector.http, protocol: 'http2' } }
+          : collector,
+      ],
+    },
+    listeners: {
+      set: [
+        {
+          ...httpListener(routeTable([{ ...routeTo('backend'), ...options.route }]), {
+            tracing: options.tracing,
+            ...options.manager,
+          }),
+          trafficDirection: direction,
+        },
+      ],
+    },
+  });
+  assert.deepEqual(refused, []);
+  return { dataPlane, port: portOf(dataPlane) };
+}
+
+/** Waits until a statistic is reached; something of the proxy's must be under way that leads there. */
+async function until(dataPlane: DataPlane, name: string, value: number): Promise<void> {
+  while (statOf(dataPlane, name) < value) await new Promise((resolve) => setImmediate(resolve));
+}
+
+test('a request through two proxies is one trace: the server’s span is a child of the client’s', async (t) => {
+  const collector = await zipkinCollector(t);
+  const seen: Record<string, unknown>[] = [];
+  const app = await upstream(t, (request, response) => {
+    seen.push(request.headers);
+    response.end('fine');
+  });
+  const clocks = [new TestClock(), new TestClock()];
+  const server = await proxy(t, 'inbound', {
+    backend: app.port,
+    collector: collector.port,
+    tracing: traced(zipkin(), {
+      customTags: [
+        { tag: 'istio.mesh_id', kind: 'literal', value: 'mesh1', defaultValue: '' },
+        { tag: 'who', kind: 'header', value: 'x-who', defaultValue: 'nobody' },
+        { tag: 'none', kind: 'environment', value: 'LATEEN_NO_SUCH', defaultValue: '' },
+        {
+          tag: 'of',
+          kind: 'metadata',
+          of: 'route',
+          namespace: 'istio',
+          path: ['config', 'name'],
+          defaultValue: '?',
+        },
+      ],
+    }),
+    route: {
+      decorator: { operation: 'reviews:9080/*', propagate: true },
+      metadata: { istio: { config: { name: 'vs' } } },
+    },
+    clock: clocks[0] as TestClock,
+  });
+  const client = await proxy(t, 'outbound', {
+    backend: server.port,
+    collector: collector.port,
+    tracing: traced(zipkin()),
+    clock: clocks[1] as TestClock,
+  });
+  const answer = await ask(client.port, '/a?b=c', { headers: { host: 'reviews:9080', 'x-who': 'me' } });
+  assert.equal(answer.status, 200);
+  assert.equal(answer.headers['x-envoy-decorator-operation'], undefined);
+  for (const clock of clocks) clock.advance(5_000);
+  await until(server.dataPlane, 'tracing.zipkin.reports_sent', 1);
+  await until(client.dataPlane, 'tracing.zipkin.reports_sent', 1);
+  assert.equal(collector.hosts[0], 'zipkin.istio-system');
+
+  const of = (kind: string): ZipkinSpan => {
+    const found = collector.spans.find((span) => span.kind === kind);
+    assert.ok(found);
+    return found;
+  };
+  const [outer, inner] = [of('CLIENT'), of('SERVER')];
+  assert.equal(collector.spans.length, 2);
+  assert.equal(outer.parentId, undefined);
+  assert.equal(outer.traceId.length, 32);
+  assert.equal(inner.traceId, outer.traceId);
+  assert.equal(inner.parentId, outer.id);
+  assert.notEqual(inner.id, outer.id);
+  assert.equal(inner.name, 'reviews:9080/*');
+  assert.equal(outer.name, 'reviews:9080/*', 'the client has the name from the server');
+  assert.equal(outer.localEndpoint.serviceName, 'reviews.outbound');
+  assert.ok(outer.duration >= 1 && outer.timestamp > 0);
+  const { tags } = inner;
+  assert.equal(tags['http.url'], 'http://reviews:9080/a?b=c');
+  assert.equal(tags['http.method'], 'GET');
+  assert.equal(tags['http.status_code'], '200');
+  assert.equal(tags['response_size'], '4');
+  assert.equal(tags['component'], 'proxy');
+  assert.equal(tags['node_id'], 'sidecar~inbound');
+  assert.equal(tags['zone'], 'zone-a');
+  assert.equal(tags['upstream_cluster'], 'backend');
+  assert.equal(tags['upstream_cluster.name'], 'backend');
+  assert.equal(tags['response_flags'], '-');
+  assert.equal(tags['peer.address'], '127.0.0.1');
+  assert.equal(tags['istio.mesh_id'], 'mesh1');
+  assert.equal(tags['who'], 'me');
+  assert.equal(tags['of'], 'vs');
+  assert.ok(!('none' in tags) && !('error' in tags));
+  assert.equal(tags['guid:x-request-id'], outer.tags['guid:x-request-id']);
+  assert.equal(tags['guid:x-request-id']?.[14], '9', 'the id carries the decision');
+  // The application is told of the server's span.
+  assert.equal(seen[0]?.['x-b3-spanid'], inner.id);
+  assert.equal(seen[0]?.['x-b3-parentspanid'], outer.id);
+  assert.equal(seen[0]?.['x-b3-sampled'], '1');
+  assert.equal(seen[0]?.['x-envoy-decorator-operation'], undefined);
+});
+
+test('with a shared context client and server have one span id between them', async (t) => {
+  const collector = await zipkinCollector(t);
+  const app = await upstream(t, (_request, response) => response.end());
+  const clock = new TestClock();
+  const { dataPlane, port } = await proxy(t, 'inbound', {
+    backend: app.port,
+    collector: collector.port,
+    tracing: traced(zipkin({ sharedSpanContext: true, traceId128bit: false })),
+    clock,
+  });
+  const headers = {
+    'x-b3-traceid': '463ac35c9f6413ad',
+    'x-b3-spanid': 'a2fb4a1d1a96d312',
+    'x-b3-parentspanid': '0020000000000001',
+    'x-b3-sampled': '1',
+  };
+  await ask(port, '/', { headers });
+  clock.advance(5_000);
+  await until(dataPlane, 'tracing.zipkin.reports_sent', 1);
+  const [span] = collector.spans;
+  assert.equal(span?.id, 'a2fb4a1d1a96d312');
+  assert.equal(span?.parentId, '0020000000000001');
+  assert.equal(span?.shared, true);
+});
+
+test('a request that is not sampled has no span, and tells the next of it', async (t) => {
+  const seen: Record<string, unknown>[] = [];
+  const app = await upstream(t, (request, response) => {
+    seen.push(request.headers);
+    response.end();
+  });
+  const { dataPlane, port } = await proxy(t, 'inbound', {
+    backend: app.port,
+    collector: 1,
+    tracing: traced(zipkin(), { sampling: { client: whole, random: nothing, overall: whole } }),
+    manager: { statPrefix: 'in' },
+  });
+  await ask(port);
+  assert.equal(seen[0]?.['x-b3-sampled'], '0');
+  assert.match(String(seen[0]?.['x-request-id']), /^.{14}4/);
+  await ask(port, '/', { headers: { 'x-envoy-force-trace': 'true' } });
+  assert.equal(seen[1]?.['x-b3-sampled'], '1');
+  assert.match(String(seen[1]?.['x-request-id']), /^.{14}a/);
+  await ask(port, '/', { headers: { 'x-client-trace-id': 'mine' } });
+  assert.match(String(seen[2]?.['x-request-id']), /^.{14}b/);
+  // A context from before decides for itself.
+  await ask(port, '/', { headers: { b3: '463ac35c9f6413ad-a2fb4a1d1a96d312-1' } });
+  assert.equal(seen[3]?.['x-b3-sampled'], '1');
+  assert.match(
+    String(seen[3]?.['b3']),
+    /^463ac35c9f6413ad-(?!a2fb4a1d1a96d312)[0-9a-f]{16}-1-a2fb4a1d1a96d312$/,
+  );
+  assert.equal(statOf(dataPlane, 'http.in.tracing.not_traceable'), 2);
+  assert.equal(statOf(dataPlane, 'http.in.tracing.service_forced'), 1);
+  assert.equal(statOf(dataPlane, 'http.in.tracing.client_enabled'), 1);
+});
+
+test('the runtime changes what is sampled', async (t) => {
+  const seen: unknown[] = [];
+  const app = await upstream(t, (request, response) => {
+    seen.push(request.headers['x-b3-sampled']);
+    response.end();
+  });
+  const runtime = new Runtime([{ name: 'admin', kind: 'admin', values: new Map() }]);
+  const { port } = await proxy(t, 'inbound', {
+    backend: app.port,
+    collector: 1,
+    tracing: traced(zipkin()),
+    runtime,
+  });
+  await ask(port);
+  runtime.modify([['tracing.global_enabled', '0']]);
+  await ask(port);
+  assert.deepEqual(seen, ['1', '0']);
+});
+
+test('what a route says of sampling and tags takes the place of the connection manager’s', async (t) => {
+  const collector = await zipkinCollector(t);
+  const app = await upstream(t, (_request, response) => response.writeHead(503).end());
+  const clock = new TestClock();
+  const { dataPlane, port } = await proxy(t, 'inbound', {
+    backend: app.port,
+    collector: collector.port,
+    tracing: traced(zipkin(), {
+      sampling: { client: whole, random: nothing, overall: whole },
+      customTags: [{ tag: 'team', kind: 'literal', value: 'all', defaultValue: '' }],
+      maxPathTagLength: 3,
+    }),
+    route: {
+      tracing: {
+        sampling: everything,
+        customTags: [{ tag: 'team', kind: 'literal', value: 'mine', defaultValue: '' }],
+      },
+    },
+    clock,
+  });
+  await ask(port, '/long', { headers: { host: 'a' } });
+  clock.advance(5_000);
+  await until(dataPlane, 'tracing.zipkin.reports_sent', 1);
+  const tags = collector.spans[0]?.tags;
+  assert.equal(tags?.['team'], 'mine');
+  assert.equal(tags?.['http.url'], 'http://a/lo');
+  assert.equal(tags?.['error'], 'true');
+});
+
+test('tries have spans of their own where that is asked for, and endpoints are told of those', async (t) => {
+  const collector = await zipkinCollector(t);
+  const seen: (string | undefined)[] = [];
+  const app = await upstream(t, (request, response) => {
+    seen.push(request.headers['x-b3-spanid'] as string | undefined);
+    response.writeHead(seen.length === 1 ? 503 : 200).end();
+  });
+  const clock = new TestClock();
+  const { dataPlane, port } = await proxy(t, 'outbound', {
+    backend: app.port,
+    collector: collector.port,
+    tracing: traced(zipkin(), { spawnUpstreamSpan: true }),
+    clock,
+  });
+  const asked = ask(port, '/', { headers: { 'x-envoy-retry-on': '5xx' } });
+  while (seen.length < 2) {
+    await new Promise((resolve) => setImmediate(resolve));
+    clock.advance(25);
+  }
+  assert.equal((await asked).status, 200);
+  clock.advance(5_000);
+  await until(dataPlane, 'tracing.zipkin.reports_sent', 1);
+  const [first, second, whole_] = collector.spans;
+  assert.equal(whole_?.kind, 'SERVER');
+  assert.equal(first?.name, 'router backend egress');
+  assert.deepEqual([first?.parentId, second?.parentId], [whole_?.id, whole_?.id]);
+  assert.deepEqual([first?.id, second?.id], seen);
+  assert.deepEqual([first?.tags['http.status_code'], second?.tags['http.status_code']], ['503', '200']);
+  assert.equal(second?.tags['retry.count'], '1');
+});
+
+test('a collector that is away costs spans and no request', async (t) => {
+  const app = await upstream(t, (_request, response) => response.end());
+  const { port: refused, server } = await upstream(t, () => {});
+  server.close();
+  await once(server, 'close');
+  const clock = new TestClock();
+  const { dataPlane, port } = await proxy(t, 'inbound', {
+    backend: app.port,
+    collector: refused,
+    tracing: traced(zipkin()),
+    clock,
+  });
+  for (let i = 0; i < 5; i++) assert.equal((await ask(port)).status, 200);
+  await until(dataPlane, 'tracing.zipkin.reports_failed', 1);
+  assert.equal(statOf(dataPlane, 'tracing.zipkin.spans_sent'), 5);
+});
+
+test('a collector that refuses, and one that the proxy does not know, are counted apart', async (t) => {
+  const collector = await zipkinCollector(t, 500);
+  const app = await upstream(t, (_request, response) => response.end());
+  for (const [name, stat] of [
+    ['zipkin', 'reports_dropped'],
+    ['nowhere', 'reports_skipped_no_cluster'],
+  ] as const) {
+    const { dataPlane, port } = await proxy(t, 'inbound', {
+      backend: app.port,
+      collector: collector.port,
+      tracing: traced(zipkin({ cluster: name })),
+    });
+    for (let i = 0; i < 5; i++) await ask(port);
+    await until(dataPlane, `tracing.zipkin.${stat}`, 1);
+  }
+});
+
+test('spans go to collectors of OpenTelemetry by HTTP, and requests carry traceparent', async (t) => {
+  const bodies: Buffer[] = [];
+  const collector = await upstream(t, (request, response) => {
+    assert.equal(request.url, '/v1/traces');
+    assert.equal(request.headers['content-type'], 'application/x-protobuf');
+    assert.equal(request.headers['x-key'], 'secret');
+    request.on('data', (chunk: Buffer) => bodies.push(chunk));
+    request.on('end', () => response.end());
+  });
+  const seen: Record<string, unknown>[] = [];
+  const app = await upstream(t, (request, response) => {
+    seen.push(request.headers);
+    response.end();
+  });
+  const clock = new TestClock(1_795_000_000_123);
+  const { dataPlane, port } = await proxy(t, 'inbound', {
+    backend: app.port,
+    collector: collector.port,
+    tracing: traced({
+      kind: 'otlp_http',
+      cluster: 'zipkin',
+      hostname: 'otel',
+      path: '/v1/traces',
+      service: 'reviews',
+      headers: [{ name: 'x-key', value: 'secret' }],
+      timeoutMs: 1_000,
+    }),
+    clock,
+  });
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+  await ask(port, '/', { headers: { traceparent, tracestate: 'vendor=x' } });
+  clock.advance(5_000);
+  await until(dataPlane, 'tracing.opentelemetry.reports_sent', 1);
+  const { resource, spans } = decodeOtlp(Buffer.concat(bodies));
+  assert.equal(resource['service.name'], 'reviews');
+  const [span] = spans;
+  assert.equal(span?.traceId, '0af7651916cd43dd8448eb211c80319c');
+  assert.equal(span?.parentId, 'b7ad6b7169203331');
+  assert.equal(span?.kind, 2);
+  assert.equal(span?.state, 'vendor=x');
+  assert.equal(span?.attributes['http.status_code'], '200');
+  assert.equal(span?.startNs / 1_000_000n, 1_795_000_000_123n);
+  assert.ok(span.endNs > span.startNs);
+  assert.equal(seen[0]?.['traceparent'], `00-0af7651916cd43dd8448eb211c80319c-${span.id}-01`);
+  assert.equal(seen[0]?.['tracestate'], 'vendor=x');
+});
+
+test('spans go to collectors of OpenTelemetry by gRPC', async (t) => {
+  const bodies: Buffer[] = [];
+  const server = createHttp2Server();
+  server.on('stream', (stream: ServerHttp2Stream, headers) => {
+    assert.equal(headers[':path'], '/opentelemetry.proto.collector.trace.v1.TraceService/Export');
+    assert.equal(headers['content-type'], 'application/grpc');
+    assert.equal(headers['te'], 'trailers');
+    stream.on('data', (chunk: Buffer) => bodies.push(chunk));
+    stream.on('end', () => {
+      stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+      stream.end(Buffer.alloc(5));
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  const app = await upstream(t, (_request, response) => response.end());
+  const clock = new TestClock();
+  const { dataPlane, port } = await proxy(t, 'outbound', {
+    backend: app.port,
+    collector: address.port,
+    collectorIsHttp2: true,
+    tracing: traced({
+      kind: 'otlp_grpc',
+      cluster: 'zipkin',
+      hostname: 'otel',
+      path: '',
+      service: '',
+      headers: [],
+      timeoutMs: 1_000,
+    }),
+    clock,
+  });
+  t.after(() => server.close());
+  await ask(port);
+  clock.advance(5_000);
+  await until(dataPlane, 'tracing.opentelemetry.reports_sent', 1);
+  const message = Buffer.concat(bodies);
+  assert.equal(message.readUInt32BE(1), message.length - 5);
+  const { resource, spans } = decodeOtlp(message.subarray(5));
+  assert.equal(resource['service.name'], 'unknown_service:envoy');
+  assert.equal(spans[0]?.kind, 3);
+});
