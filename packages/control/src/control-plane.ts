@@ -57,6 +57,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     clock,
     logger,
     rootNamespace: env.namespace,
+    filters: env.filters,
     revision: env.revision,
     domain,
     apply: (changes) => discovery.apply(changes),

@@ -8,6 +8,8 @@ export interface ControlEnvironment {
   readonly podName: string;
   /** `REVISION` of the control plane; default `default`. */
   readonly revision: string;
+  /** `PILOT_ENABLE_MONGO_FILTER` (default true) and `PILOT_ENABLE_REDIS_FILTER` (default false), as Istio's. */
+  readonly filters: { readonly mongoFilter: boolean; readonly redisFilter: boolean };
 }
 
 export function controlEnvironment(env: NodeJS.ProcessEnv = process.env): ControlEnvironment {
@@ -15,5 +17,9 @@ export function controlEnvironment(env: NodeJS.ProcessEnv = process.env): Contro
     namespace: env['POD_NAMESPACE'] || 'istio-system',
     podName: env['POD_NAME'] || 'istiod',
     revision: env['REVISION'] || 'default',
+    filters: {
+      mongoFilter: env['PILOT_ENABLE_MONGO_FILTER'] !== 'false',
+      redisFilter: env['PILOT_ENABLE_REDIS_FILTER'] === 'true',
+    },
   };
 }

@@ -21,6 +21,10 @@ export interface MeshSettings {
   readonly defaultVirtualServiceExportTo: readonly string[];
   readonly defaultDestinationRuleExportTo: readonly string[];
   readonly enablePrometheusMerge: boolean;
+  /** Watch what goes to ports that are named for MongoDB (`PILOT_ENABLE_MONGO_FILTER`). */
+  readonly mongoFilter: boolean;
+  /** Speak Redis at ports that are named for it (`PILOT_ENABLE_REDIS_FILTER`). */
+  readonly redisFilter: boolean;
 }
 
 /** Istio's defaults, but for mutual TLS, which is not used unasked. */
@@ -39,4 +43,6 @@ export const defaultMeshSettings: MeshSettings = {
   defaultVirtualServiceExportTo: ['*'],
   defaultDestinationRuleExportTo: ['*'],
   enablePrometheusMerge: true,
+  mongoFilter: true,
+  redisFilter: false,
 };

@@ -13,7 +13,8 @@ import { messageValidator } from '@lateen/protocol/validate';
 import { Engine } from '../engine/engine.ts';
 import { put, remove } from '../engine/state.ts';
 import { manifestChanges } from '../ingest/kubernetes/manifests.ts';
-import { emptyMesh, proxies, virtualServices } from '../model/tables.ts';
+import { defaultMeshSettings } from '../model/mesh-settings.ts';
+import { emptyMesh, proxies, settings, settingsKey, virtualServices } from '../model/tables.ts';
 import { decodeNode } from '../push/node.ts';
 import { viewOfProxy, type ProxyView } from './proxy-view.ts';
 import { allResources, namedResource } from './read-resources.ts';
@@ -173,6 +174,20 @@ test('policies shape clusters, and each kind of service gets its listeners', (t)
       expand(namedResource(engine, of, 'route', name)),
     ),
   );
+});
+
+test('connections to MongoDB are watched, and Redis is spoken where the mesh asks for it', (t) => {
+  const engine = meshOf('bookinfo.yaml', 'databases.yaml');
+  const of = viewFor(engine, productpage);
+  const resources = (): unknown[] => [
+    ...named(allResources(engine, of, 'listener'), /_27017|_6379/),
+    ...named(allResources(engine, of, 'cluster'), /outbound\|6379/),
+  ];
+  matchesFile(t, 'databases', resources());
+  engine.advance([
+    put(settings, settingsKey, { ...defaultMeshSettings, mongoFilter: false, redisFilter: true }),
+  ]);
+  matchesFile(t, 'databases.redis', resources());
 });
 
 test('a Sidecar limits what is told, and a delegate’s rules stand where it is named', (t) => {

@@ -22,6 +22,8 @@ export interface KubernetesIngestOptions {
   readonly logger: Logger;
   /** Namespace of the control plane, with ConfigMap `istio`. */
   readonly rootNamespace: string;
+  /** Which ports get filters for their protocol; default as in Istio. */
+  readonly filters?: Pick<MeshSettings, 'mongoFilter' | 'redisFilter'>;
   /** Of several control planes in a cluster, which one this is; default `default`. */
   readonly revision?: string;
   readonly domain: string;
@@ -45,7 +47,9 @@ export function kubernetesIngest(options: KubernetesIngestOptions): KubernetesIn
   const logger = options.logger.scope('ingest');
   const quarantine = new Quarantine();
   const pending = batch({ clock, apply: options.apply });
-  let mesh: MeshSettings = { ...defaultMeshSettings, rootNamespace, domain };
+  // What the mesh configuration does not say.
+  const own = { domain, ...options.filters };
+  let mesh: MeshSettings = { ...defaultMeshSettings, rootNamespace, ...own };
 
   const followed = ingestedResources.map((kind) => ({
     kind,
@@ -95,7 +99,7 @@ export function kubernetesIngest(options: KubernetesIngestOptions): KubernetesIn
   const readMesh = (object: KubeConfigMap | undefined): void => {
     const decoded = decodeMeshSettings(object?.data?.['mesh'] ?? '');
     if (decoded.ok) {
-      mesh = { ...decoded.value, domain };
+      mesh = { ...decoded.value, ...own };
       pending.add([put(tables.settings, tables.settingsKey, mesh)]);
       return;
     }

@@ -6,6 +6,7 @@ import { service } from '../../model/registry.ts';
 import { scopedServiceIds } from '../../model/sidecar-scope.ts';
 import { scopeText, type Scope } from '../../model/scope.ts';
 import type { Service, ServicePort } from '../../model/service.ts';
+import type { MeshSettings } from '../../model/mesh-settings.ts';
 import { settingsOf } from '../../model/settings.ts';
 import { destinationPolicy, type DestinationPolicy } from '../../model/traffic-rules.ts';
 import { outboundClusterName } from '../cluster-name.ts';
@@ -53,9 +54,9 @@ const serviceClusters = query(
   (view, key: ServiceForClients): readonly EncodedResource[] => {
     const found = view.get(service, key.serviceId);
     if (found === undefined) return [];
-    const { connectTimeoutMs, autoMutualTls } = settingsOf(view);
+    const mesh = settingsOf(view);
     // What is outside of the mesh has no proxy that would answer.
-    const automatic = autoMutualTls && !found.meshExternal;
+    const automatic = mesh.autoMutualTls && !found.meshExternal;
     const resources: EncodedResource[] = [];
     for (const port of found.ports) {
       if (port.protocol === 'udp') continue;
@@ -79,7 +80,7 @@ const serviceClusters = query(
           subjectAltNames: found.subjectAltNames,
         });
         const base = {
-          ...translateCluster(found, port, subset, type, key.policy, settings, connectTimeoutMs),
+          ...translateCluster(found, port, subset, type, key.policy, settings, mesh),
           ...transport,
         };
         const inline =
@@ -105,7 +106,7 @@ function translateCluster(
   type: ReturnType<typeof discoveryOf>,
   policy: DestinationPolicy | undefined,
   settings: PortPolicy,
-  connectTimeoutMs: number,
+  mesh: MeshSettings,
 ): Cluster {
   const name = outboundClusterName(of.hostname, port.port, subsetName);
   const passthrough = settings.loadBalancer?.simple === 'PASSTHROUGH' && type !== 'STRICT_DNS';
@@ -124,10 +125,13 @@ function translateCluster(
     ...(actual === 'STRICT_DNS' || actual === 'LOGICAL_DNS'
       ? { dnsLookupFamily: 'V4_ONLY', dnsRefreshRate: 60_000, respectDnsTtl: true }
       : {}),
-    ...connectionFields(settings.connectionPool, connectTimeoutMs),
+    ...connectionFields(settings.connectionPool, mesh.connectTimeoutMs),
     ...(actual === 'ORIGINAL_DST'
       ? { lbPolicy: 'CLUSTER_PROVIDED' }
-      : balancingFields(settings.loadBalancer, settings.outlierDetection)),
+      : // Each key is in one place.
+        mesh.redisFilter && port.protocol === 'redis'
+        ? { lbPolicy: 'MAGLEV' }
+        : balancingFields(settings.loadBalancer, settings.outlierDetection)),
     ...outlierFields(settings.outlierDetection),
     ...httpOptionFields(port.protocol, settings.connectionPool, takesServerNameFromRequest(settings.tls)),
     metadata: istioMetadata({

@@ -92,7 +92,7 @@ function portTarget(port: InboundPort, mesh: MeshSettings): ChainTarget {
         mesh,
       }),
     ],
-    tcp: () => tcpFilters([{ cluster, weight: 1 }], cluster, mesh),
+    tcp: () => tcpFilters([{ cluster, weight: 1 }], cluster, mesh, port.protocol),
   };
 }
 

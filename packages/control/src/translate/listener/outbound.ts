@@ -104,12 +104,18 @@ function withServerNames(chain: TcpChain, hostname: string): TcpChain {
 function chainsOf(view: View, scope: Scope, of: Service, port: ServicePort): TcpChain[] {
   const place: RoutePlace = { scope, gateways: meshGateways, listenPort: port.port };
   const rule = view.get(meshVirtualService, { scope, hostname: of.hostname });
-  const ruled = rule === undefined ? [] : [...tlsChains(view, rule, place), ...tcpChains(view, rule, place)];
+  const ruled =
+    rule === undefined
+      ? []
+      : [
+          ...tlsChains(view, rule, place),
+          ...tcpChains(view, rule, place).map((chain) => ({ ...chain, protocol: port.protocol })),
+        ];
   if (ruled.some((chain) => chain.serverNames.length === 0 && chain.destinationSubnets.length === 0)) {
     return ruled;
   }
   const targets: WeightedTarget[] = [{ cluster: outboundClusterName(of.hostname, port.port), weight: 1 }];
-  return [...ruled, { serverNames: [], destinationSubnets: [], targets }];
+  return [...ruled, { serverNames: [], destinationSubnets: [], targets, protocol: port.protocol }];
 }
 
 /** What all services together ask of one listener: plain data, equal for all scopes that see the same. */
@@ -184,7 +190,7 @@ const outboundListener = query(
               ? {}
               : { prefixRanges: prefixRanges(chain.destinationSubnets) }),
           },
-          filters: tcpFilters(chain.targets, statPrefixOf(chain), mesh),
+          filters: tcpFilters(chain.targets, statPrefixOf(chain), mesh, chain.protocol),
         })),
         ...http,
       ],
@@ -193,7 +199,7 @@ const outboundListener = query(
         : {
             defaultFilterChain: {
               filterChainMatch: {},
-              filters: tcpFilters(fallback.targets, statPrefixOf(fallback), mesh),
+              filters: tcpFilters(fallback.targets, statPrefixOf(fallback), mesh, fallback.protocol),
               ...(fallback === passthroughChain ? { name: 'PassthroughFilterChain' } : {}),
             },
           }),

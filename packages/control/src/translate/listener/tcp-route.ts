@@ -1,4 +1,4 @@
-import type { RouteDestination, TcpRoute, TlsRoute } from '@lateen/config';
+import type { PortProtocol, RouteDestination, TcpRoute, TlsRoute } from '@lateen/config';
 import type { View } from '../../engine/query.ts';
 import type { VirtualService } from '../../model/config-object.ts';
 import { resolveHost } from '../../model/hostname.ts';
@@ -16,6 +16,8 @@ export interface TcpChain {
   /** Blocks of destination addresses; empty for any. */
   readonly destinationSubnets: readonly string[];
   readonly targets: readonly WeightedTarget[];
+  /** What the port is named for; undefined where that is not known. */
+  readonly protocol?: PortProtocol;
 }
 
 interface Condition {
