@@ -27,6 +27,7 @@ import { MongoStats } from './telemetry/mongo-stats.ts';
 import { RedisStats } from './telemetry/redis-stats.ts';
 import { TcpStats } from './telemetry/tcp-stats.ts';
 import { LazyOpenssl } from './tls/openssl/openssl.ts';
+import { OnDemand } from './on-demand/on-demand.ts';
 import { Runtime } from './runtime/runtime.ts';
 import { SecretStore } from './tls/secret-store.ts';
 import { createTransportConnector } from './tls/transport-connector.ts';
@@ -50,6 +51,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   const timers = new CoarseTimers(turn, clock);
   const heads = new HeadPool();
   const stats = new StatsRegistry();
+  const onDemand = new OnDemand(clock);
   const runtime = options.runtime ?? new Runtime();
   stats.add(runtime);
   const logFiles = new LogFiles(clock);
@@ -108,6 +110,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
       clock,
       calls: clusterContext,
       clusterRef: (name) => clusters.ref(name),
+      onDemand,
       introduction: introductionOf(options.node),
       peers: meshMetrics.peers,
       rbacStats(layer, prefix) {
@@ -129,6 +132,9 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     if (!hash.loaded && change.clusters?.set?.some((one) => isConsistent(one.loadBalancing)) === true)
       await hash.load();
     clusters.update(change.clusters, change.endpoints);
+    if (change.clusters?.set !== undefined) {
+      onDemand.clustersChanged((name) => clusters.ref(name).cluster !== undefined);
+    }
     for (const config of change.routes?.set ?? []) {
       const compiled = compileRouteTable(config, listenerContext);
       if (compiled.ok) tables.set(config.name, compiled.value);
@@ -162,6 +168,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   }
 
   return {
+    onDemand,
     update,
     drain,
     startDraining,

@@ -71,6 +71,7 @@ before(async () => {
     clusters: () => [status],
     listeners: () => [],
     close: async () => {},
+    onDemand: {},
     startDraining: () => calls.push('startDraining'),
     stats: {
       text: (filter: { regex?: { test(name: string): boolean } }) =>

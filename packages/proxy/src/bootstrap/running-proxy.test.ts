@@ -71,6 +71,7 @@ async function harness() {
       return { refused: [] };
     },
     close: async () => {},
+    onDemand: {},
     stats,
   } as unknown as DataPlane;
   const ready = Promise.withResolvers<void>();

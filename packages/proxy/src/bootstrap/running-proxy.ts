@@ -8,6 +8,7 @@ import type { ResourceSink } from '../xds/subscription.ts';
 import { resourceSink } from '../xds/resource-sink.ts';
 import type { RuntimeValues } from '../runtime/runtime-entry.ts';
 import { managerStats } from '../xds/manager-stats.ts';
+import { onDemandFeed, type OnDemandFeed } from '../xds/on-demand-feed.ts';
 import { runtimeFeed } from '../xds/runtime-feed.ts';
 import { subscriptionStatistics } from '../xds/subscription-statistics.ts';
 import type { ResourceType } from '../xds/resource-type.ts';
@@ -82,6 +83,7 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
       }
       store.keepOnly(typeOf[kind], wanted);
       subscriptions.want(typeOf[kind], wanted);
+      if (kind === 'routes') demands.keepOnly(names);
     },
   });
   const statistics = subscriptionStatistics(dataPlane.stats, (name) => warming.routeOwners().get(name) ?? '');
@@ -91,7 +93,12 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
     warming,
     store,
     statistics,
-    others: { runtime: runtimeFeed(runtime, runtimeLayers.rtds) },
+    others: {
+      runtime: runtimeFeed(runtime, runtimeLayers.rtds),
+      virtualHost: (update) => demands.takeHosts(update),
+    },
+    completeRoutes: (table, source) => demands.complete(table, source),
+    onClustersMissing: (names) => demands.clustersMissing(names),
     runtime,
     clock,
     log: log.scope('xds'),
@@ -117,6 +124,12 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
     log: log.scope('xds'),
   });
   subscriptions.want('runtime', new Map([...runtimeLayers.rtds].map(([name, { source }]) => [name, source])));
+  const demands: OnDemandFeed = onDemandFeed({
+    onDemand: dataPlane.onDemand,
+    subscriptions,
+    putRoutes: (set) => warming.apply({ routes: { set } }),
+    runtime,
+  });
   const { statePath } = options;
   const isDynamic = bootstrap.cds !== undefined || bootstrap.lds !== undefined;
   const state =

@@ -4,7 +4,7 @@ import type {
   GrpcService as GrpcMessage,
 } from '@lateen/protocol/envoy/config/core/v3';
 import * as core from '@lateen/protocol/envoy/config/core/v3';
-import type { ConfigSource, GrpcTarget, ReferredKind } from '../model/index.ts';
+import type { ConfigSource, GrpcTarget, ReferenceKind } from '../model/index.ts';
 import { fieldPolicy } from './field-policy.ts';
 import type { Scope } from './scope.ts';
 
@@ -50,7 +50,7 @@ const defaultRequestTimeoutMs = 1_000;
 export function decodeReference(
   scope: Scope,
   message: SourceMessage | undefined,
-  kind: ReferredKind,
+  kind: ReferenceKind,
   name: string,
 ): void {
   const source = decodeConfigSource(scope, message);

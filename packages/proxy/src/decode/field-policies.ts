@@ -24,6 +24,7 @@ import { loadBalancingPolicies } from './load-balancing.ts';
 import { mongoPolicies } from './mongo-proxy.ts';
 import { networkFilterPolicies } from './network-filter.ts';
 import { proxyProtocolPolicies } from './proxy-protocol.ts';
+import { onDemandPolicies } from './on-demand.ts';
 import { rbacPolicies } from './rbac.ts';
 import { redisPolicies } from './redis-proxy.ts';
 import { retryPolicies } from './retry-policy.ts';
@@ -61,6 +62,7 @@ export const fieldPolicies: readonly AnyFieldPolicy[] = [
   ...mongoPolicies,
   ...networkFilterPolicies,
   ...proxyProtocolPolicies,
+  ...onDemandPolicies,
   ...rbacPolicies,
   ...redisPolicies,
   ...retryPolicies,

@@ -6,6 +6,7 @@ import * as headerMutation from '@lateen/protocol/envoy/extensions/filters/http/
 import * as cors from '@lateen/protocol/envoy/extensions/filters/http/cors/v3';
 import * as fault from '@lateen/protocol/envoy/extensions/filters/http/fault/v3';
 import * as localRateLimit from '@lateen/protocol/envoy/extensions/filters/http/local_ratelimit/v3';
+import * as onDemand from '@lateen/protocol/envoy/extensions/filters/http/on_demand/v3';
 import * as rbac from '@lateen/protocol/envoy/extensions/filters/http/rbac/v3';
 import * as router from '@lateen/protocol/envoy/extensions/filters/http/router/v3';
 import type { HttpFilter as HttpFilterMessage } from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
@@ -15,6 +16,7 @@ import { decodeRuntimeFraction } from './basics.ts';
 import { corsOf, corsPolicyPolicy } from './cors.ts';
 import { decodeFault } from './fault.ts';
 import { fieldPolicy } from './field-policy.ts';
+import { decodeOnDemand } from './on-demand.ts';
 import { decodeRbacRules } from './rbac.ts';
 import type { Scope } from './scope.ts';
 import { decodeBuffer, decodeBufferPerRoute, decodeHeaderMutation } from './small-filters.ts';
@@ -134,6 +136,8 @@ function decodeConfig(scope: Scope, message: HttpFilterMessage, context: FilterC
     }
     case rbac.RBAC.typeName:
       return { kind: 'rbac', ...decodeRbacRules(at, at.unpack(rbac.RBAC, message.typedConfig) ?? {}) };
+    case onDemand.OnDemand.typeName:
+      return decodeOnDemand(at, at.unpack(onDemand.OnDemand, message.typedConfig) ?? {});
     case localRateLimit.LocalRateLimit.typeName: {
       const config = at.unpack(localRateLimit.LocalRateLimit, message.typedConfig) ?? {};
       return { kind: 'local_rate_limit', limit: decodeLocalRateLimit(at, config) };
@@ -196,6 +200,8 @@ function decodePerRoute(
       if (config === undefined) return { kind: 'disabled' };
       return { kind: 'rbac', ...decodeRbacRules(scope.at('rbac'), config) };
     }
+    case onDemand.PerRouteConfig.typeName:
+      return decodeOnDemand(scope, scope.unpack(onDemand.PerRouteConfig, any) ?? {});
     case localRateLimit.LocalRateLimit.typeName: {
       const config = scope.unpack(localRateLimit.LocalRateLimit, any) ?? {};
       return { kind: 'local_rate_limit', limit: decodeLocalRateLimit(scope, config) };

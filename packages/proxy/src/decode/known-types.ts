@@ -12,6 +12,10 @@ import { HTTPFault } from '@lateen/protocol/envoy/extensions/filters/http/fault/
 import { FilterConfig as GrpcStats } from '@lateen/protocol/envoy/extensions/filters/http/grpc_stats/v3';
 import { LocalRateLimit } from '@lateen/protocol/envoy/extensions/filters/http/local_ratelimit/v3';
 import { RBAC as HttpRbac, RBACPerRoute } from '@lateen/protocol/envoy/extensions/filters/http/rbac/v3';
+import {
+  OnDemand,
+  PerRouteConfig as OnDemandPerRoute,
+} from '@lateen/protocol/envoy/extensions/filters/http/on_demand/v3';
 import { Router } from '@lateen/protocol/envoy/extensions/filters/http/router/v3';
 import { HttpInspector } from '@lateen/protocol/envoy/extensions/filters/listener/http_inspector/v3';
 import { OriginalDst } from '@lateen/protocol/envoy/extensions/filters/listener/original_dst/v3';
@@ -77,6 +81,8 @@ export const knownTypes: TypeRegistry = typeRegistry(() => [
   Maglev,
   MongoProxy,
   NetworkRbac,
+  OnDemand,
+  OnDemandPerRoute,
   OpenTelemetryConfig,
   OriginalDst,
   OriginalSrc,

@@ -14,6 +14,7 @@ import { decodeDataSource, decodeMetadata } from './basics.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { decodeConnectionManager } from './http-connection-manager.ts';
 import { typeNameOf, type FilterContext } from './http-filter.ts';
+import { decodeTcpOnDemand } from './on-demand.ts';
 import { decodeNetworkRbacRules } from './rbac.ts';
 import { decodeMongoProxy } from './mongo-proxy.ts';
 import { decodeRedisProxy } from './redis-proxy.ts';
@@ -33,6 +34,7 @@ const tcpPolicy = fieldPolicy(
     'maxConnectAttempts',
     'hashPolicy',
     'maxDownstreamConnectionDuration',
+    'onDemand',
   ],
   {
     downstreamIdleTimeout: 'idle_timeout holds for both directions',
@@ -145,6 +147,9 @@ function decodeTcpProxy(scope: Scope, message: tcp.TcpProxy): TcpProxy {
     idleTimeoutMs: message.idleTimeout ?? 3_600_000,
     maxDownstreamConnectionDurationMs: message.maxDownstreamConnectionDuration ?? 0,
     maxConnectAttempts: message.maxConnectAttempts ?? 1,
+    ...(message.onDemand === undefined
+      ? {}
+      : { onDemand: decodeTcpOnDemand(scope.at('onDemand'), message.onDemand) }),
     hashPolicies: (message.hashPolicy ?? []).map((policy): HashPolicy => {
       return policy.filterState === undefined
         ? { terminal: false, kind: 'source_ip' }

@@ -3,7 +3,10 @@ import { decode, type MessageType } from '@lateen/protocol';
 import { Cluster as ClusterMessage } from '@lateen/protocol/envoy/config/cluster/v3';
 import { ClusterLoadAssignment as AssignmentMessage } from '@lateen/protocol/envoy/config/endpoint/v3';
 import { Listener as ListenerMessage } from '@lateen/protocol/envoy/config/listener/v3';
-import { RouteConfiguration as RouteMessage } from '@lateen/protocol/envoy/config/route/v3';
+import {
+  RouteConfiguration as RouteMessage,
+  VirtualHost as VirtualHostMessage,
+} from '@lateen/protocol/envoy/config/route/v3';
 import { Secret as SecretMessage } from '@lateen/protocol/envoy/extensions/transport_sockets/tls/v3';
 import type {
   Cluster,
@@ -12,12 +15,13 @@ import type {
   ReferenceSources,
   RouteConfiguration,
   Secret,
+  VirtualHost,
 } from '../model/index.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { decodeCluster } from './cluster.ts';
 import { decodeAssignment } from './endpoint.ts';
 import { decodeListener } from './listener.ts';
-import { decodeRouteConfiguration } from './route.ts';
+import { decodeRouteConfiguration, decodeVirtualHost } from './route.ts';
 import { Scope } from './scope.ts';
 import { decodeSecret } from './tls.ts';
 
@@ -97,3 +101,7 @@ export const routeDecoder: ResourceDecoder<RouteMessage, RouteConfiguration> = d
   decodeRouteConfiguration,
 );
 export const secretDecoder: ResourceDecoder<SecretMessage, Secret> = decoder(SecretMessage, decodeSecret);
+export const virtualHostDecoder: ResourceDecoder<VirtualHostMessage, VirtualHost> = decoder(
+  VirtualHostMessage,
+  decodeVirtualHost,
+);

@@ -5,6 +5,7 @@ import type {
 } from '@lateen/protocol/envoy/config/route/v3';
 import * as route from '@lateen/protocol/envoy/config/route/v3';
 import type { Route, RouteAction, RouteConfiguration, VirtualHost } from '../model/index.ts';
+import { decodeConfigSource } from './config-source.ts';
 import { decodeMetadata } from './basics.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { decodeHeaderOperations } from './headers.ts';
@@ -27,6 +28,7 @@ const tablePolicy = fieldPolicy(
   [
     'name',
     'virtualHosts',
+    'vhds',
     'internalOnlyHeaders',
     'responseHeadersToAdd',
     'responseHeadersToRemove',
@@ -94,6 +96,7 @@ export function decodeRouteConfiguration(scope: Scope, message: TableMessage): R
   scope.check(tablePolicy, message);
   return {
     name: message.name ?? '',
+    ...(message.vhds === undefined ? {} : decodeVhds(scope.at('vhds').at('configSource'), message)),
     virtualHosts: (message.virtualHosts ?? []).map((host, i) =>
       decodeVirtualHost(scope.at('virtualHosts').at(i), host),
     ),
@@ -116,7 +119,17 @@ const tlsRequirements: Readonly<Record<string, VirtualHost['requireTls']>> = {
   ALL: 'all',
 };
 
-function decodeVirtualHost(scope: Scope, message: VirtualHostMessage): VirtualHost {
+/** Where further virtual hosts come from; they are not waited for, a request that needs one is. */
+function decodeVhds(scope: Scope, { name = '', vhds }: TableMessage): { readonly onDemandHosts: true } {
+  const source = decodeConfigSource(scope, vhds?.configSource);
+  const isDelta = source.kind === 'ads' || (source.kind === 'grpc' && source.variant === 'delta');
+  // As Envoy: names that are asked for one by one need the incremental protocol.
+  if (!isDelta) scope.fail('must be ads or api_config_source with DELTA_GRPC');
+  scope.refersTo('virtualHosts', name, source);
+  return { onDemandHosts: true };
+}
+
+export function decodeVirtualHost(scope: Scope, message: VirtualHostMessage): VirtualHost {
   scope.check(hostPolicy, message);
   if ((message.domains ?? []).length === 0) scope.at('domains').fail('must have at least one domain');
   return {

@@ -2,7 +2,7 @@ import { problems, ok, type Problem, type Result } from '@lateen/core';
 import { unpackAs, type Any, type MessageType, type UnknownField } from '@lateen/protocol';
 import type { RuntimeFeatureFlag } from '@lateen/protocol/envoy/config/core/v3';
 import { messageValidator } from '@lateen/protocol/validate';
-import { referenceKey, type ConfigSource, type ReferredKind } from '../model/config-source.ts';
+import { referenceKey, type ConfigSource, type ReferenceKind } from '../model/config-source.ts';
 import type { Fraction } from '../model/string-match.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { FieldPolicy } from './field-policy.ts';
@@ -96,7 +96,7 @@ export class Scope {
   }
 
   /** Notes that the resource refers to another that comes from this source, and not by ADS. */
-  refersTo(kind: ReferredKind, name: string, source: ConfigSource): void {
+  refersTo(kind: ReferenceKind, name: string, source: ConfigSource): void {
     this.#shared.sources.set(referenceKey(kind, name), source);
   }
 

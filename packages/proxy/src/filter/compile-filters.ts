@@ -15,6 +15,8 @@ import type { RateLimitStats } from '../telemetry/rate-limit-stats.ts';
 import type { RbacStats } from '../telemetry/rbac-stats.ts';
 import type { CompiledHttpFilter } from './http-filter.ts';
 import { localRateLimitFilter } from './local-rate-limit.ts';
+import type { OnDemand } from '../on-demand/on-demand.ts';
+import { onDemandFilter } from './on-demand.ts';
 import { peerMetadataFilter, type PeerIntroduction } from './peer-metadata.ts';
 import { rbacFilter } from './rbac.ts';
 
@@ -28,6 +30,7 @@ export interface FilterServices {
   readonly rateLimitStats: (statPrefix: string) => RateLimitStats;
   readonly faultStats: (statPrefix: string) => FaultStats;
   readonly corsStats: (statPrefix: string) => CorsStats;
+  readonly onDemand: OnDemand;
   readonly introduction: PeerIntroduction | undefined;
   readonly peers: PeerTable;
 }
@@ -92,6 +95,9 @@ export function compileHttpFilters(
         } catch (error) {
           problems.push({ path: `${path}[${i}]`, message: messageOf(error) });
         }
+        break;
+      case 'on_demand':
+        push(onDemandFilter(name, config, services.onDemand), disabled);
         break;
       case 'local_rate_limit':
         push(localRateLimitFilter(name, config.limit, services.clock, services.rateLimitStats), disabled);

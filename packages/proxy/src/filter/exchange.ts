@@ -20,7 +20,7 @@ import { downstreamEnds } from './downstream-end.ts';
 import { followRedirect } from './internal-redirect.ts';
 import type { BodyBuffer } from './router/body-buffer.ts';
 import type { CompiledForward } from '../route/route-action.ts';
-import type { CompiledRoute } from '../route/route-table.ts';
+import type { CompiledRoute, RouteTable } from '../route/route-table.ts';
 import { cappedGrpcMs } from '../route/request-timing.ts';
 import { EarlyBody } from './early-body.ts';
 import { StreamLimits } from './stream-limits.ts';
@@ -94,6 +94,18 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
       this.#limitDuration(model.maxStreamDurationMs);
     }
     this.#runFilters();
+  }
+
+  routeTable(): RouteTable | undefined {
+    return this.manager.routes(this.head);
+  }
+
+  reroute(): void {
+    const route = this.routeTable()?.find(this.head, this.draw);
+    this.route = route;
+    if (route?.action.kind === 'forward' && route.action.streamLimits !== undefined) {
+      this.#limitStream(route.action);
+    }
   }
 
   #limitRequest(): void {

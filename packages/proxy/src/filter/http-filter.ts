@@ -2,7 +2,7 @@ import type { RequestHead, ResponseHead } from '../codec/head.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
 import type { SocketAddress } from '../model/address.ts';
 import type { HttpFilterConfig } from '../model/http-filter.ts';
-import type { CompiledRoute } from '../route/route-table.ts';
+import type { CompiledRoute, RouteTable } from '../route/route-table.ts';
 import type { HeaderBlock } from '../codec/header-block.ts';
 import type { BodyState, EarlyBody } from './early-body.ts';
 import type { Peer } from '../telemetry/peer.ts';
@@ -32,6 +32,10 @@ export interface FilterExchange extends StreamInfo {
   readonly random: () => number;
   /** Calls `run` once later, unless the request ends before. */
   later(delayMs: number, run: () => void): void;
+  /** The table that serves the request, as it is now. */
+  routeTable(): RouteTable | undefined;
+  /** Looks for the route once more, as the table may have changed. */
+  reroute(): void;
   /** Calls `run` now, as part of a turn; not where the request is over. For what comes from outside of one. */
   inTurn(run: () => void): void;
   /** Calls `run` when the request is over, however it ends. */

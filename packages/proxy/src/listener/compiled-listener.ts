@@ -248,6 +248,7 @@ function tcpSetup(
   path: string,
   bad: Problem[],
 ): TcpProxySetup {
+  const { onDemand } = filter;
   const accessLogs: CompiledAccessLog[] = [];
   filter.accessLogs.forEach((log, i) => {
     const compiled = compileAccessLog(log, context.writeLog);
@@ -265,6 +266,11 @@ function tcpSetup(
     totalWeight,
     idleTimeoutMs: filter.idleTimeoutMs,
     maxConnectAttempts: Math.max(1, filter.maxConnectAttempts),
+    fetchCluster:
+      onDemand === undefined
+        ? undefined
+        : (name, done) =>
+            context.filterServices.onDemand.cluster(name, onDemand.source, onDemand.timeoutMs, done),
     accessLogs,
     stats: context.tcpStats(filter.statPrefix),
     turn: context.turn,

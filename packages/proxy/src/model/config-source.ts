@@ -1,6 +1,9 @@
 /** Kinds of resources that others refer to by name. */
 export type ReferredKind = 'endpoints' | 'routes' | 'secrets';
 
+/** Kinds of references whose sources are noted; those besides are not waited for. */
+export type ReferenceKind = ReferredKind | 'clusters' | 'virtualHosts';
+
 /** How a server of xDS is called over gRPC: by the cluster of the bootstrap that it is. */
 export interface GrpcTarget {
   readonly cluster: string;
@@ -36,6 +39,12 @@ export type ConfigSource =
 export type ReferenceSources = ReadonlyMap<string, ConfigSource>;
 
 /** The key of a reference. */
-export function referenceKey(kind: ReferredKind, name: string): string {
+export function referenceKey(kind: ReferenceKind, name: string): string {
   return `${kind}/${name}`;
+}
+
+/** Clusters that are fetched when somebody needs them: from where, and how long that may take. */
+export interface OnDemandClusters {
+  readonly source: ConfigSource;
+  readonly timeoutMs: number;
 }

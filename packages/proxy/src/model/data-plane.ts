@@ -1,4 +1,5 @@
 import type { Clock, Logger } from '@lateen/core';
+import type { OnDemand } from '../on-demand/on-demand.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { StatGroup } from '../telemetry/stat-group.ts';
 import type { Address } from './address.ts';
@@ -93,6 +94,8 @@ export interface StatsView {
  * done or the drain time is over.
  */
 export interface DataPlane {
+  /** What waits for configuration that is fetched when it is needed. */
+  readonly onDemand: OnDemand;
   /** Compiles the change, binds new sockets, then swaps everything at once. Never throws for a bad resource. */
   update(change: DataPlaneChange): Promise<ApplyResult>;
   /** Tells clients to go (Connection: close, GOAWAY), waits for them at most `ms`; stops accepting first. Resolves with what is left. */

@@ -1,3 +1,4 @@
+import type { OnDemandClusters } from './config-source.ts';
 import type { HeaderMatch, HeaderOperations } from './route.ts';
 import type { RbacRules } from './rbac.ts';
 import type { Fraction, StringMatch } from './string-match.ts';
@@ -76,6 +77,8 @@ export type HttpFilterConfig =
       readonly mostSpecificWins: boolean;
     }
   | { readonly kind: 'grpc_web' }
+  /** Waits for virtual hosts, and for clusters where a source is given. */
+  | { readonly kind: 'on_demand'; readonly clusters?: OnDemandClusters }
   | { readonly kind: 'none' }
   /** Route only: the filter of this name does not run. */
   | { readonly kind: 'disabled' }

@@ -93,6 +93,8 @@ export {
   referenceKey,
   type ConfigSource,
   type GrpcTarget,
+  type OnDemandClusters,
+  type ReferenceKind,
   type ReferenceSources,
   type ReferredKind,
 } from './config-source.ts';

@@ -1,3 +1,4 @@
+import type { OnDemandClusters } from './config-source.ts';
 import type { AccessLog, AccessLogFilter, AccessLogFormat } from './access-log.ts';
 import type { CidrRange } from './address.ts';
 import type { HttpFilter, RbacRules } from './http-filter.ts';
@@ -180,6 +181,8 @@ export interface TcpProxy {
   readonly idleTimeoutMs: number;
   readonly maxDownstreamConnectionDurationMs: number;
   readonly maxConnectAttempts: number;
+  /** Fetches a cluster that is not known. */
+  readonly onDemand?: OnDemandClusters;
   readonly hashPolicies: readonly HashPolicy[];
   readonly accessLogs: readonly AccessLog[];
   readonly metadataMatch?: Metadata;

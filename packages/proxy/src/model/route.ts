@@ -286,6 +286,8 @@ export interface VirtualHost {
 
 export interface RouteConfiguration {
   readonly name: string;
+  /** True where further virtual hosts are fetched when they are asked for (VHDS). */
+  readonly onDemandHosts?: boolean;
   readonly virtualHosts: readonly VirtualHost[];
   readonly requestHeaders: HeaderOperations;
   readonly responseHeaders: HeaderOperations;

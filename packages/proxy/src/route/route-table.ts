@@ -50,6 +50,12 @@ export class RouteTable {
     this.#hosts = hosts;
   }
 
+  /** True where a virtual host takes requests for this authority. */
+  takes(authority: string): boolean {
+    const host = lowerHost(authority);
+    return this.#hosts.find(this.config.ignorePortInHostMatching ? withoutPort(host) : host) !== undefined;
+  }
+
   /** The route of a request; undefined where no virtual host or no route takes it. `draw` as in {@link RouteTest}. */
   find(request: RoutableRequest, draw: number): CompiledRoute | undefined {
     let host = lowerHost(request.authority);

@@ -4,6 +4,7 @@ import type { ClusterRef } from '../cluster/cluster-set.ts';
 import type { HostRequest, UpstreamCluster } from '../cluster/upstream-cluster.ts';
 import { connectionEnd } from '../codec/connection-end.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
+import type { CancelDemand, DemandOutcome } from '../on-demand/on-demand.ts';
 import type { SocketAddress } from '../model/address.ts';
 import type { Cluster } from '../model/cluster.ts';
 import { formatAddress } from '../model/address.ts';
@@ -25,6 +26,8 @@ export interface TcpProxySetup {
   /** 0: none. */
   readonly idleTimeoutMs: number;
   readonly maxConnectAttempts: number;
+  /** Waits for a cluster that is not known; undefined where a connection without one ends. */
+  readonly fetchCluster: ((name: string, done: (outcome: DemandOutcome) => void) => CancelDemand) | undefined;
   readonly accessLogs: readonly CompiledAccessLog[];
   readonly stats: TcpStats;
   readonly turn: Turn;
@@ -63,6 +66,10 @@ export class TcpConnection extends Expirable implements WireHandler, ConnectList
   #flags = 0;
   #failure = '';
   #cell: ConnectionCell | undefined;
+  #ref: ClusterRef | undefined;
+  /** True once the cluster was asked for. */
+  #fetched = false;
+  #cancelFetch: CancelDemand | undefined;
 
   constructor(setup: TcpProxySetup, downstream: Wire, info: ConnectionInfo, onClosed: () => void) {
     super();
@@ -190,6 +197,7 @@ export class TcpConnection extends Expirable implements WireHandler, ConnectList
     const chosen = this.#choose();
     const serving = chosen?.servingCluster(this.#setup.random());
     const cluster = serving?.cluster ?? chosen;
+    if (cluster === undefined && this.#fetch()) return;
     if (cluster === undefined) {
       this.#setup.stats.noRoute++;
       this.#flags |= flag.noClusterFound;
@@ -219,14 +227,41 @@ export class TcpConnection extends Expirable implements WireHandler, ConnectList
     this.#connecting = cluster.connector.connect(host, this, undefined, this.#info);
   }
 
+  /** True where the cluster is being fetched: the connection goes on when it is known how that ends. */
+  #fetch(): boolean {
+    const { fetchCluster, stats, turn } = this.#setup;
+    const name = this.#ref?.name;
+    if (fetchCluster === undefined || name === undefined || this.#fetched) return false;
+    this.#fetched = true;
+    stats.onDemandAttempt++;
+    this.#cancelFetch = fetchCluster(name, (outcome) => {
+      this.#cancelFetch = undefined;
+      if (outcome === 'available') stats.onDemandSuccess++;
+      else if (outcome === 'missing') stats.onDemandMissing++;
+      else stats.onDemandTimeout++;
+      turn.enter();
+      try {
+        this.#connect();
+      } finally {
+        turn.leave();
+      }
+    });
+    return true;
+  }
+
   #choose(): UpstreamCluster | undefined {
+    this.#ref = this.#chooseRef();
+    return this.#ref?.cluster;
+  }
+
+  #chooseRef(): ClusterRef | undefined {
     const { targets, totalWeight, random, byServerName } = this.#setup;
     if (byServerName !== undefined && this.#info.serverName !== '') {
-      return byServerName(this.#info.serverName).cluster;
+      return byServerName(this.#info.serverName);
     }
-    if (targets.length === 1) return targets[0]?.ref.cluster;
+    if (targets.length === 1) return targets[0]?.ref;
     const wanted = random() * totalWeight;
-    return targets.find(({ upTo }) => wanted < upTo)?.ref.cluster;
+    return targets.find(({ upTo }) => wanted < upTo)?.ref;
   }
 
   #keepEarly(buffer: Buffer, start: number, end: number): void {
@@ -271,6 +306,7 @@ export class TcpConnection extends Expirable implements WireHandler, ConnectList
     timers.stop(this);
     stats.cxActive--;
     this.#connecting?.cancel();
+    this.#cancelFetch?.();
     if (this.#connecting !== undefined) {
       this.#breakers().connections--;
       (this.#cluster as UpstreamCluster).stats.countClosed(connectionEnd(false, false));

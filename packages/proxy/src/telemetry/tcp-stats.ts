@@ -12,6 +12,11 @@ export class TcpStats implements StatGroup {
   idleTimeout = 0;
   /** Connections whose cluster is not known. */
   noRoute = 0;
+  /** Clusters that were fetched when they were needed. */
+  onDemandAttempt = 0;
+  onDemandSuccess = 0;
+  onDemandMissing = 0;
+  onDemandTimeout = 0;
 
   constructor(statPrefix: string) {
     this.prefix = `tcp.${statPrefix}.`;
@@ -24,6 +29,10 @@ export class TcpStats implements StatGroup {
     visitor.number('downstream_cx_rx_bytes_total', 'counter', this.bytesReceived);
     visitor.number('downstream_cx_tx_bytes_total', 'counter', this.bytesSent);
     visitor.number('downstream_cx_no_route', 'counter', this.noRoute);
+    visitor.number('on_demand_cluster_attempt', 'counter', this.onDemandAttempt);
+    visitor.number('on_demand_cluster_success', 'counter', this.onDemandSuccess);
+    visitor.number('on_demand_cluster_missing', 'counter', this.onDemandMissing);
+    visitor.number('on_demand_cluster_timeout', 'counter', this.onDemandTimeout);
     visitor.number('idle_timeout', 'counter', this.idleTimeout);
   }
 
@@ -33,5 +42,9 @@ export class TcpStats implements StatGroup {
     this.bytesSent = 0;
     this.idleTimeout = 0;
     this.noRoute = 0;
+    this.onDemandAttempt = 0;
+    this.onDemandSuccess = 0;
+    this.onDemandMissing = 0;
+    this.onDemandTimeout = 0;
   }
 }

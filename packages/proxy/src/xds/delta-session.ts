@@ -32,12 +32,13 @@ export function deltaSession(
       send({
         typeUrl,
         // A first request without names is one for all there are.
-        ...(wildcard ? {} : { resourceNamesSubscribe: [...wanted] }),
+        ...(wildcard && wanted.size === 0
+          ? {}
+          : { resourceNamesSubscribe: wildcard ? ['*', ...wanted] : [...wanted] }),
         ...(versions.size === 0 ? {} : { initialResourceVersions: Object.fromEntries(versions) }),
       });
       return;
     }
-    if (wildcard) return;
     const added = [...wanted].filter((name) => !before.has(name));
     const dropped = [...before].filter((name) => !wanted.has(name));
     if (added.length === 0 && dropped.length === 0) return;
@@ -77,7 +78,10 @@ export function deltaSession(
           type,
           version,
           changed: (response.resources ?? []).flatMap((resource) => rawOf(resource, typeUrl)),
-          removed: response.removedResources ?? [],
+          removed: [
+            ...(response.removedResources ?? []),
+            ...(type === 'virtualHost' ? (response.resources ?? []).flatMap(absentOf) : []),
+          ],
         },
         sink,
       );
@@ -99,6 +103,12 @@ function rawOf(resource: Resource, typeUrl: string): RawResource[] {
       typeUrl: resource.resource.typeUrl === '' ? typeUrl : resource.resource.typeUrl,
       bytes: resource.resource.value,
       ...(resource.ttl === undefined ? {} : { ttlMs: resource.ttl }),
+      ...(resource.aliases === undefined ? {} : { aliases: resource.aliases }),
     },
   ];
+}
+
+/** Of virtual hosts, one without a body says that what was asked for by these names does not exist. */
+function absentOf({ name = '', aliases = [], resource }: Resource): readonly string[] {
+  return resource === undefined ? [name, ...aliases] : [];
 }

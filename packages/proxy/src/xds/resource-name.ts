@@ -2,7 +2,7 @@ import { decode, type MessageType } from '@lateen/protocol';
 import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
 import { ClusterLoadAssignment } from '@lateen/protocol/envoy/config/endpoint/v3';
 import { Listener } from '@lateen/protocol/envoy/config/listener/v3';
-import { RouteConfiguration } from '@lateen/protocol/envoy/config/route/v3';
+import { RouteConfiguration, VirtualHost } from '@lateen/protocol/envoy/config/route/v3';
 import { Runtime } from '@lateen/protocol/envoy/service/runtime/v3';
 import { Secret } from '@lateen/protocol/envoy/extensions/transport_sockets/tls/v3';
 import type { ResourceType } from './resource-type.ts';
@@ -14,6 +14,7 @@ const readers: Readonly<Record<ResourceType, (bytes: Uint8Array) => string | und
   endpoint: reader(ClusterLoadAssignment, (message) => message.clusterName),
   listener: reader(Listener, (message) => message.name),
   route: reader(RouteConfiguration, (message) => message.name),
+  virtualHost: reader(VirtualHost, (message) => message.name),
   secret: reader(Secret, (message) => message.name),
 };
 

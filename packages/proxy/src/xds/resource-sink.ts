@@ -5,9 +5,16 @@ import {
   listenerDecoder,
   routeDecoder,
   secretDecoder,
+  type DecodedResource,
   type ResourceDecoder,
 } from '../decode/resource.ts';
-import type { ConfigSource, ReferenceSources, ResourceKind } from '../model/index.ts';
+import {
+  referenceKey,
+  type ConfigSource,
+  type ReferenceSources,
+  type ResourceKind,
+  type RouteConfiguration,
+} from '../model/index.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { ResourceStore } from './resource-store.ts';
 import { resourceTypeFacts, type ResourceType } from './resource-type.ts';
@@ -15,6 +22,11 @@ import type { SubscriptionStatistics } from './subscription-statistics.ts';
 import type { RefusedResource, ResourceSink, ResourceUpdate } from './subscription.ts';
 import type { Decoded } from './waiting-set.ts';
 import type { ConfigChange, Warming } from './warming.ts';
+
+/** Takes an update; answers what of it is refused, and why. */
+export type Taker = (
+  update: ResourceUpdate,
+) => ReadonlyMap<string, string> | Promise<ReadonlyMap<string, string>>;
 
 export interface ResourceSinkOptions {
   readonly warming: Pick<Warming, 'apply' | 'warming'>;
@@ -25,10 +37,15 @@ export interface ResourceSinkOptions {
   readonly clock: Clock;
   readonly log: Logger;
   /** Kinds that the data plane does not take: each update, to be answered with what is refused and why. */
-  readonly others?: Readonly<
-    Partial<Record<ResourceType, (update: ResourceUpdate) => ReadonlyMap<string, string>>>
-  >;
+  readonly others?: Readonly<Partial<Record<ResourceType, Taker>>>;
   readonly runtime?: Runtime;
+  /** Adds to a route table what comes by other ways; `source` is where its virtual hosts come from. */
+  readonly completeRoutes?: (
+    table: RouteConfiguration,
+    source: ConfigSource | undefined,
+  ) => RouteConfiguration;
+  /** Told the clusters that a control plane says do not exist. */
+  readonly onClustersMissing?: (names: readonly string[]) => void;
 }
 
 /** The data plane's word for each kind that it takes. */
@@ -58,7 +75,7 @@ export function resourceSink(options: ResourceSinkOptions): ResourceSink {
       const kind = kindOf[type];
       const decoder = decoders[type];
       const other = options.others?.[type];
-      if (other !== undefined) return settle(update, other(update), new Set());
+      if (other !== undefined) return settle(update, await other(update), new Set());
       if (kind === undefined || decoder === undefined) return [];
       const { shortName } = resourceTypeFacts[type];
       const { changed, removed } = update;
@@ -73,7 +90,11 @@ export function resourceSink(options: ResourceSinkOptions): ResourceSink {
         const decoded = decoder.fromBytes(resource.bytes, resource.name, options.runtime);
         const problem = decoded.ok ? sourceProblem(decoded.value.sources) : undefined;
         if (decoded.ok && problem === undefined) {
-          good.push(decoded.value);
+          good.push(
+            type === 'route'
+              ? completed(decoded.value as DecodedResource<RouteConfiguration>)
+              : decoded.value,
+          );
           if (decoded.value.confidential) confidential.add(resource.name);
           if (decoded.value.unknownFields.length > 0) {
             log.debug(`${resource.name} has fields that are not known`, {
@@ -83,6 +104,7 @@ export function resourceSink(options: ResourceSinkOptions): ResourceSink {
         } else if (!decoded.ok) refused.set(resource.name, decoded.problems.map(formatProblem).join('; '));
         else refused.set(resource.name, problem as string);
       }
+      if (type === 'cluster' && removed.length > 0) options.onClustersMissing?.(removed);
       const results = await warming.apply({
         ...changeOf(kind, good, removed),
         ...(update.origin === 'kept' ? { isKept: true } : {}),
@@ -98,6 +120,12 @@ export function resourceSink(options: ResourceSinkOptions): ResourceSink {
     if (type !== 'cluster' && type !== 'listener') return false;
     const { clusters, listeners } = warming.warming;
     return (type === 'cluster' ? clusters : listeners).includes(name);
+  }
+
+  function completed(decoded: DecodedResource<RouteConfiguration>): DecodedResource<RouteConfiguration> {
+    const { model, sources } = decoded;
+    const source = sources.get(referenceKey('virtualHosts', model.name));
+    return { ...decoded, model: options.completeRoutes?.(model, source) ?? model };
   }
 
   function sourceProblem(sources: ReferenceSources): string | undefined {

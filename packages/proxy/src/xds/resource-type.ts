@@ -1,7 +1,15 @@
 import { xdsKindOf, xdsTypes } from '@lateen/protocol/ads';
 
 /** The kinds of xDS resources that the proxy takes, in the order in which they are asked for. */
-export const resourceTypes = ['runtime', 'cluster', 'endpoint', 'listener', 'route', 'secret'] as const;
+export const resourceTypes = [
+  'runtime',
+  'cluster',
+  'endpoint',
+  'listener',
+  'route',
+  'virtualHost',
+  'secret',
+] as const;
 
 export type ResourceType = (typeof resourceTypes)[number];
 
@@ -53,6 +61,14 @@ export const resourceTypeFacts: Readonly<Record<ResourceType, ResourceTypeFacts>
     service: 'envoy.service.route.v3.RouteDiscoveryService',
     plural: 'Routes',
     restPath: '/v3/discovery:routes',
+  },
+  virtualHost: {
+    ...xdsTypes.virtualHost,
+    wildcard: false,
+    service: 'envoy.service.route.v3.VirtualHostDiscoveryService',
+    plural: 'VirtualHosts',
+    // As Envoy, by delta streams only.
+    restPath: '',
   },
   secret: {
     ...xdsTypes.secret,

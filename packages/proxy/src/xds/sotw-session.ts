@@ -28,7 +28,7 @@ export function sotwSession(options: SotwSessionOptions): Session<DiscoveryRespo
       typeUrl: resourceTypeFacts[type].typeUrl,
       versionInfo: acceptedVersion,
       responseNonce: nonce,
-      ...(wildcard ? {} : { resourceNames: [...wanted] }),
+      ...(wildcard && wanted.size === 0 ? {} : { resourceNames: wildcard ? ['*', ...wanted] : [...wanted] }),
       ...(refusal === undefined ? {} : { errorDetail: { code: invalidArgument, message: refusal } }),
     });
   }
@@ -37,7 +37,7 @@ export function sotwSession(options: SotwSessionOptions): Session<DiscoveryRespo
     const before = asked.get(subscription.type);
     if (before === undefined) {
       if (subscription.active) request(subscription, '');
-    } else if (!subscription.wildcard && !sameNames(before.names, subscription.wanted)) {
+    } else if (!sameNames(before.names, subscription.wanted)) {
       request(subscription, before.nonce);
     }
   }

@@ -1,5 +1,5 @@
 import type { StatGroup, StatVisitor } from '../telemetry/stat-group.ts';
-import type { ResourceType } from './resource-type.ts';
+import { resourceTypeFacts, type ResourceType } from './resource-type.ts';
 import type { ResourceUpdate } from './subscription.ts';
 
 /** Where statistics are shown. */
@@ -119,6 +119,7 @@ export function subscriptionStatistics(
 
   return {
     subscribed(type, names) {
+      if (names !== undefined && resourceTypeFacts[type].wildcard) return;
       if (names === undefined) {
         const stats = start(type, '');
         if (stats !== undefined) whole.set(type, stats);

@@ -10,6 +10,8 @@ export interface RawResource {
   readonly bytes: Uint8Array;
   /** How long it lives unless it, or a sign of life, comes again; undefined: as long as it is not removed. */
   readonly ttlMs?: number;
+  /** Further names under which it was asked for (VHDS). */
+  readonly aliases?: readonly string[];
 }
 
 /** Says of a resource that it lives on: nothing of it has changed. */
@@ -49,7 +51,8 @@ export interface ResourceSink {
  */
 export class Subscription {
   readonly type: ResourceType;
-  /** Names that are wanted; empty and not used where the kind is wanted whole. */
+  readonly wildcard: boolean;
+  /** Names that are wanted; of a kind that is wanted whole, those that the server sends only to who names them. */
   wanted: ReadonlySet<string> = new Set();
   /** Versions of the resources that were accepted, by name. */
   readonly versions = new Map<string, string>();
@@ -61,13 +64,11 @@ export class Subscription {
   /** The ends of resources with a time to live. */
   readonly #ends = new Map<string, Timer>();
 
-  constructor(type: ResourceType, clock: Clock) {
+  /** `wildcard`: whether all there are of the kind are wanted, besides those that are named. */
+  constructor(type: ResourceType, clock: Clock, wildcard = resourceTypeFacts[type].wildcard) {
     this.type = type;
+    this.wildcard = wildcard;
     this.#clock = clock;
-  }
-
-  get wildcard(): boolean {
-    return resourceTypeFacts[this.type].wildcard;
   }
 
   /** True where there is something to ask for. */
@@ -78,6 +79,7 @@ export class Subscription {
   /** Wants exactly these names from now on; forgets what is not wanted any more. */
   want(names: ReadonlySet<string>): void {
     this.wanted = names;
+    if (this.wildcard) return;
     for (const name of this.versions.keys()) if (!names.has(name)) this.#forget(name);
   }
 

@@ -54,6 +54,8 @@ export interface Subscriptions {
 
 interface OpenFeed {
   readonly source: ConfigSource;
+  /** True where all there are of the kind are wanted. */
+  readonly whole: boolean;
   readonly names: { current: ReadonlySet<string> };
   /** Undefined while the code for its kind is loaded. */
   feed: Feed | undefined;
@@ -123,13 +125,18 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
     for (const [name, version] of options.kept(type)) subscription?.versions.set(name, version);
   }
 
-  function openGrpc(type: ResourceType, source: ConfigSource & { readonly kind: 'grpc' }): Feed {
+  function openGrpc(
+    type: ResourceType,
+    source: ConfigSource & { readonly kind: 'grpc' },
+    whole: boolean,
+  ): Feed {
     const client = createGrpcClient({
       channel: channelOf(source.target),
       node,
       variant: source.variant,
       service: 'separate',
       types: [type],
+      named: whole ? [] : [type],
       sink,
       clock,
       log,
@@ -171,8 +178,13 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
     });
   }
 
-  function subscribe(type: ResourceType, source: ConfigSource, names: ReadonlySet<string>): Promise<void> {
-    const entry: OpenFeed = { source, names: { current: names }, feed: undefined, closed: false };
+  function subscribe(
+    type: ResourceType,
+    source: ConfigSource,
+    names: ReadonlySet<string>,
+    whole: boolean,
+  ): Promise<void> {
+    const entry: OpenFeed = { source, whole, names: { current: names }, feed: undefined, closed: false };
     const list = open.get(type) ?? [];
     list.push(entry);
     open.set(type, list);
@@ -182,7 +194,7 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
       return Promise.resolve();
     }
     if (source.kind === 'grpc') {
-      entry.feed = openGrpc(type, source);
+      entry.feed = openGrpc(type, source, whole);
       entry.feed.want(names);
       return Promise.resolve();
     }
@@ -212,8 +224,10 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
           node,
           variant: options.ads.variant,
           types: resourceTypes.filter(
-            (type) => (type !== 'cluster' && type !== 'listener') || options.whole[type]?.kind === 'ads',
+            (type) => type !== 'listener' || options.whole.listener?.kind === 'ads',
           ),
+          // Without CDS by this stream, clusters come by it when somebody needs one.
+          named: options.whole.cluster?.kind === 'ads' ? [] : ['cluster'],
           sink,
           clock,
           log,
@@ -230,12 +244,12 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
       if (ads !== undefined) for (const type of ads.subscriptions.keys()) resume(ads, type);
       ads?.start();
       for (const [type, source] of whole) {
-        if (source.kind === 'grpc' || source.kind === 'rest') void subscribe(type, source, new Set());
+        if (source.kind === 'grpc' || source.kind === 'rest') void subscribe(type, source, new Set(), true);
       }
     },
     async startFiles() {
       for (const [type, source] of whole) {
-        if (source.kind === 'file') await subscribe(type, source, new Set());
+        if (source.kind === 'file') await subscribe(type, source, new Set(), true);
       }
     },
     want(type, names) {
@@ -255,13 +269,15 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
       const before = open.get(type) ?? [];
       if (before.length === 0 && others.length === 0) return;
       const isWanted = (entry: OpenFeed): boolean =>
-        others.some((one) => isDeepStrictEqual(one.source, entry.source));
+        entry.whole || others.some((one) => isDeepStrictEqual(one.source, entry.source));
       for (const entry of before) if (!isWanted(entry)) unsubscribe(entry);
       open.set(type, before.filter(isWanted));
       for (const other of others) {
-        const entry = open.get(type)?.find((one) => isDeepStrictEqual(one.source, other.source));
+        const entry = open
+          .get(type)
+          ?.find((one) => !one.whole && isDeepStrictEqual(one.source, other.source));
         if (entry === undefined) {
-          void subscribe(type, other.source, other.names);
+          void subscribe(type, other.source, other.names, false);
           continue;
         }
         entry.names.current = other.names;

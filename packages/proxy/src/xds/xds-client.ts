@@ -31,6 +31,8 @@ export interface XdsVariant<Request, Response> {
 export interface XdsClientOptions {
   /** The kinds that this connection is asked for. */
   readonly types: readonly ResourceType[];
+  /** Kinds that would be wanted whole, and of which only what is named is. */
+  readonly named?: readonly ResourceType[];
   readonly sink: ResourceSink;
   readonly clock: Clock;
   readonly log: Logger;
@@ -78,7 +80,12 @@ export function createXdsClient<Request, Response>(
   variant: XdsVariant<Request, Response>,
 ): XdsClient {
   const { sink, clock, log } = options;
-  const subscriptions = new Map(options.types.map((type) => [type, new Subscription(type, clock)] as const));
+  const subscriptions = new Map(
+    options.types.map((type) => {
+      const named = options.named?.includes(type) === true;
+      return [type, named ? new Subscription(type, clock, false) : new Subscription(type, clock)] as const;
+    }),
+  );
   const backoff = options.backoff ?? new Backoff({ baseMs: 50, factor: 1.5, maxMs: 10_000 });
   // A proxy and its control plane are often started together: until the first answer, or for some seconds,
   // the proxy asks often.
