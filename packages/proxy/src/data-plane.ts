@@ -1,4 +1,5 @@
 import { silentLogger, sleep, systemClock } from '@lateen/core';
+import { defaultDrainTimeMs, DrainSchedule } from './drain/drain-schedule.ts';
 import { HeadPool } from './codec/head.ts';
 import { isConsistent } from './cluster/balancer/balancer.ts';
 import { LazyHashFunction } from './cluster/balancer/hash-function.ts';
@@ -63,8 +64,11 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   const hash = new LazyHashFunction();
   const httpRbacStats = shared((prefix) => new RbacStats('http', prefix), stats);
   const networkRbacStats = shared((prefix) => new RbacStats('network', prefix), stats);
-  let draining = false;
   let tracing: TracingSystem | undefined;
+  const draining = new DrainSchedule(clock, random);
+  const drainTimeMs = options.drainTimeMs ?? defaultDrainTimeMs;
+  const drainStrategy = options.drainStrategy ?? 'gradual';
+  let healthCheckFailed = false;
 
   const clusterContext: ClusterContext = {
     turn,
@@ -99,7 +103,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     redisStats: shared((prefix) => new RedisStats(prefix), stats),
     lazyFilters: new LazyFilters(),
     proxyProtocolStats: shared((prefix) => new ProxyProtocolStats(prefix), stats),
-    isDraining: () => draining,
+    isDraining: () => healthCheckFailed || draining.closes(),
     requestIds: new RequestIds(),
     observers: [meshMetrics],
     meshMetrics,
@@ -121,7 +125,11 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
       corsStats: shared((prefix) => new CorsStats(prefix), stats),
     },
   };
-  const listeners = new ListenerSet(listenerContext, stats, logger);
+  const listeners = new ListenerSet(listenerContext, stats, logger, {
+    takeSocket: options.takeSocket,
+    drainTimeMs,
+    drainStrategy,
+  });
 
   async function update(change: DataPlaneChange): Promise<ApplyResult> {
     const refused: RefusedResource[] = [];
@@ -154,13 +162,9 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     return { refused };
   }
 
-  function startDraining(): void {
-    draining = true;
-  }
-
   async function drain(ms: number): Promise<{ readonly activeConnections: number }> {
-    startDraining();
-    listeners.stopAccepting();
+    draining.start(0, 'immediate');
+    await listeners.stopAccepting();
     listeners.drainConnections();
     const endMs = clock.monotonicMs() + ms;
     while (listeners.activeConnections > 0 && clock.monotonicMs() < endMs) await sleep(betweenDrainLooksMs);
@@ -171,7 +175,23 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     onDemand,
     update,
     drain,
-    startDraining,
+    startDraining(only = 'all') {
+      if (only === 'all') draining.start(drainTimeMs, drainStrategy);
+      else listeners.startDraining(isInbound);
+    },
+    stopAccepting: (only = 'all') => listeners.stopAccepting(only === 'all' ? undefined : isInbound),
+    startAccepting: () => listeners.startAccepting(),
+    drainConnections: () => listeners.drainConnections(),
+    failHealthChecks(failed) {
+      healthCheckFailed = failed;
+    },
+    whenResolved: () => clusters.whenResolved(),
+    sockets() {
+      const entries = [...listeners.sockets()].flatMap(([address, { fd }]) =>
+        fd === undefined ? [] : [[address, fd] as const],
+      );
+      return new Map(entries);
+    },
     async close() {
       listeners.close();
       tracing?.close();
@@ -196,6 +216,7 @@ function asksForTracing({ filterChains, defaultFilterChain }: Listener): boolean
     ),
   );
 }
+const isInbound = (listener: Listener): boolean => listener.trafficDirection === 'inbound';
 
 /** Statistics by their prefix: several filters of one prefix share them. */
 function shared<T extends Parameters<StatsRegistry['add']>[0]>(

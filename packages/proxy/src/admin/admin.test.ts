@@ -110,7 +110,7 @@ before(async () => {
       drainTimeMs: 5_000,
       state: () => state,
       setHealthy: (healthy) => calls.push(`healthy=${healthy}`),
-      drain: (graceful) => calls.push(`drain graceful=${graceful}`),
+      drain: ({ only, afterwards }) => calls.push(`drain ${only} ${afterwards}`),
       quit: () => calls.push('quit'),
     }),
   });
@@ -203,7 +203,7 @@ test('what changes something takes POST only', async () => {
     ['/reset_counters', 'resetCounters'],
     ['/healthcheck/fail', 'healthy=false'],
     ['/healthcheck/ok', 'healthy=true'],
-    ['/drain_listeners?graceful', 'drain graceful=true'],
+    ['/drain_listeners?graceful', 'drain all close'],
   ] as const) {
     assert.equal((await ask(path)).status, 405);
     assert.ok(!calls.includes(call));

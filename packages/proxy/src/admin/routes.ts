@@ -2,6 +2,7 @@ import type { Clock, LogLevel } from '@lateen/core';
 import { logLevelOf } from '../bootstrap/options.ts';
 import type { RunningProxy } from '../bootstrap/running-proxy.ts';
 import { regexEngine } from '../decide/regex-engine.ts';
+import type { DrainRequest } from '../drain/drain-listeners.ts';
 import { formatAddress } from '../model/index.ts';
 import { done, json, text, type AdminRequest, type AdminResponse, type AdminRoute } from './admin-request.ts';
 import { certificatesJson } from './certificates.ts';
@@ -21,8 +22,8 @@ export interface AdminContext {
   state(): ServerState;
   /** Fails or passes the health check by hand. */
   setHealthy(healthy: boolean): void;
-  /** Lets connections end; `stopAccepting` at once or when the time is over. */
-  drain(graceful: boolean): void;
+  /** Lets go of listeners, as `/drain_listeners` asks. */
+  drain(request: DrainRequest): void;
   quit(): void;
 }
 
@@ -55,10 +56,16 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
     },
     {
       path: '/drain_listeners',
-      help: 'drain listeners (?graceful)',
+      help: 'drain listeners (?graceful, ?skip_exit, ?inboundonly)',
       mutates: true,
       handle({ query }) {
-        context.drain(query.has('graceful'));
+        if (query.has('skip_exit') && !query.has('graceful')) {
+          return text('skip_exit requires graceful\n', 400);
+        }
+        context.drain({
+          only: query.has('inboundonly') ? 'inbound' : 'all',
+          afterwards: query.has('skip_exit') ? 'stay' : query.has('graceful') ? 'close' : 'now',
+        });
         return done;
       },
     },

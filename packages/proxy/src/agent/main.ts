@@ -68,7 +68,10 @@ export async function runAgent(
     clock: systemClock,
     log,
     logLevels,
-    drainTimeMs: config.drain.maxMs,
+    drainTimeMs: config.proxyConfig.drainDurationMs,
+    // As Istio's agent starts Envoy.
+    drainStrategy: 'immediate',
+    terminationMs: config.drain.maxMs,
     lameDuckMs: config.drain.lameDuckMs,
     configPath,
     adminAddressPath: undefined,

@@ -1,4 +1,5 @@
 import { ok, problems, type LogLevel, type Problem, type Result } from '@lateen/core';
+import type { DrainStrategy } from '../drain/drain-schedule.ts';
 import { helpLines, parseOptions, wholeNumber, type OptionSpec } from '../command-line/options.ts';
 
 /** What Envoy's command line says. */
@@ -17,6 +18,7 @@ export interface ProxyOptions {
   readonly logPath: string | undefined;
   readonly concurrency: number | undefined;
   readonly drainTimeMs: number;
+  readonly drainStrategy: DrainStrategy;
   readonly adminAddressPath: string | undefined;
   /** Folder in which accepted resources are kept for the next start. */
   readonly statePath: string | undefined;
@@ -45,7 +47,16 @@ export const proxyOptionSpecs: readonly OptionSpec[] = [
   { name: 'component-log-level', value: 'LIST', help: 'Levels of parts, as xds:debug,http:trace.' },
   { name: 'log-path', value: 'FILE', help: 'Write the log to a file instead of standard error.' },
   { name: 'concurrency', value: 'N', help: 'Worker threads; one is used, whatever is asked for.' },
-  { name: 'drain-time-s', value: 'SECONDS', help: 'How long connections may take to end (default 600).' },
+  {
+    name: 'drain-time-s',
+    value: 'SECONDS',
+    help: 'How long listeners that go, or are drained, take for it (default 600).',
+  },
+  {
+    name: 'drain-strategy',
+    value: 'NAME',
+    help: 'gradual (default): more and more answers close their connection; immediate: all do.',
+  },
   { name: 'admin-address-path', value: 'FILE', help: 'Write the address of the admin port to this file.' },
   {
     name: 'state-path',
@@ -66,7 +77,6 @@ export const proxyOptionSpecs: readonly OptionSpec[] = [
   { name: 'bootstrap-version', value: 'N', help: '', hidden: true },
   { name: 'cpuset-threads', help: '', hidden: true },
   { name: 'disable-hot-restart', help: '', hidden: true },
-  { name: 'drain-strategy', value: 'NAME', help: '', hidden: true },
   { name: 'enable-core-dump', help: '', hidden: true },
   { name: 'enable-fine-grain-logging', help: '', hidden: true },
   { name: 'enable-mutex-tracing', help: '', hidden: true },
@@ -148,6 +158,10 @@ export function parseProxyOptions(args: readonly string[]): Result<ProxyOptions>
   if (mode !== 'serve' && mode !== 'validate' && mode !== 'init_only') {
     wrong.push({ path: '--mode', message: `"${mode}" is not serve, validate or init_only` });
   }
+  const drainStrategy = options.value('drain-strategy') ?? 'gradual';
+  if (drainStrategy !== 'gradual' && drainStrategy !== 'immediate') {
+    wrong.push({ path: '--drain-strategy', message: `"${drainStrategy}" is not gradual or immediate` });
+  }
   const levelText = options.value('log-level') ?? 'info';
   const logLevel = logLevelOf(levelText);
   if (logLevel === undefined) {
@@ -169,6 +183,7 @@ export function parseProxyOptions(args: readonly string[]): Result<ProxyOptions>
     componentLogLevels: scopes.ok ? scopes.value : new Map(),
     logPath: options.value('log-path'),
     concurrency: number('concurrency', 0, 1_024),
+    drainStrategy: drainStrategy as DrainStrategy,
     drainTimeMs: (number('drain-time-s', 0, 86_400) ?? 600) * 1_000,
     adminAddressPath: options.value('admin-address-path'),
     statePath: options.value('state-path'),

@@ -6,6 +6,8 @@ import type { LogLevels } from '../admin/log-levels.ts';
 import type { AdminServer } from '../admin/server.ts';
 import type { ServerState } from '../admin/server-info.ts';
 import { createDataPlane } from '../data-plane.ts';
+import { drainListeners } from '../drain/drain-listeners.ts';
+import type { DrainStrategy } from '../drain/drain-schedule.ts';
 import { shutDown } from '../drain/shutdown.ts';
 import { formatAddress } from '../model/index.ts';
 import type { ProxyBootstrap } from './bootstrap.ts';
@@ -17,8 +19,11 @@ export interface ServeOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly logLevels: LogLevels;
-  /** How long connections may take to end at the end. */
+  /** How long listeners that go, or are drained, take for it. */
   readonly drainTimeMs: number;
+  readonly drainStrategy: DrainStrategy;
+  /** How long connections may take to end at the end. */
+  readonly terminationMs: number;
   /** How long new connections are still taken at the end. */
   readonly lameDuckMs: number;
   readonly configPath: string | undefined;
@@ -55,6 +60,8 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     logger: log.scope('data'),
     node: bootstrap.identity,
     runtime: bootstrap.runtime,
+    drainTimeMs: options.drainTimeMs,
+    drainStrategy: options.drainStrategy,
   });
   const startedMs = clock.monotonicMs();
   const proxy = await startProxy({
@@ -87,10 +94,14 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       void close();
       return;
     }
-    const { drainTimeMs, lameDuckMs } = options;
-    stopping = shutDown({ dataPlane, clock, log: log.scope('main'), drainMs: drainTimeMs, lameDuckMs }).then(
-      close,
-    );
+    const { terminationMs, lameDuckMs } = options;
+    stopping = shutDown({
+      dataPlane,
+      clock,
+      log: log.scope('main'),
+      drainMs: terminationMs,
+      lameDuckMs,
+    }).then(close);
   }
 
   let closing: Promise<void> | undefined;
@@ -118,12 +129,9 @@ export async function serve(options: ServeOptions): Promise<Serving> {
         state,
         setHealthy(value) {
           healthy = value;
-          if (!value) dataPlane.startDraining();
+          dataPlane.failHealthChecks(!value);
         },
-        drain(graceful) {
-          if (graceful) dataPlane.startDraining();
-          else void dataPlane.drain(options.drainTimeMs);
-        },
+        drain: (request) => drainListeners(dataPlane, clock, options.drainTimeMs, request),
         quit: stop,
       }),
     });

@@ -88,6 +88,11 @@ export class ClusterSet {
     }
   }
 
+  /** Resolves when every name that clusters have been given so far has been asked for once. */
+  async whenResolved(): Promise<void> {
+    await Promise.all([...this.#resolving.values()].map((refresh) => refresh.asked));
+  }
+
   status(): ClusterStatus[] {
     const list: ClusterStatus[] = [];
     for (const { cluster } of this.#refs.values()) if (cluster !== undefined) list.push(cluster.status());

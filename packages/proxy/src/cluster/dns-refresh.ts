@@ -37,6 +37,8 @@ export class DnsRefresh {
   readonly #addresses = new Map<string, readonly string[] | undefined>();
   readonly #timers = new Map<string, Timer>();
   #closed = false;
+  /** Resolves when each name has been asked for once. */
+  readonly asked: Promise<void>;
 
   constructor(
     cluster: Cluster,
@@ -56,9 +58,11 @@ export class DnsRefresh {
     }
     if (this.#addresses.size === 0) {
       context.onEndpoints(assignment);
+      this.asked = Promise.resolve();
       return;
     }
     const { failureBaseMs, failureMaxMs, refreshMs } = discovery;
+    const asked: Promise<void>[] = [];
     for (const name of this.#addresses.keys()) {
       const backoff = new Backoff({
         baseMs: failureBaseMs ?? refreshMs,
@@ -67,8 +71,9 @@ export class DnsRefresh {
         jitter: failureBaseMs === undefined ? 0 : 0.5,
         random: context.random,
       });
-      void this.#resolve(name, backoff);
+      asked.push(this.#resolve(name, backoff));
     }
+    this.asked = Promise.all(asked).then(() => {});
   }
 
   close(): void {

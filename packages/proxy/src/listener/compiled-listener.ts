@@ -1,6 +1,8 @@
+import { isDeepStrictEqual } from 'node:util';
 import { problems as failed, ok, type Problem, type Result } from '@lateen/core';
 import type { HashFunction } from '../cluster/balancer/hash-function.ts';
 import type { ClusterRef } from '../cluster/cluster-set.ts';
+import { DrainSchedule, type DrainStrategy } from '../drain/drain-schedule.ts';
 import { ConnectionManager, type ManagerContext } from '../filter/connection-manager.ts';
 import { anyFilterChainMatch, type FilterChain, type Listener } from '../model/listener.ts';
 import type { NetworkFilter } from '../model/network-filter.ts';
@@ -39,6 +41,8 @@ export type ServeConnection = (wire: Wire, info: ConnectionInfo, onClosed: () =>
 export interface CompiledChain {
   readonly model: FilterChain;
   readonly serve: ServeConnection;
+  /** For when a new version of the listener does not have the chain any more. */
+  readonly drain: DrainSchedule;
   /** Undefined for plain connections. */
   readonly tls: { readonly model: DownstreamTls; readonly settings: FollowingTlsSettings } | undefined;
 }
@@ -70,14 +74,19 @@ export class CompiledListener {
   /** True where every client begins with TLS: its first message is looked at without being asked to. */
   readonly #onlyTls: boolean;
 
+  /** Of its filter chains. */
+  readonly #drains: readonly DrainSchedule[];
+
   constructor(
     model: Listener,
     chains: FilterChainTable<CompiledChain>,
     standard: CompiledChain | undefined,
     proxyHeader: ProxyHeaderFilter | undefined,
+    drains: readonly DrainSchedule[],
   ) {
     this.model = model;
     this.proxyHeader = proxyHeader;
+    this.#drains = drains;
     this.#chains = chains;
     this.#default = standard;
     this.#disabled = { tls: runsOn(model, 'tls_inspector'), http: runsOn(model, 'http_inspector') };
@@ -95,6 +104,25 @@ export class CompiledListener {
     const tls = this.#onlyTls || this.#disabled.tls(port);
     const http = this.#disabled.http(port);
     return tls || http ? { tls, http } : undefined;
+  }
+
+  /** Lets the answers of all its connections end them, more and more over the time. */
+  startDraining(durationMs: number, strategy: DrainStrategy): void {
+    for (const drain of this.#drains) drain.start(durationMs, strategy);
+  }
+
+  get draining(): boolean {
+    return this.#drains.some((drain) => drain.started);
+  }
+
+  /** True where one of the filter chains is like this one in everything. */
+  hasChain(chain: FilterChain): boolean {
+    const { filterChains, defaultFilterChain } = this.model;
+    return (
+      filterChains.some((one) => one.name === chain.name && isDeepStrictEqual(one, chain)) ||
+      (defaultFilterChain !== undefined &&
+        isDeepStrictEqual({ ...defaultFilterChain, match: anyFilterChainMatch }, chain))
+    );
   }
 
   /** Undefined where no chain takes the connection. */
@@ -149,6 +177,9 @@ export function compileListener(model: Listener, context: ListenerContext): Resu
           new FilterChainTable(chains),
           standard,
           compileProxyHeader(model, context.proxyProtocolStats),
+          [...chains.map(({ chain }) => chain), ...(standard === undefined ? [] : [standard])].map(
+            ({ drain }) => drain,
+          ),
         ),
       );
 }
@@ -156,10 +187,15 @@ export function compileListener(model: Listener, context: ListenerContext): Resu
 function compileChain(
   chain: FilterChain,
   listener: Listener,
-  context: ListenerContext,
+  shared: ListenerContext,
   path: string,
   bad: Problem[],
 ): CompiledChain | undefined {
+  const drain = new DrainSchedule(shared.clock, shared.random);
+  const context: ListenerContext = {
+    ...shared,
+    isDraining: () => drain.closes() || shared.isDraining(),
+  };
   let serve: ServeConnection | undefined;
   const gates: ConnectionGate[] = [];
   const watchers: ((serve: ServeConnection) => ServeConnection)[] = [];
@@ -189,7 +225,7 @@ function compileChain(
     transport.kind === 'downstream_tls'
       ? { model: transport, settings: followDownstream(transport, context) }
       : undefined;
-  return { model: chain, serve: guarded(watched, gates), tls };
+  return { model: chain, serve: guarded(watched, gates), tls, drain };
 }
 
 function compileFilter(

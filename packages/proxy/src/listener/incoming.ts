@@ -21,6 +21,8 @@ export interface Accepted {
 /** A connection from its acceptance to the filter chain that serves it. */
 export class Incoming extends Expirable implements WireHandler {
   readonly #listener: CompiledListener;
+  /** Undefined before it is known. */
+  chain: CompiledChain | undefined;
   readonly #plain: PlainWire;
   /** Who carries the connection now: the plain wire, or TLS over it. */
   #wire: Wire;
@@ -172,6 +174,7 @@ export class Incoming extends Expirable implements WireHandler {
       this.#wire.destroy();
       return;
     }
+    this.chain = chain;
     const bytes = this.#bytes;
     this.#bytes = undefined;
     if (chain.tls !== undefined) {

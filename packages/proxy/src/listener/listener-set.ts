@@ -1,5 +1,5 @@
-import { createServer, type Server } from 'node:net';
-import { codeOf, type Logger, type Problem } from '@lateen/core';
+import { codeOf, type Logger, type Problem, type Timer } from '@lateen/core';
+import type { DrainStrategy } from '../drain/drain-schedule.ts';
 import { formatAddress, type Address, type SocketAddress } from '../model/address.ts';
 import type { ResourceChange } from '../model/change.ts';
 import type { ListenerStatus } from '../model/data-plane.ts';
@@ -7,10 +7,10 @@ import type { Listener } from '../model/listener.ts';
 import { ListenerStats } from '../telemetry/listener-stats.ts';
 import type { StatsRegistry } from '../telemetry/stats-registry.ts';
 import { PlainWire } from '../wire/plain-wire.ts';
-import { closeHandle, type TransportHandle } from '../wire/stream-handle.ts';
+import type { TransportHandle } from '../wire/stream-handle.ts';
 import { compileListener, type CompiledListener, type ListenerContext } from './compiled-listener.ts';
-import { takeConnections } from './accept.ts';
 import { Incoming, type Accepted } from './incoming.ts';
+import { ListenSocket } from './listen-socket.ts';
 import { loadOriginalDestination, type OriginalDestination } from './original-destination.ts';
 
 /** A listener that cannot be used. */
@@ -23,8 +23,19 @@ interface Active {
   compiled: CompiledListener;
   readonly stats: ListenerStats;
   readonly connections: Set<Incoming>;
-  readonly sockets: Map<string, Server>;
+  readonly sockets: Map<string, ListenSocket>;
 }
+
+/** Where a listener's sockets come from, and how long those that go take. */
+export interface ListenerSetOptions {
+  /** Gives the descriptor of a socket of this address that listens already, once; undefined: there is none. */
+  readonly takeSocket?: ((address: Address) => Promise<number | undefined> | number | undefined) | undefined;
+  readonly drainTimeMs: number;
+  readonly drainStrategy: DrainStrategy;
+}
+
+/** When in the drain time connections that carry nothing are told to go. */
+const idleShare = 0.9;
 
 const addressesOf = (listener: Listener): readonly Address[] =>
   listener.bindToPort ? [listener.address, ...listener.additionalAddresses] : [];
@@ -40,23 +51,34 @@ export class ListenerSet {
   #originalDestination: OriginalDestination | undefined;
   #nextId = 1;
   #accepting = true;
+  readonly #options: ListenerSetOptions;
+  /** Removed listeners that still have connections. */
+  readonly #leaving = new Set<Active>();
+  readonly #drains = new Set<Timer>();
 
-  constructor(context: ListenerContext, registry: StatsRegistry, logger: Logger) {
+  constructor(
+    context: ListenerContext,
+    registry: StatsRegistry,
+    logger: Logger,
+    options: ListenerSetOptions,
+  ) {
     this.#context = context;
     this.#registry = registry;
     this.#logger = logger;
+    this.#options = options;
   }
 
   get activeConnections(): number {
     let count = 0;
     for (const { connections } of this.#active.values()) count += connections.size;
+    for (const { connections } of this.#leaving) count += connections.size;
     return count;
   }
 
   /** Puts listeners in force, their sockets bound first; those that cannot be used are told of, and what was stays. */
   async update({ set = [], remove = [] }: ResourceChange<Listener>): Promise<RefusedListener[]> {
     const refused: RefusedListener[] = [];
-    const ready: { readonly compiled: CompiledListener; readonly sockets: Map<string, Server> }[] = [];
+    const ready: { readonly compiled: CompiledListener; readonly sockets: Map<string, ListenSocket> }[] = [];
     for (const model of set) {
       await this.#context.lazyFilters.load(model);
       const compiled = compileListener(model, this.#context);
@@ -79,38 +101,63 @@ export class ListenerSet {
   status(): ListenerStatus[] {
     return [...this.#active.values()].map(({ compiled, connections, sockets }) => ({
       listener: compiled.model,
-      boundAddresses: [...sockets.values()].map((server) => boundAddress(server, compiled.model.address)),
+      boundAddresses: [...sockets.values()].map((socket) => socket.address),
       activeConnections: connections.size,
-      state: this.#accepting ? 'active' : 'draining',
+      state: this.#accepting && !compiled.draining ? 'active' : 'draining',
     }));
   }
 
-  /** Takes no new connection. */
-  stopAccepting(): void {
-    this.#accepting = false;
-    for (const { sockets } of this.#active.values()) {
-      for (const server of sockets.values()) server.close();
-      sockets.clear();
+  /** The listening sockets by address, as they were asked for. */
+  sockets(): ReadonlyMap<string, ListenSocket> {
+    return new Map([...this.#active.values()].flatMap(({ sockets }) => [...sockets]));
+  }
+
+  /** Accepts on the sockets that were taken over from another process. */
+  startAccepting(): void {
+    for (const { sockets } of this.#active.values()) for (const socket of sockets.values()) socket.start();
+  }
+
+  /** Takes no new connection but those that wait already; resolves when that is so. */
+  async stopAccepting(only: (listener: Listener) => boolean = () => true): Promise<void> {
+    const closing: Promise<void>[] = [];
+    const chosen = [...this.#active.values()].filter(({ compiled }) => only(compiled.model));
+    for (const { sockets } of chosen) {
+      for (const socket of sockets.values()) closing.push(socket.closeAfterQueue());
+    }
+    if (chosen.length === this.#active.size) this.#accepting = false;
+    await Promise.all(closing);
+    for (const { sockets } of chosen) sockets.clear();
+  }
+
+  /** Lets the answers of the chosen listeners end their connections, over the drain time. */
+  startDraining(only: (listener: Listener) => boolean): void {
+    const { drainTimeMs, drainStrategy } = this.#options;
+    for (const { compiled } of this.#active.values()) {
+      if (only(compiled.model)) compiled.startDraining(drainTimeMs, drainStrategy);
     }
   }
 
   /** Asks every connection to end after what it carries. */
   drainConnections(): void {
-    for (const { connections } of this.#active.values())
-      for (const connection of connections) connection.drain();
+    for (const active of [...this.#active.values(), ...this.#leaving])
+      for (const connection of active.connections) connection.drain();
   }
 
   close(): void {
-    this.stopAccepting();
-    for (const { connections } of this.#active.values())
+    this.#accepting = false;
+    for (const timer of this.#drains) timer.cancel();
+    this.#drains.clear();
+    for (const { sockets, connections } of [...this.#active.values(), ...this.#leaving]) {
+      for (const socket of sockets.values()) socket.close();
       for (const connection of connections) connection.close();
+    }
   }
 
   /** Sockets for all addresses of a listener: those that it has, and new ones; the problem where one cannot be had. */
-  async #bind(model: Listener): Promise<Map<string, Server> | Problem> {
+  async #bind(model: Listener): Promise<Map<string, ListenSocket> | Problem> {
     const present = this.#active.get(model.name)?.sockets;
-    const sockets = new Map<string, Server>();
-    const opened: Server[] = [];
+    const sockets = new Map<string, ListenSocket>();
+    const opened: ListenSocket[] = [];
     for (const address of addressesOf(model)) {
       const key = formatAddress(address);
       const kept = present?.get(key);
@@ -118,60 +165,105 @@ export class ListenerSet {
         sockets.set(key, kept);
         continue;
       }
-      const server = await this.#listen(model, address);
-      if (server instanceof Error) {
+      const socket = await this.#listen(model, address);
+      if (socket instanceof Error) {
         for (const other of opened) other.close();
-        return { path: 'address', message: `cannot listen on ${key}: ${codeOf(server) ?? server.message}` };
+        return { path: 'address', message: `cannot listen on ${key}: ${codeOf(socket) ?? socket.message}` };
       }
-      opened.push(server);
-      sockets.set(key, server);
+      opened.push(socket);
+      sockets.set(key, socket);
     }
     return sockets;
   }
 
-  #listen(model: Listener, address: Address): Promise<Server | Error> {
-    const server = createServer();
-    const backlog = model.tcpBacklog === undefined ? {} : { backlog: model.tcpBacklog };
-    const place =
-      address.kind === 'pipe'
-        ? { path: address.path }
-        : { host: address.address, port: address.port, ...(model.reusePort ? {} : { exclusive: true }) };
-    return new Promise((resolve) => {
-      server.once('error', resolve);
-      server.listen({ ...place, ...backlog }, () => {
-        server.off('error', resolve);
-        const own = fixedAddress(server, address);
-        takeConnections(server, (handle) => this.#accept(model.name, handle, own));
-        server.on('error', (error) =>
-          this.#logger.warn('cannot accept', { listener: model.name, error: error.message }),
-        );
-        resolve(server);
-      });
-    });
+  async #listen(model: Listener, address: Address): Promise<ListenSocket | Error> {
+    const taken = this.#options.takeSocket?.(address);
+    const fd = taken instanceof Promise ? await taken : taken;
+    const { tcpBacklog: backlog, reusePort } = model;
+    return ListenSocket.open({ address, backlog, reusePort, fd }, (error) =>
+      this.#logger.warn('cannot accept', { listener: model.name, error: error.message }),
+    );
   }
 
-  #install(compiled: CompiledListener, sockets: Map<string, Server>): void {
+  #install(compiled: CompiledListener, sockets: Map<string, ListenSocket>): void {
     const { model } = compiled;
     const present = this.#active.get(model.name);
     if (present !== undefined) {
-      for (const [key, server] of present.sockets) if (sockets.get(key) !== server) server.close();
+      for (const [key, socket] of present.sockets)
+        if (sockets.get(key) !== socket) void socket.closeAfterQueue();
       present.sockets.clear();
-      for (const [key, server] of sockets) present.sockets.set(key, server);
-      present.compiled = compiled;
-      return;
+      for (const [key, socket] of sockets) present.sockets.set(key, socket);
+      this.#replace(present, compiled);
+    } else {
+      const stats = this.#statsFor(model);
+      this.#active.set(model.name, { compiled, stats, connections: new Set(), sockets });
     }
-    const stats = new ListenerStats(model.statPrefix ?? formatAddress(model.address));
-    this.#registry.add(stats);
-    this.#active.set(model.name, { compiled, stats, connections: new Set(), sockets });
+    const active = present ?? this.#active.get(model.name);
+    if (active === undefined) return;
+    for (const socket of sockets.values()) socket.serve((handle, own) => this.#accept(active, handle, own));
+  }
+
+  /**
+   * Puts another version of a listener in place. Connections whose filter chain is as it was stay where they are; the
+   * others are drained, as Envoy does when it updates filter chains in place.
+   */
+  #replace(active: Active, compiled: CompiledListener): void {
+    active.compiled = compiled;
+    const changed = new Set(
+      [...active.connections].filter(
+        (connection) => connection.chain === undefined || !compiled.hasChain(connection.chain.model),
+      ),
+    );
+    if (changed.size > 0) this.#drainOver(changed);
   }
 
   #remove(name: string): void {
     const active = this.#active.get(name);
     if (active === undefined) return;
-    for (const server of active.sockets.values()) server.close();
-    for (const connection of active.connections) connection.drain();
-    this.#registry.remove(active.stats);
     this.#active.delete(name);
+    for (const socket of active.sockets.values()) void socket.closeAfterQueue();
+    active.sockets.clear();
+    this.#leaving.add(active);
+    active.compiled.startDraining(this.#options.drainTimeMs, this.#options.drainStrategy);
+    this.#drainOver(active.connections);
+    this.#forgetIfLeft(active);
+  }
+
+  #statsFor(model: Listener): ListenerStats {
+    const stats = new ListenerStats(model.statPrefix ?? formatAddress(model.address));
+    for (const leaving of this.#leaving) if (leaving.stats.prefix === stats.prefix) return leaving.stats;
+    this.#registry.add(stats);
+    return stats;
+  }
+
+  /** Ends a removed listener that has no connection any more. */
+  #forgetIfLeft(active: Active): void {
+    if (active.connections.size > 0 || !this.#leaving.delete(active)) return;
+    const all = [...this.#active.values(), ...this.#leaving];
+    if (!all.some(({ stats }) => stats === active.stats)) this.#registry.remove(active.stats);
+  }
+
+  /**
+   * Ends connections over the drain time: their answers close them, what is idle shortly before its end is told to
+   * go, and what is left then is closed.
+   */
+  #drainOver(connections: ReadonlySet<Incoming>): void {
+    const { drainTimeMs, drainStrategy } = this.#options;
+    for (const { chain } of connections) chain?.drain.start(drainTimeMs, drainStrategy);
+    const { clock } = this.#context;
+    const later = (ms: number, run: () => void): void => {
+      const timer = clock.after(ms, () => {
+        this.#drains.delete(timer);
+        run();
+      });
+      this.#drains.add(timer);
+    };
+    later(drainTimeMs * idleShare, () => {
+      for (const connection of connections) connection.drain();
+    });
+    later(drainTimeMs, () => {
+      for (const connection of connections) connection.close();
+    });
   }
 
   #indexVirtual(): void {
@@ -182,12 +274,7 @@ export class ListenerSet {
     }
   }
 
-  #accept(name: string, handle: TransportHandle, own: SocketAddress | undefined): void {
-    const bound = this.#active.get(name);
-    if (bound === undefined || !this.#accepting) {
-      closeHandle(handle, false);
-      return;
-    }
+  #accept(bound: Active, handle: TransportHandle, own: SocketAddress | undefined): void {
     const { turn } = this.#context;
     turn.enter();
     try {
@@ -230,6 +317,7 @@ export class ListenerSet {
         stats.cxActive--;
         stats.cxDestroy++;
         connections.delete(incoming);
+        if (this.#leaving.size > 0) this.#forgetIfLeft(active);
       },
     );
     connections.add(incoming);
@@ -251,17 +339,4 @@ function plainAddress(address: string): string {
 
 function localAddress(wire: PlainWire): SocketAddress {
   return { kind: 'socket', address: plainAddress(wire.localAddress), port: wire.localPort };
-}
-
-/** The address that every connection of a socket has at our end; undefined where it listens on all of the host's. */
-function fixedAddress(server: Server, asked: Address): SocketAddress | undefined {
-  const bound = boundAddress(server, asked);
-  if (bound.kind === 'pipe') return { kind: 'socket', address: '', port: 0 };
-  return bound.address === '0.0.0.0' || bound.address === '::' ? undefined : bound;
-}
-
-function boundAddress(server: Server, asked: Address): Address {
-  const address = server.address();
-  if (address === null || typeof address === 'string') return asked;
-  return { kind: 'socket', address: address.address, port: address.port };
 }

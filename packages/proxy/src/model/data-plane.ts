@@ -2,6 +2,7 @@ import type { Clock, Logger } from '@lateen/core';
 import type { OnDemand } from '../on-demand/on-demand.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { StatGroup } from '../telemetry/stat-group.ts';
+import type { DrainStrategy } from '../drain/drain-schedule.ts';
 import type { Address } from './address.ts';
 import type { ApplyResult, DataPlaneChange } from './change.ts';
 import type { Cluster } from './cluster.ts';
@@ -27,7 +28,19 @@ export interface DataPlaneOptions {
   readonly runtime?: Runtime;
   /** Source of randomness in [0, 1); default `Math.random`. */
   readonly random?: () => number;
+  /** How long listeners that go, or are drained, take for it; default 600 s. */
+  readonly drainTimeMs?: number;
+  /** Default `gradual`. */
+  readonly drainStrategy?: DrainStrategy;
+  /**
+   * Gives the descriptor of a socket of this address that listens already, once; undefined: there is none. Nothing is
+   * accepted on it before `startAccepting`.
+   */
+  readonly takeSocket?: (address: Address) => Promise<number | undefined> | number | undefined;
 }
+
+/** Which listeners are meant: all, or those whose traffic direction is inbound. */
+export type ListenerChoice = 'all' | 'inbound';
 
 /** A listener as it stands. */
 export interface ListenerStatus {
@@ -100,8 +113,20 @@ export interface DataPlane {
   update(change: DataPlaneChange): Promise<ApplyResult>;
   /** Tells clients to go (Connection: close, GOAWAY), waits for them at most `ms`; stops accepting first. Resolves with what is left. */
   drain(ms: number): Promise<{ readonly activeConnections: number }>;
-  /** Marks responses with `connection: close` without stopping to accept, as `/healthcheck/fail` and `/drain_listeners?graceful`. */
-  startDraining(): void;
+  /** Lets answers end their connections over the drain time, without stopping to accept. */
+  startDraining(only?: ListenerChoice): void;
+  /** Closes the listening sockets; connections go on. Resolves when what waited at them is accepted. */
+  stopAccepting(only?: ListenerChoice): Promise<void>;
+  /** Accepts on sockets that were taken over (`takeSocket`). */
+  startAccepting(): void;
+  /** Ends connections that carry nothing, and the others after what they carry. */
+  drainConnections(): void;
+  /** While true every answer ends its connection, and health checks of this proxy fail (`/healthcheck/fail`). */
+  failHealthChecks(failed: boolean): void;
+  /** Resolves when every name of the clusters that there are has been asked for once. */
+  whenResolved(): Promise<void>;
+  /** The descriptors of the listening sockets, by the addresses that were asked for. */
+  sockets(): ReadonlyMap<string, number>;
   /** Closes everything at once. */
   close(): Promise<void>;
   listeners(): readonly ListenerStatus[];

@@ -34,6 +34,7 @@ export type {
   DataPlane,
   DataPlaneOptions,
   EndpointStatus,
+  ListenerChoice,
   ListenerStatus,
   NodeIdentity,
   StatsView,

@@ -1,0 +1,24 @@
+import type { Clock } from '@lateen/core';
+import type { DataPlane, ListenerChoice } from '../model/index.ts';
+
+/** How listeners are to be drained (Envoy, `/drain_listeners`). */
+export interface DrainRequest {
+  readonly only: ListenerChoice;
+  /** `now`: listening ends at once. `close`: it ends when the drain time is over. `stay`: it goes on. */
+  readonly afterwards: 'now' | 'close' | 'stay';
+}
+
+/** Lets go of listeners: at once, or over the drain time, in which answers end their connections. */
+export function drainListeners(
+  dataPlane: Pick<DataPlane, 'startDraining' | 'stopAccepting'>,
+  clock: Clock,
+  drainTimeMs: number,
+  { only, afterwards }: DrainRequest,
+): void {
+  if (afterwards === 'now') {
+    void dataPlane.stopAccepting(only);
+    return;
+  }
+  dataPlane.startDraining(only);
+  if (afterwards === 'close') clock.after(drainTimeMs, () => void dataPlane.stopAccepting(only));
+}
