@@ -1,8 +1,9 @@
 import type { Clock, Timer } from '@lateen/core';
-import type { ClusterRef } from '../cluster/cluster-set.ts';
+import type { CallAnswer, CallRequest, CallResult } from '../call/index.ts';
+import { names } from '../codec/header-name.ts';
 import type { TraceProvider } from '../model/tracing.ts';
 import type { TraceExportStats } from '../telemetry/trace-stats.ts';
-import type { CollectorAnswer, CollectorMessage, SendToCollector } from './collector-call.ts';
+import { headerValueOf } from '../codec/header-value.ts';
 import type { Span } from './span.ts';
 import { otlpSpans, type OtlpResource } from './otlp-spans.ts';
 import { zipkinJson, type ZipkinEndpoint } from './zipkin-json.ts';
@@ -18,7 +19,10 @@ const maxReports = 4;
 const grpcPath = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
 
 /** Makes a report of spans. */
-export type SpanEncoder = (spans: readonly Span[]) => CollectorMessage;
+export type SpanEncoder = (spans: readonly Span[]) => CallRequest;
+
+/** Sends a report to the collector. */
+export type SendReport = (report: CallRequest, done: (result: CallResult) => void) => void;
 
 /** Who this proxy is, to collectors. */
 export interface SpanSender {
@@ -30,31 +34,41 @@ export interface SpanSender {
 export function spanEncoder(provider: TraceProvider, sender: SpanSender): SpanEncoder {
   if (provider.kind === 'zipkin') {
     const { path, hostname } = provider;
-    return (spans) => ({
-      path,
-      authority: hostname,
-      headers: [{ name: 'content-type', value: 'application/json' }],
-      body: Buffer.from(zipkinJson(spans, sender.endpoint)),
-      timeoutMs: requestTimeoutMs,
-    });
+    const headers = [['content-type', 'application/json']] as const;
+    return (spans) => {
+      const body = Buffer.from(zipkinJson(spans, sender.endpoint));
+      return post(path, hostname, headers, body, requestTimeoutMs);
+    };
   }
   const service = provider.service === '' ? sender.resource.service : provider.service;
   const resource = { ...sender.resource, service };
   const grpc = provider.kind === 'otlp_grpc';
-  const headers = [
-    { name: 'content-type', value: grpc ? 'application/grpc' : 'application/x-protobuf' },
-    ...(grpc ? [{ name: 'te', value: 'trailers' }] : []),
-    ...provider.headers,
+  const headers: readonly (readonly [string, string])[] = [
+    ['content-type', grpc ? 'application/grpc' : 'application/x-protobuf'],
+    ...(grpc ? [['te', 'trailers'] as const] : []),
+    ...provider.headers.map(({ name, value }) => [name, headerValueOf(value)] as const),
   ];
   return (spans) => {
     const message = otlpSpans(spans, resource);
-    return {
-      path: grpc ? grpcPath : provider.path,
-      authority: provider.hostname,
-      headers,
-      body: grpc ? framed(message) : message,
-      timeoutMs: provider.timeoutMs,
-    };
+    const body = grpc ? framed(message) : message;
+    return post(grpc ? grpcPath : provider.path, provider.hostname, headers, body, provider.timeoutMs);
+  };
+}
+
+function post(
+  path: string,
+  authority: string,
+  headers: readonly (readonly [string, string])[],
+  body: Uint8Array,
+  timeoutMs: number,
+): CallRequest {
+  return {
+    method: 'POST',
+    path,
+    authority,
+    headers: [...headers, [names.contentLength.lower, String(body.length)]],
+    body,
+    timeoutMs,
   };
 }
 
@@ -66,11 +80,15 @@ function framed(message: Uint8Array): Uint8Array {
   return bytes;
 }
 
+/** Of HTTP calls, which have none, as if all were well. */
+function grpcStatusOf({ headers, trailers }: CallAnswer): string {
+  return trailers?.get(names.grpcStatus) ?? headers.get(names.grpcStatus) ?? '0';
+}
+
 /** Sends spans to a collector in batches; where it does not keep up, spans are lost and counted, and requests do not wait. */
 export class SpanExporter {
-  readonly #ref: ClusterRef;
   readonly #encode: SpanEncoder;
-  readonly #send: SendToCollector;
+  readonly #send: SendReport;
   readonly #stats: TraceExportStats;
   readonly #clock: Clock;
   readonly #isTaken: (status: number) => boolean;
@@ -79,14 +97,12 @@ export class SpanExporter {
   #reports = 0;
 
   constructor(
-    ref: ClusterRef,
     provider: TraceProvider,
     encode: SpanEncoder,
-    send: SendToCollector,
+    send: SendReport,
     stats: TraceExportStats,
     clock: Clock,
   ) {
-    this.#ref = ref;
     this.#encode = encode;
     this.#send = send;
     this.#stats = stats;
@@ -114,7 +130,7 @@ export class SpanExporter {
     this.#queue = [];
     this.#stats.n.spansSent += spans.length;
     this.#reports++;
-    this.#send(this.#ref, this.#encode(spans), this.#onAnswer);
+    this.#send(this.#encode(spans), this.#onAnswer);
   }
 
   close(): void {
@@ -130,12 +146,13 @@ export class SpanExporter {
     if (this.#queue.length > 0) this.#timer = this.#clock.after(flushIntervalMs, this.#onTimer);
   };
 
-  readonly #onAnswer = (answer: CollectorAnswer): void => {
+  readonly #onAnswer = (result: CallResult): void => {
     this.#reports--;
     const { n } = this.#stats;
-    if (answer.kind === 'no_cluster') n.reportsSkippedNoCluster++;
-    else if (answer.kind === 'failed') n.reportsFailed++;
-    else if (this.#isTaken(answer.status) && (answer.grpcStatus ?? '0') === '0') n.reportsSent++;
+    if (result.kind === 'failure') {
+      if (result.reason === 'no_cluster') n.reportsSkippedNoCluster++;
+      else n.reportsFailed++;
+    } else if (this.#isTaken(result.status) && grpcStatusOf(result) === '0') n.reportsSent++;
     else n.reportsDropped++;
     if (this.#queue.length >= minFlushSpans && this.#reports === 0) this.flush();
   };

@@ -1,5 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import type { Clock } from '@lateen/core';
+import { callHttp, type CallContext } from '../call/index.ts';
 import type { ClusterRef } from '../cluster/cluster-set.ts';
 import { processEnv } from '../env.ts';
 import type { NodeIdentity } from '../model/data-plane.ts';
@@ -10,20 +11,14 @@ import type { StatsRegistry } from '../telemetry/stats-registry.ts';
 import { TraceExportStats } from '../telemetry/trace-stats.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { proxyVersion } from '../version.ts';
-import type { CoarseTimers } from '../timer/coarse-timers.ts';
-import type { Turn } from '../wire/turn.ts';
-import { collectorSender } from './collector-call.ts';
 import { SpanExporter, spanEncoder, type SpanSender } from './span-exporter.ts';
 import { SpanIds } from './trace-context.ts';
 import { Tracer, type TracerServices } from './tracer.ts';
 
 /** What tracing needs of a data plane. */
-export interface TracingContext {
+export interface TracingContext extends CallContext {
   readonly node: NodeIdentity | undefined;
-  readonly turn: Turn;
-  readonly timers: CoarseTimers;
   readonly clock: Clock;
-  readonly random: () => number;
   readonly runtime: Runtime;
   readonly clusterRef: (name: string) => ClusterRef;
   readonly stats: StatsRegistry;
@@ -86,14 +81,14 @@ export class TracingSystem {
     const key = JSON.stringify(provider);
     let exporter = this.#exporters.get(key);
     if (exporter === undefined) {
-      const { turn, timers, random, clock } = this.#context;
+      const context = this.#context;
+      const ref = context.clusterRef(provider.cluster);
       exporter = new SpanExporter(
-        this.#context.clusterRef(provider.cluster),
         provider,
         spanEncoder(provider, this.#sender),
-        collectorSender(turn, timers, random),
+        (report, done) => callHttp(context, ref, report, done),
         this.#exportStats(provider.kind === 'zipkin' ? 'zipkin' : 'opentelemetry'),
-        clock,
+        context.clock,
       );
       this.#exporters.set(key, exporter);
     }
