@@ -28,6 +28,7 @@ import type { Wire } from '../wire/wire.ts';
 import { CodecChoice, knownProtocol, type HttpProtocol, type ServerCodec } from './codec-choice.ts';
 import { compileHttpFilters, compileUpgradeFilters, type FilterServices } from './compile-filters.ts';
 import { Exchange } from './exchange.ts';
+import { compileForwardedClientCert, type ForwardedClientCert } from './forward-client-cert.ts';
 import type { CompiledHttpFilter } from './http-filter.ts';
 import type { RequestIds } from './request-id.ts';
 import { recordUnread } from './unread-request.ts';
@@ -108,6 +109,7 @@ export class ConnectionManager {
   /** Undefined where requests are not traced. */
   readonly tracer: Tracer | undefined;
   readonly requestIds: RequestIds;
+  readonly forwardClientCert: ForwardedClientCert;
   readonly heads: HeadPool;
   readonly turn: Turn;
   readonly timers: CoarseTimers;
@@ -154,6 +156,7 @@ export class ConnectionManager {
     );
     this.tracer = context.tracing?.tracer(model, direction === 'outbound', this.stats);
     this.requestIds = context.requestIds;
+    this.forwardClientCert = compileForwardedClientCert(model.forwardClientCert);
     this.observers = counted ? context.observers : [];
     this.heads = context.heads;
     this.turn = context.turn;

@@ -1,24 +1,25 @@
 import { createHash } from 'node:crypto';
 import type { HeaderBlock } from '../codec/header-block.ts';
 import { names } from '../codec/header-name.ts';
-import type { ConnectionInfo } from '../listener/connection-info.ts';
 import type { ForwardClientCert } from '../model/network-filter.ts';
+import { certificatePem } from '../tls/certificate-text.ts';
+import type { TlsInfo } from '../wire/tls-info.ts';
 
 function quote(value: string): string {
   return `"${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 }
 
-/** The element that stands for this connection's client; undefined where it showed no certificate. */
-function elementOf(options: ForwardClientCert, connection: ConnectionInfo, by: string): string | undefined {
-  const { tls } = connection;
-  if (tls?.peerCertificate === undefined) return undefined;
-  const parts: string[] = [];
-  if (by !== '') parts.push(`By=${by}`);
-  parts.push(`Hash=${createHash('sha256').update(tls.peerCertificate).digest('hex')}`);
-  if (options.cert) {
-    const base64 = tls.peerCertificate.toString('base64').replace(/(.{64})/g, '$1\n');
-    const pem = `-----BEGIN CERTIFICATE-----\n${base64}\n-----END CERTIFICATE-----\n`;
-    parts.push(`Cert=${quote(encodeURIComponent(pem))}`);
+/** The element that stands for a connection's client; undefined where it showed no certificate. Envoy's order. */
+function elementOf(options: ForwardClientCert, tls: TlsInfo): string | undefined {
+  const { peerCertificate } = tls;
+  if (peerCertificate === undefined) return undefined;
+  const parts = (tls.own?.uriSans ?? []).map((uri) => `By=${uri}`);
+  parts.push(`Hash=${createHash('sha256').update(peerCertificate).digest('hex')}`);
+  if (options.cert) parts.push(`Cert=${quote(encodeURIComponent(certificatePem(peerCertificate)))}`);
+  if (options.chain) {
+    const shown =
+      tls.peerChain === undefined || tls.peerChain.length === 0 ? [peerCertificate] : tls.peerChain;
+    parts.push(`Chain=${quote(encodeURIComponent(shown.map(certificatePem).join('')))}`);
   }
   if (options.subject) parts.push(`Subject=${quote(tls.peerSubject)}`);
   if (options.uri)
@@ -27,37 +28,42 @@ function elementOf(options: ForwardClientCert, connection: ConnectionInfo, by: s
   return parts.join(';');
 }
 
-/** Treats `x-forwarded-client-cert` in the way asked for (Envoy, `ForwardClientCertDetails`). `by` is our own URI SAN. */
-export function setForwardedClientCert(
-  headers: HeaderBlock,
-  options: ForwardClientCert,
-  connection: ConnectionInfo,
-  by = '',
-): void {
-  const mutual = connection.tls?.peerCertificate !== undefined;
+/** Treats `x-forwarded-client-cert` of a request that came by a connection; `tls` is undefined for plain ones. */
+export type ForwardedClientCert = (headers: HeaderBlock, tls: TlsInfo | undefined) => void;
+
+/** Compiles the way asked for (Envoy, `ForwardClientCertDetails`). An element is made once for each connection. */
+export function compileForwardedClientCert(options: ForwardClientCert): ForwardedClientCert {
+  const elements = new WeakMap<TlsInfo, string | false>();
+  const element = (tls: TlsInfo | undefined): string | undefined => {
+    if (tls === undefined) return undefined;
+    let made = elements.get(tls);
+    if (made === undefined) {
+      made = elementOf(options, tls) ?? false;
+      elements.set(tls, made);
+    }
+    return made === false ? undefined : made;
+  };
   switch (options.mode) {
     case 'always_forward_only':
-      return;
+      return () => {};
     case 'sanitize':
-      headers.remove(names.forwardedClientCert);
-      return;
+      return (headers) => void headers.remove(names.forwardedClientCert);
     case 'forward_only':
-      if (!mutual) headers.remove(names.forwardedClientCert);
-      return;
-    case 'append_forward': {
-      const element = elementOf(options, connection, by);
-      if (element === undefined) {
+      return (headers, tls) => {
+        if (tls?.peerCertificate === undefined) headers.remove(names.forwardedClientCert);
+      };
+    case 'append_forward':
+      return (headers, tls) => {
+        const own = element(tls);
+        const before = own === undefined ? undefined : headers.get(names.forwardedClientCert);
+        if (own === undefined) headers.remove(names.forwardedClientCert);
+        else headers.set(names.forwardedClientCert, before === undefined ? own : `${before},${own}`);
+      };
+    default:
+      return (headers, tls) => {
         headers.remove(names.forwardedClientCert);
-        return;
-      }
-      const before = headers.get(names.forwardedClientCert);
-      headers.set(names.forwardedClientCert, before === undefined ? element : `${before},${element}`);
-      return;
-    }
-    case 'sanitize_set': {
-      headers.remove(names.forwardedClientCert);
-      const element = elementOf(options, connection, by);
-      if (element !== undefined) headers.set(names.forwardedClientCert, element);
-    }
+        const own = element(tls);
+        if (own !== undefined) headers.add(names.forwardedClientCert, own);
+      };
   }
 }

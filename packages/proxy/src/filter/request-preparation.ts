@@ -6,7 +6,7 @@ import type { ConnectionInfo } from '../listener/connection-info.ts';
 import type { SocketAddress } from '../model/address.ts';
 import type { HttpConnectionManager } from '../model/network-filter.ts';
 import { addressFromForwardedFor, type ClientRules } from './client-address.ts';
-import { setForwardedClientCert } from './forward-client-cert.ts';
+import type { ForwardedClientCert } from './forward-client-cert.ts';
 import type { RequestIds } from './request-id.ts';
 
 /** What a request from outside of the mesh may not say, wherever it comes in (Envoy, `cleanInternalHeaders`). */
@@ -44,6 +44,7 @@ export interface Preparation {
   readonly model: HttpConnectionManager;
   readonly clientRules: ClientRules;
   readonly requestIds: RequestIds;
+  readonly forwardClientCert: ForwardedClientCert;
 }
 
 /**
@@ -57,7 +58,7 @@ export interface Preparation {
  */
 export function prepareRequest(
   head: RequestHead,
-  { model, clientRules, requestIds }: Preparation,
+  { model, clientRules, requestIds, forwardClientCert }: Preparation,
   connection: ConnectionInfo,
   internalOnly: readonly HeaderName[],
 ): SocketAddress | number {
@@ -111,7 +112,7 @@ export function prepareRequest(
   if (model.scheme === 'http' || model.scheme === 'https') head.scheme = model.scheme;
   else head.scheme = headers.get(names.forwardedProto) === 'https' ? 'https' : 'http';
   if (connection.tls !== undefined || headers.has(names.forwardedClientCert)) {
-    setForwardedClientCert(headers, model.forwardClientCert, connection);
+    forwardClientCert(headers, connection.tls);
   }
   if (model.generateRequestId) {
     if (!headers.has(names.requestId)) headers.add(names.requestId, requestIds.next());

@@ -44,7 +44,14 @@ export interface CompiledChain {
   /** For when a new version of the listener does not have the chain any more. */
   readonly drain: DrainSchedule;
   /** Undefined for plain connections. */
-  readonly tls: { readonly model: DownstreamTls; readonly settings: FollowingTlsSettings } | undefined;
+  readonly tls:
+    | {
+        readonly model: DownstreamTls;
+        readonly settings: FollowingTlsSettings;
+        /** Somebody is told the whole chain that a client shows. */
+        readonly keepsPeerChain: boolean;
+      }
+    | undefined;
 }
 
 export interface ListenerContext extends ManagerContext {
@@ -223,7 +230,13 @@ function compileChain(
   const { transport } = chain;
   const tls =
     transport.kind === 'downstream_tls'
-      ? { model: transport, settings: followDownstream(transport, context) }
+      ? {
+          model: transport,
+          settings: followDownstream(transport, context),
+          keepsPeerChain: chain.filters.some(
+            (filter) => filter.kind === 'http_connection_manager' && filter.forwardClientCert.chain,
+          ),
+        }
       : undefined;
   return { model: chain, serve: guarded(watched, gates), tls, drain };
 }

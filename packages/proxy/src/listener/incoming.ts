@@ -215,23 +215,23 @@ export class Incoming extends Expirable implements WireHandler {
     const { serverName } = seen;
     const settings = tls.settings.current();
     if (!settings.ok) {
-      this.#stats.sslConnectionError++;
+      this.#stats.tls.countFailure(undefined);
       this.#wire.destroy();
       return;
     }
-    const handshake = serverHandshake(this.#turn, this.#plain, tls.model, settings.value, serverName, {
+    const facts = { serverName, keepsPeerChain: tls.keepsPeerChain };
+    const handshake = serverHandshake(this.#turn, this.#plain, tls.model, settings.value, facts, {
       onSecure: (wire) => {
         this.#handshaking = undefined;
         this.#timers.stop(this);
-        this.#stats.sslHandshake++;
+        this.#stats.tls.countHandshake(wire.tls);
         this.#wire = wire;
         this.#hand(chain, wire, serverName);
       },
-      onFailed: (reason) => {
+      onFailed: (reason, detail) => {
         this.#handshaking = undefined;
         this.#timers.stop(this);
-        this.#stats.sslConnectionError++;
-        if (reason === 'peer') this.#stats.sslFailVerify++;
+        this.#stats.tls.countFailure(reason === 'peer' ? detail : undefined);
         this.#closeOnce();
       },
     });

@@ -4,6 +4,7 @@ import { Http2Stats } from '../http2/http2-stats.ts';
 import { ByteCounter } from '../wire/byte-counter.ts';
 import { Histogram } from './histogram.ts';
 import type { StatGroup, StatVisitor } from './stats-registry.ts';
+import { TlsStats } from './tls-stats.ts';
 
 /** Field of {@link ClusterStats} -> Envoy's name. */
 const counters = {
@@ -60,10 +61,6 @@ const counters = {
   assignmentStale: 'assignment_stale',
   assignmentTimeoutReceived: 'assignment_timeout_received',
   membershipChange: 'membership_change',
-  sslHandshake: 'ssl.handshake',
-  sslConnectionError: 'ssl.connection_error',
-  sslFailVerifySan: 'ssl.fail_verify_san',
-  sslFailVerifyError: 'ssl.fail_verify_error',
 } as const;
 
 const gauges = {
@@ -133,6 +130,7 @@ export class ClusterStats implements StatGroup {
   #outlier: OutlierStats | undefined;
   #healthCheck: HealthCheckStats | undefined;
   #subsets: SubsetStats | undefined;
+  #tls: TlsStats | undefined;
 
   constructor(name: string) {
     this.prefix = `cluster.${name.replaceAll(':', '_')}.`;
@@ -150,6 +148,11 @@ export class ClusterStats implements StatGroup {
 
   get subsets(): SubsetStats {
     return (this.#subsets ??= new SubsetStats());
+  }
+
+  /** There from the first TLS connection on. */
+  get tls(): TlsStats {
+    return (this.#tls ??= new TlsStats());
   }
 
   /** There from the first HTTP/2 connection on. */
@@ -204,7 +207,7 @@ export class ClusterStats implements StatGroup {
     }
     for (const priority of ['default', 'high'] as const)
       visitBreakers(visitor, priority, this.breakers?.[priority]);
-    for (const part of [this.#outlier, this.#healthCheck, this.#subsets]) {
+    for (const part of [this.#outlier, this.#healthCheck, this.#subsets, this.#tls]) {
       part?.visit((name, kind, value) => visitor.number(name, kind, value));
     }
     this.#http2?.visit(visitor);
@@ -217,7 +220,7 @@ export class ClusterStats implements StatGroup {
 
   resetCounters(): void {
     for (const field of Object.keys(counters)) this.n[field as keyof typeof counters] = 0;
-    for (const part of [this.#outlier, this.#healthCheck, this.#subsets]) part?.resetCounters();
+    for (const part of [this.#outlier, this.#healthCheck, this.#subsets, this.#tls]) part?.resetCounters();
     this.#http2?.resetCounters();
     this.#statuses.clear();
     this.bytes.received = 0;

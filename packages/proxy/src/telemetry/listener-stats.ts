@@ -1,4 +1,5 @@
 import type { StatGroup, StatVisitor } from './stats-registry.ts';
+import { TlsStats } from './tls-stats.ts';
 
 /** The statistics of a listener, Envoy's `listener.ADDRESS.…`. */
 export class ListenerStats implements StatGroup {
@@ -11,14 +12,17 @@ export class ListenerStats implements StatGroup {
   cxOverflow = 0;
   noFilterChainMatch = 0;
   preCxTimeout = 0;
-  sslHandshake = 0;
-  sslConnectionError = 0;
-  sslFailVerify = 0;
+  #tls: TlsStats | undefined;
 
   constructor(address: string) {
     const name = address.replaceAll(':', '_');
     this.prefix = `listener.${name}.`;
     this.labels = { listener_address: name };
+  }
+
+  /** There from the first TLS connection on. */
+  get tls(): TlsStats {
+    return (this.#tls ??= new TlsStats());
   }
 
   visit(visitor: StatVisitor): void {
@@ -28,9 +32,7 @@ export class ListenerStats implements StatGroup {
     visitor.number('downstream_cx_overflow', 'counter', this.cxOverflow);
     visitor.number('no_filter_chain_match', 'counter', this.noFilterChainMatch);
     visitor.number('downstream_pre_cx_timeout', 'counter', this.preCxTimeout);
-    visitor.number('ssl.handshake', 'counter', this.sslHandshake);
-    visitor.number('ssl.connection_error', 'counter', this.sslConnectionError);
-    visitor.number('ssl.fail_verify_error', 'counter', this.sslFailVerify);
+    this.#tls?.visit((name, kind, value) => visitor.number(name, kind, value));
   }
 
   resetCounters(): void {
@@ -39,8 +41,6 @@ export class ListenerStats implements StatGroup {
     this.cxOverflow = 0;
     this.noFilterChainMatch = 0;
     this.preCxTimeout = 0;
-    this.sslHandshake = 0;
-    this.sslConnectionError = 0;
-    this.sslFailVerify = 0;
+    this.#tls?.resetCounters();
   }
 }

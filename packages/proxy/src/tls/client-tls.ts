@@ -53,25 +53,24 @@ export interface ClientTlsOptions {
 export function clientTls(options: ClientTlsOptions): ClientHandshake & { readonly openssl: Openssl } {
   const { settings, sessions, serverName, protocols, stats } = options;
   const { openssl, context, check } = settings;
-  const { n } = stats;
   const key = `${options.hostKey} ${serverName}`;
   const known = sessions?.find(key, settings);
 
   function judge(session: TlsSession): TlsInfo | { readonly refused: string } {
     if (session.resumed && known !== undefined) {
       // The certificate is not shown again on a resumed session: it was judged when the session was new.
-      n.sslHandshake++;
-      return { ...known.info, sessionReused: true };
+      const info = { ...known.info, sessionReused: true };
+      stats.tls.countHandshake(info);
+      return info;
     }
     const certificate = session.peerCertificate();
     const verdict = check(certificate, session.chainError, serverName);
     if (verdict === undefined) {
-      n.sslHandshake++;
-      return describeTls(session, serverName, certificate);
+      const info = describeTls(session, serverName, certificate, settings.own);
+      stats.tls.countHandshake(info);
+      return info;
     }
-    n.sslConnectionError++;
-    if (verdict === 'wrong_name') n.sslFailVerifySan++;
-    else n.sslFailVerifyError++;
+    stats.tls.countFailure(verdict);
     sessions?.forget(key);
     return { refused: tlsErrorText('CERTIFICATE_VERIFY_FAILED') };
   }
@@ -93,7 +92,7 @@ export function clientTls(options: ClientTlsOptions): ClientHandshake & { readon
       };
     },
     onBroken() {
-      n.sslConnectionError++;
+      stats.tls.countFailure(undefined);
       sessions?.forget(key);
     },
   };

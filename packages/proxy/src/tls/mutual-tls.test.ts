@@ -127,7 +127,10 @@ test('two proxies speak mutual TLS, and the endpoint hears who its client is', a
   for (let i = 0; i < 3; i++) {
     const { status, body } = await ask(port);
     assert.equal(status, 200, body);
-    assert.match(body, /^Hash=[0-9a-f]{64};URI=spiffe:\/\/cluster\.local\/ns\/default\/sa\/productpage$/);
+    assert.match(
+      body,
+      /^By=spiffe:\/\/cluster\.local\/ns\/default\/sa\/reviews;Hash=[0-9a-f]{64};URI=spiffe:\/\/cluster\.local\/ns\/default\/sa\/productpage$/,
+    );
   }
   assert.match(client.stats.text(), /^cluster\.reviews\.ssl\.handshake: 1$/m);
   assert.match(server.stats.text(), /^listener\.127\.0\.0\.1_0\.ssl\.handshake: 1$/m);

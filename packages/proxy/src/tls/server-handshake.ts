@@ -10,7 +10,7 @@ import type { TlsSettings } from './tls-context.ts';
 export interface ServerHandshakeListener {
   readonly onSecure: (wire: SecureWire) => void;
   /** The handshake did not come to its end; the connection is closed. */
-  readonly onFailed: (reason: 'handshake' | 'peer') => void;
+  readonly onFailed: (reason: 'handshake' | 'peer', detail: string) => void;
 }
 
 /**
@@ -22,20 +22,21 @@ export function serverHandshake(
   plain: PlainWire,
   model: DownstreamTls,
   settings: TlsSettings,
-  serverName: string,
+  { serverName, keepsPeerChain }: { readonly serverName: string; readonly keepsPeerChain: boolean },
   listener: ServerHandshakeListener,
 ): Handshake {
-  const { openssl, context, check } = settings;
+  const { openssl, context, check, own } = settings;
   const session = TlsSession.server(openssl, context, settings.verifies || model.requireClientCertificate);
   const connection = { handle: plain.detach(), readBuffer: plain.readBuffer };
   return new Handshake(turn, connection, openssl, session, {
     judge() {
       const certificate = session.peerCertificate();
-      const info = describeTls(session, serverName, certificate);
+      const info = describeTls(session, serverName, certificate, own);
       if (certificate === undefined)
         return model.requireClientCertificate ? { refused: 'no_certificate' } : info;
       const refused = check(certificate, session.chainError, serverName);
-      return refused === undefined ? info : { refused };
+      if (refused !== undefined) return { refused };
+      return keepsPeerChain ? { ...info, peerChain: session.peerChain() } : info;
     },
     onSecure: listener.onSecure,
     onFailed: listener.onFailed,

@@ -1,6 +1,9 @@
+import { X509Certificate } from 'node:crypto';
 import { rootCertificates } from 'node:tls';
 import { ok, problem, problems, type Problem, type Result } from '@lateen/core';
 import type { TlsOptions } from '../model/tls.ts';
+import type { OwnCertificate } from '../wire/tls-info.ts';
+import { describeOwn } from './describe-connection.ts';
 import { createContext, type TlsContext } from './openssl/context.ts';
 import type { LazyOpenssl, Openssl } from './openssl/openssl.ts';
 import { compilePeerCheck, type PeerCheck } from './peer-verification.ts';
@@ -19,6 +22,8 @@ export interface TlsSettings {
   /** True where a peer is asked for its certificate. */
   readonly verifies: boolean;
   readonly check: PeerCheck;
+  /** What the first of our certificates says. */
+  readonly own: OwnCertificate | undefined;
 }
 
 /** What the two sides of TLS do not have in common. */
@@ -110,7 +115,9 @@ function buildSettings(
     validations.map((v) => v.model),
     { hasRoots: roots.length > 0, sanIsServerName: side.sanIsServerName === true },
   );
-  return ok({ openssl, context: context.value, verifies: validations.length > 0, check });
+  const [first] = certificates;
+  const own = first === undefined ? undefined : describeOwn(new X509Certificate(first.chain));
+  return ok({ openssl, context: context.value, verifies: validations.length > 0, check, own });
 }
 
 /** Groups `[a|b]` are of equal rank; Envoy's list, as OpenSSL's, leaves the suites of TLS 1.3 on. */

@@ -1,3 +1,10 @@
+/** The names in our own certificate. */
+export interface OwnCertificate {
+  readonly uriSans: readonly string[];
+  readonly dnsSans: readonly string[];
+  readonly subject: string;
+}
+
 /** What a finished TLS handshake says about the connection. */
 export interface TlsInfo {
   readonly alpn: string;
@@ -9,6 +16,10 @@ export interface TlsInfo {
   readonly peerUriSans: readonly string[];
   readonly peerDnsSans: readonly string[];
   readonly peerSubject: string;
+  /** What our own certificate says; undefined where we showed none. */
+  readonly own?: OwnCertificate | undefined;
+  /** DER of the certificates that the peer showed, its own first; empty on a resumed session, which shows none. */
+  readonly peerChain?: readonly Buffer[];
   /** DER of the peer's certificate. */
   readonly peerCertificate: Buffer | undefined;
 }

@@ -147,6 +147,20 @@ export class TlsSession {
     return new X509Certificate(der);
   }
 
+  /** DER of all certificates that the peer showed; empty on a resumed session. */
+  peerChain(): Buffer[] {
+    const { c } = this.#openssl;
+    const stack = c.SSL_get_peer_cert_chain(this.#ssl);
+    if (!stack) return [];
+    // The server's side of OpenSSL leaves the client's own certificate out of its chain.
+    const own = c.SSL_get1_peer_certificate(this.#ssl);
+    const chain = own ? [this.#openssl.derOf(own)] : [];
+    if (own) c.X509_free(own);
+    for (let i = 0; i < c.OPENSSL_sk_num(stack); i++)
+      chain.push(this.#openssl.derOf(c.OPENSSL_sk_value(stack, i)));
+    return chain;
+  }
+
   /** Holds on to the session, where the server lets it be resumed. */
   keepSession(): ResumableSession | undefined {
     const { c } = this.#openssl;
