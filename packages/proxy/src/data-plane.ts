@@ -15,7 +15,7 @@ import type { DataPlane, DataPlaneOptions } from './model/data-plane.ts';
 import type { Listener } from './model/listener.ts';
 import type { TracingSystem } from './tracing/tracing-system.ts';
 import { compileRouteTable, type RouteTable } from './route/route-table.ts';
-import { LogFiles } from './telemetry/access-log.ts';
+import { LogFiles } from './telemetry/log-files.ts';
 import { CorsStats } from './telemetry/cors-stats.ts';
 import { FaultStats } from './telemetry/fault-stats.ts';
 import { HttpStats } from './telemetry/http-stats.ts';
@@ -56,6 +56,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   const runtime = options.runtime ?? new Runtime();
   stats.add(runtime);
   const logFiles = new LogFiles(clock);
+  stats.add(logFiles);
   const tables = new Map<string, RouteTable>();
   const secrets = new SecretStore();
   const openssl = new LazyOpenssl();
@@ -199,6 +200,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
       timers.close();
       await logFiles.close();
     },
+    reopenLogs: () => logFiles.reopen(),
     listeners: () => listeners.status(),
     clusters: () => clusters.status(),
     get activeConnections() {

@@ -130,7 +130,10 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
       path: '/reopen_logs',
       help: 'reopen access logs',
       mutates: true,
-      handle: () => done,
+      handle() {
+        dataPlane.reopenLogs();
+        return done;
+      },
     },
     {
       path: '/reset_counters',

@@ -9,11 +9,13 @@ import * as core from '@lateen/protocol/envoy/config/core/v3';
 import * as file from '@lateen/protocol/envoy/extensions/access_loggers/file/v3';
 import * as stream from '@lateen/protocol/envoy/extensions/access_loggers/stream/v3';
 import type { AccessLog, AccessLogFilter, AccessLogFormat, JsonValue } from '../model/index.ts';
+import * as matcher from '@lateen/protocol/envoy/type/matcher/v3';
 import { decodeFraction } from './basics.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { decodeHeaderMatch } from './headers.ts';
 import { typeNameOf } from './http-filter.ts';
 import type { Scope } from './scope.ts';
+import { decodeValueMatch } from './value-match.ts';
 
 const logPolicy = fieldPolicy(accesslog.AccessLog, ['name', 'filter', 'typedConfig']);
 const filterPolicy = fieldPolicy(accesslog.AccessLogFilter, [
@@ -26,7 +28,12 @@ const filterPolicy = fieldPolicy(accesslog.AccessLogFilter, [
   'orFilter',
   'headerFilter',
   'responseFlagFilter',
+  'grpcStatusFilter',
+  'metadataFilter',
+  'logTypeFilter',
 ]);
+const metadataFilterPolicy = fieldPolicy(accesslog.MetadataFilter, ['matcher', 'matchIfKeyNotFound']);
+const metadataMatcherPolicy = fieldPolicy(matcher.MetadataMatcher, ['filter', 'path', 'value', 'invert']);
 const filePolicy = fieldPolicy(file.FileAccessLog, [
   'path',
   'format',
@@ -44,7 +51,14 @@ const formatPolicy = fieldPolicy(
   },
 );
 
-export const accessLogPolicies = [logPolicy, filterPolicy, filePolicy, formatPolicy];
+export const accessLogPolicies = [
+  logPolicy,
+  filterPolicy,
+  metadataFilterPolicy,
+  metadataMatcherPolicy,
+  filePolicy,
+  formatPolicy,
+];
 
 /** Loggers that send records elsewhere; not taken part in yet. */
 const remote = new Set([
@@ -166,6 +180,21 @@ export function decodeAccessLogFilter(scope: Scope, message: FilterMessage): Acc
   if (message.responseFlagFilter !== undefined) {
     return { kind: 'response_flags', flags: message.responseFlagFilter.flags ?? [] };
   }
+  if (message.grpcStatusFilter !== undefined) {
+    const { statuses = [], exclude = false } = message.grpcStatusFilter;
+    const numbers = accesslog.GrpcStatusFilter_Status.byName;
+    return {
+      kind: 'grpc_status',
+      statuses: statuses.map((one) => (typeof one === 'number' ? one : (numbers.get(one) ?? 2))),
+      exclude,
+    };
+  }
+  if (message.logTypeFilter !== undefined) {
+    const { types = [], exclude = false } = message.logTypeFilter;
+    return { kind: 'log_type', types: types.map(String), exclude };
+  }
+  if (message.metadataFilter !== undefined)
+    return decodeMetadataFilter(scope.at('metadataFilter'), message.metadataFilter);
   const and = message.andFilter !== undefined;
   const list = (and ? message.andFilter : message.orFilter)?.filters ?? [];
   if (list.length === 0) scope.fail('must be a filter that is supported');
@@ -173,5 +202,20 @@ export function decodeAccessLogFilter(scope: Scope, message: FilterMessage): Acc
   return {
     kind: and ? 'and' : 'or',
     filters: list.map((filter, i) => decodeAccessLogFilter(at.at(i), filter)),
+  };
+}
+
+function decodeMetadataFilter(scope: Scope, message: accesslog.MetadataFilter): AccessLogFilter {
+  scope.check(metadataFilterPolicy, message);
+  const at = scope.at('matcher');
+  const { matcher: condition = {} } = message;
+  at.check(metadataMatcherPolicy, condition);
+  return {
+    kind: 'metadata',
+    namespace: condition.filter ?? '',
+    path: (condition.path ?? []).map(({ key = '' }) => key),
+    match: decodeValueMatch(at.at('value'), condition.value ?? {}),
+    invert: condition.invert ?? false,
+    matchIfMissing: message.matchIfKeyNotFound ?? true,
   };
 }

@@ -34,6 +34,7 @@ import { routePolicies } from './route.ts';
 import { tlsPolicies } from './tls.ts';
 import { tracingPolicies } from './tracing.ts';
 import { upstreamHttpPolicies } from './upstream-http.ts';
+import { valueMatchPolicies } from './value-match.ts';
 
 /** What is done with every field of the messages that the proxy decodes: the source of its documentation. */
 export const fieldPolicies: readonly AnyFieldPolicy[] = [
@@ -72,6 +73,7 @@ export const fieldPolicies: readonly AnyFieldPolicy[] = [
   ...tlsPolicies,
   ...tracingPolicies,
   ...upstreamHttpPolicies,
+  ...valueMatchPolicies,
 ];
 
 /** The documentation of every field, in Markdown. */

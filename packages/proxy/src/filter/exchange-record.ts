@@ -119,6 +119,14 @@ export abstract class ExchangeRecord extends Expirable implements StreamInfo {
     return this.route?.route.name ?? '';
   }
 
+  get routeMetadata(): Metadata | undefined {
+    return this.route?.route.metadata;
+  }
+
+  get traceId(): string {
+    return this.trace?.traceId ?? '';
+  }
+
   get virtualHost(): string {
     return this.route?.virtualHost.name ?? '';
   }

@@ -1,28 +1,8 @@
 import type { RequestHead, ResponseHead } from '../codec/head.ts';
 import { isGrpcRequest } from '../codec/grpc-timeout.ts';
 import { headerName, names } from '../codec/header-name.ts';
+import { grpcStatusOfHttp } from '../telemetry/grpc-status.ts';
 import type { LocalReplyOptions } from './http-filter.ts';
-
-/** gRPC status of an HTTP status (Envoy, `Grpc::Utility::httpToGrpcStatus`). */
-function grpcStatusOf(status: number): number {
-  switch (status) {
-    case 400:
-      return 13;
-    case 401:
-      return 16;
-    case 403:
-      return 7;
-    case 404:
-      return 12;
-    case 429:
-    case 502:
-    case 503:
-    case 504:
-      return 14;
-    default:
-      return 2;
-  }
-}
 
 /** Percent-encodes a gRPC message: printable ASCII but `%` stays. */
 function grpcMessage(text: string): string {
@@ -45,7 +25,7 @@ export function fillLocalReply(
   if (isGrpcRequest(request)) {
     head.status = 200;
     headers.set(names.contentType, 'application/grpc');
-    headers.set(names.grpcStatus, String(options.grpcStatus ?? grpcStatusOf(status)));
+    headers.set(names.grpcStatus, String(options.grpcStatus ?? grpcStatusOfHttp(status)));
     if (text !== '') headers.set(names.grpcMessage, grpcMessage(text));
     return Buffer.alloc(0);
   }

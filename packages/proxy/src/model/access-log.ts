@@ -1,6 +1,7 @@
 import type { Fraction } from './string-match.ts';
 import type { HeaderMatch } from './route.ts';
 import type { JsonValue } from './metadata.ts';
+import type { ValueMatch } from './value-match.ts';
 
 /** Which requests are written. */
 export type AccessLogFilter =
@@ -12,6 +13,18 @@ export type AccessLogFilter =
   | { readonly kind: 'header'; readonly header: HeaderMatch }
   /** Empty: any flag. */
   | { readonly kind: 'response_flags'; readonly flags: readonly string[] }
+  /** True for requests with one of the statuses; the other way round where `exclude`. */
+  | { readonly kind: 'grpc_status'; readonly statuses: readonly number[]; readonly exclude: boolean }
+  /** By Envoy's names of the events, as in `DownstreamEnd`. */
+  | { readonly kind: 'log_type'; readonly types: readonly string[]; readonly exclude: boolean }
+  | {
+      readonly kind: 'metadata';
+      readonly namespace: string;
+      readonly path: readonly string[];
+      readonly match: ValueMatch;
+      readonly invert: boolean;
+      readonly matchIfMissing: boolean;
+    }
   | { readonly kind: 'and' | 'or'; readonly filters: readonly AccessLogFilter[] };
 
 /** The shape of a line: text with Envoy's `%COMMANDS%`, or JSON whose strings hold them. */

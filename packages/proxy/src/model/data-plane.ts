@@ -129,6 +129,8 @@ export interface DataPlane {
   sockets(): ReadonlyMap<string, number>;
   /** Closes everything at once. */
   close(): Promise<void>;
+  /** Opens the files of access logs anew: for whoever has moved them away. */
+  reopenLogs(): void;
   listeners(): readonly ListenerStatus[];
   clusters(): readonly ClusterStatus[];
   readonly activeConnections: number;

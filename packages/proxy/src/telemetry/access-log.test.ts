@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -7,8 +7,10 @@ import { TestClock } from '@lateen/core';
 import { RequestHead, ResponseHead } from '../codec/head.ts';
 import { headerName } from '../codec/header-name.ts';
 import type { AccessLog } from '../model/access-log.ts';
-import { compileAccessLog, LogFiles } from './access-log.ts';
-import { compileFormat, formatTime } from './format.ts';
+import { compileAccessLog } from './access-log.ts';
+import { LogFiles } from './log-files.ts';
+import { formatTime } from './format-time.ts';
+import { compileFormat } from './format.ts';
 import { flag } from './response-flags.ts';
 import type { StreamInfo } from './stream-info.ts';
 
@@ -174,4 +176,95 @@ test('lines are written to files in batches, all of them by the end', async () =
   await files.close();
   assert.equal(readFileSync(file, 'utf8'), 'one\ntwo\n');
   rmSync(dir, { recursive: true });
+});
+
+test('logs that were moved away are opened anew where that is asked for', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'access-log-'));
+  const file = join(dir, 'log');
+  const files = new LogFiles(new TestClock());
+  files.write(file, 'before\n');
+  files.flush();
+  while (!existsSync(file)) await new Promise((resolve) => setImmediate(resolve));
+  renameSync(file, `${file}.1`);
+  files.reopen();
+  files.write(file, 'after\n');
+  await files.close();
+  assert.equal(readFileSync(`${file}.1`, 'utf8'), 'before\n');
+  assert.equal(readFileSync(file, 'utf8'), 'after\n');
+  const counted: Record<string, number> = {};
+  files.visit({
+    number: (name, _kind, value) => void (counted[name] = value),
+    histogram: () => {},
+    text: () => {},
+  });
+  assert.equal(counted['write_completed'], 2);
+  rmSync(dir, { recursive: true });
+});
+
+test('every form of the status of gRPC can be written, also of an answer that has none', () => {
+  const format = '%GRPC_STATUS% %GRPC_STATUS(SNAKE_STRING)% %GRPC_STATUS(NUMBER)% %GRPC_STATUS_NUMBER%';
+  const about = info();
+  const line = (one: StreamInfo): string => lineOf({ format: { kind: 'text', text: format } }, one);
+  assert.equal(line(about), '- - - -');
+  about.response?.headers.add(headerName('grpc-status'), '4');
+  assert.equal(line(about), 'DeadlineExceeded DEADLINE_EXCEEDED 4 4');
+  const failed = info({ status: 503 });
+  failed.request?.headers.add(headerName('content-type'), 'application/grpc');
+  assert.equal(line(failed), 'Unavailable UNAVAILABLE 14 14');
+  assert.ok(!compileFormat('%GRPC_STATUS(HEX)%').ok);
+});
+
+test('operators read metadata, queries, parts of addresses and the environment', () => {
+  const about = info({
+    dynamicMetadata: { ns: { a: { b: 7 }, text: 'x' } },
+    routeMetadata: { istio: { config: 'vs' } },
+    traceId: 'abc',
+    flags: flag.noRouteFound,
+  });
+  const line = (text: string): string => lineOf({ format: { kind: 'text', text } }, about);
+  assert.equal(
+    line('%DYNAMIC_METADATA(ns:a:b)% %DYNAMIC_METADATA(ns:a)% %DYNAMIC_METADATA(ns:no)%'),
+    '7 {"b":7} -',
+  );
+  assert.equal(line('%METADATA(ROUTE:istio:config)% %METADATA(DYNAMIC:ns:text)%'), 'vs x');
+  assert.equal(line('%QUERY_PARAM(x)% %QUERY_PARAM(y)% %REQ_WITHOUT_QUERY(:PATH)%'), '1 - /reviews/0');
+  assert.equal(
+    line('%UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %UPSTREAM_REMOTE_PORT% %UPSTREAM_LOCAL_PORT%'),
+    '10.244.0.9 9080 50000',
+  );
+  assert.equal(line('%RESPONSE_FLAGS_LONG% %TRACE_ID% %ACCESS_LOG_TYPE%'), 'NoRouteFound abc DownstreamEnd');
+  assert.equal(line('%EMIT_TIME%'), '2026-11-20T18:29:05.054Z');
+  assert.equal(line('%ENVIRONMENT(LATEEN_NO_SUCH)% %FILTER_STATE(x)%'), '- -');
+  assert.match(line('%UNIQUE_ID%'), /^[0-9a-f-]{36}$/);
+  assert.ok(!compileFormat('%METADATA(NOBODY:a)%').ok);
+});
+
+test('filters go by gRPC status, event, metadata and trace', () => {
+  const written = (filter: AccessLog['filter'], about: StreamInfo): boolean =>
+    lineOf(filter === undefined ? {} : { filter }, about) !== '';
+  const failed = info({ status: 503 });
+  assert.ok(written({ kind: 'grpc_status', statuses: [14], exclude: false }, failed));
+  assert.ok(!written({ kind: 'grpc_status', statuses: [14], exclude: true }, failed));
+  assert.ok(written({ kind: 'grpc_status', statuses: [0], exclude: false }, info()));
+  assert.ok(written({ kind: 'log_type', types: ['DownstreamEnd'], exclude: false }, info()));
+  assert.ok(!written({ kind: 'log_type', types: ['DownstreamEnd'], exclude: true }, info()));
+  const byTier = (more: { readonly invert?: boolean; readonly matchIfMissing?: boolean }) =>
+    ({
+      kind: 'metadata',
+      namespace: 'ns',
+      path: ['tier'],
+      match: { kind: 'string', match: { kind: 'exact', value: 'gold' } },
+      invert: false,
+      matchIfMissing: false,
+      ...more,
+    }) as const;
+  const gold = info({ dynamicMetadata: { ns: { tier: 'gold' } } });
+  assert.ok(written(byTier({}), gold));
+  assert.ok(!written(byTier({ invert: true }), gold));
+  assert.ok(!written(byTier({}), info()));
+  assert.ok(written(byTier({ matchIfMissing: true }), info()));
+  const traced = info();
+  assert.ok(!written({ kind: 'traceable' }, traced));
+  traced.request?.headers.set(headerName('x-request-id'), '00000000-0000-9000-8000-000000000000');
+  assert.ok(written({ kind: 'traceable' }, traced));
 });

@@ -1,16 +1,16 @@
-import { createWriteStream, type WriteStream } from 'node:fs';
-import process from 'node:process';
-import { ok, problems, systemClock, type Clock, type Problem, type Result, type Timer } from '@lateen/core';
+import { ok, problems, type Problem, type Result } from '@lateen/core';
 import { names } from '../codec/header-name.ts';
 import { compileHeaderMatch } from '../decide/header-match.ts';
+import { metadataValue } from '../decide/metadata-value.ts';
+import { compileValueMatch } from '../decide/value-match.ts';
+import { reasonOfId } from '../decide/trace-decision.ts';
 import type { AccessLog, AccessLogFilter, AccessLogFormat } from '../model/access-log.ts';
 import type { JsonValue } from '../model/metadata.ts';
 import { compileFormat, defaultAccessLogFormat, type Format } from './format.ts';
-import { formatFlags } from './response-flags.ts';
-import type { StreamInfo } from './stream-info.ts';
-
-/** Takes whole lines for a sink: `stdout`, `stderr`, or the path of a file. */
-export type LogWriter = (sink: string, text: string) => void;
+import { grpcStatusOf, grpcStatusOfHttp } from './grpc-status.ts';
+import type { LogWriter } from './log-files.ts';
+import { flagTest } from './response-flags.ts';
+import { logTypeOf, type StreamInfo } from './stream-info.ts';
 
 /** An access log ready to write. */
 export interface CompiledAccessLog {
@@ -48,13 +48,8 @@ export function compileLogFilter(filter: AccessLogFilter): InfoTest {
       return ({ request }) => request !== undefined && test(request);
     }
     case 'response_flags': {
-      const wanted = filter.flags;
-      return ({ flags }) =>
-        flags !== 0 &&
-        (wanted.length === 0 ||
-          formatFlags(flags)
-            .split(',')
-            .some((f) => wanted.includes(f)));
+      const test = flagTest(filter.flags);
+      return ({ flags }) => test(flags);
     }
     case 'runtime': {
       const { fraction } = filter;
@@ -63,7 +58,28 @@ export function compileLogFilter(filter: AccessLogFilter): InfoTest {
     case 'not_health_check':
       return ({ request }) => request?.headers.get(names.userAgent)?.startsWith('kube-probe/') !== true;
     case 'traceable':
-      return () => true;
+      return ({ request }) => reasonOfId(request?.headers.get(names.requestId) ?? '') !== 'not_traceable';
+    case 'grpc_status': {
+      const { exclude } = filter;
+      const wanted = new Set(filter.statuses);
+      // As Envoy: what has no status of gRPC is taken by that of HTTP.
+      return (info) => {
+        const status = grpcStatusOf(info) ?? (info.status === 200 ? 0 : grpcStatusOfHttp(info.status));
+        return wanted.has(status) !== exclude;
+      };
+    }
+    case 'log_type': {
+      const { exclude } = filter;
+      const wanted = new Set(filter.types);
+      return (info) => wanted.has(logTypeOf(info)) !== exclude;
+    }
+    case 'metadata': {
+      const test = compileValueMatch(filter.match);
+      return ({ dynamicMetadata }) => {
+        const value = metadataValue(dynamicMetadata, filter.namespace, filter.path);
+        return value === undefined ? filter.matchIfMissing : test(value) !== filter.invert;
+      };
+    }
     case 'and': {
       const tests = filter.filters.map(compileLogFilter);
       return (info) => tests.every((test) => test(info));
@@ -136,53 +152,4 @@ export function compileAccessLog(log: AccessLog, write: LogWriter): Result<Compi
         write(sink === '/dev/stdout' ? 'stdout' : sink === '/dev/stderr' ? 'stderr' : sink, render(info));
     },
   });
-}
-
-const flushMs = 100;
-const flushBytes = 64 * 1024;
-
-/** Writes log lines in batches, so that a line costs no system call of its own. */
-export class LogFiles {
-  readonly #clock: Clock;
-  readonly #pending = new Map<string, string>();
-  readonly #files = new Map<string, WriteStream>();
-  #timer: Timer | undefined;
-
-  constructor(clock: Clock = systemClock) {
-    this.#clock = clock;
-  }
-
-  readonly write: LogWriter = (sink, text) => {
-    const all = (this.#pending.get(sink) ?? '') + text;
-    this.#pending.set(sink, all);
-    if (all.length > flushBytes) this.flush();
-    else this.#timer ??= this.#clock.after(flushMs, () => this.flush());
-  };
-
-  flush(): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
-    for (const [sink, text] of this.#pending) this.#streamOf(sink).write(text);
-    this.#pending.clear();
-  }
-
-  /** Writes what is left; resolves when the files are closed. */
-  async close(): Promise<void> {
-    this.flush();
-    const files = [...this.#files.values()];
-    this.#files.clear();
-    await Promise.all(files.map((file) => new Promise<void>((resolve) => file.end(() => resolve()))));
-  }
-
-  #streamOf(sink: string): NodeJS.WritableStream {
-    if (sink === 'stdout') return process.stdout;
-    if (sink === 'stderr') return process.stderr;
-    let file = this.#files.get(sink);
-    if (file === undefined) {
-      file = createWriteStream(sink, { flags: 'a' });
-      file.on('error', () => this.#files.delete(sink));
-      this.#files.set(sink, file);
-    }
-    return file;
-  }
 }

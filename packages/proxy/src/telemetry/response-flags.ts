@@ -28,33 +28,34 @@ export const flag = {
   downstreamRemoteReset: 1 << 25,
 } as const;
 
-const letters: readonly (readonly [number, string])[] = [
-  [flag.failedLocalHealthCheck, 'LH'],
-  [flag.noHealthyUpstream, 'UH'],
-  [flag.upstreamRequestTimeout, 'UT'],
-  [flag.localReset, 'LR'],
-  [flag.upstreamRemoteReset, 'UR'],
-  [flag.upstreamConnectionFailure, 'UF'],
-  [flag.upstreamConnectionTermination, 'UC'],
-  [flag.upstreamOverflow, 'UO'],
-  [flag.noRouteFound, 'NR'],
-  [flag.delayInjected, 'DI'],
-  [flag.faultInjected, 'FI'],
-  [flag.rateLimited, 'RL'],
-  [flag.unauthorizedExternalService, 'UAEX'],
-  [flag.rateLimitServiceError, 'RLSE'],
-  [flag.downstreamConnectionTermination, 'DC'],
-  [flag.upstreamRetryLimitExceeded, 'URX'],
-  [flag.streamIdleTimeout, 'SI'],
-  [flag.downstreamProtocolError, 'DPE'],
-  [flag.upstreamMaxStreamDurationReached, 'UMSDR'],
-  [flag.noFilterConfigFound, 'NFCF'],
-  [flag.durationTimeout, 'DT'],
-  [flag.upstreamProtocolError, 'UPE'],
-  [flag.noClusterFound, 'NC'],
-  [flag.overloadManager, 'OM'],
-  [flag.dropOverload, 'DO'],
-  [flag.downstreamRemoteReset, 'DR'],
+/** Bit, letters, name in full. */
+const letters: readonly (readonly [number, string, string])[] = [
+  [flag.failedLocalHealthCheck, 'LH', 'FailedLocalHealthCheck'],
+  [flag.noHealthyUpstream, 'UH', 'NoHealthyUpstream'],
+  [flag.upstreamRequestTimeout, 'UT', 'UpstreamRequestTimeout'],
+  [flag.localReset, 'LR', 'LocalReset'],
+  [flag.upstreamRemoteReset, 'UR', 'UpstreamRemoteReset'],
+  [flag.upstreamConnectionFailure, 'UF', 'UpstreamConnectionFailure'],
+  [flag.upstreamConnectionTermination, 'UC', 'UpstreamConnectionTermination'],
+  [flag.upstreamOverflow, 'UO', 'UpstreamOverflow'],
+  [flag.noRouteFound, 'NR', 'NoRouteFound'],
+  [flag.delayInjected, 'DI', 'DelayInjected'],
+  [flag.faultInjected, 'FI', 'FaultInjected'],
+  [flag.rateLimited, 'RL', 'RateLimited'],
+  [flag.unauthorizedExternalService, 'UAEX', 'UnauthorizedExternalService'],
+  [flag.rateLimitServiceError, 'RLSE', 'RateLimitServiceError'],
+  [flag.downstreamConnectionTermination, 'DC', 'DownstreamConnectionTermination'],
+  [flag.upstreamRetryLimitExceeded, 'URX', 'UpstreamRetryLimitExceeded'],
+  [flag.streamIdleTimeout, 'SI', 'StreamIdleTimeout'],
+  [flag.downstreamProtocolError, 'DPE', 'DownstreamProtocolError'],
+  [flag.upstreamMaxStreamDurationReached, 'UMSDR', 'UpstreamMaxStreamDurationReached'],
+  [flag.noFilterConfigFound, 'NFCF', 'NoFilterConfigFound'],
+  [flag.durationTimeout, 'DT', 'DurationTimeout'],
+  [flag.upstreamProtocolError, 'UPE', 'UpstreamProtocolError'],
+  [flag.noClusterFound, 'NC', 'NoClusterFound'],
+  [flag.overloadManager, 'OM', 'OverloadManagerTerminated'],
+  [flag.dropOverload, 'DO', 'DropOverLoad'],
+  [flag.downstreamRemoteReset, 'DR', 'DownstreamRemoteReset'],
 ];
 
 const known = new Map<number, string>([[0, '-']]);
@@ -70,4 +71,20 @@ export function formatFlags(flags: number): string {
     known.set(flags, text);
   }
   return text;
+}
+
+/** `UpstreamConnectionFailure,UpstreamRetryLimitExceeded`; `-` for none. */
+export function formatLongFlags(flags: number): string {
+  if (flags === 0) return '-';
+  return letters
+    .filter(([bit]) => (flags & bit) !== 0)
+    .map(([, , long]) => long)
+    .join(',');
+}
+
+/** Whether any of these letters is among the flags; where no letters are given, whether there is any flag. */
+export function flagTest(wanted: readonly string[]): (flags: number) => boolean {
+  if (wanted.length === 0) return (flags) => flags !== 0;
+  const mask = letters.reduce((sum, [bit, short]) => (wanted.includes(short) ? sum | bit : sum), 0);
+  return (flags) => (flags & mask) !== 0;
 }

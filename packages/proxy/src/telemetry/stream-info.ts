@@ -7,6 +7,14 @@ import type { Metadata } from '../model/metadata.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
 import type { Peer } from './peer.ts';
 
+/** Envoy's `AccessLogType`, as far as lines are written at these events. */
+export type AccessLogType = 'DownstreamStart' | 'DownstreamPeriodic' | 'DownstreamEnd' | 'TcpConnectionEnd';
+
+/** The event at which a line is written. */
+export function logTypeOf({ logType, request }: StreamInfo): AccessLogType {
+  return logType ?? (request === undefined ? 'TcpConnectionEnd' : 'DownstreamEnd');
+}
+
 /** What is known of one request, or of one TCP connection, when it is told to logs and formats. */
 export interface StreamInfo {
   /** Undefined for TCP. */
@@ -36,6 +44,11 @@ export interface StreamInfo {
   readonly upstreamCluster: string;
   readonly upstreamFailure: string;
   readonly routeName: string;
+  readonly routeMetadata?: Metadata | undefined;
+  /** Of a request that is traced. */
+  readonly traceId?: string;
+  /** At which event a line is written; default: the end. */
+  readonly logType?: AccessLogType;
   /** The text of an answer of the proxy itself, while its body is made. */
   readonly localReplyBody?: string;
   readonly virtualHost: string;

@@ -1,5 +1,6 @@
 import type { EnvSource } from '../env.ts';
 import { headerName } from '../codec/header-name.ts';
+import { metadataValue } from '../decide/metadata-value.ts';
 import type { JsonValue, Metadata } from '../model/metadata.ts';
 import type { CustomTag } from '../model/tracing.ts';
 import type { CompiledRoute } from '../route/route-table.ts';
@@ -37,7 +38,8 @@ function reader(tag: CustomTag, env: EnvSource): CompiledTag['read'] {
       return ({ request }) => request?.headers.get(name) ?? defaultValue;
     }
     default:
-      return (info) => textOf(find(metadataOf(info, tag.of)?.[tag.namespace], tag.path)) ?? defaultValue;
+      return (info) =>
+        textOf(metadataValue(metadataOf(info, tag.of), tag.namespace, tag.path)) ?? defaultValue;
   }
 }
 
@@ -50,15 +52,6 @@ function metadataOf(info: TaggedRequest, of: 'route' | 'cluster' | 'host'): Meta
     default:
       return info.endpoint?.endpoint.metadata;
   }
-}
-
-function find(value: JsonValue | undefined, path: readonly string[]): JsonValue | undefined {
-  let at = value;
-  for (const key of path) {
-    if (typeof at !== 'object' || at === null || Array.isArray(at)) return undefined;
-    at = (at as { readonly [key: string]: JsonValue })[key];
-  }
-  return at;
 }
 
 function textOf(value: JsonValue | undefined): string | undefined {

@@ -42,6 +42,10 @@ export class RequestTrace {
     this.#startMs = setup.nowMs();
   }
 
+  get traceId(): string {
+    return this.#span.traceId;
+  }
+
   /** A try begins: gives it a span of its own, and tells the endpoint of that one. */
   startTry(request: TaggedRequest & { readonly request: { readonly headers: HeaderBlock } }): void {
     const setup = this.#setup;

@@ -1,0 +1,144 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { HeaderBlock } from '../codec/header-block.ts';
+import { names } from '../codec/header-name.ts';
+import { formatAddress, type SocketAddress } from '../model/address.ts';
+import { nonEmpty, type Operator } from './format-operator.ts';
+import { grpcStatusName, grpcStatusSnake } from './grpc-status-names.ts';
+import { grpcStatusOf } from './grpc-status.ts';
+import { formatFlags, formatLongFlags } from './response-flags.ts';
+import { logTypeOf } from './stream-info.ts';
+import { tlsOperators } from './tls-operators.ts';
+
+function ip(address: SocketAddress | undefined): string | undefined {
+  return address?.address;
+}
+
+function whole(address: SocketAddress | undefined): string | undefined {
+  return address === undefined ? undefined : formatAddress(address);
+}
+
+function round(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : Math.round(ms);
+}
+
+/** The address of `address:port`. */
+function hostOf(text: string): string | undefined {
+  return nonEmpty(text.slice(0, Math.max(0, text.lastIndexOf(':'))));
+}
+
+function portOf(text: string): number | undefined {
+  const port = Number(text.slice(text.lastIndexOf(':') + 1));
+  return text === '' || Number.isNaN(port) ? undefined : port;
+}
+
+/** Bytes of names and values. */
+function sizeOf(block: HeaderBlock | undefined): number {
+  let size = 0;
+  block?.forEach((name, value) => (size += name.length + value.length));
+  return size;
+}
+
+/** For what this proxy does not measure, or what filters that it does not have would say. */
+const nothing: Operator = () => undefined;
+
+/** Envoy's operators without arguments. */
+export const streamOperators: Readonly<Record<string, Operator>> = {
+  ...tlsOperators,
+  PROTOCOL: (i) => i.request?.version,
+  UPSTREAM_PROTOCOL: (i) => (i.details === 'via_upstream' ? i.response?.version : undefined),
+  RESPONSE_CODE: (i) => i.status,
+  RESPONSE_CODE_DETAILS: (i) => nonEmpty(i.details.replaceAll(' ', '_')),
+  CONNECTION_TERMINATION_DETAILS: nothing,
+  RESPONSE_FLAGS: (i) => formatFlags(i.flags),
+  RESPONSE_FLAGS_LONG: (i) => formatLongFlags(i.flags),
+  REQUEST_HEADERS_BYTES: (i) => sizeOf(i.request?.headers),
+  RESPONSE_HEADERS_BYTES: (i) => sizeOf(i.response?.headers),
+  RESPONSE_TRAILERS_BYTES: (i) => sizeOf(i.responseTrailers),
+  BYTES_RECEIVED: (i) => i.bytesReceived,
+  BYTES_SENT: (i) => i.bytesSent,
+  DURATION: (i) => round(i.durationMs),
+  REQUEST_DURATION: (i) => round(i.requestDurationMs),
+  REQUEST_TX_DURATION: (i) => (i.upstreamHost === '' ? undefined : round(i.requestDurationMs)),
+  RESPONSE_DURATION: (i) => round(i.responseDurationMs),
+  RESPONSE_TX_DURATION: (i) =>
+    i.responseDurationMs === undefined ? undefined : round(i.durationMs - i.responseDurationMs),
+  UPSTREAM_HOST: (i) => nonEmpty(i.upstreamHost),
+  UPSTREAM_HOST_NAME: (i) => nonEmpty(i.endpoint?.endpoint.hostname) ?? nonEmpty(i.upstreamHost),
+  UPSTREAM_HOST_NAME_WITHOUT_PORT: (i) => nonEmpty(i.endpoint?.endpoint.hostname) ?? hostOf(i.upstreamHost),
+  UPSTREAM_REMOTE_ADDRESS: (i) => nonEmpty(i.upstreamHost),
+  UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: (i) => hostOf(i.upstreamHost),
+  UPSTREAM_REMOTE_PORT: (i) => portOf(i.upstreamHost),
+  UPSTREAM_LOCAL_ADDRESS: (i) => nonEmpty(i.upstreamLocal),
+  UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT: (i) => hostOf(i.upstreamLocal),
+  UPSTREAM_LOCAL_PORT: (i) => portOf(i.upstreamLocal),
+  UPSTREAM_CLUSTER: (i) => nonEmpty(i.upstreamModel?.statName) ?? nonEmpty(i.upstreamCluster),
+  UPSTREAM_CLUSTER_RAW: (i) => nonEmpty(i.upstreamCluster),
+  UPSTREAM_TRANSPORT_FAILURE_REASON: (i) => nonEmpty(i.upstreamFailure),
+  UPSTREAM_REQUEST_ATTEMPT_COUNT: (i) => i.attempts,
+  DOWNSTREAM_REMOTE_ADDRESS: (i) => whole(i.downstreamRemote),
+  DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: (i) => ip(i.downstreamRemote),
+  DOWNSTREAM_REMOTE_PORT: (i) => i.downstreamRemote?.port,
+  DOWNSTREAM_DIRECT_REMOTE_ADDRESS: (i) => whole(i.downstreamDirectRemote),
+  DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT: (i) => ip(i.downstreamDirectRemote),
+  DOWNSTREAM_DIRECT_REMOTE_PORT: (i) => i.downstreamDirectRemote?.port,
+  DOWNSTREAM_LOCAL_ADDRESS: (i) => whole(i.downstreamLocal),
+  DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT: (i) => ip(i.downstreamLocal),
+  DOWNSTREAM_LOCAL_PORT: (i) => i.downstreamLocal?.port,
+  REQUESTED_SERVER_NAME: (i) => nonEmpty(i.requestedServerName),
+  ROUTE_NAME: (i) => nonEmpty(i.routeName),
+  LOCAL_REPLY_BODY: (i) => i.localReplyBody ?? '',
+  VIRTUAL_CLUSTER_NAME: nothing,
+  CONNECTION_ID: (i) => i.connectionId,
+  STREAM_ID: (i) => i.request?.headers.get(names.requestId),
+  TRACE_ID: (i) => nonEmpty(i.traceId),
+  UNIQUE_ID: () => randomUUID(),
+  ACCESS_LOG_TYPE: (i) => logTypeOf(i),
+  HOSTNAME: () => hostname(),
+  GRPC_STATUS_NUMBER: (i) => grpcStatusOf(i),
+  // Not measured, or told by nothing that this proxy has.
+  BYTES_RETRANSMITTED: nothing,
+  PACKETS_RETRANSMITTED: nothing,
+  DOWNSTREAM_HANDSHAKE_DURATION: nothing,
+  DOWNSTREAM_TRANSPORT_FAILURE_REASON: nothing,
+  DOWNSTREAM_TLS_SESSION_ID: nothing,
+  DOWNSTREAM_WIRE_BYTES_RECEIVED: nothing,
+  DOWNSTREAM_WIRE_BYTES_SENT: nothing,
+  DOWNSTREAM_HEADER_BYTES_RECEIVED: nothing,
+  DOWNSTREAM_HEADER_BYTES_SENT: nothing,
+  FILTER_CHAIN_NAME: nothing,
+  ROUNDTRIP_DURATION: nothing,
+  TLS_JA3_FINGERPRINT: nothing,
+  UPSTREAM_CONNECTION_ID: nothing,
+  UPSTREAM_CONNECTION_POOL_READY_DURATION: nothing,
+  UPSTREAM_HEADER_BYTES_RECEIVED: nothing,
+  UPSTREAM_HEADER_BYTES_SENT: nothing,
+  UPSTREAM_PEER_SUBJECT: nothing,
+  UPSTREAM_PEER_URI_SAN: nothing,
+  UPSTREAM_TLS_CIPHER: nothing,
+  UPSTREAM_TLS_VERSION: nothing,
+  UPSTREAM_WIRE_BYTES_RECEIVED: nothing,
+  UPSTREAM_WIRE_BYTES_SENT: nothing,
+};
+
+/** `%GRPC_STATUS(format)%`; undefined for a format that there is not. */
+export function grpcStatusOperator(format: string | undefined): Operator | undefined {
+  const named =
+    (nameOf: (status: number) => string | undefined): Operator =>
+    (info) => {
+      const status = grpcStatusOf(info);
+      return status === undefined ? undefined : (nameOf(status) ?? String(status));
+    };
+  switch (format) {
+    case undefined:
+    case '':
+    case 'CAMEL_STRING':
+      return named(grpcStatusName);
+    case 'SNAKE_STRING':
+      return named(grpcStatusSnake);
+    case 'NUMBER':
+      return grpcStatusOf;
+    default:
+      return undefined;
+  }
+}
