@@ -1,6 +1,7 @@
 import { basename, dirname } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { runOnRequiredNode } from '@lateen/core';
 import { createContext, type Output } from './context.ts';
 import { cliEnvironment } from './env.ts';
 import { runProgram } from './program.ts';
@@ -22,16 +23,21 @@ function installationDir(): string {
 // A reader that goes away early, as `| head` does, is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 
-const environment = cliEnvironment();
-let exitCode: number | undefined;
-const context = createContext({
-  stdout: outputOf(process.stdout),
-  stderr: outputOf(process.stderr),
-  stdin: process.stdin,
-  env: environment,
-  programName: environment.programName,
-  installationDir: installationDir(),
-  exit: (code) => (exitCode = code),
-});
-const code = await runProgram(context, process.argv.slice(2));
-process.exitCode = exitCode ?? code;
+async function run(args: readonly string[]): Promise<number> {
+  const environment = cliEnvironment();
+  let exitCode: number | undefined;
+  const context = createContext({
+    stdout: outputOf(process.stdout),
+    stderr: outputOf(process.stderr),
+    stdin: process.stdin,
+    env: environment,
+    programName: environment.programName,
+    installationDir: installationDir(),
+    exit: (code) => (exitCode = code),
+  });
+  const code = await runProgram(context, args);
+  return exitCode ?? code;
+}
+
+const args = process.argv.slice(2);
+process.exitCode = (await runOnRequiredNode(fileURLToPath(import.meta.url), args)) ?? (await run(args));

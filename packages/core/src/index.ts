@@ -10,5 +10,6 @@ export {
   type LogLevel,
   type Logger,
 } from './logger.ts';
+export { chooseNode, requiredNodeMajor, runOnRequiredNode, type NodeChoice } from './required-node.ts';
 export { ok, problem, problems, formatProblem, type Problem, type Result } from './result.ts';
 export { RingQueue } from './ring-queue.ts';

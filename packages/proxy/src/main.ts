@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import process from 'node:process';
-import { LateenError } from '@lateen/core';
+import { fileURLToPath } from 'node:url';
+import { LateenError, runOnRequiredNode } from '@lateen/core';
 import { processEnv } from './env.ts';
 
 const subcommands = `pilot-agent COMMAND
@@ -44,7 +45,8 @@ async function run(args: readonly string[]): Promise<number> {
 }
 
 try {
-  process.exitCode = await run(process.argv.slice(2));
+  const args = process.argv.slice(2);
+  process.exitCode = (await runOnRequiredNode(fileURLToPath(import.meta.url), args)) ?? (await run(args));
 } catch (error) {
   if (error instanceof LateenError) {
     const hint = error.hint === undefined ? '' : `\n  ${error.hint}`;
