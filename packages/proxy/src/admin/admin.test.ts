@@ -112,6 +112,9 @@ before(async () => {
       setHealthy: (healthy) => calls.push(`healthy=${healthy}`),
       drain: ({ only, afterwards }) => calls.push(`drain ${only} ${afterwards}`),
       quit: () => calls.push('quit'),
+      stats: async () => proxy.dataPlane.stats,
+      resetCounters: () => proxy.dataPlane.stats.resetCounters(),
+      hotRestart: undefined,
     }),
   });
 });

@@ -3,7 +3,7 @@ import { logLevelOf } from '../bootstrap/options.ts';
 import type { RunningProxy } from '../bootstrap/running-proxy.ts';
 import { regexEngine } from '../decide/regex-engine.ts';
 import type { DrainRequest } from '../drain/drain-listeners.ts';
-import { formatAddress } from '../model/index.ts';
+import { formatAddress, type StatsView } from '../model/index.ts';
 import { done, json, text, type AdminRequest, type AdminResponse, type AdminRoute } from './admin-request.ts';
 import { certificatesJson } from './certificates.ts';
 import { clustersJson, clustersText } from './cluster-status.ts';
@@ -25,6 +25,11 @@ export interface AdminContext {
   /** Lets go of listeners, as `/drain_listeners` asks. */
   drain(request: DrainRequest): void;
   quit(): void;
+  /** The statistics of this process, and of the one that it took over from. */
+  stats(): Promise<StatsView>;
+  resetCounters(): void;
+  /** Undefined where hot restart is off. */
+  readonly hotRestart: { readonly version: string; readonly epoch: number } | undefined;
 }
 
 const wrongRegex = Symbol('wrong regex');
@@ -90,7 +95,7 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
     {
       path: '/hot_restart_version',
       help: 'print the hot restart compatibility version',
-      handle: () => text('disabled'),
+      handle: () => text(context.hotRestart?.version ?? 'disabled'),
     },
     {
       path: '/init_dump',
@@ -140,7 +145,7 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
       help: 'reset all counters to zero',
       mutates: true,
       handle() {
-        dataPlane.stats.resetCounters();
+        context.resetCounters();
         return done;
       },
     },
@@ -157,18 +162,21 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
             logLevel: logLevels.level('main'),
             configPath: context.configPath,
             drainTimeMs: context.drainTimeMs,
+            hotRestart: context.hotRestart,
           }),
         ),
     },
     {
       path: '/stats',
       help: 'print server stats (?usedonly, ?filter=REGEX, ?format=json|prometheus)',
-      handle: (request) => stats(proxy, request),
+      handle: async (request) => stats(await context.stats(), request),
     },
     {
       path: '/stats/prometheus',
       help: 'print server stats in prometheus format (?usedonly)',
-      handle: ({ query }) => text(dataPlane.stats.prometheus({ usedOnly: query.has('usedonly') })),
+      async handle({ query }) {
+        return text((await context.stats()).prometheus({ usedOnly: query.has('usedonly') }));
+      },
     },
   ];
 }
@@ -237,8 +245,7 @@ function listeners(proxy: RunningProxy, asJson: boolean): AdminResponse {
   });
 }
 
-function stats(proxy: RunningProxy, { query }: AdminRequest): AdminResponse {
-  const view = proxy.dataPlane.stats;
+function stats(view: StatsView, { query }: AdminRequest): AdminResponse {
   const usedOnly = query.has('usedonly');
   const format = query.get('format');
   if (format === 'prometheus') return text(view.prometheus({ usedOnly }));

@@ -15,6 +15,7 @@ export interface ServerInfoFacts {
   readonly logLevel: LogLevel;
   readonly configPath: string | undefined;
   readonly drainTimeMs: number;
+  readonly hotRestart: { readonly version: string; readonly epoch: number } | undefined;
 }
 
 /** `revision/version/status/build type/TLS library`, as Envoy writes it. */
@@ -32,7 +33,7 @@ export function serverInfoJson(facts: ServerInfoFacts): unknown {
       state,
       uptimeCurrentEpoch: uptime,
       uptimeAllEpochs: uptime,
-      hotRestartVersion: 'disabled',
+      hotRestartVersion: facts.hotRestart?.version ?? 'disabled',
       commandLineOptions: {
         concurrency: 1,
         ...(facts.configPath === undefined ? {} : { configPath: facts.configPath }),
@@ -40,6 +41,7 @@ export function serverInfoJson(facts: ServerInfoFacts): unknown {
         serviceCluster: node.cluster,
         serviceNode: node.id,
         drainTime: facts.drainTimeMs,
+        restartEpoch: facts.hotRestart?.epoch ?? 0,
       },
       node,
     },

@@ -10,6 +10,7 @@ import {
   type NodeOverrides,
   type ProxyBootstrap,
 } from './bootstrap.ts';
+import { hotRestartVersion } from '../hot-restart/messages.ts';
 import { openLog } from './log.ts';
 import { parseProxyOptions, proxyUsage, type ProxyOptions } from './options.ts';
 import { runUntilStopped } from './run-until-stopped.ts';
@@ -32,6 +33,10 @@ export async function runEnvoy(args: readonly string[], write: (text: string) =>
     write(
       `lateen-proxy version: ${proxyVersion} (Envoy API ${envoyVersion}, Node ${process.versions.node})\n`,
     );
+    return 0;
+  }
+  if (options.hotRestartVersion) {
+    write(`${hotRestartVersion}\n`);
     return 0;
   }
   const loaded = await loadBootstrap(options);
@@ -63,6 +68,7 @@ export async function runEnvoy(args: readonly string[], write: (text: string) =>
     configPath: options.configPath,
     adminAddressPath: options.adminAddressPath,
     statePath: options.statePath,
+    hotRestart: options.mode === 'serve' ? options.hotRestart : undefined,
   });
   if (options.mode === 'init_only') {
     await serving.ready;

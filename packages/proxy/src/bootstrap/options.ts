@@ -1,6 +1,13 @@
 import { ok, problems, type LogLevel, type Problem, type Result } from '@lateen/core';
 import type { DrainStrategy } from '../drain/drain-schedule.ts';
-import { helpLines, parseOptions, wholeNumber, type OptionSpec } from '../command-line/options.ts';
+import type { HotRestartOptions } from '../hot-restart/hot-restart.ts';
+import {
+  helpLines,
+  parseOptions,
+  wholeNumber,
+  type OptionSpec,
+  type ParsedOptions,
+} from '../command-line/options.ts';
 
 /** What Envoy's command line says. */
 export interface ProxyOptions {
@@ -22,7 +29,9 @@ export interface ProxyOptions {
   readonly adminAddressPath: string | undefined;
   /** Folder in which accepted resources are kept for the next start. */
   readonly statePath: string | undefined;
-  readonly restartEpoch: number;
+  /** Undefined: disabled. */
+  readonly hotRestart: HotRestartOptions | undefined;
+  readonly hotRestartVersion: boolean;
   readonly help: boolean;
   readonly version: boolean;
 }
@@ -46,7 +55,11 @@ export const proxyOptionSpecs: readonly OptionSpec[] = [
   },
   { name: 'component-log-level', value: 'LIST', help: 'Levels of parts, as xds:debug,http:trace.' },
   { name: 'log-path', value: 'FILE', help: 'Write the log to a file instead of standard error.' },
-  { name: 'concurrency', value: 'N', help: 'Worker threads; one is used, whatever is asked for.' },
+  {
+    name: 'concurrency',
+    value: 'N',
+    help: 'Changes nothing: one thread is used, with a warning where more are asked for.',
+  },
   {
     name: 'drain-time-s',
     value: 'SECONDS',
@@ -63,34 +76,72 @@ export const proxyOptionSpecs: readonly OptionSpec[] = [
     value: 'DIR',
     help: 'Keep what a control plane sent in this folder, to serve at once after a restart.',
   },
-  { name: 'restart-epoch', value: 'N', help: 'Generation of a hot restart (default 0).' },
+  {
+    name: 'restart-epoch',
+    value: 'N',
+    help: 'Take over from the process of epoch N-1 with the same base id; 0 (default) for the first process.',
+  },
+  { name: 'base-id', value: 'N', help: 'Which processes follow one another in hot restarts (default 0).' },
+  { name: 'use-dynamic-base-id', help: 'Take a base id that no process has.' },
+  { name: 'base-id-path', value: 'FILE', help: 'Write the base id to this file.' },
+  {
+    name: 'parent-shutdown-time-s',
+    value: 'SECONDS',
+    help: 'When the process that was taken over from ends, at the latest (default 900).',
+  },
+  { name: 'disable-hot-restart', help: 'Neither take over nor be taken over from.' },
+  { name: 'hot-restart-version', help: 'Print what processes must have in common to take over, and exit.' },
+  {
+    name: 'skip-hot-restart-on-no-parent',
+    help: 'Start as the first process where there is none to take over from.',
+  },
+  { name: 'skip-hot-restart-parent-stats', help: 'Leave the statistics of the process before.' },
+  {
+    name: 'socket-path',
+    value: 'PATH',
+    help: 'Where processes meet for a hot restart: a file, or with @ an abstract name (default @lateen_hot_restart).',
+  },
+  { name: 'socket-mode', value: 'MODE', help: 'Permissions of that file, in octal (default 600).' },
   { name: 'version', help: 'Print the version.' },
   { name: 'help', short: 'h', help: 'Print this text.' },
-  // Taken for compatibility; they change nothing here.
-  { name: 'allow-unknown-fields', help: '', hidden: true },
-  { name: 'allow-unknown-static-fields', help: '', hidden: true },
-  { name: 'reject-unknown-dynamic-fields', help: '', hidden: true },
-  { name: 'ignore-unknown-dynamic-fields', help: '', hidden: true },
-  { name: 'base-id', value: 'N', help: '', hidden: true },
-  { name: 'use-dynamic-base-id', help: '', hidden: true },
-  { name: 'base-id-path', value: 'FILE', help: '', hidden: true },
-  { name: 'bootstrap-version', value: 'N', help: '', hidden: true },
-  { name: 'cpuset-threads', help: '', hidden: true },
-  { name: 'disable-hot-restart', help: '', hidden: true },
-  { name: 'enable-core-dump', help: '', hidden: true },
-  { name: 'enable-fine-grain-logging', help: '', hidden: true },
-  { name: 'enable-mutex-tracing', help: '', hidden: true },
-  { name: 'file-flush-interval-msec', value: 'MS', help: '', hidden: true },
-  { name: 'hot-restart-version', help: '', hidden: true },
-  { name: 'local-address-ip-version', value: 'v4|v6', help: '', hidden: true },
-  { name: 'log-format', value: 'FORMAT', help: '', hidden: true },
-  { name: 'log-format-escaped', help: '', hidden: true },
-  { name: 'parent-shutdown-time-s', value: 'SECONDS', help: '', hidden: true },
-  { name: 'skip-hot-restart-on-no-parent', help: '', hidden: true },
-  { name: 'skip-hot-restart-parent-stats', help: '', hidden: true },
-  { name: 'socket-mode', value: 'MODE', help: '', hidden: true },
-  { name: 'socket-path', value: 'FILE', help: '', hidden: true },
-  { name: 'stats-tag', value: 'TAG', help: '', hidden: true },
+  { name: 'allow-unknown-fields', help: 'Changes nothing: see --allow-unknown-static-fields.' },
+  {
+    name: 'allow-unknown-static-fields',
+    help: 'Changes nothing: a field of the bootstrap that there is not is always refused, by its place.',
+  },
+  {
+    name: 'reject-unknown-dynamic-fields',
+    help: 'Changes nothing: what is not known is refused by its path, or listed as ignored with its reason.',
+  },
+  {
+    name: 'ignore-unknown-dynamic-fields',
+    help: 'Changes nothing: as above, where nothing is ignored without a reason.',
+  },
+  { name: 'bootstrap-version', value: 'N', help: 'Changes nothing: the version is 3.' },
+  { name: 'cpuset-threads', help: 'Changes nothing: there is one thread.' },
+  { name: 'enable-core-dump', help: "Changes nothing: the system's limits hold (ulimit -c)." },
+  {
+    name: 'enable-fine-grain-logging',
+    help: 'Changes nothing: levels are set for parts, by --component-log-level.',
+  },
+  { name: 'enable-mutex-tracing', help: 'Changes nothing: there are no mutexes.' },
+  {
+    name: 'file-flush-interval-msec',
+    value: 'MS',
+    help: 'Changes nothing: access logs are written in batches, at once where nothing waits.',
+  },
+  {
+    name: 'local-address-ip-version',
+    value: 'v4|v6',
+    help: 'Changes nothing: the own address is told by the environment.',
+  },
+  {
+    name: 'log-format',
+    value: 'FORMAT',
+    help: 'Changes nothing: log lines have one form, time, level, part and text.',
+  },
+  { name: 'log-format-escaped', help: 'Changes nothing: see --log-format.' },
+  { name: 'stats-tag', value: 'TAG', help: 'Changes nothing: labels come from the names of statistics.' },
 ];
 
 export const proxyUsage = `lateen-proxy -c FILE [options]
@@ -140,6 +191,32 @@ export function parseScopeLevels(option: string, text: string): Result<ReadonlyM
   return wrong.length > 0 ? problems(wrong) : ok(result);
 }
 
+function hotRestartOf(
+  options: ParsedOptions,
+  number: (name: string, min: number, max: number) => number | undefined,
+  wrong: Problem[],
+): HotRestartOptions {
+  const baseId = number('base-id', 0, 0x7fff_ffff);
+  const isDynamic = options.has('use-dynamic-base-id');
+  if (isDynamic && baseId !== undefined) {
+    wrong.push({ path: '--use-dynamic-base-id', message: 'excludes --base-id' });
+  }
+  const modeText = options.value('socket-mode') ?? '600';
+  if (!/^[0-7]{1,4}$/.test(modeText)) {
+    wrong.push({ path: '--socket-mode', message: `"${modeText}" is not a mode in octal, as 600` });
+  }
+  return {
+    baseId: isDynamic ? 'dynamic' : baseId,
+    baseIdPath: options.value('base-id-path'),
+    epoch: number('restart-epoch', 0, 0x7fff_ffff) ?? 0,
+    socketPath: options.value('socket-path') ?? '@lateen_hot_restart',
+    socketMode: Number.parseInt(modeText, 8),
+    parentShutdownMs: (number('parent-shutdown-time-s', 0, 86_400) ?? 900) * 1_000,
+    skipOnNoParent: options.has('skip-hot-restart-on-no-parent'),
+    skipParentStats: options.has('skip-hot-restart-parent-stats'),
+  };
+}
+
 /** Reads Envoy's command line; all problems at once. */
 export function parseProxyOptions(args: readonly string[]): Result<ProxyOptions> {
   const parsed = parseOptions(args, proxyOptionSpecs);
@@ -187,11 +264,18 @@ export function parseProxyOptions(args: readonly string[]): Result<ProxyOptions>
     drainTimeMs: (number('drain-time-s', 0, 86_400) ?? 600) * 1_000,
     adminAddressPath: options.value('admin-address-path'),
     statePath: options.value('state-path'),
-    restartEpoch: number('restart-epoch', 0, 0x7fff_ffff) ?? 0,
+    hotRestart: options.has('disable-hot-restart') ? undefined : hotRestartOf(options, number, wrong),
+    hotRestartVersion: options.has('hot-restart-version'),
     help: options.has('help'),
     version: options.has('version'),
   };
-  if (!value.help && !value.version && value.configPath === undefined && value.configYaml === undefined) {
+  if (
+    !value.help &&
+    !value.version &&
+    !value.hotRestartVersion &&
+    value.configPath === undefined &&
+    value.configYaml === undefined
+  ) {
     wrong.push({ path: '-c/--config-path', message: 'a bootstrap is needed: -c FILE or --config-yaml TEXT' });
   }
   return wrong.length > 0 ? problems(wrong) : ok(value);

@@ -1,6 +1,6 @@
 import { flushCompileCache } from 'node:module';
 import { writeFileSync } from 'node:fs';
-import type { Clock, Logger } from '@lateen/core';
+import { messageOf, sleep, type Clock, type Logger } from '@lateen/core';
 import type { Metadata } from '@lateen/protocol/grpc';
 import type { LogLevels } from '../admin/log-levels.ts';
 import type { AdminServer } from '../admin/server.ts';
@@ -9,7 +9,10 @@ import { createDataPlane } from '../data-plane.ts';
 import { drainListeners } from '../drain/drain-listeners.ts';
 import type { DrainStrategy } from '../drain/drain-schedule.ts';
 import { shutDown } from '../drain/shutdown.ts';
+import type { HotRestartOptions } from '../hot-restart/hot-restart.ts';
+import { hotRestartVersion } from '../hot-restart/messages.ts';
 import { formatAddress } from '../model/index.ts';
+import { ServerStats } from '../telemetry/server-stats.ts';
 import type { ProxyBootstrap } from './bootstrap.ts';
 import { collectGarbageSoon } from './collect-garbage.ts';
 import { startProxy, type RunningProxy } from './running-proxy.ts';
@@ -30,10 +33,16 @@ export interface ServeOptions {
   readonly adminAddressPath: string | undefined;
   /** Folder in which accepted resources are kept for the next start. */
   readonly statePath: string | undefined;
+  /** Undefined: hot restart is disabled. */
+  readonly hotRestart?: HotRestartOptions | undefined;
   readonly xdsMetadata?: () => Metadata;
   readonly isLocalSecret?: (name: string) => boolean;
   readonly onLocalSecretWanted?: (names: readonly string[]) => void;
 }
+
+/** Envoy's numbers of the states, in order. */
+const serverStates: readonly ServerState[] = ['LIVE', 'DRAINING', 'PRE_INITIALIZING', 'INITIALIZING'];
+const betweenLooksMs = 100;
 
 /** A proxy that serves. */
 export interface Serving {
@@ -52,9 +61,18 @@ export interface Serving {
 export async function serve(options: ServeOptions): Promise<Serving> {
   const { bootstrap, clock, log } = options;
   let healthy = true;
+  let handedOver = false;
   let stopping: Promise<void> | undefined;
   const ready = Promise.withResolvers<void>();
   const stopped = Promise.withResolvers<void>();
+  const hotRestart =
+    options.hotRestart === undefined
+      ? undefined
+      : await (await import('../hot-restart/hot-restart.ts')).startHotRestart(
+          options.hotRestart,
+          log.scope('main'),
+        );
+  const predecessor = hotRestart?.predecessor;
   const dataPlane = createDataPlane({
     clock,
     logger: log.scope('data'),
@@ -62,7 +80,33 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     runtime: bootstrap.runtime,
     drainTimeMs: options.drainTimeMs,
     drainStrategy: options.drainStrategy,
+    ...(predecessor === undefined
+      ? {}
+      : { takeSocket: (address) => predecessor.takeSocket(formatAddress(address)) }),
   });
+  let serves = false;
+  const doorProcess = {
+    serves: () => serves,
+    sockets: () => dataPlane.sockets(),
+    stats: async () => (await (hotRestart?.merged(dataPlane.stats) ?? dataPlane.stats)).snapshot(),
+    connections: () => dataPlane.activeConnections,
+    async releaseAdmin() {
+      await admin?.close();
+    },
+    takeAdminBack() {
+      openAdmin().catch((error: unknown) =>
+        log.error('the admin port cannot be opened again', { error: messageOf(error) }),
+      );
+    },
+    drain: (endAfterMs: number) =>
+      void handOver(endAfterMs).catch((error: unknown) =>
+        log.error('draining failed', { error: messageOf(error) }),
+      ),
+  };
+  const asksForId =
+    hotRestart !== undefined && (hotRestart.epoch > 0 || options.hotRestart?.baseId !== undefined);
+  // Before anything is bound, so that a process that is one too many hears what is wrong.
+  if (asksForId) await hotRestart.open(doorProcess);
   const startedMs = clock.monotonicMs();
   const proxy = await startProxy({
     bootstrap,
@@ -85,7 +129,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   });
 
   function state(): ServerState {
-    if (stopping !== undefined || !healthy) return 'DRAINING';
+    if (stopping !== undefined || handedOver || !healthy) return 'DRAINING';
     return proxy.warming.ready ? 'LIVE' : 'INITIALIZING';
   }
 
@@ -106,19 +150,27 @@ export async function serve(options: ServeOptions): Promise<Serving> {
 
   let closing: Promise<void> | undefined;
   function close(): Promise<void> {
-    closing ??= Promise.all([admin?.close(), proxy.close()]).then(() => stopped.resolve());
+    closing ??= closeAll();
     return closing;
   }
 
+  async function closeAll(): Promise<void> {
+    await hotRestart?.leave();
+    hotRestart?.close();
+    await Promise.all([admin?.close(), proxy.close()]);
+    stopped.resolve();
+  }
+
   let admin: AdminServer | undefined;
-  if (bootstrap.admin !== undefined) {
+  async function openAdmin(): Promise<void> {
+    if (bootstrap.admin === undefined || closing !== undefined) return;
     // Loaded after the data path has begun to start, which is what others wait for.
     const [{ adminRoutes }, { startAdminServer }] = await Promise.all([
       import('../admin/routes.ts'),
       import('../admin/server.ts'),
     ]);
     admin = await startAdminServer({
-      address: bootstrap.admin,
+      address: admin?.address ?? bootstrap.admin,
       log: log.scope('admin'),
       routes: adminRoutes({
         proxy,
@@ -133,6 +185,13 @@ export async function serve(options: ServeOptions): Promise<Serving> {
         },
         drain: (request) => drainListeners(dataPlane, clock, options.drainTimeMs, request),
         quit: stop,
+        stats: () => hotRestart?.merged(dataPlane.stats) ?? Promise.resolve(dataPlane.stats),
+        resetCounters() {
+          hotRestart?.forgetStats();
+          dataPlane.stats.resetCounters();
+        },
+        hotRestart:
+          hotRestart === undefined ? undefined : { version: hotRestartVersion, epoch: hotRestart.epoch },
       }),
     });
     log.info(`admin address: ${formatAddress(admin.address)}`);
@@ -140,5 +199,59 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       writeFileSync(options.adminAddressPath, formatAddress(admin.address));
     }
   }
-  return { proxy, admin, state, ready: ready.promise, stopped: stopped.promise, stop };
+
+  /** Another process serves in place of this one: it ends with its last connection, or when the time is over. */
+  async function handOver(endAfterMs: number): Promise<void> {
+    handedOver = true;
+    log.info('another process serves now; draining', {
+      connections: dataPlane.activeConnections,
+      endAfterMs,
+    });
+    dataPlane.startDraining();
+    await dataPlane.stopAccepting();
+    const startMs = clock.monotonicMs();
+    let idleTold = false;
+    for (;;) {
+      const elapsedMs = clock.monotonicMs() - startMs;
+      if (dataPlane.activeConnections === 0 || elapsedMs >= endAfterMs || stopping !== undefined) break;
+      if (!idleTold && elapsedMs >= options.drainTimeMs) {
+        idleTold = true;
+        dataPlane.drainConnections();
+      }
+      await sleep(betweenLooksMs);
+    }
+    if (stopping === undefined) await close();
+  }
+
+  dataPlane.stats.add(
+    new ServerStats(() => ({
+      live: state() === 'LIVE',
+      state: serverStates.indexOf(state()),
+      uptimeMs: clock.now() - proxy.startedAtMs,
+      concurrency: 1,
+      hotRestartEpoch: hotRestart?.epoch ?? 0,
+      hotRestartGeneration: hotRestart?.generation ?? 1,
+      connections: dataPlane.activeConnections,
+      parentConnections: hotRestart?.parentConnections ?? 0,
+    })),
+  );
+  await predecessor?.releaseAdmin();
+  await openAdmin();
+  void ready.promise
+    .then(async () => {
+      await hotRestart?.takeOver(dataPlane, clock);
+      serves = true;
+      if (!asksForId) await hotRestart?.open(doorProcess);
+    })
+    .catch((error: unknown) => log.error('hot restart failed', { error: messageOf(error) }));
+  return {
+    proxy,
+    get admin() {
+      return admin;
+    },
+    state,
+    ready: ready.promise,
+    stopped: stopped.promise,
+    stop,
+  };
 }

@@ -118,13 +118,13 @@ export class ListenerSet {
   }
 
   /** Takes no new connection but those that wait already; resolves when that is so. */
-  async stopAccepting(only: (listener: Listener) => boolean = () => true): Promise<void> {
+  async stopAccepting(only?: (listener: Listener) => boolean): Promise<void> {
     const closing: Promise<void>[] = [];
-    const chosen = [...this.#active.values()].filter(({ compiled }) => only(compiled.model));
+    const chosen = [...this.#active.values()].filter(({ compiled }) => only?.(compiled.model) ?? true);
     for (const { sockets } of chosen) {
       for (const socket of sockets.values()) closing.push(socket.closeAfterQueue());
     }
-    if (chosen.length === this.#active.size) this.#accepting = false;
+    if (only === undefined) this.#accepting = false;
     await Promise.all(closing);
     for (const { sockets } of chosen) sockets.clear();
   }
@@ -155,6 +155,8 @@ export class ListenerSet {
 
   /** Sockets for all addresses of a listener: those that it has, and new ones; the problem where one cannot be had. */
   async #bind(model: Listener): Promise<Map<string, ListenSocket> | Problem> {
+    // Another process listens there now.
+    if (!this.#accepting) return new Map();
     const present = this.#active.get(model.name)?.sockets;
     const sockets = new Map<string, ListenSocket>();
     const opened: ListenSocket[] = [];

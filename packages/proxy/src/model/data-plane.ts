@@ -2,6 +2,7 @@ import type { Clock, Logger } from '@lateen/core';
 import type { OnDemand } from '../on-demand/on-demand.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { StatGroup } from '../telemetry/stat-group.ts';
+import type { StatsSnapshot } from '../telemetry/stats-snapshot.ts';
 import type { DrainStrategy } from '../drain/drain-schedule.ts';
 import type { Address } from './address.ts';
 import type { ApplyResult, DataPlaneChange } from './change.ts';
@@ -94,6 +95,10 @@ export interface StatsView {
   /** Prometheus text: `envoy_…` and Istio's own metrics. */
   prometheus(filter?: { readonly usedOnly?: boolean }): string;
   resetCounters(): void;
+  /** Everything as it is now, to be sent to another thread or process. */
+  snapshot(): StatsSnapshot;
+  /** These statistics and those of others as one. */
+  mergedWith(others: readonly StatsSnapshot[]): StatsView;
   /** Shows more statistics. */
   add(group: StatGroup): void;
   remove(group: StatGroup): void;

@@ -4,6 +4,13 @@ export const bucketBounds: readonly number[] = [
   1_800_000, 3_600_000,
 ];
 
+/** What a histogram has recorded. */
+export interface HistogramState {
+  readonly counts: readonly number[];
+  readonly sum: number;
+  readonly count: number;
+}
+
 /** Counts of values by bucket; takes memory from the first value on. */
 export class Histogram {
   #counts: Float64Array | undefined;
@@ -40,6 +47,19 @@ export class Histogram {
       below += inBucket;
     }
     return bucketBounds.at(-1) ?? 0;
+  }
+
+  /** What was recorded, as it can be sent to another thread or process. */
+  state(): HistogramState {
+    return { counts: [...(this.#counts ?? [])], sum: this.sum, count: this.count };
+  }
+
+  /** Adds what another has recorded. */
+  add({ counts, sum, count }: HistogramState): void {
+    this.#counts ??= new Float64Array(bucketBounds.length + 1);
+    for (let i = 0; i < this.#counts.length; i++) (this.#counts[i] as number) += counts[i] ?? 0;
+    this.sum += sum;
+    this.count += count;
   }
 
   reset(): void {

@@ -1,5 +1,6 @@
 import type { StatsView } from '../model/data-plane.ts';
 import { bucketBounds, type Histogram } from './histogram.ts';
+import { mergeGroups, mergeMetrics, snapshotGroup, type StatsSnapshot } from './stats-snapshot.ts';
 import type { StatGroup } from './stat-group.ts';
 
 export type { StatGroup, StatVisitor } from './stat-group.ts';
@@ -125,6 +126,23 @@ export class StatsRegistry implements StatsView {
     for (const [name, { type, text: lines }] of families) text += `# TYPE ${name} ${type}\n${lines}`;
     for (const source of this.#sources) text += source.prometheus();
     return text;
+  }
+
+  snapshot(): StatsSnapshot {
+    return {
+      groups: [...this.#groups].map(snapshotGroup),
+      metrics: [...this.#sources].map((source) => source.prometheus()),
+    };
+  }
+
+  mergedWith(others: readonly StatsSnapshot[]): StatsView {
+    if (others.length === 0) return this;
+    const all = [this.snapshot(), ...others];
+    const merged = new StatsRegistry();
+    for (const group of mergeGroups(all.map(({ groups }) => groups))) merged.add(group);
+    const metrics = mergeMetrics(all.flatMap((one) => one.metrics));
+    merged.addSource({ prometheus: () => metrics, resetCounters() {} });
+    return merged;
   }
 
   resetCounters(): void {
