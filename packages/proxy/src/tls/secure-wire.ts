@@ -75,20 +75,25 @@ export class SecureWire extends PlainWire {
   /** Decrypts whole records until the buffer is full; what ends the connection is acted on after they are delivered. */
   #fill(buffer: Buffer): number {
     let at = this.#session.read(buffer, buffer.length);
-    if (at > 0) {
-      for (;;) {
-        const more = this.#session.read(buffer.subarray(at), buffer.length - at);
-        if (more <= 0) break;
-        at += more;
-        if (at === buffer.length) return at;
-      }
+    if (at > 0 && this.#openssl.inputIsEmpty) {
+      // The common case, one record: nothing is left to look for.
+      this.#send();
+      if (this.closed) return 0;
+      this.#firstBytes();
+      return at;
     }
+    while (at > 0 && at < buffer.length) {
+      const more = this.#session.read(buffer.subarray(at), buffer.length - at);
+      if (more <= 0) break;
+      at += more;
+    }
+    if (at === buffer.length) return at;
     const { ended } = this.#session;
     // Also what OpenSSL answers by itself: updates of keys, alerts.
     this.#send();
     if (this.closed) return 0;
     if (ended === 'no') {
-      if (at > 0 && this.onFirstBytes !== undefined) this.#firstBytes();
+      if (at > 0) this.#firstBytes();
       return Math.max(0, at);
     }
     if (at > 0) this.deliver(at);
@@ -100,8 +105,9 @@ export class SecureWire extends PlainWire {
 
   #firstBytes(): void {
     const told = this.onFirstBytes;
+    if (told === undefined) return;
     this.onFirstBytes = undefined;
-    told?.();
+    told();
   }
 
   protected override finishSending(): void {

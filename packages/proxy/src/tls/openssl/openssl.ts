@@ -1,6 +1,7 @@
 import { loadLibrary, type Library, type OpensslFunctions, type Pointer } from './functions.ts';
 
 const ctrlReset = 1;
+const ctrlPending = 10;
 /** SSL_TLSEXT_ERR_OK and SSL_TLSEXT_ERR_NOACK. */
 const alpnChosen = 0;
 const alpnNone = 3;
@@ -78,6 +79,11 @@ export class Openssl {
   /** Frees native memory when `owner` is gone. */
   freeWith(owner: object, free: () => void): void {
     this.#finalization.register(owner, free);
+  }
+
+  /** True where no byte that has arrived waits to be read. */
+  get inputIsEmpty(): boolean {
+    return this.c.BIO_ctrl(this.input, ctrlPending, 0, null) === 0;
   }
 
   /** Forgets what a connection that is gone has not read. */
