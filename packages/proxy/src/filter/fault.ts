@@ -34,6 +34,9 @@ function hits(exchange: FilterExchange, fraction: Fraction, shareHeader: HeaderN
   return exchange.random() * fraction.denominator < numerator;
 }
 
+/** Of a filter that is there for the routes that have faults. */
+const noFault: Fault = { onRequest: () => 'continue', onResponse() {} };
+
 function compileFault(policy: FaultPolicy, stats: FaultStats): Fault {
   const tests = policy.headers.map(compileHeaderMatch);
   const { delay, abort, rate, upstreamCluster, downstreamNodes = [] } = policy;
@@ -62,24 +65,25 @@ function compileFault(policy: FaultPolicy, stats: FaultStats): Fault {
     const asked = numberIn(exchange, delayHeader) ?? 0;
     return asked > 0 && hits(exchange, delay.fraction, delayShareHeader) ? asked : 0;
   };
+  const answer = (exchange: FilterExchange, status: number, grpcStatus?: number): true => {
+    stats.n.abortsInjected++;
+    exchange.addFlag(flag.faultInjected);
+    const options = grpcStatus === undefined ? {} : { grpcStatus };
+    exchange.reply(status, 'fault filter abort', 'fault_filter_abort', options);
+    return true;
+  };
   const abortNow = (exchange: FilterExchange): boolean => {
     if (abort === undefined) return false;
     const byHeader = abort.kind === 'header' ? abortShareHeader : undefined;
     if (!hits(exchange, abort.fraction, byHeader)) return false;
-    const answer = (status: number, grpcStatus?: number): true => {
-      stats.n.abortsInjected++;
-      exchange.addFlag(flag.faultInjected);
-      const options = grpcStatus === undefined ? {} : { grpcStatus };
-      exchange.reply(status, 'fault filter abort', 'fault_filter_abort', options);
-      return true;
-    };
-    if (abort.kind === 'http') return mayBegin() && answer(abort.status);
-    if (abort.kind === 'grpc') return mayBegin() && answer(200, abort.status);
+    if (abort.kind === 'http') return mayBegin() && answer(exchange, abort.status);
+    if (abort.kind === 'grpc') return mayBegin() && answer(exchange, 200, abort.status);
     const status = numberIn(exchange, abortHeader);
-    if (status !== undefined && status >= 200 && status < 600) return mayBegin() && answer(status);
+    if (status !== undefined && status >= 200 && status < 600) return mayBegin() && answer(exchange, status);
     const grpcStatus = numberIn(exchange, abortGrpcHeader);
-    return grpcStatus === undefined ? false : mayBegin() && answer(200, grpcStatus);
+    return grpcStatus === undefined ? false : mayBegin() && answer(exchange, 200, grpcStatus);
   };
+  if (delay === undefined && abort === undefined && rate === undefined) return noFault;
   return {
     onRequest(exchange) {
       if (!concerns(exchange)) return 'continue';

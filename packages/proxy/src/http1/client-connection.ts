@@ -86,6 +86,7 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
   #closeAfter = false;
   #paused = false;
   #requests = 0;
+  #localAddress: string | undefined;
   #released = false;
 
   constructor(
@@ -122,7 +123,8 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
   }
 
   get localAddress(): string {
-    return `${this.#wire.localAddress}:${this.#wire.localPort}`;
+    this.#localAddress ??= `${this.#wire.localAddress}:${this.#wire.localPort}`;
+    return this.#localAddress;
   }
 
   /** Starts to wait for the next request. */

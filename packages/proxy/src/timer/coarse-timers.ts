@@ -3,7 +3,8 @@ import type { Turn } from '../wire/turn.ts';
 
 /** Something that can run out of time; one deadline at a time. */
 export abstract class Expirable {
-  readonly deadline: Deadline = new Deadline(this);
+  /** Made when it is first started. */
+  deadline: Deadline | undefined = undefined;
 
   /** The deadline has passed; the timer is not running any more. */
   abstract onExpire(): void;
@@ -79,20 +80,21 @@ export class CoarseTimers {
 
   /** Starts (or starts again) the deadline of `item`, `durationMs` from the turn's time on. */
   start(item: Expirable, durationMs: number): void {
-    const { deadline } = item;
+    const deadline = (item.deadline ??= new Deadline(item));
     deadline.list?.unlink(deadline);
     let list = this.#lists.get(durationMs);
     if (list === undefined) {
       list = new DeadlineList(durationMs);
       this.#lists.set(durationMs, list);
     }
-    deadline.dueMs = this.#turn.nowMs + durationMs;
+    // A whole number needs no box of its own.
+    deadline.dueMs = Math.ceil(this.#turn.nowMs + durationMs);
     list.append(deadline);
     if (list.ticking === undefined) this.#arm(list, durationMs);
   }
 
   stop(item: Expirable): void {
-    item.deadline.stop();
+    item.deadline?.stop();
   }
 
   /** Stops everything. */

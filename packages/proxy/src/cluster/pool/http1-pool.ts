@@ -39,9 +39,9 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
   readonly #host: Host;
   readonly #context: PoolContext;
   readonly #idle: Http1ClientConnection[] = [];
-  readonly #busy = new Set<Http1ClientConnection>();
   readonly #connecting = new Map<PendingConnection, Breakers>();
   #waiting: Waiting[] = [];
+  /** Of every connection, idle or not. */
   readonly #breakersOfConnection = new Map<Http1ClientConnection, Breakers>();
   #draining = false;
   readonly #lifetimes: ConnectionLifetimes<Http1ClientConnection> | undefined;
@@ -62,7 +62,6 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
   acquire(waiter: StreamWaiter, priority: 'default' | 'high', fresh: boolean): void {
     const connection = fresh ? undefined : this.#idle.pop();
     if (connection !== undefined) {
-      this.#busy.add(connection);
       waiter.onStreamReady(connection.attach(waiter));
       return;
     }
@@ -88,25 +87,23 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
   }
 
   get empty(): boolean {
-    return this.#idle.length + this.#busy.size + this.#connecting.size + this.#waiting.length === 0;
+    return this.#breakersOfConnection.size + this.#connecting.size + this.#waiting.length === 0;
   }
 
   drain(): void {
     this.#draining = true;
-    for (const connection of this.#idle.slice()) connection.closeWhenIdle();
-    for (const connection of this.#busy) connection.closeWhenIdle();
+    for (const connection of this.#breakersOfConnection.keys()) connection.closeWhenIdle();
   }
 
   close(): void {
     this.#draining = true;
     for (const pending of this.#connecting.keys()) pending.cancel();
     this.#connecting.clear();
-    for (const connection of [...this.#idle, ...this.#busy]) connection.reset();
+    for (const connection of this.#breakersOfConnection.keys()) connection.reset();
   }
 
   onConnectionIdle(connection: Http1ClientConnection): void {
     if (this.#draining) {
-      this.#busy.delete(connection);
       connection.closeWhenIdle();
       return;
     }
@@ -116,17 +113,14 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
       waiting.waiter.onStreamReady(connection.attach(waiting.waiter));
       return;
     }
-    this.#busy.delete(connection);
     this.#idle.push(connection);
     connection.startIdle();
   }
 
   onConnectionClosed(connection: Http1ClientConnection, end: ConnectionEnd): void {
     const { stats } = this.#context;
-    if (!this.#busy.delete(connection)) {
-      const at = this.#idle.indexOf(connection);
-      if (at >= 0) this.#idle.splice(at, 1);
-    }
+    const at = this.#idle.indexOf(connection);
+    if (at >= 0) this.#idle.splice(at, 1);
     const breakers = this.#breakersOfConnection.get(connection);
     this.#breakersOfConnection.delete(connection);
     this.#lifetimes?.end(connection);
@@ -140,7 +134,8 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
 
   #connectFor(breakers: Breakers): void {
     const { stats, connector } = this.#context;
-    if (!breakers.mayConnect() && this.#busy.size + this.#connecting.size > 0) {
+    const busy = this.#breakersOfConnection.size - this.#idle.length;
+    if (!breakers.mayConnect() && busy + this.#connecting.size > 0) {
       // One that exists will serve the request in its turn.
       stats.n.upstreamCxOverflow++;
       return;
@@ -170,7 +165,6 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
     const connection = new Http1ClientConnection(wire, http1, this, heads, timers);
     this.#breakersOfConnection.set(connection, breakers);
     this.#lifetimes?.begin(connection);
-    this.#busy.add(connection);
     this.onConnectionIdle(connection);
   }
 

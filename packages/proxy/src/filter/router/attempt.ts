@@ -106,7 +106,7 @@ export class Attempt extends Expirable implements StreamWaiter {
   /** Ends the attempt before it has begun. */
   refuse(failure: PoolFailure, detail: string): void {
     this.#over = true;
-    this.deadline.stop();
+    this.deadline?.stop();
     this.cluster.stats.n.upstreamRqPendingOverflow++;
     this.#owner.onAttemptFailed(this, failure, detail);
   }
@@ -193,7 +193,7 @@ export class Attempt extends Expirable implements StreamWaiter {
     if (head.status >= 200 || head.status === 101) {
       this.headReceived = true;
       // The time for one try is the time until its answer begins.
-      this.deadline.stop();
+      this.deadline?.stop();
       this.#observe(head, endStream);
       if (endStream) this.#complete(head.status);
       else this.#count(head.status);
@@ -295,7 +295,7 @@ export class Attempt extends Expirable implements StreamWaiter {
   #finish(): void {
     if (this.#over) return;
     this.#over = true;
-    this.deadline.stop();
+    this.deadline?.stop();
     if (this.#idle !== undefined) this.#timers.stop(this.#idle);
     if (this.#duration !== undefined) this.#timers.stop(this.#duration);
     if (this.headReceived) this.cluster.stats.requestTime.record(this.cluster.nowMs - this.#startMs);
