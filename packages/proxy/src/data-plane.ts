@@ -5,6 +5,7 @@ import { isConsistent } from './cluster/balancer/balancer.ts';
 import { LazyHashFunction } from './cluster/balancer/hash-function.ts';
 import { ClusterSet, type ClusterRef } from './cluster/cluster-set.ts';
 import type { ClusterContext } from './cluster/upstream-cluster.ts';
+import { LazyHttpFilters } from './filter/lazy-http-filters.ts';
 import { introductionOf } from './filter/peer-metadata.ts';
 import type { ListenerContext } from './listener/compiled-listener.ts';
 import { RequestIds } from './filter/request-id.ts';
@@ -22,6 +23,7 @@ import { HttpStats } from './telemetry/http-stats.ts';
 import { MeshMetrics } from './telemetry/mesh-metrics.ts';
 import { RateLimitStats } from './telemetry/rate-limit-stats.ts';
 import { RbacStats } from './telemetry/rbac-stats.ts';
+import type { StatGroup } from './telemetry/stat-group.ts';
 import { StatsRegistry } from './telemetry/stats-registry.ts';
 import { ProxyProtocolStats } from './telemetry/proxy-protocol-stats.ts';
 import { MongoStats } from './telemetry/mongo-stats.ts';
@@ -116,6 +118,10 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
       calls: clusterContext,
       clusterRef: (name) => clusters.ref(name),
       onDemand,
+      nodeCluster: options.node?.cluster ?? '',
+      nodeMetadata: options.node?.metadata ?? {},
+      lazy: new LazyHttpFilters(),
+      statGroup: sharedGroups(stats),
       introduction: introductionOf(options.node),
       peers: meshMetrics.peers,
       rbacStats(layer, prefix) {
@@ -219,6 +225,20 @@ function asksForTracing({ filterChains, defaultFilterChain }: Listener): boolean
   );
 }
 const isInbound = (listener: Listener): boolean => listener.trafficDirection === 'inbound';
+
+/** Statistics by a key, made when they are first asked for. */
+function sharedGroups(registry: StatsRegistry): <T extends StatGroup>(key: string, create: () => T) => T {
+  const known = new Map<string, StatGroup>();
+  return <T extends StatGroup>(key: string, create: () => T): T => {
+    let group = known.get(key) as T | undefined;
+    if (group === undefined) {
+      group = create();
+      known.set(key, group);
+      registry.add(group);
+    }
+    return group;
+  };
+}
 
 /** Statistics by their prefix: several filters of one prefix share them. */
 function shared<T extends Parameters<StatsRegistry['add']>[0]>(

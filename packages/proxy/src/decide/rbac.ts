@@ -1,8 +1,10 @@
 import type { SocketAddress } from '../model/address.ts';
+import type { Metadata } from '../model/metadata.ts';
 import type { RbacCondition, RbacRules } from '../model/rbac.ts';
 import { compileHeaderMatch, type RoutableRequest } from './header-match.ts';
 import { compileIpRange } from './ip-range.ts';
 import { compileStringMatch } from './string-match.ts';
+import { compileMetadataMatch } from './metadata-match.ts';
 
 /** Who asks for what: of a request, or of a connection where `request` is undefined. */
 export interface RbacSubject {
@@ -14,6 +16,8 @@ export interface RbacSubject {
   readonly serverName: string;
   /** Names of the peer's verified certificate, the most telling first; empty where it showed none. */
   readonly peerNames: readonly string[];
+  /** What filters have found out of the request, or of the connection. */
+  readonly metadata: Metadata | undefined;
 }
 
 export interface RbacVerdict {
@@ -85,6 +89,10 @@ function compileCondition(condition: RbacCondition): Test {
       if (condition.name === undefined) return ({ peerNames }) => peerNames.length > 0;
       const test = compileStringMatch(condition.name);
       return ({ peerNames }) => peerNames.some((name) => test(name));
+    }
+    case 'metadata': {
+      const test = compileMetadataMatch(condition.match);
+      return ({ metadata }) => test(metadata);
     }
     case 'direct_remote_ip': {
       const range = compileIpRange(condition.range);

@@ -9,12 +9,12 @@ import * as core from '@lateen/protocol/envoy/config/core/v3';
 import * as file from '@lateen/protocol/envoy/extensions/access_loggers/file/v3';
 import * as stream from '@lateen/protocol/envoy/extensions/access_loggers/stream/v3';
 import type { AccessLog, AccessLogFilter, AccessLogFormat, JsonValue } from '../model/index.ts';
-import * as matcher from '@lateen/protocol/envoy/type/matcher/v3';
 import { decodeFraction } from './basics.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { decodeHeaderMatch } from './headers.ts';
 import { typeNameOf } from './http-filter.ts';
 import type { Scope } from './scope.ts';
+import { metadataMatcherPolicy } from './metadata-match.ts';
 import { decodeValueMatch } from './value-match.ts';
 
 const logPolicy = fieldPolicy(accesslog.AccessLog, ['name', 'filter', 'typedConfig']);
@@ -33,7 +33,6 @@ const filterPolicy = fieldPolicy(accesslog.AccessLogFilter, [
   'logTypeFilter',
 ]);
 const metadataFilterPolicy = fieldPolicy(accesslog.MetadataFilter, ['matcher', 'matchIfKeyNotFound']);
-const metadataMatcherPolicy = fieldPolicy(matcher.MetadataMatcher, ['filter', 'path', 'value', 'invert']);
 const filePolicy = fieldPolicy(file.FileAccessLog, [
   'path',
   'format',
@@ -51,14 +50,7 @@ const formatPolicy = fieldPolicy(
   },
 );
 
-export const accessLogPolicies = [
-  logPolicy,
-  filterPolicy,
-  metadataFilterPolicy,
-  metadataMatcherPolicy,
-  filePolicy,
-  formatPolicy,
-];
+export const accessLogPolicies = [logPolicy, filterPolicy, metadataFilterPolicy, filePolicy, formatPolicy];
 
 /** Loggers that send records elsewhere; not taken part in yet. */
 const remote = new Set([

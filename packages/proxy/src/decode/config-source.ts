@@ -1,14 +1,12 @@
 import type {
   ApiConfigSource as ApiMessage,
   ConfigSource as SourceMessage,
-  GrpcService as GrpcMessage,
 } from '@lateen/protocol/envoy/config/core/v3';
 import * as core from '@lateen/protocol/envoy/config/core/v3';
 import type { ConfigSource, GrpcTarget, ReferenceKind } from '../model/index.ts';
 import { fieldPolicy } from './field-policy.ts';
+import { decodeGrpcService } from './grpc-service.ts';
 import type { Scope } from './scope.ts';
-
-const noRetries = 'a stream that ends is opened again with back-off';
 
 const sourcePolicy = fieldPolicy(
   core.ConfigSource,
@@ -29,17 +27,7 @@ const apiPolicy = fieldPolicy(
     configValidators: 'not loaded: every resource is checked whole',
   },
 );
-const grpcPolicy = fieldPolicy(core.GrpcService, ['envoyGrpc', 'initialMetadata'], {
-  timeout: 'as in Envoy, a stream of xDS has no end',
-  retryPolicy: noRetries,
-});
-const envoyGrpcPolicy = fieldPolicy(
-  core.GrpcService_EnvoyGrpc,
-  ['clusterName', 'authority', 'maxReceiveMessageLength'],
-  { retryPolicy: noRetries, skipEnvoyHeaders: 'x-envoy headers are not sent' },
-);
-
-export const configSourcePolicies = [sourcePolicy, pathPolicy, apiPolicy, grpcPolicy, envoyGrpcPolicy];
+export const configSourcePolicies = [sourcePolicy, pathPolicy, apiPolicy];
 
 /** How long a resource waits for one it refers to where its source does not say. */
 const defaultFetchTimeoutMs = 15_000;
@@ -113,20 +101,11 @@ export function decodeGrpcTarget(scope: Scope, message: ApiMessage): GrpcTarget 
   const services = message.grpcServices ?? [];
   const at = scope.at('grpcServices');
   if (services.length !== 1) at.fail('must have exactly one');
-  const service: GrpcMessage = services[0] ?? {};
-  at.at(0).check(grpcPolicy, service);
-  const envoy = service.envoyGrpc ?? {};
-  at.at(0).at('envoyGrpc').check(envoyGrpcPolicy, envoy);
-  if (envoy.clusterName === undefined) at.fail('must have one with envoy_grpc.cluster_name');
-  const metadata: Record<string, string> = {};
-  for (const { key, value } of service.initialMetadata ?? []) {
-    if (key !== undefined) metadata[key] = value ?? '';
-  }
-  const limit = envoy.maxReceiveMessageLength;
+  const { cluster, authority, metadata, maxMessageBytes } = decodeGrpcService(at.at(0), services[0]);
   return {
-    cluster: envoy.clusterName ?? '',
-    metadata,
-    authority: envoy.authority ?? '',
-    ...(limit === undefined ? {} : { maxMessageBytes: limit }),
+    cluster,
+    metadata: Object.fromEntries(metadata),
+    authority,
+    ...(maxMessageBytes === undefined ? {} : { maxMessageBytes }),
   };
 }

@@ -8,11 +8,15 @@ import { clusterLimitPolicies } from './cluster-limits.ts';
 import { clusterPolicies } from './cluster.ts';
 import { configSourcePolicies } from './config-source.ts';
 import { corsPolicies } from './cors.ts';
+import { jwtAuthnPolicies } from './jwt-authn.ts';
+import { extAuthzPolicies } from './ext-authz.ts';
+import { metadataMatchPolicies } from './metadata-match.ts';
 import { faultPolicies } from './fault.ts';
 import { smallFilterPolicies } from './small-filters.ts';
 import { endpointPolicies } from './endpoint.ts';
 import type { AnyFieldPolicy } from './field-policy.ts';
 import { consistentHashingPolicies } from './consistent-hashing.ts';
+import { grpcServicePolicies } from './grpc-service.ts';
 import { headerPolicies } from './headers.ts';
 import { healthCheckPolicies } from './health-check.ts';
 import { connectionManagerPolicies } from './http-connection-manager.ts';
@@ -25,6 +29,8 @@ import { mongoPolicies } from './mongo-proxy.ts';
 import { networkFilterPolicies } from './network-filter.ts';
 import { proxyProtocolPolicies } from './proxy-protocol.ts';
 import { onDemandPolicies } from './on-demand.ts';
+import { rateLimitPolicies } from './rate-limits.ts';
+import { rateLimitRulePolicies } from './rate-limit-rules.ts';
 import { rbacPolicies } from './rbac.ts';
 import { redisPolicies } from './redis-proxy.ts';
 import { retryPolicies } from './retry-policy.ts';
@@ -50,9 +56,13 @@ export const fieldPolicies: readonly AnyFieldPolicy[] = [
   ...connectionManagerPolicies,
   ...consistentHashingPolicies,
   ...corsPolicies,
+  ...extAuthzPolicies,
+  ...jwtAuthnPolicies,
+  ...metadataMatchPolicies,
   ...faultPolicies,
   ...smallFilterPolicies,
   ...endpointPolicies,
+  ...grpcServicePolicies,
   ...headerPolicies,
   ...healthCheckPolicies,
   ...httpFilterPolicies,
@@ -64,6 +74,8 @@ export const fieldPolicies: readonly AnyFieldPolicy[] = [
   ...networkFilterPolicies,
   ...proxyProtocolPolicies,
   ...onDemandPolicies,
+  ...rateLimitPolicies,
+  ...rateLimitRulePolicies,
   ...rbacPolicies,
   ...redisPolicies,
   ...retryPolicies,

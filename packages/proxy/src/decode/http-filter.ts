@@ -4,19 +4,24 @@ import * as buffer from '@lateen/protocol/envoy/extensions/filters/http/buffer/v
 import { GrpcWeb } from '@lateen/protocol/envoy/extensions/filters/http/grpc_web/v3';
 import * as headerMutation from '@lateen/protocol/envoy/extensions/filters/http/header_mutation/v3';
 import * as cors from '@lateen/protocol/envoy/extensions/filters/http/cors/v3';
+import * as extAuthz from '@lateen/protocol/envoy/extensions/filters/http/ext_authz/v3';
+import * as jwtAuthn from '@lateen/protocol/envoy/extensions/filters/http/jwt_authn/v3';
 import * as fault from '@lateen/protocol/envoy/extensions/filters/http/fault/v3';
 import * as localRateLimit from '@lateen/protocol/envoy/extensions/filters/http/local_ratelimit/v3';
 import * as onDemand from '@lateen/protocol/envoy/extensions/filters/http/on_demand/v3';
+import * as rateLimit from '@lateen/protocol/envoy/extensions/filters/http/ratelimit/v3';
 import * as rbac from '@lateen/protocol/envoy/extensions/filters/http/rbac/v3';
 import * as router from '@lateen/protocol/envoy/extensions/filters/http/router/v3';
 import type { HttpFilter as HttpFilterMessage } from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
 import * as hcm from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
-import type { HttpFilter, HttpFilterConfig, LocalRateLimit } from '../model/index.ts';
-import { decodeRuntimeFraction } from './basics.ts';
+import type { HttpFilter, HttpFilterConfig } from '../model/index.ts';
 import { corsOf, corsPolicyPolicy } from './cors.ts';
+import { decodeExtAuthz, decodeExtAuthzRoute } from './ext-authz.ts';
+import { decodeJwtAuthn, decodeJwtRoute } from './jwt-authn.ts';
 import { decodeFault } from './fault.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { decodeOnDemand } from './on-demand.ts';
+import { decodeGlobalRateLimit, decodeLocalRateLimit, decodeRateLimitPerRoute } from './rate-limits.ts';
 import { decodeRbacRules } from './rbac.ts';
 import type { Scope } from './scope.ts';
 import { decodeBuffer, decodeBufferPerRoute, decodeHeaderMutation } from './small-filters.ts';
@@ -33,19 +38,8 @@ const routerPolicy = fieldPolicy(
     suppressGrpcRequestFailureCodeStats: 'adds statistics only',
   },
 );
-const localRateLimitPolicy = fieldPolicy(
-  localRateLimit.LocalRateLimit,
-  ['statPrefix', 'status', 'tokenBucket', 'filterEnabled', 'filterEnforced'],
-  {
-    stage: 'there is one stage',
-    enableXRatelimitHeaders: 'x-ratelimit headers are not sent',
-    vhRateLimits: 'the limit of the route holds',
-    alwaysConsumeDefaultTokenBucket: 'there is one bucket',
-    rateLimitedAsResourceExhausted: 'a limited gRPC request ends with UNAVAILABLE',
-  },
-);
 
-export const httpFilterPolicies = [filterPolicy, routerPolicy, localRateLimitPolicy];
+export const httpFilterPolicies = [filterPolicy, routerPolicy];
 
 /** Facts of the listener that some filters are made from. */
 export interface FilterContext {
@@ -142,6 +136,18 @@ function decodeConfig(scope: Scope, message: HttpFilterMessage, context: FilterC
       const config = at.unpack(localRateLimit.LocalRateLimit, message.typedConfig) ?? {};
       return { kind: 'local_rate_limit', limit: decodeLocalRateLimit(at, config) };
     }
+    case extAuthz.ExtAuthz.typeName: {
+      const config = at.unpack(extAuthz.ExtAuthz, message.typedConfig) ?? {};
+      return { kind: 'ext_authz', config: decodeExtAuthz(at, config) };
+    }
+    case jwtAuthn.JwtAuthentication.typeName: {
+      const config = at.unpack(jwtAuthn.JwtAuthentication, message.typedConfig) ?? {};
+      return { kind: 'jwt_authn', config: decodeJwtAuthn(at, config) };
+    }
+    case rateLimit.RateLimit.typeName: {
+      const config = at.unpack(rateLimit.RateLimit, message.typedConfig) ?? {};
+      return { kind: 'rate_limit', limit: decodeGlobalRateLimit(at, config) };
+    }
     default:
       if (message.isOptional !== true && type in never) {
         scope.fail(`HTTP filter "${name}" (${type}) is not supported: ${never[type]}`);
@@ -206,6 +212,12 @@ function decodePerRoute(
       const config = scope.unpack(localRateLimit.LocalRateLimit, any) ?? {};
       return { kind: 'local_rate_limit', limit: decodeLocalRateLimit(scope, config) };
     }
+    case extAuthz.ExtAuthzPerRoute.typeName:
+      return decodeExtAuthzRoute(scope, scope.unpack(extAuthz.ExtAuthzPerRoute, any) ?? {});
+    case jwtAuthn.PerRouteConfig.typeName:
+      return decodeJwtRoute(scope, scope.unpack(jwtAuthn.PerRouteConfig, any) ?? {});
+    case rateLimit.RateLimitPerRoute.typeName:
+      return decodeRateLimitPerRoute(scope, scope.unpack(rateLimit.RateLimitPerRoute, any) ?? {});
     default:
       // Filters that the proxy has built in have nothing to configure for a route.
       if (builtIn[name] === undefined && builtIn[type] === undefined && !optional) {
@@ -213,31 +225,4 @@ function decodePerRoute(
       }
       return undefined;
   }
-}
-
-function decodeLocalRateLimit(scope: Scope, message: localRateLimit.LocalRateLimit): LocalRateLimit {
-  scope.check(localRateLimitPolicy, message);
-  const bucket = message.tokenBucket;
-  if (bucket === undefined) scope.at('tokenBucket').fail('must be set');
-  const status = message.status?.code;
-  return {
-    statPrefix: message.statPrefix ?? '',
-    maxTokens: bucket?.maxTokens ?? 0,
-    tokensPerFill: bucket?.tokensPerFill ?? 1,
-    fillIntervalMs: bucket?.fillInterval ?? 1_000,
-    // The codes' names are not their numbers; only those that limit are of use.
-    status: statusNumber(status),
-    ...(message.filterEnabled === undefined
-      ? {}
-      : { enabled: decodeRuntimeFraction(scope.at('filterEnabled'), message.filterEnabled) }),
-    ...(message.filterEnforced === undefined
-      ? {}
-      : { enforced: decodeRuntimeFraction(scope.at('filterEnforced'), message.filterEnforced) }),
-  };
-}
-
-function statusNumber(code: string | number | undefined): number {
-  if (typeof code === 'number') return code < 400 ? 429 : code;
-  if (code === 'ServiceUnavailable') return 503;
-  return 429;
 }

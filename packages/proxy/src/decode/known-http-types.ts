@@ -2,12 +2,18 @@ import { Brotli } from '@lateen/protocol/envoy/extensions/compression/brotli/com
 import { Gzip } from '@lateen/protocol/envoy/extensions/compression/gzip/compressor/v3';
 import { Buffer, BufferPerRoute } from '@lateen/protocol/envoy/extensions/filters/http/buffer/v3';
 import { Compressor, CompressorPerRoute } from '@lateen/protocol/envoy/extensions/filters/http/compressor/v3';
+import { ExtAuthz, ExtAuthzPerRoute } from '@lateen/protocol/envoy/extensions/filters/http/ext_authz/v3';
+import {
+  JwtAuthentication,
+  PerRouteConfig as JwtPerRoute,
+} from '@lateen/protocol/envoy/extensions/filters/http/jwt_authn/v3';
 import { GrpcWeb } from '@lateen/protocol/envoy/extensions/filters/http/grpc_web/v3';
 import {
   HeaderMutation,
   HeaderMutationPerRoute,
 } from '@lateen/protocol/envoy/extensions/filters/http/header_mutation/v3';
 import { HeaderMutation as EarlyHeaderMutation } from '@lateen/protocol/envoy/extensions/http/early_header_mutation/header_mutation/v3';
+import { RateLimit, RateLimitPerRoute } from '@lateen/protocol/envoy/extensions/filters/http/ratelimit/v3';
 import { PreserveCaseFormatterConfig } from '@lateen/protocol/envoy/extensions/http/header_formatters/preserve_case/v3';
 import { CustomHeaderConfig } from '@lateen/protocol/envoy/extensions/http/original_ip_detection/custom_header/v3';
 import { XffConfig } from '@lateen/protocol/envoy/extensions/http/original_ip_detection/xff/v3';
@@ -29,6 +35,8 @@ export const knownHttpTypes = [
   CompressorPerRoute,
   CustomHeaderConfig,
   EarlyHeaderMutation,
+  ExtAuthz,
+  ExtAuthzPerRoute,
   GrpcWeb,
   Gzip,
   HeaderMutation,
@@ -37,6 +45,10 @@ export const knownHttpTypes = [
   OmitHostMetadataConfig,
   PreserveCaseFormatterConfig,
   PreviousRoutesConfig,
+  JwtAuthentication,
+  JwtPerRoute,
+  RateLimit,
+  RateLimitPerRoute,
   SafeCrossSchemeConfig,
   UriTemplateMatchConfig,
   UriTemplateRewriteConfig,

@@ -25,6 +25,7 @@ import { TlsInspector } from '@lateen/protocol/envoy/extensions/filters/listener
 import { ConnectionLimit } from '@lateen/protocol/envoy/extensions/filters/network/connection_limit/v3';
 import { Config as DirectResponse } from '@lateen/protocol/envoy/extensions/filters/network/direct_response/v3';
 import { HttpConnectionManager } from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
+import { LocalRateLimit as NetworkLocalRateLimit } from '@lateen/protocol/envoy/extensions/filters/network/local_ratelimit/v3';
 import { RBAC as NetworkRbac } from '@lateen/protocol/envoy/extensions/filters/network/rbac/v3';
 import { MongoProxy } from '@lateen/protocol/envoy/extensions/filters/network/mongo_proxy/v3';
 import {
@@ -80,6 +81,7 @@ export const knownTypes: TypeRegistry = typeRegistry(() => [
   LocalRateLimit,
   Maglev,
   MongoProxy,
+  NetworkLocalRateLimit,
   NetworkRbac,
   OnDemand,
   OnDemandPerRoute,

@@ -3,6 +3,7 @@ import * as listener from '@lateen/protocol/envoy/config/listener/v3';
 import * as connectionLimit from '@lateen/protocol/envoy/extensions/filters/network/connection_limit/v3';
 import * as directResponse from '@lateen/protocol/envoy/extensions/filters/network/direct_response/v3';
 import * as hcm from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
+import * as localRateLimit from '@lateen/protocol/envoy/extensions/filters/network/local_ratelimit/v3';
 import * as networkRbac from '@lateen/protocol/envoy/extensions/filters/network/rbac/v3';
 import { MongoProxy } from '@lateen/protocol/envoy/extensions/filters/network/mongo_proxy/v3';
 import { RedisProxy } from '@lateen/protocol/envoy/extensions/filters/network/redis_proxy/v3';
@@ -18,6 +19,7 @@ import { decodeTcpOnDemand } from './on-demand.ts';
 import { decodeNetworkRbacRules } from './rbac.ts';
 import { decodeMongoProxy } from './mongo-proxy.ts';
 import { decodeRedisProxy } from './redis-proxy.ts';
+import { decodeBucket } from './rate-limits.ts';
 import type { Scope } from './scope.ts';
 
 const filterPolicy = fieldPolicy(listener.Filter, ['name', 'typedConfig']);
@@ -51,7 +53,13 @@ const connectionLimitPolicy = fieldPolicy(connectionLimit.ConnectionLimit, [
   'runtimeEnabled',
 ]);
 
-export const networkFilterPolicies = [filterPolicy, tcpPolicy, connectionLimitPolicy];
+const localRateLimitPolicy = fieldPolicy(localRateLimit.LocalRateLimit, [
+  'statPrefix',
+  'tokenBucket',
+  'runtimeEnabled',
+]);
+
+export const networkFilterPolicies = [localRateLimitPolicy, filterPolicy, tcpPolicy, connectionLimitPolicy];
 
 /** Filters of Istio whose configuration the proxy does not need. */
 const builtIn: Readonly<Record<string, 'metadata_exchange' | 'istio_stats'>> = {
@@ -88,6 +96,17 @@ export function decodeNetworkFilter(scope: Scope, message: Filter, context: Filt
         kind: 'rbac',
         statPrefix: config.statPrefix ?? '',
         ...decodeNetworkRbacRules(at, config),
+      };
+    }
+    case localRateLimit.LocalRateLimit.typeName: {
+      const config = at.unpack(localRateLimit.LocalRateLimit, any) ?? {};
+      at.check(localRateLimitPolicy, config);
+      return {
+        name,
+        kind: 'local_rate_limit',
+        statPrefix: config.statPrefix ?? '',
+        bucket: decodeBucket(at.at('tokenBucket'), config.tokenBucket),
+        ...(config.runtimeEnabled === undefined ? {} : { isEnabled: at.flag(config.runtimeEnabled) }),
       };
     }
     case connectionLimit.ConnectionLimit.typeName: {

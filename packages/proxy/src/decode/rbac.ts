@@ -11,12 +11,12 @@ import { decodeCidr, decodeStringMatch } from './basics.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { decodeHeaderMatch } from './headers.ts';
 import type { Scope } from './scope.ts';
+import { decodeMetadataMatch } from './metadata-match.ts';
 
 const statistics = 'adds statistics only';
 
-const httpPolicy = fieldPolicy(httpRbac.RBAC, ['rules', 'shadowRules'], {
+const httpPolicy = fieldPolicy(httpRbac.RBAC, ['rules', 'shadowRules', 'shadowRulesStatPrefix'], {
   rulesStatPrefix: statistics,
-  shadowRulesStatPrefix: statistics,
   trackPerRuleStats: statistics,
 });
 const networkPolicy = fieldPolicy(networkRbac.RBAC, ['rules', 'shadowRules', 'statPrefix'], {
@@ -38,6 +38,7 @@ const permissionPolicy = fieldPolicy(rbacConfig.Permission, [
   'destinationPortRange',
   'notRule',
   'requestedServerName',
+  'metadata',
 ]);
 const principalPolicy = fieldPolicy(rbacConfig.Principal, [
   'andIds',
@@ -50,6 +51,7 @@ const principalPolicy = fieldPolicy(rbacConfig.Principal, [
   'header',
   'urlPath',
   'filterState',
+  'metadata',
   'notId',
 ]);
 
@@ -65,12 +67,14 @@ export const rbacPolicies = [
 interface DecodedRules {
   readonly rules?: RbacRules;
   readonly shadowRules?: RbacRules;
+  readonly shadowPrefix?: string;
 }
 
 /** The rules of an RBAC filter for HTTP. */
 export function decodeRbacRules(scope: Scope, message: HttpRbac): DecodedRules {
   scope.check(httpPolicy, message);
-  return decodeBoth(scope, message);
+  const prefix = message.shadowRulesStatPrefix;
+  return { ...decodeBoth(scope, message), ...(prefix === undefined ? {} : { shadowPrefix: prefix }) };
 }
 
 /** The rules of an RBAC filter for connections. */
@@ -138,6 +142,9 @@ function decodePermission(scope: Scope, message: Permission): RbacCondition {
     const name = decodeStringMatch(scope.at('requestedServerName'), message.requestedServerName);
     return { kind: 'server_name', name };
   }
+  if (message.metadata !== undefined) {
+    return { kind: 'metadata', match: decodeMetadataMatch(scope.at('metadata'), message.metadata) };
+  }
   if (message.any !== true) scope.fail('must have one rule that is supported');
   return { kind: 'any' };
 }
@@ -171,6 +178,9 @@ function decodePrincipal(scope: Scope, message: Principal): RbacCondition {
     return { kind: 'header', header: decodeHeaderMatch(scope.at('header'), message.header) };
   }
   if (message.urlPath !== undefined) return decodePath(scope.at('urlPath'), message.urlPath);
+  if (message.metadata !== undefined) {
+    return { kind: 'metadata', match: decodeMetadataMatch(scope.at('metadata'), message.metadata) };
+  }
   if (message.any !== true) scope.fail('must have one identity that is supported');
   return { kind: 'any' };
 }

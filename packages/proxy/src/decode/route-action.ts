@@ -1,6 +1,5 @@
 import type {
   DirectResponseAction as DirectMessage,
-  RateLimit,
   RedirectAction as RedirectMessage,
   RouteAction as RouteActionMessage,
   RouteAction_HashPolicy,
@@ -16,9 +15,7 @@ import type {
   DirectResponseAction,
   ForwardAction,
   HashPolicy,
-  JsonValue,
   MirrorPolicy,
-  RateLimitAction,
   RedirectAction,
   UpgradeRule,
   WeightedCluster,
@@ -31,6 +28,7 @@ import { decodeRouteFilterConfig } from './http-filter.ts';
 import { decodeInternalRedirect } from './internal-redirect.ts';
 import { decodeHedgePolicy, decodeRetryPolicy } from './retry-policy.ts';
 import { decodeRouteTimeouts } from './route-timeouts.ts';
+import { decodeRateLimits } from './rate-limit-rules.ts';
 import type { Scope } from './scope.ts';
 
 const actionPolicy = fieldPolicy(
@@ -55,6 +53,7 @@ const actionPolicy = fieldPolicy(
     'requestMirrorPolicies',
     'priority',
     'rateLimits',
+    'includeVhRateLimits',
     'hashPolicy',
     'cors',
     'maxGrpcTimeout',
@@ -66,7 +65,6 @@ const actionPolicy = fieldPolicy(
   ],
   {
     earlyDataPolicy: 'TLS early data is never accepted',
-    includeVhRateLimits: 'limits of a route replace those of its virtual host',
   },
 );
 const weightedPolicy = fieldPolicy(route.WeightedCluster, ['clusters', 'runtimeKeyPrefix', 'headerName'], {
@@ -178,7 +176,8 @@ export function decodeForward(scope: Scope, message: RouteActionMessage): Forwar
       ? {}
       : { metadataMatch: decodeMetadata(scope.at('metadataMatch'), message.metadataMatch) }),
     ...(message.cors === undefined ? {} : { cors: decodeCorsPolicy(scope.at('cors'), message.cors) }),
-    rateLimits: decodeRateLimits(message.rateLimits),
+    rateLimits: decodeRateLimits(scope.at('rateLimits'), message.rateLimits),
+    includeHostRateLimits: message.includeVhRateLimits ?? false,
     ...(message.internalRedirectPolicy === undefined
       ? {}
       : {
@@ -324,20 +323,6 @@ function decodeHash(scope: Scope, message: RouteAction_HashPolicy): HashPolicy {
     return { terminal, kind: 'filter_state', key: message.filterState.key ?? '' };
   }
   return { terminal, kind: 'source_ip' };
-}
-
-/** Descriptors of rate limits, kept as they are for the filter that uses them. */
-export function decodeRateLimits(
-  list: readonly RateLimit[] | undefined,
-): readonly { readonly actions: readonly RateLimitAction[] }[] {
-  return (list ?? []).map((limit) => ({
-    actions: (limit.actions ?? []).flatMap((action) =>
-      Object.entries(action).map(([kind, options]) => ({
-        kind,
-        options: options as unknown as { readonly [key: string]: JsonValue },
-      })),
-    ),
-  }));
 }
 
 const redirectStatuses: Readonly<Record<string, number>> = {

@@ -35,7 +35,7 @@ export function decodeRouteMatch(scope: Scope, message: RouteMatchMessage): Rout
     caseSensitive: message.caseSensitive ?? true,
     headers: (message.headers ?? []).map((header, i) => decodeHeaderMatch(scope.at('headers').at(i), header)),
     queryParameters: (message.queryParameters ?? []).map((query, i) =>
-      decodeQuery(scope.at('queryParameters').at(i), query),
+      decodeQueryParameter(scope.at('queryParameters').at(i), query),
     ),
     ...(message.runtimeFraction === undefined
       ? {}
@@ -73,7 +73,8 @@ function decodePath(scope: Scope, message: RouteMatchMessage): PathMatch {
   return { kind: 'prefix', value: '/' };
 }
 
-function decodeQuery(scope: Scope, message: QueryParameterMatcher): QueryParameterMatch {
+/** A condition on one query parameter. */
+export function decodeQueryParameter(scope: Scope, message: QueryParameterMatcher): QueryParameterMatch {
   scope.check(queryPolicy, message);
   if (message.name === undefined) scope.at('name').fail('must not be empty');
   return {

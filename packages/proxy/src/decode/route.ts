@@ -12,13 +12,8 @@ import { decodeHeaderOperations } from './headers.ts';
 import { decodeCorsPolicy } from './cors.ts';
 import { decodeRouteFilterConfig } from './http-filter.ts';
 import { decodeHedgePolicy, decodeRetryPolicy } from './retry-policy.ts';
-import {
-  decodeDirectResponse,
-  decodeForward,
-  decodeMirrors,
-  decodeRateLimits,
-  decodeRedirect,
-} from './route-action.ts';
+import { decodeDirectResponse, decodeForward, decodeMirrors, decodeRedirect } from './route-action.ts';
+import { decodeRateLimits } from './rate-limit-rules.ts';
 import { decodeRouteMatch } from './route-match.ts';
 import type { Scope } from './scope.ts';
 import { decodeRouteTracing } from './tracing.ts';
@@ -154,7 +149,7 @@ export function decodeVirtualHost(scope: Scope, message: VirtualHostMessage): Vi
     ...(message.perRequestBufferLimitBytes === undefined
       ? {}
       : { bufferLimitBytes: message.perRequestBufferLimitBytes }),
-    rateLimits: decodeRateLimits(message.rateLimits),
+    rateLimits: decodeRateLimits(scope.at('rateLimits'), message.rateLimits),
     metadata: decodeMetadata(scope.at('metadata'), message.metadata),
   };
 }

@@ -1,5 +1,5 @@
 import { test } from 'node:test';
-import type { HttpFilter, HttpFilterConfig } from '../model/index.ts';
+import { defaultLocalRateLimit, type HttpFilter, type HttpFilterConfig } from '../model/index.ts';
 import { asks, suffer, type Expected } from '../testing/fault-case.ts';
 import { cluster, upstream } from '../testing/harness.ts';
 
@@ -53,11 +53,11 @@ const cases: readonly Case[] = [
     filter: {
       kind: 'local_rate_limit',
       limit: {
+        ...defaultLocalRateLimit,
         statPrefix: 'rl',
         maxTokens: 0,
         tokensPerFill: 1,
         fillIntervalMs: 60_000,
-        status: 429,
         enabled: all,
         enforced: all,
       },

@@ -11,12 +11,14 @@ import { headerMutationFilter } from './header-mutation.ts';
 import type { CorsStats } from '../telemetry/cors-stats.ts';
 import type { FaultStats } from '../telemetry/fault-stats.ts';
 import type { PeerTable } from '../telemetry/peer.ts';
+import type { StatGroup } from '../telemetry/stat-group.ts';
 import type { RateLimitStats } from '../telemetry/rate-limit-stats.ts';
 import type { RbacStats } from '../telemetry/rbac-stats.ts';
 import type { CompiledHttpFilter } from './http-filter.ts';
-import { localRateLimitFilter } from './local-rate-limit.ts';
 import type { OnDemand } from '../on-demand/on-demand.ts';
 import { onDemandFilter } from './on-demand.ts';
+import type { LazyHttpFilters } from './lazy-http-filters.ts';
+import { localRateLimitFilter } from './rate-limit/local-rate-limit.ts';
 import { peerMetadataFilter, type PeerIntroduction } from './peer-metadata.ts';
 import { rbacFilter } from './rbac.ts';
 
@@ -26,6 +28,13 @@ export interface FilterServices {
   /** For filters that ask others. */
   readonly calls: CallContext;
   readonly clusterRef: (name: string) => ClusterRef;
+  /** The cluster that this proxy belongs to (`--service-cluster`); empty where it is not told. */
+  readonly nodeCluster: string;
+  readonly nodeMetadata: Readonly<Record<string, unknown>>;
+  /** Loaded for the listeners that need them. */
+  readonly lazy: LazyHttpFilters;
+  /** Statistics that are made when they are first used: those of a key are the same for all. */
+  readonly statGroup: <T extends StatGroup>(key: string, create: () => T) => T;
   readonly rbacStats: (layer: 'http' | 'network', statPrefix: string) => RbacStats;
   readonly rateLimitStats: (statPrefix: string) => RateLimitStats;
   readonly faultStats: (statPrefix: string) => FaultStats;
@@ -67,6 +76,15 @@ export function compileHttpFilters(
   const push = (filter: CompiledHttpFilter, disabled: boolean): void =>
     void compiled.push(disabled ? { ...filter, disabled } : filter);
   filters.forEach(({ name, config, disabled }, i) => {
+    const pushLazy = <M>(module: M | undefined, create: (module: M) => CompiledHttpFilter): void => {
+      if (module === undefined) throw new Error(`the code of ${config.kind} is not loaded`);
+      try {
+        push(create(module), disabled);
+      } catch (error) {
+        // A regular expression that RE2 does not take.
+        problems.push({ path: `${path}[${i}]`, message: messageOf(error) });
+      }
+    };
     switch (config.kind) {
       case 'buffer':
         push(bufferFilter(name, config.maxRequestBytes), disabled);
@@ -100,7 +118,22 @@ export function compileHttpFilters(
         push(onDemandFilter(name, config, services.onDemand), disabled);
         break;
       case 'local_rate_limit':
-        push(localRateLimitFilter(name, config.limit, services.clock, services.rateLimitStats), disabled);
+        push(localRateLimitFilter(name, config.limit, services, `${path}[${i}]`, problems), disabled);
+        break;
+      case 'ext_authz':
+        pushLazy(services.lazy.extAuthz, (module) =>
+          module.extAuthzFilter(name, config.config, manager.statPrefix, services),
+        );
+        break;
+      case 'jwt_authn':
+        pushLazy(services.lazy.jwtAuthn, (module) =>
+          module.jwtAuthnFilter(name, config.config, manager.statPrefix, services, `${path}[${i}]`, problems),
+        );
+        break;
+      case 'rate_limit':
+        pushLazy(services.lazy.rateLimit, (module) =>
+          module.globalRateLimitFilter(name, config.limit, services, `${path}[${i}]`, problems),
+        );
         break;
       default:
     }

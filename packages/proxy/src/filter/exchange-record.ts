@@ -36,6 +36,8 @@ export abstract class ExchangeRecord extends Expirable implements StreamInfo {
   peer: Peer | undefined;
   /** Of a request that is sampled. */
   trace: RequestTrace | undefined;
+  /** What filters found out, by namespace and key. */
+  dynamicMetadata: Metadata | undefined;
   status = 0;
   flags = 0;
   details = '';
@@ -49,6 +51,7 @@ export abstract class ExchangeRecord extends Expirable implements StreamInfo {
     this.connection = connection;
     this.head = head;
     this.client = connection.remote;
+    this.dynamicMetadata = connection.metadata;
     this.startMs = manager.turn.nowMs;
     this.draw = manager.random();
     if (manager.accessLogs.length > 0) this.#startedWallMs = manager.turn.wallMs;
@@ -76,10 +79,6 @@ export abstract class ExchangeRecord extends Expirable implements StreamInfo {
 
   get downstreamRemote(): SocketAddress {
     return this.client;
-  }
-
-  get dynamicMetadata(): Metadata | undefined {
-    return this.connection.metadata;
   }
 
   get downstreamDirectRemote(): SocketAddress {

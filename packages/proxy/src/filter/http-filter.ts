@@ -4,6 +4,7 @@ import type { SocketAddress } from '../model/address.ts';
 import type { HttpFilterConfig } from '../model/http-filter.ts';
 import type { CompiledRoute, RouteTable } from '../route/route-table.ts';
 import type { HeaderBlock } from '../codec/header-block.ts';
+import type { Metadata } from '../model/metadata.ts';
 import type { BodyState, EarlyBody } from './early-body.ts';
 import type { Peer } from '../telemetry/peer.ts';
 import type { StreamInfo } from '../telemetry/stream-info.ts';
@@ -21,6 +22,8 @@ export interface FilterExchange extends StreamInfo {
   peer: Peer | undefined;
   /** True where the client has told who it is and is to be told in turn. */
   peerAsked: boolean;
+  /** What filters say of the request to each other and to logs; undefined while nothing is said. */
+  dynamicMetadata: Metadata | undefined;
   /** The filter's configuration for this request's route; undefined where the route has none. */
   routeConfig(filterName: string): HttpFilterConfig | undefined;
   /** Adds one of Envoy's response flags. */
@@ -74,6 +77,8 @@ export interface LocalReplyOptions {
   readonly headers?: readonly (readonly [string, string])[];
   readonly contentType?: string;
   readonly grpcStatus?: number;
+  /** The body, where it may be no text. */
+  readonly rawBody?: Buffer;
 }
 
 /** A filter of a chain, compiled; the same for all requests, so it keeps nothing of one. */

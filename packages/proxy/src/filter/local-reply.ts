@@ -30,7 +30,7 @@ export function fillLocalReply(
     return Buffer.alloc(0);
   }
   head.status = status;
-  const body = Buffer.from(text, 'utf8');
+  const body = options.rawBody ?? Buffer.from(text, 'utf8');
   if (body.length > 0) {
     headers.add(names.contentLength, String(body.length));
     headers.add(names.contentType, options.contentType ?? 'text/plain');

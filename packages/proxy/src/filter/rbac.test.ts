@@ -8,6 +8,7 @@ import { compileRbac, type RbacSubject } from '../decide/rbac.ts';
 import {
   defaultFilterChain,
   defaultListener,
+  defaultLocalRateLimit,
   defaultTcpProxy,
   type HttpFilter,
   type NetworkFilter,
@@ -24,7 +25,7 @@ import {
   tcpUpstream,
   upstream,
 } from '../testing/harness.ts';
-import { TokenBucket } from './local-rate-limit.ts';
+import { TokenBucket } from './rate-limit/token-bucket.ts';
 
 const any: RbacCondition = { kind: 'any' };
 const exact = (value: string) => ({ kind: 'exact', value }) as const;
@@ -51,6 +52,7 @@ function subject(more: Partial<RbacSubject> = {}): RbacSubject {
     remote: { ...address, address: '203.0.113.7' },
     serverName: 'reviews.default',
     peerNames: ['spiffe://cluster.local/ns/default/sa/productpage'],
+    metadata: undefined,
     ...more,
   };
 }
@@ -162,7 +164,7 @@ test('a request that may not pass is 403 with the flag and the policy in the log
 
 test('a bucket gives as many tokens as it holds, and is filled in steps', () => {
   const clock = new TestClock();
-  const limit = { statPrefix: '', maxTokens: 3, tokensPerFill: 2, fillIntervalMs: 1_000, status: 429 };
+  const limit = { maxTokens: 3, tokensPerFill: 2, fillIntervalMs: 1_000 };
   const bucket = new TokenBucket(limit, clock);
   const taken = (): number => {
     let count = 0;
@@ -181,7 +183,8 @@ test('a bucket gives as many tokens as it holds, and is filled in steps', () => 
 test('requests beyond the local limit are 429 with the flag, where it is enforced', async (t) => {
   const app = await upstream(t, (_request, response) => response.end());
   const all = { numerator: 100, denominator: 100 } as const;
-  const limit = { statPrefix: 'l', maxTokens: 2, tokensPerFill: 1, fillIntervalMs: 60_000, status: 429 };
+  const bucket = { maxTokens: 2, tokensPerFill: 1, fillIntervalMs: 60_000 };
+  const limit = { ...defaultLocalRateLimit, ...bucket, statPrefix: 'l' };
   const serve = (more: object) =>
     serveHttp(t, [routeTo('c')], [cluster('c', [app.port])], {
       httpFilters: [
@@ -256,4 +259,28 @@ test('no more connections are served at once than the limit, and a place that is
   first.end();
   await closed;
   for (let answer = ''; answer !== 'third'; ) answer = await exchangeRaw(port, 'third', { end: true });
+});
+
+test('connections beyond the rate of a listener are closed and counted', async (t) => {
+  const echo = await tcpUpstream(t, (socket) => socket.pipe(socket));
+  const clock = new TestClock();
+  const plane = startDataPlane(t, { clock });
+  const bucket = { maxTokens: 1, tokensPerFill: 1, fillIntervalMs: 1_000 };
+  const { refused } = await plane.update({
+    clusters: { set: [cluster('echo', [echo])] },
+    listeners: {
+      set: [
+        tcpListener([
+          { name: 'rate', kind: 'local_rate_limit', statPrefix: 'tcp', bucket },
+          defaultTcpProxy('echo'),
+        ]),
+      ],
+    },
+  });
+  assert.deepEqual(refused, []);
+  const say = () => exchangeRaw(portOf(plane), 'hello', { end: true });
+  assert.deepEqual([await say(), await say()], ['hello', '']);
+  clock.advance(1_000);
+  assert.equal(await say(), 'hello');
+  assert.match(plane.stats.text(), /^local_rate_limit\.tcp\.rate_limited: 1$/m);
 });

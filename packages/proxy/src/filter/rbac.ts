@@ -1,25 +1,32 @@
-import { compileRbac, type RbacDecision, type RbacSubject } from '../decide/rbac.ts';
+import { compileRbac, type RbacDecision, type RbacSubject, type RbacVerdict } from '../decide/rbac.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
 import type { RbacRules } from '../model/rbac.ts';
 import type { RbacStats } from '../telemetry/rbac-stats.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
+import { addMetadata } from './dynamic-metadata.ts';
 import type { CompiledHttpFilter, FilterExchange } from './http-filter.ts';
 
 interface Decisions {
   readonly enforced: RbacDecision | undefined;
-  /** Only counted. */
+  /** The rules only mark what others may look at (Envoy, RBAC action LOG). */
+  readonly logs: boolean;
+  /** Only counted, and told to filters after this one. */
   readonly shadow: RbacDecision | undefined;
+  readonly shadowPrefix: string;
 }
 
 interface Rules {
   readonly rules?: RbacRules;
   readonly shadowRules?: RbacRules;
+  readonly shadowPrefix?: string;
 }
 
-function compileBoth({ rules, shadowRules }: Rules): Decisions {
+function compileBoth({ rules, shadowRules, shadowPrefix = '' }: Rules): Decisions {
   return {
     enforced: rules === undefined ? undefined : compileRbac(rules),
+    logs: rules?.action === 'log',
     shadow: shadowRules === undefined ? undefined : compileRbac(shadowRules),
+    shadowPrefix,
   };
 }
 
@@ -41,18 +48,36 @@ export function connectionSubject(connection: ConnectionInfo): Omit<RbacSubject,
     remote: connection.remote,
     serverName: connection.serverName,
     peerNames: peerNamesOf(connection.tls),
+    metadata: connection.metadata,
   };
 }
 
-/** Counts by the shadow rules, decides by the rules; undefined where everybody passes. */
-export function decide(decisions: Decisions, subject: RbacSubject, stats: RbacStats): string | undefined {
+/** What shadow rules say, under Envoy's names: filters and logs after this one may look at it. */
+function tellShadow(exchange: FilterExchange, prefix: string, verdict: RbacVerdict): void {
+  addMetadata(exchange, 'envoy.filters.http.rbac', {
+    [`${prefix}shadow_engine_result`]: verdict.allowed ? 'allowed' : 'denied',
+    ...(verdict.policy === undefined ? {} : { [`${prefix}shadow_effective_policy_id`]: verdict.policy }),
+  });
+}
+
+/** Counts by the shadow rules, decides by the rules; undefined where everybody passes. `exchange` is told what they said. */
+function decide(
+  decisions: Decisions,
+  subject: RbacSubject,
+  stats: RbacStats,
+  exchange: FilterExchange | undefined,
+): string | undefined {
   const shadow = decisions.shadow?.(subject);
   if (shadow !== undefined) {
     if (shadow.allowed) stats.shadowAllowed++;
     else stats.shadowDenied++;
+    if (exchange !== undefined) tellShadow(exchange, decisions.shadowPrefix, shadow);
   }
   const verdict = decisions.enforced?.(subject);
   if (verdict === undefined) return undefined;
+  if (decisions.logs && exchange !== undefined) {
+    addMetadata(exchange, 'envoy.common', { access_log_hint: verdict.policy !== undefined });
+  }
   if (verdict.allowed) {
     stats.allowed++;
     return undefined;
@@ -84,8 +109,13 @@ export function rbacFilter(name: string, rules: Rules, stats: RbacStats): Compil
       const decisions = decisionsFor(exchange);
       if (decisions === undefined) return 'continue';
       const { connection, head } = exchange;
-      const subject = { ...connectionSubject(connection), remote: exchange.client, request: head };
-      const denied = decide(decisions, subject, stats);
+      const subject = {
+        ...connectionSubject(connection),
+        remote: exchange.client,
+        request: head,
+        metadata: exchange.dynamicMetadata,
+      };
+      const denied = decide(decisions, subject, stats, exchange);
       if (denied === undefined) return 'continue';
       exchange.reply(403, 'RBAC: access denied', denied);
       return 'stop';
@@ -97,5 +127,6 @@ export function rbacFilter(name: string, rules: Rules, stats: RbacStats): Compil
 export function rbacGate(rules: Rules, stats: RbacStats): (connection: ConnectionInfo) => boolean {
   const decisions = compileBoth(rules);
   return (connection) =>
-    decide(decisions, { ...connectionSubject(connection), request: undefined }, stats) === undefined;
+    decide(decisions, { ...connectionSubject(connection), request: undefined }, stats, undefined) ===
+    undefined;
 }

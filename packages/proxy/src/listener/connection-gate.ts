@@ -1,5 +1,7 @@
 import { messageOf, type Problem } from '@lateen/core';
 import { rbacGate } from '../filter/rbac.ts';
+import { TokenBucket } from '../filter/rate-limit/token-bucket.ts';
+import { CounterGroup } from '../telemetry/counter-group.ts';
 import type { NetworkFilter } from '../model/network-filter.ts';
 import type { Wire } from '../wire/wire.ts';
 import type { ListenerContext, ServeConnection } from './compiled-listener.ts';
@@ -16,6 +18,7 @@ export function compileGate(
   bad: Problem[],
 ): ConnectionGate | undefined {
   if (filter.kind === 'connection_limit') return limitGate(filter);
+  if (filter.kind === 'local_rate_limit') return rateGate(filter, context);
   if (filter.kind !== 'rbac') return undefined;
   try {
     const passes = rbacGate(filter, context.filterServices.rbacStats('network', filter.statPrefix));
@@ -39,6 +42,30 @@ function limitGate({
     return () => {
       active--;
     };
+  };
+}
+
+/** Lets in as many new connections as the bucket has tokens for (Envoy, local rate limit network filter). */
+function rateGate(
+  filter: NetworkFilter & { readonly kind: 'local_rate_limit' },
+  { clock, filterServices }: ListenerContext,
+): ConnectionGate {
+  const bucket = new TokenBucket(filter.bucket, clock);
+  const prefix = `local_rate_limit.${filter.statPrefix}.`;
+  const { n } = filterServices.statGroup(
+    prefix,
+    () =>
+      new CounterGroup(
+        prefix,
+        'envoy_local_rate_limit_',
+        { local_network_ratelimit_prefix: filter.statPrefix },
+        ['rate_limited'],
+      ),
+  );
+  return () => {
+    if (filter.isEnabled?.() === false || bucket.take()) return undefined;
+    n.rate_limited++;
+    return 'refuse';
   };
 }
 

@@ -79,6 +79,7 @@ export class ListenerSet {
   async update({ set = [], remove = [] }: ResourceChange<Listener>): Promise<RefusedListener[]> {
     const refused: RefusedListener[] = [];
     const ready: { readonly compiled: CompiledListener; readonly sockets: Map<string, ListenSocket> }[] = [];
+    await this.#context.filterServices.lazy.loadFor(set);
     for (const model of set) {
       await this.#context.lazyFilters.load(model);
       const compiled = compileListener(model, this.#context);

@@ -1,3 +1,4 @@
+import type { LocalRateLimit, TokenBucketConfig } from './rate-limit.ts';
 import type { CircuitBreakerThresholds, Cluster, UpstreamHttpOptions } from './cluster.ts';
 import type { HttpFilter } from './http-filter.ts';
 import { anyFilterChainMatch, type FilterChain, type Listener } from './listener.ts';
@@ -188,6 +189,7 @@ export function defaultForward(cluster: string): ForwardAction {
     hashPolicies: [],
     upgrades: [],
     rateLimits: [],
+    includeHostRateLimits: false,
   };
 }
 
@@ -252,3 +254,18 @@ export function defaultRouteConfiguration(
     validateClusters: false,
   };
 }
+
+/** What a local rate limit has besides its bucket, where it says nothing. */
+export const defaultLocalRateLimit: Omit<LocalRateLimit, keyof TokenBucketConfig> = {
+  statPrefix: '',
+  status: 429,
+  descriptors: [],
+  stage: 0,
+  hostRateLimits: 'override',
+  alwaysTakeDefault: true,
+  perConnection: false,
+  xRateLimitHeaders: false,
+  resourceExhausted: false,
+  responseHeaders: [],
+  requestHeadersWhenNotEnforced: [],
+};

@@ -1,5 +1,8 @@
 import type { OnDemandClusters } from './config-source.ts';
 import type { HeaderMatch, HeaderOperations } from './route.ts';
+import type { ExtAuthz, ExtAuthzRoute } from './ext-authz.ts';
+import type { JwtAuthn } from './jwt-authn.ts';
+import type { GlobalRateLimit, HostRateLimits, LocalRateLimit } from './rate-limit.ts';
 import type { RbacRules } from './rbac.ts';
 import type { Fraction, StringMatch } from './string-match.ts';
 
@@ -42,16 +45,6 @@ export interface HeaderMutations {
   readonly response: readonly HeaderOperations[];
 }
 
-export interface LocalRateLimit {
-  readonly statPrefix: string;
-  readonly maxTokens: number;
-  readonly tokensPerFill: number;
-  readonly fillIntervalMs: number;
-  readonly status: number;
-  readonly enabled?: Fraction;
-  readonly enforced?: Fraction;
-}
-
 /**
  * The configuration of one HTTP filter, in a chain or of one route.
  *
@@ -66,8 +59,27 @@ export type HttpFilterConfig =
     }
   | { readonly kind: 'cors'; readonly policy?: CorsPolicy }
   | { readonly kind: 'fault'; readonly policy: FaultPolicy }
-  | { readonly kind: 'rbac'; readonly rules?: RbacRules; readonly shadowRules?: RbacRules }
+  | {
+      readonly kind: 'rbac';
+      readonly rules?: RbacRules;
+      readonly shadowRules?: RbacRules;
+      /** Before the names under which the metadata of a request tells what the shadow rules say. */
+      readonly shadowPrefix?: string;
+    }
   | { readonly kind: 'local_rate_limit'; readonly limit: LocalRateLimit }
+  | { readonly kind: 'ext_authz'; readonly config: ExtAuthz }
+  /** Route only. */
+  | { readonly kind: 'ext_authz_route'; readonly settings: ExtAuthzRoute }
+  | { readonly kind: 'jwt_authn'; readonly config: JwtAuthn }
+  /** Route only: the requirement of this name in place of the rules. */
+  | { readonly kind: 'jwt_authn_route'; readonly requirement: string }
+  | { readonly kind: 'rate_limit'; readonly limit: GlobalRateLimit }
+  /** Route only: what it changes for the rate limit service. `domain` empty: the filter's own. */
+  | {
+      readonly kind: 'rate_limit_route';
+      readonly hostRateLimits: HostRateLimits;
+      readonly domain: string;
+    }
   | { readonly kind: 'istio_stats'; readonly reporter: 'client' | 'server' | 'gateway' }
   | { readonly kind: 'peer_metadata' }
   | { readonly kind: 'buffer'; readonly maxRequestBytes: number }

@@ -46,6 +46,7 @@ export {
   defaultHttp2,
   defaultHttpConnectionManager,
   defaultListener,
+  defaultLocalRateLimit,
   defaultRoute,
   defaultRouteConfiguration,
   defaultTcpProxy,
@@ -66,7 +67,6 @@ export type {
   HeaderMutations,
   HttpFilter,
   HttpFilterConfig,
-  LocalRateLimit,
   RbacRules,
 } from './http-filter.ts';
 export {
@@ -76,6 +76,19 @@ export {
   type Listener,
   type ListenerFilter,
 } from './listener.ts';
+export type { AuthorizedBody, ExtAuthz, ExtAuthzRoute, GrpcAuthorizer, HttpAuthorizer } from './ext-authz.ts';
+export type { JwksSource, JwtAuthn, JwtProvider, JwtRequirement } from './jwt-authn.ts';
+export type { MetadataMatch } from './metadata-match.ts';
+export type { GrpcServiceConfig } from './grpc-service.ts';
+export type {
+  GlobalRateLimit,
+  HostRateLimits,
+  LocalRateLimit,
+  MetadataKey,
+  RateLimitAction,
+  RateLimitRule,
+  TokenBucketConfig,
+} from './rate-limit.ts';
 export type { JsonValue, Metadata } from './metadata.ts';
 export type {
   ForwardClientCert,
@@ -114,7 +127,6 @@ export {
   type MirrorPolicy,
   type PathMatch,
   type QueryParameterMatch,
-  type RateLimitAction,
   type RedirectAction,
   type RegexRewrite,
   type RetryPolicy,

@@ -3,6 +3,7 @@ import type { AccessLog, AccessLogFilter, AccessLogFormat } from './access-log.t
 import type { CidrRange } from './address.ts';
 import type { HttpFilter, RbacRules } from './http-filter.ts';
 import type { Metadata } from './metadata.ts';
+import type { TokenBucketConfig } from './rate-limit.ts';
 import type { MongoProxy } from './mongo.ts';
 import type { RedisProxy } from './redis.ts';
 import type { RequestIdOptions, Tracing } from './tracing.ts';
@@ -202,6 +203,14 @@ export type NetworkFilter = { readonly name: string } & (
       readonly statPrefix: string;
       readonly rules?: RbacRules;
       readonly shadowRules?: RbacRules;
+    }
+  /** New connections take of a bucket; those that find it empty are closed. */
+  | {
+      readonly kind: 'local_rate_limit';
+      readonly statPrefix: string;
+      readonly bucket: TokenBucketConfig;
+      /** Undefined: always. */
+      readonly isEnabled?: () => boolean;
     }
   | {
       readonly kind: 'connection_limit';

@@ -1,6 +1,7 @@
 import type { CidrRange } from './address.ts';
 import type { HeaderMatch } from './route.ts';
 import type { StringMatch } from './string-match.ts';
+import type { MetadataMatch } from './metadata-match.ts';
 
 /** A condition of a policy, on what is asked for (permission) or on who asks (principal). */
 export type RbacCondition =
@@ -17,6 +18,8 @@ export type RbacCondition =
   | { readonly kind: 'server_name'; readonly name: StringMatch }
   /** The peer's name: a URI of its certificate, else a DNS name, else its subject. Undefined: any that has one. */
   | { readonly kind: 'authenticated'; readonly name?: StringMatch }
+  /** What filters before it found out of the request. */
+  | { readonly kind: 'metadata'; readonly match: MetadataMatch }
   /** The peer of the connection. */
   | { readonly kind: 'direct_remote_ip'; readonly range: CidrRange }
   /** The client, by trusted headers or the PROXY protocol where they say so. */

@@ -1,6 +1,7 @@
 import type { RuntimeCell } from '../runtime/runtime.ts';
 import type { CorsPolicy, HttpFilter, HttpFilterConfig } from './http-filter.ts';
 import type { JsonValue, Metadata } from './metadata.ts';
+import type { RateLimitRule } from './rate-limit.ts';
 import type { Fraction, StringMatch } from './string-match.ts';
 import type { RouteTracing } from './tracing.ts';
 
@@ -162,11 +163,6 @@ export interface UpgradeRule {
   readonly filters?: readonly HttpFilter[];
 }
 
-export interface RateLimitAction {
-  readonly kind: string;
-  readonly options: { readonly [key: string]: JsonValue };
-}
-
 /** Forwards to a cluster. */
 export interface ForwardAction {
   readonly kind: 'forward';
@@ -203,7 +199,10 @@ export interface ForwardAction {
   readonly upgrades: readonly UpgradeRule[];
   readonly metadataMatch?: Metadata;
   readonly cors?: CorsPolicy;
-  readonly rateLimits: readonly { readonly actions: readonly RateLimitAction[] }[];
+  /** What of its requests is counted, for filters of rate limits. */
+  readonly rateLimits: readonly RateLimitRule[];
+  /** The rules of the virtual host count as well. */
+  readonly includeHostRateLimits: boolean;
   readonly internalRedirect?: InternalRedirectPolicy;
 }
 
@@ -280,7 +279,7 @@ export interface VirtualHost {
   /** Further tries after one that took too long say so to the endpoint. */
   readonly includeIsTimeoutRetryHeader?: boolean;
   readonly bufferLimitBytes?: number;
-  readonly rateLimits: readonly { readonly actions: readonly RateLimitAction[] }[];
+  readonly rateLimits: readonly RateLimitRule[];
   readonly metadata: Metadata;
 }
 

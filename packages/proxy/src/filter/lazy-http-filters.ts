@@ -1,0 +1,36 @@
+import type { HttpFilter } from '../model/http-filter.ts';
+import type { Listener } from '../model/listener.ts';
+import type * as extAuthz from './ext-authz/ext-authz.ts';
+import type * as jwtAuthn from './jwt/jwt-authn.ts';
+import type * as globalRateLimit from './rate-limit/global-rate-limit.ts';
+
+/**
+ * Filters that most proxies do not have: their code is loaded when a listener comes that has them, before it is
+ * compiled.
+ */
+export class LazyHttpFilters {
+  extAuthz: typeof extAuthz | undefined;
+  jwtAuthn: typeof jwtAuthn | undefined;
+  rateLimit: typeof globalRateLimit | undefined;
+
+  /** Loads what these listeners need and is not there yet. */
+  async loadFor(listeners: readonly Listener[]): Promise<void> {
+    const kinds = new Set<string>();
+    const collect = (filters: readonly HttpFilter[]): void => {
+      for (const { config } of filters) kinds.add(config.kind);
+    };
+    for (const { filterChains, defaultFilterChain } of listeners) {
+      const chains = defaultFilterChain === undefined ? filterChains : [...filterChains, defaultFilterChain];
+      for (const { filters } of chains) {
+        for (const filter of filters) {
+          if (filter.kind !== 'http_connection_manager') continue;
+          collect(filter.httpFilters);
+          for (const upgrade of filter.upgrades) collect(upgrade.filters ?? []);
+        }
+      }
+    }
+    if (kinds.has('ext_authz')) this.extAuthz ??= await import('./ext-authz/ext-authz.ts');
+    if (kinds.has('jwt_authn')) this.jwtAuthn ??= await import('./jwt/jwt-authn.ts');
+    if (kinds.has('rate_limit')) this.rateLimit ??= await import('./rate-limit/global-rate-limit.ts');
+  }
+}
