@@ -26,6 +26,7 @@ import { RbacStats } from './telemetry/rbac-stats.ts';
 import type { StatGroup } from './telemetry/stat-group.ts';
 import { StatsRegistry } from './telemetry/stats-registry.ts';
 import { ProxyProtocolStats } from './telemetry/proxy-protocol-stats.ts';
+import { ConnectionLimitStats } from './telemetry/connection-limit-stats.ts';
 import { MongoStats } from './telemetry/mongo-stats.ts';
 import { RedisStats } from './telemetry/redis-stats.ts';
 import { TcpStats } from './telemetry/tcp-stats.ts';
@@ -102,6 +103,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     routeTable: (name) => tables.get(name),
     httpStats: shared((prefix) => new HttpStats(prefix), stats),
     tcpStats: shared((prefix) => new TcpStats(prefix), stats),
+    connectionLimitStats: shared((prefix) => new ConnectionLimitStats(prefix), stats),
     mongoStats: shared((prefix) => new MongoStats(prefix), stats),
     redisStats: shared((prefix) => new RedisStats(prefix), stats),
     lazyFilters: new LazyFilters(),

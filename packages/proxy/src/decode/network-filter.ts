@@ -9,7 +9,8 @@ import { MongoProxy } from '@lateen/protocol/envoy/extensions/filters/network/mo
 import { RedisProxy } from '@lateen/protocol/envoy/extensions/filters/network/redis_proxy/v3';
 import * as sniCluster from '@lateen/protocol/envoy/extensions/filters/network/sni_cluster/v3';
 import * as tcp from '@lateen/protocol/envoy/extensions/filters/network/tcp_proxy/v3';
-import type { HashPolicy, NetworkFilter, TcpProxy } from '../model/index.ts';
+import { decodeHeaderAdditions } from './headers.ts';
+import type { HashPolicy, NetworkFilter, TcpProxy, TcpTunnel } from '../model/index.ts';
 import { decodeAccessLogs } from './access-log.ts';
 import { decodeDataSource, decodeMetadata } from './basics.ts';
 import { fieldPolicy } from './field-policy.ts';
@@ -23,7 +24,6 @@ import { decodeBucket } from './rate-limits.ts';
 import type { Scope } from './scope.ts';
 
 const filterPolicy = fieldPolicy(listener.Filter, ['name', 'typedConfig']);
-const logTiming = 'a line is written at the end of the connection';
 const tcpPolicy = fieldPolicy(
   tcp.TcpProxy,
   [
@@ -37,15 +37,28 @@ const tcpPolicy = fieldPolicy(
     'hashPolicy',
     'maxDownstreamConnectionDuration',
     'onDemand',
+    'tunnelingConfig',
+    'accessLogFlushInterval',
+    'flushAccessLogOnConnected',
+    'accessLogOptions',
   ],
   {
     downstreamIdleTimeout: 'idle_timeout holds for both directions',
     upstreamIdleTimeout: 'idle_timeout holds for both directions',
-    accessLogFlushInterval: logTiming,
-    flushAccessLogOnConnected: logTiming,
-    accessLogOptions: logTiming,
   },
 );
+const tunnelPolicy = fieldPolicy(
+  tcp.TcpProxy_TunnelingConfig,
+  ['hostname', 'usePost', 'postPath', 'headersToAdd'],
+  {
+    propagateResponseHeaders: 'no filter of this proxy reads the headers of a tunnel',
+    propagateResponseTrailers: 'no filter of this proxy reads the trailers of a tunnel',
+  },
+);
+const logOptionsPolicy = fieldPolicy(tcp.TcpProxy_TcpAccessLogOptions, [
+  'accessLogFlushInterval',
+  'flushAccessLogOnConnected',
+]);
 const connectionLimitPolicy = fieldPolicy(connectionLimit.ConnectionLimit, [
   'statPrefix',
   'maxConnections',
@@ -59,7 +72,14 @@ const localRateLimitPolicy = fieldPolicy(localRateLimit.LocalRateLimit, [
   'runtimeEnabled',
 ]);
 
-export const networkFilterPolicies = [localRateLimitPolicy, filterPolicy, tcpPolicy, connectionLimitPolicy];
+export const networkFilterPolicies = [
+  localRateLimitPolicy,
+  filterPolicy,
+  tcpPolicy,
+  tunnelPolicy,
+  logOptionsPolicy,
+  connectionLimitPolicy,
+];
 
 /** Filters of Istio whose configuration the proxy does not need. */
 const builtIn: Readonly<Record<string, 'metadata_exchange' | 'istio_stats'>> = {
@@ -170,13 +190,42 @@ function decodeTcpProxy(scope: Scope, message: tcp.TcpProxy): TcpProxy {
       ? {}
       : { onDemand: decodeTcpOnDemand(scope.at('onDemand'), message.onDemand) }),
     hashPolicies: (message.hashPolicy ?? []).map((policy): HashPolicy => {
-      return policy.filterState === undefined
-        ? { terminal: false, kind: 'source_ip' }
-        : { terminal: false, kind: 'filter_state', key: policy.filterState.key ?? '' };
+      if (policy.filterState !== undefined)
+        scope.at('hashPolicy').fail('must be source_ip: no filter sets a state');
+      return { terminal: false, kind: 'source_ip' };
     }),
     accessLogs: decodeAccessLogs(scope.at('accessLog'), message.accessLog),
     ...(message.metadataMatch === undefined
       ? {}
       : { metadataMatch: decodeMetadata(scope.at('metadataMatch'), message.metadataMatch) }),
+    ...(message.tunnelingConfig === undefined
+      ? {}
+      : { tunnel: decodeTunnel(scope.at('tunnelingConfig'), message.tunnelingConfig) }),
+    ...decodeLogTimes(scope, message),
+  };
+}
+
+function decodeTunnel(scope: Scope, message: tcp.TcpProxy_TunnelingConfig): TcpTunnel {
+  scope.check(tunnelPolicy, message);
+  const { postPath, usePost = false } = message;
+  if (postPath !== undefined && !usePost) scope.at('postPath').fail('is of use only with use_post');
+  return {
+    hostname: message.hostname ?? '',
+    ...(usePost ? { postPath: postPath ?? '/' } : {}),
+    headers: decodeHeaderAdditions(scope.at('headersToAdd'), message.headersToAdd),
+  };
+}
+
+/** When lines are written besides the one at the end; the older fields and those that took their place. */
+function decodeLogTimes(
+  scope: Scope,
+  message: tcp.TcpProxy,
+): Pick<TcpProxy, 'logOnConnected' | 'logIntervalMs'> {
+  const options = message.accessLogOptions;
+  if (options !== undefined) scope.at('accessLogOptions').check(logOptionsPolicy, options);
+  const { flushAccessLogOnConnected: onConnected, accessLogFlushInterval: intervalMs } = options ?? message;
+  return {
+    ...(onConnected === true ? { logOnConnected: true } : {}),
+    ...(intervalMs === undefined ? {} : { logIntervalMs: intervalMs }),
   };
 }

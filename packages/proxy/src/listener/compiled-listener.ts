@@ -10,14 +10,15 @@ import type { DownstreamTls } from '../model/tls.ts';
 import { compileRouteTable, type RouteTable } from '../route/route-table.ts';
 import { compileRouteLookup } from '../route/scoped-routes.ts';
 import type { RouteConfiguration } from '../model/route.ts';
-import { compileAccessLog, type CompiledAccessLog } from '../telemetry/access-log.ts';
 import type { MeshMetrics } from '../telemetry/mesh-metrics.ts';
 import type { ProxyProtocolStats } from '../telemetry/proxy-protocol-stats.ts';
+import type { ConnectionLimitStats } from '../telemetry/connection-limit-stats.ts';
 import type { MongoStats } from '../telemetry/mongo-stats.ts';
 import type { RedisStats } from '../telemetry/redis-stats.ts';
 import type { TcpStats } from '../telemetry/tcp-stats.ts';
 import { compileGate, guarded, type ConnectionGate } from './connection-gate.ts';
-import { TcpConnection, type TcpProxySetup } from '../tcp/tcp-proxy.ts';
+import { compileTcpProxy } from '../tcp/compile-tcp-proxy.ts';
+import { TcpConnection } from '../tcp/tcp-proxy.ts';
 import type { LazyOpenssl } from '../tls/openssl/openssl.ts';
 import type { SecretStore } from '../tls/secret-store.ts';
 import { FollowingTlsSettings } from '../tls/tls-context.ts';
@@ -58,6 +59,7 @@ export interface ListenerContext extends ManagerContext {
   readonly clusterRef: (name: string) => ClusterRef;
   readonly hash: HashFunction;
   readonly tcpStats: (prefix: string) => TcpStats;
+  readonly connectionLimitStats: (prefix: string) => ConnectionLimitStats;
   readonly mongoStats: (prefix: string) => MongoStats;
   readonly redisStats: (prefix: string) => RedisStats;
   readonly lazyFilters: LazyFilters;
@@ -238,7 +240,7 @@ function compileChain(
           ),
         }
       : undefined;
-  return { model: chain, serve: guarded(watched, gates), tls, drain };
+  return { model: chain, serve: guarded(watched, gates, context.timers), tls, drain };
 }
 
 function compileFilter(
@@ -269,7 +271,7 @@ function compileFilter(
       return (wire, info, onClosed) => manager.serve(wire, info, onClosed);
     }
     case 'tcp_proxy': {
-      const setup = tcpSetup(filter, chain, listener, context, path, bad);
+      const setup = compileTcpProxy(filter, chain, listener, context, path, bad);
       return (wire, info, onClosed) => {
         const connection = new TcpConnection(setup, wire, info, onClosed);
         return { drain: () => void connection };
@@ -287,53 +289,4 @@ function compileFilter(
     default:
       return undefined;
   }
-}
-
-function tcpSetup(
-  filter: Extract<NetworkFilter, { kind: 'tcp_proxy' }>,
-  chain: FilterChain,
-  listener: Listener,
-  context: ListenerContext,
-  path: string,
-  bad: Problem[],
-): TcpProxySetup {
-  const { onDemand } = filter;
-  const accessLogs: CompiledAccessLog[] = [];
-  filter.accessLogs.forEach((log, i) => {
-    const compiled = compileAccessLog(log, context.writeLog);
-    if (compiled.ok) accessLogs.push(compiled.value);
-    else bad.push(...compiled.problems.map((p) => ({ ...p, path: `${path}.access_log[${i}].${p.path}` })));
-  });
-  let totalWeight = 0;
-  const targets = filter.clusters.map(({ name, weight }) => ({
-    ref: context.clusterRef(name),
-    upTo: (totalWeight += weight),
-  }));
-  return {
-    targets,
-    byServerName: chain.filters.some((one) => one.kind === 'sni_cluster') ? context.clusterRef : undefined,
-    totalWeight,
-    idleTimeoutMs: filter.idleTimeoutMs,
-    maxConnectAttempts: Math.max(1, filter.maxConnectAttempts),
-    fetchCluster:
-      onDemand === undefined
-        ? undefined
-        : (name, done) =>
-            context.filterServices.onDemand.cluster(name, onDemand.source, onDemand.timeoutMs, done),
-    accessLogs,
-    stats: context.tcpStats(filter.statPrefix),
-    turn: context.turn,
-    timers: context.timers,
-    random: context.random,
-    hash: filter.hashPolicies.some(({ kind }) => kind === 'source_ip')
-      ? (ip) => context.hash.xxHash64(ip)
-      : undefined,
-    observe: chain.filters.some((one) => one.kind === 'istio_stats')
-      ? (host, cluster, info) =>
-          context.meshMetrics.connection(host, cluster, listener.trafficDirection, {
-            mutualTls: info.tls?.peerCertificate !== undefined,
-            flags: 0,
-          })
-      : undefined,
-  };
 }

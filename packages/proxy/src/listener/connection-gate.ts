@@ -2,13 +2,23 @@ import { messageOf, type Problem } from '@lateen/core';
 import { rbacGate } from '../filter/rbac.ts';
 import { TokenBucket } from '../filter/rate-limit/token-bucket.ts';
 import { CounterGroup } from '../telemetry/counter-group.ts';
+import type { ConnectionLimitStats } from '../telemetry/connection-limit-stats.ts';
+import type { CoarseTimers } from '../timer/coarse-timers.ts';
+import { Deadline } from '../timer/deadline.ts';
 import type { NetworkFilter } from '../model/network-filter.ts';
 import type { Wire } from '../wire/wire.ts';
 import type { ListenerContext, ServeConnection } from './compiled-listener.ts';
 import type { ConnectionInfo } from './connection-info.ts';
 
-/** What a filter says of a new connection: refused, or let in with something to be done at its end. */
-export type ConnectionGate = (connection: ConnectionInfo) => 'refuse' | (() => void) | undefined;
+/** What a filter says of a new connection: refused, now or later, or let in with something to be done at its end. */
+export type ConnectionGate = (connection: ConnectionInfo) => Refusal | (() => void) | undefined;
+
+interface Refusal {
+  /** 0: at once. */
+  readonly refuseAfterMs: number;
+}
+
+const atOnce: Refusal = { refuseAfterMs: 0 };
 
 /** Compiles a network filter that only decides whether a connection is served; undefined for every other kind. */
 export function compileGate(
@@ -17,30 +27,37 @@ export function compileGate(
   path: string,
   bad: Problem[],
 ): ConnectionGate | undefined {
-  if (filter.kind === 'connection_limit') return limitGate(filter);
+  if (filter.kind === 'connection_limit')
+    return limitGate(filter, context.connectionLimitStats(filter.statPrefix));
   if (filter.kind === 'local_rate_limit') return rateGate(filter, context);
   if (filter.kind !== 'rbac') return undefined;
   try {
     const passes = rbacGate(filter, context.filterServices.rbacStats('network', filter.statPrefix));
-    return (connection) => (passes(connection) ? undefined : 'refuse');
+    return (connection) => (passes(connection) ? undefined : atOnce);
   } catch (error) {
     bad.push({ path, message: messageOf(error) });
-    return () => 'refuse';
+    return () => atOnce;
   }
 }
 
 /** Lets in as many connections at once as the filter allows. */
-function limitGate({
-  maxConnections,
-  isEnabled,
-}: NetworkFilter & { readonly kind: 'connection_limit' }): ConnectionGate {
+function limitGate(
+  { maxConnections, delayMs, isEnabled }: NetworkFilter & { readonly kind: 'connection_limit' },
+  stats: ConnectionLimitStats,
+): ConnectionGate {
+  const refusal: Refusal = { refuseAfterMs: delayMs };
   let active = 0;
   return () => {
     if (isEnabled?.() === false) return undefined;
-    if (active >= maxConnections) return 'refuse';
+    if (active >= maxConnections) {
+      stats.limited++;
+      return refusal;
+    }
     active++;
+    stats.active++;
     return () => {
       active--;
+      stats.active--;
     };
   };
 }
@@ -65,12 +82,16 @@ function rateGate(
   return () => {
     if (filter.isEnabled?.() === false || bucket.take()) return undefined;
     n.rate_limited++;
-    return 'refuse';
+    return atOnce;
   };
 }
 
-/** Serves what all gates let in; closes the rest at once. */
-export function guarded(serve: ServeConnection, gates: readonly ConnectionGate[]): ServeConnection {
+/** Serves what all gates let in; closes the rest, and reads nothing of it. */
+export function guarded(
+  serve: ServeConnection,
+  gates: readonly ConnectionGate[],
+  timers: CoarseTimers,
+): ServeConnection {
   if (gates.length === 0) return serve;
   return (wire: Wire, info, onClosed) => {
     const releases: (() => void)[] = [];
@@ -80,13 +101,31 @@ export function guarded(serve: ServeConnection, gates: readonly ConnectionGate[]
     };
     for (const gate of gates) {
       const verdict = gate(info);
-      if (verdict === 'refuse') {
-        wire.handler = { onBytes() {}, onEnd() {}, onDrain() {}, onClose: release };
-        wire.destroy();
-        return { drain: () => {} };
+      if (typeof verdict === 'object') {
+        refuse(wire, verdict.refuseAfterMs, timers, release);
+        return { drain: () => wire.destroy() };
       }
       if (verdict !== undefined) releases.push(verdict);
     }
     return serve(wire, info, release);
   };
+}
+
+function refuse(wire: Wire, afterMs: number, timers: CoarseTimers, onClosed: () => void): void {
+  const deadline = new Deadline(() => wire.destroy());
+  wire.handler = {
+    onBytes() {},
+    onEnd() {},
+    onDrain() {},
+    onClose() {
+      timers.stop(deadline);
+      onClosed();
+    },
+  };
+  if (afterMs === 0) {
+    wire.destroy();
+    return;
+  }
+  wire.pause();
+  timers.start(deadline, afterMs);
 }

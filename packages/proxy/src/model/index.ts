@@ -102,6 +102,7 @@ export type {
   NetworkFilter,
   PathNormalization,
   TcpProxy,
+  TcpTunnel,
 } from './network-filter.ts';
 export {
   referenceKey,

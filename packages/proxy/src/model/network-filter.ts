@@ -170,6 +170,15 @@ export interface HttpConnectionManager {
   readonly proxy100Continue: boolean;
 }
 
+/** A connection carried by a request, CONNECT or POST. */
+export interface TcpTunnel {
+  /** With Envoy's substitutions. */
+  readonly hostname: string;
+  /** POST to this path instead of CONNECT. */
+  readonly postPath?: string;
+  readonly headers: readonly HeaderAddition[];
+}
+
 export interface TcpProxy {
   readonly kind: 'tcp_proxy';
   readonly statPrefix: string;
@@ -187,6 +196,11 @@ export interface TcpProxy {
   readonly hashPolicies: readonly HashPolicy[];
   readonly accessLogs: readonly AccessLog[];
   readonly metadataMatch?: Metadata;
+  readonly tunnel?: TcpTunnel;
+  /** A line of the access log when the endpoint is connected, besides the one at the end. */
+  readonly logOnConnected?: boolean;
+  /** And one each so often; 0: none. */
+  readonly logIntervalMs?: number;
 }
 
 /**

@@ -3,6 +3,7 @@ import type { ConnectFailure, ConnectListener, PendingConnection } from '../clus
 import type { ClusterRef } from '../cluster/cluster-set.ts';
 import type { HostRequest, UpstreamCluster } from '../cluster/upstream-cluster.ts';
 import { connectionEnd } from '../codec/connection-end.ts';
+import type { SubsetCriteria } from '../decide/subset-criteria.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
 import type { CancelDemand, DemandOutcome } from '../on-demand/on-demand.ts';
 import type { SocketAddress } from '../model/address.ts';
@@ -14,21 +15,37 @@ import type { StreamInfo } from '../telemetry/stream-info.ts';
 import type { ConnectionCell } from '../telemetry/mesh-cells.ts';
 import type { TcpStats } from '../telemetry/tcp-stats.ts';
 import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
+import { Deadline } from '../timer/deadline.ts';
 import type { Turn } from '../wire/turn.ts';
 import type { Wire, WireHandler } from '../wire/wire.ts';
+import type { TcpUpstream, Tunnel, TunnelListener } from './tunnel.ts';
+
+/** A cluster with the upper end of its share. */
+export interface TcpTarget {
+  readonly ref: ClusterRef;
+  readonly upTo: number;
+  readonly subset: SubsetCriteria | undefined;
+}
 
 /** A TCP proxy filter, compiled: the same for all its connections. */
 export interface TcpProxySetup {
-  readonly targets: readonly { readonly ref: ClusterRef; readonly upTo: number }[];
+  readonly targets: readonly TcpTarget[];
   readonly totalWeight: number;
   /** Where the cluster is the server name that the client asks for (`envoy.filters.network.sni_cluster`). */
   readonly byServerName: ((name: string) => ClusterRef) | undefined;
   /** 0: none. */
   readonly idleTimeoutMs: number;
+  /** 0: none. */
+  readonly maxDurationMs: number;
   readonly maxConnectAttempts: number;
   /** Waits for a cluster that is not known; undefined where a connection without one ends. */
   readonly fetchCluster: ((name: string, done: (outcome: DemandOutcome) => void) => CancelDemand) | undefined;
+  /** Undefined where connections are made to endpoints. */
+  readonly tunnel: Tunnel | undefined;
   readonly accessLogs: readonly CompiledAccessLog[];
+  readonly logOnConnected: boolean;
+  /** 0: only at the end. */
+  readonly logIntervalMs: number;
   readonly stats: TcpStats;
   readonly turn: Turn;
   readonly timers: CoarseTimers;
@@ -43,14 +60,17 @@ export interface TcpProxySetup {
 const maxEarlyBytes = 1024 * 1024;
 
 /** Carries bytes between a client and an endpoint, each direction ending by itself. */
-export class TcpConnection extends Expirable implements WireHandler, ConnectListener, HostRequest {
+export class TcpConnection
+  extends Expirable
+  implements WireHandler, ConnectListener, TunnelListener, HostRequest
+{
   readonly #setup: TcpProxySetup;
   readonly #info: ConnectionInfo;
   readonly #downstream: Wire;
   readonly #onClosed: () => void;
   readonly #startWallMs: number;
   readonly #startMs: number;
-  #upstream: Wire | undefined;
+  #upstream: TcpUpstream | undefined;
   #cluster: UpstreamCluster | undefined;
   #host: Host | undefined;
   #connecting: PendingConnection | undefined;
@@ -70,6 +90,9 @@ export class TcpConnection extends Expirable implements WireHandler, ConnectList
   /** True once the cluster was asked for. */
   #fetched = false;
   #cancelFetch: CancelDemand | undefined;
+  #maxDuration: Deadline | undefined;
+  #nextLog: Deadline | undefined;
+  subset: SubsetCriteria | undefined;
 
   constructor(setup: TcpProxySetup, downstream: Wire, info: ConnectionInfo, onClosed: () => void) {
     super();
@@ -82,6 +105,11 @@ export class TcpConnection extends Expirable implements WireHandler, ConnectList
     setup.stats.cxTotal++;
     setup.stats.cxActive++;
     downstream.handler = this;
+    if (setup.maxDurationMs > 0) {
+      this.#maxDuration = new Deadline(() => this.#endOfTime());
+      setup.timers.start(this.#maxDuration, setup.maxDurationMs);
+    }
+    if (setup.logIntervalMs > 0) this.#logLater();
     this.#connect();
   }
 
@@ -91,7 +119,6 @@ export class TcpConnection extends Expirable implements WireHandler, ConnectList
     return this.#info.originalDestination;
   }
 
-  readonly subset = undefined;
   readonly selection = 0;
 
   hash(): bigint | undefined {
@@ -137,6 +164,27 @@ export class TcpConnection extends Expirable implements WireHandler, ConnectList
     this.#finish(true);
   }
 
+  #endOfTime(): void {
+    this.#setup.stats.maxDuration++;
+    this.#flags |= flag.durationTimeout;
+    this.#finish(true);
+  }
+
+  #logLater(): void {
+    this.#nextLog ??= new Deadline(() => {
+      this.#log();
+      this.#logLater();
+    });
+    this.#setup.timers.start(this.#nextLog, this.#setup.logIntervalMs);
+  }
+
+  #log(): void {
+    const { accessLogs } = this.#setup;
+    if (accessLogs.length === 0) return;
+    const info = this.#streamInfo();
+    for (const log of accessLogs) log.log(info);
+  }
+
   /** Ends the connection at once. */
   close(): void {
     this.#finish(true);
@@ -144,12 +192,14 @@ export class TcpConnection extends Expirable implements WireHandler, ConnectList
 
   // The endpoint
 
-  onConnected(wire: Wire): void {
+  onConnected(wire: TcpUpstream): void {
     this.#connecting = undefined;
     const host = this.#host as Host;
     const cluster = this.#cluster as UpstreamCluster;
-    host.cxActive++;
-    host.active++;
+    if (this.#setup.tunnel === undefined) {
+      host.cxActive++;
+      host.active++;
+    }
     this.#upstream = wire;
     cluster.outlier?.onTcpConnected(host);
     this.#cell = this.#setup.observe?.(host, cluster.model, this.#info);
@@ -167,18 +217,14 @@ export class TcpConnection extends Expirable implements WireHandler, ConnectList
       this.#downstream.resume();
     }
     if (this.#downstreamEnded) wire.end();
+    if (this.#setup.logOnConnected) this.#log();
     this.#touch();
   }
 
   onFailed(failure: ConnectFailure, detail: string): void {
     this.#connecting = undefined;
-    const host = this.#host as Host;
-    host.cxConnectFail++;
-    const { stats, outlier } = this.#cluster as UpstreamCluster;
-    stats.countConnectFailure(failure === 'connect_timeout', 1);
-    if (failure === 'connect_timeout') outlier?.onTimeout(host);
-    else outlier?.onConnectFailure(host);
-    this.#breakers().connections--;
+    const { stats } = this.#cluster as UpstreamCluster;
+    if (this.#setup.tunnel === undefined) this.#countFailure(failure);
     this.#failure = detail;
     if (this.#attempts < this.#setup.maxConnectAttempts) {
       this.#connect();
@@ -187,6 +233,16 @@ export class TcpConnection extends Expirable implements WireHandler, ConnectList
     stats.n.upstreamCxConnectAttemptsExceeded++;
     this.#flags |= flag.upstreamConnectionFailure | flag.upstreamRetryLimitExceeded;
     this.#finish(true);
+  }
+
+  #countFailure(failure: ConnectFailure): void {
+    const host = this.#host as Host;
+    host.cxConnectFail++;
+    const { stats, outlier } = this.#cluster as UpstreamCluster;
+    stats.countConnectFailure(failure === 'connect_timeout', 1);
+    if (failure === 'connect_timeout') outlier?.onTimeout(host);
+    else outlier?.onConnectFailure(host);
+    this.#breakers().connections--;
   }
 
   #breakers() {
@@ -205,6 +261,7 @@ export class TcpConnection extends Expirable implements WireHandler, ConnectList
       return;
     }
     this.#cluster = cluster;
+    const { tunnel } = this.#setup;
     const host = cluster.chooseHost(this, serving?.priority);
     if (host === undefined) {
       cluster.stats.n.upstreamCxNoneHealthy++;
@@ -212,14 +269,19 @@ export class TcpConnection extends Expirable implements WireHandler, ConnectList
       this.#finish();
       return;
     }
-    if (!this.#breakers().mayConnect()) {
-      cluster.stats.n.upstreamCxOverflow++;
+    if (!(tunnel === undefined ? this.#breakers().mayConnect() : this.#breakers().mayRequest())) {
+      if (tunnel === undefined) cluster.stats.n.upstreamCxOverflow++;
+      else cluster.stats.n.upstreamRqPendingOverflow++;
       this.#flags |= flag.upstreamOverflow;
       this.#finish();
       return;
     }
     this.#host = host;
     this.#attempts++;
+    if (tunnel !== undefined) {
+      this.#connecting = tunnel.open(cluster, host, this.#info, this.#streamInfo(), this);
+      return;
+    }
     this.#breakers().connections++;
     host.cxTotal++;
     cluster.stats.n.upstreamCxTotal++;
@@ -259,9 +321,10 @@ export class TcpConnection extends Expirable implements WireHandler, ConnectList
     if (byServerName !== undefined && this.#info.serverName !== '') {
       return byServerName(this.#info.serverName);
     }
-    if (targets.length === 1) return targets[0]?.ref;
-    const wanted = random() * totalWeight;
-    return targets.find(({ upTo }) => wanted < upTo)?.ref;
+    const wanted = targets.length === 1 ? 0 : random() * totalWeight;
+    const target = targets.length === 1 ? targets[0] : targets.find(({ upTo }) => wanted < upTo);
+    this.subset = target?.subset;
+    return target?.ref;
   }
 
   #keepEarly(buffer: Buffer, start: number, end: number): void {
@@ -302,22 +365,27 @@ export class TcpConnection extends Expirable implements WireHandler, ConnectList
   #finish(broken = false): void {
     if (this.#over) return;
     this.#over = true;
-    const { stats, timers, accessLogs } = this.#setup;
+    const { stats, timers } = this.#setup;
     timers.stop(this);
+    if (this.#maxDuration !== undefined) timers.stop(this.#maxDuration);
+    if (this.#nextLog !== undefined) timers.stop(this.#nextLog);
     stats.cxActive--;
     this.#connecting?.cancel();
     this.#cancelFetch?.();
-    if (this.#connecting !== undefined) {
+    const counts = this.#setup.tunnel === undefined;
+    if (this.#connecting !== undefined && counts) {
       this.#breakers().connections--;
       (this.#cluster as UpstreamCluster).stats.countClosed(connectionEnd(false, false));
     }
     const upstream = this.#upstream;
     if (upstream !== undefined) {
-      const host = this.#host as Host;
-      host.cxActive--;
-      host.active--;
-      (this.#cluster as UpstreamCluster).stats.countClosed(connectionEnd(this.#upstreamEnded, false));
-      this.#breakers().connections--;
+      if (counts) {
+        const host = this.#host as Host;
+        host.cxActive--;
+        host.active--;
+        (this.#cluster as UpstreamCluster).stats.countClosed(connectionEnd(this.#upstreamEnded, false));
+        this.#breakers().connections--;
+      }
       endWire(upstream, broken);
     }
     endWire(this.#downstream, broken);
@@ -326,10 +394,7 @@ export class TcpConnection extends Expirable implements WireHandler, ConnectList
       this.#cell.receivedBytes += this.#bytesReceived;
       this.#cell.sentBytes += this.#bytesSent;
     }
-    if (accessLogs.length > 0) {
-      const info = this.#streamInfo();
-      for (const log of accessLogs) log.log(info);
-    }
+    this.#log();
     this.#onClosed();
   }
 
@@ -371,7 +436,7 @@ export class TcpConnection extends Expirable implements WireHandler, ConnectList
 }
 
 /** Sends what waits and closes; a connection that broke on one side is reset on the other. */
-function endWire(wire: Wire, broken: boolean): void {
+function endWire(wire: TcpUpstream, broken: boolean): void {
   if (wire.closed) return;
   if (broken) wire.destroy(true);
   else wire.end();

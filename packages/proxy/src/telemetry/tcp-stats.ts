@@ -10,6 +10,7 @@ export class TcpStats implements StatGroup {
   bytesReceived = 0;
   bytesSent = 0;
   idleTimeout = 0;
+  maxDuration = 0;
   /** Connections whose cluster is not known. */
   noRoute = 0;
   /** Clusters that were fetched when they were needed. */
@@ -34,6 +35,7 @@ export class TcpStats implements StatGroup {
     visitor.number('on_demand_cluster_missing', 'counter', this.onDemandMissing);
     visitor.number('on_demand_cluster_timeout', 'counter', this.onDemandTimeout);
     visitor.number('idle_timeout', 'counter', this.idleTimeout);
+    visitor.number('max_downstream_connection_duration', 'counter', this.maxDuration);
   }
 
   resetCounters(): void {
@@ -41,6 +43,7 @@ export class TcpStats implements StatGroup {
     this.bytesReceived = 0;
     this.bytesSent = 0;
     this.idleTimeout = 0;
+    this.maxDuration = 0;
     this.noRoute = 0;
     this.onDemandAttempt = 0;
     this.onDemandSuccess = 0;
