@@ -36,6 +36,7 @@ import { Runtime } from './runtime/runtime.ts';
 import { SecretStore } from './tls/secret-store.ts';
 import { createTransportConnector } from './tls/transport-connector.ts';
 import { CoarseTimers } from './timer/coarse-timers.ts';
+import { LazyTransparentSockets } from './wire/transparent-socket.ts';
 import { Turn } from './wire/turn.ts';
 
 /** All plain sockets read into one buffer of this size. */
@@ -74,7 +75,9 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   const drainStrategy = options.drainStrategy ?? 'gradual';
   let healthCheckFailed = false;
 
+  const transparent = new LazyTransparentSockets();
   const clusterContext: ClusterContext = {
+    transparent,
     turn,
     timers,
     heads,
@@ -107,6 +110,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     mongoStats: shared((prefix) => new MongoStats(prefix), stats),
     redisStats: shared((prefix) => new RedisStats(prefix), stats),
     lazyFilters: new LazyFilters(),
+    transparent,
     proxyProtocolStats: shared((prefix) => new ProxyProtocolStats(prefix), stats),
     isDraining: () => healthCheckFailed || draining.closes(),
     requestIds: new RequestIds(),

@@ -14,6 +14,7 @@ import {
   handleError,
   type TransportHandle,
 } from '../wire/stream-handle.ts';
+import type { LazyTransparentSockets, OriginalSource } from '../wire/transparent-socket.ts';
 import type { Turn } from '../wire/turn.ts';
 import type { Wire } from '../wire/wire.ts';
 import type { Host } from './host.ts';
@@ -38,6 +39,8 @@ export interface Downstream {
   readonly remote: SocketAddress;
   readonly local: SocketAddress;
   readonly tlvs: readonly Tlv[];
+  /** Where the connection is to come from; undefined: from the proxy. */
+  readonly source: OriginalSource | undefined;
 }
 
 export interface PendingConnection {
@@ -63,6 +66,7 @@ export interface Connector {
 export interface ConnectorContext {
   readonly turn: Turn;
   readonly timers: CoarseTimers;
+  readonly transparent: LazyTransparentSockets;
   /** Into which all connections read. */
   readonly readBuffer: Buffer;
 }
@@ -91,7 +95,7 @@ export class TcpConnector implements Connector {
       header === undefined
         ? listener
         : announcing(this.#context.turn, listener, (wire) => headerFor(header, wire, downstream));
-    return new TcpConnecting(this.#context, this.#cluster, host, to);
+    return new TcpConnecting(this.#context, this.#cluster, host, to, downstream?.source);
   }
 }
 
@@ -120,7 +124,13 @@ class TcpConnecting extends Expirable implements PendingConnection {
   readonly #handle: TransportHandle;
   #listener: PlainConnectListener | undefined;
 
-  constructor(context: ConnectorContext, cluster: Cluster, host: Host, listener: PlainConnectListener) {
+  constructor(
+    context: ConnectorContext,
+    cluster: Cluster,
+    host: Host,
+    listener: PlainConnectListener,
+    source: OriginalSource | undefined,
+  ) {
     super();
     this.#context = context;
     this.#cluster = cluster;
@@ -128,7 +138,11 @@ class TcpConnecting extends Expirable implements PendingConnection {
     const { address } = host;
     this.#handle = address.kind === 'pipe' ? createPipeHandle() : createTcpHandle();
     const done = (status: number): void => this.#onDone(status);
-    const status = bindSource(this.#handle, cluster) || connectHandle(this.#handle, address, done);
+    const bound =
+      source === undefined || address.kind === 'pipe'
+        ? bindSource(this.#handle, cluster)
+        : openAtSource(this.#handle, source, context.transparent);
+    const status = bound || connectHandle(this.#handle, address, done);
     if (status !== 0) queueMicrotask(() => done(status));
     const { connectTimeoutMs } = cluster;
     if (connectTimeoutMs > 0) context.timers.start(this, connectTimeoutMs);
@@ -170,11 +184,21 @@ class TcpConnecting extends Expirable implements PendingConnection {
   }
 }
 
+/** Puts our end at the client's address; 0 or an error of libuv. */
+function openAtSource(
+  handle: TransportHandle,
+  source: OriginalSource,
+  transparent: LazyTransparentSockets,
+): number {
+  const fd = transparent.sockets.open(source);
+  return fd < 0 ? fd : (handle.open?.(fd) ?? 0);
+}
+
 /** Puts our end at the cluster's source address; 0 or an error of libuv. */
 function bindSource(handle: TransportHandle, { sourceAddress }: Cluster): number {
   if (sourceAddress === undefined) return 0;
-  const { address } = sourceAddress;
-  return (address.includes(':') ? handle.bind6?.(address, 0, 0) : handle.bind?.(address, 0)) ?? 0;
+  const { address, port } = sourceAddress;
+  return (address.includes(':') ? handle.bind6?.(address, port, 0) : handle.bind?.(address, port)) ?? 0;
 }
 
 function setOptions(handle: TransportHandle, { tcpKeepalive }: Cluster): void {

@@ -3,6 +3,7 @@ import type { EndpointStatus } from '../model/data-plane.ts';
 import type { Endpoint, Locality } from '../model/endpoint.ts';
 import type { LatencyEstimate } from './balancer/latency-estimate.ts';
 import type { HostMonitor } from './outlier/host-monitor.ts';
+import type { ClientPools } from './pool/client-pools.ts';
 import type { HttpPool } from './pool/http-pool.ts';
 
 /** Who keeps connections to a host. */
@@ -39,6 +40,8 @@ export class Host {
   /** Where the cluster looks for outliers. */
   monitor: HostMonitor | undefined;
   pool: HttpPool | undefined;
+  /** Connections of one client each. */
+  clientPools: ClientPools | undefined;
   /** Who else keeps connections to it, and lets them go when it leaves. */
   others: Set<HostUser> | undefined;
   /** True once the host has left its cluster. */

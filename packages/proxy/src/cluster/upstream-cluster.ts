@@ -241,18 +241,20 @@ export class UpstreamCluster {
 
   /** The HTTP connections to a host; `downstream` where they are not to be shared between clients. */
   poolOf(host: Host, downstream?: Downstream): HttpPool {
-    if (this.#tellsClients) return this.#clientPools(host).of(downstream);
+    if (this.#tellsClients || downstream?.source !== undefined)
+      return this.#clientPools(host).of(downstream, this.#tellsClients);
     return (host.pool ??= createHttpPool(host, this.model, this.#poolContext, this.#context.turn));
   }
 
   #clientPools(host: Host): ClientPools {
-    if (host.pool instanceof ClientPools) return host.pool;
+    if (host.clientPools !== undefined) return host.clientPools;
     const pools = new ClientPools((downstream) => {
       const { connector } = this.#poolContext;
       const context = { ...this.#poolContext, connector: connectorFor(connector, downstream) };
       return createHttpPool(host, this.model, context, this.#context.turn);
     });
-    host.pool = pools;
+    host.clientPools = pools;
+    (host.others ??= new Set()).add(pools);
     return pools;
   }
 

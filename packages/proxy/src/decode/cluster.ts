@@ -1,4 +1,5 @@
 import type { Cluster as ClusterMessage } from '@lateen/protocol/envoy/config/cluster/v3';
+import * as core from '@lateen/protocol/envoy/config/core/v3';
 import * as cluster from '@lateen/protocol/envoy/config/cluster/v3';
 import { ClusterConfig as AggregateConfig } from '@lateen/protocol/envoy/extensions/clusters/aggregate/v3';
 import { RedisProtocolOptions } from '@lateen/protocol/envoy/extensions/filters/network/redis_proxy/v3';
@@ -94,6 +95,7 @@ const keepalivePolicy = fieldPolicy(cluster.UpstreamConnectionOptions, ['tcpKeep
   setLocalInterfaceNameOnUpstreamConnections: 'nothing of this proxy reads the name',
   happyEyeballsConfig: 'the first address is used',
 });
+const bindPolicy = fieldPolicy(core.BindConfig, ['sourceAddress']);
 const originalDstPolicy = fieldPolicy(cluster.Cluster_OriginalDstLbConfig, [
   'useHttpHeader',
   'httpHeaderName',
@@ -110,6 +112,7 @@ export const clusterPolicies = [
   commonLbPolicy,
   keepalivePolicy,
   originalDstPolicy,
+  bindPolicy,
 ];
 
 /** Network filters of clusters whose work the proxy does elsewhere. */
@@ -139,7 +142,9 @@ export function decodeCluster(scope: Scope, message: ClusterMessage): Cluster {
     message.loadBalancingPolicy === undefined
       ? undefined
       : decodeLoadBalancingPolicy(scope.at('loadBalancingPolicy'), message.loadBalancingPolicy);
-  const source = message.upstreamBindConfig?.sourceAddress;
+  const bind = message.upstreamBindConfig;
+  if (bind !== undefined) scope.at('upstreamBindConfig').check(bindPolicy, bind);
+  const source = bind?.sourceAddress;
   const keepaliveTime = keepalive?.tcpKeepalive?.keepaliveTime;
   return {
     name,

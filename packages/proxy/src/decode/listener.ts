@@ -5,6 +5,7 @@ import type {
   ListenerFilter as ListenerFilterMessage,
   ListenerFilterChainMatchPredicate,
 } from '@lateen/protocol/envoy/config/listener/v3';
+import { OriginalSrc } from '@lateen/protocol/envoy/extensions/filters/listener/original_src/v3';
 import { ProxyProtocol } from '@lateen/protocol/envoy/extensions/filters/listener/proxy_protocol/v3';
 import * as listener from '@lateen/protocol/envoy/config/listener/v3';
 import type { FilterChain, FilterChainMatch, Listener, ListenerFilter } from '../model/index.ts';
@@ -77,7 +78,15 @@ const chainPolicy = fieldPolicy(listener.FilterChain, [
 ]);
 const listenerFilterPolicy = fieldPolicy(listener.ListenerFilter, ['name', 'typedConfig', 'filterDisabled']);
 
-export const listenerPolicies = [listenerPolicy, matchPolicy, chainPolicy, listenerFilterPolicy];
+const originalSrcPolicy = fieldPolicy(OriginalSrc, ['bindPort', 'mark']);
+
+export const listenerPolicies = [
+  originalSrcPolicy,
+  listenerPolicy,
+  matchPolicy,
+  chainPolicy,
+  listenerFilterPolicy,
+];
 
 const directions: Readonly<Record<string, Listener['trafficDirection']>> = {
   UNSPECIFIED: 'unspecified',
@@ -196,6 +205,13 @@ function decodeListenerFilter(scope: Scope, message: ListenerFilterMessage): Lis
   }
   const disabled = message.filterDisabled;
   const disabledOnPorts = disabled === undefined ? [] : decodePorts(scope.at('filterDisabled'), disabled);
+  if (kind === 'original_src') {
+    const at = scope.at('typedConfig');
+    const config = type === '' ? {} : (at.unpack(OriginalSrc, message.typedConfig) ?? {});
+    at.check(originalSrcPolicy, config);
+    const { bindPort = false, mark = 0 } = config;
+    return { name, kind, disabledOnPorts, originalSrc: { bindPort, mark } };
+  }
   if (kind !== 'proxy_protocol') return { name, kind: kind ?? 'none', disabledOnPorts };
   if (disabled !== undefined)
     scope.at('filterDisabled').fail('is not supported: the header says which port the client wanted');

@@ -4,7 +4,14 @@ import type { HashFunction } from '../cluster/balancer/hash-function.ts';
 import type { ClusterRef } from '../cluster/cluster-set.ts';
 import { DrainSchedule, type DrainStrategy } from '../drain/drain-schedule.ts';
 import { ConnectionManager, type ManagerContext } from '../filter/connection-manager.ts';
-import { anyFilterChainMatch, type FilterChain, type Listener } from '../model/listener.ts';
+import type { SocketAddress } from '../model/address.ts';
+import type { OriginalSource, LazyTransparentSockets } from '../wire/transparent-socket.ts';
+import {
+  anyFilterChainMatch,
+  type FilterChain,
+  type Listener,
+  type ListenerFilter,
+} from '../model/listener.ts';
 import type { NetworkFilter } from '../model/network-filter.ts';
 import type { DownstreamTls } from '../model/tls.ts';
 import { compileRouteTable, type RouteTable } from '../route/route-table.ts';
@@ -63,6 +70,7 @@ export interface ListenerContext extends ManagerContext {
   readonly mongoStats: (prefix: string) => MongoStats;
   readonly redisStats: (prefix: string) => RedisStats;
   readonly lazyFilters: LazyFilters;
+  readonly transparent: LazyTransparentSockets;
   readonly proxyProtocolStats: (prefix: string) => ProxyProtocolStats;
   readonly secrets: SecretStore;
   readonly openssl: LazyOpenssl;
@@ -78,8 +86,10 @@ export class CompiledListener {
   readonly #default: CompiledChain | undefined;
   readonly #disabled: { readonly tls: PortTest; readonly http: PortTest };
   readonly needsOriginalDestination: boolean;
+  readonly needsTransparentSockets: boolean;
   /** Reads the PROXY protocol's header, which comes before everything else; undefined where none is looked for. */
   readonly proxyHeader: ProxyHeaderFilter | undefined;
+  readonly #originalSrc: ListenerFilter['originalSrc'];
   /** True where every client begins with TLS: its first message is looked at without being asked to. */
   readonly #onlyTls: boolean;
 
@@ -96,6 +106,8 @@ export class CompiledListener {
     this.model = model;
     this.proxyHeader = proxyHeader;
     this.#drains = drains;
+    this.#originalSrc = model.listenerFilters.find(({ kind }) => kind === 'original_src')?.originalSrc;
+    this.needsTransparentSockets = model.transparent || this.#originalSrc !== undefined;
     this.#chains = chains;
     this.#default = standard;
     this.#disabled = { tls: runsOn(model, 'tls_inspector'), http: runsOn(model, 'http_inspector') };
@@ -132,6 +144,13 @@ export class CompiledListener {
       (defaultFilterChain !== undefined &&
         isDeepStrictEqual({ ...defaultFilterChain, match: anyFilterChainMatch }, chain))
     );
+  }
+
+  /** Where connections made for a client are to come from. */
+  sourceOf({ address, port }: SocketAddress): OriginalSource | undefined {
+    const rules = this.#originalSrc;
+    if (rules === undefined) return undefined;
+    return { address, port: rules.bindPort ? port : 0, mark: rules.mark };
   }
 
   /** Undefined where no chain takes the connection. */

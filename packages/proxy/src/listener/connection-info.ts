@@ -1,6 +1,7 @@
 import type { SocketAddress } from '../model/address.ts';
 import type { Metadata } from '../model/metadata.ts';
 import type { Tlv } from '../proxy-protocol/proxy-header.ts';
+import type { OriginalSource } from '../wire/transparent-socket.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
 
 /** What is known of a downstream connection from its beginning. */
@@ -19,6 +20,8 @@ export interface ConnectionInfo {
   readonly serverName: string;
   /** Fields of the PROXY protocol that endpoints may be told. */
   readonly tlvs: readonly Tlv[];
+  /** Where connections to endpoints are to come from; undefined: from the proxy. */
+  readonly source: OriginalSource | undefined;
   /** What listener filters found out, by namespace and key. */
   readonly metadata: Metadata | undefined;
 }

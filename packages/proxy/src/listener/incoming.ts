@@ -202,6 +202,7 @@ export class Incoming extends Expirable implements WireHandler {
       serverName,
       tlvs: this.#taken.tlvs,
       metadata: this.#taken.metadata,
+      source: this.#listener.sourceOf(remote),
     };
     this.#served = chain.serve(wire, info, () => this.#closeOnce());
   }

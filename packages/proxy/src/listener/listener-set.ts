@@ -7,7 +7,7 @@ import type { Listener } from '../model/listener.ts';
 import { ListenerStats } from '../telemetry/listener-stats.ts';
 import type { StatsRegistry } from '../telemetry/stats-registry.ts';
 import { PlainWire } from '../wire/plain-wire.ts';
-import type { TransportHandle } from '../wire/stream-handle.ts';
+import { handleError, type TransportHandle } from '../wire/stream-handle.ts';
 import { compileListener, type CompiledListener, type ListenerContext } from './compiled-listener.ts';
 import { Incoming, type Accepted } from './incoming.ts';
 import { ListenSocket } from './listen-socket.ts';
@@ -87,6 +87,7 @@ export class ListenerSet {
         refused.push({ name: model.name, problems: compiled.problems });
         continue;
       }
+      if (compiled.value.needsTransparentSockets) await this.#context.transparent.load();
       if (compiled.value.needsOriginalDestination)
         this.#originalDestination ??= await loadOriginalDestination();
       const sockets = await this.#bind(model);
@@ -183,9 +184,15 @@ export class ListenerSet {
     const taken = this.#options.takeSocket?.(address);
     const fd = taken instanceof Promise ? await taken : taken;
     const { tcpBacklog: backlog, reusePort } = model;
-    return ListenSocket.open({ address, backlog, reusePort, fd }, (error) =>
+    const socket = await ListenSocket.open({ address, backlog, reusePort, fd }, (error) =>
       this.#logger.warn('cannot accept', { listener: model.name, error: error.message }),
     );
+    if (!model.transparent || socket instanceof Error) return socket;
+    const six = address.kind === 'socket' && address.address.includes(':');
+    const status = this.#context.transparent.sockets.listen(socket.fd ?? -1, six ? 6 : 4);
+    if (status === 0) return socket;
+    socket.close();
+    return handleError(status, 'setsockopt IP_TRANSPARENT');
   }
 
   #install(compiled: CompiledListener, sockets: Map<string, ListenSocket>): void {
@@ -291,7 +298,12 @@ export class ListenerSet {
     const wire = new PlainWire(this.#context.turn, handle, this.#context.readBuffer);
     wire.resume();
     const { compiled } = bound;
-    const original = compiled.needsOriginalDestination ? this.#originalDestination?.(wire.fd) : undefined;
+    // With TPROXY our end has the address that the client wanted.
+    const original = compiled.model.transparent
+      ? localAddress(wire)
+      : compiled.needsOriginalDestination
+        ? this.#originalDestination?.(wire.fd)
+        : undefined;
     const active =
       compiled.model.useOriginalDst && original !== undefined ? this.#listenerFor(original, bound) : bound;
     const { stats, connections } = active;

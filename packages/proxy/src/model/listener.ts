@@ -60,6 +60,8 @@ export interface ListenerFilter {
     | 'none';
   /** Half-open ranges of destination ports on which the filter does not run. */
   readonly disabledOnPorts: readonly { readonly start: number; readonly end: number }[];
+  /** Of the filter of this kind: whether connections to endpoints have the client's port too, and their mark. */
+  readonly originalSrc?: { readonly bindPort: boolean; readonly mark: number };
   /** Of the filter of this kind. */
   readonly proxyProtocol?: ProxyProtocolRules;
 }

@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net';
 import type { SocketAddress } from '../model/address.ts';
+import { addressBytes } from '../model/address-bytes.ts';
 import { signature2, type ProxiedEnds, type Tlv } from './proxy-header.ts';
 
 /** A line of version 1; `UNKNOWN` where the two ends are of different families. */
@@ -23,8 +24,8 @@ export function encodeVersion2(ends: ProxiedEnds | undefined, tlvs: readonly Tlv
   ports.writeUInt16BE(source.port, 0);
   ports.writeUInt16BE(destination.port, 2);
   const body = Buffer.concat([
-    addressBytes(source, six),
-    addressBytes(destination, six),
+    wideAddress(source, six),
+    wideAddress(destination, six),
     ports,
     ...tlvs.map(encodeTlv),
   ]);
@@ -46,24 +47,9 @@ function encodeTlv({ type, value }: Tlv): Buffer {
   return Buffer.concat([fixed, value]);
 }
 
-function addressBytes({ address }: SocketAddress, six: boolean): Buffer {
-  if (isIPv6(address)) return ipv6Bytes(address);
-  const four = Buffer.from(address.split('.').map(Number));
-  return six ? Buffer.concat([Buffer.alloc(10), Buffer.from([255, 255]), four]) : four;
-}
-
-function ipv6Bytes(address: string): Buffer {
-  // An IPv4 address at the end stands for two groups.
-  const [, before, four] = /^(.*:)(\d+\.\d+\.\d+\.\d+)$/.exec(address) ?? [];
-  if (before !== undefined && four !== undefined) {
-    const [a = 0, b = 0, c = 0, d = 0] = four.split('.').map(Number);
-    return ipv6Bytes(`${before}${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`);
-  }
-  const [left = '', right] = address.replace(/%.*$/, '').split('::');
-  const groups = (text: string): string[] => (text === '' ? [] : text.split(':'));
-  const tail = right === undefined ? [] : groups(right);
-  const bytes = Buffer.alloc(16);
-  groups(left).forEach((group, i) => bytes.writeUInt16BE(Number.parseInt(group, 16), 2 * i));
-  tail.forEach((group, i) => bytes.writeUInt16BE(Number.parseInt(group, 16), 16 - 2 * (tail.length - i)));
-  return bytes;
+function wideAddress({ address }: SocketAddress, six: boolean): Buffer {
+  const bytes = addressBytes(address);
+  return six && bytes.length === 4
+    ? Buffer.concat([Buffer.alloc(10), Buffer.from([255, 255]), bytes])
+    : bytes;
 }

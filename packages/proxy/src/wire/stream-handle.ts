@@ -59,6 +59,8 @@ export interface TransportHandle extends StreamHandle {
   reset?(done: (this: StreamHandle) => void): number;
   setNoDelay?(on: boolean): number;
   setKeepAlive?(on: boolean, afterSeconds: number): number;
+  /** Takes a descriptor over. */
+  open?(fd: number): number;
   bind?(address: string, port: number): number;
   bind6?(address: string, port: number, flags: number): number;
   connect(request: object, addressOrPath: string, port?: number): number;

@@ -11,6 +11,7 @@ import { CoarseTimers } from '../../timer/coarse-timers.ts';
 import { LazyOpenssl } from '../../tls/openssl/openssl.ts';
 import { SecretStore } from '../../tls/secret-store.ts';
 import { createTransportConnector } from '../../tls/transport-connector.ts';
+import { LazyTransparentSockets } from '../../wire/transparent-socket.ts';
 import { Turn } from '../../wire/turn.ts';
 import type { CallContext } from '../http-call.ts';
 
@@ -26,6 +27,7 @@ export function startClusters(
   const context: ClusterContext = {
     turn,
     timers,
+    transparent: new LazyTransparentSockets(),
     heads: new HeadPool(),
     random: Math.random,
     runtime: new Runtime(),

@@ -1,12 +1,13 @@
 import type { Connector, Downstream } from '../connector.ts';
 import { downstreamKey } from '../upstream-proxy-header.ts';
-import type { HttpPool, StreamWaiter } from './http-pool.ts';
+import type { HostUser } from '../host.ts';
+import type { HttpPool } from './http-pool.ts';
 
 /** So many pools are kept before those without connections are looked for. */
 const fewPools = 64;
 
-/** Connections to a host that carry one client's requests each, because the endpoint is told at their start who it is. */
-export class ClientPools implements HttpPool {
+/** Connections to a host that carry one client's requests each, because the endpoint is told who it is, or sees its address. */
+export class ClientPools implements HostUser {
   readonly #create: (downstream: Downstream | undefined) => HttpPool;
   readonly #pools = new Map<string, HttpPool>();
   #sweepAt = fewPools;
@@ -15,9 +16,9 @@ export class ClientPools implements HttpPool {
     this.#create = create;
   }
 
-  /** The connections for a client; without one, those on which the proxy speaks for itself. */
-  of(downstream: Downstream | undefined): HttpPool {
-    const key = downstream === undefined ? '' : downstreamKey(downstream);
+  /** The connections for a client, who is told to the endpoint where `told`; without one, those of the proxy itself. */
+  of(downstream: Downstream | undefined, told: boolean): HttpPool {
+    const key = downstream === undefined ? '' : keyOf(downstream, told);
     let pool = this.#pools.get(key);
     if (pool === undefined) {
       if (this.#pools.size >= this.#sweepAt) this.#sweep();
@@ -25,18 +26,6 @@ export class ClientPools implements HttpPool {
       this.#pools.set(key, pool);
     }
     return pool;
-  }
-
-  get empty(): boolean {
-    return [...this.#pools.values()].every((pool) => pool.empty);
-  }
-
-  acquire(waiter: StreamWaiter, priority: 'default' | 'high', fresh: boolean): void {
-    this.of(undefined).acquire(waiter, priority, fresh);
-  }
-
-  cancel(waiter: StreamWaiter): void {
-    this.of(undefined).cancel(waiter);
   }
 
   drain(): void {
@@ -51,6 +40,12 @@ export class ClientPools implements HttpPool {
     for (const [key, pool] of this.#pools) if (pool.empty) this.#pools.delete(key);
     this.#sweepAt = Math.max(fewPools, 2 * this.#pools.size);
   }
+}
+
+function keyOf(downstream: Downstream, told: boolean): string {
+  const { source } = downstream;
+  const from = source === undefined ? '' : `${source.address} ${source.port} ${source.mark} `;
+  return told ? from + downstreamKey(downstream) : from;
 }
 
 /** A connector that makes all its connections for one client. */
