@@ -36,6 +36,8 @@ export interface PlainConnectListener {
 
 /** Whom a connection is made for: what the PROXY protocol tells the endpoint. */
 export interface Downstream {
+  /** Of its connection. */
+  readonly id: number;
   readonly remote: SocketAddress;
   readonly local: SocketAddress;
   readonly tlvs: readonly Tlv[];

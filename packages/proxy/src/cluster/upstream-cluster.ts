@@ -5,7 +5,8 @@ import type { SubsetCriteria } from '../decide/subset-criteria.ts';
 import type { Cluster } from '../model/cluster.ts';
 import type { ClusterStatus } from '../model/data-plane.ts';
 import type { ClusterLoadAssignment, Endpoint, Locality } from '../model/endpoint.ts';
-import { formatAddress, type SocketAddress } from '../model/address.ts';
+import { headerName, type HeaderName } from '../codec/header-name.ts';
+import { formatAddress, parseSocketAddress, type SocketAddress } from '../model/address.ts';
 import { ClusterStats } from '../telemetry/cluster-stats.ts';
 import { chooseMember, type ServingCluster } from './aggregate.ts';
 import type { BalancerContext, BalancerRequest } from './balancer/balancer.ts';
@@ -41,6 +42,8 @@ export interface ClusterContext extends ConnectorContext {
 export interface HostRequest extends BalancerRequest {
   /** Where the client wanted to go, for original-destination clusters. */
   readonly originalDestination: SocketAddress | undefined;
+  /** A header of the request; undefined for connections. */
+  headerValue?(name: HeaderName): string | undefined;
   /** What the metadata of the endpoint must be, for clusters with subsets. */
   readonly subset: SubsetCriteria | undefined;
 }
@@ -76,6 +79,8 @@ export class UpstreamCluster {
   #balancer: PriorityBalancer | undefined;
   #subsets: SubsetBalancer | undefined;
   readonly #balancing: BalancerContext;
+  /** In which requests say where they are to go. */
+  readonly #originalHeader: HeaderName | undefined;
   /** True where endpoints are told by the PROXY protocol who the client is. */
   readonly #tellsClients: boolean;
   readonly #members: readonly { readonly cluster: UpstreamCluster | undefined }[] | undefined;
@@ -99,6 +104,7 @@ export class UpstreamCluster {
     this.#poolContext = {
       connector: context.createConnector(model, this.stats),
       stats: this.stats,
+      maxHostConnections: model.maxHostConnections ?? Number.POSITIVE_INFINITY,
       breakersOf: (priority) => this.#breakers[priority],
       http1: {
         maxHeadBytes: 64 * 1024,
@@ -118,6 +124,9 @@ export class UpstreamCluster {
       ({ proxyProtocol }) => proxyProtocol !== undefined,
     );
     this.#balancing = { random: context.random, nowMs: () => context.turn.nowMs, hash: context.hash };
+    const { discovery } = model;
+    if (discovery.kind === 'original_dst' && discovery.useHttpHeader)
+      this.#originalHeader = headerName(discovery.httpHeaderName.toLowerCase());
     this.#hosts = new Map();
     if (previous !== undefined) previous.#stopWatching();
     if (previous !== undefined && connectsAlike(previous.model, model)) {
@@ -202,7 +211,19 @@ export class UpstreamCluster {
 
   /** To be called when the health of a host has changed. */
   onHealthChange(): void {
+    if (this.model.closeConnectionsOnHealthFailure === true) this.#closeUnhealthy();
     this.#rebuild();
+  }
+
+  #closeUnhealthy(): void {
+    for (const host of this.#hosts.values()) {
+      if (!host.failedHealthCheck || (host.pool === undefined && host.others === undefined)) continue;
+      host.leave('close');
+      // What comes when it is well again begins anew.
+      host.pool = undefined;
+      host.clientPools = undefined;
+      host.others = undefined;
+    }
   }
 
   /** The endpoint for a request; undefined where there is none. `priority`: one of exactly this priority. */
@@ -241,8 +262,9 @@ export class UpstreamCluster {
 
   /** The HTTP connections to a host; `downstream` where they are not to be shared between clients. */
   poolOf(host: Host, downstream?: Downstream): HttpPool {
-    if (this.#tellsClients || downstream?.source !== undefined)
-      return this.#clientPools(host).of(downstream, this.#tellsClients);
+    const { poolPerConnection = false } = this.model;
+    if (this.#tellsClients || poolPerConnection || downstream?.source !== undefined)
+      return this.#clientPools(host).of(downstream, { told: this.#tellsClients, poolPerConnection });
     return (host.pool ??= createHttpPool(host, this.model, this.#poolContext, this.#context.turn));
   }
 
@@ -317,6 +339,7 @@ export class UpstreamCluster {
     const poolContext: PoolContext = {
       ...this.#poolContext,
       stats: new ClusterStats(''),
+      maxHostConnections: Number.POSITIVE_INFINITY,
       breakersOf: () =>
         new Breakers({
           maxConnections: unlimited,
@@ -394,8 +417,17 @@ export class UpstreamCluster {
     n.active = this.#subsets.size;
   }
 
+  /** Where a header says that the request is to go; undefined where none does, or it is no address. */
+  #destinationInHeader(request: HostRequest): SocketAddress | undefined {
+    const text = this.#originalHeader === undefined ? undefined : request.headerValue?.(this.#originalHeader);
+    if (text === undefined) return undefined;
+    const address = parseSocketAddress(text);
+    if (address === undefined) this.stats.n.originalDstHostInvalid++;
+    return address;
+  }
+
   #originalDestination(request: HostRequest): Host | undefined {
-    const wanted = request.originalDestination;
+    const wanted = this.#destinationInHeader(request) ?? request.originalDestination;
     if (wanted === undefined) return undefined;
     const { discovery } = this.model;
     const port = discovery.kind === 'original_dst' ? (discovery.portOverride ?? wanted.port) : wanted.port;

@@ -25,9 +25,7 @@ const thresholdsPolicy = fieldPolicy(
   ],
   { maxConnectionPools: 'there is one pool an endpoint' },
 );
-const circuitBreakersPolicy = fieldPolicy(cluster.CircuitBreakers, ['thresholds'], {
-  perHostThresholds: 'limits hold for the cluster as a whole',
-});
+const circuitBreakersPolicy = fieldPolicy(cluster.CircuitBreakers, ['thresholds', 'perHostThresholds']);
 const outlierPolicy = fieldPolicy(cluster.OutlierDetection, [
   'consecutive5xx',
   'interval',
@@ -120,4 +118,18 @@ export function decodeOutlier(scope: Scope, message: OutlierMessage): OutlierDet
     alwaysEjectOneHost: message.alwaysEjectOneHost ?? false,
     healthCheckUnejects: message.successfulActiveHealthCheckUnejectHost ?? true,
   };
+}
+
+/** The most connections of one endpoint; the only limit that Envoy takes here, and only of the default priority. */
+export function decodeHostConnections(scope: Scope, message: cluster.CircuitBreakers): number | undefined {
+  let most: number | undefined;
+  for (const [i, thresholds] of (message.perHostThresholds ?? []).entries()) {
+    const at = scope.at('perHostThresholds').at(i);
+    const { priority, maxConnections, ...others } = thresholds;
+    for (const [name, value] of Object.entries(others))
+      if (value !== undefined)
+        at.at(name).fail('is not supported: only max_connections is a limit of endpoints');
+    if (priority === undefined || priority === 'DEFAULT') most = maxConnections;
+  }
+  return most;
 }

@@ -5,7 +5,7 @@ import { ClusterConfig as AggregateConfig } from '@lateen/protocol/envoy/extensi
 import { RedisProtocolOptions } from '@lateen/protocol/envoy/extensions/filters/network/redis_proxy/v3';
 import type { Cluster, Discovery, JsonValue, RedisCredentials } from '../model/index.ts';
 import { decodeMetadata, decodeSocketAddress } from './basics.ts';
-import { decodeCircuitBreakers, decodeOutlier } from './cluster-limits.ts';
+import { decodeCircuitBreakers, decodeHostConnections, decodeOutlier } from './cluster-limits.ts';
 import { decodeReference } from './config-source.ts';
 import { decodeAssignment } from './endpoint.ts';
 import { fieldPolicy } from './field-policy.ts';
@@ -59,6 +59,8 @@ const clusterPolicy = fieldPolicy(
     'protocolSelection',
     'upstreamConnectionOptions',
     'filters',
+    'closeConnectionsOnHostHealthFailure',
+    'connectionPoolPerDownstreamConnection',
   ],
   {
     useTcpForDnsLookups: 'names are resolved by the system',
@@ -67,7 +69,6 @@ const clusterPolicy = fieldPolicy(
     waitForWarmOnInit: 'every cluster is waited for at the start',
     cleanupInterval: 'hosts of an original-destination cluster go with their last connection',
     ignoreHealthOnHostRemoval: 'a host that discovery drops is not used any more',
-    closeConnectionsOnHostHealthFailure: 'connections of a host that fails end by themselves',
     trackTimeoutBudgets: onlyStatistics,
     trackClusterStats: onlyStatistics,
     lrsServer: 'loads are not reported by LRS',
@@ -162,6 +163,12 @@ export function decodeCluster(scope: Scope, message: ClusterMessage): Cluster {
     localityWeighted: policy?.localityWeighted ?? common.localityWeightedLbConfig !== undefined,
     connectTimeoutMs,
     perConnectionBufferLimitBytes: message.perConnectionBufferLimitBytes ?? 1_048_576,
+    ...optional(
+      'maxHostConnections',
+      decodeHostConnections(scope.at('circuitBreakers'), message.circuitBreakers ?? {}),
+    ),
+    ...optional('closeConnectionsOnHealthFailure', message.closeConnectionsOnHostHealthFailure),
+    ...optional('poolPerConnection', message.connectionPoolPerDownstreamConnection),
     circuitBreakers: decodeCircuitBreakers(scope.at('circuitBreakers'), message.circuitBreakers ?? {}),
     ...(message.outlierDetection === undefined
       ? {}
@@ -188,6 +195,10 @@ export function decodeCluster(scope: Scope, message: ClusterMessage): Cluster {
     closeConnectionsOnHostRemoval: common.closeConnectionsOnHostSetChange ?? false,
     metadata: decodeMetadata(scope.at('metadata'), message.metadata),
   };
+}
+
+function optional<K extends string, V>(name: K, value: V | undefined): { readonly [k in K]?: V } {
+  return value === undefined ? {} : ({ [name]: value } as { readonly [k in K]?: V });
 }
 
 function redisOf(scope: Scope, message: ClusterMessage): { readonly redis?: RedisCredentials } {

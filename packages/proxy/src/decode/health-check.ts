@@ -1,11 +1,14 @@
 import type {
+  HeaderValueOption,
   HealthCheck as HealthCheckMessage,
   HealthCheck_Payload,
 } from '@lateen/protocol/envoy/config/core/v3';
 import * as core from '@lateen/protocol/envoy/config/core/v3';
 import type { Int64Range } from '@lateen/protocol/envoy/type/v3';
-import type { HealthCheck, StatusRange } from '../model/index.ts';
+import type { HeaderOperations, HealthCheck, StatusRange } from '../model/index.ts';
+import { decodeStringMatch } from './basics.ts';
 import { fieldPolicy } from './field-policy.ts';
+import { decodeHeaderAdditions } from './headers.ts';
 import { decodeProxyProtocolConfig } from './proxy-protocol.ts';
 import type { Scope } from './scope.ts';
 
@@ -41,13 +44,27 @@ const checkPolicy = fieldPolicy(
 );
 const httpPolicy = fieldPolicy(
   core.HealthCheck_HttpHealthCheck,
-  ['host', 'path', 'expectedStatuses', 'retriableStatuses', 'method', 'codecClientType'],
+  [
+    'host',
+    'path',
+    'expectedStatuses',
+    'retriableStatuses',
+    'method',
+    'codecClientType',
+    'requestHeadersToAdd',
+    'requestHeadersToRemove',
+    'serviceNameMatcher',
+  ],
   {
     responseBufferSize: 'bodies are not read',
   },
 );
 const tcpPolicy = fieldPolicy(core.HealthCheck_TcpHealthCheck, ['send', 'receive', 'proxyProtocolConfig']);
-const grpcPolicy = fieldPolicy(core.HealthCheck_GrpcHealthCheck, ['serviceName', 'authority']);
+const grpcPolicy = fieldPolicy(core.HealthCheck_GrpcHealthCheck, [
+  'serviceName',
+  'authority',
+  'initialMetadata',
+]);
 
 export const healthCheckPolicies = [checkPolicy, httpPolicy, tcpPolicy, grpcPolicy];
 
@@ -93,13 +110,27 @@ function decodeCheck(scope: Scope, message: HealthCheckMessage): HealthCheck['ch
         .at('codecClientType')
         .choice(http.codecClientType, { HTTP1: 'http1', HTTP2: 'http2' } as const, 'http1'),
       retriableStatuses: rangesOf(http.retriableStatuses),
+      ...headersOf(
+        scope.at('httpHealthCheck').at('requestHeadersToAdd'),
+        http.requestHeadersToAdd,
+        http.requestHeadersToRemove,
+      ),
+      ...(http.serviceNameMatcher === undefined
+        ? {}
+        : {
+            serviceName: decodeStringMatch(
+              scope.at('httpHealthCheck').at('serviceNameMatcher'),
+              http.serviceNameMatcher,
+            ),
+          }),
       expectedStatuses: expected.length === 0 ? [{ start: 200, end: 201 }] : expected,
     };
   }
   if (message.grpcHealthCheck !== undefined) {
     scope.at('grpcHealthCheck').check(grpcPolicy, message.grpcHealthCheck);
-    const { serviceName = '', authority = '' } = message.grpcHealthCheck;
-    return { kind: 'grpc', service: serviceName, authority };
+    const { serviceName = '', authority = '', initialMetadata } = message.grpcHealthCheck;
+    const at = scope.at('grpcHealthCheck').at('initialMetadata');
+    return { kind: 'grpc', service: serviceName, authority, ...headersOf(at, initialMetadata, []) };
   }
   const tcp = message.tcpHealthCheck;
   if (tcp === undefined)
@@ -118,6 +149,15 @@ function decodeCheck(scope: Scope, message: HealthCheckMessage): HealthCheck['ch
         }),
     receive: (tcp?.receive ?? []).map((p, i) => payloadOf(scope.at('tcpHealthCheck').at('receive').at(i), p)),
   };
+}
+
+function headersOf(
+  scope: Scope,
+  add: readonly HeaderValueOption[] | undefined,
+  remove: readonly string[] | undefined,
+): { readonly headers?: HeaderOperations } {
+  const headers = { add: decodeHeaderAdditions(scope, add), remove: remove ?? [] };
+  return headers.add.length === 0 && headers.remove.length === 0 ? {} : { headers };
 }
 
 function rangesOf(ranges: readonly Int64Range[] = []): StatusRange[] {

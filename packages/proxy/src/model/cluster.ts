@@ -2,6 +2,8 @@ import type { SocketAddress } from './address.ts';
 import type { ClusterLoadAssignment } from './endpoint.ts';
 import type { JsonValue, Metadata } from './metadata.ts';
 import type { Http2Options } from './network-filter.ts';
+import type { HeaderOperations } from './route.ts';
+import type { StringMatch } from './string-match.ts';
 import type { RedisCredentials } from './redis.ts';
 import type { ProxyProtocolTransport, UpstreamTransport } from './tls.ts';
 
@@ -138,6 +140,10 @@ export interface HealthCheck {
         readonly expectedStatuses: readonly StatusRange[];
         /** Not well, but only after the threshold. */
         readonly retriableStatuses: readonly StatusRange[];
+        /** Added to the request, and taken out of it. */
+        readonly headers?: HeaderOperations;
+        /** What the answer's `x-envoy-upstream-healthchecked-cluster` must be. */
+        readonly serviceName?: StringMatch;
       }
     | {
         readonly kind: 'tcp';
@@ -146,7 +152,12 @@ export interface HealthCheck {
         /** The PROXY protocol's header that is sent first, in which the proxy speaks for itself. */
         readonly proxyProtocol?: ProxyProtocolTransport;
       }
-    | { readonly kind: 'grpc'; readonly service: string; readonly authority: string };
+    | {
+        readonly kind: 'grpc';
+        readonly service: string;
+        readonly authority: string;
+        readonly headers?: HeaderOperations;
+      };
 }
 
 export interface UpstreamHttpOptions {
@@ -209,6 +220,8 @@ export interface Cluster {
     readonly default: CircuitBreakerThresholds;
     readonly high: CircuitBreakerThresholds;
   };
+  /** Of each endpoint; undefined: no limit of its own. */
+  readonly maxHostConnections?: number;
   readonly outlierDetection?: OutlierDetection;
   readonly healthChecks: readonly HealthCheck[];
   readonly http: UpstreamHttpOptions;
@@ -224,6 +237,10 @@ export interface Cluster {
   readonly tcpKeepalive?: { readonly timeMs: number };
   /** Close the connections of an endpoint as soon as it is gone from the assignment. */
   readonly closeConnectionsOnHostRemoval: boolean;
+  /** An endpoint that becomes unhealthy loses its connections. */
+  readonly closeConnectionsOnHealthFailure?: boolean;
+  /** Requests of one client connection have connections of their own. */
+  readonly poolPerConnection?: boolean;
   readonly redis?: RedisCredentials;
   readonly metadata: Metadata;
 }

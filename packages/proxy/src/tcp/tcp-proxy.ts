@@ -1,4 +1,4 @@
-import type { Host } from '../cluster/host.ts';
+import type { Host, HostUser } from '../cluster/host.ts';
 import type { ConnectFailure, ConnectListener, PendingConnection } from '../cluster/connector.ts';
 import type { ClusterRef } from '../cluster/cluster-set.ts';
 import type { HostRequest, UpstreamCluster } from '../cluster/upstream-cluster.ts';
@@ -62,7 +62,7 @@ const maxEarlyBytes = 1024 * 1024;
 /** Carries bytes between a client and an endpoint, each direction ending by itself. */
 export class TcpConnection
   extends Expirable
-  implements WireHandler, ConnectListener, TunnelListener, HostRequest
+  implements WireHandler, ConnectListener, TunnelListener, HostRequest, HostUser
 {
   readonly #setup: TcpProxySetup;
   readonly #info: ConnectionInfo;
@@ -185,6 +185,9 @@ export class TcpConnection
     for (const log of accessLogs) log.log(info);
   }
 
+  /** What it carries is not over before its peers say so. */
+  drain(): void {}
+
   /** Ends the connection at once. */
   close(): void {
     this.#finish(true);
@@ -200,6 +203,7 @@ export class TcpConnection
       host.cxActive++;
       host.active++;
     }
+    if (cluster.model.closeConnectionsOnHealthFailure === true) (host.others ??= new Set()).add(this);
     this.#upstream = wire;
     cluster.outlier?.onTcpConnected(host);
     this.#cell = this.#setup.observe?.(host, cluster.model, this.#info);
@@ -269,7 +273,10 @@ export class TcpConnection
       this.#finish();
       return;
     }
-    if (!(tunnel === undefined ? this.#breakers().mayConnect() : this.#breakers().mayRequest())) {
+    const mayConnect =
+      this.#breakers().mayConnect() &&
+      host.cxActive < (cluster.model.maxHostConnections ?? Number.POSITIVE_INFINITY);
+    if (!(tunnel === undefined ? mayConnect : this.#breakers().mayRequest())) {
       if (tunnel === undefined) cluster.stats.n.upstreamCxOverflow++;
       else cluster.stats.n.upstreamRqPendingOverflow++;
       this.#flags |= flag.upstreamOverflow;
@@ -372,6 +379,7 @@ export class TcpConnection
     stats.cxActive--;
     this.#connecting?.cancel();
     this.#cancelFetch?.();
+    this.#host?.others?.delete(this);
     const counts = this.#setup.tunnel === undefined;
     if (this.#connecting !== undefined && counts) {
       this.#breakers().connections--;

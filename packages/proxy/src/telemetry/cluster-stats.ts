@@ -61,6 +61,7 @@ const counters = {
   assignmentStale: 'assignment_stale',
   assignmentTimeoutReceived: 'assignment_timeout_received',
   membershipChange: 'membership_change',
+  originalDstHostInvalid: 'original_dst_host_invalid',
 } as const;
 
 const gauges = {

@@ -1,5 +1,6 @@
 import { headerName, names } from '../../codec/header-name.ts';
 import type { HealthCheck } from '../../model/cluster.ts';
+import { applyProbeHeaders } from './probe-headers.ts';
 import type { ProbeResult } from './probe.ts';
 import type { ProbeConversation } from './stream-probe.ts';
 
@@ -42,6 +43,7 @@ export function grpcConversation(check: GrpcCheck, clusterName: string): ProbeCo
       head.headers.add(names.contentType, contentType);
       head.headers.add(trailersName, 'trailers');
       head.headers.add(names.userAgent, 'Envoy/HC');
+      applyProbeHeaders(head.headers, check.headers);
     },
     judgeHead(head) {
       if (head.status !== 200) return 'refused';

@@ -1,6 +1,11 @@
-import { names } from '../../codec/header-name.ts';
+import { headerName, names } from '../../codec/header-name.ts';
 import type { HealthCheck, StatusRange } from '../../model/cluster.ts';
+import { compileStringMatch } from '../../decide/string-match.ts';
+import { applyProbeHeaders } from './probe-headers.ts';
 import type { ProbeConversation } from './stream-probe.ts';
+
+/** By which an endpoint says what it is (Envoy, `service_name_matcher`). */
+const checkedCluster = headerName('x-envoy-upstream-healthchecked-cluster');
 
 type HttpCheck = Extract<HealthCheck['check'], { kind: 'http' }>;
 
@@ -10,6 +15,7 @@ function includes(ranges: readonly StatusRange[], status: number): boolean {
 
 /** Asks for a path and looks at the status. */
 export function httpConversation(check: HttpCheck, clusterName: string): ProbeConversation {
+  const isOurs = check.serviceName === undefined ? () => true : compileStringMatch(check.serviceName);
   return {
     protocol: check.protocol,
     body: undefined,
@@ -18,9 +24,11 @@ export function httpConversation(check: HttpCheck, clusterName: string): ProbeCo
       head.path = check.path;
       head.authority = check.host || host.endpoint.hostname || clusterName;
       head.headers.add(names.userAgent, 'Envoy/HC');
+      applyProbeHeaders(head.headers, check.headers);
     },
-    judgeHead({ status }) {
-      if (includes(check.expectedStatuses, status)) return 'success';
+    judgeHead({ status, headers }) {
+      if (includes(check.expectedStatuses, status))
+        return isOurs(headers.get(checkedCluster) ?? '') ? 'success' : 'refused';
       return includes(check.retriableStatuses, status) ? 'retriable' : 'refused';
     },
     judgeEnd: () => 'network',

@@ -3,6 +3,14 @@ import { downstreamKey } from '../upstream-proxy-header.ts';
 import type { HostUser } from '../host.ts';
 import type { HttpPool } from './http-pool.ts';
 
+/** Who does not share connections. */
+export interface SharingRules {
+  /** Clients that the endpoint is told of at the beginning. */
+  readonly told: boolean;
+  /** Every connection of a client. */
+  readonly poolPerConnection: boolean;
+}
+
 /** So many pools are kept before those without connections are looked for. */
 const fewPools = 64;
 
@@ -16,9 +24,9 @@ export class ClientPools implements HostUser {
     this.#create = create;
   }
 
-  /** The connections for a client, who is told to the endpoint where `told`; without one, those of the proxy itself. */
-  of(downstream: Downstream | undefined, told: boolean): HttpPool {
-    const key = downstream === undefined ? '' : keyOf(downstream, told);
+  /** The connections for a client, as the rules part them; without one, those of the proxy itself. */
+  of(downstream: Downstream | undefined, rules: SharingRules): HttpPool {
+    const key = downstream === undefined ? '' : keyOf(downstream, rules);
     let pool = this.#pools.get(key);
     if (pool === undefined) {
       if (this.#pools.size >= this.#sweepAt) this.#sweep();
@@ -42,10 +50,11 @@ export class ClientPools implements HostUser {
   }
 }
 
-function keyOf(downstream: Downstream, told: boolean): string {
-  const { source } = downstream;
+function keyOf(downstream: Downstream, rules: SharingRules): string {
+  const { source, id } = downstream;
+  if (rules.poolPerConnection) return String(id);
   const from = source === undefined ? '' : `${source.address} ${source.port} ${source.mark} `;
-  return told ? from + downstreamKey(downstream) : from;
+  return rules.told ? from + downstreamKey(downstream) : from;
 }
 
 /** A connector that makes all its connections for one client. */

@@ -23,6 +23,8 @@ interface Waiting {
 export interface PoolContext {
   readonly connector: Connector;
   readonly stats: ClusterStats;
+  /** Of one endpoint. */
+  readonly maxHostConnections: number;
   readonly breakersOf: (priority: 'default' | 'high') => Breakers;
   readonly http1: Http1ClientOptions;
   /** 0: no limit. */
@@ -135,12 +137,13 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
   #connectFor(breakers: Breakers): void {
     const { stats, connector } = this.#context;
     const busy = this.#breakersOfConnection.size - this.#idle.length;
-    if (!breakers.mayConnect() && busy + this.#connecting.size > 0) {
+    const mayConnect = breakers.mayConnect() && this.#host.cxActive < this.#context.maxHostConnections;
+    if (!mayConnect && busy + this.#connecting.size > 0) {
       // One that exists will serve the request in its turn.
       stats.n.upstreamCxOverflow++;
       return;
     }
-    if (!breakers.mayConnect()) stats.n.upstreamCxOverflow++;
+    if (!mayConnect) stats.n.upstreamCxOverflow++;
     breakers.connections++;
     stats.n.upstreamCxTotal++;
     stats.n.upstreamCxHttp1Total++;

@@ -26,6 +26,8 @@ export interface Http2PoolContext {
   readonly http2: Http2ConnectionOptions;
   /** 0: no limit. */
   readonly maxConnectionDurationMs: number;
+  /** Of one endpoint. */
+  readonly maxHostConnections: number;
   readonly http2Stats: Http2Stats;
   readonly heads: HeadPool;
   readonly timers: CoarseTimers;
@@ -137,7 +139,7 @@ export class Http2Pool implements HttpPool, Http2ClientOwner {
   #connectFor(breakers: Breakers): void {
     if (this.#connecting.size * waitersAConnection >= this.#waiting.length) return;
     const { stats, connector } = this.#context;
-    if (!breakers.mayConnect()) {
+    if (!breakers.mayConnect() || this.#host.cxActive >= this.#context.maxHostConnections) {
       stats.n.upstreamCxOverflow++;
       // One that exists will serve the request when it has room.
       if (this.#usable.length + this.#connecting.size > 0) return;

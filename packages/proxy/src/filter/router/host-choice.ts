@@ -1,6 +1,7 @@
 import type { Downstream } from '../../cluster/connector.ts';
 import type { Host } from '../../cluster/host.ts';
 import type { HostRequest, UpstreamCluster } from '../../cluster/upstream-cluster.ts';
+import type { HeaderName } from '../../codec/header-name.ts';
 import type { SubsetCriteria } from '../../decide/subset-criteria.ts';
 import { formatAddress, type SocketAddress } from '../../model/address.ts';
 import type { HashSource } from '../../route/hash-policy.ts';
@@ -42,6 +43,10 @@ export abstract class HostChoice extends Expirable implements HostRequest, HashS
 
   get originalDestination(): SocketAddress | undefined {
     return this.owner.connection.originalDestination;
+  }
+
+  headerValue(name: HeaderName): string | undefined {
+    return this.owner.head.headers.get(name);
   }
 
   get subset(): SubsetCriteria | undefined {

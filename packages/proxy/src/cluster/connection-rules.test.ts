@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, Agent, request as httpRequest } from 'node:http';
+import { connect } from 'node:net';
+import { test } from 'node:test';
+import { clusterFromJson, listenerFromJson, routesJson, serveEnvoy } from '../testing/envoy-config.ts';
+import {
+  ask,
+  portOf,
+  portOfServer,
+  startDataPlane,
+  statOf,
+  tcpUpstream,
+  upstream,
+} from '../testing/harness.ts';
+
+const toBackend = { route_config: routesJson([{ match: { prefix: '/' }, route: { cluster: 'backend' } }]) };
+const check = (more: object) => ({
+  health_checks: [
+    {
+      timeout: '5s',
+      interval: '0.02s',
+      no_traffic_interval: '0.02s',
+      unhealthy_threshold: 1,
+      healthy_threshold: 1,
+      ...more,
+    },
+  ],
+});
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+test('a header chooses the endpoint of an original-destination cluster, where it holds an address', async (t) => {
+  const { port: backend } = await upstream(t, (_, res) => res.end('fine'));
+  const cluster = clusterFromJson('backend', [], {
+    type: 'ORIGINAL_DST',
+    lb_policy: 'CLUSTER_PROVIDED',
+    load_assignment: undefined,
+    original_dst_lb_config: { use_http_header: true },
+  });
+  const { dataPlane, port } = await serveEnvoy(t, toBackend, [cluster]);
+  const header = (value: string) => ({ headers: { 'x-envoy-original-dst-host': value } });
+  assert.equal((await ask(port, '/', header(`127.0.0.1:${backend}`))).body, 'fine');
+  for (const value of ['localhost:80', '127.0.0.1', '127.0.0.1:99999', '[::1:80'])
+    assert.equal((await ask(port, '/', header(value))).status, 503, value);
+  assert.equal(statOf(dataPlane, 'cluster.backend.original_dst_host_invalid'), 4);
+});
+
+test('requests of one connection have connections of their own where the cluster asks for it', async (t) => {
+  const { port: backend } = await upstream(t, (_, res) => res.end('fine'));
+  const cluster = clusterFromJson('backend', [backend], { connection_pool_per_downstream_connection: true });
+  const { dataPlane, port } = await serveEnvoy(t, toBackend, [cluster]);
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  t.after(() => agent.destroy());
+  for (let i = 0; i < 2; i++) {
+    const request = httpRequest({ host: '127.0.0.1', port, agent }).end();
+    const [response] = await once(request, 'response');
+    response.resume();
+    await once(response, 'end');
+  }
+  assert.equal(statOf(dataPlane, 'cluster.backend.upstream_cx_total'), 1);
+  await ask(port);
+  assert.equal(statOf(dataPlane, 'cluster.backend.upstream_cx_total'), 2);
+});
+
+test('an endpoint has a limit of connections of its own', async (t) => {
+  const backend = await tcpUpstream(t, (peer) => peer.pipe(peer));
+  const dataPlane = startDataPlane(t);
+  const filters = [
+    {
+      name: 'envoy.filters.network.tcp_proxy',
+      typed_config: {
+        '@type': 'type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy',
+        stat_prefix: 'tcp',
+        cluster: 'backend',
+      },
+    },
+  ];
+  const limits = { circuit_breakers: { per_host_thresholds: [{ max_connections: 1 }] } };
+  await dataPlane.update({
+    clusters: { set: [clusterFromJson('backend', [backend], limits)] },
+    listeners: { set: [listenerFromJson({}, undefined, { filter_chains: [{ filters }] })] },
+  });
+  const first = connect(portOf(dataPlane), '127.0.0.1');
+  first.write('in');
+  await once(first, 'data');
+  const second = connect(portOf(dataPlane), '127.0.0.1');
+  second.on('error', () => {});
+  await new Promise((resolve) => second.once('close', resolve));
+  assert.equal(statOf(dataPlane, 'cluster.backend.upstream_cx_overflow'), 1);
+  first.destroy();
+});
+
+test('an endpoint that becomes unhealthy loses its connections where the cluster asks for it', async (t) => {
+  let well = true;
+  const server = createServer((_, res) => {
+    res.statusCode = well ? 200 : 500;
+    res.end();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const dataPlane = startDataPlane(t);
+  const filters = [
+    {
+      name: 'envoy.filters.network.tcp_proxy',
+      typed_config: {
+        '@type': 'type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy',
+        stat_prefix: 'tcp',
+        cluster: 'backend',
+      },
+    },
+  ];
+  await dataPlane.update({
+    clusters: {
+      set: [
+        clusterFromJson('backend', [portOfServer(server)], {
+          close_connections_on_host_health_failure: true,
+          ...check({ http_health_check: { path: '/' } }),
+        }),
+      ],
+    },
+    listeners: { set: [listenerFromJson({}, undefined, { filter_chains: [{ filters }] })] },
+  });
+  while (statOf(dataPlane, 'cluster.backend.membership_healthy') === 0) await turn();
+  const client = connect(portOf(dataPlane), '127.0.0.1');
+  client.on('error', () => {});
+  client.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
+  await once(client, 'data');
+  well = false;
+  await new Promise((resolve) => client.once('close', resolve));
+  assert.equal(statOf(dataPlane, 'cluster.backend.upstream_cx_active'), 0);
+});
+
+test('a health check says what it is to say, and believes only whom it asks for', async (t) => {
+  const heard: unknown[] = [];
+  const { port } = await upstream(t, (req, res) => {
+    heard.push([req.headers['x-check'], req.headers['user-agent']]);
+    res.setHeader('x-envoy-upstream-healthchecked-cluster', heard.length === 1 ? 'other' : 'shop-v1');
+    res.end();
+  });
+  const http = {
+    path: '/',
+    request_headers_to_add: [{ header: { key: 'x-check', value: 'yes' } }],
+    request_headers_to_remove: ['user-agent'],
+    service_name_matcher: { prefix: 'shop' },
+  };
+  const dataPlane = startDataPlane(t);
+  await dataPlane.update({
+    clusters: { set: [clusterFromJson('backend', [port], check({ http_health_check: http }))] },
+  });
+  while (statOf(dataPlane, 'cluster.backend.membership_healthy') === 0) await turn();
+  assert.deepEqual(heard[0], ['yes', undefined]);
+  assert.equal(statOf(dataPlane, 'cluster.backend.health_check.failure'), 1);
+});
