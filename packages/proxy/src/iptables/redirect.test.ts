@@ -84,3 +84,27 @@ test(
     assert.equal(withoutEmpty(cleaned), '');
   },
 );
+
+test('datagrams pass untouched where connections are redirected, in both modes', withRoot, () => {
+  const echo = `
+    const { createSocket } = require('node:dgram');
+    process.setuid(1000);
+    const server = createSocket('udp4', (text, from) => server.send(text + ' from ' + from.address, from.port, from.address));
+    server.bind(9053, '198.51.100.1', () => {
+      const client = createSocket('udp4', (text, from) => {
+        process.stdout.write(text + ' by ' + from.address + ':' + from.port);
+        process.exit();
+      });
+      client.send('hello', 9053, '198.51.100.1');
+    });`;
+  for (const mode of ['REDIRECT', 'TPROXY']) {
+    const out = inNamespace(`
+      ip addr add 198.51.100.1/32 dev pod
+      istio_iptables -u 1337 -b '*' -i '*' -m ${mode}
+      "${node}" -e "${echo}"; echo
+      probe 1000 198.51.100.2:80`);
+    const [udp, tcp] = out.trim().split('\n');
+    assert.match(udp ?? '', /^hello from [\d.]+ by 198\.51\.100\.1:9053$/, mode);
+    assert.equal((JSON.parse(tcp ?? '') as Record<string, string>)['198.51.100.2:80'], 'outbound', mode);
+  }
+});
