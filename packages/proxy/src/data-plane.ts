@@ -128,6 +128,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
       nodeMetadata: options.node?.metadata ?? {},
       lazy: new LazyHttpFilters(),
       statGroup: sharedGroups(stats),
+      healthCheckFailed: () => healthCheckFailed,
       introduction: introductionOf(options.node),
       peers: meshMetrics.peers,
       rbacStats(layer, prefix) {

@@ -18,6 +18,7 @@ import type { AnyFieldPolicy } from './field-policy.ts';
 import { consistentHashingPolicies } from './consistent-hashing.ts';
 import { grpcServicePolicies } from './grpc-service.ts';
 import { headerPolicies } from './headers.ts';
+import { healthCheckFilterPolicies } from './health-check-filter.ts';
 import { healthCheckPolicies } from './health-check.ts';
 import { connectionManagerPolicies } from './http-connection-manager.ts';
 import { httpFilterPolicies } from './http-filter.ts';
@@ -64,6 +65,7 @@ export const fieldPolicies: readonly AnyFieldPolicy[] = [
   ...endpointPolicies,
   ...grpcServicePolicies,
   ...headerPolicies,
+  ...healthCheckFilterPolicies,
   ...healthCheckPolicies,
   ...httpFilterPolicies,
   ...internalRedirectPolicies,

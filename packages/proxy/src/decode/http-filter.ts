@@ -2,6 +2,7 @@ import type { Any } from '@lateen/protocol';
 import * as route from '@lateen/protocol/envoy/config/route/v3';
 import * as buffer from '@lateen/protocol/envoy/extensions/filters/http/buffer/v3';
 import { GrpcWeb } from '@lateen/protocol/envoy/extensions/filters/http/grpc_web/v3';
+import { HealthCheck } from '@lateen/protocol/envoy/extensions/filters/http/health_check/v3';
 import * as headerMutation from '@lateen/protocol/envoy/extensions/filters/http/header_mutation/v3';
 import * as cors from '@lateen/protocol/envoy/extensions/filters/http/cors/v3';
 import * as extAuthz from '@lateen/protocol/envoy/extensions/filters/http/ext_authz/v3';
@@ -23,6 +24,7 @@ import { fieldPolicy } from './field-policy.ts';
 import { decodeOnDemand } from './on-demand.ts';
 import { decodeGlobalRateLimit, decodeLocalRateLimit, decodeRateLimitPerRoute } from './rate-limits.ts';
 import { decodeRbacRules } from './rbac.ts';
+import { decodeHealthCheckFilter } from './health-check-filter.ts';
 import type { Scope } from './scope.ts';
 import { decodeBuffer, decodeBufferPerRoute, decodeHeaderMutation } from './small-filters.ts';
 
@@ -130,6 +132,8 @@ function decodeConfig(scope: Scope, message: HttpFilterMessage, context: FilterC
     }
     case rbac.RBAC.typeName:
       return { kind: 'rbac', ...decodeRbacRules(at, at.unpack(rbac.RBAC, message.typedConfig) ?? {}) };
+    case HealthCheck.typeName:
+      return decodeHealthCheckFilter(at, at.unpack(HealthCheck, message.typedConfig) ?? {});
     case onDemand.OnDemand.typeName:
       return decodeOnDemand(at, at.unpack(onDemand.OnDemand, message.typedConfig) ?? {});
     case localRateLimit.LocalRateLimit.typeName: {

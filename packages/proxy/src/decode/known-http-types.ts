@@ -12,6 +12,7 @@ import {
   HeaderMutation,
   HeaderMutationPerRoute,
 } from '@lateen/protocol/envoy/extensions/filters/http/header_mutation/v3';
+import { HealthCheck } from '@lateen/protocol/envoy/extensions/filters/http/health_check/v3';
 import { HeaderMutation as EarlyHeaderMutation } from '@lateen/protocol/envoy/extensions/http/early_header_mutation/header_mutation/v3';
 import { RateLimit, RateLimitPerRoute } from '@lateen/protocol/envoy/extensions/filters/http/ratelimit/v3';
 import { PreserveCaseFormatterConfig } from '@lateen/protocol/envoy/extensions/http/header_formatters/preserve_case/v3';
@@ -41,6 +42,7 @@ export const knownHttpTypes = [
   Gzip,
   HeaderMutation,
   HeaderMutationPerRoute,
+  HealthCheck,
   OmitCanaryHostsPredicate,
   OmitHostMetadataConfig,
   PreserveCaseFormatterConfig,

@@ -16,6 +16,7 @@ import type { RateLimitStats } from '../telemetry/rate-limit-stats.ts';
 import type { RbacStats } from '../telemetry/rbac-stats.ts';
 import type { CompiledHttpFilter } from './http-filter.ts';
 import type { OnDemand } from '../on-demand/on-demand.ts';
+import { healthCheckFilter } from './health-check.ts';
 import { onDemandFilter } from './on-demand.ts';
 import type { LazyHttpFilters } from './lazy-http-filters.ts';
 import { localRateLimitFilter } from './rate-limit/local-rate-limit.ts';
@@ -40,6 +41,7 @@ export interface FilterServices {
   readonly faultStats: (statPrefix: string) => FaultStats;
   readonly corsStats: (statPrefix: string) => CorsStats;
   readonly onDemand: OnDemand;
+  readonly healthCheckFailed: () => boolean;
   readonly introduction: PeerIntroduction | undefined;
   readonly peers: PeerTable;
 }
@@ -113,6 +115,9 @@ export function compileHttpFilters(
         } catch (error) {
           problems.push({ path: `${path}[${i}]`, message: messageOf(error) });
         }
+        break;
+      case 'health_check':
+        push(healthCheckFilter(name, config, services, `${path}[${i}]`, problems), disabled);
         break;
       case 'on_demand':
         push(onDemandFilter(name, config, services.onDemand), disabled);

@@ -44,6 +44,7 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
   /** The routes that have served the request, where redirects were followed here. */
   #served: CompiledRoute[] | undefined;
   peerAsked = false;
+  healthCheck = false;
 
   constructor(
     manager: ConnectionManager,

@@ -26,6 +26,8 @@ export interface FilterExchange extends StreamInfo {
   dynamicMetadata: Metadata | undefined;
   /** The filter's configuration for this request's route; undefined where the route has none. */
   routeConfig(filterName: string): HttpFilterConfig | undefined;
+  /** True for a request that asks how the proxy or the application is. */
+  healthCheck: boolean;
   /** Adds one of Envoy's response flags. */
   addFlag(flag: number): void;
   /** Answers in place of an endpoint. */

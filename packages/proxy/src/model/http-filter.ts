@@ -91,6 +91,17 @@ export type HttpFilterConfig =
   | { readonly kind: 'grpc_web' }
   /** Waits for virtual hosts, and for clusters where a source is given. */
   | { readonly kind: 'on_demand'; readonly clusters?: OnDemandClusters }
+  | {
+      readonly kind: 'health_check';
+      /** The application answers; else the proxy does. */
+      readonly passThrough: boolean;
+      /** How long an answer of the application is given again; 0: not at all. */
+      readonly cacheMs: number;
+      /** The clusters that must have so many endpoints to be used. */
+      readonly minHealthyPercents: readonly { readonly cluster: string; readonly percent: number }[];
+      /** All must hold for a request to be a health check. */
+      readonly headers: readonly HeaderMatch[];
+    }
   | { readonly kind: 'none' }
   /** Route only: the filter of this name does not run. */
   | { readonly kind: 'disabled' }

@@ -56,7 +56,8 @@ export function compileLogFilter(filter: AccessLogFilter): InfoTest {
       return () => Math.random() * fraction.denominator < fraction.numerator;
     }
     case 'not_health_check':
-      return ({ request }) => request?.headers.get(names.userAgent)?.startsWith('kube-probe/') !== true;
+      return ({ request, healthCheck }) =>
+        healthCheck !== true && request?.headers.get(names.userAgent)?.startsWith('kube-probe/') !== true;
     case 'traceable':
       return ({ request }) => reasonOfId(request?.headers.get(names.requestId) ?? '') !== 'not_traceable';
     case 'grpc_status': {

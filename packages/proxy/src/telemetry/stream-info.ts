@@ -52,6 +52,8 @@ export interface StreamInfo {
   /** The text of an answer of the proxy itself, while its body is made. */
   readonly localReplyBody?: string;
   readonly virtualHost: string;
+  /** True for a request that the health check filter has recognised. */
+  readonly healthCheck?: boolean;
   readonly attempts: number;
   readonly connectionId: number;
   /** Who the other end says it is, where it was told. */
