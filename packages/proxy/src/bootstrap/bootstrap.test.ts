@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatProblem } from '@lateen/core';
-import { mergeJson, readBootstrap } from './bootstrap.ts';
+import { decodeBootstrap, mergeJson, readBootstrap } from './bootstrap.ts';
 import { parseProxyOptions } from './options.ts';
 
 const yaml = `
@@ -91,4 +91,17 @@ test("Envoy's command line is understood and every wrong option named", () => {
   const typo = parseProxyOptions(['--config-pth', 'x']);
   assert.ok(!typo.ok);
   assert.match(typo.problems[0]?.message ?? '', /did you mean --config-path/);
+});
+
+test('a field of the bootstrap that would be without effect is refused by its path, or known as ignored', () => {
+  const refused = decodeBootstrap({
+    cluster_manager: { upstream_bind_config: { source_address: { address: '127.0.0.2', port_value: 0 } } },
+    dynamic_resources: { cds_resources_locator: 'xdstp://a/b' },
+    admin: { profile_path: '/tmp/p' },
+  });
+  assert.ok(!refused.ok);
+  assert.deepEqual(
+    refused.problems.map(({ path }) => path),
+    ['clusterManager.upstreamBindConfig', 'dynamicResources.cdsResourcesLocator'],
+  );
 });

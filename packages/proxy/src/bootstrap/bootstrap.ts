@@ -9,7 +9,13 @@ import type {
 } from '@lateen/protocol/envoy/config/core/v3';
 import { decodeAddress, decodeLocality } from '../decode/basics.ts';
 import { decodeConfigSource, decodeGrpcTarget } from '../decode/config-source.ts';
-import { fieldPolicy } from '../decode/field-policy.ts';
+import {
+  adminPolicy,
+  bootstrapPolicy,
+  clusterManagerPolicy,
+  dynamicResourcesPolicy,
+  staticResourcesPolicy,
+} from '../decode/bootstrap-policies.ts';
 import { knownTypes } from '../decode/known-types.ts';
 import {
   clusterDecoder,
@@ -24,43 +30,6 @@ import { decodeRuntimeLayers, type DecodedLayers } from './runtime-layers.ts';
 import type { AdsSource } from '../xds/subscriptions.ts';
 import { parseJsonObject } from './json-text.ts';
 import type { Address, Cluster, ConfigSource, Listener, NodeIdentity, Secret } from '../model/index.ts';
-
-const systemDns = 'names are resolved by the system';
-
-const bootstrapPolicy = fieldPolicy(
-  bootstrap.Bootstrap,
-  ['node', 'staticResources', 'dynamicResources', 'admin', 'layeredRuntime'],
-  {
-    nodeContextParams: 'resource names are taken as they are',
-    clusterManager: 'local origin and outlier logs are not written',
-    flagsPath: 'there is no file of flags',
-    statsSinks: 'statistics are scraped, not pushed',
-    deferredStatOptions: 'statistics are made when they are first used',
-    statsConfig: "statistics have Envoy's names and Prometheus labels",
-    statsFlushInterval: 'statistics are scraped, not pushed',
-    statsFlushOnAdmin: 'statistics are scraped, not pushed',
-    watchdog: 'the process that runs the proxy watches it',
-    watchdogs: 'the process that runs the proxy watches it',
-    tracing: 'the tracing of each connection manager holds',
-    overloadManager: 'limits are set for each listener and cluster',
-    enableDispatcherStats: 'adds statistics only',
-    statsServerVersionOverride: 'adds statistics only',
-    useTcpForDnsLookups: systemDns,
-    dnsResolutionConfig: systemDns,
-    typedDnsResolverConfig: systemDns,
-    bootstrapExtensions: 'extensions of the process are not loaded',
-    fatalActions: 'the log says why a process ends',
-    defaultSocketInterface: "the system's sockets are used",
-    perfTracingFilePath: 'not written',
-    defaultRegexEngine: 'every expression is RE2, in linear time',
-    xdsConfigTrackerExtension: 'not loaded',
-    listenerManager: 'there is one',
-    applicationLogConfig: 'log lines have one form',
-    grpcAsyncClientManagerConfig: 'adds nothing here',
-    memoryAllocatorManager: 'memory is managed by the runtime',
-    inlineHeaders: 'header names are looked up in one table',
-  },
-);
 
 /** What a bootstrap of Envoy says, decoded. */
 export interface ProxyBootstrap {
@@ -96,6 +65,10 @@ export function decodeBootstrap(json: unknown, overrides: NodeOverrides = {}): R
   const wrong: Problem[] = [];
   const scope = Scope.root();
   scope.check(bootstrapPolicy, message);
+  scope.at('admin').check(adminPolicy, message.admin ?? {});
+  scope.at('clusterManager').check(clusterManagerPolicy, message.clusterManager ?? {});
+  scope.at('staticResources').check(staticResourcesPolicy, message.staticResources ?? {});
+  scope.at('dynamicResources').check(dynamicResourcesPolicy, message.dynamicResources ?? {});
   const node = nodeOf(message.node ?? {}, overrides);
   const runtimeLayers = decodeRuntimeLayers(
     scope.at('layeredRuntime'),

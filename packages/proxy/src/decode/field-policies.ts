@@ -1,5 +1,6 @@
 import { accessLogPolicies } from './access-log.ts';
 import { basicPolicies } from './basics.ts';
+import { bootstrapPolicies } from './bootstrap-policies.ts';
 import { clientAddressPolicies } from './client-address.ts';
 import { connectionRoutePolicies } from './connection-routes.ts';
 import { headerMutationPolicies } from './header-mutation.ts';
@@ -47,6 +48,7 @@ import { valueMatchPolicies } from './value-match.ts';
 export const fieldPolicies: readonly AnyFieldPolicy[] = [
   ...accessLogPolicies,
   ...basicPolicies,
+  ...bootstrapPolicies,
   ...clientAddressPolicies,
   ...connectionRoutePolicies,
   ...headerMutationPolicies,
