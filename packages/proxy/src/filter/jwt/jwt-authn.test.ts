@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { request as httpRequest } from 'node:http';
 import { test } from 'node:test';
 import { TestClock } from '@lateen/core';
 import {
@@ -286,6 +287,40 @@ test('keys are fetched once, kept for their time, and fetched again', async (t) 
   assert.equal(fetched, 3);
   assert.match(stats(), /^http\.http\.jwt_authn\.jwks_fetch_success: 2$/m);
   assert.match(stats(), /^http\.http\.jwt_authn\.jwks_fetch_failed: 1$/m);
+});
+
+test('a client that leaves while keys are fetched is forgotten, whatever was tried before', async (t) => {
+  const partner = createIssuer();
+  const asked = Promise.withResolvers<() => void>();
+  const { port: keys } = await upstream(t, (_, response) =>
+    asked.resolve(() => void response.end(partner.jwks)),
+  );
+  let served = 0;
+  const { port: up } = await upstream(t, (_, response) => {
+    served++;
+    response.end();
+  });
+  const remote = { http_uri: { uri: 'http://keys/', cluster: 'keys', timeout: '5s' } };
+  const { port, stats } = await serve(t, {
+    providers: {
+      shop: { issuer: 'shop', local_jwks: { inline_string: issuer.jwks } },
+      partner: { issuer: 'partner', remote_jwks: remote },
+    },
+    requires: { requires_any: { requirements: [{ provider_name: 'shop' }, { provider_name: 'partner' }] } },
+    route: { route: { cluster: 'counted' } },
+    clusters: [clusterFromJson('keys', [keys]), clusterFromJson('counted', [up])],
+  });
+  const good = bearer(partner.token({ ...claims, iss: 'partner' }));
+  const leaving = httpRequest({ host: '127.0.0.1', port, ...good });
+  leaving.on('error', () => {});
+  leaving.end();
+  const answerKeys = await asked.promise;
+  leaving.destroy();
+  while (!/^http\.http\.downstream_rq_active: 0$/m.test(stats())) await new Promise(setImmediate);
+  answerKeys();
+  assert.equal((await ask(port, '/', good)).status, 200);
+  assert.equal(served, 1);
+  assert.match(stats(), /^http\.http\.jwt_authn\.allowed: 1$/m);
 });
 
 test('claims are found by their path, and become text', () => {

@@ -10,6 +10,7 @@ import { checkTimes, claimAt, claimText, isForAudience, plainAudience, splitClai
 import { jwtFailure, type JwtFailure } from './jwt-failure.ts';
 import type { KeySet } from './key-set.ts';
 import { compilePlaces, type FoundToken } from './token-places.ts';
+import { Steps } from './steps.ts';
 import { parseToken, type Token } from './token.ts';
 
 export const metadataNamespace = 'envoy.filters.http.jwt_authn';
@@ -71,7 +72,7 @@ export class Provider {
   /** Verifies all tokens of a request that are where this provider looks; the first that is bad decides. */
   verify(exchange: FilterExchange, audiences: ReadonlySet<string> | undefined, done: Verified): () => void {
     const found = this.#find(exchange.head);
-    let stop: () => void = () => {};
+    const steps = new Steps();
     const next = (at: number): void => {
       const one = found[at];
       if (one === undefined) {
@@ -83,18 +84,21 @@ export class Provider {
         done(token);
         return;
       }
-      stop = this.#keys.get((keys) => {
-        const failure = keys === undefined ? jwtFailure.fetch : this.#verifySignature(keys, one.text, token);
-        if (failure !== undefined) {
-          done(failure);
-          return;
-        }
-        this.#tell(exchange, token, one);
-        next(at + 1);
-      });
+      steps.take(() =>
+        this.#keys.get((keys) => {
+          const failure =
+            keys === undefined ? jwtFailure.fetch : this.#verifySignature(keys, one.text, token);
+          if (failure !== undefined) {
+            done(failure);
+            return;
+          }
+          this.#tell(exchange, token, one);
+          next(at + 1);
+        }),
+      );
     };
     next(0);
-    return () => stop();
+    return steps.stop;
   }
 
   /** All that can be said without keys. */

@@ -3,6 +3,7 @@ import type { FilterExchange } from '../http-filter.ts';
 import { plainAudience } from './claims.ts';
 import { jwtFailure, type JwtFailure } from './jwt-failure.ts';
 import type { Provider, Verified } from './provider.ts';
+import { Steps } from './steps.ts';
 
 /** Says whether a request has what is required, at once or later; answers with how to stop. */
 export type CompiledRequirement = (exchange: FilterExchange, done: Verified) => () => void;
@@ -28,15 +29,17 @@ function tellingFailure(failures: readonly JwtFailure[]): JwtFailure {
 function anyOf(list: readonly CompiledRequirement[], leniency: Leniency): CompiledRequirement {
   return (exchange, done) => {
     const failures: JwtFailure[] = [];
-    let stop: () => void = () => {};
+    const steps = new Steps();
     const next = (at: number): void => {
       const one = list[at];
       if (one !== undefined) {
-        stop = one(exchange, (failure) => {
-          if (failure === undefined) return done(undefined);
-          failures.push(failure);
-          next(at + 1);
-        });
+        steps.take(() =>
+          one(exchange, (failure) => {
+            if (failure === undefined) return done(undefined);
+            failures.push(failure);
+            next(at + 1);
+          }),
+        );
         return;
       }
       const onlyMissing = failures.every((failure) => failure === jwtFailure.missing);
@@ -44,20 +47,20 @@ function anyOf(list: readonly CompiledRequirement[], leniency: Leniency): Compil
       done(passes ? undefined : tellingFailure(failures));
     };
     next(0);
-    return () => stop();
+    return steps.stop;
   };
 }
 
 function allOf(list: readonly CompiledRequirement[]): CompiledRequirement {
   return (exchange, done) => {
-    let stop: () => void = () => {};
+    const steps = new Steps();
     const next = (at: number): void => {
       const one = list[at];
       if (one === undefined) return done(undefined);
-      stop = one(exchange, (failure) => (failure === undefined ? next(at + 1) : done(failure)));
+      steps.take(() => one(exchange, (failure) => (failure === undefined ? next(at + 1) : done(failure))));
     };
     next(0);
-    return () => stop();
+    return steps.stop;
   };
 }
 
