@@ -336,6 +336,14 @@ test('a route turns the filter off, and a new path chooses a new route where the
   assert.equal((await ask(port, '/other')).status, 418);
 });
 
+test('clusters that clients make up leave nothing behind', async (t) => {
+  const { port, stats } = await serveGrpc(t, () => ok, {}, { route: { route: { cluster_header: 'x-to' } } });
+  assert.equal((await ask(port, '/', { headers: { 'x-to': 'nobody' } })).status, 503);
+  assert.equal((await ask(port, '/', { headers: { 'x-to': 'up' } })).status, 200);
+  assert.match(stats(), /^cluster\.up\.ext_authz\.ok: 1$/m);
+  assert.doesNotMatch(stats(), /nobody/);
+});
+
 test('parameters of a query are set and removed, the others stay as they stand', () => {
   assert.equal(changeQuery('/p', [], []), '/p');
   assert.equal(changeQuery('/p?a=1&b=%20&a=2&c', [['a', '3']], ['c']), '/p?b=%20&a=3');

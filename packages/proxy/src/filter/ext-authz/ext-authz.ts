@@ -86,7 +86,8 @@ export function extAuthzFilter(
   /** Counts for the filter and for the cluster that the request goes to. */
   function count(exchange: FilterExchange, what: (typeof counters)[number]): void {
     own.n[what]++;
-    const cluster = clusterOf(exchange)?.name;
+    // Of a cluster that is not there nothing is kept: its name may come from the request.
+    const cluster = clusterOf(exchange)?.cluster?.name;
     if (cluster === undefined) return;
     const prefix = `cluster.${cluster.replaceAll(':', '_')}.ext_authz.${middle}`;
     group(prefix, 'envoy_cluster_ext_authz_', { cluster_name: cluster }).n[what]++;

@@ -87,24 +87,19 @@ export function globalRateLimitFilter(
     bad,
   );
   const answers = new WeakMap<FilterExchange, Answer>();
+  const middle = limit.statPrefix === '' ? '' : `${limit.statPrefix}.`;
+  const prometheusPrefix = `envoy_cluster_ratelimit_${middle.replace('.', '_')}`;
 
-  const statsFor = (exchange: FilterExchange): CounterGroup<(typeof counters)[number]> => {
+  /** Counts for the cluster that the request goes to; of one that is not there nothing is kept, as clients may name it. */
+  function count(exchange: FilterExchange, what: (typeof counters)[number]): void {
     const action = exchange.route?.action;
     const cluster =
-      action?.kind === 'forward' ? (action.choose(exchange.head, exchange.draw)?.ref.name ?? '') : '';
-    const middle = limit.statPrefix === '' ? '' : `${limit.statPrefix}.`;
+      action?.kind === 'forward' ? action.choose(exchange.head, exchange.draw)?.ref.cluster?.name : undefined;
+    if (cluster === undefined) return;
     const prefix = `cluster.${cluster.replaceAll(':', '_')}.ratelimit.${middle}`;
-    return services.statGroup(
-      prefix,
-      () =>
-        new CounterGroup(
-          prefix,
-          `envoy_cluster_ratelimit_${middle.replace('.', '_')}`,
-          { cluster_name: cluster },
-          counters,
-        ),
-    );
-  };
+    const create = () => new CounterGroup(prefix, prometheusPrefix, { cluster_name: cluster }, counters);
+    services.statGroup(prefix, create).n[what]++;
+  }
 
   /** True for requests of the kind that the filter is for. */
   function isMeant({ head }: FilterExchange): boolean {
@@ -123,7 +118,6 @@ export function globalRateLimitFilter(
   }
 
   function onResponse(exchange: FilterExchange, response: RateLimitResponse): void {
-    const { n } = statsFor(exchange);
     const limited = response.overallCode === 'OVER_LIMIT';
     answers.set(exchange, {
       notice: limit.xRateLimitHeaders ? noticeOf(response.statuses ?? []) : undefined,
@@ -135,12 +129,12 @@ export function globalRateLimitFilter(
       addMetadata(exchange, 'envoy.filters.http.ratelimit', values);
     }
     if (!limited) {
-      n.ok++;
+      count(exchange, 'ok');
       addHeaders(exchange.head.headers, response.requestHeadersToAdd ?? []);
       exchange.continueRequest();
       return;
     }
-    n.over_limit++;
+    count(exchange, 'over_limit');
     exchange.addFlag(flag.rateLimited);
     const body = Buffer.from(response.rawBody ?? []);
     exchange.reply(limit.status, body.toString('utf8'), 'request_rate_limited', {
@@ -151,10 +145,9 @@ export function globalRateLimitFilter(
   }
 
   function onFailure(exchange: FilterExchange): void {
-    const { n } = statsFor(exchange);
-    n.error++;
+    count(exchange, 'error');
     if (!limit.failureModeDeny) {
-      n.failure_mode_allowed++;
+      count(exchange, 'failure_mode_allowed');
       exchange.continueRequest();
       return;
     }
