@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { LateenError, silentLogger, systemClock } from '@lateen/core';
-import { encode, fromJson } from '@lateen/protocol';
+import { encode, fromJson, typeRegistry } from '@lateen/protocol';
+import { allTypes } from '@lateen/protocol/all-types';
+import * as adminTypes from '@lateen/protocol/envoy/admin/v3';
 import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
 import { decodeBootstrap } from '../bootstrap/bootstrap.ts';
 import { startProxy, type RunningProxy } from '../bootstrap/running-proxy.ts';
@@ -239,4 +241,23 @@ test('readiness, server information, statistics and help are those of Envoy', as
   assert.equal(unknown.status, 404);
   assert.match(unknown.body, /^invalid path/);
   assert.match((await ask('/')).body, /<a href="\/clusters">/);
+});
+
+test('every answer in JSON is the message that Envoy has for it', async () => {
+  const registry = typeRegistry(allTypes);
+  const answers = [
+    ['/certs', adminTypes.Certificates],
+    ['/clusters?format=json', adminTypes.Clusters],
+    ['/config_dump?include_eds', adminTypes.ConfigDump],
+    ['/init_dump', adminTypes.UnreadyTargetsDumps],
+    ['/listeners?format=json', adminTypes.Listeners],
+    ['/memory', adminTypes.Memory],
+    ['/server_info', adminTypes.ServerInfo],
+  ] as const;
+  for (const [path, type] of answers) {
+    const { status, body } = await ask(path);
+    assert.equal(status, 200, path);
+    const message = fromJson<unknown>(type, JSON.parse(body), { registry });
+    assert.deepEqual(message.ok ? [] : message.problems, [], path);
+  }
 });

@@ -1,7 +1,7 @@
 import type { Clock, LogLevel } from '@lateen/core';
 import { logLevelOf } from '../bootstrap/options.ts';
 import type { RunningProxy } from '../bootstrap/running-proxy.ts';
-import { regexEngine } from '../decide/regex-engine.ts';
+import { regexOf, wrongRegex } from './query-regex.ts';
 import type { DrainRequest } from '../drain/drain-listeners.ts';
 import { formatAddress, type StatsView } from '../model/index.ts';
 import { done, json, text, type AdminRequest, type AdminResponse, type AdminRoute } from './admin-request.ts';
@@ -11,6 +11,7 @@ import { applyMask, dumpConfig, pickResource, type DumpPart } from './config-dum
 import { runtimeRoutes } from './runtime-routes.ts';
 import { scopes, type LogLevels } from './log-levels.ts';
 import { serverInfoJson, type ServerState } from './server-info.ts';
+import { prometheusAnswer, statsAnswer } from './stats.ts';
 
 /** What the admin port shows and changes. */
 export interface AdminContext {
@@ -31,8 +32,6 @@ export interface AdminContext {
   /** Undefined where hot restart is off. */
   readonly hotRestart: { readonly version: string; readonly epoch: number } | undefined;
 }
-
-const wrongRegex = Symbol('wrong regex');
 
 /** The paths of the admin port, with Envoy's names and shapes. */
 export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
@@ -168,14 +167,14 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
     },
     {
       path: '/stats',
-      help: 'print server stats (?usedonly, ?filter=REGEX, ?format=json|prometheus)',
-      handle: async (request) => stats(await context.stats(), request),
+      help: 'print server stats (?usedonly, ?filter=REGEX, ?type=, ?histogram_buckets=, ?format=json|prometheus)',
+      handle: async ({ query }) => statsAnswer(await context.stats(), query),
     },
     {
       path: '/stats/prometheus',
-      help: 'print server stats in prometheus format (?usedonly)',
+      help: 'print server stats in prometheus format (?usedonly, ?text_readouts, ?filter=REGEX)',
       async handle({ query }) {
-        return text((await context.stats()).prometheus({ usedOnly: query.has('usedonly') }));
+        return prometheusAnswer(await context.stats(), query);
       },
     },
   ];
@@ -243,27 +242,6 @@ function listeners(proxy: RunningProxy, asJson: boolean): AdminResponse {
       };
     }),
   });
-}
-
-function stats(view: StatsView, { query }: AdminRequest): AdminResponse {
-  const usedOnly = query.has('usedonly');
-  const format = query.get('format');
-  if (format === 'prometheus') return text(view.prometheus({ usedOnly }));
-  const regex = regexOf(query.get('filter'));
-  if (regex === wrongRegex) return text('Invalid re2 regex\n', 400);
-  const filter = { usedOnly, ...(regex === undefined ? {} : { regex }) };
-  return format === 'json' ? json(view.json(filter)) : text(view.text(filter));
-}
-
-/** A pattern that somebody typed, in linear time. */
-function regexOf(pattern: string | null): { test(name: string): boolean } | undefined | typeof wrongRegex {
-  if (pattern === null) return undefined;
-  try {
-    const compiled = regexEngine().compile(pattern);
-    return { test: (name) => compiled.matcher(name).find() };
-  } catch {
-    return wrongRegex;
-  }
 }
 
 function logging(levels: LogLevels, query: URLSearchParams): AdminResponse {

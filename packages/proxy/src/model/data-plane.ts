@@ -86,14 +86,34 @@ export interface ClusterStatus {
   readonly endpoints: readonly EndpointStatus[];
 }
 
+export type StatKind = 'counter' | 'gauge' | 'histogram' | 'text';
+
+/** Which statistics are shown. */
+export interface StatFilter {
+  /** Without those that never were anything but zero. */
+  readonly usedOnly?: boolean;
+  readonly regex?: { test(name: string): boolean };
+  readonly kind?: StatKind;
+  /** Default `summary`. */
+  readonly histograms?: 'summary' | 'cumulative' | 'disjoint';
+}
+
+export interface PrometheusFilter {
+  readonly usedOnly?: boolean;
+  /** Of Envoy's names; Istio's metrics have none and are left out. */
+  readonly regex?: { test(name: string): boolean };
+  /** Words too, as gauges of 0 with the label `text_value`. */
+  readonly textReadouts?: boolean;
+}
+
 /** The counters, gauges and histograms of the process, as the admin port and scrapes show them. */
 export interface StatsView {
-  /** Envoy's text: `name: value`, sorted. */
-  text(filter?: { readonly usedOnly?: boolean; readonly regex?: { test(name: string): boolean } }): string;
-  /** Envoy's JSON: `{"stats":[{"name","value"}…]}`. */
-  json(filter?: { readonly usedOnly?: boolean; readonly regex?: { test(name: string): boolean } }): unknown;
+  /** Envoy's text: `name: value`, sorted, histograms last. */
+  text(filter?: StatFilter): string;
+  /** Envoy's JSON: `{"stats":[{"name","value"}…,{"histograms"}]}`. */
+  json(filter?: StatFilter): unknown;
   /** Prometheus text: `envoy_…` and Istio's own metrics. */
-  prometheus(filter?: { readonly usedOnly?: boolean }): string;
+  prometheus(filter?: PrometheusFilter): string;
   resetCounters(): void;
   /** Everything as it is now, to be sent to another thread or process. */
   snapshot(): StatsSnapshot;

@@ -1,4 +1,5 @@
-import type { StatsView } from '../model/data-plane.ts';
+import type { PrometheusFilter, StatFilter, StatKind, StatsView } from '../model/data-plane.ts';
+import { histogramsJson, histogramText } from './histogram-views.ts';
 import { bucketBounds, type Histogram } from './histogram.ts';
 import { mergeGroups, mergeMetrics, snapshotGroup, type StatsSnapshot } from './stats-snapshot.ts';
 import type { StatGroup } from './stat-group.ts';
@@ -13,13 +14,9 @@ export interface PrometheusSource {
 
 interface Line {
   readonly name: string;
+  readonly kind: StatKind;
   readonly value: number | string;
   readonly histogram?: Histogram;
-}
-
-interface Filter {
-  readonly usedOnly?: boolean;
-  readonly regex?: { test(name: string): boolean };
 }
 
 /** Escapes a label value of the Prometheus text format. */
@@ -70,33 +67,29 @@ export class StatsRegistry implements StatsView {
     this.#sources.add(source);
   }
 
-  text(filter: Filter = {}): string {
+  text(filter: StatFilter = {}): string {
     let text = '';
-    const histograms: Line[] = [];
-    for (const line of this.#lines(filter)) {
-      if (line.histogram === undefined) text += `${line.name}: ${valueText(line.value)}\n`;
-      else histograms.push(line);
+    let histograms = '';
+    for (const { name, value, histogram } of this.#lines(filter)) {
+      if (histogram === undefined) text += `${name}: ${valueText(value)}\n`;
+      else histograms += `${name}: ${histogramText(histogram, filter.histograms ?? 'summary')}\n`;
     }
-    for (const { name, histogram } of histograms) {
-      if (histogram === undefined) continue;
-      const shown = [0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 1].map((q) => {
-        const value = histogram.quantile(q);
-        return `P${q * 100}(nan,${Number.isNaN(value) ? 'nan' : Number(value.toPrecision(4))})`;
-      });
-      text += `${name}: ${histogram.count === 0 ? 'No recorded values' : shown.join(' ')}\n`;
-    }
-    return text;
+    return text + histograms;
   }
 
-  json(filter: Filter = {}): unknown {
-    return {
-      stats: this.#lines(filter)
-        .filter((line) => line.histogram === undefined)
-        .map(({ name, value }) => ({ name, value })),
-    };
+  json(filter: StatFilter = {}): unknown {
+    const stats: unknown[] = [];
+    const histograms: { readonly name: string; readonly histogram: Histogram }[] = [];
+    for (const { name, value, histogram } of this.#lines(filter)) {
+      if (histogram === undefined) stats.push({ name, value });
+      else histograms.push({ name, histogram });
+    }
+    if (histograms.length > 0)
+      stats.push({ histograms: histogramsJson(histograms, filter.histograms ?? 'summary') });
+    return { stats };
   }
 
-  prometheus(filter: { readonly usedOnly?: boolean } = {}): string {
+  prometheus(filter: PrometheusFilter = {}): string {
     const families = new Map<string, { readonly type: string; text: string }>();
     const family = (name: string, type: string): { text: string } => {
       let found = families.get(name);
@@ -106,25 +99,32 @@ export class StatsRegistry implements StatsView {
       }
       return found;
     };
+    const { usedOnly, regex, textReadouts } = filter;
     for (const group of this.#groups) {
       const labels = formatLabels(group.labels);
+      const skips = (name: string): boolean => regex !== undefined && !regex.test(group.prefix + name);
       group.visit({
         number(name, kind, value) {
-          if (filter.usedOnly === true && value === 0) return;
+          if ((usedOnly === true && value === 0) || skips(name)) return;
           const full = group.prometheusPrefix + metricName(name);
           family(full, kind).text += `${full}${labels} ${value}\n`;
         },
         histogram(name, histogram) {
-          if (histogram.count === 0) return;
+          if (histogram.count === 0 || skips(name)) return;
           const full = group.prometheusPrefix + metricName(name);
           family(full, 'histogram').text += histogramLines(full, group.labels, histogram);
         },
-        text() {},
+        text(name, value) {
+          if (textReadouts !== true || (usedOnly === true && value === '') || skips(name)) return;
+          const full = group.prometheusPrefix + metricName(name);
+          const withText = formatLabels({ ...group.labels, text_value: value });
+          family(full, 'gauge').text += `${full}${withText} 0\n`;
+        },
       });
     }
     let text = '';
     for (const [name, { type, text: lines }] of families) text += `# TYPE ${name} ${type}\n${lines}`;
-    for (const source of this.#sources) text += source.prometheus();
+    if (regex === undefined) for (const source of this.#sources) text += source.prometheus();
     return text;
   }
 
@@ -150,26 +150,21 @@ export class StatsRegistry implements StatsView {
     for (const source of this.#sources) source.resetCounters();
   }
 
-  #lines(filter: Filter): Line[] {
+  #lines({ usedOnly, regex, kind: only }: StatFilter): Line[] {
     const lines: Line[] = [];
     for (const group of this.#groups) {
+      const push = (line: Line, used: boolean): void => {
+        if (usedOnly === true && !used) return;
+        if (only !== undefined && line.kind !== only) return;
+        if (regex === undefined || regex.test(line.name)) lines.push(line);
+      };
       group.visit({
-        number(name, _kind, value) {
-          if (filter.usedOnly === true && value === 0) return;
-          lines.push({ name: group.prefix + name, value });
-        },
-        histogram(name, histogram) {
-          if (filter.usedOnly === true && histogram.count === 0) return;
-          lines.push({ name: group.prefix + name, value: 0, histogram });
-        },
-        text(name, value) {
-          if (filter.usedOnly === true && value === '') return;
-          lines.push({ name: group.prefix + name, value });
-        },
+        number: (name, kind, value) => push({ name: group.prefix + name, kind, value }, value !== 0),
+        histogram: (name, histogram) =>
+          push({ name: group.prefix + name, kind: 'histogram', value: 0, histogram }, histogram.count > 0),
+        text: (name, value) => push({ name: group.prefix + name, kind: 'text', value }, value !== ''),
       });
     }
-    const { regex } = filter;
-    const kept = regex === undefined ? lines : lines.filter((line) => regex.test(line.name));
-    return kept.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+    return lines.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   }
 }

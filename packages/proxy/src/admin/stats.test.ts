@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Histogram } from '../telemetry/histogram.ts';
+import { StatsRegistry } from '../telemetry/stats-registry.ts';
+import { prometheusAnswer, statsAnswer } from './stats.ts';
+
+function registry(): StatsRegistry {
+  const stats = new StatsRegistry();
+  const time = new Histogram();
+  for (const ms of [3, 3, 7, 40]) time.record(ms);
+  stats.add({
+    prefix: 'cluster.a.',
+    prometheusPrefix: 'envoy_cluster_',
+    labels: { cluster_name: 'a' },
+    visit(visitor) {
+      visitor.number('rq_total', 'counter', 4);
+      visitor.number('rq_error', 'counter', 0);
+      visitor.number('rq_active', 'gauge', 1);
+      visitor.histogram('rq_time', time);
+      visitor.text('version', 'v1');
+    },
+    resetCounters() {},
+  });
+  return stats;
+}
+
+function ask(query: string): { readonly status: number; readonly body: string } {
+  return statsAnswer(registry(), new URLSearchParams(query));
+}
+
+test('statistics are shown by kind, by name, and only those that are used', () => {
+  assert.equal(ask('type=Counters').body, 'cluster.a.rq_error: 0\ncluster.a.rq_total: 4\n');
+  assert.equal(ask('type=Counters&usedonly').body, 'cluster.a.rq_total: 4\n');
+  assert.equal(ask('type=Gauges').body, 'cluster.a.rq_active: 1\n');
+  assert.equal(ask('type=TextReadouts').body, 'cluster.a.version: "v1"\n');
+  assert.equal(ask('filter=%5Erq').body, '');
+  assert.equal(ask('filter=rq_t.*l$').body, 'cluster.a.rq_total: 4\n');
+  assert.match(
+    ask('type=Histograms').body,
+    /^cluster\.a\.rq_time: P0\(nan,1\) P25\(nan,3\) .* P100\(nan,50\)\n$/,
+  );
+});
+
+test('histograms are shown by their buckets where that is asked for', () => {
+  assert.match(
+    ask('type=Histograms&histogram_buckets=cumulative').body,
+    /^cluster\.a\.rq_time: B0\.5\(0,0\) B1\(0,0\) B5\(0,2\) B10\(0,3\) B25\(0,3\) B50\(0,4\) B100\(0,4\) /,
+  );
+  assert.match(
+    ask('type=Histograms&histogram_buckets=disjoint').body,
+    / B5\(0,2\) B10\(0,1\) B25\(0,0\) B50\(0,1\) B100\(0,0\) /,
+  );
+});
+
+test('as JSON histograms stand in one object at the end', () => {
+  const { stats } = JSON.parse(ask('format=json').body) as {
+    readonly stats: readonly Record<string, unknown>[];
+  };
+  const last = stats.at(-1) as {
+    readonly histograms: {
+      readonly supported_quantiles: readonly number[];
+      readonly computed_quantiles: readonly { readonly name: string; readonly values: readonly object[] }[];
+    };
+  };
+  assert.deepEqual(stats[0], { name: 'cluster.a.rq_active', value: 1 });
+  assert.equal(last.histograms.supported_quantiles[2], 50);
+  assert.equal(last.histograms.computed_quantiles[0]?.name, 'cluster.a.rq_time');
+  assert.deepEqual(last.histograms.computed_quantiles[0]?.values.at(-1), { interval: null, cumulative: 50 });
+  const buckets = JSON.parse(ask('format=json&type=Histograms&histogram_buckets=disjoint').body) as {
+    readonly stats: readonly [{ readonly histograms: readonly [{ readonly buckets: readonly object[] }] }];
+  };
+  assert.deepEqual(buckets.stats[0].histograms[0].buckets[2], { upper_bound: 5, interval: 0, cumulative: 2 });
+});
+
+test('what nobody knows is answered by what there is', () => {
+  for (const query of ['type=Sums', 'histogram_buckets=square', 'format=xml', 'filter=(']) {
+    const { status, body } = ask(query);
+    assert.equal(status, 400, query);
+    assert.match(body, /usage|regex/, query);
+  }
+});
+
+test('Prometheus has labels, and words only where they are asked for', () => {
+  const scrape = (query: string): string => prometheusAnswer(registry(), new URLSearchParams(query)).body;
+  assert.match(
+    scrape(''),
+    /^# TYPE envoy_cluster_rq_total counter\nenvoy_cluster_rq_total\{cluster_name="a"\} 4\n/,
+  );
+  assert.match(scrape(''), /envoy_cluster_rq_time_bucket\{cluster_name="a",le="10"\} 3\n/);
+  assert.doesNotMatch(scrape(''), /version/);
+  assert.match(scrape('text_readouts'), /envoy_cluster_version\{cluster_name="a",text_value="v1"\} 0\n/);
+  assert.equal(
+    scrape('filter=rq_active'),
+    '# TYPE envoy_cluster_rq_active gauge\nenvoy_cluster_rq_active{cluster_name="a"} 1\n',
+  );
+});

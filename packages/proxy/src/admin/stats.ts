@@ -1,0 +1,54 @@
+import type { StatFilter, StatKind, StatsView } from '../model/data-plane.ts';
+import { json, text, type AdminResponse } from './admin-request.ts';
+import { regexOf, wrongRegex } from './query-regex.ts';
+
+const kinds: Readonly<Record<string, StatKind | undefined>> = {
+  Counters: 'counter',
+  Gauges: 'gauge',
+  Histograms: 'histogram',
+  TextReadouts: 'text',
+  All: undefined,
+};
+
+const views: Readonly<Record<string, NonNullable<StatFilter['histograms']>>> = {
+  none: 'summary',
+  summary: 'summary',
+  cumulative: 'cumulative',
+  disjoint: 'disjoint',
+};
+
+/** `/stats`, with the parameters that Envoy has for it. */
+export function statsAnswer(view: StatsView, query: URLSearchParams): AdminResponse {
+  const format = query.get('format') ?? 'text';
+  if (format === 'prometheus') return prometheusAnswer(view, query);
+  if (format !== 'json' && format !== 'text')
+    return text('usage: /stats?format=(json|text|prometheus)\n', 400);
+  const regex = regexOf(query.get('filter'));
+  if (regex === wrongRegex) return text('Invalid re2 regex\n', 400);
+  const type = query.get('type') ?? 'All';
+  if (!(type in kinds)) return text(`usage: /stats?type=(${Object.keys(kinds).join('|')})\n`, 400);
+  const histograms = views[query.get('histogram_buckets') ?? 'none'];
+  if (histograms === undefined)
+    return text(`usage: /stats?histogram_buckets=(${Object.keys(views).join('|')})\n`, 400);
+  const kind = kinds[type];
+  const filter: StatFilter = {
+    usedOnly: query.has('usedonly'),
+    histograms,
+    ...(regex === undefined ? {} : { regex }),
+    ...(kind === undefined ? {} : { kind }),
+  };
+  return format === 'json' ? json(view.json(filter)) : text(view.text(filter));
+}
+
+/** `/stats/prometheus`. */
+export function prometheusAnswer(view: StatsView, query: URLSearchParams): AdminResponse {
+  const regex = regexOf(query.get('filter'));
+  if (regex === wrongRegex) return text('Invalid re2 regex\n', 400);
+  return text(
+    view.prometheus({
+      usedOnly: query.has('usedonly'),
+      textReadouts: query.has('text_readouts'),
+      ...(regex === undefined ? {} : { regex }),
+    }),
+  );
+}
