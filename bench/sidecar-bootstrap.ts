@@ -5,10 +5,12 @@ export interface SidecarBootstrap {
   readonly admin: number;
   readonly clusters: readonly JsonObject[];
   readonly listeners: readonly JsonObject[];
+  /** The cluster that incremental ADS goes to; none where it is left out. */
+  readonly ads?: string;
 }
 
 /** A bootstrap with the node of a sidecar. */
-export function sidecarBootstrap({ admin, clusters, listeners }: SidecarBootstrap): string {
+export function sidecarBootstrap({ admin, clusters, listeners, ads }: SidecarBootstrap): string {
   const workload = 'productpage';
   return JSON.stringify({
     node: {
@@ -25,6 +27,17 @@ export function sidecarBootstrap({ admin, clusters, listeners }: SidecarBootstra
       },
     },
     admin: { address: socketAddress('127.0.0.1', admin) },
+    ...(ads === undefined
+      ? {}
+      : {
+          dynamic_resources: {
+            ads_config: {
+              api_type: 'DELTA_GRPC',
+              transport_api_version: 'V3',
+              grpc_services: [{ envoy_grpc: { cluster_name: ads } }],
+            },
+          },
+        }),
     static_resources: { clusters, listeners },
   });
 }
@@ -32,6 +45,16 @@ export function sidecarBootstrap({ admin, clusters, listeners }: SidecarBootstra
 export function socketAddress(address: string, port: number): JsonObject {
   return { socket_address: { address, port_value: port } };
 }
+
+/** What makes a cluster speak HTTP/2. */
+export const http2Options: JsonObject = {
+  typed_extension_protocol_options: {
+    'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+      '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+      explicit_http_config: { http2_protocol_options: {} },
+    },
+  },
+};
 
 /** A cluster with one endpoint and the metadata that Istio's metrics take names from. */
 export function staticCluster(name: string, service: string, port: number): JsonObject {

@@ -1,4 +1,4 @@
-import { renameSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sleep } from '@lateen/core';
 import type { BenchCase, BenchContext, Contender, Figure, PreparedCase } from '../case.ts';
@@ -6,8 +6,15 @@ import { latenciesOf, sendAtConstantRate, type Sent } from '../constant-rate/run
 import { fetchOnce } from '../http-check.ts';
 import type { JsonObject } from '../json.ts';
 import { lateen } from '../peer.ts';
+import { encodeTable, startRouteServer, type EncodedTable, type RouteServer } from '../route-server.ts';
 import { freePort, type PinnedProcess } from '../pinned-process.ts';
-import { httpListener, sidecarBootstrap, socketAddress, staticCluster } from '../sidecar-bootstrap.ts';
+import {
+  http2Options,
+  httpListener,
+  sidecarBootstrap,
+  socketAddress,
+  staticCluster,
+} from '../sidecar-bootstrap.ts';
 import { answerBytes, startUpstream } from '../upstream.ts';
 
 const hosts = 500;
@@ -30,7 +37,7 @@ const figures: readonly Figure[] = [
 /** A table of routes is replaced by another while requests go through it. */
 export const routeSwap: BenchCase = {
   name: 'route-swap',
-  summary: `${(hosts * routesEach).toLocaleString('en')} routes (${hosts} virtual hosts) replaced through a file at ${ratePerSecond} requests/s; "during" is the second that begins with the swap`,
+  summary: `${(hosts * routesEach).toLocaleString('en')} routes (${hosts} virtual hosts) replaced by ADS at ${ratePerSecond} requests/s; "during" is the second that begins with the swap`,
   figures,
   prepare,
 };
@@ -38,34 +45,38 @@ export const routeSwap: BenchCase = {
 async function prepare(context: BenchContext): Promise<PreparedCase> {
   lateen.installed(context.proxyBundle);
   const upstream = await startUpstream(context.workDir);
-  let process: PinnedProcess | undefined;
+  const stops: (() => Promise<void>)[] = [() => upstream.stop()];
   const close = async (): Promise<void> => {
-    await Promise.all([upstream.stop(), process?.stop()]);
+    await Promise.all(stops.map((stop) => stop()));
   };
   try {
-    const table = join(context.workDir, 'routes.json');
-    writeTable(table, 0);
+    const control = await startRouteServer(tableOf(0));
+    stops.push(() => control.close());
     const port = await freePort();
     const file = join(context.workDir, 'bootstrap.json');
-    const source = { path_config_source: { path: table }, resource_api_version: 'V3' };
     writeFileSync(
       file,
       sidecarBootstrap({
         admin: await freePort(),
-        clusters: [staticCluster('upstream', 'reviews', upstream.port)],
+        ads: 'control',
+        clusters: [
+          { ...staticCluster('control', 'istiod', control.port), ...http2Options },
+          staticCluster('upstream', 'reviews', upstream.port),
+        ],
         listeners: [
           httpListener('bench', socketAddress('127.0.0.1', port), {
-            rds: { route_config_name: 'bench', config_source: source },
+            rds: { route_config_name: 'bench', config_source: { ads: {}, resource_api_version: 'V3' } },
           }),
         ],
       }),
     );
-    process = lateen.start(file, context);
+    const process = lateen.start(file, context);
+    stops.push(() => process.stop());
     await process.answersOn(port);
     const answer = await fetchOnce(port, path, { Host: host });
     if (answer.status !== 200 || answer.bodyBytes !== answerBytes)
       throw new Error(`answers ${answer.status}`);
-    return { contenders: [contender(process, port, table)], missing: [], close };
+    return { contenders: [contender(process, port, control)], missing: [], close };
   } catch (error) {
     await close();
     throw error;
@@ -75,13 +86,14 @@ async function prepare(context: BenchContext): Promise<PreparedCase> {
 const host = `service-${hosts / 2}.example`;
 const path = `/part-${routesEach - 1}/item`;
 
-function contender(process: PinnedProcess, port: number, table: string): Contender {
+function contender(process: PinnedProcess, port: number, control: RouteServer): Contender {
   let version = 0;
   return {
     name: lateen.name,
     version: lateen.version(),
     async measure() {
       version += 1;
+      const table = tableOf(version);
       const sending = sendAtConstantRate({
         port,
         ratePerSecond,
@@ -93,9 +105,8 @@ function contender(process: PinnedProcess, port: number, table: string): Contend
       // The load begins when its process is up.
       await sleep(beforeMs + 500);
       const cpuBefore = process.cpuSeconds();
-      writeTable(table, version);
       const swappedAt = Date.now();
-      await sleep(duringMs);
+      await Promise.all([control.push(table), sleep(duringMs)]);
       const cpuDuring = process.cpuSeconds() - cpuBefore;
       await sleep(duringMs / 2);
       const cpuAfter = process.cpuSeconds() - cpuBefore - cpuDuring;
@@ -123,8 +134,7 @@ function evaluate(sent: readonly Sent[], swappedAt: number, version: number, cpu
   };
 }
 
-/** Writes the table beside its place and moves it there, as a file for a subscription must be. */
-function writeTable(file: string, version: number): void {
+function tableOf(version: number): EncodedTable {
   const virtualHosts = Array.from(
     { length: hosts },
     (_, i): JsonObject => ({
@@ -142,11 +152,5 @@ function writeTable(file: string, version: number): void {
       })),
     }),
   );
-  const resource = {
-    '@type': 'type.googleapis.com/envoy.config.route.v3.RouteConfiguration',
-    name: 'bench',
-    virtual_hosts: virtualHosts,
-  };
-  writeFileSync(`${file}.new`, JSON.stringify({ version_info: String(version), resources: [resource] }));
-  renameSync(`${file}.new`, file);
+  return encodeTable(String(version), { name: 'bench', virtual_hosts: virtualHosts });
 }

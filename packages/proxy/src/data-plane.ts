@@ -15,7 +15,7 @@ import type { ApplyResult, DataPlaneChange, RefusedResource } from './model/chan
 import type { DataPlane, DataPlaneOptions } from './model/data-plane.ts';
 import type { Listener } from './model/listener.ts';
 import type { TracingSystem } from './tracing/tracing-system.ts';
-import { compileRouteTable, type RouteTable } from './route/route-table.ts';
+import { routeTableParts, type RouteTable } from './route/route-table.ts';
 import { LogFiles } from './telemetry/log-files.ts';
 import { CorsStats } from './telemetry/cors-stats.ts';
 import { FaultStats } from './telemetry/fault-stats.ts';
@@ -35,6 +35,7 @@ import { OnDemand } from './on-demand/on-demand.ts';
 import { Runtime } from './runtime/runtime.ts';
 import { SecretStore } from './tls/secret-store.ts';
 import { createTransportConnector } from './tls/transport-connector.ts';
+import { inSlices } from './timer/in-slices.ts';
 import { CoarseTimers } from './timer/coarse-timers.ts';
 import { LazyTransparentSockets } from './wire/transparent-socket.ts';
 import { Turn } from './wire/turn.ts';
@@ -158,7 +159,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
       onDemand.clustersChanged((name) => clusters.ref(name).cluster !== undefined);
     }
     for (const config of change.routes?.set ?? []) {
-      const compiled = compileRouteTable(config, listenerContext);
+      const compiled = await inSlices(routeTableParts(config, listenerContext), clock);
       if (compiled.ok) tables.set(config.name, compiled.value);
       else refused.push({ kind: 'routes', name: config.name, problems: compiled.problems });
     }

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { encode, fromJson } from '@lateen/protocol';
 import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
 import { RouteConfiguration } from '@lateen/protocol/envoy/config/route/v3';
+import { messageValidator } from '@lateen/protocol/validate';
 import { defaultCluster } from '../model/index.ts';
 import { knownTypes } from './known-types.ts';
 import { clusterDecoder, listenerDecoder, routeDecoder, type ResourceDecoder } from './resource.ts';
@@ -329,4 +330,28 @@ test('a resource that comes under another name than its own, or is cut off, is r
   assert.equal(named.problems[0]?.path, 'name');
   assert.equal(clusterDecoder.fromBytes(encode(Cluster, { name: 'cluster' }).slice(0, -2)).ok, false);
   assert.equal(listenerDecoder.fromBytes(Buffer.from('not a listener')).ok, false);
+});
+
+test('the constraints of a table that is looked at in parts are those of the whole', () => {
+  const table = {
+    name: 'a',
+    virtual_hosts: [
+      { name: '', domains: [] },
+      {
+        name: 'b',
+        domains: ['b'],
+        routes: [{ match: {}, route: { cluster: 'c' } }, { match: { prefix: '/' } }],
+      },
+    ],
+  };
+  const message = fromJson(RouteConfiguration, table);
+  assert.ok(message.ok);
+  const whole = messageValidator.validate(RouteConfiguration, message.value);
+  const found = bad(routeDecoder, table);
+  assert.ok(whole.length >= 4);
+  for (const { path } of whole)
+    assert.ok(
+      found.some((text) => text.startsWith(`${path}: `)),
+      path,
+    );
 });

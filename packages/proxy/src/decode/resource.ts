@@ -18,10 +18,12 @@ import type {
   VirtualHost,
 } from '../model/index.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { wholly, type Parts } from '../timer/in-slices.ts';
 import { decodeCluster } from './cluster.ts';
 import { decodeAssignment } from './endpoint.ts';
 import { decodeListener } from './listener.ts';
-import { decodeRouteConfiguration, decodeVirtualHost } from './route.ts';
+import { constrainRouteConfiguration, decodeVirtualHost, routeConfigurationParts } from './route.ts';
+import { routeMessageParts } from './route-message.ts';
 import { Scope } from './scope.ts';
 import { decodeSecret } from './tls.ts';
 
@@ -37,16 +39,41 @@ export interface DecodedResource<T> {
   readonly unknownFields: readonly string[];
 }
 
+/** How a message becomes a model, and what is asked of it besides: in parts, where it may be large. */
+interface Decoding<M, T> {
+  readonly fromBytes: (bytes: Uint8Array) => Parts<Result<M>>;
+  readonly toModel: (scope: Scope, message: M) => Parts<T>;
+  readonly constrain: (scope: Scope, message: M) => Parts<void>;
+}
+
+/** Decodes at one go. */
+function atOnce<M, T>(type: MessageType<M>, toModel: (scope: Scope, message: M) => T): Decoding<M, T> {
+  return {
+    // oxlint-disable-next-line require-yield -- it is done in one part
+    *fromBytes(bytes) {
+      return decode(type, bytes);
+    },
+    // oxlint-disable-next-line require-yield -- it is done in one part
+    *toModel(scope, message) {
+      return toModel(scope, message);
+    },
+    // oxlint-disable-next-line require-yield -- it is done in one part
+    *constrain(scope, message) {
+      scope.constrain(type, message);
+    },
+  };
+}
+
 /** Makes a decoder of bytes from a message type and a decoder of messages. */
 function decoder<M, T extends { readonly name: string }>(
   type: MessageType<M>,
-  toModel: (scope: Scope, message: M) => T,
+  { fromBytes, toModel, constrain }: Decoding<M, T>,
 ): ResourceDecoder<M, T> {
-  const fromMessage = (message: M, runtime?: Runtime): Result<DecodedResource<T>> => {
+  function* messageParts(message: M, runtime?: Runtime): Parts<Result<DecodedResource<T>>> {
     const scope = Scope.root(runtime);
-    const model = toModel(scope, message);
+    const model = yield* toModel(scope, message);
     // After the decoders, whose words say more.
-    scope.constrain(type, message);
+    yield* constrain(scope, message);
     const checked = scope.result(model);
     if (!checked.ok) return checked;
     return ok({
@@ -56,22 +83,28 @@ function decoder<M, T extends { readonly name: string }>(
       confidential: scope.confidential,
       unknownFields: scope.unknown.map((field) => `${field.typeName}#${field.number}`),
     });
-  };
+  }
+  function* bytesParts(
+    bytes: Uint8Array,
+    name?: string,
+    runtime?: Runtime,
+  ): Parts<Result<DecodedResource<T>>> {
+    const message = yield* fromBytes(bytes);
+    if (!message.ok) return message;
+    const decoded = yield* messageParts(message.value, runtime);
+    if (decoded.ok && name !== undefined && decoded.value.model.name !== name) {
+      return problem(
+        'name',
+        `"${decoded.value.model.name}" is not the "${name}" that the resource came under`,
+      );
+    }
+    return decoded;
+  }
   return {
     type,
-    fromMessage,
-    fromBytes(bytes, name, runtime) {
-      const message = decode(type, bytes);
-      if (!message.ok) return message;
-      const decoded = fromMessage(message.value, runtime);
-      if (decoded.ok && name !== undefined && decoded.value.model.name !== name) {
-        return problem(
-          'name',
-          `"${decoded.value.model.name}" is not the "${name}" that the resource came under`,
-        );
-      }
-      return decoded;
-    },
+    fromMessage: (message, runtime) => wholly(messageParts(message, runtime)),
+    fromBytes: (bytes, name, runtime) => wholly(bytesParts(bytes, name, runtime)),
+    bytesParts,
   };
 }
 
@@ -82,26 +115,32 @@ export interface ResourceDecoder<M, T> {
   fromMessage(message: M, runtime?: Runtime): Result<DecodedResource<T>>;
   /** `name` is the one under which the resource came; another one inside is a problem. */
   fromBytes(bytes: Uint8Array, name?: string, runtime?: Runtime): Result<DecodedResource<T>>;
+  /** The same in parts. */
+  bytesParts(bytes: Uint8Array, name?: string, runtime?: Runtime): Parts<Result<DecodedResource<T>>>;
 }
 
 export const clusterDecoder: ResourceDecoder<ClusterMessage, Cluster> = decoder(
   ClusterMessage,
-  decodeCluster,
+  atOnce(ClusterMessage, decodeCluster),
 );
 export const endpointDecoder: ResourceDecoder<AssignmentMessage, ClusterLoadAssignment> = decoder(
   AssignmentMessage,
-  decodeAssignment,
+  atOnce(AssignmentMessage, decodeAssignment),
 );
 export const listenerDecoder: ResourceDecoder<ListenerMessage, Listener> = decoder(
   ListenerMessage,
-  decodeListener,
+  atOnce(ListenerMessage, decodeListener),
 );
-export const routeDecoder: ResourceDecoder<RouteMessage, RouteConfiguration> = decoder(
-  RouteMessage,
-  decodeRouteConfiguration,
+export const routeDecoder: ResourceDecoder<RouteMessage, RouteConfiguration> = decoder(RouteMessage, {
+  fromBytes: routeMessageParts,
+  toModel: routeConfigurationParts,
+  constrain: constrainRouteConfiguration,
+});
+export const secretDecoder: ResourceDecoder<SecretMessage, Secret> = decoder(
+  SecretMessage,
+  atOnce(SecretMessage, decodeSecret),
 );
-export const secretDecoder: ResourceDecoder<SecretMessage, Secret> = decoder(SecretMessage, decodeSecret);
 export const virtualHostDecoder: ResourceDecoder<VirtualHostMessage, VirtualHost> = decoder(
   VirtualHostMessage,
-  decodeVirtualHost,
+  atOnce(VirtualHostMessage, decodeVirtualHost),
 );

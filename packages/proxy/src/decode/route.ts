@@ -6,6 +6,7 @@ import type {
 import * as route from '@lateen/protocol/envoy/config/route/v3';
 import type { Route, RouteAction, RouteConfiguration, VirtualHost } from '../model/index.ts';
 import { decodeConfigSource } from './config-source.ts';
+import { wholly, type Parts } from '../timer/in-slices.ts';
 import { decodeMetadata } from './basics.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { decodeHeaderOperations } from './headers.ts';
@@ -88,13 +89,20 @@ export const routePolicies = [tablePolicy, hostPolicy, routePolicy];
 
 /** A route table. */
 export function decodeRouteConfiguration(scope: Scope, message: TableMessage): RouteConfiguration {
+  return wholly(routeConfigurationParts(scope, message));
+}
+
+/** The same, route by route. */
+export function* routeConfigurationParts(scope: Scope, message: TableMessage): Parts<RouteConfiguration> {
   scope.check(tablePolicy, message);
+  const virtualHosts: VirtualHost[] = [];
+  for (const [i, host] of (message.virtualHosts ?? []).entries()) {
+    virtualHosts.push(yield* virtualHostParts(scope.at('virtualHosts').at(i), host));
+  }
   return {
     name: message.name ?? '',
     ...(message.vhds === undefined ? {} : decodeVhds(scope.at('vhds').at('configSource'), message)),
-    virtualHosts: (message.virtualHosts ?? []).map((host, i) =>
-      decodeVirtualHost(scope.at('virtualHosts').at(i), host),
-    ),
+    virtualHosts,
     requestHeaders: decodeHeaderOperations(scope, message, 'request'),
     responseHeaders: decodeHeaderOperations(scope, message, 'response'),
     mostSpecificHeaderMutationsWins: message.mostSpecificHeaderMutationsWins ?? false,
@@ -124,13 +132,36 @@ function decodeVhds(scope: Scope, { name = '', vhds }: TableMessage): { readonly
   return { onDemandHosts: true };
 }
 
+/** Refuses what breaks a constraint of Envoy's API anywhere in a table, route by route. */
+export function* constrainRouteConfiguration(scope: Scope, message: TableMessage): Parts<void> {
+  const { virtualHosts = [], ...table } = message;
+  scope.constrain(route.RouteConfiguration, table);
+  for (const [i, { routes = [], ...host }] of virtualHosts.entries()) {
+    const at = scope.at('virtualHosts').at(i);
+    at.constrain(route.VirtualHost, host);
+    for (const [r, one] of routes.entries()) {
+      yield;
+      at.at('routes').at(r).constrain(route.Route, one);
+    }
+  }
+}
+
 export function decodeVirtualHost(scope: Scope, message: VirtualHostMessage): VirtualHost {
+  return wholly(virtualHostParts(scope, message));
+}
+
+function* virtualHostParts(scope: Scope, message: VirtualHostMessage): Parts<VirtualHost> {
   scope.check(hostPolicy, message);
   if ((message.domains ?? []).length === 0) scope.at('domains').fail('must have at least one domain');
+  const routes: Route[] = [];
+  for (const [i, item] of (message.routes ?? []).entries()) {
+    yield;
+    routes.push(decodeRoute(scope.at('routes').at(i), item));
+  }
   return {
     name: message.name ?? '',
     domains: message.domains ?? [],
-    routes: (message.routes ?? []).map((item, i) => decodeRoute(scope.at('routes').at(i), item)),
+    routes,
     requireTls: scope.at('requireTls').choice(message.requireTls, tlsRequirements, 'none'),
     requestHeaders: decodeHeaderOperations(scope, message, 'request'),
     responseHeaders: decodeHeaderOperations(scope, message, 'response'),

@@ -11,6 +11,7 @@ import { routeList, type RouteList } from '../decide/route-list.ts';
 import { compileRouteMatch, type RouteTest } from '../decide/route-match.ts';
 import type { HttpFilterConfig } from '../model/http-filter.ts';
 import type { Route, RouteConfiguration, VirtualHost } from '../model/route.ts';
+import { wholly, type Parts } from '../timer/in-slices.ts';
 import { compileAction, type CompiledAction } from './route-action.ts';
 import { compileHeaderOperations, type CompiledHeaderOperations } from './header-operations.ts';
 
@@ -120,6 +121,14 @@ export function compileRouteTable(
   config: RouteConfiguration,
   shared: RouteCompileContext,
 ): Result<RouteTable> {
+  return wholly(routeTableParts(config, shared));
+}
+
+/** The same, route by route. */
+export function* routeTableParts(
+  config: RouteConfiguration,
+  shared: RouteCompileContext,
+): Parts<Result<RouteTable>> {
   const bad: Problem[] = [];
   const context = config.validateClusters
     ? { hash: shared.hash, clusterRef: existingCluster(shared.clusterRef, bad) }
@@ -132,7 +141,7 @@ export function compileRouteTable(
     return list.filter((one) => one !== undefined);
   };
 
-  config.virtualHosts.forEach((virtualHost, v) => {
+  for (const [v, virtualHost] of config.virtualHosts.entries()) {
     const path = `virtual_hosts[${v}]`;
     const hostRequest = compileHeaderOperations(virtualHost.requestHeaders, `${path}.request_headers`, bad);
     const hostResponse = compileHeaderOperations(
@@ -141,12 +150,13 @@ export function compileRouteTable(
       bad,
     );
     const routes: CompiledRoute[] = [];
-    virtualHost.routes.forEach((route, r) => {
+    for (const [r, route] of virtualHost.routes.entries()) {
+      yield;
       const routePath = `${path}.routes[${r}]`;
       try {
         const matches = compileRouteMatch(route.match);
         const action = compileAction(route, virtualHost, config, context, routePath, bad);
-        if (action === undefined) return;
+        if (action === undefined) continue;
         const filterConfig = { ...config.filterConfig, ...virtualHost.filterConfig, ...route.filterConfig };
         routes.push({
           route,
@@ -171,7 +181,7 @@ export function compileRouteTable(
         // The only thing that throws here is a regular expression that RE2 does not take.
         bad.push({ path: `${routePath}.match`, message: messageOf(error) });
       }
-    });
+    }
     const compiled: CompiledVirtualHost = {
       virtualHost,
       toTls: redirectToTls(virtualHost, config),
@@ -184,6 +194,6 @@ export function compileRouteTable(
         message: `Only unique values for domains are permitted: "${domain}" is there twice`,
       });
     }
-  });
+  }
   return bad.length > 0 ? failed(bad) : ok(new RouteTable(config, hosts));
 }

@@ -16,6 +16,7 @@ import {
   type RouteConfiguration,
 } from '../model/index.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { inSlices } from '../timer/in-slices.ts';
 import type { ResourceStore } from './resource-store.ts';
 import { resourceTypeFacts, type ResourceType } from './resource-type.ts';
 import type { SubscriptionStatistics } from './subscription-statistics.ts';
@@ -69,52 +70,65 @@ const decoders: Readonly<Partial<Record<ResourceType, ResourceDecoder<unknown, {
 /** Takes responses of control planes: decodes each resource by itself, and hands over those that are good. */
 export function resourceSink(options: ResourceSinkOptions): ResourceSink {
   const { warming, store, clock, log } = options;
+  const last = new Map<ResourceType, Promise<unknown>>();
   return {
-    async update(update) {
-      const { type } = update;
-      const kind = kindOf[type];
-      const decoder = decoders[type];
-      const other = options.others?.[type];
-      if (other !== undefined) return settle(update, await other(update), new Set());
-      if (kind === undefined || decoder === undefined) return [];
-      const { shortName } = resourceTypeFacts[type];
-      const { changed, removed } = update;
-      log.info(`${shortName.toLowerCase()}: add/update ${changed.length} ${kind}, remove ${removed.length}`, {
-        version: update.version === '' ? undefined : update.version,
-      });
-
-      const refused = new Map<string, string>();
-      const confidential = new Set<string>();
-      const good: Decoded<{ readonly name: string }>[] = [];
-      for (const resource of changed) {
-        const decoded = decoder.fromBytes(resource.bytes, resource.name, options.runtime);
-        const problem = decoded.ok ? sourceProblem(decoded.value.sources) : undefined;
-        if (decoded.ok && problem === undefined) {
-          good.push(
-            type === 'route'
-              ? completed(decoded.value as DecodedResource<RouteConfiguration>)
-              : decoded.value,
-          );
-          if (decoded.value.confidential) confidential.add(resource.name);
-          if (decoded.value.unknownFields.length > 0) {
-            log.debug(`${resource.name} has fields that are not known`, {
-              fields: decoded.value.unknownFields.join(','),
-            });
-          }
-        } else if (!decoded.ok) refused.set(resource.name, decoded.problems.map(formatProblem).join('; '));
-        else refused.set(resource.name, problem as string);
-      }
-      if (type === 'cluster' && removed.length > 0) options.onClustersMissing?.(removed);
-      const results = await warming.apply({
-        ...changeOf(kind, good, removed),
-        ...(update.origin === 'kept' ? { isKept: true } : {}),
-      });
-      for (const result of results) {
-        if (result.kind === kind) refused.set(result.name, result.problems.map(formatProblem).join('; '));
-      }
-      return settle(update, refused, confidential);
+    // Those of a type one after another: a large one that is still being decoded must not win over a later one.
+    update(update) {
+      const done = (last.get(update.type) ?? Promise.resolve()).then(() => take(update));
+      last.set(
+        update.type,
+        done.catch(() => undefined),
+      );
+      return done;
     },
   };
+
+  async function take(update: ResourceUpdate): Promise<readonly RefusedResource[]> {
+    const { type } = update;
+    const kind = kindOf[type];
+    const decoder = decoders[type];
+    const other = options.others?.[type];
+    if (other !== undefined) return settle(update, await other(update), new Set());
+    if (kind === undefined || decoder === undefined) return [];
+    const { shortName } = resourceTypeFacts[type];
+    const { changed, removed } = update;
+    log.info(`${shortName.toLowerCase()}: add/update ${changed.length} ${kind}, remove ${removed.length}`, {
+      version: update.version === '' ? undefined : update.version,
+    });
+
+    const refused = new Map<string, string>();
+    const confidential = new Set<string>();
+    const good: Decoded<{ readonly name: string }>[] = [];
+    for (const resource of changed) {
+      const parts = decoder.bytesParts(resource.bytes, resource.name, options.runtime);
+      const decoded = await inSlices(parts, clock);
+      const problem = decoded.ok ? sourceProblem(decoded.value.sources) : undefined;
+      if (decoded.ok && problem === undefined) {
+        good.push(decoded.value);
+        if (decoded.value.confidential) confidential.add(resource.name);
+        if (decoded.value.unknownFields.length > 0) {
+          log.debug(`${resource.name} has fields that are not known`, {
+            fields: decoded.value.unknownFields.join(','),
+          });
+        }
+      } else if (!decoded.ok) refused.set(resource.name, decoded.problems.map(formatProblem).join('; '));
+      else refused.set(resource.name, problem as string);
+    }
+    if (type === 'cluster' && removed.length > 0) options.onClustersMissing?.(removed);
+    const results = await warming.apply({
+      // Completed only now: hosts may have come on demand while this was decoded.
+      ...changeOf(
+        kind,
+        type === 'route' ? good.map((one) => completed(one as DecodedResource<RouteConfiguration>)) : good,
+        removed,
+      ),
+      ...(update.origin === 'kept' ? { isKept: true } : {}),
+    });
+    for (const result of results) {
+      if (result.kind === kind) refused.set(result.name, result.problems.map(formatProblem).join('; '));
+    }
+    return settle(update, refused, confidential);
+  }
 
   function isWarming(type: ResourceType, name: string): boolean {
     if (type !== 'cluster' && type !== 'listener') return false;
