@@ -4,8 +4,10 @@ import { createServer, Agent, request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { clusterFromJson, listenerFromJson, routesJson, serveEnvoy } from '../testing/envoy-config.ts';
+import { encodeVersion2 } from '../proxy-protocol/write-header.ts';
 import {
   ask,
+  exchangeRaw,
   portOf,
   portOfServer,
   startDataPlane,
@@ -43,6 +45,44 @@ test('a header chooses the endpoint of an original-destination cluster, where it
   for (const value of ['localhost:80', '127.0.0.1', '127.0.0.1:99999', '[::1:80'])
     assert.equal((await ask(port, '/', header(value))).status, 503, value);
   assert.equal(statOf(dataPlane, 'cluster.backend.original_dst_host_invalid'), 4);
+});
+
+test('metadata chooses the endpoint of an original-destination cluster', async (t) => {
+  const { port: backend } = await upstream(t, (_, res) => res.end('fine'));
+  const cluster = clusterFromJson('backend', [], {
+    type: 'ORIGINAL_DST',
+    lb_policy: 'CLUSTER_PROVIDED',
+    load_assignment: undefined,
+    original_dst_lb_config: { metadata_key: { key: 'edge', path: [{ key: 'to' }] } },
+  });
+  const rule = { tlv_type: 224, on_tlv_present: { metadata_namespace: 'edge', key: 'to' } };
+  const dataPlane = startDataPlane(t);
+  const { refused } = await dataPlane.update({
+    clusters: { set: [cluster] },
+    listeners: {
+      set: [
+        listenerFromJson(toBackend, undefined, {
+          listener_filters: [
+            {
+              name: 'envoy.filters.listener.proxy_protocol',
+              typed_config: {
+                '@type':
+                  'type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol',
+                rules: [rule],
+              },
+            },
+          ],
+        }),
+      ],
+    },
+  });
+  assert.deepEqual(refused, []);
+  const place = { kind: 'socket', address: '192.0.2.1', port: 1 } as const;
+  const header = encodeVersion2({ source: place, destination: place }, [
+    { type: 224, value: Buffer.from(`127.0.0.1:${backend}`) },
+  ]);
+  const request = 'GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n';
+  assert.match(await exchangeRaw(portOf(dataPlane), header.toString('latin1') + request), /fine/);
 });
 
 test('requests of one connection have connections of their own where the cluster asks for it', async (t) => {

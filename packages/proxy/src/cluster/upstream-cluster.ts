@@ -7,6 +7,7 @@ import type { ClusterStatus } from '../model/data-plane.ts';
 import type { ClusterLoadAssignment, Endpoint, Locality } from '../model/endpoint.ts';
 import { headerName, type HeaderName } from '../codec/header-name.ts';
 import { formatAddress, parseSocketAddress, type SocketAddress } from '../model/address.ts';
+import type { Metadata } from '../model/metadata.ts';
 import { ClusterStats } from '../telemetry/cluster-stats.ts';
 import { chooseMember, type ServingCluster } from './aggregate.ts';
 import type { BalancerContext, BalancerRequest } from './balancer/balancer.ts';
@@ -44,6 +45,7 @@ export interface HostRequest extends BalancerRequest {
   readonly originalDestination: SocketAddress | undefined;
   /** A header of the request; undefined for connections. */
   headerValue?(name: HeaderName): string | undefined;
+  readonly dynamicMetadata?: Metadata | undefined;
   /** What the metadata of the endpoint must be, for clusters with subsets. */
   readonly subset: SubsetCriteria | undefined;
 }
@@ -417,9 +419,13 @@ export class UpstreamCluster {
     n.active = this.#subsets.size;
   }
 
-  /** Where a header says that the request is to go; undefined where none does, or it is no address. */
-  #destinationInHeader(request: HostRequest): SocketAddress | undefined {
-    const text = this.#originalHeader === undefined ? undefined : request.headerValue?.(this.#originalHeader);
+  /** Where a header or metadata say that the request is to go; undefined where none does, or it is no address. */
+  #namedDestination(request: HostRequest): SocketAddress | undefined {
+    const { discovery } = this.model;
+    if (discovery.kind !== 'original_dst') return undefined;
+    const inHeader =
+      this.#originalHeader === undefined ? undefined : request.headerValue?.(this.#originalHeader);
+    const text = inHeader ?? textIn(request.dynamicMetadata, discovery.metadataKey);
     if (text === undefined) return undefined;
     const address = parseSocketAddress(text);
     if (address === undefined) this.stats.n.originalDstHostInvalid++;
@@ -427,7 +433,7 @@ export class UpstreamCluster {
   }
 
   #originalDestination(request: HostRequest): Host | undefined {
-    const wanted = this.#destinationInHeader(request) ?? request.originalDestination;
+    const wanted = this.#namedDestination(request) ?? request.originalDestination;
     if (wanted === undefined) return undefined;
     const { discovery } = this.model;
     const port = discovery.kind === 'original_dst' ? (discovery.portOverride ?? wanted.port) : wanted.port;
@@ -464,4 +470,15 @@ function connectsAlike(a: Cluster, b: Cluster): boolean {
       c.connectTimeoutMs,
     ]);
   return picture(a) === picture(b);
+}
+
+/** The text at a place in metadata. */
+function textIn(
+  metadata: Metadata | undefined,
+  key: { readonly namespace: string; readonly path: readonly string[] } | undefined,
+): string | undefined {
+  if (key === undefined) return undefined;
+  let value: unknown = metadata?.[key.namespace];
+  for (const name of key.path) value = (value as { readonly [key: string]: unknown } | undefined)?.[name];
+  return typeof value === 'string' ? value : undefined;
 }

@@ -12,6 +12,7 @@ import { fieldPolicy } from './field-policy.ts';
 import { decodeHealthCheck } from './health-check.ts';
 import { decodeLoadBalancingPolicy } from './load-balancing-policy.ts';
 import { decodeLoadBalancing, decodeSubsets } from './load-balancing.ts';
+import { decodeMetadataKey } from './rate-limit-rules.ts';
 import { decodeRedisCredentials } from './redis-proxy.ts';
 import type { Scope } from './scope.ts';
 import { decodeUpstreamTransport } from './tls.ts';
@@ -96,10 +97,16 @@ const keepalivePolicy = fieldPolicy(cluster.UpstreamConnectionOptions, ['tcpKeep
   setLocalInterfaceNameOnUpstreamConnections: 'nothing of this proxy reads the name',
   happyEyeballsConfig: 'the first address is used',
 });
+const ofTheSystem = 'the system asks 10 times, a second apart';
+const tcpKeepalivePolicy = fieldPolicy(core.TcpKeepalive, ['keepaliveTime'], {
+  keepaliveProbes: ofTheSystem,
+  keepaliveInterval: ofTheSystem,
+});
 const bindPolicy = fieldPolicy(core.BindConfig, ['sourceAddress']);
 const originalDstPolicy = fieldPolicy(cluster.Cluster_OriginalDstLbConfig, [
   'useHttpHeader',
   'httpHeaderName',
+  'metadataKey',
   'upstreamPortOverride',
 ]);
 
@@ -114,6 +121,7 @@ export const clusterPolicies = [
   keepalivePolicy,
   originalDstPolicy,
   bindPolicy,
+  tcpKeepalivePolicy,
 ];
 
 /** Network filters of clusters whose work the proxy does elsewhere. */
@@ -146,7 +154,9 @@ export function decodeCluster(scope: Scope, message: ClusterMessage): Cluster {
   const bind = message.upstreamBindConfig;
   if (bind !== undefined) scope.at('upstreamBindConfig').check(bindPolicy, bind);
   const source = bind?.sourceAddress;
-  const keepaliveTime = keepalive?.tcpKeepalive?.keepaliveTime;
+  const tcpKeepalive = keepalive?.tcpKeepalive;
+  if (tcpKeepalive !== undefined)
+    scope.at('upstreamConnectionOptions').at('tcpKeepalive').check(tcpKeepalivePolicy, tcpKeepalive);
   return {
     name,
     ...(message.altStatName === undefined ? {} : { statName: message.altStatName }),
@@ -190,7 +200,10 @@ export function decodeCluster(scope: Scope, message: ClusterMessage): Cluster {
     ...(source === undefined
       ? {}
       : { sourceAddress: decodeSocketAddress(scope.at('upstreamBindConfig').at('sourceAddress'), source) }),
-    ...(keepaliveTime === undefined ? {} : { tcpKeepalive: { timeMs: keepaliveTime * 1_000 } }),
+    // Without a time it is Linux' own, two hours.
+    ...(tcpKeepalive === undefined
+      ? {}
+      : { tcpKeepalive: { timeMs: (tcpKeepalive.keepaliveTime ?? 7_200) * 1_000 } }),
     ...redisOf(scope, message),
     closeConnectionsOnHostRemoval: common.closeConnectionsOnHostSetChange ?? false,
     metadata: decodeMetadata(scope.at('metadata'), message.metadata),
@@ -249,6 +262,14 @@ function decodeDiscovery(scope: Scope, message: ClusterMessage): Discovery {
         kind: 'original_dst',
         useHttpHeader: config.useHttpHeader ?? false,
         httpHeaderName: config.httpHeaderName ?? 'x-envoy-original-dst-host',
+        ...(config.metadataKey === undefined
+          ? {}
+          : {
+              metadataKey: decodeMetadataKey(
+                scope.at('originalDstLbConfig').at('metadataKey'),
+                config.metadataKey,
+              ),
+            }),
         ...(config.upstreamPortOverride === undefined ? {} : { portOverride: config.upstreamPortOverride }),
       };
     }

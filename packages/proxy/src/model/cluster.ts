@@ -25,6 +25,8 @@ export type Discovery =
       readonly kind: 'original_dst';
       readonly useHttpHeader: boolean;
       readonly httpHeaderName: string;
+      /** Where dynamic metadata may say it, after the header. */
+      readonly metadataKey?: { readonly namespace: string; readonly path: readonly string[] };
       readonly portOverride?: number;
     }
   | { readonly kind: 'aggregate'; readonly clusters: readonly string[] };

@@ -9,6 +9,7 @@ import type { CancelDemand, DemandOutcome } from '../on-demand/on-demand.ts';
 import type { SocketAddress } from '../model/address.ts';
 import type { Cluster } from '../model/cluster.ts';
 import { formatAddress } from '../model/address.ts';
+import type { Metadata } from '../model/metadata.ts';
 import type { CompiledAccessLog } from '../telemetry/access-log.ts';
 import { flag } from '../telemetry/response-flags.ts';
 import type { StreamInfo } from '../telemetry/stream-info.ts';
@@ -117,6 +118,10 @@ export class TcpConnection
 
   get originalDestination(): SocketAddress | undefined {
     return this.#info.originalDestination;
+  }
+
+  get dynamicMetadata(): Metadata | undefined {
+    return this.#info.metadata;
   }
 
   readonly selection = 0;

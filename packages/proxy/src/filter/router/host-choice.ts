@@ -4,6 +4,7 @@ import type { HostRequest, UpstreamCluster } from '../../cluster/upstream-cluste
 import type { HeaderName } from '../../codec/header-name.ts';
 import type { SubsetCriteria } from '../../decide/subset-criteria.ts';
 import { formatAddress, type SocketAddress } from '../../model/address.ts';
+import type { Metadata } from '../../model/metadata.ts';
 import type { HashSource } from '../../route/hash-policy.ts';
 import type { ClusterTarget, CompiledForward } from '../../route/route-action.ts';
 import { Expirable } from '../../timer/coarse-timers.ts';
@@ -43,6 +44,10 @@ export abstract class HostChoice extends Expirable implements HostRequest, HashS
 
   get originalDestination(): SocketAddress | undefined {
     return this.owner.connection.originalDestination;
+  }
+
+  get dynamicMetadata(): Metadata | undefined {
+    return this.owner.dynamicMetadata;
   }
 
   headerValue(name: HeaderName): string | undefined {
