@@ -201,6 +201,9 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
       healthCheckFailed = failed;
     },
     whenResolved: () => clusters.whenResolved(),
+    noteHandedOn() {
+      for (const socket of listeners.sockets().values()) socket.noteHandedOn();
+    },
     sockets() {
       const entries = [...listeners.sockets()].flatMap(([address, { fd }]) =>
         fd === undefined ? [] : [[address, fd] as const],

@@ -207,6 +207,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       connections: dataPlane.activeConnections,
       endAfterMs,
     });
+    dataPlane.noteHandedOn();
     dataPlane.startDraining();
     await dataPlane.stopAccepting();
     const startMs = clock.monotonicMs();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, createServer, get, type Server } from 'node:http';
 import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
 import { createServer as createTcpServer, type AddressInfo } from 'node:net';
@@ -40,7 +40,7 @@ function bootstrapFile(places: readonly Place[]): string {
   const listeners = places.map(
     ({ name, address, port: own }) => `
   - name: ${name}
-    address: {socket_address: {address: "${address}", port_value: ${own}}}
+    address: ${address.startsWith('/') ? `{pipe: {path: "${address}"}}` : `{socket_address: {address: "${address}", port_value: ${own}}}`}
     filter_chains:
     - filters:
       - name: envoy.filters.network.http_connection_manager
@@ -97,9 +97,9 @@ async function logged(child: ChildProcess & { log: string }, pattern: RegExp): P
   }
 }
 
-function fetchText(url: string, agent: Agent | false = false): Promise<string> {
+function fetchText(url: string, agent: Agent | false = false, socketPath?: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    get(url, { agent }, (response) => {
+    get(url, { agent, ...(socketPath === undefined ? {} : { socketPath }) }, (response) => {
       let body = '';
       response.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
       response.on('end', () =>
@@ -250,6 +250,24 @@ test('a listener that the new process does not have finishes with the old one', 
   await once(first, 'exit');
   await assert.rejects(fetchText(`http://127.0.0.1:${dropped.port}/`), /ECONNREFUSED/);
   assert.equal(await fetchText(`http://127.0.0.1:${kept.port}/`), 'hello');
+});
+
+test('a Unix domain socket stays where it is when its process is followed, and goes with the last one', async (t) => {
+  const path = join(folder, 'listener');
+  const file = bootstrapFile([{ name: 'pipe', address: path, port: 0 }]);
+  const common = ['-c', file, '--base-id', baseId()];
+  const first = start(t, ...common);
+  await logged(first, /(\tready)/);
+  assert.equal(await fetchText('http://a/', false, path), 'hello');
+  const ended = once(first, 'exit');
+  const second = start(t, ...common, '--restart-epoch', '1');
+  await logged(second, /(took over)/);
+  await ended;
+  assert.equal(await fetchText('http://a/', false, path), 'hello');
+  const exited = once(second, 'exit');
+  second.kill('SIGTERM');
+  await exited;
+  assert.equal(existsSync(path), false);
 });
 
 test('who may not take over is told why, and the process that serves goes on', async (t) => {

@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:net';
 import type { Address, SocketAddress } from '../model/address.ts';
 import { closeHandle, type TransportHandle } from '../wire/stream-handle.ts';
 import { takeConnections } from './accept.ts';
+import { SocketPath } from './socket-path.ts';
 
 /** Takes a connection; `own` is the address at our end, where all connections of the socket have the same. */
 export type OnConnection = (handle: TransportHandle, own: SocketAddress | undefined) => void;
@@ -28,10 +29,14 @@ export class ListenSocket {
   readonly #early: TransportHandle[] = [];
   #onConnection: OnConnection | undefined;
   #own: SocketAddress | undefined;
+  /** Of a Unix domain socket. */
+  readonly #path: SocketPath | undefined;
   #state: 'held' | 'listening' | 'closing' | 'closed';
 
   private constructor(options: ListenSocketOptions) {
     this.#options = options;
+    const { address } = options;
+    if (address.kind === 'pipe' && !address.path.startsWith('\0')) this.#path = new SocketPath(address.path);
     this.#state = options.fd === undefined ? 'listening' : 'held';
   }
 
@@ -61,6 +66,11 @@ export class ListenSocket {
     if (this.#state === 'held') return this.#options.fd;
     const handle = (this.#server as unknown as { readonly _handle: { readonly fd: number } | null })._handle;
     return handle === null || handle.fd < 0 ? undefined : handle.fd;
+  }
+
+  /** Another process listens here as well, and goes on when this one has ended. */
+  noteHandedOn(): void {
+    this.#path?.leave();
   }
 
   /** From now on connections are given to `to`, those first that have come before. */
@@ -100,6 +110,7 @@ export class ListenSocket {
     if (this.#state === 'held' && this.#options.fd !== undefined) closeSync(this.#options.fd);
     else if (this.#state !== 'closed') this.#server.close();
     this.#state = 'closed';
+    this.#path?.remove();
     for (const handle of this.#early.splice(0)) closeHandle(handle, false);
   }
 
@@ -107,12 +118,13 @@ export class ListenSocket {
     const { address, reusePort } = this.#options;
     const place =
       address.kind === 'pipe'
-        ? { path: address.path }
+        ? { path: this.#path?.bindTo ?? address.path }
         : { host: address.address, port: address.port, ...(reusePort ? {} : { exclusive: true }) };
     return new Promise((resolve) => {
       this.#server.once('error', resolve);
       this.#server.listen({ ...place, ...this.#backlog() }, () => {
         this.#server.off('error', resolve);
+        this.#path?.show();
         this.#take();
         resolve(undefined);
       });
@@ -120,6 +132,7 @@ export class ListenSocket {
   }
 
   #take(): void {
+    this.#path?.note();
     this.#own = fixedAddress(this.address);
     takeConnections(this.#server, (handle) => {
       if (this.#onConnection === undefined) this.#early.push(handle);

@@ -150,8 +150,10 @@ export interface DataPlane {
   failHealthChecks(failed: boolean): void;
   /** Resolves when every name of the clusters that there are has been asked for once. */
   whenResolved(): Promise<void>;
-  /** The descriptors of the listening sockets, by the addresses that were asked for. */
+  /** The descriptors of the listening sockets, by the addresses that were asked for, to be handed on to another process. */
   sockets(): ReadonlyMap<string, number>;
+  /** Another process listens at those sockets now: files of Unix domain sockets are left to it. */
+  noteHandedOn(): void;
   /** Closes everything at once. */
   close(): Promise<void>;
   /** Opens the files of access logs anew: for whoever has moved them away. */
