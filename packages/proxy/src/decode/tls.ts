@@ -58,11 +58,13 @@ const combinedPolicy = fieldPolicy(tls.CommonTlsContext_CombinedCertificateValid
   'defaultValidationContext',
   'validationContextSdsSecretConfig',
 ]);
-const parametersPolicy = fieldPolicy(
-  tls.TlsParameters,
-  ['tlsMinimumProtocolVersion', 'tlsMaximumProtocolVersion', 'cipherSuites', 'ecdhCurves'],
-  { signatureAlgorithms: "OpenSSL's default list is used" },
-);
+const parametersPolicy = fieldPolicy(tls.TlsParameters, [
+  'tlsMinimumProtocolVersion',
+  'tlsMaximumProtocolVersion',
+  'cipherSuites',
+  'ecdhCurves',
+  'signatureAlgorithms',
+]);
 const certificatePolicy = fieldPolicy(tls.TlsCertificate, ['certificateChain', 'privateKey', 'password'], {
   watchedDirectory: 'files are read again when their resource is sent again',
   ocspStaple: 'no OCSP response is stapled',
@@ -218,6 +220,9 @@ function decodeCommon(scope: Scope, message: CommonTlsContext): TlsOptions {
     ...(maxVersion === undefined ? {} : { maxVersion }),
     cipherSuites: parameters.cipherSuites ?? [],
     ecdhCurves: parameters.ecdhCurves ?? [],
+    ...(parameters.signatureAlgorithms === undefined
+      ? {}
+      : { signatureAlgorithms: parameters.signatureAlgorithms }),
   };
 }
 

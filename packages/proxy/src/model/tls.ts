@@ -52,6 +52,8 @@ export interface TlsOptions {
   /** OpenSSL names; empty: the default list. */
   readonly cipherSuites: readonly string[];
   readonly ecdhCurves: readonly string[];
+  /** Names of TLS 1.3, as in `rsa_pss_rsae_sha256`; none: the default list. */
+  readonly signatureAlgorithms?: readonly string[];
 }
 
 /** TLS towards a client. */

@@ -106,6 +106,7 @@ function buildSettings(
     maxVersion: options.maxVersion,
     ciphers: cipherList(options.cipherSuites),
     groups: options.ecdhCurves.map(curveName).join(':'),
+    signatureAlgorithms: (options.signatureAlgorithms ?? []).join(':'),
     alpn: side.choosesProtocol === true ? options.alpn : [],
     sessionTimeoutMs: side.sessionTimeoutMs,
     ticketsDisabled: side.ticketsDisabled === true,

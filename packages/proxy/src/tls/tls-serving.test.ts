@@ -240,3 +240,22 @@ test('a secret that cannot be used is refused and the one before stays', async (
   );
   assert.equal(await get(portOf(plane), authority, 'a.test'), 'a');
 });
+
+test('only the signature algorithms that are asked for are used', async (t) => {
+  const authority = await createTestAuthority();
+  const certificate = await authority.issue({ dns: ['a.example'] });
+  const served = async (signatureAlgorithms: readonly string[]): Promise<number> => {
+    const dataPlane = startDataPlane(t);
+    const tls = options({ certificates: [certificateOf(certificate)], signatureAlgorithms });
+    const { refused } = await dataPlane.update({
+      listeners: { set: [listener([chain([saying('a')], {}, tls)])] },
+    });
+    assert.deepEqual(refused, []);
+    return portOf(dataPlane);
+  };
+  const client = { servername: 'a.example', maxVersion: 'TLSv1.2', sigalgs: 'ECDSA+SHA512' } as const;
+  (await handshake(await served([]), authority, client)).destroy();
+  const strict = await served(['ecdsa_secp256r1_sha256']);
+  await assert.rejects(handshake(strict, authority, client));
+  (await handshake(strict, authority, { ...client, sigalgs: 'ECDSA+SHA256' })).destroy();
+});

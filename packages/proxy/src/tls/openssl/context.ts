@@ -19,6 +19,8 @@ export interface ContextOptions {
   readonly ciphers: string;
   /** OpenSSL's names, separated by colons; empty: its default. */
   readonly groups: string;
+  /** The same, of signature algorithms. */
+  readonly signatureAlgorithms?: string;
   /** Chosen from where a client offers some, in this order. */
   readonly alpn: readonly string[];
   readonly sessionTimeoutMs: number | undefined;
@@ -30,6 +32,7 @@ const ctrl = {
   sessionCache: 44,
   chainCertificate: 89,
   groups: 92,
+  signatureAlgorithms: 98,
   minVersion: 123,
   maxVersion: 124,
 } as const;
@@ -92,11 +95,14 @@ function setAlgorithms(openssl: Openssl, context: Pointer, options: ContextOptio
   const { c, library } = openssl;
   if (options.ciphers !== '' && c.SSL_CTX_set_cipher_list(context, options.ciphers) !== 1)
     return 'the cipher suites cannot be used';
-  if (options.groups === '') return undefined;
-  const text = Buffer.from(`${options.groups}\0`);
-  return c.SSL_CTX_ctrl(context, ctrl.groups, 0, library.koffi.address(text)) === 1
-    ? undefined
-    : 'the ECDH curves cannot be used';
+  const takes = (command: number, list: string): boolean => {
+    const text = Buffer.from(`${list}\0`);
+    return list === '' || c.SSL_CTX_ctrl(context, command, 0, library.koffi.address(text)) === 1;
+  };
+  if (!takes(ctrl.groups, options.groups)) return 'the ECDH curves cannot be used';
+  if (!takes(ctrl.signatureAlgorithms, options.signatureAlgorithms ?? ''))
+    return 'the signature algorithms cannot be used';
+  return undefined;
 }
 
 function addCertificates(openssl: Openssl, context: Pointer, options: ContextOptions): string | undefined {
