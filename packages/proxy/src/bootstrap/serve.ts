@@ -14,7 +14,7 @@ import { hotRestartVersion } from '../hot-restart/messages.ts';
 import { formatAddress } from '../model/index.ts';
 import { ServerStats } from '../telemetry/server-stats.ts';
 import type { ProxyBootstrap } from './bootstrap.ts';
-import { collectGarbageSoon } from './collect-garbage.ts';
+import { collectGarbageAtRest } from './collect-garbage.ts';
 import { startProxy, type RunningProxy } from './running-proxy.ts';
 
 export interface ServeOptions {
@@ -119,7 +119,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       // With NODE_COMPILE_CACHE the proxies that start after this one find what it has compiled.
       flushCompileCache();
       ready.resolve();
-      collectGarbageSoon(clock);
+      collectGarbageAtRest(clock);
     },
     ...(options.xdsMetadata === undefined ? {} : { xdsMetadata: options.xdsMetadata }),
     ...(options.isLocalSecret === undefined ? {} : { isLocalSecret: options.isLocalSecret }),
