@@ -16,7 +16,8 @@ export interface Peer {
 }
 
 /** How Node runs the proxy in a pod. */
-const sidecarNodeOptions = ['--max-semi-space-size=1'];
+const sidecarNodeOptions = ['--max-semi-space-size=1', '--v8-pool-size=1'];
+const sidecarEnv = { MALLOC_ARENA_MAX: '1' };
 
 /** Our proxy, by its bundle and with Envoy's option, run as in a pod. */
 export const lateen: Peer = lateenPeer('lateen', () => ({}));
@@ -36,7 +37,7 @@ function lateenPeer(name: string, env: (context: BenchContext) => NodeJS.Process
     version: () => `Node ${process.versions.node}`,
     start(file, context) {
       const args = [...sidecarNodeOptions, context.proxyBundle, '-c', file];
-      return new PinnedProcess(contenderCore, process.execPath, args, env(context));
+      return new PinnedProcess(contenderCore, process.execPath, args, { ...sidecarEnv, ...env(context) });
     },
   };
 }
