@@ -222,6 +222,7 @@ export function decodeConnectionManager(
       enableTrailers: http1.enableTrailers ?? false,
       allowAbsoluteUrl: http1.allowAbsoluteUrl ?? true,
       allowChunkedLength: http1.allowChunkedLength ?? false,
+      allowCustomMethods: http1.allowCustomMethods ?? false,
     },
     http2: decodeHttp2(scope.at('http2ProtocolOptions'), message.http2ProtocolOptions ?? {}),
     ...(message.tracing === undefined

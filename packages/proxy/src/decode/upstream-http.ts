@@ -26,11 +26,11 @@ export const http1Policy = fieldPolicy(
     'headerKeyFormat',
     'enableTrailers',
     'allowChunkedLength',
+    'allowCustomMethods',
     'sendFullyQualifiedUrl',
   ],
   {
     useBalsaParser: 'the proxy has one codec, and it is strict',
-    allowCustomMethods: 'every token is a method',
     overrideStreamErrorOnInvalidHttpMessage: 'a connection with an error in its framing is closed',
   },
 );

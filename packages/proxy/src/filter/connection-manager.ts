@@ -68,6 +68,7 @@ export function http1Options(model: HttpConnectionManager): Http1ServerOptions {
     enableTrailers: model.http1.enableTrailers,
     allowAbsoluteUrl: model.http1.allowAbsoluteUrl,
     allowChunkedLength: model.http1.allowChunkedLength,
+    allowCustomMethods: model.http1.allowCustomMethods,
     idleTimeoutMs: model.idleTimeoutMs,
     requestHeadersTimeoutMs: model.requestHeadersTimeoutMs,
     maxRequests: model.maxRequestsPerConnection,

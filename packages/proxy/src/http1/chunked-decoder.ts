@@ -1,4 +1,5 @@
 import type { HeaderBlock } from '../codec/header-block.ts';
+import { dropForbiddenTrailers } from '../codec/trailer-fields.ts';
 import { HeaderLines, incomplete, malformed } from './head-parser.ts';
 
 /** Takes the payload of a chunked body. */
@@ -121,6 +122,7 @@ export class ChunkedDecoder {
     const next = this.#trailerLines.parse(all, 0, all.length, this.#trailers);
     if (next >= 0) {
       this.#trailers.take(all, 0, next - 2);
+      dropForbiddenTrailers(this.#trailers);
       this.#state = 'done';
       return start + next - heldLength;
     }

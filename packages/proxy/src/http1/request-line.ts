@@ -5,6 +5,8 @@ import { incomplete, malformed } from './head-parser.ts';
 /** What a request line said; offsets into the buffer that was parsed. */
 export interface RequestLine {
   method: string;
+  /** The method is one of the common ones. */
+  common: boolean;
   targetStart: number;
   targetEnd: number;
   /** 0 or 1. */
@@ -14,13 +16,14 @@ export interface RequestLine {
 const commonMethods = ['GET', 'POST', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'CONNECT', 'TRACE'];
 const versionPrefix = Buffer.from('HTTP/1.');
 
-function methodText(buffer: Buffer, start: number, end: number): string {
+/** The common method that stands there. */
+function commonMethod(buffer: Buffer, start: number, end: number): string | undefined {
   next: for (const method of commonMethods) {
     if (method.length !== end - start) continue;
     for (let i = 0; i < method.length; i++) if (buffer[start + i] !== method.charCodeAt(i)) continue next;
     return method;
   }
-  return latin1Slice(buffer, start, end);
+  return undefined;
 }
 
 /**
@@ -57,7 +60,9 @@ export function parseRequestLine(buffer: Buffer, start: number, end: number, lin
   at += versionPrefix.length;
   const minor = (buffer[at] as number) - 48;
   if ((minor !== 0 && minor !== 1) || buffer[at + 1] !== 13 || buffer[at + 2] !== 10) return malformed;
-  line.method = methodText(buffer, methodStart, methodEnd);
+  const common = commonMethod(buffer, methodStart, methodEnd);
+  line.common = common !== undefined;
+  line.method = common ?? latin1Slice(buffer, methodStart, methodEnd);
   line.targetStart = targetStart;
   line.targetEnd = targetEnd;
   line.minorVersion = minor;

@@ -22,6 +22,7 @@ const defaults: Http1ServerOptions = {
   enableTrailers: true,
   allowAbsoluteUrl: true,
   allowChunkedLength: false,
+  allowCustomMethods: false,
   idleTimeoutMs: 60_000,
   requestHeadersTimeoutMs: 10_000,
   maxRequests: 0,
@@ -241,6 +242,7 @@ const ambiguous: Record<string, string> = {
   'a fragment in the target': `GET /a#b HTTP/1.1\r\n${host}\r\n`,
   'a relative target': `GET a HTTP/1.1\r\n${host}\r\n`,
   'an asterisk for GET': `GET * HTTP/1.1\r\n${host}\r\n`,
+  'a method in small letters': `get / HTTP/1.1\r\n${host}\r\n`,
   'another protocol': `GET / HTTP/2.0\r\n${host}\r\n`,
   'a version in small letters': `GET / http/1.1\r\n${host}\r\n`,
 };

@@ -17,6 +17,7 @@ import {
   type ConnectionOptions,
   type Framing,
 } from './message-framing.ts';
+import { isRegisteredMethod } from './methods.ts';
 import { parseRequestLine, type RequestLine } from './request-line.ts';
 import { properCaseNames } from './proper-case.ts';
 import { completeRequestHead } from './request-head.ts';
@@ -69,7 +70,13 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
   readonly #heads: HeadPool;
   readonly #timers: CoarseTimers;
   readonly #lines: HeaderLines;
-  readonly #requestLine: RequestLine = { method: '', targetStart: 0, targetEnd: 0, minorVersion: 1 };
+  readonly #requestLine: RequestLine = {
+    method: '',
+    common: true,
+    targetStart: 0,
+    targetEnd: 0,
+    minorVersion: 1,
+  };
   readonly #connection: ConnectionOptions = { close: false, keepAlive: false, upgrade: false };
   #reading: ReadState = 'head';
   #writing: WriteState = 'idle';
@@ -250,6 +257,9 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
       const line = this.#requestLine;
       const next = parseRequestLine(buffer, at, end, line);
       if (next < 0) return this.#headStopped(next, buffer, at, end);
+      if (!line.common && !this.#options.allowCustomMethods && !isRegisteredMethod(line.method)) {
+        return this.#refuseHead('malformed_head', end);
+      }
       this.#lineParsed = true;
       this.#target = latin1Slice(buffer, line.targetStart, line.targetEnd);
       this.#headBytes = next - at;

@@ -10,6 +10,8 @@ export interface Http1ServerOptions {
   readonly enableTrailers: boolean;
   readonly allowAbsoluteUrl: boolean;
   readonly allowChunkedLength: boolean;
+  /** Methods that are registered nowhere; `get` is one. */
+  readonly allowCustomMethods: boolean;
   /** Between requests; 0: none. */
   readonly idleTimeoutMs: number;
   /** From the first byte of a head to its last; 0: none. */

@@ -7,6 +7,7 @@ import { Http2ClientStream } from './client-stream.ts';
 import { Http2Connection } from './connection.ts';
 import type { Http2ConnectionOptions, Http2Context } from './connection-options.ts';
 import { maxInterimHeads } from '../codec/interim-heads.ts';
+import { dropForbiddenTrailers } from '../codec/trailer-fields.ts';
 import { clientPreface, errorCode, maxWindowBytes, setting } from './frame.ts';
 import { HpackEncoder } from './hpack/encoder.ts';
 import type { Http2Stats } from './http2-stats.ts';
@@ -186,6 +187,7 @@ export class Http2ClientConnection extends Http2Connection {
     } else if (!endStream || this.fields.fault !== undefined) {
       stream.break(errorCode.protocolError, 'protocol_error', 'malformed trailers');
     } else {
+      if (trailers !== undefined) dropForbiddenTrailers(trailers);
       stream.receiveEnd(trailers);
     }
   }

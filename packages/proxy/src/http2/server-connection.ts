@@ -2,6 +2,7 @@ import type { ConnectionEnd } from '../codec/connection-end.ts';
 import type { HttpVersion, RequestHead, ResponseHead } from '../codec/head.ts';
 import { HeaderBlock } from '../codec/header-block.ts';
 import { names } from '../codec/header-name.ts';
+import { dropForbiddenTrailers } from '../codec/trailer-fields.ts';
 import type { ServerStreamHandler, ServerStream } from '../codec/stream.ts';
 import type { CodecFault } from '../http1/codec-fault.ts';
 import type { Wire } from '../wire/wire.ts';
@@ -170,6 +171,7 @@ export class Http2ServerConnection extends Http2Connection {
       stream.break(errorCode.protocolError, 'protocol_error', 'malformed trailers');
       return;
     }
+    if (trailers !== undefined) dropForbiddenTrailers(trailers);
     stream.receiveEnd(trailers);
   }
 

@@ -117,6 +117,7 @@ export function defaultHttpConnectionManager(
       enableTrailers: false,
       allowAbsoluteUrl: true,
       allowChunkedLength: false,
+      allowCustomMethods: false,
     },
     http2: { ...defaultHttp2, maxConcurrentStreams: 2_147_483_647 },
     proxy100Continue: false,

@@ -161,6 +161,8 @@ export interface HttpConnectionManager {
     readonly enableTrailers: boolean;
     readonly allowAbsoluteUrl: boolean;
     readonly allowChunkedLength: boolean;
+    /** Methods that are registered nowhere. */
+    readonly allowCustomMethods: boolean;
   };
   readonly http2: Http2Options;
   readonly tracing?: Tracing;
