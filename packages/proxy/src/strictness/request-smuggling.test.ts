@@ -25,7 +25,7 @@ function describe(request: IncomingMessage, body: string): string {
 const closers: (() => unknown)[] = [];
 const lifetime = { after: (run: () => unknown) => void closers.push(run) };
 after(async () => {
-  for (const run of closers.reverse()) await run();
+  for (const run of closers.toReversed()) await run();
 });
 
 const endpoint = createServer((request, response) => {
