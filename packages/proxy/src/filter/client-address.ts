@@ -24,12 +24,15 @@ export function isInternalAddress(address: string): boolean {
   );
 }
 
-/** The address that `trustedHops` proxies before us say is the client's; undefined where the header is too short. */
+/**
+ * The address that `trustedHops` proxies before us say is the client's; undefined where the header is too short, or what
+ * stands there is no address.
+ */
 export function addressFromForwardedFor(value: string | undefined, trustedHops: number): string | undefined {
   if (value === undefined) return undefined;
   const parts = value.split(',');
-  const wanted = parts[parts.length - 1 - trustedHops];
-  return wanted === undefined || wanted.trim() === '' ? undefined : wanted.trim();
+  const wanted = parts[parts.length - 1 - trustedHops]?.trim() ?? '';
+  return isIP(wanted) === 0 ? undefined : wanted;
 }
 
 function compileWay(way: IpDetection): (head: RequestHead) => Detected | undefined {
