@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { formatProblem } from '@lateen/core';
 import { decodeBootstrap, mergeJson, readBootstrap } from './bootstrap.ts';
 import { parseProxyOptions } from './options.ts';
+import { parseText } from './text.ts';
 
 const yaml = `
 node: {id: me, cluster: here}
@@ -104,4 +105,13 @@ test('a field of the bootstrap that would be without effect is refused by its pa
     refused.problems.map(({ path }) => path),
     ['clusterManager.upstreamBindConfig', 'dynamicResources.cdsResourcesLocator'],
   );
+});
+
+test('aliases without their anchor, and too many of them, are problems of the text', () => {
+  const bomb = `a: &a [1]\n${Array.from({ length: 12 }, (_, i) => `b${i}: &b${i} [${Array.from({ length: 9 }, () => (i === 0 ? '*a' : `*b${i - 1}`)).join(', ')}]`).join('\n')}`;
+  for (const text of ['a: *nothing', bomb]) {
+    const parsed = parseText(text, 'x.yaml');
+    assert.ok(!parsed.ok);
+    assert.match(parsed.problems[0]?.message ?? '', /alias/);
+  }
 });

@@ -1,4 +1,4 @@
-import { ok, problems, type Problem, type Result } from '@lateen/core';
+import { messageOf, ok, problems, type Problem, type Result } from '@lateen/core';
 import { LineCounter, isMap, isSeq, parseDocument, type Document, type Node } from 'yaml';
 
 /** A JSON or YAML text as a value, with the place of each part. */
@@ -21,8 +21,15 @@ export function parseText(text: string, file: string): Result<ParsedText> {
       }),
     );
   }
+  let value: unknown;
+  try {
+    value = document.toJS();
+  } catch (error) {
+    // An alias without its anchor, or more of them than anybody writes (a bomb).
+    return problems([{ path: '', message: messageOf(error), file }]);
+  }
   return ok({
-    value: document.toJS() as unknown,
+    value,
     locate: (list) =>
       list.map((problem) => ({ ...problem, file, ...placeOf(document, lines, problem.path) })),
   });

@@ -47,7 +47,9 @@ function inspectHttp(bytes: Buffer): string | undefined {
   const line = bytes.toString('latin1', 0, end < 0 ? bytes.length : end);
   // A method is a token; as soon as something else comes before the first space, this is not HTTP.
   if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}(?: |$)/.test(line)) return '';
-  if (end < 0) return line.includes('\0') ? '' : undefined;
+  // Whatever follows: the verdict must not depend on where the network has cut the line.
+  if (line.includes('\0')) return '';
+  if (end < 0) return undefined;
   const [, minor] = /^\S+ \S+ HTTP\/1\.([01])\r?$/.exec(line) ?? [];
   return minor === undefined ? '' : `http/1.${minor}`;
 }

@@ -1,0 +1,57 @@
+import { inspect } from '../../listener/inspection.ts';
+import { must, same, type FuzzTarget } from '../target.ts';
+
+/** A ClientHello with these extensions. */
+function clientHello(...extensions: readonly Buffer[]): Buffer {
+  const sized = (bytes: Buffer, width: 1 | 2 | 3): Buffer => {
+    const length = Buffer.alloc(width);
+    length.writeUIntBE(bytes.length, 0, width);
+    return Buffer.concat([length, bytes]);
+  };
+  const body = Buffer.concat([
+    Buffer.from([3, 3]),
+    Buffer.alloc(32, 7),
+    sized(Buffer.alloc(0), 1),
+    sized(Buffer.from([0x13, 1]), 2),
+    sized(Buffer.from([0]), 1),
+    sized(Buffer.concat([...extensions]), 2),
+  ]);
+  const message = Buffer.concat([Buffer.from([1]), sized(body, 3)]);
+  return Buffer.concat([Buffer.from([22, 3, 1]), sized(message, 2)]);
+}
+
+const serverName = Buffer.from('0000000e000c0000096c6f63616c686f7374', 'hex');
+const alpn = Buffer.from('0010000e000c02683208687474702f312e31', 'hex');
+
+export const wireTargets: readonly FuzzTarget[] = [
+  {
+    name: 'first-bytes',
+    seeds: [
+      clientHello(serverName, alpn),
+      clientHello(),
+      clientHello(alpn).subarray(0, 60),
+      Buffer.from('GET / HTTP/1.1\r\n'),
+      Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
+      Buffer.from('SSH-2.0-x\r\n'),
+    ],
+    words: ['\x16\x03\x01', '\x00\x10', '\x00\x00', '\xff\xff', '\x02h2', 'HTTP/1.1\r\n', ' ', '\n'],
+    run(input) {
+      for (const wish of [
+        { tls: true, http: false },
+        { tls: false, http: true },
+        { tls: true, http: true },
+      ]) {
+        const whole = inspect(input, wish);
+        if (whole !== undefined) {
+          must(
+            typeof whole.serverName === 'string' && Array.isArray(whole.applicationProtocols),
+            'no answer',
+          );
+        }
+        // What was decided after some bytes stays decided.
+        const part = inspect(input.subarray(0, input.length >> 1), wish);
+        if (part !== undefined) same(part, whole, 'more bytes change a verdict');
+      }
+    },
+  },
+];
