@@ -25,6 +25,11 @@ const diskPolicy = fieldPolicy(bootstrap.RuntimeLayer_DiskLayer, [
 ]);
 const rtdsPolicy = fieldPolicy(bootstrap.RuntimeLayer_RtdsLayer, ['name', 'rtdsConfig']);
 
+const layeredPolicy = fieldPolicy(bootstrap.LayeredRuntime, ['layers']);
+const adminPolicy = fieldPolicy(bootstrap.RuntimeLayer_AdminLayer, []);
+
+export const runtimeLayerPolicies = [layeredPolicy, layerPolicy, diskPolicy, adminPolicy, rtdsPolicy];
+
 /** The layers of a bootstrap, and what feeds those that change. */
 export interface DecodedLayers {
   readonly layers: readonly RuntimeLayer[];

@@ -1,3 +1,4 @@
+import { runtimeLayerPolicies } from '../bootstrap/runtime-layers.ts';
 import { accessLogPolicies } from './access-log.ts';
 import { basicPolicies } from './basics.ts';
 import { bootstrapPolicies } from './bootstrap-policies.ts';
@@ -28,6 +29,7 @@ import { listenerPolicies } from './listener.ts';
 import { loadBalancingPolicyPolicies } from './load-balancing-policy.ts';
 import { loadBalancingPolicies } from './load-balancing.ts';
 import { mongoPolicies } from './mongo-proxy.ts';
+import { nestedPolicies } from './nested-policies.ts';
 import { networkFilterPolicies } from './network-filter.ts';
 import { proxyProtocolPolicies } from './proxy-protocol.ts';
 import { onDemandPolicies } from './on-demand.ts';
@@ -75,6 +77,7 @@ export const fieldPolicies: readonly AnyFieldPolicy[] = [
   ...loadBalancingPolicies,
   ...loadBalancingPolicyPolicies,
   ...mongoPolicies,
+  ...nestedPolicies,
   ...networkFilterPolicies,
   ...proxyProtocolPolicies,
   ...onDemandPolicies,
@@ -86,6 +89,7 @@ export const fieldPolicies: readonly AnyFieldPolicy[] = [
   ...routeActionPolicies,
   ...routeMatchPolicies,
   ...routePolicies,
+  ...runtimeLayerPolicies,
   ...tlsPolicies,
   ...tracingPolicies,
   ...upstreamHttpPolicies,

@@ -1,4 +1,4 @@
-import { typeRegistry, type TypeRegistry } from '@lateen/protocol';
+import { typeRegistry, type AnyMessageType, type TypeRegistry } from '@lateen/protocol';
 import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
 import { ClusterLoadAssignment } from '@lateen/protocol/envoy/config/endpoint/v3';
 import { Listener } from '@lateen/protocol/envoy/config/listener/v3';
@@ -58,7 +58,7 @@ import { TypedStruct } from '@lateen/protocol/xds/type/v3';
 import { knownHttpTypes } from './known-http-types.ts';
 
 /** The messages that this proxy takes inside an Any; resources themselves are among them. */
-export const knownTypes: TypeRegistry = typeRegistry(() => [
+export const typesInAny = (): readonly AnyMessageType[] => [
   AggregateConfig,
   Cluster,
   ClusterLoadAssignment,
@@ -115,4 +115,6 @@ export const knownTypes: TypeRegistry = typeRegistry(() => [
   WrrLocality,
   ZipkinConfig,
   ...knownHttpTypes,
-]);
+];
+
+export const knownTypes: TypeRegistry = typeRegistry(typesInAny);

@@ -5,7 +5,8 @@ import { messageValidator } from '@lateen/protocol/validate';
 import { referenceKey, type ConfigSource, type ReferenceKind } from '../model/config-source.ts';
 import type { Fraction } from '../model/string-match.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import type { FieldPolicy } from './field-policy.ts';
+import type { AnyFieldPolicy, FieldPolicy } from './field-policy.ts';
+import { nestedPolicyOf } from './nested-policies.ts';
 
 /** What is shared by all places of one resource while it is decoded. */
 interface Shared {
@@ -67,12 +68,33 @@ export class Scope {
     for (const { path, message: text } of messageValidator.validate(type, message)) this.at(path).fail(text);
   }
 
-  /** Refuses every field that is set and neither honoured nor ignored. */
+  /**
+   * Refuses every field that is set and neither honoured nor ignored, here and in the messages within that have no
+   * decoder of their own.
+   */
   check<T extends object>(policy: FieldPolicy<T>, message: T): void {
-    for (const [key, value] of Object.entries(message)) {
-      if (value === undefined || policy.honoured.has(key) || policy.ignored.has(key)) continue;
-      this.at(key).fail('is not supported by this proxy');
+    this.#check(policy, message);
+  }
+
+  #check(policy: AnyFieldPolicy, message: object): void {
+    const { byName } = policy.type.table;
+    for (const [key, value] of Object.entries(message) as [string, unknown][]) {
+      if (value === undefined || policy.ignored.has(key)) continue;
+      if (!policy.honoured.has(key)) {
+        this.at(key).fail('is not supported by this proxy');
+        continue;
+      }
+      if (typeof value !== 'object') continue;
+      const field = byName.get(key);
+      const nested = field?.message === undefined ? undefined : nestedPolicyOf(field.message.typeName);
+      if (nested !== undefined) this.at(key).#checkAll(nested, value);
     }
+  }
+
+  /** Checks a message, or each of a list or a map of them. */
+  #checkAll(policy: AnyFieldPolicy, value: unknown): void {
+    if (Array.isArray(value)) for (const [i, item] of value.entries()) this.at(i).#checkAll(policy, item);
+    else if (typeof value === 'object' && value !== null) this.#check(policy, value);
   }
 
   /** Decodes an Any that holds this type; undefined after a problem. */
@@ -84,6 +106,8 @@ export class Scope {
     const result = unpackAs(type, any, { unknown: this.#shared.unknown });
     if (result.ok) {
       this.constrain(type, result.value);
+      const policy = nestedPolicyOf(type.typeName);
+      if (policy !== undefined) this.#check(policy, result.value as object);
       return result.value;
     }
     for (const problem of result.problems) this.at(problem.path).fail(problem.message);
