@@ -68,7 +68,7 @@ export class Http2ClientConnection extends Http2Connection {
   /** True where one more stream can be opened now. */
   get hasRoom(): boolean {
     if (this.life !== 'open') return false;
-    const allowed = this.settled ? this.peerMaxStreams : streamsBeforeSettings;
+    const allowed = this.peer.settled ? this.peer.maxStreams : streamsBeforeSettings;
     return this.#active < Math.min(allowed, this.options.maxConcurrentStreams);
   }
 
@@ -127,7 +127,7 @@ export class Http2ClientConnection extends Http2Connection {
     const block = head.headers;
     const { method, path, authority, scheme } = head;
     stream.id = this.#nextId;
-    stream.sendWindow = this.peerStreamWindow;
+    stream.sendWindow = this.peer.streamWindow;
     this.#nextId += 2;
     this.lastStreamId = stream.id;
     this.streams.set(stream.id, stream);
@@ -231,7 +231,7 @@ export class Http2ClientConnection extends Http2Connection {
 
   /** True where the endpoint takes other protocols in a stream; undefined until it has said so. */
   get extendsConnect(): boolean | undefined {
-    return this.settled ? this.peerExtendsConnect : undefined;
+    return this.peer.settled ? this.peer.extendsConnect : undefined;
   }
 
   /** Calls `stream` when the endpoint's settings have come. */

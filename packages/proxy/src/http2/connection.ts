@@ -3,14 +3,13 @@ import type { HeaderBlock } from '../codec/header-block.ts';
 import type { ResetReason } from '../codec/stream.ts';
 import { Expirable } from '../timer/coarse-timers.ts';
 import type { Wire, WireHandler } from '../wire/wire.ts';
-import { controlFrameFault, settingBytes } from './control-frame-fault.ts';
+import { controlFrameFault } from './control-frame-fault.ts';
 import type { Http2ConnectionOptions, Http2Context } from './connection-options.ts';
 import { FieldBlocks, type BlockStep, type FieldBlock } from './field-block.ts';
 import { FloodGuard } from './flood-guard.ts';
 import { FlowControl } from './flow-control.ts';
 import {
   defaultMaxFrameBytes,
-  defaultWindowBytes,
   errorCode,
   frameFlag,
   frameType,
@@ -22,12 +21,12 @@ import {
 import { FrameReader, type FrameFault, type FrameSink } from './frame-reader.ts';
 import { FrameWriter, pingKind } from './frame-writer.ts';
 import { HpackDecoder, tableSize } from './hpack/decoder.ts';
-import { Keepalive, type KeepaliveOptions } from './keepalive.ts';
+import { Keepalive } from './keepalive.ts';
 import { HpackEncoder } from './hpack/encoder.ts';
 import { FieldNames } from './hpack/field-name.ts';
 import type { Http2Counter, Http2Stats } from './http2-stats.ts';
 import { MessageFields } from './message-fields.ts';
-import { settingFault } from './setting-fault.ts';
+import { PeerSettings, resizeWindows, windowFault } from './peer-settings.ts';
 import type { Http2Stream } from './stream.ts';
 
 /** How long is waited for the peer to close after the last GOAWAY. */
@@ -51,15 +50,11 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
   protected readonly streams = new Map<number, Http2Stream>();
   /** The highest stream of the peer's (server) or of ours (client). */
   protected lastStreamId = 0;
-  protected peerMaxStreams = allStreams;
-  protected settled = false;
-  /** The peer takes other protocols in a stream. */
-  protected peerExtendsConnect = false;
+  readonly peer = new PeerSettings();
   /** `leaving`: no new streams; `closing`: nothing is read any more. */
   protected life: 'open' | 'leaving' | 'closing' | 'closed' = 'open';
   /** How the connection ended, once it has. */
   #end: ConnectionEnd | undefined;
-  peerStreamWindow = defaultWindowBytes;
   readonly #reader: FrameReader;
   readonly #decoder: HpackDecoder;
   readonly #flow: FlowControl;
@@ -347,55 +342,22 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
       this.flood('settingsFlood');
       return;
     }
-    for (let at = start; at < end; at += settingBytes) {
-      const id = buffer.readUInt16BE(at);
-      const value = buffer.readUInt32BE(at + 2);
-      const fault = settingFault(id, value);
-      if (fault !== undefined) {
-        this.fail(fault.code, fault.detail);
-        return;
-      }
-      if (!this.#onSetting(id, value)) return;
-    }
-    this.writer.settingsAck();
-    this.#guardOutput();
-    if (!this.settled) {
-      this.settled = true;
-      this.onSettled();
-    }
-  }
-
-  /** Takes what a setting means; false where the peer set what may not be set. */
-  #onSetting(id: number, value: number): boolean {
-    switch (id) {
-      case setting.headerTableSize:
-        this.encoder.limitTable(Math.min(value, this.options.tableBytes));
-        return true;
-      case setting.maxConcurrentStreams:
-        this.peerMaxStreams = value;
-        return true;
-      case setting.enableConnectProtocol:
-        this.peerExtendsConnect = value === 1;
-        return true;
-      case setting.initialWindowSize:
-        return this.#resizeWindows(value);
-      default:
-        return true;
-    }
-  }
-
-  #resizeWindows(bytes: number): boolean {
-    const more = bytes - this.peerStreamWindow;
-    this.peerStreamWindow = bytes;
-    for (const stream of this.streams.values()) {
-      stream.sendWindow += more;
-      if (stream.sendWindow > maxWindowBytes) {
-        this.fail(errorCode.flowControlError, 'a window too large');
-        return false;
-      }
+    const { peer } = this;
+    const windowBefore = peer.streamWindow;
+    const fault = peer.take(buffer, start, end, this.encoder, this.options.tableBytes);
+    const more = peer.streamWindow - windowBefore;
+    const wrong = fault ?? (resizeWindows(this.streams.values(), more) ? undefined : windowFault);
+    if (wrong !== undefined) {
+      this.fail(wrong.code, wrong.detail);
+      return;
     }
     if (more > 0) this.#flow.flushWaiting();
-    return true;
+    this.writer.settingsAck();
+    this.#guardOutput();
+    if (!peer.settled) {
+      peer.settled = true;
+      this.onSettled();
+    }
   }
 
   #onPing(flags: number, buffer: Buffer, start: number): void {
@@ -426,24 +388,18 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
       ...(tableBytes < tableSize ? [[setting.headerTableSize, tableBytes] as const] : []),
       ...customSettings,
     ]);
-    if (keepalive !== undefined) this.#startKeepalive(keepalive);
     this.#flow.open();
-  }
-
-  #startKeepalive(options: KeepaliveOptions): void {
-    const { timers, turn } = this.context;
-    this.#heardMs = turn.nowMs;
-    this.#keepalive = new Keepalive(
-      options,
-      timers,
-      () => {
+    if (keepalive === undefined) return;
+    this.#heardMs = this.context.turn.nowMs;
+    this.#keepalive = new Keepalive(keepalive, this.context.timers, {
+      ping: () => {
         if (!this.#isSilent) this.writer.ping(pingKind.keepalive);
       },
-      () => {
+      onDead: () => {
         this.stats.n.keepaliveTimeout++;
         this.fail(errorCode.noError, 'a PING was not answered');
       },
-    );
+    });
   }
 
   /** A stream begins; a connection that was silent for long is asked whether it lives. */

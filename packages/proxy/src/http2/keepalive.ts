@@ -13,21 +13,28 @@ export interface KeepaliveOptions {
   readonly idleIntervalMs: number;
 }
 
+/** What is asked for. */
+export interface KeptConnection {
+  ping(): void;
+  /** An answer did not come in time. */
+  onDead(): void;
+}
+
 /** Sends PINGs on one connection, and ends it where one is not answered. */
 export class Keepalive {
   readonly #options: KeepaliveOptions;
   readonly #timers: CoarseTimers;
-  readonly #ping: () => void;
+  readonly #connection: KeptConnection;
   readonly #next: Deadline;
   readonly #answer: Deadline;
   #waits = false;
 
-  constructor(options: KeepaliveOptions, timers: CoarseTimers, ping: () => void, onDead: () => void) {
+  constructor(options: KeepaliveOptions, timers: CoarseTimers, connection: KeptConnection) {
     this.#options = options;
     this.#timers = timers;
-    this.#ping = ping;
+    this.#connection = connection;
     this.#next = new Deadline(() => this.#send());
-    this.#answer = new Deadline(onDead);
+    this.#answer = new Deadline(() => connection.onDead());
     this.#schedule();
   }
 
@@ -61,7 +68,7 @@ export class Keepalive {
     if (this.#waits) return;
     this.#waits = true;
     this.#timers.stop(this.#next);
-    this.#ping();
+    this.#connection.ping();
     this.#timers.start(this.#answer, this.#options.timeoutMs);
   }
 }

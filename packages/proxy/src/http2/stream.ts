@@ -38,7 +38,7 @@ export abstract class Http2Stream {
   constructor(connection: Http2Connection, id: number) {
     this.connection = connection;
     this.id = id;
-    this.sendWindow = connection.peerStreamWindow;
+    this.sendWindow = connection.peer.streamWindow;
     this.receiveWindow = connection.ownStreamWindow;
   }
 

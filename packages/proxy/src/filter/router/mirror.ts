@@ -109,7 +109,7 @@ function shadowAuthority(authority: string): string {
 }
 
 /** Starts a copy of a request to a mirror's cluster; undefined where this request is not mirrored. */
-export function startShadow(
+function startShadow(
   mirror: CompiledMirror,
   head: RequestHead,
   endStream: boolean,
@@ -134,4 +134,18 @@ export function startShadow(
   const shadow: Shadow = new Shadow(copy, endStream, bufferLimitBytes, () => pool.cancel(shadow));
   pool.acquire(shadow, 'default', false);
   return shadow;
+}
+
+/** Starts the copies of a request that its route asks for; undefined where there is none. */
+export function startShadows(
+  mirrors: readonly CompiledMirror[],
+  head: RequestHead,
+  endStream: boolean,
+  random: () => number,
+  bufferLimitBytes: number,
+): Shadow[] | undefined {
+  const shadows = mirrors.flatMap(
+    (mirror) => startShadow(mirror, head, endStream, random, bufferLimitBytes) ?? [],
+  );
+  return shadows.length === 0 ? undefined : shadows;
 }

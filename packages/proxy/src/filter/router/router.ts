@@ -13,10 +13,17 @@ import { Attempt, type AttemptOutcome, type AttemptOwner } from './attempt.ts';
 import { BodyBuffer } from './body-buffer.ts';
 import { failureBody, failureDetails, failureReports, isIdempotent, transportFailure } from './failure.ts';
 import { HostChoice } from './host-choice.ts';
-import { startShadow, type Shadow } from './mirror.ts';
+import { startShadows, type Shadow } from './mirror.ts';
 import { Retries } from './retries.ts';
 import type { RouterOwner } from './router-owner.ts';
-import { finishHead, setHost, timingOfRequest, triesOfRequest } from './upstream-head.ts';
+import {
+  finishHead,
+  setHost,
+  timingOfRequest,
+  triesOfRequest,
+  announceTry,
+  endsTunnel,
+} from './upstream-head.ts';
 
 /**
  * Sends one request to an endpoint of its cluster, again where the policy says so, within its time. Where tries are
@@ -77,7 +84,15 @@ export class Router extends HostChoice implements AttemptOwner {
     this.#timing = timingOfRequest(head, action, owner.manager);
     finishHead(head, this.#route, action, this.#timing, target, owner);
     if (endStream) this.#startTimeout();
-    if (action.mirrors.length > 0) this.#startShadows(endStream);
+    if (action.mirrors.length > 0) {
+      this.#shadows = startShadows(
+        action.mirrors,
+        head,
+        endStream,
+        owner.manager.random,
+        this.#bufferLimitBytes,
+      );
+    }
     this.#try(false);
     if (action.hedge !== undefined) this.#startHedges();
   }
@@ -90,14 +105,6 @@ export class Router extends HostChoice implements AttemptOwner {
   get #bufferLimitBytes(): number {
     const { bufferLimitBytes } = this.owner.manager;
     return Math.min(bufferLimitBytes, this.action.bufferLimitBytes ?? bufferLimitBytes);
-  }
-
-  #startShadows(endStream: boolean): void {
-    const { head, manager } = this.owner;
-    for (const mirror of this.action.mirrors) {
-      const shadow = startShadow(mirror, head, endStream, manager.random, this.#bufferLimitBytes);
-      if (shadow !== undefined) (this.#shadows ??= []).push(shadow);
-    }
   }
 
   /** The tries with which a request of a hedged route starts besides the first. */
@@ -128,14 +135,6 @@ export class Router extends HostChoice implements AttemptOwner {
     return this.#others !== undefined || this.action.model.internalRedirect !== undefined;
   }
 
-  /** True where the request is a tunnel that ends here (Envoy, `connect_config`). */
-  get #terminates(): boolean {
-    const { terminates } = this.action;
-    if (terminates === undefined) return false;
-    const { head } = this.owner;
-    return head.upgrade === 'connect' || (terminates.allowPost && head.method === 'POST');
-  }
-
   // Attempts
 
   #try(fresh: boolean): void {
@@ -154,27 +153,16 @@ export class Router extends HostChoice implements AttemptOwner {
     }
     this.host = host;
     this.attempts++;
-    const { virtualHost } = this.#route;
-    if (virtualHost.includeRequestAttemptCount) {
-      owner.head.headers.set(names.attemptCount, String(this.attempts));
-    }
-    if (virtualHost.includeIsTimeoutRetryHeader === true && this.attempts > 1) {
-      owner.head.headers.set(names.isTimeoutRetry, String(this.#timedOutBefore));
-    }
+    announceTry(owner.head, this.#route.virtualHost, this.attempts, this.#timedOutBefore);
     if (owner.trace !== undefined) owner.trace.startTry(owner);
     if (hostRewrite?.kind === 'endpoint' && host.endpoint.hostname !== '') {
       setHost(owner.head, action, host.endpoint.hostname);
     }
-    const attempt = this.#terminates
-      ? new Attempt(
-          this,
-          cluster,
-          host,
-          priority,
-          owner.manager.timers,
-          new TerminatedConnect(cluster, host, owner.manager.heads, owner.connection),
-        )
-      : new Attempt(this, cluster, host, priority, owner.manager.timers);
+    const { timers, heads } = owner.manager;
+    const pool = endsTunnel(owner.head, action)
+      ? new TerminatedConnect(cluster, host, heads, owner.connection)
+      : undefined;
+    const attempt = new Attempt(this, cluster, host, priority, timers, pool);
     if (this.#attempt?.over === false) (this.#others ??= []).push(this.#attempt);
     this.#attempt = attempt;
     if (this.#requestDone) attempt.startTimers(this.#timing);
@@ -228,7 +216,9 @@ export class Router extends HostChoice implements AttemptOwner {
         // Too much for a second try; and what cannot be kept must have somewhere to go.
         this.retries?.stop();
         if (!ready) {
-          this.#replyTooLarge();
+          this.abort();
+          this.owner.manager.stats.n.rqTooLarge++;
+          this.owner.reply(413, 'Payload Too Large', 'request_payload_too_large');
           return;
         }
       }
@@ -268,12 +258,6 @@ export class Router extends HostChoice implements AttemptOwner {
     if (attempt === undefined || attempt.over) return;
     if (!this.#responding) attempt.startTimers(this.#timing);
     if (attempt.ready) attempt.sendEnd(trailers);
-  }
-
-  #replyTooLarge(): void {
-    this.abort();
-    this.owner.manager.stats.n.rqTooLarge++;
-    this.owner.reply(413, 'Payload Too Large', 'request_payload_too_large');
   }
 
   pauseResponse(): void {

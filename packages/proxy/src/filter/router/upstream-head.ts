@@ -11,6 +11,7 @@ import { retryFromHeaders, steersTries } from '../../route/retry-headers.ts';
 import type { CompiledRetryPolicy } from '../../route/retry-policy.ts';
 import type { ClusterTarget, CompiledForward } from '../../route/route-action.ts';
 import type { CompiledRoute } from '../../route/route-table.ts';
+import type { VirtualHost } from '../../model/route.ts';
 import type { StreamInfo } from '../../telemetry/stream-info.ts';
 import type { RouterOwner } from './router-owner.ts';
 
@@ -83,4 +84,23 @@ export function setHost(head: RequestHead, action: CompiledForward, host: string
     );
   }
   head.authority = host;
+}
+
+/** Tells endpoints which try this is, where the virtual host asks for that. */
+export function announceTry(
+  head: RequestHead,
+  virtualHost: VirtualHost,
+  attempts: number,
+  timedOutBefore: boolean,
+): void {
+  if (virtualHost.includeRequestAttemptCount) head.headers.set(names.attemptCount, String(attempts));
+  if (virtualHost.includeIsTimeoutRetryHeader === true && attempts > 1) {
+    head.headers.set(names.isTimeoutRetry, String(timedOutBefore));
+  }
+}
+
+/** True where the request is a tunnel that ends here (Envoy, `connect_config`). */
+export function endsTunnel(head: RequestHead, { terminates }: CompiledForward): boolean {
+  if (terminates === undefined) return false;
+  return head.upgrade === 'connect' || (terminates.allowPost && head.method === 'POST');
 }
