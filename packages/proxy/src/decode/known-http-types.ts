@@ -1,7 +1,4 @@
-import { Brotli } from '@lateen/protocol/envoy/extensions/compression/brotli/compressor/v3';
-import { Gzip } from '@lateen/protocol/envoy/extensions/compression/gzip/compressor/v3';
 import { Buffer, BufferPerRoute } from '@lateen/protocol/envoy/extensions/filters/http/buffer/v3';
-import { Compressor, CompressorPerRoute } from '@lateen/protocol/envoy/extensions/filters/http/compressor/v3';
 import { ExtAuthz, ExtAuthzPerRoute } from '@lateen/protocol/envoy/extensions/filters/http/ext_authz/v3';
 import {
   JwtAuthentication,
@@ -29,17 +26,13 @@ import { OmitHostMetadataConfig } from '@lateen/protocol/envoy/extensions/retry/
 /** What HTTP filters, routes and connection managers may hold inside an Any, besides the filters of every sidecar. */
 export const knownHttpTypes = [
   AllowListedRoutesConfig,
-  Brotli,
   Buffer,
   BufferPerRoute,
-  Compressor,
-  CompressorPerRoute,
   CustomHeaderConfig,
   EarlyHeaderMutation,
   ExtAuthz,
   ExtAuthzPerRoute,
   GrpcWeb,
-  Gzip,
   HeaderMutation,
   HeaderMutationPerRoute,
   HealthCheck,
