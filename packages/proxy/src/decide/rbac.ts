@@ -3,7 +3,8 @@ import type { Metadata } from '../model/metadata.ts';
 import type { RbacCondition, RbacRules } from '../model/rbac.ts';
 import { compileHeaderMatch, type RoutableRequest } from './header-match.ts';
 import { compileIpRange } from './ip-range.ts';
-import { compileStringMatch } from './string-match.ts';
+import { compileRegex, compileStringMatch } from './string-match.ts';
+import { parseUriTemplate } from './uri-template.ts';
 import { compileMetadataMatch } from './metadata-match.ts';
 
 /** Who asks for what: of a request, or of a connection where `request` is undefined. */
@@ -73,6 +74,10 @@ function compileCondition(condition: RbacCondition): Test {
     }
     case 'path': {
       const test = compileStringMatch(condition.path);
+      return ({ request }) => request !== undefined && test(withoutQuery(request.path));
+    }
+    case 'path_template': {
+      const test = compileRegex(parseUriTemplate(condition.template).regex);
       return ({ request }) => request !== undefined && test(withoutQuery(request.path));
     }
     case 'destination_ip': {

@@ -4,6 +4,7 @@ import type { RBAC as HttpRbac } from '@lateen/protocol/envoy/extensions/filters
 import * as httpRbac from '@lateen/protocol/envoy/extensions/filters/http/rbac/v3';
 import type { RBAC as NetworkRbac } from '@lateen/protocol/envoy/extensions/filters/network/rbac/v3';
 import * as networkRbac from '@lateen/protocol/envoy/extensions/filters/network/rbac/v3';
+import { UriTemplateMatchConfig } from '@lateen/protocol/envoy/extensions/path/match/uri_template/v3';
 import type { FilterStateMatcher, PathMatcher } from '@lateen/protocol/envoy/type/matcher/v3';
 import type { StringMatch } from '../model/index.ts';
 import type { RbacCondition, RbacPolicy, RbacRules } from '../model/rbac.ts';
@@ -39,6 +40,7 @@ const permissionPolicy = fieldPolicy(rbacConfig.Permission, [
   'notRule',
   'requestedServerName',
   'metadata',
+  'uriTemplate',
 ]);
 const principalPolicy = fieldPolicy(rbacConfig.Principal, [
   'andIds',
@@ -144,6 +146,11 @@ function decodePermission(scope: Scope, message: Permission): RbacCondition {
   }
   if (message.metadata !== undefined) {
     return { kind: 'metadata', match: decodeMetadataMatch(scope.at('metadata'), message.metadata) };
+  }
+  if (message.uriTemplate !== undefined) {
+    const at = scope.at('uriTemplate').at('typedConfig');
+    const config = at.unpack(UriTemplateMatchConfig, message.uriTemplate.typedConfig);
+    return { kind: 'path_template', template: config?.pathTemplate ?? '' };
   }
   if (message.any !== true) scope.fail('must have one rule that is supported');
   return { kind: 'any' };

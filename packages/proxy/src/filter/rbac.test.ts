@@ -14,6 +14,7 @@ import {
   type NetworkFilter,
 } from '../model/index.ts';
 import type { RbacCondition, RbacRules } from '../model/rbac.ts';
+import { filterTypes, routerJson, routesJson, serveEnvoy } from '../testing/envoy-config.ts';
 import {
   ask,
   cluster,
@@ -283,4 +284,48 @@ test('connections beyond the rate of a listener are closed and counted', async (
   clock.advance(1_000);
   assert.equal(await say(), 'hello');
   assert.match(plane.stats.text(), /^local_rate_limit\.tcp\.rate_limited: 1$/m);
+});
+
+test('paths are permitted by templates, and a template that is none is refused', async (t) => {
+  const app = await upstream(t, (_request, response) => response.end());
+  const serve = (template: string) =>
+    serveEnvoy(
+      t,
+      {
+        route_config: routesJson([{ match: { prefix: '/' }, route: { cluster: 'c' } }]),
+        http_filters: [
+          {
+            name: 'rbac',
+            typed_config: {
+              '@type': `${filterTypes}.rbac.v3.RBAC`,
+              rules: {
+                policies: {
+                  users: {
+                    principals: [{ any: true }],
+                    permissions: [
+                      {
+                        uri_template: {
+                          name: 'uri-template',
+                          typed_config: {
+                            '@type':
+                              'type.googleapis.com/envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig',
+                            path_template: template,
+                          },
+                        },
+                      },
+                    ],
+                  },
+                },
+              },
+            },
+          },
+          routerJson,
+        ],
+      },
+      [cluster('c', [app.port])],
+    );
+  const { port } = await serve('/users/*/cart');
+  assert.equal((await ask(port, '/users/jason/cart?x=1')).status, 200);
+  assert.equal((await ask(port, '/users/jason/old/cart')).status, 403);
+  await assert.rejects(serve('/users/{a'), /http_filters\[0\]/);
 });

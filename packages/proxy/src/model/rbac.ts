@@ -12,6 +12,8 @@ export type RbacCondition =
   | { readonly kind: 'header'; readonly header: HeaderMatch }
   /** The path without the query. */
   | { readonly kind: 'path'; readonly path: StringMatch }
+  /** The path without the query, by a template: `/users/{id}`. */
+  | { readonly kind: 'path_template'; readonly template: string }
   | { readonly kind: 'destination_ip'; readonly range: CidrRange }
   /** Half-open. */
   | { readonly kind: 'destination_port'; readonly start: number; readonly end: number }
