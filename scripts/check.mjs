@@ -21,7 +21,13 @@ const steps = [
   [
     'unit tests',
     'node',
-    ['--test', '--test-reporter=dot', `--test-concurrency=${availableParallelism()}`, ...tests],
+    [
+      '--test',
+      '--test-reporter=dot',
+      '--test-timeout=120000',
+      `--test-concurrency=${availableParallelism()}`,
+      ...tests,
+    ],
   ],
 ];
 
