@@ -13,7 +13,6 @@ import { LazyFilters } from './listener/lazy-filters.ts';
 import { ListenerSet } from './listener/listener-set.ts';
 import type { ApplyResult, DataPlaneChange, RefusedResource } from './model/change.ts';
 import type { DataPlane, DataPlaneOptions } from './model/data-plane.ts';
-import type { Listener } from './model/listener.ts';
 import type { TracingSystem } from './tracing/tracing-system.ts';
 import { routeTableParts, type RouteTable } from './route/route-table.ts';
 import { LogFiles } from './telemetry/log-files.ts';
@@ -31,6 +30,8 @@ import { MongoStats } from './telemetry/mongo-stats.ts';
 import { RedisStats } from './telemetry/redis-stats.ts';
 import { TcpStats } from './telemetry/tcp-stats.ts';
 import { LazyOpenssl } from './tls/openssl/openssl.ts';
+import { Extensions, hasDiscovered } from './listener/extensions.ts';
+import type { Listener } from './model/listener.ts';
 import { OnDemand } from './on-demand/on-demand.ts';
 import { Runtime } from './runtime/runtime.ts';
 import { SecretStore } from './tls/secret-store.ts';
@@ -58,6 +59,9 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   const heads = new HeadPool();
   const stats = new StatsRegistry();
   const onDemand = new OnDemand(clock);
+  const extensions = new Extensions();
+  /** Listeners as they were given, where network filters of theirs come by themselves. */
+  const declared = new Map<string, Listener>();
   const runtime = options.runtime ?? new Runtime();
   stats.add(runtime);
   const logFiles = new LogFiles(clock);
@@ -130,6 +134,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
       lazy: new LazyHttpFilters(),
       statGroup: sharedGroups(stats),
       healthCheckFailed: () => healthCheckFailed,
+      extensions,
       introduction: introductionOf(options.node),
       peers: meshMetrics.peers,
       rbacStats(layer, prefix) {
@@ -145,6 +150,25 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     drainTimeMs,
     drainStrategy,
   });
+
+  /** The listeners to put in place, network filters that come by themselves in theirs. */
+  function resolveListeners(change: DataPlaneChange): DataPlaneChange['listeners'] {
+    if (change.extensions !== undefined) extensions.update(change.extensions);
+    const given = change.listeners;
+    for (const listener of given?.set ?? []) {
+      if (hasDiscovered(listener)) declared.set(listener.name, listener);
+      else declared.delete(listener.name);
+    }
+    for (const name of given?.remove ?? []) declared.delete(name);
+    if (change.extensions === undefined || declared.size === 0) {
+      return declared.size === 0 || given?.set === undefined
+        ? given
+        : { ...given, set: given.set.map((one) => extensions.resolve(one)) };
+    }
+    const fresh = new Set((given?.set ?? []).map(({ name }) => name));
+    const others = [...declared.values()].filter(({ name }) => !fresh.has(name));
+    return { ...given, set: [...(given?.set ?? []), ...others].map((one) => extensions.resolve(one)) };
+  }
 
   async function update(change: DataPlaneChange): Promise<ApplyResult> {
     const refused: RefusedResource[] = [];
@@ -169,8 +193,14 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
       const clusterRef = (name: string): ClusterRef => clusters.ref(name);
       tracing = new TracingSystem({ ...clusterContext, clusterRef, node, stats });
     }
-    if (change.listeners !== undefined) {
-      const bad = await listeners.update(change.listeners);
+    const arrived = change.extensions?.set ?? [];
+    if (arrived.length > 0) {
+      const kinds = arrived.map((one) => (one.layer === 'http' ? one.config.kind : ''));
+      await listenerContext.filterServices.lazy.loadKinds(new Set(kinds));
+    }
+    const listenerChange = resolveListeners(change);
+    if (listenerChange !== undefined) {
+      const bad = await listeners.update(listenerChange);
       refused.push(...bad.map((one) => ({ kind: 'listeners' as const, ...one })));
     }
     for (const name of change.routes?.remove ?? []) tables.delete(name);

@@ -113,6 +113,11 @@ export function dumpConfig(proxy: RunningProxy, options: DumpOptions): readonly 
         .map((name) => ({ name, versionInfo: 'uninitialized' })),
     }),
   );
+  const extensions = stored('extensionConfig');
+  if (extensions.length > 0) {
+    const ecdsFilters = extensions.map((one) => ({ ...stateOf(one), ecdsFilter: one.any }));
+    parts.push(part(admin.EcdsConfigDump, { ecdsFilters }));
+  }
   return parts;
 }
 
@@ -246,6 +251,7 @@ const itemNames: Readonly<Record<string, string>> = {
   dynamic_listeners: 'DynamicListener',
   static_route_configs: 'StaticRouteConfig',
   dynamic_route_configs: 'DynamicRouteConfig',
+  ecds_filters: 'EcdsFilterConfig',
   static_secrets: 'StaticSecret',
   dynamic_active_secrets: 'DynamicSecret',
   dynamic_warming_secrets: 'DynamicSecret',

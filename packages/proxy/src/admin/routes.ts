@@ -181,7 +181,12 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
 }
 
 /** Names of what is waited for, as Envoy's init targets. */
-const targetOf = { endpoints: 'EDS', routes: 'RdsRouteConfigSubscription', secrets: 'SdsApi' } as const;
+const targetOf = {
+  endpoints: 'EDS',
+  routes: 'RdsRouteConfigSubscription',
+  secrets: 'SdsApi',
+  extensions: 'FilterConfigSubscription',
+} as const;
 
 /** What the start waits for, and what each cluster and listener that is warming waits for. */
 function initDump(proxy: RunningProxy): unknown {

@@ -53,6 +53,7 @@ const typeOf: Readonly<Record<ReferredKind, ResourceType>> = {
   endpoints: 'endpoint',
   routes: 'route',
   secrets: 'secret',
+  extensions: 'extensionConfig',
 };
 
 /** Puts the static resources in force and subscribes to the dynamic ones. Throws where a static one is refused. */
@@ -166,7 +167,7 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
   if (kept.length > 0) {
     await restore(kept, sink, log.scope('xds'));
     // What nothing refers to is of no use.
-    for (const kind of ['endpoints', 'routes', 'secrets'] as const) {
+    for (const kind of ['endpoints', 'routes', 'secrets', 'extensions'] as const) {
       const wanted = warming.wanted(kind);
       const remove = [...store.kind(typeOf[kind]).resources.keys()].filter((name) => !wanted.has(name));
       store.keepOnly(typeOf[kind], wanted);
@@ -207,7 +208,15 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
 
 /** Puts in force what was kept: what others refer to first, so that nothing waits for what is here. */
 async function restore(kept: readonly KeptResources[], sink: ResourceSink, log: Logger): Promise<void> {
-  const order: readonly ResourceType[] = ['runtime', 'secret', 'endpoint', 'route', 'cluster', 'listener'];
+  const order: readonly ResourceType[] = [
+    'runtime',
+    'secret',
+    'extensionConfig',
+    'endpoint',
+    'route',
+    'cluster',
+    'listener',
+  ];
   for (const type of order) {
     const one = kept.find((resources) => resources.type === type);
     if (one === undefined) continue;

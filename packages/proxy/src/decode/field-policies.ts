@@ -35,6 +35,8 @@ import { proxyProtocolPolicies } from './proxy-protocol.ts';
 import { onDemandPolicies } from './on-demand.ts';
 import { rateLimitPolicies } from './rate-limits.ts';
 import { rateLimitRulePolicies } from './rate-limit-rules.ts';
+import { discoveredPolicies } from './discovered.ts';
+import { extensionPolicies } from './extension.ts';
 import { rbacPolicies } from './rbac.ts';
 import { redisPolicies } from './redis-proxy.ts';
 import { retryPolicies } from './retry-policy.ts';
@@ -83,6 +85,8 @@ export const fieldPolicies: readonly AnyFieldPolicy[] = [
   ...onDemandPolicies,
   ...rateLimitPolicies,
   ...rateLimitRulePolicies,
+  ...discoveredPolicies,
+  ...extensionPolicies,
   ...rbacPolicies,
   ...redisPolicies,
   ...retryPolicies,

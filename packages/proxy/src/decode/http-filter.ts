@@ -19,6 +19,7 @@ import type { HttpFilter, HttpFilterConfig } from '../model/index.ts';
 import { corsOf, corsPolicyPolicy } from './cors.ts';
 import { decodeExtAuthz, decodeExtAuthzRoute } from './ext-authz.ts';
 import { decodeJwtAuthn, decodeJwtRoute } from './jwt-authn.ts';
+import { decodeDiscovered } from './discovered.ts';
 import { decodeFault } from './fault.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { decodeOnDemand } from './on-demand.ts';
@@ -28,7 +29,13 @@ import { decodeHealthCheckFilter } from './health-check-filter.ts';
 import type { Scope } from './scope.ts';
 import { decodeBuffer, decodeBufferPerRoute, decodeHeaderMutation } from './small-filters.ts';
 
-const filterPolicy = fieldPolicy(hcm.HttpFilter, ['name', 'typedConfig', 'isOptional', 'disabled']);
+const filterPolicy = fieldPolicy(hcm.HttpFilter, [
+  'name',
+  'typedConfig',
+  'configDiscovery',
+  'isOptional',
+  'disabled',
+]);
 const routerPolicy = fieldPolicy(
   router.Router,
   ['suppressEnvoyHeaders', 'respectExpectedRqTimeout', 'upstreamHttpFilters'],
@@ -87,6 +94,14 @@ export function decodeHttpFilter(
 ): HttpFilter {
   scope.check(filterPolicy, message);
   const name = message.name ?? '';
+  const { configDiscovery } = message;
+  if (configDiscovery !== undefined) {
+    const at = scope.at('configDiscovery');
+    const standard = (typedConfig: Any): HttpFilterConfig =>
+      decodeConfig(at.at('defaultConfig'), { name, typedConfig }, context);
+    const config = decodeDiscovered(at, configDiscovery, name, standard);
+    return { name, config, disabled: message.disabled ?? false };
+  }
   return {
     name,
     config: decodeConfig(scope, message, context),

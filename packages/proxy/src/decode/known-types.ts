@@ -1,5 +1,6 @@
 import { typeRegistry, type AnyMessageType, type TypeRegistry } from '@lateen/protocol';
 import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
+import { TypedExtensionConfig } from '@lateen/protocol/envoy/config/core/v3';
 import { ClusterLoadAssignment } from '@lateen/protocol/envoy/config/endpoint/v3';
 import { Listener } from '@lateen/protocol/envoy/config/listener/v3';
 import { FilterConfig, RouteConfiguration } from '@lateen/protocol/envoy/config/route/v3';
@@ -109,6 +110,7 @@ export const typesInAny = (): readonly AnyMessageType[] => [
   StdoutAccessLog,
   TcpProxy,
   TlsInspector,
+  TypedExtensionConfig,
   TypedStruct,
   UdpaTypedStruct,
   UpstreamTlsContext,

@@ -104,7 +104,6 @@ export const nestedPolicies: readonly AnyFieldPolicy[] = [
   fieldPolicy(core.RuntimeUInt32, ['defaultValue'], { runtimeKey: 'the default value is used' }),
   fieldPolicy(core.SelfConfigSource, [], { transportApiVersion: 'v3 is the only one' }),
   fieldPolicy(core.TransportSocket, ['name', 'typedConfig']),
-  fieldPolicy(core.TypedExtensionConfig, ['name', 'typedConfig']),
   fieldPolicy(core.WatchedDirectory, ['path']),
   fieldPolicy(endpoint.ClusterLoadAssignment_Policy_DropOverload, ['category', 'dropPercentage']),
   fieldPolicy(endpoint.Endpoint_HealthCheckConfig, ['portValue']),

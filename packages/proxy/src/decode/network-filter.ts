@@ -1,3 +1,4 @@
+import type { Any } from '@lateen/protocol';
 import type { Filter } from '@lateen/protocol/envoy/config/listener/v3';
 import * as listener from '@lateen/protocol/envoy/config/listener/v3';
 import * as connectionLimit from '@lateen/protocol/envoy/extensions/filters/network/connection_limit/v3';
@@ -13,6 +14,7 @@ import { decodeHeaderAdditions } from './headers.ts';
 import type { HashPolicy, NetworkFilter, TcpProxy, TcpTunnel } from '../model/index.ts';
 import { decodeAccessLogs } from './access-log.ts';
 import { decodeDataSource, decodeMetadata } from './basics.ts';
+import { decodeDiscovered } from './discovered.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { decodeConnectionManager } from './http-connection-manager.ts';
 import { typeNameOf, type FilterContext } from './http-filter.ts';
@@ -23,7 +25,7 @@ import { decodeRedisProxy } from './redis-proxy.ts';
 import { decodeBucket } from './rate-limits.ts';
 import type { Scope } from './scope.ts';
 
-const filterPolicy = fieldPolicy(listener.Filter, ['name', 'typedConfig']);
+const filterPolicy = fieldPolicy(listener.Filter, ['name', 'typedConfig', 'configDiscovery']);
 const tcpPolicy = fieldPolicy(
   tcp.TcpProxy,
   [
@@ -93,6 +95,13 @@ const builtIn: Readonly<Record<string, 'metadata_exchange' | 'istio_stats'>> = {
 export function decodeNetworkFilter(scope: Scope, message: Filter, context: FilterContext): NetworkFilter {
   scope.check(filterPolicy, message);
   const name = message.name ?? '';
+  const { configDiscovery } = message;
+  if (configDiscovery !== undefined) {
+    const inner = scope.at('configDiscovery');
+    const standard = (typedConfig: Any): NetworkFilter =>
+      decodeNetworkFilter(inner.at('defaultConfig'), { name, typedConfig }, context);
+    return { name, ...decodeDiscovered(inner, configDiscovery, name, standard) };
+  }
   const any = message.typedConfig;
   const at = scope.at('typedConfig');
   const type = typeNameOf(any);

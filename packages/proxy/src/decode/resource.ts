@@ -2,6 +2,7 @@ import { ok, problem, type Result } from '@lateen/core';
 import { decode, type MessageType } from '@lateen/protocol';
 import { Cluster as ClusterMessage } from '@lateen/protocol/envoy/config/cluster/v3';
 import { ClusterLoadAssignment as AssignmentMessage } from '@lateen/protocol/envoy/config/endpoint/v3';
+import { TypedExtensionConfig } from '@lateen/protocol/envoy/config/core/v3';
 import { Listener as ListenerMessage } from '@lateen/protocol/envoy/config/listener/v3';
 import {
   RouteConfiguration as RouteMessage,
@@ -11,6 +12,7 @@ import { Secret as SecretMessage } from '@lateen/protocol/envoy/extensions/trans
 import type {
   Cluster,
   ClusterLoadAssignment,
+  ExtensionConfig,
   Listener,
   ReferenceSources,
   RouteConfiguration,
@@ -21,6 +23,7 @@ import type { Runtime } from '../runtime/runtime.ts';
 import { wholly, type Parts } from '../timer/in-slices.ts';
 import { decodeCluster } from './cluster.ts';
 import { decodeAssignment } from './endpoint.ts';
+import { decodeExtension } from './extension.ts';
 import { decodeListener } from './listener.ts';
 import { constrainRouteConfiguration, decodeVirtualHost, routeConfigurationParts } from './route.ts';
 import { routeMessageParts } from './route-message.ts';
@@ -143,4 +146,8 @@ export const secretDecoder: ResourceDecoder<SecretMessage, Secret> = decoder(
 export const virtualHostDecoder: ResourceDecoder<VirtualHostMessage, VirtualHost> = decoder(
   VirtualHostMessage,
   atOnce(VirtualHostMessage, decodeVirtualHost),
+);
+export const extensionDecoder: ResourceDecoder<TypedExtensionConfig, ExtensionConfig> = decoder(
+  TypedExtensionConfig,
+  atOnce(TypedExtensionConfig, decodeExtension),
 );

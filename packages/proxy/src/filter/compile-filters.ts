@@ -1,7 +1,9 @@
 import { messageOf, type Clock, type Problem } from '@lateen/core';
 import type { CallContext } from '../call/index.ts';
 import type { ClusterRef } from '../cluster/cluster-set.ts';
-import type { HttpFilter } from '../model/http-filter.ts';
+import type { Extensions } from '../listener/extensions.ts';
+import { discoveredFilter } from './discovered.ts';
+import type { HttpFilter, HttpFilterConfig } from '../model/http-filter.ts';
 import type { HttpConnectionManager } from '../model/network-filter.ts';
 import { corsFilter } from './cors.ts';
 import { faultFilter } from './fault.ts';
@@ -42,6 +44,7 @@ export interface FilterServices {
   readonly corsStats: (statPrefix: string) => CorsStats;
   readonly onDemand: OnDemand;
   readonly healthCheckFailed: () => boolean;
+  readonly extensions: Extensions;
   readonly introduction: PeerIntroduction | undefined;
   readonly peers: PeerTable;
 }
@@ -61,6 +64,23 @@ export function compileUpgradeFilters(
     chains.set(type, compileHttpFilters(filters, at, problems, manager, services));
   });
   return chains.size === 0 ? undefined : chains;
+}
+
+/** Ends a chain that stands for one filter. */
+const bareRouter: HttpFilter = {
+  name: '',
+  config: { kind: 'router', suppressEnvoyHeaders: false },
+  disabled: false,
+};
+
+function refusing(name: string): CompiledHttpFilter {
+  return {
+    name,
+    onRequest(exchange) {
+      exchange.reply(500, '', 'filter_config_not_usable');
+      return 'stop';
+    },
+  };
 }
 
 /** The filters of a chain that have something to do, in order; what cannot be enforced here becomes a problem. */
@@ -119,6 +139,17 @@ export function compileHttpFilters(
       case 'health_check':
         push(healthCheckFilter(name, config, services, `${path}[${i}]`, problems), disabled);
         break;
+      case 'discovered': {
+        const compileOne = (own: HttpFilterConfig): CompiledHttpFilter | undefined => {
+          const bad: Problem[] = [];
+          const chain = [{ name, config: own, disabled: false }, bareRouter];
+          const [filter] = compileHttpFilters(chain, path, bad, manager, services);
+          // What cannot be enforced lets nothing through.
+          return bad.length === 0 ? filter : refusing(name);
+        };
+        push(discoveredFilter(name, config, services.extensions, compileOne), disabled);
+        break;
+      }
       case 'on_demand':
         push(onDemandFilter(name, config, services.onDemand), disabled);
         break;

@@ -17,7 +17,10 @@ export class LazyHttpFilters {
   async loadFor(listeners: readonly Listener[]): Promise<void> {
     const kinds = new Set<string>();
     const collect = (filters: readonly HttpFilter[]): void => {
-      for (const { config } of filters) kinds.add(config.kind);
+      for (const { config } of filters) {
+        kinds.add(config.kind);
+        if (config.kind === 'discovered' && config.standard !== undefined) kinds.add(config.standard.kind);
+      }
     };
     for (const { filterChains, defaultFilterChain } of listeners) {
       const chains = defaultFilterChain === undefined ? filterChains : [...filterChains, defaultFilterChain];
@@ -29,6 +32,11 @@ export class LazyHttpFilters {
         }
       }
     }
+    await this.loadKinds(kinds);
+  }
+
+  /** Loads what filters of these kinds need and is not there yet. */
+  async loadKinds(kinds: ReadonlySet<string>): Promise<void> {
     if (kinds.has('ext_authz')) this.extAuthz ??= await import('./ext-authz/ext-authz.ts');
     if (kinds.has('jwt_authn')) this.jwtAuthn ??= await import('./jwt/jwt-authn.ts');
     if (kinds.has('rate_limit')) this.rateLimit ??= await import('./rate-limit/global-rate-limit.ts');

@@ -1,6 +1,7 @@
 import type { Problem } from '@lateen/core';
 import type { Cluster } from './cluster.ts';
 import type { ClusterLoadAssignment } from './endpoint.ts';
+import type { ExtensionConfig } from './extension.ts';
 import type { Listener } from './listener.ts';
 import type { RouteConfiguration } from './route.ts';
 import type { Secret } from './tls.ts';
@@ -17,6 +18,8 @@ export interface DataPlaneChange {
   readonly endpoints?: ResourceChange<ClusterLoadAssignment>;
   readonly secrets?: ResourceChange<Secret>;
   readonly routes?: ResourceChange<RouteConfiguration>;
+  /** Configurations of filters that come by themselves. */
+  readonly extensions?: ResourceChange<ExtensionConfig>;
   readonly listeners?: ResourceChange<Listener>;
 }
 

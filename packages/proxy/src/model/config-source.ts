@@ -1,5 +1,5 @@
 /** Kinds of resources that others refer to by name. */
-export type ReferredKind = 'endpoints' | 'routes' | 'secrets';
+export type ReferredKind = 'endpoints' | 'routes' | 'secrets' | 'extensions';
 
 /** Kinds of references whose sources are noted; those besides are not waited for. */
 export type ReferenceKind = ReferredKind | 'clusters' | 'virtualHosts';

@@ -1,4 +1,5 @@
 import type { OnDemandClusters } from './config-source.ts';
+import type { DiscoveredFilter } from './discovered-filter.ts';
 import type { HeaderMatch, HeaderOperations } from './route.ts';
 import type { ExtAuthz, ExtAuthzRoute } from './ext-authz.ts';
 import type { JwtAuthn } from './jwt-authn.ts';
@@ -102,6 +103,7 @@ export type HttpFilterConfig =
       /** All must hold for a request to be a health check. */
       readonly headers: readonly HeaderMatch[];
     }
+  | DiscoveredFilter<HttpFilterConfig>
   | { readonly kind: 'none' }
   /** Route only: the filter of this name does not run. */
   | { readonly kind: 'disabled' }

@@ -113,6 +113,8 @@ export {
   type ReferenceSources,
   type ReferredKind,
 } from './config-source.ts';
+export type { DiscoveredFilter } from './discovered-filter.ts';
+export { discoveredFiltersOf, type ExtensionConfig } from './extension.ts';
 export { endpointNameOf, routeNamesOf, routeOwnersOf, secretNamesOf } from './references.ts';
 export {
   noHeaderOperations,

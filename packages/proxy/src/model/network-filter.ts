@@ -1,4 +1,5 @@
 import type { OnDemandClusters } from './config-source.ts';
+import type { DiscoveredFilter } from './discovered-filter.ts';
 import type { AccessLog, AccessLogFilter, AccessLogFormat } from './access-log.ts';
 import type { CidrRange } from './address.ts';
 import type { HttpFilter, RbacRules } from './http-filter.ts';
@@ -241,5 +242,6 @@ export type NetworkFilter = { readonly name: string } & (
   | { readonly kind: 'sni_cluster' }
   | { readonly kind: 'istio_stats'; readonly reporter: 'client' | 'server' | 'gateway' }
   | { readonly kind: 'metadata_exchange' }
+  | DiscoveredFilter<NetworkFilter>
   | { readonly kind: 'none' }
 );

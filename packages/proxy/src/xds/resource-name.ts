@@ -1,5 +1,6 @@
 import { decode, type MessageType } from '@lateen/protocol';
 import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
+import { TypedExtensionConfig } from '@lateen/protocol/envoy/config/core/v3';
 import { ClusterLoadAssignment } from '@lateen/protocol/envoy/config/endpoint/v3';
 import { Listener } from '@lateen/protocol/envoy/config/listener/v3';
 import { RouteConfiguration, VirtualHost } from '@lateen/protocol/envoy/config/route/v3';
@@ -15,6 +16,7 @@ const readers: Readonly<Record<ResourceType, (bytes: Uint8Array) => string | und
   listener: reader(Listener, (message) => message.name),
   route: reader(RouteConfiguration, (message) => message.name),
   virtualHost: reader(VirtualHost, (message) => message.name),
+  extensionConfig: reader(TypedExtensionConfig, (message) => message.name),
   secret: reader(Secret, (message) => message.name),
 };
 

@@ -2,6 +2,7 @@ import { formatProblem, type Clock, type Logger } from '@lateen/core';
 import {
   clusterDecoder,
   endpointDecoder,
+  extensionDecoder,
   listenerDecoder,
   routeDecoder,
   secretDecoder,
@@ -56,6 +57,7 @@ const kindOf: Readonly<Partial<Record<ResourceType, ResourceKind>>> = {
   listener: 'listeners',
   route: 'routes',
   secret: 'secrets',
+  extensionConfig: 'extensions',
 };
 
 const decoders: Readonly<Partial<Record<ResourceType, ResourceDecoder<unknown, { readonly name: string }>>>> =
@@ -65,6 +67,7 @@ const decoders: Readonly<Partial<Record<ResourceType, ResourceDecoder<unknown, {
     listener: listenerDecoder,
     route: routeDecoder,
     secret: secretDecoder,
+    extensionConfig: extensionDecoder,
   };
 
 /** Takes responses of control planes: decodes each resource by itself, and hands over those that are good. */

@@ -9,6 +9,7 @@ export const resourceTypes = [
   'route',
   'virtualHost',
   'secret',
+  'extensionConfig',
 ] as const;
 
 export type ResourceType = (typeof resourceTypes)[number];
@@ -69,6 +70,13 @@ export const resourceTypeFacts: Readonly<Record<ResourceType, ResourceTypeFacts>
     plural: 'VirtualHosts',
     // As Envoy, by delta streams only.
     restPath: '',
+  },
+  extensionConfig: {
+    ...xdsTypes.extensionConfig,
+    wildcard: false,
+    service: 'envoy.service.extension.v3.ExtensionConfigDiscoveryService',
+    plural: 'ExtensionConfigs',
+    restPath: '/v3/discovery:extension_configs',
   },
   secret: {
     ...xdsTypes.secret,

@@ -94,6 +94,14 @@ export function subscriptionStatistics(
       }
       case 'secret':
         return new SubscriptionStats(`sds.${name}.`, 'envoy_sds_', { envoy_xds_resource_name: name });
+      case 'extensionConfig':
+        return new SubscriptionStats(
+          `extension_config_discovery.${name}.`,
+          'envoy_extension_config_discovery_',
+          {
+            envoy_xds_resource_name: name,
+          },
+        );
       default:
         // Endpoints are counted by their clusters.
         return undefined;

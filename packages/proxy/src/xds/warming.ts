@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { formatProblem, type Clock, type Logger } from '@lateen/core';
 import {
+  discoveredFiltersOf,
   endpointNameOf,
   routeNamesOf,
   routeOwnersOf,
@@ -10,6 +11,7 @@ import {
   type ClusterLoadAssignment,
   type DataPlane,
   type DataPlaneChange,
+  type ExtensionConfig,
   type Listener,
   type ResourceChange,
   referenceKey,
@@ -35,9 +37,15 @@ export interface ConfigChange {
   readonly endpoints?: ResourceChange<ClusterLoadAssignment>;
   readonly routes?: ResourceChange<RouteConfiguration>;
   readonly secrets?: ResourceChange<Secret>;
+  readonly extensions?: ResourceChange<ExtensionConfig>;
 }
 
-const referredKinds = ['endpoints', 'routes', 'secrets'] as const satisfies readonly ReferredKind[];
+const referredKinds = [
+  'endpoints',
+  'routes',
+  'secrets',
+  'extensions',
+] as const satisfies readonly ReferredKind[];
 
 /** Names that are referred to, with their sources; undefined: ADS. */
 export type WantedNames = ReadonlyMap<string, ConfigSource | undefined>;
@@ -82,11 +90,13 @@ export class Warming {
     endpoints: new Set(),
     routes: new Set(),
     secrets: new Set(),
+    extensions: new Set(),
   };
   readonly #wanted: Record<ReferredKind, WantedNames> = {
     endpoints: new Map(),
     routes: new Map(),
     secrets: new Map(),
+    extensions: new Map(),
   };
   #keptBefore = false;
   #clustersCame: boolean;
@@ -175,8 +185,10 @@ export class Warming {
 
   #waitsFor(model: Cluster | Listener): readonly Wait[] {
     const waits: Wait[] = [...secretNamesOf(model)].map((name) => ['secrets', name]);
-    if ('filterChains' in model) for (const name of routeNamesOf(model)) waits.push(['routes', name]);
-    else {
+    if ('filterChains' in model) {
+      for (const name of routeNamesOf(model)) waits.push(['routes', name]);
+      for (const one of discoveredFiltersOf(model)) if (one.awaited) waits.push(['extensions', one.name]);
+    } else {
       const endpoints = endpointNameOf(model);
       if (endpoints !== undefined) waits.push(['endpoints', endpoints]);
     }
@@ -202,6 +214,10 @@ export class Warming {
   }
 
   async #apply(change: ConfigChange): Promise<ApplyResult['refused']> {
+    const wrong = this.#unfitting(change.extensions?.set ?? []);
+    const extensions = (change.extensions?.set ?? []).filter(
+      ({ name }) => !wrong.some((one) => one.name === name),
+    );
     const isStatic = change.isStatic ?? false;
     const isKept = change.isKept ?? false;
     this.#keptBefore ||= isKept;
@@ -226,6 +242,7 @@ export class Warming {
       ...changeOf('endpoints', change.endpoints?.set, change.endpoints?.remove, unwanted.endpoints),
       ...changeOf('secrets', change.secrets?.set, change.secrets?.remove, unwanted.secrets),
       ...changeOf('routes', change.routes?.set, change.routes?.remove, unwanted.routes),
+      ...changeOf('extensions', extensions, change.extensions?.remove, unwanted.extensions),
       ...changeOf('listeners', modelsOf(listeners), goneListeners),
     });
     const names = new Set(refused.map((r) => `${r.kind}/${r.name}`));
@@ -233,7 +250,19 @@ export class Warming {
     this.#listeners.settle(listeners, (name) => names.has(`listeners/${name}`));
     if (clusters.length > 0 || listeners.length > 0) await this.#dropUnwanted();
     this.#checkReady();
-    return refused;
+    return [...wrong, ...refused];
+  }
+
+  /** Configurations of filters that are of another type than a filter of the name may be. */
+  #unfitting(list: readonly ExtensionConfig[]): ApplyResult['refused'] {
+    if (list.length === 0) return [];
+    const filters = [...this.#listeners.all()].flatMap((entry) => discoveredFiltersOf(entry.model));
+    return list.flatMap(({ name, typeName }) => {
+      const other = filters.find((one) => one.name === name && !one.typeNames.includes(typeName));
+      if (other === undefined) return [];
+      const message = `is a ${typeName}, not one of ${other.typeNames.join(', ')}`;
+      return [{ kind: 'extensions' as const, name, problems: [{ path: 'typedConfig', message }] }];
+    });
   }
 
   /** What only the replaced versions referred to is not needed any more. */
@@ -243,6 +272,7 @@ export class Warming {
       ...changeOf('endpoints', [], unwanted.endpoints),
       ...changeOf('secrets', [], unwanted.secrets),
       ...changeOf('routes', [], unwanted.routes),
+      ...changeOf('extensions', [], unwanted.extensions),
     });
   }
 
@@ -265,6 +295,9 @@ export class Warming {
 
   #isListenerWarm(listener: Listener): boolean {
     return (
+      discoveredFiltersOf(listener).every(
+        ({ name, awaited }) => !awaited || this.#answered.extensions.has(name),
+      ) &&
       isSubset(routeNamesOf(listener), this.#answered.routes) &&
       isSubset(secretNamesOf(listener), this.#answered.secrets)
     );
@@ -276,6 +309,7 @@ export class Warming {
       endpoints: new Map(),
       routes: new Map(),
       secrets: new Map(),
+      extensions: new Map(),
     };
     const add = (kind: ReferredKind, name: string, entry: Pick<Decoded<unknown>, 'sources'>): void => {
       wanted[kind].set(name, entry.sources?.get(referenceKey(kind, name)));
@@ -287,9 +321,15 @@ export class Warming {
     }
     for (const entry of this.#listeners.all()) {
       for (const name of routeNamesOf(entry.model)) add('routes', name, entry);
+      for (const { name } of discoveredFiltersOf(entry.model)) add('extensions', name, entry);
       for (const name of secretNamesOf(entry.model)) add('secrets', name, entry);
     }
-    const unwanted: Record<ReferredKind, string[]> = { endpoints: [], routes: [], secrets: [] };
+    const unwanted: Record<ReferredKind, string[]> = {
+      endpoints: [],
+      routes: [],
+      secrets: [],
+      extensions: [],
+    };
     for (const kind of referredKinds) {
       const before = this.#wanted[kind];
       this.#wanted[kind] = wanted[kind];
