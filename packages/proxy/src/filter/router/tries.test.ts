@@ -164,13 +164,13 @@ test('a client may limit its time, of all and of one try, and endpoints are told
     { accessLogs: log.accessLogs },
     log.options,
   );
-  const all = await ask(port, '/', { headers: { 'x-envoy-upstream-rq-timeout-ms': '40' } });
+  const all = await ask(port, '/', { headers: { 'x-envoy-upstream-rq-timeout-ms': '400' } });
   assert.equal(all.status, 504);
   const one = await ask(port, '/', {
-    headers: { 'x-envoy-upstream-rq-per-try-timeout-ms': '30', 'x-envoy-retry-on': '5xx' },
+    headers: { 'x-envoy-upstream-rq-per-try-timeout-ms': '250', 'x-envoy-retry-on': '5xx' },
   });
   assert.equal(one.status, 504);
-  assert.deepEqual(expected, ['40', '30', '30']);
+  assert.deepEqual(expected, ['400', '250', '250']);
   assert.deepEqual(log.lines, ['UT response_timeout', 'UT,URX upstream_per_try_timeout']);
   assert.equal(statOf(dataPlane, 'cluster.up.upstream_rq_per_try_timeout'), 2);
 });
