@@ -63,9 +63,6 @@ export class Handshake implements HandleOwner {
         this.#openssl.c.BIO_write(this.#openssl.input, this.#readBuffer, length);
         this.#step();
       }
-    } catch (error) {
-      this.cancel();
-      this.#turn.onBug(error);
     } finally {
       this.#turn.leave();
     }
@@ -80,6 +77,15 @@ export class Handshake implements HandleOwner {
   onHandleClosed(): void {}
 
   #step(): void {
+    try {
+      this.#advance();
+    } catch (error) {
+      this.#fail('handshake', '');
+      this.#turn.onBug(error);
+    }
+  }
+
+  #advance(): void {
     const state = this.#session.handshake();
     if (state === 'failed') {
       const error = this.#openssl.takeError();
@@ -106,7 +112,12 @@ export class Handshake implements HandleOwner {
       this.#session,
       verdict,
     );
-    this.#listener.onSecure(wire);
+    try {
+      this.#listener.onSecure(wire);
+    } catch (error) {
+      wire.destroy();
+      throw error;
+    }
     // The peer's first bytes may have come with its last ones of the handshake.
     wire.readDecrypted();
   }

@@ -6,8 +6,9 @@ import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import { createTestAuthority, type TestCertificate } from '@lateen/testkit';
 import { takeConnections } from '../listener/accept.ts';
 import { Handshake } from '../tls/handshake.ts';
-import { createContext, type ContextOptions } from '../tls/openssl/context.ts';
+import { createContext } from '../tls/openssl/context.ts';
 import { Openssl } from '../tls/openssl/openssl.ts';
+import { contextOptions } from '../tls/openssl/testing/context-options.ts';
 import { TlsSession } from '../tls/openssl/tls-session.ts';
 import type { HandleWire } from './handle-wire.ts';
 import { PlainWire } from './plain-wire.ts';
@@ -112,22 +113,6 @@ const noTlsInfo = {
   peerSubject: '',
   peerCertificate: undefined,
 };
-
-function contextOptions({ cert, key }: TestCertificate): ContextOptions {
-  const own = { chain: Buffer.from(cert), privateKey: Buffer.from(key), passphrase: undefined };
-  return {
-    certificates: [own],
-    roots: [],
-    revocationLists: [],
-    minVersion: undefined,
-    maxVersion: undefined,
-    ciphers: '',
-    groups: '',
-    alpn: [],
-    sessionTimeoutMs: undefined,
-    ticketsDisabled: false,
-  };
-}
 
 async function securePair(): Promise<Pair> {
   const turn = new Turn();

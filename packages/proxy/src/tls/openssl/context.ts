@@ -92,12 +92,12 @@ function setVersions({ c }: Openssl, context: Pointer, options: ContextOptions):
 }
 
 function setAlgorithms(openssl: Openssl, context: Pointer, options: ContextOptions): string | undefined {
-  const { c, library } = openssl;
+  const { c } = openssl;
   if (options.ciphers !== '' && c.SSL_CTX_set_cipher_list(context, options.ciphers) !== 1)
     return 'the cipher suites cannot be used';
   const takes = (command: number, list: string): boolean => {
     const text = Buffer.from(`${list}\0`);
-    return list === '' || c.SSL_CTX_ctrl(context, command, 0, library.koffi.address(text)) === 1;
+    return list === '' || c.SSL_CTX_ctrl(context, command, 0, text) === 1;
   };
   if (!takes(ctrl.groups, options.groups)) return 'the ECDH curves cannot be used';
   if (!takes(ctrl.signatureAlgorithms, options.signatureAlgorithms ?? ''))

@@ -13,7 +13,7 @@ export interface OpensslFunctions {
   TLS_method(): Pointer;
   SSL_CTX_new(method: Pointer): Pointer;
   SSL_CTX_free(context: Pointer): void;
-  SSL_CTX_ctrl(context: Pointer, command: number, number: number, value: Pointer | null): number;
+  SSL_CTX_ctrl(context: Pointer, command: number, number: number, value: Pointer | Bytes | null): number;
   SSL_CTX_set_options(context: Pointer, options: number): number;
   SSL_CTX_set_cipher_list(context: Pointer, ciphers: string): number;
   SSL_CTX_set_ciphersuites(context: Pointer, suites: string): number;

@@ -12,6 +12,7 @@ import { Handshake, type HandshakeListener } from '../handshake.ts';
 import type { SecureWire } from '../secure-wire.ts';
 import { createContext, type ContextOptions } from './context.ts';
 import { Openssl } from './openssl.ts';
+import { contextOptions } from './testing/context-options.ts';
 import { TlsSession } from './tls-session.ts';
 
 let authority: TestAuthority;
@@ -21,26 +22,10 @@ before(async () => {
   certificate = await authority.issue({ dns: ['server.example'] });
 });
 
-function optionsOf({ cert, key }: TestCertificate, more: Partial<ContextOptions> = {}): ContextOptions {
-  return {
-    certificates: [{ chain: Buffer.from(cert), privateKey: Buffer.from(key), passphrase: undefined }],
-    roots: [],
-    revocationLists: [],
-    minVersion: undefined,
-    maxVersion: undefined,
-    ciphers: '',
-    groups: '',
-    alpn: [],
-    sessionTimeoutMs: undefined,
-    ticketsDisabled: false,
-    ...more,
-  };
-}
-
 /** A server that sends back what it gets; `failures` are the handshakes that broke. */
 async function startEcho(t: TestContext, more: Partial<ContextOptions> = {}) {
   const openssl = new Openssl();
-  const context = createContext(openssl, optionsOf(certificate, more));
+  const context = createContext(openssl, contextOptions(certificate, more));
   assert.ok(context.ok);
   const turn = new Turn();
   const readBuffer = Buffer.alloc(64 * 1024);
@@ -211,6 +196,39 @@ test('bytes that were changed on their way end the connection', async (t) => {
   assert.equal(wires[0]?.closed, true);
 });
 
+test('an error that another use of OpenSSL has left is not taken for one of a read', () => {
+  const near = new Openssl();
+  const far = new Openssl();
+  const own = createContext(near, contextOptions(certificate));
+  const other = createContext(far, contextOptions(certificate));
+  assert.ok(own.ok && other.ok);
+  const server = TlsSession.server(near, own.value, false);
+  const client = TlsSession.client(far, other.value, {
+    serverName: '',
+    protocols: Buffer.alloc(0),
+    session: undefined,
+  });
+  const carry = (from: Openssl, to: Openssl): void => {
+    const bytes = Buffer.alloc(64 * 1024);
+    const length = from.c.BIO_read(from.output, bytes, bytes.length);
+    if (length > 0) to.c.BIO_write(to.input, bytes, length);
+  };
+  for (let state = 'more'; state !== 'done'; ) {
+    client.handshake();
+    carry(far, near);
+    state = server.handshake();
+    carry(near, far);
+  }
+  const none = Buffer.from('none');
+  const bio = near.c.BIO_new_mem_buf(none, none.length);
+  near.c.PEM_read_bio_X509(bio, null, null, null);
+  near.c.BIO_free(bio);
+  assert.ok(server.read(Buffer.alloc(100), 100) <= 0);
+  assert.equal(server.ended, 'no');
+  server.free();
+  client.free();
+});
+
 test('what OpenSSL does not take is a problem with its words', async () => {
   const openssl = new Openssl();
   const other = await authority.issue({ dns: ['other.example'] });
@@ -235,7 +253,7 @@ test('what OpenSSL does not take is a problem with its words', async () => {
     [{ groups: 'P-999' }, /curves/],
     [{ minVersion: 'TLSv1.3', maxVersion: 'TLSv1.2' }, /versions/],
   ] as const) {
-    const result = createContext(openssl, optionsOf(certificate, more));
+    const result = createContext(openssl, contextOptions(certificate, more));
     assert.equal(result.ok, false, JSON.stringify(more));
     assert.match(result.problems[0]?.message ?? '', pattern);
   }

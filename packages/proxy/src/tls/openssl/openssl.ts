@@ -111,10 +111,10 @@ export class Openssl {
     const { c } = this;
     const bio = c.BIO_new(c.BIO_s_mem());
     c.i2d_X509_bio(bio, certificate);
-    const der = Buffer.alloc(64 * 1024);
-    const length = Math.max(0, c.BIO_read(bio, der, der.length));
+    const der = Buffer.alloc(c.BIO_ctrl(bio, ctrlPending, 0, null));
+    c.BIO_read(bio, der, der.length);
     c.BIO_free(bio);
-    return Buffer.from(der.subarray(0, length));
+    return der;
   }
 }
 

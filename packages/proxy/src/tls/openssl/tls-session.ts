@@ -79,7 +79,10 @@ export class TlsSession {
 
   /** Decrypts into `buffer`; 0 or less where nothing more is there: see {@link ended}. */
   read(buffer: Uint8Array, length: number): number {
-    return this.#openssl.c.SSL_read(this.#ssl, buffer, length);
+    const { c } = this.#openssl;
+    // An error that another connection has left would be taken for one of this read.
+    c.ERR_clear_error();
+    return c.SSL_read(this.#ssl, buffer, length);
   }
 
   /** What it means that nothing more is there. */
@@ -96,7 +99,9 @@ export class TlsSession {
 
   /** Says that nothing more will come from us. */
   shutdown(): void {
-    this.#openssl.c.SSL_shutdown(this.#ssl);
+    const { c } = this.#openssl;
+    // An error that stays would be taken for one of Node's own connections.
+    if (c.SSL_shutdown(this.#ssl) < 0) c.ERR_clear_error();
   }
 
   /** To be called once, when the connection is over. */
