@@ -39,8 +39,7 @@ export async function runCase(bench: BenchCase, options: RunOptions): Promise<Ca
       const { contenders, missing } = prepared;
       for (const name of missing) options.progress(`MISSING: ${name}`);
       for (const contender of bench.warmsUp === false ? [] : contenders) {
-        options.progress(`warming up ${contender.name}`);
-        await contender.measure(Math.max(1, Math.ceil(options.seconds / 2)));
+        await warmUp(bench, contender, options.progress);
       }
       const samples = new Map<Contender, Sample[]>(contenders.map((contender) => [contender, []]));
       for (let round = 1; round <= options.rounds; round++) {
@@ -61,6 +60,32 @@ export async function runCase(bench: BenchCase, options: RunOptions): Promise<Ca
     }
   } finally {
     rmSync(workDir, { recursive: true, force: true });
+  }
+}
+
+const warmUpSliceSeconds = 2;
+const warmUpMostMs = 12_000;
+/** Two slices that differ by less are alike. */
+const settledWithin = 0.03;
+
+/**
+ * Measures in short slices until two in a row are alike: what is compared is how a proxy runs that has been running,
+ * not how long its just-in-time compiler takes. It compiles on the contender's own core.
+ */
+async function warmUp(
+  bench: BenchCase,
+  contender: Contender,
+  progress: RunOptions['progress'],
+): Promise<void> {
+  progress(`warming up ${contender.name}`);
+  const key = bench.figures[0]?.key ?? '';
+  const begun = performance.now();
+  let before = Number.NaN;
+  while (performance.now() - begun < warmUpMostMs) {
+    const { figures } = await contender.measure(warmUpSliceSeconds);
+    const now = figures[key] ?? Number.NaN;
+    if (Math.abs(now - before) <= before * settledWithin) return;
+    before = now;
   }
 }
 
