@@ -1,5 +1,4 @@
 import type { RequestHead, ResponseHead } from '../codec/head.ts';
-import { headerLine } from '../codec/header-block.ts';
 import { names, type HeaderName } from '../codec/header-name.ts';
 import type { ResetReason, ServerStream, ServerStreamHandler } from '../codec/stream.ts';
 import { faultDetails } from '../http1/codec-fault.ts';
@@ -8,12 +7,12 @@ import type { HttpFilterConfig } from '../model/http-filter.ts';
 import { flag } from '../telemetry/response-flags.ts';
 import { admitRequest } from './admission.ts';
 import { ExchangeBodies } from './exchange-bodies.ts';
-import { httpDate } from './http-date.ts';
 import type { CompiledHttpFilter, FilterExchange, LocalReplyOptions } from './http-filter.ts';
 import { completeWebsocketHandshake } from './websocket-handshake.ts';
 import { fillLocalReply } from './local-reply.ts';
 import type { ConnectionManager } from './connection-manager.ts';
 import type { LocalReplyRules } from './local-reply-rules.ts';
+import { addOwnHeaders } from './own-headers.ts';
 import { Router } from './router/router.ts';
 import type { RouterOwner } from './router/router-owner.ts';
 import { downstreamEnds } from './downstream-end.ts';
@@ -463,22 +462,7 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
       if (filter?.onResponse === undefined || (choosy && !this.#runs(filter))) continue;
       filter.onResponse(this, head, endStream);
     }
-    switch (manager.model.serverHeader) {
-      case 'overwrite':
-        headers.remove(names.server);
-        headers.addLine(manager.serverLine);
-        break;
-      case 'append_if_absent':
-        if (!headers.has(names.server)) headers.addLine(manager.serverLine);
-        break;
-      default:
-    }
-    if (!headers.has(names.date)) headers.addLine(httpDate(manager.turn));
-    if (manager.model.alwaysSetRequestIdInResponse && !headers.has(names.requestId)) {
-      const id = this.head.headers.get(names.requestId);
-      if (id !== undefined) headers.add(names.requestId, id);
-    }
-    if (manager.model.via !== '') headers.addLine(headerLine(names.via, manager.model.via));
+    addOwnHeaders(headers, this.head, manager);
     if (head.upgrade !== undefined) {
       if (head.upgrade === 'websocket') completeWebsocketHandshake(this.head, head);
       manager.stats.n.cxUpgradesTotal++;

@@ -1,28 +1,22 @@
 import { connectionEnd, type ConnectionEnd } from '../codec/connection-end.ts';
-import { randomBytes } from 'node:crypto';
 import type { HeadPool, RequestHead, ResponseHead } from '../codec/head.ts';
 import { HeaderBlock } from '../codec/header-block.ts';
 import { maxInterimHeads } from '../codec/interim-heads.ts';
-import { headerName, names } from '../codec/header-name.ts';
-import { latin1Write } from '../codec/latin1.ts';
-import { copyBytes, putBytes } from '../wire/copy-bytes.ts';
+import { names } from '../codec/header-name.ts';
 import type { ClientStream, ClientStreamHandler, ResetReason } from '../codec/stream.ts';
 import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
 import type { Wire, WireHandler } from '../wire/wire.ts';
+import { writeChunk, writeLastChunk } from './chunk-writer.ts';
 import { ChunkedDecoder, type BodySink } from './chunked-decoder.ts';
 import { HeaderLines, incomplete, malformed, slot } from './head-parser.ts';
 import { framingOf, takeConnectionOptions, type ConnectionOptions } from './message-framing.ts';
-import { properCaseNames } from './proper-case.ts';
+import { writeRequestHead, type RequestHeadStyle } from './request-head-writer.ts';
 import { parseStatusLine, type StatusLine } from './request-line.ts';
 
-export interface Http1ClientOptions {
+export interface Http1ClientOptions extends RequestHeadStyle {
   readonly maxHeadBytes: number;
   readonly maxHeaders: number;
   readonly preserveHeaderCase: boolean;
-  /** Names are sent as `Content-Type`. */
-  readonly properCase?: boolean;
-  /** Request lines hold the whole URL. */
-  readonly sendFullUrl?: boolean;
   readonly enableTrailers: boolean;
   /** How long the connection is kept without a request; 0: for ever. */
   readonly idleTimeoutMs: number;
@@ -46,15 +40,6 @@ const peerEnd = connectionEnd(true, false);
 const earlyEnd = connectionEnd(false, true);
 const idleEnd = connectionEnd(false, false, 'idle_timeout');
 const maxRequestsEnd = connectionEnd(false, false, 'max_requests');
-
-const websocketKey = headerName('sec-websocket-key');
-const crlf = Buffer.from('\r\n');
-const hostName = 'host: ';
-const version11 = Buffer.from(` HTTP/1.1\r\n${hostName}`);
-const transferChunked = Buffer.from('transfer-encoding: chunked\r\n');
-const contentLengthZero = Buffer.from('content-length: 0\r\n');
-const teTrailers = Buffer.from('connection: te\r\nte: trailers\r\n');
-const lastChunk = Buffer.from('0\r\n\r\n');
 
 /** The client side of an HTTP/1 connection: one request at a time. It is its own stream. */
 export class Http1ClientConnection extends Expirable implements ClientStream, WireHandler, BodySink {
@@ -145,45 +130,10 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
   }
 
   sendHead(head: RequestHead, endStream: boolean): void {
-    const block = head.headers;
-    const wire = this.#wire;
-    const { method, path, authority, upgrade } = head;
-    let at = wire.claim(block.used + method.length + path.length + 3 * authority.length + 200);
-    const out = wire.output;
-    at = latin1Write(out, method, at);
-    out[at++] = 32;
-    if (this.#options.sendFullUrl === true && path.charCodeAt(0) === 47) {
-      at = latin1Write(out, `${head.scheme}://${authority}`, at);
-    }
-    at = latin1Write(out, method === 'CONNECT' ? authority : path, at);
-    at = putBytes(version11, out, at);
-    const namesAt = at - hostName.length;
-    at = latin1Write(out, authority, at);
-    at = putBytes(crlf, out, at);
-    at = block.encode(out, at);
-    this.#requestIsHead = method === 'HEAD';
-    this.#requestUpgrade = upgrade;
+    this.#requestIsHead = head.method === 'HEAD';
+    this.#requestUpgrade = head.upgrade;
     this.#earlyTunnel = undefined;
-    this.#requestChunked = false;
-    if (upgrade !== undefined && upgrade !== 'connect') {
-      at = latin1Write(out, `connection: upgrade\r\nupgrade: ${upgrade}\r\n`, at);
-      // Clients of HTTP/2 have no key; servers of HTTP/1.1 want one (RFC 8441 section 5, RFC 6455 section 4.1).
-      if (upgrade === 'websocket' && head.version === 'HTTP/2' && !block.has(websocketKey)) {
-        at = latin1Write(out, `sec-websocket-key: ${randomBytes(16).toString('base64')}\r\n`, at);
-      }
-    } else if (upgrade === undefined && !block.has(names.contentLength)) {
-      if (!endStream) {
-        this.#requestChunked = true;
-        at = putBytes(transferChunked, out, at);
-      } else if (method === 'POST' || method === 'PUT' || method === 'PATCH') {
-        at = putBytes(contentLengthZero, out, at);
-      }
-    }
-    if (head.acceptsTrailers) at = putBytes(teTrailers, out, at);
-    if (this.#options.properCase === true) properCaseNames(out, namesAt, at);
-    out[at] = 13;
-    out[at + 1] = 10;
-    wire.commit(at + 2);
+    this.#requestChunked = writeRequestHead(this.#wire, head, endStream, this.#options);
     this.#expectsContinue = head.expectContinue;
     this.#requestDone = endStream;
     this.#interimHeads = 0;
@@ -191,22 +141,14 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
   }
 
   sendData(buffer: Uint8Array, start: number, end: number): void {
-    const length = end - start;
-    if (length === 0) return;
+    if (start === end) return;
     if (this.#requestUpgrade !== undefined && this.#reading === 'head') {
       // An endpoint that does not grant the tunnel would take these bytes for a request.
       (this.#earlyTunnel ??= []).push(Buffer.from(buffer.subarray(start, end)));
       return;
     }
-    if (!this.#requestChunked) {
-      this.#wire.write(buffer, start, end);
-      return;
-    }
-    let at = this.#wire.claim(length + 20);
-    const out = this.#wire.output;
-    at = latin1Write(out, `${length.toString(16)}\r\n`, at);
-    at = putBytes(crlf, out, copyBytes(buffer, start, end, out, at));
-    this.#wire.commit(at);
+    if (this.#requestChunked) writeChunk(this.#wire, buffer, start, end);
+    else this.#wire.write(buffer, start, end);
   }
 
   sendEnd(trailers: HeaderBlock | undefined): void {
@@ -215,18 +157,7 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
       this.#requestDone = true;
       return;
     }
-    if (this.#requestChunked) {
-      if (trailers === undefined || !this.#options.enableTrailers) {
-        this.#wire.write(lastChunk, 0, lastChunk.length);
-      } else {
-        let at = this.#wire.claim(trailers.used + 8);
-        const out = this.#wire.output;
-        at = putBytes(lastChunk.subarray(0, 3), out, at);
-        at = trailers.encode(out, at);
-        at = putBytes(crlf, out, at);
-        this.#wire.commit(at);
-      }
-    }
+    if (this.#requestChunked) writeLastChunk(this.#wire, this.#options.enableTrailers ? trailers : undefined);
     this.#requestDone = true;
     if (this.#reading === 'idle') this.#release();
   }

@@ -10,7 +10,8 @@ import { CoarseTimers } from '../timer/coarse-timers.ts';
 import { RecordedWire } from '../wire/testing/recorded-wire.ts';
 import { Turn } from '../wire/turn.ts';
 import type { CodecFault } from './codec-fault.ts';
-import { Http1ServerConnection, type ServerConnectionOwner } from './server-connection.ts';
+import { Http1ServerConnection } from './server-connection.ts';
+import type { ServerConnectionOwner } from './server-connection-owner.ts';
 import type { Http1ServerOptions } from './server-options.ts';
 
 const defaults: Http1ServerOptions = {

@@ -2,11 +2,11 @@ import { connectionEnd, type ConnectionEnd } from '../codec/connection-end.ts';
 import type { HeadPool, HttpVersion, RequestHead, ResponseHead } from '../codec/head.ts';
 import { HeaderBlock } from '../codec/header-block.ts';
 import { names } from '../codec/header-name.ts';
-import { latin1Slice, latin1Write } from '../codec/latin1.ts';
-import { copyBytes, putBytes } from '../wire/copy-bytes.ts';
+import { latin1Slice } from '../codec/latin1.ts';
 import type { ServerStream, ServerStreamHandler } from '../codec/stream.ts';
 import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
 import type { Wire, WireHandler } from '../wire/wire.ts';
+import { writeChunk, writeLastChunk } from './chunk-writer.ts';
 import { ChunkedDecoder, type BodySink } from './chunked-decoder.ts';
 import { breaksProtocol, faultStatus, writeRefusal, type CodecFault } from './codec-fault.ts';
 import { HeaderLines, incomplete, malformed, tooMany } from './head-parser.ts';
@@ -19,28 +19,18 @@ import {
 } from './message-framing.ts';
 import { isRegisteredMethod } from './methods.ts';
 import { parseRequestLine, type RequestLine } from './request-line.ts';
-import { properCaseNames } from './proper-case.ts';
 import { completeRequestHead } from './request-head.ts';
+import {
+  responseFraming,
+  writeInterimHead,
+  writeResponseHead,
+  type ResponseFraming,
+} from './response-head-writer.ts';
+import type { ServerConnectionOwner } from './server-connection-owner.ts';
 import type { Http1ServerOptions } from './server-options.ts';
-import { statusLine } from './status-line.ts';
-
-/** Who serves the requests of a connection. */
-export interface ServerConnectionOwner {
-  /** A request came; returns who hears the rest of it. The head belongs to the callee. */
-  onRequest(stream: ServerStream, head: RequestHead, endStream: boolean): ServerStreamHandler | undefined;
-  /** A request could not be read: its client was told `status`, 0 for nothing. */
-  onCodecFault(fault: CodecFault, status: number, version: HttpVersion): void;
-  /** True while connections are to be closed after their next response. */
-  readonly draining: boolean;
-  /** A connection ends because the proxy is drained. */
-  onDrainClose(): void;
-  /** The client did not close after us. */
-  onDelayedCloseTimeout(): void;
-  onConnectionClosed(end: ConnectionEnd): void;
-}
 
 type ReadState = 'head' | 'length' | 'chunked' | 'complete' | 'tunnel' | 'closing';
-type WriteState = 'idle' | 'none' | 'length' | 'chunked' | 'until_close' | 'tunnel';
+type WriteState = 'idle' | ResponseFraming;
 
 const framingFaults = {
   bad_length: 'bad_framing',
@@ -52,11 +42,6 @@ const framingFaults = {
 const maxPipelinedBytes = 64 * 1024;
 /** How long an answer may take to leave where nothing is waited for after it. */
 const flushMs = 1_000;
-const connectionClose = Buffer.from('connection: close\r\n');
-const connectionKeepAlive = Buffer.from('connection: keep-alive\r\n');
-const transferChunked = Buffer.from('transfer-encoding: chunked\r\n');
-const contentLengthZero = Buffer.from('content-length: 0\r\n');
-const lastChunk = Buffer.from('0\r\n\r\n');
 const continueResponse = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n');
 
 /**
@@ -359,71 +344,30 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
   }
 
   sendHead(head: ResponseHead, endStream: boolean): void {
-    const wire = this.#wire;
-    const block = head.headers;
-    const status = head.status;
-    const first = statusLine(status);
-    let at = wire.claim(first.length + block.used + 160);
-    const out = wire.output;
-    at = putBytes(first, out, at);
-    const namesAt = at;
-    at = block.encode(out, at);
+    const { status } = head;
     if (status < 200 && status !== 101) {
-      out[at] = 13;
-      out[at + 1] = 10;
-      wire.commit(at + 2);
+      writeInterimHead(this.#wire, head);
       return;
     }
     if (this.#owner.draining) {
       this.#closeAfter = true;
       this.#owner.onDrainClose();
     }
-    const tunnel = head.upgrade !== undefined;
-    if (tunnel) {
-      this.#writing = 'tunnel';
-      this.#closeAfter = true;
-      if (status === 101) at = latin1Write(out, `connection: upgrade\r\nupgrade: ${head.upgrade}\r\n`, at);
-    } else if (this.#isHead || status === 204 || status === 304) {
-      this.#writing = 'none';
-    } else if (endStream) {
-      this.#writing = 'none';
-      if (!block.has(names.contentLength)) at = putBytes(contentLengthZero, out, at);
-    } else if (block.has(names.contentLength)) {
-      this.#writing = 'length';
-    } else if (this.#requestLine.minorVersion === 1) {
-      this.#writing = 'chunked';
-      at = putBytes(transferChunked, out, at);
-    } else {
-      this.#writing = 'until_close';
-      this.#closeAfter = true;
-    }
-    if (!tunnel) {
-      if (this.#closeAfter) at = putBytes(connectionClose, out, at);
-      else if (this.#keepAlive10) at = putBytes(connectionKeepAlive, out, at);
-    }
-    if (this.#options.properCase === true) properCaseNames(out, namesAt, at);
-    out[at] = 13;
-    out[at + 1] = 10;
-    wire.commit(at + 2);
-    if (tunnel) this.#openTunnel();
+    const framing = responseFraming(head, endStream, this.#isHead, this.#requestLine.minorVersion === 1);
+    this.#writing = framing;
+    if (framing === 'tunnel' || framing === 'until_close') this.#closeAfter = true;
+    const connection = this.#closeAfter ? 'close' : this.#keepAlive10 ? 'keep-alive' : 'unsaid';
+    writeResponseHead(this.#wire, head, framing, connection, this.#options.properCase === true);
+    if (framing === 'tunnel') this.#openTunnel();
     else if (endStream) this.#responseComplete();
   }
 
   sendData(buffer: Uint8Array, start: number, end: number): void {
     if (start === end) return;
     switch (this.#writing) {
-      case 'chunked': {
-        const length = end - start;
-        const wire = this.#wire;
-        let at = wire.claim(length + 20);
-        const out = wire.output;
-        at = latin1Write(out, `${length.toString(16)}\r\n`, at);
-        at = copyBytes(buffer, start, end, out, at);
-        out[at] = 13;
-        out[at + 1] = 10;
-        wire.commit(at + 2);
+      case 'chunked':
+        writeChunk(this.#wire, buffer, start, end);
         break;
-      }
       case 'length':
       case 'until_close':
       case 'tunnel':
@@ -440,17 +384,7 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
       return;
     }
     if (this.#writing === 'chunked') {
-      if (trailers === undefined || !this.#options.enableTrailers) {
-        this.#wire.write(lastChunk, 0, lastChunk.length);
-      } else {
-        let at = this.#wire.claim(trailers.used + 8);
-        const out = this.#wire.output;
-        at = putBytes(lastChunk.subarray(0, 3), out, at);
-        at = trailers.encode(out, at);
-        out[at] = 13;
-        out[at + 1] = 10;
-        this.#wire.commit(at + 2);
-      }
+      writeLastChunk(this.#wire, this.#options.enableTrailers ? trailers : undefined);
     }
     this.#responseComplete();
   }

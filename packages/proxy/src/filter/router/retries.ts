@@ -60,8 +60,17 @@ export class Retries {
     this.#tried.push(host);
   }
 
-  /** How long to wait before the try that has just begun; full jitter below a ceiling that doubles (Envoy). */
-  backoffMs(random: number): number {
+  /**
+   * How long to wait before the try that has just begun, and counts why: what the endpoint asked for (`resetMs`), or
+   * full jitter below a ceiling that doubles (Envoy). `random` is below 1.
+   */
+  waitMs(cluster: UpstreamCluster, random: number, resetMs: number | undefined): number {
+    if (resetMs !== undefined) {
+      cluster.stats.n.upstreamRqRetryBackoffRatelimited++;
+      // Never earlier than asked for, and not all at the same time.
+      return resetMs * (1 + random / 2);
+    }
+    cluster.stats.n.upstreamRqRetryBackoffExponential++;
     const { backoffBaseMs, backoffMaxMs } = this.policy.model;
     return random * Math.min(backoffMaxMs, backoffBaseMs * 2 ** (this.#tried.length - 1));
   }

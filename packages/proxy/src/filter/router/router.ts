@@ -448,14 +448,7 @@ export class Router extends HostChoice implements AttemptOwner {
     const { manager } = this.owner;
     const cluster = this.cluster as UpstreamCluster;
     retries.begin(cluster, this.action.model.priority, attempt.host);
-    let waitMs = retries.backoffMs(manager.random());
-    if (resetMs === undefined) {
-      cluster.stats.n.upstreamRqRetryBackoffExponential++;
-    } else {
-      cluster.stats.n.upstreamRqRetryBackoffRatelimited++;
-      // Never earlier than asked for, and not all at the same time.
-      waitMs = resetMs * (1 + manager.random() / 2);
-    }
+    const waitMs = retries.waitMs(cluster, manager.random(), resetMs);
     retries.timer = manager.clock.after(waitMs, () => {
       retries.timer = undefined;
       manager.turn.enter();
