@@ -119,7 +119,6 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     proxyProtocolStats: shared((prefix) => new ProxyProtocolStats(prefix), stats),
     isDraining: () => healthCheckFailed || draining.closes(),
     requestIds: new RequestIds(),
-    observers: [meshMetrics],
     meshMetrics,
     get tracing() {
       return tracing;

@@ -43,7 +43,6 @@ const unread: Readonly<Record<string, string>> = {
   'envoy.extensions.compression.gzip.compressor.v3.Gzip': 'a library of the compressor, which is refused',
   'envoy.extensions.filters.http.compressor.v3.Compressor': 'refused',
   'envoy.extensions.filters.http.compressor.v3.CompressorPerRoute': 'refused',
-  'envoy.extensions.filters.http.grpc_stats.v3.FilterConfig': 'the filter counts nothing of its own',
   'envoy.extensions.filters.listener.original_src.v3.OriginalSrc': 'only that it is there counts',
   'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector': 'fingerprints and buffers only',
   'envoy.service.discovery.v3.Resource': 'the envelope of a resource, read by the subscription',

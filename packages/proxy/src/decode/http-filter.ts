@@ -1,6 +1,7 @@
 import type { Any } from '@lateen/protocol';
 import * as route from '@lateen/protocol/envoy/config/route/v3';
 import * as buffer from '@lateen/protocol/envoy/extensions/filters/http/buffer/v3';
+import { FilterConfig as GrpcStats } from '@lateen/protocol/envoy/extensions/filters/http/grpc_stats/v3';
 import { GrpcWeb } from '@lateen/protocol/envoy/extensions/filters/http/grpc_web/v3';
 import { HealthCheck } from '@lateen/protocol/envoy/extensions/filters/http/health_check/v3';
 import * as headerMutation from '@lateen/protocol/envoy/extensions/filters/http/header_mutation/v3';
@@ -22,6 +23,7 @@ import { decodeJwtAuthn, decodeJwtRoute } from './jwt-authn.ts';
 import { decodeDiscovered } from './discovered.ts';
 import { decodeFault } from './fault.ts';
 import { fieldPolicy } from './field-policy.ts';
+import { decodeIstioStats } from './istio-stats.ts';
 import { decodeOnDemand } from './on-demand.ts';
 import { decodeGlobalRateLimit, decodeLocalRateLimit, decodeRateLimitPerRoute } from './rate-limits.ts';
 import { decodeRbacRules } from './rbac.ts';
@@ -48,7 +50,15 @@ const routerPolicy = fieldPolicy(
   },
 );
 
-export const httpFilterPolicies = [filterPolicy, routerPolicy];
+const noMethodStats = 'adds statistics only';
+const grpcStatsPolicy = fieldPolicy(GrpcStats, ['emitFilterState'], {
+  statsForAllMethods: noMethodStats,
+  individualMethodStatsAllowlist: noMethodStats,
+  enableUpstreamStats: noMethodStats,
+  replaceDotsInGrpcServiceName: noMethodStats,
+});
+
+export const httpFilterPolicies = [filterPolicy, routerPolicy, grpcStatsPolicy];
 
 /** Facts of the listener that some filters are made from. */
 export interface FilterContext {
@@ -67,10 +77,9 @@ const builtIn: Readonly<
   'io.istio.http.peer_metadata.Config': 'peer_metadata',
   'istio.stats': 'istio_stats',
   'stats.PluginConfig': 'istio_stats',
+  'envoy.filters.http.grpc_stats': 'none',
   'istio.alpn': 'none',
   'istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig': 'none',
-  'envoy.filters.http.grpc_stats': 'none',
-  'envoy.extensions.filters.http.grpc_stats.v3.FilterConfig': 'none',
 };
 
 const noPrograms = 'programs of others are not run inside of the proxy';
@@ -113,10 +122,8 @@ function decodeConfig(scope: Scope, message: HttpFilterMessage, context: FilterC
   const name = message.name ?? '';
   const type = typeNameOf(message.typedConfig);
   const at = scope.at('typedConfig');
-  const kind = builtIn[type] ?? builtIn[name];
-  if (kind === 'istio_stats') {
-    return { kind, reporter: context.trafficDirection === 'inbound' ? 'server' : 'client' };
-  }
+  const kind = builtIn[type] ?? (type === GrpcStats.typeName ? undefined : builtIn[name]);
+  if (kind === 'istio_stats') return decodeIstioStats(at, message.typedConfig, context.trafficDirection);
   if (kind !== undefined) return { kind };
   switch (type) {
     case router.Router.typeName: {
@@ -132,6 +139,11 @@ function decodeConfig(scope: Scope, message: HttpFilterMessage, context: FilterC
         suppressEnvoyHeaders: config.suppressEnvoyHeaders ?? false,
         ...(config.respectExpectedRqTimeout === true ? { respectExpectedTimeout: true } : {}),
       };
+    }
+    case GrpcStats.typeName: {
+      const config = at.unpack(GrpcStats, message.typedConfig) ?? {};
+      at.check(grpcStatsPolicy, config);
+      return { kind: 'grpc_stats', emitFilterState: config.emitFilterState ?? false };
     }
     case cors.Cors.typeName:
       return { kind: 'cors' };

@@ -54,6 +54,7 @@ import {
 import { HttpProtocolOptions } from '@lateen/protocol/envoy/extensions/upstreams/http/v3';
 import { Resource } from '@lateen/protocol/envoy/service/discovery/v3';
 import { Runtime } from '@lateen/protocol/envoy/service/runtime/v3';
+import { PluginConfig as IstioStats } from '@lateen/protocol/stats';
 import { TypedStruct as UdpaTypedStruct } from '@lateen/protocol/udpa/type/v1';
 import { TypedStruct } from '@lateen/protocol/xds/type/v3';
 import { knownHttpTypes } from './known-http-types.ts';
@@ -77,6 +78,7 @@ export const typesInAny = (): readonly AnyMessageType[] => [
   HttpInspector,
   HttpProtocolOptions,
   HttpRbac,
+  IstioStats,
   LeastRequest,
   Listener,
   LocalRateLimit,

@@ -18,6 +18,7 @@ import { decodeDiscovered } from './discovered.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { decodeConnectionManager } from './http-connection-manager.ts';
 import { typeNameOf, type FilterContext } from './http-filter.ts';
+import { decodeIstioStats } from './istio-stats.ts';
 import { decodeTcpOnDemand } from './on-demand.ts';
 import { decodeNetworkRbacRules } from './rbac.ts';
 import { decodeMongoProxy } from './mongo-proxy.ts';
@@ -107,9 +108,7 @@ export function decodeNetworkFilter(scope: Scope, message: Filter, context: Filt
   const type = typeNameOf(any);
   const kind = builtIn[type] ?? builtIn[name];
   if (kind === 'metadata_exchange') return { name, kind };
-  if (kind === 'istio_stats') {
-    return { name, kind, reporter: context.trafficDirection === 'inbound' ? 'server' : 'client' };
-  }
+  if (kind === 'istio_stats') return { name, ...decodeIstioStats(at, any, context.trafficDirection) };
   switch (type) {
     case hcm.HttpConnectionManager.typeName:
       return {

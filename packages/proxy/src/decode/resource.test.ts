@@ -213,7 +213,8 @@ test("Istio's own filters are taken whatever their configuration, and statistics
     filters('INBOUND').map((config) => (config.kind === 'istio_stats' ? config.reporter : config.kind)),
     ['peer_metadata', 'none', 'server', 'none', 'router'],
   );
-  assert.deepEqual(filters('OUTBOUND')[2], { kind: 'istio_stats', reporter: 'client' });
+  const options = { hostHeaderFallback: true, reportIntervalMs: 5_000, overrides: {} };
+  assert.deepEqual(filters('OUTBOUND')[2], { kind: 'istio_stats', reporter: 'client', options });
 });
 
 test('a route table keeps weights, matches, rewrites, retries and header operations', () => {

@@ -20,6 +20,7 @@ import { compileClientRules, type ClientRules } from './client-address.ts';
 import { compileLocalReply, type LocalReplyRules } from './local-reply-rules.ts';
 import { compileAccessLog, type CompiledAccessLog } from '../telemetry/access-log.ts';
 import type { HttpStats } from '../telemetry/http-stats.ts';
+import type { MeshMetrics } from '../telemetry/mesh-metrics.ts';
 import type { LogWriter } from '../telemetry/log-files.ts';
 import type { RequestObserver } from '../telemetry/request-observer.ts';
 import type { Tracer } from '../tracing/tracer.ts';
@@ -48,8 +49,8 @@ export interface ManagerContext {
   readonly httpStats: (prefix: string) => HttpStats;
   readonly isDraining: () => boolean;
   readonly requestIds: RequestIds;
-  /** Told of the requests of connection managers that ask for Istio's metrics. */
-  readonly observers: readonly RequestObserver[];
+  /** Istio's metrics, for connection managers that ask for them. */
+  readonly meshMetrics: MeshMetrics;
   readonly filterServices: FilterServices;
   /** There once a listener that asks for tracing has come. */
   readonly tracing: TracingSystem | undefined;
@@ -92,6 +93,16 @@ export function http2Options(model: HttpConnectionManager): Http2ServerOptions {
   };
 }
 
+/** Who is told of the requests of a connection manager: one for each filter that counts them. */
+function observersOf(
+  { httpFilters }: HttpConnectionManager,
+  { meshMetrics }: ManagerContext,
+): RequestObserver[] {
+  return httpFilters.flatMap(({ config, disabled }) =>
+    config.kind === 'istio_stats' && !disabled ? [meshMetrics.scope(config.options)] : [],
+  );
+}
+
 /** A connection manager compiled: the same for all connections of its filter chain. */
 export class ConnectionManager {
   readonly model: HttpConnectionManager;
@@ -109,6 +120,8 @@ export class ConnectionManager {
   readonly bufferLimitBytes: number;
   readonly stats: HttpStats;
   readonly observers: readonly RequestObserver[];
+  /** True where an observer is told of the messages of gRPC requests. */
+  readonly countsGrpcMessages: boolean;
   /** Undefined where requests are not traced. */
   readonly tracer: Tracer | undefined;
   readonly requestIds: RequestIds;
@@ -154,13 +167,15 @@ export class ConnectionManager {
     this.respectExpectedTimeout = router?.kind === 'router' && router.respectExpectedTimeout === true;
     this.bufferLimitBytes = bufferLimitBytes;
     this.stats = context.httpStats(model.statPrefix);
-    const counted = model.httpFilters.some(
-      (filter) => filter.config.kind === 'istio_stats' && !filter.disabled,
-    );
+    this.observers = observersOf(model, context);
+    this.countsGrpcMessages =
+      this.observers.length > 0 &&
+      model.httpFilters.some(
+        ({ config, disabled }) => config.kind === 'grpc_stats' && config.emitFilterState && !disabled,
+      );
     this.tracer = context.tracing?.tracer(model, direction === 'outbound', this.stats);
     this.requestIds = context.requestIds;
     this.forwardClientCert = compileForwardedClientCert(model.forwardClientCert);
-    this.observers = counted ? context.observers : [];
     this.heads = context.heads;
     this.turn = context.turn;
     this.timers = context.timers;

@@ -1,4 +1,6 @@
 import type { Host } from '../cluster/host.ts';
+import { GrpcMessages } from '../codec/grpc-messages.ts';
+import { isGrpcRequest } from '../codec/grpc-timeout.ts';
 import type { RequestHead, ResponseHead } from '../codec/head.ts';
 import type { HeaderBlock } from '../codec/header-block.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
@@ -38,6 +40,8 @@ export abstract class ExchangeRecord extends Expirable implements StreamInfo {
   trace: RequestTrace | undefined;
   /** What filters found out, by namespace and key. */
   dynamicMetadata: Metadata | undefined;
+  /** Of a gRPC request whose messages are counted. */
+  grpcMessages: GrpcMessages | undefined;
   status = 0;
   flags = 0;
   details = '';
@@ -54,6 +58,7 @@ export abstract class ExchangeRecord extends Expirable implements StreamInfo {
     this.dynamicMetadata = connection.metadata;
     this.startMs = manager.turn.nowMs;
     this.draw = manager.random();
+    if (manager.countsGrpcMessages && isGrpcRequest(head)) this.grpcMessages = new GrpcMessages();
     if (manager.accessLogs.length > 0) this.#startedWallMs = manager.turn.wallMs;
   }
 

@@ -17,7 +17,6 @@ import type { DownstreamTls } from '../model/tls.ts';
 import { compileRouteTable, type RouteTable } from '../route/route-table.ts';
 import { compileRouteLookup } from '../route/scoped-routes.ts';
 import type { RouteConfiguration } from '../model/route.ts';
-import type { MeshMetrics } from '../telemetry/mesh-metrics.ts';
 import type { ProxyProtocolStats } from '../telemetry/proxy-protocol-stats.ts';
 import type { ConnectionLimitStats } from '../telemetry/connection-limit-stats.ts';
 import type { MongoStats } from '../telemetry/mongo-stats.ts';
@@ -76,7 +75,6 @@ export interface ListenerContext extends ManagerContext {
   readonly openssl: LazyOpenssl;
   /** Into which all plain sockets read. */
   readonly readBuffer: Buffer;
-  readonly meshMetrics: MeshMetrics;
 }
 
 /** A listener ready to take connections. */

@@ -1,3 +1,4 @@
+import type { IstioStatsFilter } from './istio-stats.ts';
 import type { OnDemandClusters } from './config-source.ts';
 import type { DiscoveredFilter } from './discovered-filter.ts';
 import type { HeaderMatch, HeaderOperations } from './route.ts';
@@ -81,7 +82,9 @@ export type HttpFilterConfig =
       readonly hostRateLimits: HostRateLimits;
       readonly domain: string;
     }
-  | { readonly kind: 'istio_stats'; readonly reporter: 'client' | 'server' | 'gateway' }
+  | IstioStatsFilter
+  /** Messages are counted where `emitFilterState`. */
+  | { readonly kind: 'grpc_stats'; readonly emitFilterState: boolean }
   | { readonly kind: 'peer_metadata' }
   | { readonly kind: 'buffer'; readonly maxRequestBytes: number }
   | {

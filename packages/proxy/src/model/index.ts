@@ -27,6 +27,12 @@ export type {
   SubsetSelector,
   UpstreamHttpOptions,
 } from './cluster.ts';
+export {
+  defaultIstioStats,
+  type IstioMetricName,
+  type IstioStatsFilter,
+  type IstioStatsOptions,
+} from './istio-stats.ts';
 export type { MongoProxy } from './mongo.ts';
 export type { RedisCredentials, RedisFault, RedisMirror, RedisProxy, RedisRoute } from './redis.ts';
 export type {

@@ -1,3 +1,4 @@
+import type { IstioStatsFilter } from './istio-stats.ts';
 import type { OnDemandClusters } from './config-source.ts';
 import type { DiscoveredFilter } from './discovered-filter.ts';
 import type { AccessLog, AccessLogFilter, AccessLogFormat } from './access-log.ts';
@@ -240,7 +241,7 @@ export type NetworkFilter = { readonly name: string } & (
   | { readonly kind: 'direct_response'; readonly body: Uint8Array }
   /** The cluster is the SNI (the mesh's east-west gateways). */
   | { readonly kind: 'sni_cluster' }
-  | { readonly kind: 'istio_stats'; readonly reporter: 'client' | 'server' | 'gateway' }
+  | IstioStatsFilter
   | { readonly kind: 'metadata_exchange' }
   | DiscoveredFilter<NetworkFilter>
   | { readonly kind: 'none' }

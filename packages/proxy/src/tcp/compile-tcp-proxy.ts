@@ -1,6 +1,7 @@
 import type { Problem } from '@lateen/core';
 import { subsetCriteria } from '../decide/subset-criteria.ts';
 import type { ListenerContext } from '../listener/compiled-listener.ts';
+import { defaultIstioStats } from '../model/istio-stats.ts';
 import type { FilterChain, Listener } from '../model/listener.ts';
 import type { TcpProxy } from '../model/network-filter.ts';
 import { compileAccessLog, type CompiledAccessLog } from '../telemetry/access-log.ts';
@@ -28,6 +29,8 @@ export function compileTcpProxy(
     upTo: (totalWeight += weight),
     subset: subsetCriteria(filter.metadataMatch, metadataMatch),
   }));
+  const statsFilter = chain.filters.find((one) => one.kind === 'istio_stats');
+  const scope = statsFilter === undefined ? undefined : context.meshMetrics.scope(statsFilter.options);
   const { onDemand, tunnel, logOnConnected = false, logIntervalMs = 0 } = filter;
   return {
     targets,
@@ -52,12 +55,14 @@ export function compileTcpProxy(
     hash: filter.hashPolicies.some(({ kind }) => kind === 'source_ip')
       ? (ip) => context.hash.xxHash64(ip)
       : undefined,
-    observe: chain.filters.some((one) => one.kind === 'istio_stats')
-      ? (host, cluster, info) =>
-          context.meshMetrics.connection(host, cluster, listener.trafficDirection, {
-            mutualTls: info.tls?.peerCertificate !== undefined,
-            flags: 0,
-          })
-      : undefined,
+    observe:
+      scope === undefined
+        ? undefined
+        : (host, cluster, info) =>
+            scope.connection(host, cluster, listener.trafficDirection, {
+              mutualTls: info.tls?.peerCertificate !== undefined,
+              flags: 0,
+            }),
+    reportIntervalMs: (statsFilter?.options ?? defaultIstioStats).reportIntervalMs,
   };
 }

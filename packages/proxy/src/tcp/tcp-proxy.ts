@@ -55,6 +55,8 @@ export interface TcpProxySetup {
   readonly hash: ((clientIp: string) => bigint) | undefined;
   /** The cell that a connection to this endpoint is counted in; undefined where nobody counts. */
   readonly observe: ((host: Host, cluster: Cluster, info: ConnectionInfo) => ConnectionCell) | undefined;
+  /** How often the cell is told of the bytes of a connection that lasts; 0: at its end only. */
+  readonly reportIntervalMs: number;
 }
 
 /** What is kept of a client's bytes until the endpoint is connected. */
@@ -93,6 +95,10 @@ export class TcpConnection
   #cancelFetch: CancelDemand | undefined;
   #maxDuration: Deadline | undefined;
   #nextLog: Deadline | undefined;
+  #nextReport: Deadline | undefined;
+  /** What of the bytes the cell has been told. */
+  #reportedReceived = 0;
+  #reportedSent = 0;
   subset: SubsetCriteria | undefined;
 
   constructor(setup: TcpProxySetup, downstream: Wire, info: ConnectionInfo, onClosed: () => void) {
@@ -183,6 +189,22 @@ export class TcpConnection
     this.#setup.timers.start(this.#nextLog, this.#setup.logIntervalMs);
   }
 
+  #reportLater(): void {
+    this.#nextReport ??= new Deadline(() => {
+      if (this.#cell !== undefined) this.#report(this.#cell);
+      this.#reportLater();
+    });
+    this.#setup.timers.start(this.#nextReport, this.#setup.reportIntervalMs);
+  }
+
+  /** Adds the bytes since the last time. */
+  #report(cell: ConnectionCell): void {
+    cell.receivedBytes += this.#bytesReceived - this.#reportedReceived;
+    cell.sentBytes += this.#bytesSent - this.#reportedSent;
+    this.#reportedReceived = this.#bytesReceived;
+    this.#reportedSent = this.#bytesSent;
+  }
+
   #log(): void {
     const { accessLogs } = this.#setup;
     if (accessLogs.length === 0) return;
@@ -212,7 +234,10 @@ export class TcpConnection
     this.#upstream = wire;
     cluster.outlier?.onTcpConnected(host);
     this.#cell = this.#setup.observe?.(host, cluster.model, this.#info);
-    if (this.#cell !== undefined) this.#cell.opened++;
+    if (this.#cell !== undefined) {
+      this.#cell.opened++;
+      if (this.#setup.reportIntervalMs > 0) this.#reportLater();
+    }
     wire.handler = {
       onBytes: (buffer, start, end) => this.#onUpstreamBytes(buffer, start, end),
       onEnd: () => this.#onUpstreamEnd(),
@@ -381,6 +406,7 @@ export class TcpConnection
     timers.stop(this);
     if (this.#maxDuration !== undefined) timers.stop(this.#maxDuration);
     if (this.#nextLog !== undefined) timers.stop(this.#nextLog);
+    if (this.#nextReport !== undefined) timers.stop(this.#nextReport);
     stats.cxActive--;
     this.#connecting?.cancel();
     this.#cancelFetch?.();
@@ -404,8 +430,7 @@ export class TcpConnection
     endWire(this.#downstream, broken);
     if (this.#cell !== undefined) {
       this.#cell.closed++;
-      this.#cell.receivedBytes += this.#bytesReceived;
-      this.#cell.sentBytes += this.#bytesSent;
+      this.#report(this.#cell);
     }
     this.#log();
     this.#onClosed();

@@ -6,12 +6,19 @@ export class RequestCell {
   readonly durationMs = new Histogram();
   readonly requestBytes = new Histogram();
   readonly responseBytes = new Histogram();
+  /** gRPC requests whose messages were counted. */
+  streams = 0;
+  requestMessages = 0;
+  responseMessages = 0;
 
   reset(): void {
     this.count = 0;
     this.durationMs.reset();
     this.requestBytes.reset();
     this.responseBytes.reset();
+    this.streams = 0;
+    this.requestMessages = 0;
+    this.responseMessages = 0;
   }
 }
 

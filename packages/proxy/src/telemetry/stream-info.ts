@@ -1,3 +1,4 @@
+import type { GrpcMessages } from '../codec/grpc-messages.ts';
 import type { RequestHead, ResponseHead } from '../codec/head.ts';
 import type { HeaderBlock } from '../codec/header-block.ts';
 import type { SocketAddress } from '../model/address.ts';
@@ -58,6 +59,8 @@ export interface StreamInfo {
   readonly connectionId: number;
   /** Who the other end says it is, where it was told. */
   readonly peer: Peer | undefined;
+  /** Of a gRPC request whose messages are counted. */
+  readonly grpcMessages?: GrpcMessages | undefined;
   /** The endpoint that the request went to. */
   readonly endpoint: Host | undefined;
   readonly upstreamModel: Cluster | undefined;

@@ -1,0 +1,87 @@
+import { fromJson, type Any } from '@lateen/protocol';
+import * as stats from '@lateen/protocol/stats';
+import { TypedStruct as UdpaTypedStruct } from '@lateen/protocol/udpa/type/v1';
+import { TypedStruct } from '@lateen/protocol/xds/type/v3';
+import {
+  istioMetricNames,
+  type IstioMetricName,
+  type IstioStatsFilter,
+  type IstioStatsOptions,
+  type MetricOverride,
+} from '../model/istio-stats.ts';
+import { fieldPolicy } from './field-policy.ts';
+import type { Scope } from './scope.ts';
+
+const shownAsPrometheus = "of use with Istio's old way of naming only: labels are labels here";
+const configPolicy = fieldPolicy(
+  stats.PluginConfig,
+  ['disableHostHeaderFallback', 'tcpReportingDuration', 'metrics', 'reporter'],
+  {
+    debug: 'has no effect in Istio either',
+    maxPeerCacheSize: 'as many peers are remembered as the proxy has room for',
+    statPrefix: shownAsPrometheus,
+    fieldSeparator: shownAsPrometheus,
+    valueSeparator: shownAsPrometheus,
+    rotationInterval: 'series are kept',
+    gracefulDeletionInterval: 'series are kept',
+  },
+);
+const metricPolicy = fieldPolicy(stats.MetricConfig, ['name', 'tagsToRemove', 'drop'], {
+  match: 'has no effect in Istio either',
+});
+
+export const istioStatsPolicies = [configPolicy, metricPolicy];
+
+/** The filter of Istio's standard metrics: as a message, or as Istio's TypedStruct of it. */
+export function decodeIstioStats(
+  scope: Scope,
+  any: Any | undefined,
+  direction: 'unspecified' | 'inbound' | 'outbound',
+): IstioStatsFilter {
+  const kind = 'istio_stats';
+  const reporter = direction === 'inbound' ? 'server' : 'client';
+  const config = unpackConfig(scope, any);
+  if (config === undefined) return { kind, reporter };
+  scope.check(configPolicy, config);
+  if (config.reporter === 'SERVER_GATEWAY') scope.at('reporter').fail('SERVER_GATEWAY is not supported');
+  return {
+    kind,
+    reporter,
+    options: {
+      hostHeaderFallback: config.disableHostHeaderFallback !== true,
+      reportIntervalMs: config.tcpReportingDuration ?? 5_000,
+      overrides: decodeOverrides(scope.at('metrics'), config.metrics ?? []),
+    },
+  };
+}
+
+function unpackConfig(scope: Scope, any: Any | undefined): stats.PluginConfig | undefined {
+  const type = (any?.typeUrl ?? '').replace(/^.*\//, '');
+  if (type === stats.PluginConfig.typeName) return scope.unpack(stats.PluginConfig, any);
+  if (type !== TypedStruct.typeName && type !== UdpaTypedStruct.typeName) return undefined;
+  const struct = scope.unpack(type === TypedStruct.typeName ? TypedStruct : UdpaTypedStruct, any);
+  // Older versions of Istio wrap a program here that does what is built in.
+  if (struct?.typeUrl?.endsWith(stats.PluginConfig.typeName) !== true) return undefined;
+  const parsed = fromJson(stats.PluginConfig, struct.value ?? {});
+  if (parsed.ok) return parsed.value;
+  for (const { path, message } of parsed.problems) scope.at('value').at(path).fail(message);
+  return undefined;
+}
+
+/** Changes by metric; one without a name is of all. Metrics and labels that are not Istio's are passed over, as there. */
+function decodeOverrides(scope: Scope, list: readonly stats.MetricConfig[]): IstioStatsOptions['overrides'] {
+  const overrides: Partial<Record<IstioMetricName, MetricOverride>> = {};
+  for (const [i, message] of list.entries()) {
+    scope.at(i).check(metricPolicy, message);
+    const { name = '', tagsToRemove = [] } = message;
+    for (const metric of istioMetricNames) {
+      if (name !== '' && name !== metric) continue;
+      const before = overrides[metric];
+      overrides[metric] = {
+        dropped: (before?.dropped ?? false) || (message.drop === true && name !== ''),
+        removedTags: [...(before?.removedTags ?? []), ...tagsToRemove],
+      };
+    }
+  }
+  return overrides;
+}
