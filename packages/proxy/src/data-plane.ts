@@ -13,6 +13,7 @@ import { LazyFilters } from './listener/lazy-filters.ts';
 import { ListenerSet } from './listener/listener-set.ts';
 import type { ApplyResult, DataPlaneChange, RefusedResource } from './model/change.ts';
 import type { DataPlane, DataPlaneOptions } from './model/data-plane.ts';
+import type { RemoteLogs } from './telemetry/remote-log/remote-logs.ts';
 import type { TracingSystem } from './tracing/tracing-system.ts';
 import { routeTableParts, type RouteTable } from './route/route-table.ts';
 import { LogFiles } from './telemetry/log-files.ts';
@@ -75,6 +76,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   const httpRbacStats = shared((prefix) => new RbacStats('http', prefix), stats);
   const networkRbacStats = shared((prefix) => new RbacStats('network', prefix), stats);
   let tracing: TracingSystem | undefined;
+  let remoteLogs: RemoteLogs | undefined;
   const draining = new DrainSchedule(clock, random);
   const drainTimeMs = options.drainTimeMs ?? defaultDrainTimeMs;
   const drainStrategy = options.drainStrategy ?? 'gradual';
@@ -122,6 +124,9 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     meshMetrics,
     get tracing() {
       return tracing;
+    },
+    get remoteLogs() {
+      return remoteLogs;
     },
     filterServices: {
       clock,
@@ -193,6 +198,12 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
       tracing = new TracingSystem({ ...clusterContext, clusterRef, node, stats });
     }
     const arrived = change.extensions?.set ?? [];
+    if (remoteLogs === undefined && tellsServices(change)) {
+      const { RemoteLogs } = await import('./telemetry/remote-log/remote-logs.ts');
+      const { node } = options;
+      const clusterRef = (name: string): ClusterRef => clusters.ref(name);
+      remoteLogs = new RemoteLogs({ ...clusterContext, clusterRef, node, stats });
+    }
     if (arrived.length > 0) {
       const kinds = arrived.map((one) => (one.layer === 'http' ? one.config.kind : ''));
       await listenerContext.filterServices.lazy.loadKinds(new Set(kinds));
@@ -242,6 +253,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     async close() {
       listeners.close();
       tracing?.close();
+      await remoteLogs?.close();
       clusters.close();
       timers.close();
       await logFiles.close();
@@ -254,6 +266,19 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     },
     stats,
   };
+}
+
+/** True where an access log of the listeners, or of network filters that come by themselves, goes to a service. */
+function tellsServices({ listeners, extensions }: DataPlaneChange): boolean {
+  const chains = (listeners?.set ?? []).flatMap((one) => [...one.filterChains, one.defaultFilterChain]);
+  const filters = [
+    ...chains.flatMap((chain) => chain?.filters ?? []),
+    ...(extensions?.set ?? []).flatMap((one) => (one.layer === 'network' ? [one.filter] : [])),
+  ];
+  const logs = filters.flatMap((one) =>
+    one.kind === 'http_connection_manager' || one.kind === 'tcp_proxy' ? one.accessLogs : [],
+  );
+  return logs.some(({ sink }) => sink.kind === 'grpc' || sink.kind === 'open_telemetry');
 }
 
 /** True for listeners that tell a collector of their requests. */

@@ -25,14 +25,14 @@ export interface UnaryMethod<Request, Response> {
   readonly response: MessageType<Response>;
 }
 
-export type GrpcResult<Response> =
-  | { readonly kind: 'answer'; readonly message: Response }
-  | {
-      readonly kind: 'failure';
-      readonly timedOut: boolean;
-      readonly status: number;
-      readonly detail: string;
-    };
+export type GrpcResult<Response> = { readonly kind: 'answer'; readonly message: Response } | GrpcFailure;
+
+export interface GrpcFailure {
+  readonly kind: 'failure';
+  readonly timedOut: boolean;
+  readonly status: number;
+  readonly detail: string;
+}
 
 const prefixBytes = 5;
 const unavailable = 14;
@@ -47,6 +47,32 @@ export function callGrpc<Request, Response>(
   message: Request,
   done: (result: GrpcResult<Response>) => void,
 ): Call {
+  return sendGrpc(context, target, method.path, encode(method.request, message), (result) =>
+    done(readAnswer(method, result)),
+  );
+}
+
+/**
+ * Sends one message to a method of which the answer does not matter, such as one that takes a stream of them. `done` is
+ * told what went wrong; undefined where the service has answered that all is well.
+ */
+export function tellGrpc(
+  context: CallContext,
+  target: GrpcTarget,
+  path: string,
+  message: Uint8Array,
+  done: (failure: GrpcFailure | undefined) => void,
+): Call {
+  return sendGrpc(context, target, path, message, (result) => done(failureOf(result)));
+}
+
+function sendGrpc(
+  context: CallContext,
+  target: GrpcTarget,
+  path: string,
+  message: Uint8Array,
+  done: (result: CallResult) => void,
+): Call {
   const { timeoutMs } = target;
   const headers: (readonly [string, string])[] = [
     ['content-type', 'application/grpc'],
@@ -59,15 +85,15 @@ export function callGrpc<Request, Response>(
     target.cluster,
     {
       method: 'POST',
-      path: method.path,
+      path,
       authority: target.authority ?? target.cluster.name,
       headers,
-      body: frame(encode(method.request, message)),
+      body: frame(message),
       version: 'HTTP/2',
       timeoutMs,
       ...(target.maxMessageBytes === undefined ? {} : { maxBodyBytes: target.maxMessageBytes + prefixBytes }),
     },
-    (result) => done(readAnswer(method, result)),
+    done,
   );
 }
 
@@ -78,14 +104,11 @@ function frame(message: Uint8Array): Buffer {
   return framed;
 }
 
-function failed(status: number, detail: string): GrpcResult<never> {
+function failed(status: number, detail: string): GrpcFailure {
   return { kind: 'failure', timedOut: status === deadlineExceeded, status, detail };
 }
 
-function readAnswer<Response>(
-  method: UnaryMethod<never, Response> | UnaryMethod<unknown, Response>,
-  result: CallResult,
-): GrpcResult<Response> {
+function failureOf(result: CallResult): GrpcFailure | undefined {
   if (result.kind === 'failure') {
     return failed(result.reason === 'timeout' ? deadlineExceeded : unavailable, result.detail);
   }
@@ -94,7 +117,16 @@ function readAnswer<Response>(
   const carrier = result.trailers?.has(names.grpcStatus) === true ? result.trailers : result.headers;
   const status = Number(carrier.get(names.grpcStatus) ?? Number.NaN);
   if (!Number.isInteger(status)) return failed(internal, 'the answer has no grpc-status');
-  if (status !== 0) return failed(status, carrier.get(names.grpcMessage) ?? '');
+  return status === 0 ? undefined : failed(status, carrier.get(names.grpcMessage) ?? '');
+}
+
+function readAnswer<Response>(
+  method: UnaryMethod<never, Response> | UnaryMethod<unknown, Response>,
+  result: CallResult,
+): GrpcResult<Response> {
+  const failure = failureOf(result);
+  if (failure !== undefined) return failure;
+  if (result.kind === 'failure') throw new Error('a failure is none');
   const { body } = result;
   if (body.length < prefixBytes || body.readUInt32BE(1) !== body.length - prefixBytes) {
     return failed(internal, 'the answer does not hold one message');

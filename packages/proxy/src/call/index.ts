@@ -1,4 +1,11 @@
-export { callGrpc, type GrpcResult, type GrpcTarget, type UnaryMethod } from './grpc-call.ts';
+export {
+  callGrpc,
+  tellGrpc,
+  type GrpcFailure,
+  type GrpcResult,
+  type GrpcTarget,
+  type UnaryMethod,
+} from './grpc-call.ts';
 export {
   callHttp,
   type Call,

@@ -9,6 +9,7 @@ import * as core from '@lateen/protocol/envoy/config/core/v3';
 import * as file from '@lateen/protocol/envoy/extensions/access_loggers/file/v3';
 import * as stream from '@lateen/protocol/envoy/extensions/access_loggers/stream/v3';
 import type { AccessLog, AccessLogFilter, AccessLogFormat, JsonValue } from '../model/index.ts';
+import { decodeRemoteLog } from './remote-log.ts';
 import { decodeFraction } from './basics.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { decodeHeaderMatch } from './headers.ts';
@@ -51,13 +52,6 @@ const formatPolicy = fieldPolicy(
 );
 
 export const accessLogPolicies = [logPolicy, filterPolicy, metadataFilterPolicy, filePolicy, formatPolicy];
-
-/** Loggers that send records elsewhere; not taken part in yet. */
-const remote = new Set([
-  'envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig',
-  'envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig',
-  'envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig',
-]);
 
 /** The access logs of a listener or a filter. */
 export function decodeAccessLogs(
@@ -103,10 +97,11 @@ function decodeAccessLog(scope: Scope, message: AccessLogMessage): AccessLog | u
         ...(format === undefined ? {} : { format }),
       };
     }
-    default:
-      if (remote.has(type)) at.fail(`${type} is not supported: use a file, stdout or stderr`);
-      else at.fail(`access logger ${type} is not known`);
-      return undefined;
+    default: {
+      const sink = decodeRemoteLog(at, message.typedConfig);
+      if (sink === undefined) at.fail(`access logger ${type} is not known`);
+      return sink === undefined ? undefined : { ...shared, sink };
+    }
   }
 }
 

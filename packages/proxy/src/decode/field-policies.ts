@@ -40,6 +40,7 @@ import { discoveredPolicies } from './discovered.ts';
 import { extensionPolicies } from './extension.ts';
 import { rbacPolicies } from './rbac.ts';
 import { redisPolicies } from './redis-proxy.ts';
+import { remoteLogPolicies } from './remote-log.ts';
 import { retryPolicies } from './retry-policy.ts';
 import { routeActionPolicies } from './route-action.ts';
 import { routeMatchPolicies } from './route-match.ts';
@@ -91,6 +92,7 @@ export const fieldPolicies: readonly AnyFieldPolicy[] = [
   ...extensionPolicies,
   ...rbacPolicies,
   ...redisPolicies,
+  ...remoteLogPolicies,
   ...retryPolicies,
   ...routeActionPolicies,
   ...routeMatchPolicies,

@@ -7,6 +7,11 @@ import { FilterConfig, RouteConfiguration } from '@lateen/protocol/envoy/config/
 import { OpenTelemetryConfig, ZipkinConfig } from '@lateen/protocol/envoy/config/trace/v3';
 import { ClusterConfig as AggregateConfig } from '@lateen/protocol/envoy/extensions/clusters/aggregate/v3';
 import { FileAccessLog } from '@lateen/protocol/envoy/extensions/access_loggers/file/v3';
+import {
+  HttpGrpcAccessLogConfig,
+  TcpGrpcAccessLogConfig,
+} from '@lateen/protocol/envoy/extensions/access_loggers/grpc/v3';
+import { OpenTelemetryAccessLogConfig } from '@lateen/protocol/envoy/extensions/access_loggers/open_telemetry/v3';
 import { StderrAccessLog, StdoutAccessLog } from '@lateen/protocol/envoy/extensions/access_loggers/stream/v3';
 import { Cors, CorsPolicy } from '@lateen/protocol/envoy/extensions/filters/http/cors/v3';
 import { HTTPFault } from '@lateen/protocol/envoy/extensions/filters/http/fault/v3';
@@ -75,6 +80,7 @@ export const typesInAny = (): readonly AnyMessageType[] => [
   GrpcStats,
   HTTPFault,
   HttpConnectionManager,
+  HttpGrpcAccessLogConfig,
   HttpInspector,
   HttpProtocolOptions,
   HttpRbac,
@@ -88,6 +94,7 @@ export const typesInAny = (): readonly AnyMessageType[] => [
   NetworkRbac,
   OnDemand,
   OnDemandPerRoute,
+  OpenTelemetryAccessLogConfig,
   OpenTelemetryConfig,
   OriginalDst,
   OriginalSrc,
@@ -110,6 +117,7 @@ export const typesInAny = (): readonly AnyMessageType[] => [
   SniCluster,
   StderrAccessLog,
   StdoutAccessLog,
+  TcpGrpcAccessLogConfig,
   TcpProxy,
   TlsInspector,
   TypedExtensionConfig,

@@ -135,7 +135,8 @@ function percent(value: Percent | undefined, denominator: 100 | 10_000): Fractio
   return { numerator: Math.floor((share * denominator) / 100), denominator };
 }
 
-function decodeTags(scope: Scope, list: readonly tags.CustomTag[] | undefined): readonly CustomTag[] {
+/** Tags of spans and of records. */
+export function decodeTags(scope: Scope, list: readonly tags.CustomTag[] | undefined): readonly CustomTag[] {
   return (list ?? []).flatMap((message, i) => {
     const tag = decodeTag(scope.at(i), message);
     return tag === undefined ? [] : [tag];

@@ -18,10 +18,9 @@ import type { RouteLookup } from '../route/scoped-routes.ts';
 import { Deadline } from '../timer/deadline.ts';
 import { compileClientRules, type ClientRules } from './client-address.ts';
 import { compileLocalReply, type LocalReplyRules } from './local-reply-rules.ts';
-import { compileAccessLog, type CompiledAccessLog } from '../telemetry/access-log.ts';
+import { compileAccessLog, type CompiledAccessLog, type LogSinks } from '../telemetry/access-log.ts';
 import type { HttpStats } from '../telemetry/http-stats.ts';
 import type { MeshMetrics } from '../telemetry/mesh-metrics.ts';
-import type { LogWriter } from '../telemetry/log-files.ts';
 import type { RequestObserver } from '../telemetry/request-observer.ts';
 import type { Tracer } from '../tracing/tracer.ts';
 import type { TracingSystem } from '../tracing/tracing-system.ts';
@@ -37,13 +36,12 @@ import type { RequestIds } from './request-id.ts';
 import { recordUnread } from './unread-request.ts';
 
 /** What connection managers share in a data plane. */
-export interface ManagerContext {
+export interface ManagerContext extends LogSinks {
   readonly heads: HeadPool;
   readonly turn: Turn;
   readonly timers: CoarseTimers;
   readonly clock: Clock;
   readonly random: () => number;
-  readonly writeLog: LogWriter;
   /** The route table of a name, as it is now; undefined while it has not come. */
   readonly routeTable: (name: string) => RouteTable | undefined;
   readonly httpStats: (prefix: string) => HttpStats;
@@ -211,7 +209,7 @@ export class ConnectionManager {
     );
     const accessLogs: CompiledAccessLog[] = [];
     model.accessLogs.forEach((log, i) => {
-      const compiled = compileAccessLog(log, context.writeLog);
+      const compiled = compileAccessLog(log, context);
       if (compiled.ok) accessLogs.push(compiled.value);
       else bad.push(...compiled.problems.map((p) => ({ ...p, path: `${path}.access_log[${i}].${p.path}` })));
     });

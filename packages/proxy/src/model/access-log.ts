@@ -1,3 +1,5 @@
+import type { GrpcServiceConfig } from './grpc-service.ts';
+import type { CustomTag } from './tracing.ts';
 import type { Fraction } from './string-match.ts';
 import type { HeaderMatch } from './route.ts';
 import type { JsonValue } from './metadata.ts';
@@ -36,13 +38,53 @@ export type AccessLogFormat =
       readonly omitEmpty: boolean;
     };
 
+/** A service that takes records of requests, and how they are gathered for it. */
+export interface LogService {
+  readonly service: GrpcServiceConfig;
+  readonly logName: string;
+  /** Sent when so many bytes wait; 0: each record by itself. */
+  readonly bufferBytes: number;
+  /** Sent after this at the latest. */
+  readonly flushIntervalMs: number;
+  readonly customTags: readonly CustomTag[];
+}
+
+/** Attributes of OpenTelemetry; command operators in their texts are carried out. */
+export type LogAttributes = readonly (readonly [name: string, value: JsonValue])[];
+
+/** Records to a service instead of lines to a file. */
+export type RemoteLogSink =
+  /** `envoy.service.accesslog.v3.AccessLogService`. */
+  | {
+      readonly kind: 'grpc';
+      readonly protocol: 'http' | 'tcp';
+      readonly to: LogService;
+      /** Headers that are told beyond those of every record; names in lower case. */
+      readonly requestHeaders: readonly string[];
+      readonly responseHeaders: readonly string[];
+      readonly responseTrailers: readonly string[];
+    }
+  /** `opentelemetry.proto.collector.logs.v1.LogsService`. */
+  | {
+      readonly kind: 'open_telemetry';
+      readonly to: LogService;
+      /** Names of the log and of the node among the resource's attributes. */
+      readonly builtinLabels: boolean;
+      readonly resource: LogAttributes;
+      readonly body?: JsonValue;
+      readonly attributes: LogAttributes;
+      /** After `access_logs.open_telemetry_access_log.`. */
+      readonly statPrefix: string;
+    };
+
 /** One access log; without a format, Envoy's default line. */
 export interface AccessLog {
   readonly name: string;
   readonly sink:
     | { readonly kind: 'file'; readonly path: string }
     | { readonly kind: 'stdout' }
-    | { readonly kind: 'stderr' };
+    | { readonly kind: 'stderr' }
+    | RemoteLogSink;
   readonly format?: AccessLogFormat;
   readonly filter?: AccessLogFilter;
 }

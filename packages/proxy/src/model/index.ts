@@ -5,7 +5,14 @@ export {
   type PipeAddress,
   type SocketAddress,
 } from './address.ts';
-export type { AccessLog, AccessLogFilter, AccessLogFormat } from './access-log.ts';
+export type {
+  AccessLog,
+  AccessLogFilter,
+  AccessLogFormat,
+  LogAttributes,
+  LogService,
+  RemoteLogSink,
+} from './access-log.ts';
 export type {
   ApplyResult,
   DataPlaneChange,

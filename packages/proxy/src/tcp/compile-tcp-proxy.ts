@@ -19,7 +19,7 @@ export function compileTcpProxy(
 ): TcpProxySetup {
   const accessLogs: CompiledAccessLog[] = [];
   filter.accessLogs.forEach((log, i) => {
-    const compiled = compileAccessLog(log, context.writeLog);
+    const compiled = compileAccessLog(log, context);
     if (compiled.ok) accessLogs.push(compiled.value);
     else bad.push(...compiled.problems.map((p) => ({ ...p, path: `${path}.access_log[${i}].${p.path}` })));
   });

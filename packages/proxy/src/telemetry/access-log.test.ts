@@ -62,7 +62,7 @@ function lineOf(log: Partial<AccessLog>, about: StreamInfo): string {
   let text = '';
   const compiled = compileAccessLog(
     { name: 'test', sink: { kind: 'stdout' }, ...log },
-    (_sink, line) => void (text += line),
+    { writeLog: (_sink, line) => void (text += line), remoteLogs: undefined },
   );
   if (!compiled.ok) throw new Error(JSON.stringify(compiled.problems));
   compiled.value.log(about);

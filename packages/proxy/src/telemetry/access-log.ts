@@ -9,6 +9,7 @@ import type { JsonValue } from '../model/metadata.ts';
 import { compileFormat, defaultAccessLogFormat, type Format } from './format.ts';
 import { grpcStatusOf, grpcStatusOfHttp } from './grpc-status.ts';
 import type { LogWriter } from './log-files.ts';
+import type { RemoteLogs } from './remote-log/remote-logs.ts';
 import { flagTest } from './response-flags.ts';
 import { logTypeOf, type StreamInfo } from './stream-info.ts';
 
@@ -92,10 +93,11 @@ export function compileLogFilter(filter: AccessLogFilter): InfoTest {
   }
 }
 
-type JsonMaker = (info: StreamInfo) => JsonValue | undefined;
+/** Makes a value of what is known of a request. */
+export type JsonMaker = (info: StreamInfo) => JsonValue | undefined;
 
-/** A string that is one operator keeps its type; others become text. */
-function compileJson(value: JsonValue, omitEmpty: boolean, path: string, bad: Problem[]): JsonMaker {
+/** Compiles a value whose strings hold command operators. A string that is one operator keeps its type; others become text. */
+export function compileJson(value: JsonValue, omitEmpty: boolean, path: string, bad: Problem[]): JsonMaker {
   if (typeof value === 'string') {
     const format = compileFormat(value);
     if (!format.ok) {
@@ -140,12 +142,30 @@ export function compileLogFormat(format: AccessLogFormat, bad: Problem[]): (info
   return () => '';
 }
 
+/** Where access logs go. */
+export interface LogSinks {
+  readonly writeLog: LogWriter;
+  /** There where a listener tells a service. */
+  readonly remoteLogs: RemoteLogs | undefined;
+}
+
 /** Compiles an access log; problems name the command operators that are not known. */
-export function compileAccessLog(log: AccessLog, write: LogWriter): Result<CompiledAccessLog> {
+export function compileAccessLog(log: AccessLog, sinks: LogSinks): Result<CompiledAccessLog> {
   const bad: Problem[] = [];
+  const test = log.filter === undefined ? undefined : compileLogFilter(log.filter);
+  if (log.sink.kind === 'grpc' || log.sink.kind === 'open_telemetry') {
+    if (sinks.remoteLogs === undefined) throw new Error('the code of loggers by gRPC is not loaded');
+    const tell = sinks.remoteLogs.logger(log.sink, bad);
+    if (bad.length > 0) return problems(bad);
+    return ok({
+      log(info) {
+        if (test === undefined || test(info)) tell(info);
+      },
+    });
+  }
   const render = compileLogFormat(log.format ?? { kind: 'text', text: defaultAccessLogFormat }, bad);
   if (bad.length > 0) return problems(bad);
-  const test = log.filter === undefined ? undefined : compileLogFilter(log.filter);
+  const write = sinks.writeLog;
   const sink = log.sink.kind === 'file' ? log.sink.path : log.sink.kind;
   return ok({
     log(info) {

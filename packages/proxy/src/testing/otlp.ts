@@ -94,3 +94,28 @@ export function decodeOtlp(bytes: Buffer): {
     })),
   };
 }
+
+/** A record of a log as a collector of OpenTelemetry reads it. */
+export interface OtlpRecord {
+  readonly timeNs: bigint;
+  readonly traceId: string;
+  readonly body: string;
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/** Reads an `ExportLogsServiceRequest` of one resource. */
+export function decodeOtlpLogs(bytes: Buffer): {
+  readonly resource: Readonly<Record<string, string>>;
+  readonly records: readonly OtlpRecord[];
+} {
+  const resourceLogs = one(bytes, 1);
+  return {
+    resource: attributesOf(messages(one(resourceLogs, 1), 1)),
+    records: messages(one(resourceLogs, 2), 2).map((record) => ({
+      timeNs: numberOf(record, 1),
+      traceId: one(record, 9).toString('hex'),
+      body: one(one(record, 5), 1).toString(),
+      attributes: attributesOf(messages(record, 6)),
+    })),
+  };
+}

@@ -3,13 +3,10 @@ import { headerName } from '../codec/header-name.ts';
 import { metadataValue } from '../decide/metadata-value.ts';
 import type { JsonValue, Metadata } from '../model/metadata.ts';
 import type { CustomTag } from '../model/tracing.ts';
-import type { CompiledRoute } from '../route/route-table.ts';
 import type { StreamInfo } from '../telemetry/stream-info.ts';
 
 /** A request as tags see it. */
-export interface TaggedRequest extends StreamInfo {
-  readonly route: CompiledRoute | undefined;
-}
+export type TaggedRequest = StreamInfo;
 
 export interface CompiledTag {
   readonly name: string;
@@ -46,7 +43,7 @@ function reader(tag: CustomTag, env: EnvSource): CompiledTag['read'] {
 function metadataOf(info: TaggedRequest, of: 'route' | 'cluster' | 'host'): Metadata | undefined {
   switch (of) {
     case 'route':
-      return info.route?.route.metadata;
+      return info.routeMetadata;
     case 'cluster':
       return info.upstreamModel?.metadata;
     default:

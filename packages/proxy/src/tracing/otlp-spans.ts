@@ -1,4 +1,5 @@
 import { ByteWriter } from '@lateen/protocol';
+import { attribute, bytes, fixed64, message, tag, text } from '../telemetry/otlp-fields.ts';
 import type { Span } from './span.ts';
 
 /** What OpenTelemetry is told of the sender. */
@@ -8,9 +9,6 @@ export interface OtlpResource {
   readonly scope: string;
 }
 
-const delimited = 2;
-const fixed64 = 1;
-const tag = (field: number, wire: number): number => field * 8 + wire;
 const kinds = { server: 2, client: 3 } as const;
 const statusError = 2;
 
@@ -68,29 +66,4 @@ function writeSpan(writer: ByteWriter, span: Span): void {
 function isError(span: Span): boolean {
   const status = Number(span.tags.find(([name]) => name === 'http.status_code')?.[1] ?? 0);
   return status === 0 || status >= (span.kind === 'client' ? 400 : 500);
-}
-
-function message(writer: ByteWriter, field: number, write: () => void): void {
-  const before = writer.length;
-  write();
-  writer.uint32(writer.length - before);
-  writer.uint32(tag(field, delimited));
-}
-
-function text(writer: ByteWriter, field: number, value: string): void {
-  writer.string(value);
-  writer.uint32(tag(field, delimited));
-}
-
-function bytes(writer: ByteWriter, field: number, hex: string): void {
-  writer.lengthDelimited(Buffer.from(hex, 'hex'));
-  writer.uint32(tag(field, delimited));
-}
-
-// KeyValue { key 1, value 2 { string_value 1 } }.
-function attribute(writer: ByteWriter, field: number, name: string, value: string): void {
-  message(writer, field, () => {
-    message(writer, 2, () => text(writer, 1, value));
-    text(writer, 1, name);
-  });
 }

@@ -26,6 +26,7 @@ const forceTrace = headerName('x-envoy-force-trace');
 /** A request that may be traced. */
 export interface TraceableRequest extends TaggedRequest {
   readonly head: RequestHead;
+  readonly route: CompiledRoute | undefined;
 }
 
 /** What all tracers of a data plane share. */
