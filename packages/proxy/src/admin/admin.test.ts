@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { LateenError, silentLogger, systemClock } from '@lateen/core';
 import { encode, fromJson, typeRegistry } from '@lateen/protocol';
@@ -8,7 +11,7 @@ import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
 import { decodeBootstrap } from '../bootstrap/bootstrap.ts';
 import { startProxy, type RunningProxy } from '../bootstrap/running-proxy.ts';
 import { knownTypes } from '../decode/known-types.ts';
-import { defaultCluster, type ClusterStatus, type DataPlane } from '../model/index.ts';
+import { defaultCluster, defaultListener, type ClusterStatus, type DataPlane } from '../model/index.ts';
 import { LogLevels } from './log-levels.ts';
 import { adminRoutes } from './routes.ts';
 import { startAdminServer, type AdminServer } from './server.ts';
@@ -47,6 +50,7 @@ const status: ClusterStatus = {
 
 let proxy: RunningProxy;
 let admin: AdminServer;
+const profiles = mkdtempSync(join(tmpdir(), 'lateen-profiles-'));
 let state: ServerState = 'INITIALIZING';
 const calls: string[] = [];
 const logLevels = new LogLevels('info');
@@ -54,6 +58,7 @@ const logLevels = new LogLevels('info');
 before(async () => {
   const bootstrap = decodeBootstrap({
     node: { id: 'me', cluster: 'here', metadata: { NAMESPACE: 'default' } },
+    admin: { profile_path: join(profiles, 'proxy') },
     static_resources: {
       clusters: [{ name: 'static' }],
       secrets: [
@@ -71,7 +76,12 @@ before(async () => {
   const notes = {
     update: async () => ({ refused: [] }),
     clusters: () => [status],
-    listeners: () => [],
+    listeners: () => [
+      {
+        listener: defaultListener('both', { kind: 'socket', address: '0.0.0.0', port: 0 }, []),
+        boundAddresses: [8_080, 8_081].map((port) => ({ kind: 'socket', address: '0.0.0.0', port })),
+      },
+    ],
     close: async () => {},
     onDemand: {},
     startDraining: () => calls.push('startDraining'),
@@ -124,6 +134,7 @@ before(async () => {
 after(async () => {
   await admin.close();
   await proxy.close();
+  rmSync(profiles, { recursive: true });
 });
 
 async function ask(path: string, method = 'GET'): Promise<{ status: number; body: string }> {
@@ -260,4 +271,52 @@ test('every answer in JSON is the message that Envoy has for it', async () => {
     const message = fromJson<unknown>(type, JSON.parse(body), { registry });
     assert.deepEqual(message.ok ? [] : message.problems, [], path);
   }
+});
+
+test('tools are told which program this is, and every address of a listener', async () => {
+  const [bootstrap] = await dump();
+  const info = JSON.parse((await ask('/server_info')).body) as Json;
+  for (const shown of [bootstrap?.['bootstrap'], info] as { node: Json }[]) {
+    assert.equal(shown.node['user_agent_name'], 'lateen');
+    const { version } = shown.node['user_agent_build_version'] as { version: Json };
+    assert.deepEqual(version, { major_number: 1, minor_number: 32 });
+  }
+  const { listener_statuses } = JSON.parse((await ask('/listeners?format=json')).body) as {
+    listener_statuses: Json[];
+  };
+  const at = (port: number): Json => ({ socket_address: { address: '0.0.0.0', port_value: port } });
+  assert.deepEqual(listener_statuses, [
+    { name: 'both', local_address: at(8_080), additional_local_addresses: [at(8_081)] },
+  ]);
+});
+
+test('profiles of the processor and of the heap are written where the bootstrap says', async () => {
+  for (const [path, file, has] of [
+    ['/cpuprofiler', 'proxy.cpuprofile', 'nodes'],
+    ['/heapprofiler', 'proxy.heapprofile', 'head'],
+  ] as const) {
+    assert.equal((await ask(`${path}?enable=y`)).status, 405);
+    assert.deepEqual(await ask(path, 'POST'), { status: 400, body: '?enable=<y|n>\n' });
+    assert.equal((await ask(`${path}?enable=n`, 'POST')).status, 400);
+    assert.deepEqual(await ask(`${path}?enable=y`, 'POST'), { status: 200, body: 'OK\n' });
+    assert.equal((await ask(`${path}?enable=y`, 'POST')).status, 400);
+    assert.deepEqual(await ask(`${path}?enable=n`, 'POST'), { status: 200, body: 'OK\n' });
+    assert.ok(has in (JSON.parse(readFileSync(join(profiles, file), 'utf8')) as Json));
+  }
+});
+
+test('paths of Envoy that have nothing to say here say so', async () => {
+  assert.match((await ask('/contention')).body, /^Mutex contention tracing is not enabled/);
+  assert.equal((await ask('/hystrix_event_stream')).status, 501);
+  assert.equal((await ask('/tap', 'POST')).status, 501);
+  assert.match((await ask('/stats/recentlookups')).body, /is not enabled/);
+  assert.equal((await ask('/stats/recentlookups/enable', 'POST')).body, 'OK\n');
+  assert.equal((await ask('/stats/recentlookups')).body, '   Count Lookup\n\ntotal: 0\n');
+  assert.equal((await ask('/stats/recentlookups/clear', 'POST')).body, 'OK\n');
+  assert.equal((await ask('/stats/recentlookups/disable', 'POST')).body, 'OK\n');
+  assert.match((await ask('/stats/recentlookups')).body, /is not enabled/);
+  assert.equal((await ask('/stats?hidden=only')).body, '');
+  assert.equal((await ask('/stats?hidden=all')).status, 400);
+  const masked = JSON.parse((await ask('/init_dump?mask=unready_targets_dumps.name')).body) as Json;
+  assert.deepEqual(Object.keys(masked), ['unready_targets_dumps']);
 });

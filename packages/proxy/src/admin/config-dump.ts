@@ -13,6 +13,7 @@ import {
 import type { RunningProxy } from '../bootstrap/running-proxy.ts';
 import { knownTypes } from '../decode/known-types.ts';
 import type { RefusedUpdate, StoredResource } from '../xds/resource-store.ts';
+import { describeNode } from './self-description.ts';
 import { resourceTypeFacts, type ResourceType } from '../xds/resource-type.ts';
 
 /** The parts of a configuration dump, in Envoy's order, each with the JSON of its message. */
@@ -221,7 +222,8 @@ function redactAny(any: Any): Any | undefined {
   return secret.ok ? packAny(SecretMessage, redactSecret(secret.value)) : undefined;
 }
 
-function redactBootstrap(message: Bootstrap): Bootstrap {
+function redactBootstrap(given: Bootstrap): Bootstrap {
+  const message = { ...given, node: describeNode(given.node ?? {}) };
   const statics = message.staticResources;
   if (statics?.secrets === undefined) return message;
   return { ...message, staticResources: { ...statics, secrets: statics.secrets.map(redactSecret) } };

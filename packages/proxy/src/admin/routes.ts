@@ -3,11 +3,13 @@ import { logLevelOf } from '../bootstrap/options.ts';
 import type { RunningProxy } from '../bootstrap/running-proxy.ts';
 import { regexOf, wrongRegex } from './query-regex.ts';
 import type { DrainRequest } from '../drain/drain-listeners.ts';
-import { formatAddress, type StatsView } from '../model/index.ts';
+import { formatAddress, type Address, type StatsView } from '../model/index.ts';
 import { done, json, text, type AdminRequest, type AdminResponse, type AdminRoute } from './admin-request.ts';
+import { absentRoutes } from './absent-routes.ts';
 import { certificatesJson } from './certificates.ts';
 import { clustersJson, clustersText } from './cluster-status.ts';
 import { applyMask, dumpConfig, pickResource, type DumpPart } from './config-dump.ts';
+import { profilerRoutes } from './profiler-routes.ts';
 import { runtimeRoutes } from './runtime-routes.ts';
 import { scopes, type LogLevels } from './log-levels.ts';
 import { serverInfoJson, type ServerState } from './server-info.ts';
@@ -40,6 +42,7 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
   const isDynamic = (name: string): boolean => proxy.store.kind('cluster').resources.has(name);
 
   return [
+    ...absentRoutes(),
     {
       path: '/certs',
       help: 'print certs on machine',
@@ -98,8 +101,11 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
     },
     {
       path: '/init_dump',
-      help: 'what the start still waits for',
-      handle: () => json(initDump(proxy)),
+      help: 'what the start still waits for (?mask=)',
+      handle({ query }) {
+        const mask = query.get('mask');
+        return json(mask === null ? initDump(proxy) : applyMask(initDump(proxy), mask));
+      },
     },
     {
       path: '/listeners',
@@ -148,6 +154,7 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
         return done;
       },
     },
+    ...profilerRoutes(proxy.bootstrap.profilePath),
     ...runtimeRoutes(proxy.bootstrap.runtime),
     {
       path: '/server_info',
@@ -167,7 +174,7 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
     },
     {
       path: '/stats',
-      help: 'print server stats (?usedonly, ?filter=REGEX, ?type=, ?histogram_buckets=, ?format=json|prometheus)',
+      help: 'print server stats (?usedonly, ?hidden=, ?filter=REGEX, ?type=, ?histogram_buckets=, ?format=json|prometheus)',
       handle: async ({ query }) => statsAnswer(await context.stats(), query),
     },
     {
@@ -237,16 +244,20 @@ function listeners(proxy: RunningProxy, asJson: boolean): AdminResponse {
   }
   return json({
     listener_statuses: list.map(({ listener, boundAddresses }) => {
-      const address = boundAddresses[0] ?? listener.address;
+      const [address = listener.address, ...additional] = boundAddresses;
       return {
         name: listener.name,
-        local_address:
-          address.kind === 'pipe'
-            ? { pipe: { path: address.path } }
-            : { socket_address: { address: address.address, port_value: address.port } },
+        local_address: addressJson(address),
+        ...(additional.length === 0 ? {} : { additional_local_addresses: additional.map(addressJson) }),
       };
     }),
   });
+}
+
+function addressJson(address: Address): unknown {
+  return address.kind === 'pipe'
+    ? { pipe: { path: address.path } }
+    : { socket_address: { address: address.address, port_value: address.port } };
 }
 
 function logging(levels: LogLevels, query: URLSearchParams): AdminResponse {

@@ -3,6 +3,7 @@ import { ServerInfo, type ServerInfo_State } from '@lateen/protocol/envoy/admin/
 import type { ProxyBootstrap } from '../bootstrap/bootstrap.ts';
 import { envoyVersion, proxyVersion } from '../version.ts';
 import { envoyLevel } from './log-levels.ts';
+import { describeNode } from './self-description.ts';
 import type { LogLevel } from '@lateen/core';
 
 /** Where the process stands, in Envoy's words. */
@@ -43,7 +44,7 @@ export function serverInfoJson(facts: ServerInfoFacts): unknown {
         drainTime: facts.drainTimeMs,
         restartEpoch: facts.hotRestart?.epoch ?? 0,
       },
-      node,
+      node: describeNode(node),
     },
     { protoNames: true },
   );

@@ -17,6 +17,8 @@ const views: Readonly<Record<string, NonNullable<StatFilter['histograms']>>> = {
   disjoint: 'disjoint',
 };
 
+const hiddenChoices: readonly string[] = ['include', 'only', 'exclude'];
+
 /** `/stats`, with the parameters that Envoy has for it. */
 export function statsAnswer(view: StatsView, query: URLSearchParams): AdminResponse {
   const format = query.get('format') ?? 'text';
@@ -30,6 +32,11 @@ export function statsAnswer(view: StatsView, query: URLSearchParams): AdminRespo
   const histograms = views[query.get('histogram_buckets') ?? 'none'];
   if (histograms === undefined)
     return text(`usage: /stats?histogram_buckets=(${Object.keys(views).join('|')})\n`, 400);
+  const hidden = query.get('hidden') ?? 'exclude';
+  if (!hiddenChoices.includes(hidden))
+    return text(`usage: /stats?hidden=(${hiddenChoices.join('|')})\n`, 400);
+  // No statistic of this proxy is hidden.
+  if (hidden === 'only') return format === 'json' ? json({ stats: [] }) : text('');
   const kind = kinds[type];
   const filter: StatFilter = {
     usedOnly: query.has('usedonly'),

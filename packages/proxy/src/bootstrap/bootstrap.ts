@@ -38,6 +38,8 @@ export interface ProxyBootstrap {
   readonly node: Node;
   readonly identity: NodeIdentity;
   readonly admin: Address | undefined;
+  /** Where profiles are written, without their suffix. */
+  readonly profilePath: string;
   readonly listeners: readonly DecodedResource<Listener>[];
   readonly clusters: readonly DecodedResource<Cluster>[];
   readonly secrets: readonly Secret[];
@@ -100,6 +102,7 @@ export function decodeBootstrap(json: unknown, overrides: NodeOverrides = {}): R
       ...(node.locality === undefined ? {} : { locality: decodeLocality(node.locality) }),
       metadata: node.metadata ?? {},
     },
+    profilePath: message.admin?.profilePath ?? '/var/log/envoy/envoy.prof',
     admin:
       message.admin?.address === undefined
         ? undefined

@@ -38,10 +38,9 @@ export const bootstrapPolicy = fieldPolicy(
   },
 );
 
-export const adminPolicy = fieldPolicy(bootstrap.Admin, ['address'], {
+export const adminPolicy = fieldPolicy(bootstrap.Admin, ['address', 'profilePath'], {
   accessLog: 'requests to the admin port are not logged',
   accessLogPath: 'requests to the admin port are not logged',
-  profilePath: 'profiles are taken by the tools of the runtime',
   socketOptions: "the admin port's socket has the system's options",
   ignoreGlobalConnLimit: 'connections to the admin port are in no limit',
 });
