@@ -98,6 +98,7 @@ export function callHttp(
 
 class HttpCall extends Expirable implements AttemptOwner, Call {
   readonly downstream = undefined;
+  readonly alpn = undefined;
   readonly #context: CallContext;
   readonly #request: CallRequest;
   #done: ((result: CallResult) => void) | undefined;

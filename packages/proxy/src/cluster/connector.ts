@@ -54,13 +54,14 @@ export interface PendingConnection {
 export interface Connector {
   /**
    * `serverName`: the request's host, for clusters that put it into SNI. `downstream`: the client; without one
-   * the proxy speaks for itself.
+   * the proxy speaks for itself. `protocols`: what TLS offers by ALPN, in place of what the cluster says.
    */
   connect(
     host: Host,
     listener: ConnectListener,
     serverName?: string,
     downstream?: Downstream,
+    protocols?: readonly string[],
   ): PendingConnection;
 }
 

@@ -2,6 +2,7 @@ import type { Clock } from '@lateen/core';
 import type { HeadPool } from '../codec/head.ts';
 import type { PriorityHealth } from '../decide/priority-load.ts';
 import type { SubsetCriteria } from '../decide/subset-criteria.ts';
+import type { AlpnOverride } from '../model/alpn-override.ts';
 import type { Cluster } from '../model/cluster.ts';
 import type { ClusterStatus } from '../model/data-plane.ts';
 import type { ClusterLoadAssignment, Endpoint, Locality } from '../model/endpoint.ts';
@@ -21,7 +22,7 @@ import type { Connector, ConnectorContext, Downstream } from './connector.ts';
 import { HealthChecker } from './health/health-checker.ts';
 import { Host } from './host.ts';
 import { OutlierDetector } from './outlier/outlier-detector.ts';
-import { ClientPools, connectorFor } from './pool/client-pools.ts';
+import { ClientPools } from './pool/client-pools.ts';
 import type { HttpPool } from './pool/http-pool.ts';
 import { createHttpPool } from './pool/create-pool.ts';
 import type { PoolContext } from './pool/http1-pool.ts';
@@ -85,6 +86,8 @@ export class UpstreamCluster {
   readonly #originalHeader: HeaderName | undefined;
   /** True where endpoints are told by the PROXY protocol who the client is. */
   readonly #tellsClients: boolean;
+  /** There is TLS, and the version of HTTP does not depend on what it agrees on. */
+  readonly #offersAlpn: boolean;
   readonly #members: readonly { readonly cluster: UpstreamCluster | undefined }[] | undefined;
   readonly outlier: OutlierDetector | undefined;
   readonly #checker: HealthChecker | undefined;
@@ -125,6 +128,11 @@ export class UpstreamCluster {
     this.#tellsClients = [model.transport, ...model.transportMatches.map(({ transport }) => transport)].some(
       ({ proxyProtocol }) => proxyProtocol !== undefined,
     );
+    this.#offersAlpn =
+      model.http.protocol !== 'auto' &&
+      [model.transport, ...model.transportMatches.map(({ transport }) => transport)].some(
+        ({ kind }) => kind === 'upstream_tls',
+      );
     this.#balancing = { random: context.random, nowMs: () => context.turn.nowMs, hash: context.hash };
     const { discovery } = model;
     if (discovery.kind === 'original_dst' && discovery.useHttpHeader)
@@ -262,21 +270,20 @@ export class UpstreamCluster {
     return (this.#subsets?.all ?? this.#balancer)?.health ?? [];
   }
 
-  /** The HTTP connections to a host; `downstream` where they are not to be shared between clients. */
-  poolOf(host: Host, downstream?: Downstream): HttpPool {
+  /** The HTTP connections to a host; `downstream` where they are not to be shared between clients, `alpn` where TLS offers it. */
+  poolOf(host: Host, downstream?: Downstream, alpn?: AlpnOverride): HttpPool {
     const { poolPerConnection = false } = this.model;
     if (this.#tellsClients || poolPerConnection || downstream?.source !== undefined)
-      return this.#clientPools(host).of(downstream, { told: this.#tellsClients, poolPerConnection });
+      return this.#clientPools(host).of(downstream, { told: this.#tellsClients, poolPerConnection }, alpn);
+    if (alpn !== undefined && this.#offersAlpn) return this.#clientPools(host).shared(alpn);
     return (host.pool ??= createHttpPool(host, this.model, this.#poolContext, this.#context.turn));
   }
 
   #clientPools(host: Host): ClientPools {
     if (host.clientPools !== undefined) return host.clientPools;
-    const pools = new ClientPools((downstream) => {
-      const { connector } = this.#poolContext;
-      const context = { ...this.#poolContext, connector: connectorFor(connector, downstream) };
-      return createHttpPool(host, this.model, context, this.#context.turn);
-    });
+    const pools = new ClientPools((downstream, alpn) =>
+      createHttpPool(host, this.model, this.#poolContext, this.#context.turn, { downstream, alpn }),
+    );
     host.clientPools = pools;
     (host.others ??= new Set()).add(pools);
     return pools;

@@ -17,12 +17,14 @@ import * as router from '@lateen/protocol/envoy/extensions/filters/http/router/v
 import type { HttpFilter as HttpFilterMessage } from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
 import * as hcm from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
 import type { HttpFilter, HttpFilterConfig } from '../model/index.ts';
+import { FilterConfig as AlpnConfig } from '@lateen/protocol/istio/envoy/config/filter/http/alpn/v2alpha1';
 import { corsOf, corsPolicyPolicy } from './cors.ts';
 import { decodeExtAuthz, decodeExtAuthzRoute } from './ext-authz.ts';
 import { decodeJwtAuthn, decodeJwtRoute } from './jwt-authn.ts';
 import { decodeDiscovered } from './discovered.ts';
 import { decodeFault } from './fault.ts';
 import { fieldPolicy } from './field-policy.ts';
+import { decodeIstioAlpn } from './istio-alpn.ts';
 import { decodeIstioStats } from './istio-stats.ts';
 import { decodeOnDemand } from './on-demand.ts';
 import { decodeGlobalRateLimit, decodeLocalRateLimit, decodeRateLimitPerRoute } from './rate-limits.ts';
@@ -79,7 +81,6 @@ const builtIn: Readonly<
   'stats.PluginConfig': 'istio_stats',
   'envoy.filters.http.grpc_stats': 'none',
   'istio.alpn': 'none',
-  'istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig': 'none',
 };
 
 const noPrograms = 'programs of others are not run inside of the proxy';
@@ -122,7 +123,9 @@ function decodeConfig(scope: Scope, message: HttpFilterMessage, context: FilterC
   const name = message.name ?? '';
   const type = typeNameOf(message.typedConfig);
   const at = scope.at('typedConfig');
-  const kind = builtIn[type] ?? (type === GrpcStats.typeName ? undefined : builtIn[name]);
+  const kind =
+    builtIn[type] ??
+    (type === GrpcStats.typeName || type === AlpnConfig.typeName ? undefined : builtIn[name]);
   if (kind === 'istio_stats') return decodeIstioStats(at, message.typedConfig, context.trafficDirection);
   if (kind !== undefined) return { kind };
   switch (type) {
@@ -145,6 +148,8 @@ function decodeConfig(scope: Scope, message: HttpFilterMessage, context: FilterC
       at.check(grpcStatsPolicy, config);
       return { kind: 'grpc_stats', emitFilterState: config.emitFilterState ?? false };
     }
+    case AlpnConfig.typeName:
+      return { kind: 'istio_alpn', override: decodeIstioAlpn(at, message.typedConfig) };
     case cors.Cors.typeName:
       return { kind: 'cors' };
     case buffer.Buffer.typeName:

@@ -11,6 +11,9 @@ import {
 } from '@lateen/protocol/envoy/extensions/filters/http/header_mutation/v3';
 import { HealthCheck } from '@lateen/protocol/envoy/extensions/filters/http/health_check/v3';
 import { HeaderMutation as EarlyHeaderMutation } from '@lateen/protocol/envoy/extensions/http/early_header_mutation/header_mutation/v3';
+import { UpstreamCodec } from '@lateen/protocol/envoy/extensions/filters/http/upstream_codec/v3';
+import { UuidRequestIdConfig } from '@lateen/protocol/envoy/extensions/request_id/uuid/v3';
+import { FilterConfig as IstioAlpn } from '@lateen/protocol/istio/envoy/config/filter/http/alpn/v2alpha1';
 import { RateLimit, RateLimitPerRoute } from '@lateen/protocol/envoy/extensions/filters/http/ratelimit/v3';
 import { PreserveCaseFormatterConfig } from '@lateen/protocol/envoy/extensions/http/header_formatters/preserve_case/v3';
 import { CustomHeaderConfig } from '@lateen/protocol/envoy/extensions/http/original_ip_detection/custom_header/v3';
@@ -25,6 +28,9 @@ import { OmitHostMetadataConfig } from '@lateen/protocol/envoy/extensions/retry/
 
 /** What HTTP filters, routes and connection managers may hold inside an Any, besides the filters of every sidecar. */
 export const knownHttpTypes = [
+  IstioAlpn,
+  UpstreamCodec,
+  UuidRequestIdConfig,
   AllowListedRoutesConfig,
   Buffer,
   BufferPerRoute,

@@ -11,6 +11,7 @@ import type { Http1ServerOptions } from '../http1/server-options.ts';
 import { http2Limits } from '../http2/limits.ts';
 import { Http2ServerConnection, type Http2ServerOptions } from '../http2/server-connection.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
+import type { AlpnOverride } from '../model/alpn-override.ts';
 import type { HttpConnectionManager } from '../model/network-filter.ts';
 import { compileHeaderOperations, type CompiledHeaderOperations } from '../route/header-operations.ts';
 import type { RouteTable } from '../route/route-table.ts';
@@ -118,6 +119,8 @@ export class ConnectionManager {
   readonly bufferLimitBytes: number;
   readonly stats: HttpStats;
   readonly observers: readonly RequestObserver[];
+  /** What TLS offers to endpoints; undefined: what their clusters say. */
+  readonly alpn: AlpnOverride | undefined;
   /** True where an observer is told of the messages of gRPC requests. */
   readonly countsGrpcMessages: boolean;
   /** Undefined where requests are not traced. */
@@ -171,6 +174,11 @@ export class ConnectionManager {
       model.httpFilters.some(
         ({ config, disabled }) => config.kind === 'grpc_stats' && config.emitFilterState && !disabled,
       );
+    this.alpn = model.httpFilters
+      .map(({ config, disabled }) =>
+        config.kind === 'istio_alpn' && !disabled ? config.override : undefined,
+      )
+      .findLast((override) => override !== undefined);
     this.tracer = context.tracing?.tracer(model, direction === 'outbound', this.stats);
     this.requestIds = context.requestIds;
     this.forwardClientCert = compileForwardedClientCert(model.forwardClientCert);

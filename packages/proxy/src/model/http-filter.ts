@@ -1,3 +1,4 @@
+import type { AlpnOverride } from './alpn-override.ts';
 import type { IstioStatsFilter } from './istio-stats.ts';
 import type { OnDemandClusters } from './config-source.ts';
 import type { DiscoveredFilter } from './discovered-filter.ts';
@@ -51,7 +52,7 @@ export interface HeaderMutations {
  * The configuration of one HTTP filter, in a chain or of one route.
  *
  * `none` stands for a filter whose work the proxy does elsewhere (`istio.metadata_exchange`,
- * `istio.alpn`, `envoy.filters.http.grpc_stats`), named so that a dump can show it.
+ * `envoy.filters.http.grpc_stats`), named so that a dump can show it.
  */
 export type HttpFilterConfig =
   | {
@@ -86,6 +87,7 @@ export type HttpFilterConfig =
   /** Messages are counted where `emitFilterState`. */
   | { readonly kind: 'grpc_stats'; readonly emitFilterState: boolean }
   | { readonly kind: 'peer_metadata' }
+  | { readonly kind: 'istio_alpn'; readonly override: AlpnOverride }
   | { readonly kind: 'buffer'; readonly maxRequestBytes: number }
   | {
       readonly kind: 'header_mutation';

@@ -53,6 +53,7 @@ export class TlsConnector implements Connector {
     listener: ConnectListener,
     serverName?: string,
     downstream?: Downstream,
+    protocols?: readonly string[],
   ): PendingConnection {
     const settings = this.#settings.current();
     const { sni, autoSni } = this.#model;
@@ -65,7 +66,7 @@ export class TlsConnector implements Connector {
       sessions: this.#sessions,
       hostKey: host.key,
       serverName: autoSni && serverName !== undefined && serverName !== '' ? serverName : sni,
-      protocols: this.#protocols,
+      protocols: protocols === undefined ? this.#protocols : encodeProtocols(protocols),
       stats: this.#stats,
     });
     return new TlsConnecting(this.#context, client, listener, this.#cluster.connectTimeoutMs, (inner) =>

@@ -43,10 +43,11 @@ class MatchingConnector implements Connector {
     listener: ConnectListener,
     serverName?: string,
     downstream?: Downstream,
+    protocols?: readonly string[],
   ): PendingConnection {
     const metadata = host.endpoint.metadata['envoy.transport_socket_match'];
     const found = this.#matches.find(({ match }) => contains(metadata, match));
-    return (found?.connector ?? this.#standard).connect(host, listener, serverName, downstream);
+    return (found?.connector ?? this.#standard).connect(host, listener, serverName, downstream, protocols);
   }
 }
 
@@ -67,6 +68,7 @@ class CountingConnector implements Connector {
     listener: ConnectListener,
     serverName?: string,
     downstream?: Downstream,
+    protocols?: readonly string[],
   ): PendingConnection {
     const startMs = this.#turn.nowMs;
     const counting: ConnectListener = {
@@ -77,7 +79,7 @@ class CountingConnector implements Connector {
       },
       onFailed: (failure, detail) => listener.onFailed(failure, detail),
     };
-    return this.#inner.connect(host, counting, serverName, downstream);
+    return this.#inner.connect(host, counting, serverName, downstream, protocols);
   }
 }
 

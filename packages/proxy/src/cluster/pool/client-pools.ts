@@ -1,3 +1,4 @@
+import type { AlpnOverride } from '../../model/alpn-override.ts';
 import type { Connector, Downstream } from '../connector.ts';
 import { downstreamKey } from '../upstream-proxy-header.ts';
 import type { HostUser } from '../host.ts';
@@ -14,34 +15,54 @@ export interface SharingRules {
 /** So many pools are kept before those without connections are looked for. */
 const fewPools = 64;
 
-/** Connections to a host that carry one client's requests each, because the endpoint is told who it is, or sees its address. */
+/**
+ * Connections to a host that not all requests may use: those of one client each, because the endpoint is told who it is
+ * or sees its address, and those that offer what a listener wants offered.
+ */
 export class ClientPools implements HostUser {
-  readonly #create: (downstream: Downstream | undefined) => HttpPool;
+  readonly #create: (downstream: Downstream | undefined, alpn: AlpnOverride | undefined) => HttpPool;
   readonly #pools = new Map<string, HttpPool>();
+  /** Those of all clients, by what they offer; kept as long as the host, and found by the override itself without making a key. */
+  readonly #shared = new Map<string, HttpPool>();
+  readonly #byAlpn = new WeakMap<AlpnOverride, HttpPool>();
   #sweepAt = fewPools;
 
-  constructor(create: (downstream: Downstream | undefined) => HttpPool) {
+  constructor(create: (downstream: Downstream | undefined, alpn: AlpnOverride | undefined) => HttpPool) {
     this.#create = create;
   }
 
   /** The connections for a client, as the rules part them; without one, those of the proxy itself. */
-  of(downstream: Downstream | undefined, rules: SharingRules): HttpPool {
-    const key = downstream === undefined ? '' : keyOf(downstream, rules);
+  of(downstream: Downstream | undefined, rules: SharingRules, alpn?: AlpnOverride): HttpPool {
+    const client = downstream === undefined ? '' : keyOf(downstream, rules);
+    const key = alpn === undefined ? client : `${client} ${alpnKey(alpn)}`;
     let pool = this.#pools.get(key);
     if (pool === undefined) {
       if (this.#pools.size >= this.#sweepAt) this.#sweep();
-      pool = this.#create(downstream);
+      pool = this.#create(downstream, alpn);
       this.#pools.set(key, pool);
     }
     return pool;
   }
 
+  /** The connections that all clients share and that offer this. */
+  shared(alpn: AlpnOverride): HttpPool {
+    let pool = this.#byAlpn.get(alpn);
+    if (pool === undefined) {
+      // Listeners that offer the same share their connections.
+      const key = alpnKey(alpn);
+      pool = this.#shared.get(key) ?? this.#create(undefined, alpn);
+      this.#shared.set(key, pool);
+      this.#byAlpn.set(alpn, pool);
+    }
+    return pool;
+  }
+
   drain(): void {
-    for (const pool of this.#pools.values()) pool.drain();
+    for (const pool of [...this.#pools.values(), ...this.#shared.values()]) pool.drain();
   }
 
   close(): void {
-    for (const pool of this.#pools.values()) pool.close();
+    for (const pool of [...this.#pools.values(), ...this.#shared.values()]) pool.close();
   }
 
   #sweep(): void {
@@ -57,9 +78,18 @@ function keyOf(downstream: Downstream, rules: SharingRules): string {
   return rules.told ? from + downstreamKey(downstream) : from;
 }
 
-/** A connector that makes all its connections for one client. */
-export function connectorFor(connector: Connector, downstream: Downstream | undefined): Connector {
+function alpnKey({ http1, http2 }: AlpnOverride): string {
+  return `${http1?.join(',') ?? '-'} ${http2?.join(',') ?? '-'}`;
+}
+
+/** A connector that makes all its connections for one client, or offers the same on all of them. */
+export function connectorFor(
+  connector: Connector,
+  downstream: Downstream | undefined,
+  protocols: readonly string[] | undefined,
+): Connector {
   return {
-    connect: (host, listener, serverName) => connector.connect(host, listener, serverName, downstream),
+    connect: (host, listener, serverName) =>
+      connector.connect(host, listener, serverName, downstream, protocols),
   };
 }

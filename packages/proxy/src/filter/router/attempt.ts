@@ -1,3 +1,4 @@
+import type { AlpnOverride } from '../../model/alpn-override.ts';
 import type { HttpVersion, RequestHead, ResponseHead } from '../../codec/head.ts';
 import type { HeaderBlock } from '../../codec/header-block.ts';
 import type { ClientStream, ResetReason } from '../../codec/stream.ts';
@@ -23,6 +24,8 @@ export interface AttemptOwner {
   readonly requestVersion: HttpVersion;
   /** The client's connection; undefined where the proxy asks for itself. */
   readonly downstream: Downstream | undefined;
+  /** What TLS is to offer to the endpoint; undefined: what the cluster says. */
+  readonly alpn: AlpnOverride | undefined;
   /** The stream is there: the head (and what is there of the body) is to be sent now. */
   onAttemptReady(attempt: Attempt): void;
   onAttemptHead(attempt: Attempt, head: ResponseHead, endStream: boolean): void;
@@ -62,7 +65,7 @@ export class Attempt extends Expirable implements StreamWaiter {
     host: Host,
     priority: 'default' | 'high',
     timers: CoarseTimers,
-    pool: HttpPool = cluster.poolOf(host, owner.downstream),
+    pool: HttpPool = cluster.poolOf(host, owner.downstream, owner.alpn),
   ) {
     super();
     this.#pool = pool;

@@ -3,6 +3,7 @@ import type { Host } from '../../cluster/host.ts';
 import type { HostRequest, UpstreamCluster } from '../../cluster/upstream-cluster.ts';
 import type { HeaderName } from '../../codec/header-name.ts';
 import type { SubsetCriteria } from '../../decide/subset-criteria.ts';
+import type { AlpnOverride } from '../../model/alpn-override.ts';
 import { formatAddress, type SocketAddress } from '../../model/address.ts';
 import type { Metadata } from '../../model/metadata.ts';
 import type { HashSource } from '../../route/hash-policy.ts';
@@ -40,6 +41,10 @@ export abstract class HostChoice extends Expirable implements HostRequest, HashS
 
   get downstream(): Downstream {
     return this.owner.connection;
+  }
+
+  get alpn(): AlpnOverride | undefined {
+    return this.owner.manager.alpn;
   }
 
   get originalDestination(): SocketAddress | undefined {

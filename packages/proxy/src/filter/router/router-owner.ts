@@ -1,3 +1,4 @@
+import type { AlpnOverride } from '../../model/alpn-override.ts';
 import type { Clock } from '@lateen/core';
 import type { HeadPool, RequestHead, ResponseHead } from '../../codec/head.ts';
 import type { HeaderBlock } from '../../codec/header-block.ts';
@@ -30,6 +31,7 @@ export interface RouterOwner extends StreamInfo {
     readonly model: { readonly scheme?: 'http' | 'https' | 'match_upstream' };
     readonly stats: { readonly n: { noCluster: number; rqTooLarge: number } };
     readonly heads: HeadPool;
+    readonly alpn: AlpnOverride | undefined;
   };
   addFlag(bit: number): void;
   reply(status: number, body: string, details: string, options?: LocalReplyOptions): void;
