@@ -275,9 +275,12 @@ function tellsServices({ listeners, extensions }: DataPlaneChange): boolean {
     ...chains.flatMap((chain) => chain?.filters ?? []),
     ...(extensions?.set ?? []).flatMap((one) => (one.layer === 'network' ? [one.filter] : [])),
   ];
-  const logs = filters.flatMap((one) =>
-    one.kind === 'http_connection_manager' || one.kind === 'tcp_proxy' ? one.accessLogs : [],
-  );
+  const logs = [
+    ...(listeners?.set ?? []).flatMap((one) => one.accessLogs),
+    ...filters.flatMap((one) =>
+      one.kind === 'http_connection_manager' || one.kind === 'tcp_proxy' ? one.accessLogs : [],
+    ),
+  ];
   return logs.some(({ sink }) => sink.kind === 'grpc' || sink.kind === 'open_telemetry');
 }
 

@@ -19,8 +19,6 @@ import type { Scope } from './scope.ts';
 import { decodeRequestId, decodeTracing } from './tracing.ts';
 import { commonHttpPolicy, decodeHeaderCase, decodeHttp2, http1Policy } from './upstream-http.ts';
 
-const logTiming = 'a line is written at the end of the request';
-
 const hcmPolicy = fieldPolicy(
   hcm.HttpConnectionManager,
   [
@@ -41,6 +39,9 @@ const hcmPolicy = fieldPolicy(
     'requestHeadersTimeout',
     'drainTimeout',
     'accessLog',
+    'accessLogFlushInterval',
+    'flushAccessLogOnNewRequest',
+    'accessLogOptions',
     'useRemoteAddress',
     'xffNumTrustedHops',
     'skipXffAppend',
@@ -70,9 +71,6 @@ const hcmPolicy = fieldPolicy(
   ],
   {
     addUserAgent: 'no user-agent header is added',
-    accessLogFlushInterval: logTiming,
-    flushAccessLogOnNewRequest: logTiming,
-    accessLogOptions: logTiming,
     representIpv4RemoteAddressAsIpv4MappedIpv6: 'addresses are written as they are',
     streamErrorOnInvalidHttpMessage: 'a connection with an error in its framing is closed',
     pathNormalizationOptions: 'normalize_path and merge_slashes decide',
@@ -83,6 +81,11 @@ const hcmPolicy = fieldPolicy(
     http3ProtocolOptions: 'HTTP/3 is not served',
   },
 );
+const logOptionsPolicy = fieldPolicy(hcm.HttpConnectionManager_HcmAccessLogOptions, [
+  'accessLogFlushInterval',
+  'flushAccessLogOnNewRequest',
+  'flushLogOnTunnelSuccessfullyEstablished',
+]);
 const detailsPolicy = fieldPolicy(hcm.HttpConnectionManager_SetCurrentClientCertDetails, [
   'subject',
   'cert',
@@ -99,7 +102,14 @@ const upgradePolicy = fieldPolicy(hcm.HttpConnectionManager_UpgradeConfig, [
 const schemePolicy = fieldPolicy(core.SchemeHeaderTransformation, ['schemeToOverwrite', 'matchUpstream']);
 const earlyPolicy = fieldPolicy(EarlyHeaderMutation, ['mutations']);
 
-export const connectionManagerPolicies = [hcmPolicy, detailsPolicy, upgradePolicy, schemePolicy, earlyPolicy];
+export const connectionManagerPolicies = [
+  hcmPolicy,
+  logOptionsPolicy,
+  detailsPolicy,
+  upgradePolicy,
+  schemePolicy,
+  earlyPolicy,
+];
 
 const codecs: Readonly<Record<string, HttpConnectionManager['codec']>> = {
   AUTO: 'auto',
@@ -155,6 +165,7 @@ export function decodeConnectionManager(
     statPrefix: message.statPrefix ?? '',
     codec: scope.at('codecType').choice(message.codecType, codecs, 'auto'),
     accessLogs: decodeAccessLogs(scope.at('accessLog'), message.accessLog),
+    ...decodeLogTimes(scope, message),
     serverName,
     serverHeader: scope
       .at('serverHeaderTransformation')
@@ -289,4 +300,17 @@ function decodeForwardClientCert(scope: Scope, message: HcmMessage): ForwardClie
     dns: details.dns ?? false,
     uri: details.uri ?? false,
   };
+}
+
+/** When lines are written besides the one at the end; the older fields and those that took their place. */
+function decodeLogTimes(
+  scope: Scope,
+  message: hcm.HttpConnectionManager,
+): Pick<HttpConnectionManager, 'logTimes'> {
+  const options = message.accessLogOptions;
+  if (options !== undefined) scope.at('accessLogOptions').check(logOptionsPolicy, options);
+  const onRequest = options?.flushAccessLogOnNewRequest ?? message.flushAccessLogOnNewRequest ?? false;
+  const intervalMs = options?.accessLogFlushInterval ?? message.accessLogFlushInterval ?? 0;
+  const onTunnel = options?.flushLogOnTunnelSuccessfullyEstablished ?? false;
+  return onRequest || onTunnel || intervalMs > 0 ? { logTimes: { onRequest, onTunnel, intervalMs } } : {};
 }

@@ -9,7 +9,7 @@ import type { Cluster } from '../model/cluster.ts';
 import type { Metadata } from '../model/metadata.ts';
 import type { CompiledRoute } from '../route/route-table.ts';
 import type { Peer } from '../telemetry/peer.ts';
-import type { StreamInfo } from '../telemetry/stream-info.ts';
+import type { AccessLogType, StreamInfo } from '../telemetry/stream-info.ts';
 import { Expirable } from '../timer/coarse-timers.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
 import type { ConnectionManager } from './connection-manager.ts';
@@ -46,6 +46,8 @@ export abstract class ExchangeRecord extends Expirable implements StreamInfo {
   flags = 0;
   details = '';
   localReplyBody = '';
+  /** The event at which logs are told. */
+  logType: AccessLogType = 'DownstreamEnd';
   bytesReceived = 0;
   bytesSent = 0;
 
@@ -60,6 +62,12 @@ export abstract class ExchangeRecord extends Expirable implements StreamInfo {
     this.draw = manager.random();
     if (manager.countsGrpcMessages && isGrpcRequest(head)) this.grpcMessages = new GrpcMessages();
     if (manager.accessLogs.length > 0) this.#startedWallMs = manager.turn.wallMs;
+  }
+
+  /** Tells access logs of the request, at an event. */
+  protected log(at: AccessLogType): void {
+    this.logType = at;
+    for (const log of this.manager.accessLogs) log.log(this);
   }
 
   get request(): RequestHead {

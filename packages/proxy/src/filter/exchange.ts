@@ -4,6 +4,7 @@ import type { ResetReason, ServerStream, ServerStreamHandler } from '../codec/st
 import { faultDetails } from '../http1/codec-fault.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
 import type { HttpFilterConfig } from '../model/http-filter.ts';
+import type { LogTimes } from '../model/network-filter.ts';
 import { flag } from '../telemetry/response-flags.ts';
 import { admitRequest } from './admission.ts';
 import { ExchangeBodies } from './exchange-bodies.ts';
@@ -81,6 +82,7 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
       : table?.find(head, this.draw);
     this.route = route;
     if (manager.tracer !== undefined) this.trace = manager.tracer.begin(this);
+    if (model.logTimes !== undefined) this.#logBefore(model.logTimes);
     if (head.upgrade !== undefined) {
       if (!this.#mayUpgrade(head.upgrade)) {
         manager.stats.n.rqUpgradeRefused++;
@@ -106,6 +108,12 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
     if (route?.action.kind === 'forward' && route.action.streamLimits !== undefined) {
       this.#limitStream(route.action);
     }
+  }
+
+  /** Lines before the end, where they are asked for. */
+  #logBefore({ onRequest, intervalMs }: LogTimes): void {
+    if (onRequest) this.log('DownstreamStart');
+    if (intervalMs > 0) this.#limitsOf().repeat(intervalMs, () => this.log('DownstreamPeriodic'));
   }
 
   #limitRequest(): void {
@@ -467,6 +475,7 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
       if (head.upgrade === 'websocket') completeWebsocketHandshake(this.head, head);
       manager.stats.n.cxUpgradesTotal++;
       manager.stats.n.cxUpgradesActive++;
+      if (manager.model.logTimes?.onTunnel === true) this.log('DownstreamTunnelSuccessfullyEstablished');
     }
     this.stream.sendHead(head, endStream);
     if (endStream) this.finish();
@@ -485,7 +494,7 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
     if (this.response?.upgrade !== undefined) stats.n.cxUpgradesActive--;
     stats.requestTime.record(this.durationMs);
     for (const observer of manager.observers) observer.onRequest(this, manager.direction);
-    for (const log of manager.accessLogs) log.log(this);
+    if (manager.accessLogs.length > 0) this.log('DownstreamEnd');
     if (this.trace !== undefined) this.trace.end(this);
     heads.releaseRequest(this.head);
     if (this.response !== undefined) heads.releaseResponse(this.response);

@@ -7,6 +7,7 @@ export class StreamLimits {
   readonly #timers: CoarseTimers;
   #request: Deadline | undefined;
   #duration: Deadline | undefined;
+  #repeated: Deadline | undefined;
   #waits: Timer[] | undefined;
 
   constructor(timers: CoarseTimers) {
@@ -28,6 +29,16 @@ export class StreamLimits {
     this.#timers.start(this.#duration, ms);
   }
 
+  /** Runs again and again until the stream is over. */
+  repeat(ms: number, run: () => void): void {
+    const next = new Deadline(() => {
+      run();
+      this.#timers.start(next, ms);
+    });
+    this.#repeated = next;
+    this.#timers.start(next, ms);
+  }
+
   addWait(timer: Timer): void {
     (this.#waits ??= []).push(timer);
   }
@@ -36,6 +47,7 @@ export class StreamLimits {
   stop(): void {
     this.endRequest();
     if (this.#duration !== undefined) this.#timers.stop(this.#duration);
+    if (this.#repeated !== undefined) this.#timers.stop(this.#repeated);
     if (this.#waits !== undefined) for (const timer of this.#waits) timer.cancel();
   }
 }

@@ -29,6 +29,7 @@ import type { LazyOpenssl } from '../tls/openssl/openssl.ts';
 import type { SecretStore } from '../tls/secret-store.ts';
 import { FollowingTlsSettings } from '../tls/tls-context.ts';
 import type { Wire } from '../wire/wire.ts';
+import { compileAccessLog, type CompiledAccessLog } from '../telemetry/access-log.ts';
 import type { ConnectionInfo } from './connection-info.ts';
 import { FilterChainTable, type ConnectionTraits } from './filter-chain-match.ts';
 import type { InspectionWish } from './inspection.ts';
@@ -87,6 +88,8 @@ export class CompiledListener {
   readonly needsTransparentSockets: boolean;
   /** Reads the PROXY protocol's header, which comes before everything else; undefined where none is looked for. */
   readonly proxyHeader: ProxyHeaderFilter | undefined;
+  /** Told of each connection when it is gone. */
+  readonly accessLogs: readonly CompiledAccessLog[];
   readonly #originalSrc: ListenerFilter['originalSrc'];
   /** True where every client begins with TLS: its first message is looked at without being asked to. */
   readonly #onlyTls: boolean;
@@ -100,8 +103,10 @@ export class CompiledListener {
     standard: CompiledChain | undefined,
     proxyHeader: ProxyHeaderFilter | undefined,
     drains: readonly DrainSchedule[],
+    accessLogs: readonly CompiledAccessLog[],
   ) {
     this.model = model;
+    this.accessLogs = accessLogs;
     this.proxyHeader = proxyHeader;
     this.#drains = drains;
     this.#originalSrc = model.listenerFilters.find(({ kind }) => kind === 'original_src')?.originalSrc;
@@ -184,6 +189,12 @@ export function compileListener(model: Listener, context: ListenerContext): Resu
     const serve = compileChain(chain, model, context, `filter_chains[${i}]`, bad);
     return serve === undefined ? [] : [{ match: chain.match, chain: serve }];
   });
+  const accessLogs = model.accessLogs.flatMap((log, i) => {
+    const compiled = compileAccessLog(log, context);
+    if (compiled.ok) return [compiled.value];
+    bad.push(...compiled.problems.map((p) => ({ ...p, path: `access_log[${i}].${p.path}` })));
+    return [];
+  });
   const { defaultFilterChain } = model;
   const standard =
     defaultFilterChain === undefined
@@ -206,6 +217,7 @@ export function compileListener(model: Listener, context: ListenerContext): Resu
           [...chains.map(({ chain }) => chain), ...(standard === undefined ? [] : [standard])].map(
             ({ drain }) => drain,
           ),
+          accessLogs,
         ),
       );
 }

@@ -1,4 +1,5 @@
 import type { SocketAddress } from '../model/address.ts';
+import { flag } from '../telemetry/response-flags.ts';
 import type { ListenerStats } from '../telemetry/listener-stats.ts';
 import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
 import { serverHandshake } from '../tls/server-handshake.ts';
@@ -6,6 +7,8 @@ import type { PlainWire } from '../wire/plain-wire.ts';
 import type { Turn } from '../wire/turn.ts';
 import type { Wire, WireHandler } from '../wire/wire.ts';
 import type { CompiledChain, CompiledListener, ServedConnection } from './compiled-listener.ts';
+import type { ConnectionInfo } from './connection-info.ts';
+import { aboutConnection, type StartTime } from './connection-log.ts';
 import type { ProxyHeaderFilter, TakenHeader } from './proxy-header-filter.ts';
 import { inspect, notInspected, type InspectionWish, type Inspected } from './inspection.ts';
 
@@ -42,6 +45,10 @@ export class Incoming extends Expirable implements WireHandler {
   #served: ServedConnection | undefined;
   #handshaking: { cancel(): void } | undefined;
   readonly #turn: Turn;
+  /** For access logs of the listener. */
+  readonly #started: StartTime | undefined;
+  #serverName = '';
+  #flags = 0;
 
   constructor(
     listener: CompiledListener,
@@ -62,6 +69,7 @@ export class Incoming extends Expirable implements WireHandler {
     this.#timers = timers;
     this.#turn = turn;
     this.#onClosed = onClosed;
+    if (listener.accessLogs.length > 0) this.#started = { wallMs: turn.wallMs, ms: turn.nowMs };
     wire.handler = this;
   }
 
@@ -157,11 +165,18 @@ export class Incoming extends Expirable implements WireHandler {
   #closeOnce(): void {
     if (this.#closed) return;
     this.#closed = true;
+    const { accessLogs } = this.#listener;
+    if (accessLogs.length > 0) {
+      const info = this.#connectionInfo(this.#wire, this.#serverName);
+      const about = aboutConnection(info, this.#started, this.#turn.nowMs, this.#flags);
+      for (const log of accessLogs) log.log(about);
+    }
     this.#onClosed();
   }
 
   #serve(seen: Inspected): void {
     this.#timers.stop(this);
+    this.#serverName = seen.serverName;
     const { remote, local } = this.#accepted;
     const chain = this.#listener.chainFor({
       destination: local,
@@ -171,6 +186,7 @@ export class Incoming extends Expirable implements WireHandler {
     });
     if (chain === undefined) {
       this.#stats.noFilterChainMatch++;
+      this.#flags |= flag.noRouteFound;
       this.#wire.destroy();
       return;
     }
@@ -191,8 +207,12 @@ export class Incoming extends Expirable implements WireHandler {
   }
 
   #hand(chain: CompiledChain, wire: Wire, serverName: string): void {
+    this.#served = chain.serve(wire, this.#connectionInfo(wire, serverName), () => this.#closeOnce());
+  }
+
+  #connectionInfo(wire: Wire, serverName: string): ConnectionInfo {
     const { id, remote, local, originalDestination } = this.#accepted;
-    const info = {
+    return {
       id,
       remote,
       directRemote: this.#direct,
@@ -204,7 +224,6 @@ export class Incoming extends Expirable implements WireHandler {
       metadata: this.#taken.metadata,
       source: this.#listener.sourceOf(remote),
     };
-    this.#served = chain.serve(wire, info, () => this.#closeOnce());
   }
 
   #handshake(

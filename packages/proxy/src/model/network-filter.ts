@@ -96,6 +96,16 @@ export interface LocalReplyConfig {
   readonly format?: LocalReplyFormat;
 }
 
+/** When access logs are told of a request before its end. */
+export interface LogTimes {
+  /** Once its head has come and its route is known. */
+  readonly onRequest: boolean;
+  /** When an upgrade or a CONNECT is granted. */
+  readonly onTunnel: boolean;
+  /** While it lasts; 0: not. */
+  readonly intervalMs: number;
+}
+
 export interface HttpConnectionManager {
   readonly kind: 'http_connection_manager';
   readonly statPrefix: string;
@@ -110,6 +120,8 @@ export interface HttpConnectionManager {
       };
   readonly httpFilters: readonly HttpFilter[];
   readonly accessLogs: readonly AccessLog[];
+  /** When lines are written besides the one at the end; default: not at all. */
+  readonly logTimes?: LogTimes;
   /** Default `envoy`; Istio sets `istio-envoy`. */
   readonly serverName: string;
   readonly serverHeader: 'overwrite' | 'append_if_absent' | 'pass_through';

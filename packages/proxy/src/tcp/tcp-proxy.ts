@@ -12,7 +12,7 @@ import { formatAddress } from '../model/address.ts';
 import type { Metadata } from '../model/metadata.ts';
 import type { CompiledAccessLog } from '../telemetry/access-log.ts';
 import { flag } from '../telemetry/response-flags.ts';
-import type { StreamInfo } from '../telemetry/stream-info.ts';
+import type { AccessLogType, StreamInfo } from '../telemetry/stream-info.ts';
 import type { ConnectionCell } from '../telemetry/mesh-cells.ts';
 import type { TcpStats } from '../telemetry/tcp-stats.ts';
 import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
@@ -183,7 +183,7 @@ export class TcpConnection
 
   #logLater(): void {
     this.#nextLog ??= new Deadline(() => {
-      this.#log();
+      this.#log('TcpPeriodic');
       this.#logLater();
     });
     this.#setup.timers.start(this.#nextLog, this.#setup.logIntervalMs);
@@ -205,10 +205,10 @@ export class TcpConnection
     this.#reportedSent = this.#bytesSent;
   }
 
-  #log(): void {
+  #log(logType: AccessLogType): void {
     const { accessLogs } = this.#setup;
     if (accessLogs.length === 0) return;
-    const info = this.#streamInfo();
+    const info = { ...this.#streamInfo(), logType };
     for (const log of accessLogs) log.log(info);
   }
 
@@ -251,7 +251,7 @@ export class TcpConnection
       this.#downstream.resume();
     }
     if (this.#downstreamEnded) wire.end();
-    if (this.#setup.logOnConnected) this.#log();
+    if (this.#setup.logOnConnected) this.#log('TcpUpstreamConnected');
     this.#touch();
   }
 
@@ -432,7 +432,7 @@ export class TcpConnection
       this.#cell.closed++;
       this.#report(this.#cell);
     }
-    this.#log();
+    this.#log('TcpConnectionEnd');
     this.#onClosed();
   }
 

@@ -9,7 +9,15 @@ import type { TlsInfo } from '../wire/tls-info.ts';
 import type { Peer } from './peer.ts';
 
 /** Envoy's `AccessLogType`, as far as lines are written at these events. */
-export type AccessLogType = 'DownstreamStart' | 'DownstreamPeriodic' | 'DownstreamEnd' | 'TcpConnectionEnd';
+export type AccessLogType =
+  | 'NotSet'
+  | 'DownstreamStart'
+  | 'DownstreamPeriodic'
+  | 'DownstreamTunnelSuccessfullyEstablished'
+  | 'DownstreamEnd'
+  | 'TcpUpstreamConnected'
+  | 'TcpPeriodic'
+  | 'TcpConnectionEnd';
 
 /** The event at which a line is written. */
 export function logTypeOf({ logType, request }: StreamInfo): AccessLogType {

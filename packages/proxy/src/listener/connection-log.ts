@@ -1,0 +1,49 @@
+import type { StreamInfo } from '../telemetry/stream-info.ts';
+import type { ConnectionInfo } from './connection-info.ts';
+
+/** When a connection was accepted, by the two clocks. */
+export interface StartTime {
+  readonly wallMs: number;
+  readonly ms: number;
+}
+
+/** What the access log of a listener is told of a connection that is gone, whoever served it. */
+export function aboutConnection(
+  info: ConnectionInfo,
+  started: StartTime | undefined,
+  nowMs: number,
+  flags: number,
+): StreamInfo {
+  return {
+    request: undefined,
+    response: undefined,
+    responseTrailers: undefined,
+    status: 0,
+    flags,
+    details: flags === 0 ? '' : 'filter_chain_not_found',
+    bytesReceived: 0,
+    bytesSent: 0,
+    startWallMs: started?.wallMs ?? 0,
+    durationMs: started === undefined ? 0 : nowMs - started.ms,
+    requestDurationMs: undefined,
+    responseDurationMs: undefined,
+    downstreamRemote: info.remote,
+    downstreamDirectRemote: info.directRemote,
+    downstreamLocal: info.local,
+    downstreamTls: info.tls,
+    requestedServerName: info.serverName,
+    upstreamHost: '',
+    upstreamLocal: '',
+    upstreamCluster: '',
+    upstreamFailure: '',
+    routeName: '',
+    logType: 'NotSet',
+    virtualHost: '',
+    attempts: 0,
+    connectionId: info.id,
+    peer: undefined,
+    endpoint: undefined,
+    upstreamModel: undefined,
+    dynamicMetadata: info.metadata,
+  };
+}
