@@ -34,6 +34,7 @@ import { LazyOpenssl } from './tls/openssl/openssl.ts';
 import { Extensions, hasDiscovered } from './listener/extensions.ts';
 import type { Listener } from './model/listener.ts';
 import { OnDemand } from './on-demand/on-demand.ts';
+import { OverloadState } from './overload/overload-state.ts';
 import { Runtime } from './runtime/runtime.ts';
 import { SecretStore } from './tls/secret-store.ts';
 import { createTransportConnector } from './tls/transport-connector.ts';
@@ -81,6 +82,8 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   const drainTimeMs = options.drainTimeMs ?? defaultDrainTimeMs;
   const drainStrategy = options.drainStrategy ?? 'gradual';
   let healthCheckFailed = false;
+  const overload = options.overload ?? new OverloadState();
+  const maxConnections = runtime.cell('overload.global_downstream_max_connections');
 
   const transparent = new LazyTransparentSockets();
   const clusterContext: ClusterContext = {
@@ -119,6 +122,9 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     lazyFilters: new LazyFilters(),
     transparent,
     proxyProtocolStats: shared((prefix) => new ProxyProtocolStats(prefix), stats),
+    overload,
+    maxDownstreamConnections: () =>
+      overload.maxDownstreamConnections ?? maxConnections.entry?.number ?? Number.POSITIVE_INFINITY,
     isDraining: () => healthCheckFailed || draining.closes(),
     requestIds: new RequestIds(),
     meshMetrics,

@@ -24,11 +24,13 @@ import {
   type DecodedResource,
   type ResourceDecoder,
 } from '../decode/resource.ts';
+import { decodeOverload } from '../decode/overload.ts';
 import { Scope } from '../decode/scope.ts';
 import { Runtime } from '../runtime/runtime.ts';
 import { decodeRuntimeLayers, type DecodedLayers } from './runtime-layers.ts';
 import type { AdsSource } from '../xds/subscriptions.ts';
 import { parseJsonObject } from './json-text.ts';
+import type { OverloadConfig } from '../model/overload.ts';
 import type { Address, Cluster, ConfigSource, Listener, NodeIdentity, Secret } from '../model/index.ts';
 
 /** What a bootstrap of Envoy says, decoded. */
@@ -48,6 +50,8 @@ export interface ProxyBootstrap {
   /** What can be changed while the proxy runs, and what changes it. */
   readonly runtime: Runtime;
   readonly runtimeLayers: DecodedLayers;
+  /** Undefined where nothing is done about overload. */
+  readonly overload: OverloadConfig | undefined;
   readonly lds: ConfigSource | undefined;
   readonly cds: ConfigSource | undefined;
 }
@@ -113,6 +117,10 @@ export function decodeBootstrap(json: unknown, overrides: NodeOverrides = {}): R
     ads: decodeAds(scope.at('dynamicResources').at('adsConfig'), message),
     runtime,
     runtimeLayers,
+    overload:
+      message.overloadManager === undefined
+        ? undefined
+        : decodeOverload(scope.at('overloadManager'), message.overloadManager),
     lds: decodeSource(
       scope.at('dynamicResources').at('ldsConfig'),
       message,

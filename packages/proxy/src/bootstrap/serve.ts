@@ -14,7 +14,7 @@ import { hotRestartVersion } from '../hot-restart/messages.ts';
 import { formatAddress } from '../model/index.ts';
 import { ServerStats } from '../telemetry/server-stats.ts';
 import type { ProxyBootstrap } from './bootstrap.ts';
-import { collectGarbageAtRest } from './collect-garbage.ts';
+import { collectGarbageAtRest, ownHeap } from './collect-garbage.ts';
 import { startProxy, type RunningProxy } from './running-proxy.ts';
 
 export interface ServeOptions {
@@ -73,17 +73,28 @@ export async function serve(options: ServeOptions): Promise<Serving> {
           log.scope('main'),
         );
   const predecessor = hotRestart?.predecessor;
+  const overload =
+    bootstrap.overload === undefined
+      ? undefined
+      : new (await import('../overload/overload-manager.ts')).OverloadManager({
+          config: bootstrap.overload,
+          clock,
+          log: log.scope('overload'),
+          shrinkHeap: () => ownHeap.collect(),
+        });
   const dataPlane = createDataPlane({
     clock,
     logger: log.scope('data'),
     node: bootstrap.identity,
     runtime: bootstrap.runtime,
+    ...(overload === undefined ? {} : { overload: overload.state }),
     drainTimeMs: options.drainTimeMs,
     drainStrategy: options.drainStrategy,
     ...(predecessor === undefined
       ? {}
       : { takeSocket: (address) => predecessor.takeSocket(formatAddress(address)) }),
   });
+  if (overload !== undefined) dataPlane.stats.add(overload);
   let serves = false;
   const doorProcess = {
     serves: () => serves,
@@ -155,6 +166,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   }
 
   async function closeAll(): Promise<void> {
+    overload?.close();
     await hotRestart?.leave();
     hotRestart?.close();
     await Promise.all([admin?.close(), proxy.close()]);

@@ -6,7 +6,15 @@ const systemDns = 'names are resolved by the system';
 /** The bootstrap itself. */
 export const bootstrapPolicy = fieldPolicy(
   bootstrap.Bootstrap,
-  ['node', 'staticResources', 'dynamicResources', 'admin', 'clusterManager', 'layeredRuntime'],
+  [
+    'node',
+    'staticResources',
+    'dynamicResources',
+    'admin',
+    'clusterManager',
+    'layeredRuntime',
+    'overloadManager',
+  ],
   {
     nodeContextParams: 'resource names are taken as they are',
     flagsPath: 'there is no file of flags',
@@ -18,7 +26,6 @@ export const bootstrapPolicy = fieldPolicy(
     watchdog: 'the process that runs the proxy watches it',
     watchdogs: 'the process that runs the proxy watches it',
     tracing: 'the tracing of each connection manager holds',
-    overloadManager: 'limits are set for each listener and cluster',
     enableDispatcherStats: 'adds statistics only',
     statsServerVersionOverride: 'adds statistics only',
     useTcpForDnsLookups: systemDns,

@@ -24,6 +24,7 @@ import { healthCheckFilterPolicies } from './health-check-filter.ts';
 import { healthCheckPolicies } from './health-check.ts';
 import { connectionManagerPolicies } from './http-connection-manager.ts';
 import { httpFilterPolicies } from './http-filter.ts';
+import { overloadPolicies } from './overload.ts';
 import { istioAlpnPolicies } from './istio-alpn.ts';
 import { istioStatsPolicies } from './istio-stats.ts';
 import { internalRedirectPolicies } from './internal-redirect.ts';
@@ -79,6 +80,7 @@ export const fieldPolicies: readonly AnyFieldPolicy[] = [
   ...httpFilterPolicies,
   ...internalRedirectPolicies,
   ...istioAlpnPolicies,
+  ...overloadPolicies,
   ...istioStatsPolicies,
   ...listenerPolicies,
   ...loadBalancingPolicies,

@@ -68,6 +68,7 @@ const hcmPolicy = fieldPolicy(
     'earlyHeaderMutationExtensions',
     'localReplyConfig',
     'requestIdExtension',
+    'appendLocalOverload',
   ],
   {
     addUserAgent: 'no user-agent header is added',
@@ -75,7 +76,6 @@ const hcmPolicy = fieldPolicy(
     streamErrorOnInvalidHttpMessage: 'a connection with an error in its framing is closed',
     pathNormalizationOptions: 'normalize_path and merge_slashes decide',
     typedHeaderValidationConfig: 'headers are always validated',
-    appendLocalOverload: 'x-envoy-local-overloaded is not added',
     addProxyProtocolConnectionState: 'nothing of this proxy reads it',
     proxyStatusConfig: 'a proxy-status header is not added',
     http3ProtocolOptions: 'HTTP/3 is not served',
@@ -240,6 +240,7 @@ export function decodeConnectionManager(
       ? {}
       : { tracing: decodeTracing(scope.at('tracing'), message.tracing) }),
     ...decodeRequestId(scope.at('requestIdExtension'), message.requestIdExtension),
+    ...(message.appendLocalOverload === true ? { appendLocalOverload: true } : {}),
     proxy100Continue: message.proxy100Continue ?? false,
     ...decodeClientAddress(scope, message),
     ...(message.appendXForwardedPort === true ? { appendXForwardedPort: true } : {}),

@@ -63,6 +63,7 @@ import { PluginConfig as IstioStats } from '@lateen/protocol/stats';
 import { TypedStruct as UdpaTypedStruct } from '@lateen/protocol/udpa/type/v1';
 import { TypedStruct } from '@lateen/protocol/xds/type/v3';
 import { knownHttpTypes } from './known-http-types.ts';
+import { overloadTypes } from './overload.ts';
 
 /** The messages that this proxy takes inside an Any; resources themselves are among them. */
 export const typesInAny = (): readonly AnyMessageType[] => [
@@ -127,6 +128,7 @@ export const typesInAny = (): readonly AnyMessageType[] => [
   WrrLocality,
   ZipkinConfig,
   ...knownHttpTypes,
+  ...overloadTypes,
 ];
 
 export const knownTypes: TypeRegistry = typeRegistry(typesInAny);

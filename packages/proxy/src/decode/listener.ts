@@ -43,6 +43,7 @@ const listenerPolicy = fieldPolicy(
     'accessLog',
     'tcpBacklogSize',
     'bindToPort',
+    'bypassOverloadManager',
     'ignoreGlobalConnLimit',
   ],
   {
@@ -53,7 +54,6 @@ const listenerPolicy = fieldPolicy(
     connectionBalanceConfig: 'one thread accepts, or the kernel spreads over workers',
     maxConnectionsToAcceptPerSocketEvent: 'every waiting connection is accepted',
     enableMptcp: kernelDefault,
-    bypassOverloadManager: 'there is no overload manager',
   },
 );
 const matchPolicy = fieldPolicy(listener.FilterChainMatch, [
@@ -139,6 +139,7 @@ export function decodeListener(scope: Scope, message: ListenerMessage): Listener
     ...(message.tcpBacklogSize === undefined ? {} : { tcpBacklog: message.tcpBacklogSize }),
     reusePort: message.enableReusePort ?? message.reusePort ?? true,
     ignoreGlobalConnectionLimit: message.ignoreGlobalConnLimit ?? false,
+    ...(message.bypassOverloadManager === true ? { bypassOverloadManager: true } : {}),
     metadata: decodeMetadata(scope.at('metadata'), message.metadata),
   };
 }

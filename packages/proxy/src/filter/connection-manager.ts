@@ -11,6 +11,7 @@ import type { Http1ServerOptions } from '../http1/server-options.ts';
 import { http2Limits } from '../http2/limits.ts';
 import { Http2ServerConnection, type Http2ServerOptions } from '../http2/server-connection.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
+import type { OverloadState } from '../overload/overload-state.ts';
 import type { AlpnOverride } from '../model/alpn-override.ts';
 import type { HttpConnectionManager } from '../model/network-filter.ts';
 import { compileHeaderOperations, type CompiledHeaderOperations } from '../route/header-operations.ts';
@@ -32,12 +33,13 @@ import { CodecChoice, knownProtocol, type HttpProtocol, type ServerCodec } from 
 import { compileHttpFilters, compileUpgradeFilters, type FilterServices } from './compile-filters.ts';
 import { Exchange } from './exchange.ts';
 import { compileForwardedClientCert, type ForwardedClientCert } from './forward-client-cert.ts';
-import type { CompiledHttpFilter } from './http-filter.ts';
+import type { CompiledHttpFilter, LocalReplyOptions } from './http-filter.ts';
 import type { RequestIds } from './request-id.ts';
 import { recordUnread } from './unread-request.ts';
 
 /** What connection managers share in a data plane. */
 export interface ManagerContext extends LogSinks {
+  readonly overload: OverloadState;
   readonly heads: HeadPool;
   readonly turn: Turn;
   readonly timers: CoarseTimers;
@@ -135,6 +137,9 @@ export class ConnectionManager {
   readonly http1: Http1ServerOptions;
   readonly http2: Http2ServerOptions;
   readonly isDraining: () => boolean;
+  readonly overload: OverloadState;
+  /** How a request is answered that overload refuses. */
+  readonly overloadReply: LocalReplyOptions;
   readonly routes: RouteLookup;
   /** Headers may choose the table, also those that were changed before. */
   readonly hasScopes: boolean;
@@ -194,6 +199,9 @@ export class ConnectionManager {
     this.http1 = http1Options(model);
     this.http2 = http2Options(model);
     this.isDraining = context.isDraining;
+    this.overload = context.overload;
+    this.overloadReply =
+      model.appendLocalOverload === true ? { headers: [['x-envoy-local-overloaded', 'true']] } : {};
     this.routes = routes;
   }
 
@@ -253,6 +261,8 @@ export class ConnectionManager {
 export class HttpConnection implements ServerConnectionOwner {
   readonly #manager: ConnectionManager;
   readonly #info: ConnectionInfo;
+  /** The proxy drains; else overload ends the connection. */
+  #drains = false;
   readonly #onClosed: () => void;
   readonly #codec: ServerCodec;
   #duration: Deadline | undefined;
@@ -301,11 +311,15 @@ export class HttpConnection implements ServerConnectionOwner {
   }
 
   get draining(): boolean {
-    return this.#manager.isDraining();
+    const { overload, random } = this.#manager;
+    this.#drains = this.#manager.isDraining();
+    return this.#drains || (overload.disableHttpKeepalive > 0 && random() < overload.disableHttpKeepalive);
   }
 
   onDrainClose(): void {
-    this.#manager.stats.n.cxDrainClose++;
+    const { n } = this.#manager.stats;
+    if (this.#drains) n.cxDrainClose++;
+    else n.cxOverloadDisableKeepalive++;
   }
 
   onDelayedCloseTimeout(): void {

@@ -70,6 +70,12 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
     const { model } = manager;
     if (this.#idleMs > 0) manager.timers.start(this, this.#idleMs);
     if (model.requestTimeoutMs > 0 && this.requestDoneMs === undefined) this.#limitRequest();
+    const { stopAcceptingRequests } = manager.overload;
+    if (stopAcceptingRequests > 0 && manager.random() < stopAcceptingRequests) {
+      manager.stats.n.rqOverloadClose++;
+      this.flags |= flag.overloadManager;
+      return this.reply(503, 'envoy overloaded', 'overload', manager.overloadReply);
+    }
     const table = manager.routes(head);
     const admitted = admitRequest(head, manager, this.connection, table?.internalOnlyHeaders ?? noNames);
     if ('details' in admitted) return this.reply(admitted.status, '', admitted.details, admitted.options);

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { problems as failed, ok, type Problem, type Result } from '@lateen/core';
+import { OverloadState } from '../overload/overload-state.ts';
 import type { HashFunction } from '../cluster/balancer/hash-function.ts';
 import type { ClusterRef } from '../cluster/cluster-set.ts';
 import { DrainSchedule, type DrainStrategy } from '../drain/drain-schedule.ts';
@@ -74,6 +75,8 @@ export interface ListenerContext extends ManagerContext {
   readonly proxyProtocolStats: (prefix: string) => ProxyProtocolStats;
   readonly secrets: SecretStore;
   readonly openssl: LazyOpenssl;
+  /** Connections of clients that all listeners together take. */
+  readonly maxDownstreamConnections: () => number;
   /** Into which all plain sockets read. */
   readonly readBuffer: Buffer;
 }
@@ -233,6 +236,7 @@ function compileChain(
   const context: ListenerContext = {
     ...shared,
     isDraining: () => drain.closes() || shared.isDraining(),
+    ...(listener.bypassOverloadManager === true ? { overload: new OverloadState() } : {}),
   };
   let serve: ServeConnection | undefined;
   const gates: ConnectionGate[] = [];

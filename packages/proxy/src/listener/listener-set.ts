@@ -56,6 +56,8 @@ export class ListenerSet {
   readonly #leaving = new Set<Active>();
   readonly #drains = new Set<Timer>();
 
+  #connections = 0;
+
   constructor(
     context: ListenerContext,
     registry: StatsRegistry,
@@ -68,11 +70,9 @@ export class ListenerSet {
     this.#options = options;
   }
 
+  /** Connections of all listeners, those that leave among them. */
   get activeConnections(): number {
-    let count = 0;
-    for (const { connections } of this.#active.values()) count += connections.size;
-    for (const { connections } of this.#leaving) count += connections.size;
-    return count;
+    return this.#connections;
   }
 
   /** Puts listeners in force, their sockets bound first; those that cannot be used are told of, and what was stays. */
@@ -294,6 +294,24 @@ export class ListenerSet {
     }
   }
 
+  /** False where a limit forbids one more connection; counts which. */
+  #admits({ compiled, connections, stats }: Active): boolean {
+    const { overload, maxDownstreamConnections, random } = this.#context;
+    const { maxConnections, ignoreGlobalConnectionLimit, bypassOverloadManager } = compiled.model;
+    if (maxConnections !== undefined && connections.size >= maxConnections) {
+      stats.cxOverflow++;
+      return false;
+    }
+    if (!ignoreGlobalConnectionLimit && this.#connections >= maxDownstreamConnections()) {
+      stats.globalCxOverflow++;
+      return false;
+    }
+    const share = bypassOverloadManager === true ? 0 : overload.rejectIncomingConnections;
+    if (share === 0 || random() >= share) return true;
+    stats.cxOverloadReject++;
+    return false;
+  }
+
   #serve(bound: Active, handle: TransportHandle, own: SocketAddress | undefined): void {
     const wire = new PlainWire(this.#context.turn, handle, this.#context.readBuffer);
     wire.resume();
@@ -307,12 +325,11 @@ export class ListenerSet {
     const active =
       compiled.model.useOriginalDst && original !== undefined ? this.#listenerFor(original, bound) : bound;
     const { stats, connections } = active;
-    const limit = active.compiled.model.maxConnections;
-    if (limit !== undefined && connections.size >= limit) {
-      stats.cxOverflow++;
+    if (!this.#admits(active)) {
       wire.destroy();
       return;
     }
+    this.#connections++;
     stats.cxTotal++;
     stats.cxActive++;
     const accepted: Accepted = {
@@ -329,6 +346,7 @@ export class ListenerSet {
       this.#context.timers,
       this.#context.turn,
       () => {
+        this.#connections--;
         stats.cxActive--;
         stats.cxDestroy++;
         connections.delete(incoming);

@@ -1,5 +1,6 @@
 import type { Clock, Logger } from '@lateen/core';
 import type { OnDemand } from '../on-demand/on-demand.ts';
+import type { OverloadState } from '../overload/overload-state.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { StatGroup } from '../telemetry/stat-group.ts';
 import type { StatsSnapshot } from '../telemetry/stats-snapshot.ts';
@@ -29,6 +30,8 @@ export interface DataPlaneOptions {
   readonly runtime?: Runtime;
   /** Source of randomness in [0, 1); default `Math.random`. */
   readonly random?: () => number;
+  /** What overload asks for, as it changes; default: nothing. */
+  readonly overload?: OverloadState;
   /** How long listeners that go, or are drained, take for it; default 600 s. */
   readonly drainTimeMs?: number;
   /** Default `gradual`. */

@@ -90,6 +90,8 @@ export interface Listener {
   readonly reusePort: boolean;
   /** Only connections that are handed over are served; others are not counted in the global limit. */
   readonly ignoreGlobalConnectionLimit: boolean;
+  /** Overload has no effect on its connections and requests. */
+  readonly bypassOverloadManager?: boolean;
   readonly maxConnections?: number;
   readonly metadata: Metadata;
 }

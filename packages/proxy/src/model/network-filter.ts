@@ -184,6 +184,8 @@ export interface HttpConnectionManager {
   readonly requestIdOptions?: RequestIdOptions;
   /** True: an error of the codec closes only the stream. */
   readonly proxy100Continue: boolean;
+  /** Requests that are refused because of overload are told so by `x-envoy-local-overloaded`. */
+  readonly appendLocalOverload?: boolean;
 }
 
 /** A connection carried by a request, CONNECT or POST. */

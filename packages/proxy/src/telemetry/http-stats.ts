@@ -42,6 +42,7 @@ const counters = {
   headersUnderscoresDropped: 'dropped_headers_with_underscores',
   rqMaxDurationReached: 'downstream_rq_max_duration_reached',
   rqOverloadClose: 'downstream_rq_overload_close',
+  cxOverloadDisableKeepalive: 'downstream_cx_overload_disable_keepalive',
   rqRxReset: 'downstream_rq_rx_reset',
   rqTxReset: 'downstream_rq_tx_reset',
   noRoute: 'no_route',

@@ -10,6 +10,8 @@ export class ListenerStats implements StatGroup {
   cxActive = 0;
   cxDestroy = 0;
   cxOverflow = 0;
+  globalCxOverflow = 0;
+  cxOverloadReject = 0;
   noFilterChainMatch = 0;
   preCxTimeout = 0;
   #tls: TlsStats | undefined;
@@ -30,6 +32,8 @@ export class ListenerStats implements StatGroup {
     visitor.number('downstream_cx_active', 'gauge', this.cxActive);
     visitor.number('downstream_cx_destroy', 'counter', this.cxDestroy);
     visitor.number('downstream_cx_overflow', 'counter', this.cxOverflow);
+    visitor.number('downstream_global_cx_overflow', 'counter', this.globalCxOverflow);
+    visitor.number('downstream_cx_overload_reject', 'counter', this.cxOverloadReject);
     visitor.number('no_filter_chain_match', 'counter', this.noFilterChainMatch);
     visitor.number('downstream_pre_cx_timeout', 'counter', this.preCxTimeout);
     this.#tls?.visit((name, kind, value) => visitor.number(name, kind, value));
@@ -39,6 +43,8 @@ export class ListenerStats implements StatGroup {
     this.cxTotal = 0;
     this.cxDestroy = 0;
     this.cxOverflow = 0;
+    this.globalCxOverflow = 0;
+    this.cxOverloadReject = 0;
     this.noFilterChainMatch = 0;
     this.preCxTimeout = 0;
     this.#tls?.resetCounters();
