@@ -24,6 +24,7 @@ import { MeshMetrics } from './telemetry/mesh-metrics.ts';
 import { RateLimitStats } from './telemetry/rate-limit-stats.ts';
 import { RbacStats } from './telemetry/rbac-stats.ts';
 import type { StatGroup } from './telemetry/stat-group.ts';
+import { compileHistogramBounds } from './telemetry/stat-names.ts';
 import { StatsRegistry } from './telemetry/stats-registry.ts';
 import { ProxyProtocolStats } from './telemetry/proxy-protocol-stats.ts';
 import { ConnectionLimitStats } from './telemetry/connection-limit-stats.ts';
@@ -59,7 +60,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     });
   const timers = new CoarseTimers(turn, clock);
   const heads = new HeadPool();
-  const stats = new StatsRegistry();
+  const stats = new StatsRegistry(options.stats);
   const onDemand = new OnDemand(clock);
   const extensions = new Extensions();
   /** Listeners as they were given, where network filters of theirs come by themselves. */
@@ -71,7 +72,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   const tables = new Map<string, RouteTable>();
   const secrets = new SecretStore();
   const openssl = new LazyOpenssl();
-  const meshMetrics = new MeshMetrics(options.node);
+  const meshMetrics = new MeshMetrics(options.node, compileHistogramBounds(options.stats));
   stats.addSource(meshMetrics);
   const hash = new LazyHashFunction();
   const httpRbacStats = shared((prefix) => new RbacStats('http', prefix), stats);

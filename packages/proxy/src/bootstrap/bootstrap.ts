@@ -25,6 +25,8 @@ import {
   type ResourceDecoder,
 } from '../decode/resource.ts';
 import { decodeOverload } from '../decode/overload.ts';
+import { decodeStatsConfig } from '../decode/stats-config.ts';
+import type { StatsOptions } from '../model/stats.ts';
 import { Scope } from '../decode/scope.ts';
 import { Runtime } from '../runtime/runtime.ts';
 import { decodeRuntimeLayers, type DecodedLayers } from './runtime-layers.ts';
@@ -42,6 +44,8 @@ export interface ProxyBootstrap {
   readonly admin: Address | undefined;
   /** Where profiles are written, without their suffix. */
   readonly profilePath: string;
+  /** How statistics are named. */
+  readonly stats: StatsOptions;
   readonly listeners: readonly DecodedResource<Listener>[];
   readonly clusters: readonly DecodedResource<Cluster>[];
   readonly secrets: readonly Secret[];
@@ -111,6 +115,7 @@ export function decodeBootstrap(json: unknown, overrides: NodeOverrides = {}): R
       message.admin?.address === undefined
         ? undefined
         : decodeAddress(scope.at('admin').at('address'), message.admin.address),
+    stats: decodeStatsConfig(scope.at('statsConfig'), message.statsConfig ?? {}),
     listeners: take('listeners', statics?.listeners, listenerDecoder),
     clusters: take('clusters', statics?.clusters, clusterDecoder),
     secrets: take('secrets', statics?.secrets, secretDecoder).map((decoded) => decoded.model),

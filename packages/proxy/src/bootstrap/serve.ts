@@ -88,6 +88,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     node: bootstrap.identity,
     runtime: bootstrap.runtime,
     ...(overload === undefined ? {} : { overload: overload.state }),
+    stats: bootstrap.stats,
     drainTimeMs: options.drainTimeMs,
     drainStrategy: options.drainStrategy,
     ...(predecessor === undefined

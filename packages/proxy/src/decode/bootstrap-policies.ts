@@ -8,6 +8,7 @@ export const bootstrapPolicy = fieldPolicy(
   bootstrap.Bootstrap,
   [
     'node',
+    'statsConfig',
     'staticResources',
     'dynamicResources',
     'admin',
@@ -20,7 +21,6 @@ export const bootstrapPolicy = fieldPolicy(
     flagsPath: 'there is no file of flags',
     statsSinks: 'statistics are scraped, not pushed',
     deferredStatOptions: 'statistics are made when they are first used',
-    statsConfig: "statistics have Envoy's names and Prometheus labels",
     statsFlushInterval: 'statistics are scraped, not pushed',
     statsFlushOnAdmin: 'statistics are scraped, not pushed',
     watchdog: 'the process that runs the proxy watches it',

@@ -47,6 +47,7 @@ import { retryPolicies } from './retry-policy.ts';
 import { routeActionPolicies } from './route-action.ts';
 import { routeMatchPolicies } from './route-match.ts';
 import { routePolicies } from './route.ts';
+import { statsConfigPolicies } from './stats-config.ts';
 import { tlsPolicies } from './tls.ts';
 import { tracingPolicies } from './tracing.ts';
 import { upstreamHttpPolicies } from './upstream-http.ts';
@@ -102,6 +103,7 @@ export const fieldPolicies: readonly AnyFieldPolicy[] = [
   ...routeMatchPolicies,
   ...routePolicies,
   ...runtimeLayerPolicies,
+  ...statsConfigPolicies,
   ...tlsPolicies,
   ...tracingPolicies,
   ...upstreamHttpPolicies,

@@ -1,3 +1,4 @@
+import type { StatsOptions } from './stats.ts';
 import type { Clock, Logger } from '@lateen/core';
 import type { OnDemand } from '../on-demand/on-demand.ts';
 import type { OverloadState } from '../overload/overload-state.ts';
@@ -26,6 +27,8 @@ export interface DataPlaneOptions {
   readonly node?: NodeIdentity;
   /** Takes whole lines of access logs; default: standard output and files, written in batches. */
   readonly writeAccessLog?: (sink: string, text: string) => void;
+  /** How statistics are named; default: with the labels of Istio's bootstrap. */
+  readonly stats?: StatsOptions;
   /** What can be changed while it runs; default: nothing. */
   readonly runtime?: Runtime;
   /** Source of randomness in [0, 1); default `Math.random`. */

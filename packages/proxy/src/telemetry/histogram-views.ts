@@ -1,4 +1,4 @@
-import { bucketBounds, type Histogram } from './histogram.ts';
+import type { Histogram } from './histogram.ts';
 
 /** How histograms are shown (Envoy, `/stats?histogram_buckets=`). */
 export type HistogramView = 'summary' | 'cumulative' | 'disjoint';
@@ -26,7 +26,7 @@ export function histogramText(histogram: Histogram, view: HistogramView): string
     return percentiles.map((p) => `P${p}(nan,${rounded(histogram.quantile(p / 100))})`).join(' ');
   }
   return bucketsOf(histogram, view)
-    .map((count, i) => `B${bucketBounds[i]}(0,${count})`)
+    .map((count, i) => `B${histogram.bounds[i]}(0,${count})`)
     .join(' ');
 }
 
@@ -50,7 +50,7 @@ export function histogramsJson(
   return list.map(({ name, histogram }) => ({
     name,
     buckets: bucketsOf(histogram, view).map((count, i) => ({
-      upper_bound: bucketBounds[i],
+      upper_bound: histogram.bounds[i],
       interval: 0,
       cumulative: count,
     })),

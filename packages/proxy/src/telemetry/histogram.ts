@@ -9,55 +9,70 @@ export interface HistogramState {
   readonly counts: readonly number[];
   readonly sum: number;
   readonly count: number;
+  /** Where they are not Envoy's. */
+  readonly bounds?: readonly number[];
 }
 
 /** Counts of values by bucket; takes memory from the first value on. */
 export class Histogram {
   #counts: Float64Array | undefined;
+  /** Upper bounds of the buckets. */
+  bounds = bucketBounds;
   sum = 0;
   count = 0;
 
   record(value: number): void {
-    this.#counts ??= new Float64Array(bucketBounds.length + 1);
+    const { bounds } = this;
+    this.#counts ??= new Float64Array(bounds.length + 1);
     let bucket = 0;
-    while (bucket < bucketBounds.length && value > (bucketBounds[bucket] as number)) bucket++;
+    while (bucket < bounds.length && value > (bounds[bucket] as number)) bucket++;
     (this.#counts[bucket] as number)++;
     this.sum += value;
     this.count++;
   }
 
-  /** How many values are at most each of {@link bucketBounds}. */
+  /** Other buckets, for a histogram that has recorded nothing. */
+  setBounds(bounds: readonly number[]): void {
+    if (this.#counts === undefined) this.bounds = bounds;
+  }
+
+  /** How many values are at most each of the bounds. */
   cumulative(): number[] {
     let total = 0;
-    return bucketBounds.map((_, i) => (total += this.#counts?.[i] ?? 0));
+    return this.bounds.map((_, i) => (total += this.#counts?.[i] ?? 0));
   }
 
   /** The value below which the share `quantile` of the values lies, interpolated within its bucket. */
   quantile(quantile: number): number {
     if (this.#counts === undefined) return Number.NaN;
+    const { bounds } = this;
     const rank = quantile * this.count;
     let below = 0;
-    for (let i = 0; i <= bucketBounds.length; i++) {
+    for (let i = 0; i <= bounds.length; i++) {
       const inBucket = this.#counts[i] as number;
       if (inBucket > 0 && below + inBucket >= rank) {
-        const low = i === 0 ? 0 : (bucketBounds[i - 1] as number);
-        const high = bucketBounds[i] ?? low;
+        const low = i === 0 ? 0 : (bounds[i - 1] as number);
+        const high = bounds[i] ?? low;
         return low + ((high - low) * Math.max(0, rank - below)) / inBucket;
       }
       below += inBucket;
     }
-    return bucketBounds.at(-1) ?? 0;
+    return bounds.at(-1) ?? 0;
   }
 
   /** What was recorded, as it can be sent to another thread or process. */
   state(): HistogramState {
-    return { counts: [...(this.#counts ?? [])], sum: this.sum, count: this.count };
+    const { bounds, sum, count } = this;
+    return { counts: [...(this.#counts ?? [])], sum, count, ...(bounds === bucketBounds ? {} : { bounds }) };
   }
 
-  /** Adds what another has recorded. */
-  add({ counts, sum, count }: HistogramState): void {
-    this.#counts ??= new Float64Array(bucketBounds.length + 1);
-    for (let i = 0; i < this.#counts.length; i++) (this.#counts[i] as number) += counts[i] ?? 0;
+  /** Adds what another has recorded, in the same buckets; of others only the sum and the count. */
+  add({ counts, sum, count, bounds }: HistogramState): void {
+    if (bounds !== undefined) this.setBounds(bounds);
+    this.#counts ??= new Float64Array(this.bounds.length + 1);
+    if (counts.length === this.#counts.length) {
+      for (let i = 0; i < counts.length; i++) (this.#counts[i] as number) += counts[i] as number;
+    }
     this.sum += sum;
     this.count += count;
   }

@@ -1,11 +1,25 @@
 import { Histogram } from './histogram.ts';
 
+const histogramNames = ['durationMs', 'requestBytes', 'responseBytes'] as const;
+
+/** Bounds of buckets that are not Envoy's. */
+export type RequestBounds = Readonly<Record<(typeof histogramNames)[number], readonly number[] | undefined>>;
+
 /** What is counted of requests that have all labels in common. */
 export class RequestCell {
   count = 0;
   readonly durationMs = new Histogram();
   readonly requestBytes = new Histogram();
   readonly responseBytes = new Histogram();
+
+  constructor(bounds: RequestBounds | undefined) {
+    if (bounds === undefined) return;
+    for (const name of histogramNames) {
+      const own = bounds[name];
+      if (own !== undefined) this[name].setBounds(own);
+    }
+  }
+
   /** gRPC requests whose messages were counted. */
   streams = 0;
   requestMessages = 0;

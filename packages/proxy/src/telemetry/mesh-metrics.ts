@@ -15,12 +15,21 @@ export class MeshMetrics implements PrometheusSource {
   readonly #scopes = new Map<string, MeshScope>();
   readonly #peerOfHost = new WeakMap<object, Peer>();
 
-  constructor(node: NodeIdentity | undefined) {
+  /** `boundsOf`: the buckets of a histogram by Envoy's name of it; undefined for its own. */
+  constructor(node: NodeIdentity | undefined, boundsOf?: (name: string) => readonly number[] | undefined) {
     const mesh = node?.metadata['MESH_ID'];
     this.#directory = {
       self: peerOfMetadata(node?.metadata ?? {}),
       trustDomain: typeof mesh === 'string' && mesh !== '' ? mesh : 'cluster.local',
       services: new MeshServices(),
+      bounds:
+        boundsOf === undefined
+          ? undefined
+          : {
+              durationMs: boundsOf('istiocustom.istio_request_duration_milliseconds'),
+              requestBytes: boundsOf('istiocustom.istio_request_bytes'),
+              responseBytes: boundsOf('istiocustom.istio_response_bytes'),
+            },
       peerAt: (host) => this.#peerAt(host),
     };
   }

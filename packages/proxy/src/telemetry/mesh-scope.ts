@@ -1,7 +1,7 @@
 import type { Host } from '../cluster/host.ts';
 import type { Cluster } from '../model/cluster.ts';
 import type { IstioStatsOptions } from '../model/istio-stats.ts';
-import { CellTable, ConnectionCell, RequestCell } from './mesh-cells.ts';
+import { CellTable, ConnectionCell, RequestCell, type RequestBounds } from './mesh-cells.ts';
 import { codeOfConnection, codeOfRequest, labelsOf, messageLabels, type LabelSource } from './mesh-labels.ts';
 import type { MeshSeries } from './mesh-series.ts';
 import { unknownService, type MeshServices, type Service } from './mesh-services.ts';
@@ -14,6 +14,7 @@ type Direction = 'unspecified' | 'inbound' | 'outbound';
 /** Who is who, as all scopes know it. */
 export interface MeshDirectory extends LabelSource {
   readonly services: MeshServices;
+  readonly bounds: RequestBounds | undefined;
   /** Who runs at an endpoint. */
   peerAt(host: Host | undefined): Peer;
 }
@@ -25,10 +26,7 @@ export interface MeshDirectory extends LabelSource {
 export class MeshScope implements RequestObserver {
   readonly #options: IstioStatsOptions;
   readonly #directory: MeshDirectory;
-  readonly #requests = new CellTable<Peer, Service, RequestCell>(
-    () => new RequestCell(),
-    [unknownPeer, unknownService],
-  );
+  readonly #requests: CellTable<Peer, Service, RequestCell>;
   readonly #connections = new CellTable<Peer, Service, ConnectionCell>(
     () => new ConnectionCell(),
     [unknownPeer, unknownService],
@@ -37,6 +35,7 @@ export class MeshScope implements RequestObserver {
   constructor(options: IstioStatsOptions, directory: MeshDirectory) {
     this.#options = options;
     this.#directory = directory;
+    this.#requests = new CellTable(() => new RequestCell(directory.bounds), [unknownPeer, unknownService]);
   }
 
   onRequest(info: StreamInfo, direction: Direction): void {

@@ -1,6 +1,8 @@
 import type { PrometheusFilter, StatFilter, StatKind, StatsView } from '../model/data-plane.ts';
+import type { StatsOptions } from '../model/stats.ts';
+import { compileHistogramBounds, compileStatsMatcher, namesOf, type NameStat } from './stat-names.ts';
 import { histogramsJson, histogramText } from './histogram-views.ts';
-import { bucketBounds, type Histogram } from './histogram.ts';
+import type { Histogram } from './histogram.ts';
 import { mergeGroups, mergeMetrics, snapshotGroup, type StatsSnapshot } from './stats-snapshot.ts';
 import type { StatGroup } from './stat-group.ts';
 
@@ -30,10 +32,6 @@ export function formatLabels(labels: Readonly<Record<string, string>>): string {
   return parts.length === 0 ? '' : `{${parts.join(',')}}`;
 }
 
-function metricName(name: string): string {
-  return name.replace(/[^a-zA-Z0-9_]/g, '_');
-}
-
 /** Words stand in quotes, as Envoy shows them. */
 function valueText(value: number | string): string {
   return typeof value === 'number' ? String(value) : `"${value}"`;
@@ -43,7 +41,7 @@ function valueText(value: number | string): string {
 export function histogramLines(name: string, labels: Readonly<Record<string, string>>, h: Histogram): string {
   let text = '';
   h.cumulative().forEach((count, i) => {
-    text += `${name}_bucket${formatLabels({ ...labels, le: String(bucketBounds[i]) })} ${count}\n`;
+    text += `${name}_bucket${formatLabels({ ...labels, le: String(h.bounds[i]) })} ${count}\n`;
   });
   const plain = formatLabels(labels);
   text += `${name}_bucket${formatLabels({ ...labels, le: '+Inf' })} ${h.count}\n`;
@@ -54,9 +52,31 @@ export function histogramLines(name: string, labels: Readonly<Record<string, str
 export class StatsRegistry implements StatsView {
   readonly #groups = new Set<StatGroup>();
   readonly #sources = new Set<PrometheusSource>();
+  readonly #options: StatsOptions | undefined;
+  readonly #nameOf: NameStat;
+  /** Undefined where every statistic is seen. */
+  readonly #isSeen: ((name: string) => boolean) | undefined;
+  readonly #boundsOf: ((name: string) => readonly number[] | undefined) | undefined;
+
+  constructor(options?: StatsOptions) {
+    this.#options = options;
+    this.#nameOf = namesOf(options);
+    this.#isSeen = compileStatsMatcher(options?.matcher);
+    this.#boundsOf = compileHistogramBounds(options);
+  }
 
   add(group: StatGroup): void {
     this.#groups.add(group);
+    const boundsOf = this.#boundsOf;
+    if (boundsOf === undefined) return;
+    group.visit({
+      number() {},
+      text() {},
+      histogram(name, histogram) {
+        const bounds = boundsOf(group.prefix + name);
+        if (bounds !== undefined) histogram.setBounds(bounds);
+      },
+    });
   }
 
   remove(group: StatGroup): void {
@@ -100,25 +120,37 @@ export class StatsRegistry implements StatsView {
       return found;
     };
     const { usedOnly, regex, textReadouts } = filter;
+    const isSeen = this.#isSeen;
+    const nameOf = this.#nameOf;
     for (const group of this.#groups) {
-      const labels = formatLabels(group.labels);
-      const skips = (name: string): boolean => regex !== undefined && !regex.test(group.prefix + name);
+      const skips = (name: string): boolean =>
+        (regex !== undefined && !regex.test(group.prefix + name)) ||
+        (isSeen !== undefined && !isSeen(group.prefix + name));
+      let last: Readonly<Record<string, string>> | undefined;
+      let written = '';
+      const labelText = (labels: Readonly<Record<string, string>>): string => {
+        if (labels !== last) {
+          last = labels;
+          written = formatLabels(labels);
+        }
+        return written;
+      };
       group.visit({
         number(name, kind, value) {
           if ((usedOnly === true && value === 0) || skips(name)) return;
-          const full = group.prometheusPrefix + metricName(name);
-          family(full, kind).text += `${full}${labels} ${value}\n`;
+          const { metric, labels } = nameOf(group, name);
+          family(metric, kind).text += `${metric}${labelText(labels)} ${value}\n`;
         },
         histogram(name, histogram) {
           if (histogram.count === 0 || skips(name)) return;
-          const full = group.prometheusPrefix + metricName(name);
-          family(full, 'histogram').text += histogramLines(full, group.labels, histogram);
+          const { metric, labels } = nameOf(group, name);
+          family(metric, 'histogram').text += histogramLines(metric, labels, histogram);
         },
         text(name, value) {
           if (textReadouts !== true || (usedOnly === true && value === '') || skips(name)) return;
-          const full = group.prometheusPrefix + metricName(name);
-          const withText = formatLabels({ ...group.labels, text_value: value });
-          family(full, 'gauge').text += `${full}${withText} 0\n`;
+          const { metric, labels } = nameOf(group, name);
+          const withText = formatLabels({ ...labels, text_value: value });
+          family(metric, 'gauge').text += `${metric}${withText} 0\n`;
         },
       });
     }
@@ -138,7 +170,7 @@ export class StatsRegistry implements StatsView {
   mergedWith(others: readonly StatsSnapshot[]): StatsView {
     if (others.length === 0) return this;
     const all = [this.snapshot(), ...others];
-    const merged = new StatsRegistry();
+    const merged = new StatsRegistry(this.#options);
     for (const group of mergeGroups(all.map(({ groups }) => groups))) merged.add(group);
     const metrics = mergeMetrics(all.flatMap((one) => one.metrics));
     merged.addSource({ prometheus: () => metrics, resetCounters() {} });
@@ -152,10 +184,12 @@ export class StatsRegistry implements StatsView {
 
   #lines({ usedOnly, regex, kind: only }: StatFilter): Line[] {
     const lines: Line[] = [];
+    const isSeen = this.#isSeen;
     for (const group of this.#groups) {
       const push = (line: Line, used: boolean): void => {
         if (usedOnly === true && !used) return;
         if (only !== undefined && line.kind !== only) return;
+        if (isSeen !== undefined && !isSeen(line.name)) return;
         if (regex === undefined || regex.test(line.name)) lines.push(line);
       };
       group.visit({

@@ -1,0 +1,65 @@
+import * as metrics from '@lateen/protocol/envoy/config/metrics/v3';
+import { messageOf } from '@lateen/core';
+import type { StatsMatcher, StatsOptions, StatTag } from '../model/stats.ts';
+import { tagExpression } from '../telemetry/stat-names.ts';
+import { decodeStringMatch } from './basics.ts';
+import { fieldPolicy } from './field-policy.ts';
+import type { Scope } from './scope.ts';
+
+const configPolicy = fieldPolicy(metrics.StatsConfig, [
+  'statsTags',
+  'useAllDefaultTags',
+  'statsMatcher',
+  'histogramBucketSettings',
+]);
+
+export const statsConfigPolicies = [
+  configPolicy,
+  fieldPolicy(metrics.TagSpecifier, ['tagName', 'regex', 'fixedValue']),
+  fieldPolicy(metrics.StatsMatcher, ['rejectAll', 'exclusionList', 'inclusionList']),
+  fieldPolicy(metrics.HistogramBucketSettings, ['match', 'buckets']),
+];
+
+/** How statistics are named and which are shown, from the bootstrap. */
+export function decodeStatsConfig(scope: Scope, message: metrics.StatsConfig): StatsOptions {
+  scope.check(configPolicy, message);
+  const matcher = decodeMatcher(scope.at('statsMatcher'), message.statsMatcher);
+  return {
+    defaultTags: message.useAllDefaultTags ?? true,
+    tags: (message.statsTags ?? []).map((tag, i) => decodeTag(scope.at('statsTags').at(i), tag)),
+    ...(matcher === undefined ? {} : { matcher }),
+    histogramBuckets: (message.histogramBucketSettings ?? []).map(({ match, buckets = [] }, i) => {
+      const at = scope.at('histogramBucketSettings').at(i);
+      if (buckets.length === 0) at.at('buckets').fail('must not be empty');
+      return {
+        match: decodeStringMatch(at.at('match'), match),
+        bounds: buckets.toSorted((a, b) => a - b),
+      };
+    }),
+  };
+}
+
+function decodeTag(scope: Scope, { tagName = '', regex, fixedValue }: metrics.TagSpecifier): StatTag {
+  if (tagName === '') scope.at('tagName').fail('must not be empty');
+  if (fixedValue !== undefined) return { name: tagName, fixedValue };
+  if (regex === undefined || regex === '') scope.fail('must have one of regex and fixed_value');
+  try {
+    tagExpression(regex ?? '');
+  } catch (error) {
+    scope.at('regex').fail(messageOf(error));
+  }
+  return { name: tagName, regex: regex ?? '' };
+}
+
+function decodeMatcher(scope: Scope, message: metrics.StatsMatcher | undefined): StatsMatcher | undefined {
+  if (message === undefined) return undefined;
+  const { rejectAll, inclusionList, exclusionList } = message;
+  if (rejectAll !== undefined) return rejectAll ? { kind: 'none' } : undefined;
+  const only = inclusionList !== undefined;
+  const at = scope.at(only ? 'inclusionList' : 'exclusionList').at('patterns');
+  const patterns = (inclusionList ?? exclusionList)?.patterns ?? [];
+  return {
+    kind: only ? 'only' : 'except',
+    patterns: patterns.map((one, i) => decodeStringMatch(at.at(i), one)),
+  };
+}

@@ -1,0 +1,28 @@
+import type { StringMatch } from './string-match.ts';
+
+/** A label that is cut out of the names of statistics, or has one value for all. */
+export type StatTag =
+  /**
+   * The first group is cut out of a name that matches; the value is the second group, or the first where there is no
+   * second.
+   */
+  { readonly name: string; readonly regex: string } | { readonly name: string; readonly fixedValue: string };
+
+/** Which statistics there are to see. */
+export type StatsMatcher =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'only' | 'except'; readonly patterns: readonly StringMatch[] };
+
+/** How statistics are named and shown (`envoy.config.metrics.v3.StatsConfig`). */
+export interface StatsOptions {
+  /** Envoy's own labels, as `envoy_cluster_name`. */
+  readonly defaultTags: boolean;
+  readonly tags: readonly StatTag[];
+  /** Undefined: all are seen. */
+  readonly matcher?: StatsMatcher;
+  /** Upper bounds of the buckets of histograms; the first that matches holds. */
+  readonly histogramBuckets: readonly {
+    readonly match: StringMatch;
+    readonly bounds: readonly number[];
+  }[];
+}
