@@ -181,6 +181,15 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     return { ...given, set: [...(given?.set ?? []), ...others].map((one) => extensions.resolve(one)) };
   }
 
+  const sinks =
+    (options.stats?.sinks ?? []).length === 0
+      ? undefined
+      : import('./telemetry/sinks/stats-sinks.ts').then(({ StatsSinks }) => {
+          const { sinks: list = [], flushIntervalMs = 0 } = options.stats ?? {};
+          const clusterRef = (name: string): ClusterRef => clusters.ref(name);
+          return new StatsSinks(list, flushIntervalMs, { clock, turn, clusterRef, stats });
+        });
+
   async function update(change: DataPlaneChange): Promise<ApplyResult> {
     const refused: RefusedResource[] = [];
     if (change.secrets !== undefined) {
@@ -261,6 +270,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
       listeners.close();
       tracing?.close();
       await remoteLogs?.close();
+      await (await sinks)?.close();
       clusters.close();
       timers.close();
       await logFiles.close();

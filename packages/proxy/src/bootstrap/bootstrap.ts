@@ -26,6 +26,7 @@ import {
 } from '../decode/resource.ts';
 import { decodeOverload } from '../decode/overload.ts';
 import { decodeStatsConfig } from '../decode/stats-config.ts';
+import { decodeStatsSinks } from '../decode/stats-sinks.ts';
 import type { StatsOptions } from '../model/stats.ts';
 import { Scope } from '../decode/scope.ts';
 import { Runtime } from '../runtime/runtime.ts';
@@ -115,7 +116,11 @@ export function decodeBootstrap(json: unknown, overrides: NodeOverrides = {}): R
       message.admin?.address === undefined
         ? undefined
         : decodeAddress(scope.at('admin').at('address'), message.admin.address),
-    stats: decodeStatsConfig(scope.at('statsConfig'), message.statsConfig ?? {}),
+    stats: {
+      ...decodeStatsConfig(scope.at('statsConfig'), message.statsConfig ?? {}),
+      sinks: decodeStatsSinks(scope.at('statsSinks'), message.statsSinks ?? []),
+      flushIntervalMs: message.statsFlushInterval ?? 5_000,
+    },
     listeners: take('listeners', statics?.listeners, listenerDecoder),
     clusters: take('clusters', statics?.clusters, clusterDecoder),
     secrets: take('secrets', statics?.secrets, secretDecoder).map((decoded) => decoded.model),

@@ -9,6 +9,8 @@ export const bootstrapPolicy = fieldPolicy(
   [
     'node',
     'statsConfig',
+    'statsSinks',
+    'statsFlushInterval',
     'staticResources',
     'dynamicResources',
     'admin',
@@ -19,10 +21,8 @@ export const bootstrapPolicy = fieldPolicy(
   {
     nodeContextParams: 'resource names are taken as they are',
     flagsPath: 'there is no file of flags',
-    statsSinks: 'statistics are scraped, not pushed',
     deferredStatOptions: 'statistics are made when they are first used',
-    statsFlushInterval: 'statistics are scraped, not pushed',
-    statsFlushOnAdmin: 'statistics are scraped, not pushed',
+    statsFlushOnAdmin: 'sinks are told at intervals',
     watchdog: 'the process that runs the proxy watches it',
     watchdogs: 'the process that runs the proxy watches it',
     tracing: 'the tracing of each connection manager holds',

@@ -48,6 +48,7 @@ import { routeActionPolicies } from './route-action.ts';
 import { routeMatchPolicies } from './route-match.ts';
 import { routePolicies } from './route.ts';
 import { statsConfigPolicies } from './stats-config.ts';
+import { statsSinkPolicies } from './stats-sinks.ts';
 import { tlsPolicies } from './tls.ts';
 import { tracingPolicies } from './tracing.ts';
 import { upstreamHttpPolicies } from './upstream-http.ts';
@@ -104,6 +105,7 @@ export const fieldPolicies: readonly AnyFieldPolicy[] = [
   ...routePolicies,
   ...runtimeLayerPolicies,
   ...statsConfigPolicies,
+  ...statsSinkPolicies,
   ...tlsPolicies,
   ...tracingPolicies,
   ...upstreamHttpPolicies,

@@ -1,6 +1,7 @@
 import { typeRegistry, type AnyMessageType, type TypeRegistry } from '@lateen/protocol';
 import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
 import { TypedExtensionConfig } from '@lateen/protocol/envoy/config/core/v3';
+import { DogStatsdSink, StatsdSink } from '@lateen/protocol/envoy/config/metrics/v3';
 import { ClusterLoadAssignment } from '@lateen/protocol/envoy/config/endpoint/v3';
 import { Listener } from '@lateen/protocol/envoy/config/listener/v3';
 import { FilterConfig, RouteConfiguration } from '@lateen/protocol/envoy/config/route/v3';
@@ -75,6 +76,7 @@ export const typesInAny = (): readonly AnyMessageType[] => [
   Cors,
   CorsPolicy,
   DirectResponse,
+  DogStatsdSink,
   DownstreamTlsContext,
   FileAccessLog,
   FilterConfig,
@@ -116,6 +118,7 @@ export const typesInAny = (): readonly AnyMessageType[] => [
   Runtime,
   Secret,
   SniCluster,
+  StatsdSink,
   StderrAccessLog,
   StdoutAccessLog,
   TcpGrpcAccessLogConfig,

@@ -21,7 +21,10 @@ export const statsConfigPolicies = [
 ];
 
 /** How statistics are named and which are shown, from the bootstrap. */
-export function decodeStatsConfig(scope: Scope, message: metrics.StatsConfig): StatsOptions {
+export function decodeStatsConfig(
+  scope: Scope,
+  message: metrics.StatsConfig,
+): Omit<StatsOptions, 'sinks' | 'flushIntervalMs'> {
   scope.check(configPolicy, message);
   const matcher = decodeMatcher(scope.at('statsMatcher'), message.statsMatcher);
   return {

@@ -25,4 +25,21 @@ export interface StatsOptions {
     readonly match: StringMatch;
     readonly bounds: readonly number[];
   }[];
+  readonly sinks: readonly StatsSink[];
+  /** How often sinks are told; default 5 s. */
+  readonly flushIntervalMs: number;
 }
+
+/** Where statistics are sent to. */
+export type StatsSink =
+  /** StatsD in datagrams; with `tags` in the way of DogStatsD. */
+  | {
+      readonly kind: 'statsd_udp';
+      readonly to: { readonly address: string; readonly port: number };
+      readonly prefix: string;
+      readonly tags: boolean;
+      /** As many lines as fit share a datagram; 0: each line has its own. */
+      readonly maxDatagramBytes: number;
+    }
+  /** StatsD on a connection to a cluster. */
+  | { readonly kind: 'statsd_tcp'; readonly cluster: string; readonly prefix: string };

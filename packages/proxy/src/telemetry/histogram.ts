@@ -31,6 +31,15 @@ export class Histogram {
     this.count++;
   }
 
+  /** Tells `listener` of each value from now on. Costs nothing where nobody listens: `record` is replaced. */
+  listen(listener: (value: number) => void): void {
+    const record = this.record.bind(this);
+    this.record = (value) => {
+      record(value);
+      listener(value);
+    };
+  }
+
   /** Other buckets, for a histogram that has recorded nothing. */
   setBounds(bounds: readonly number[]): void {
     if (this.#counts === undefined) this.bounds = bounds;

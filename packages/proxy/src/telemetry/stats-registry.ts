@@ -48,10 +48,22 @@ export function histogramLines(name: string, labels: Readonly<Record<string, str
   return `${text}${name}_sum${plain} ${h.sum}\n${name}_count${plain} ${h.count}\n`;
 }
 
+/** A statistic that is told to others. */
+export interface SeenStat {
+  readonly name: string;
+  /** Without what its labels say, with dots. */
+  readonly shortName: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Hears of the values of a histogram. */
+type ListenToHistogram = (stat: SeenStat) => (value: number) => void;
+
 /** All statistics of a data plane. */
 export class StatsRegistry implements StatsView {
   readonly #groups = new Set<StatGroup>();
   readonly #sources = new Set<PrometheusSource>();
+  readonly #listeners: ListenToHistogram[] = [];
   readonly #options: StatsOptions | undefined;
   readonly #nameOf: NameStat;
   /** Undefined where every statistic is seen. */
@@ -67,16 +79,47 @@ export class StatsRegistry implements StatsView {
 
   add(group: StatGroup): void {
     this.#groups.add(group);
+    for (const listen of this.#listeners) this.#listen(group, listen);
     const boundsOf = this.#boundsOf;
     if (boundsOf === undefined) return;
-    group.visit({
-      number() {},
-      text() {},
-      histogram(name, histogram) {
-        const bounds = boundsOf(group.prefix + name);
-        if (bounds !== undefined) histogram.setBounds(bounds);
-      },
+    forEachHistogram(group, (name, histogram) => {
+      const bounds = boundsOf(group.prefix + name);
+      if (bounds !== undefined) histogram.setBounds(bounds);
     });
+  }
+
+  /** Calls back with each value of each histogram, also of those to come. */
+  onValues(listen: ListenToHistogram): void {
+    this.#listeners.push(listen);
+    for (const group of this.#groups) this.#listen(group, listen);
+  }
+
+  #listen(group: StatGroup, listen: ListenToHistogram): void {
+    forEachHistogram(group, (name, histogram) => {
+      const stat = this.#seen(group, name);
+      if (stat !== undefined) histogram.listen(listen(stat));
+    });
+  }
+
+  /** Calls back with each counter and gauge that is seen. */
+  forEach(visit: (stat: SeenStat, kind: 'counter' | 'gauge', value: number) => void): void {
+    for (const group of this.#groups) {
+      group.visit({
+        number: (name, kind, value) => {
+          const stat = this.#seen(group, name);
+          if (stat !== undefined) visit(stat, kind, value);
+        },
+        histogram() {},
+        text() {},
+      });
+    }
+  }
+
+  #seen(group: StatGroup, name: string): SeenStat | undefined {
+    const full = group.prefix + name;
+    if (this.#isSeen !== undefined && !this.#isSeen(full)) return undefined;
+    const { metric, labels } = this.#nameOf(group, name);
+    return { name: full, shortName: shortNameOf(group, name, metric), labels };
   }
 
   remove(group: StatGroup): void {
@@ -201,4 +244,18 @@ export class StatsRegistry implements StatsView {
     }
     return lines.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   }
+}
+
+function forEachHistogram(group: StatGroup, run: (name: string, histogram: Histogram) => void): void {
+  group.visit({ number() {}, text() {}, histogram: run });
+}
+
+/** `cluster.a.upstream_rq_total`, where a label says `a`, is `cluster.upstream_rq_total`. */
+function shortNameOf(group: StatGroup, name: string, metric: string): string {
+  const { prefix, prometheusPrefix, labels } = group;
+  if (!metric.startsWith(prometheusPrefix)) return metric.replace(/^envoy_/, '');
+  let before = `.${prefix}`;
+  for (const value of Object.values(labels)) before = before.replace(`.${value}.`, '.');
+  const rest = metric.slice(prometheusPrefix.length);
+  return before.slice(1) + (rest.length === name.length ? name : rest);
 }
