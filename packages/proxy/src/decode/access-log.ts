@@ -6,9 +6,11 @@ import type {
 import * as accesslog from '@lateen/protocol/envoy/config/accesslog/v3';
 import type { SubstitutionFormatString } from '@lateen/protocol/envoy/config/core/v3';
 import * as core from '@lateen/protocol/envoy/config/core/v3';
+import { ExpressionFilter } from '@lateen/protocol/envoy/extensions/access_loggers/filters/cel/v3';
 import * as file from '@lateen/protocol/envoy/extensions/access_loggers/file/v3';
 import * as stream from '@lateen/protocol/envoy/extensions/access_loggers/stream/v3';
 import type { AccessLog, AccessLogFilter, AccessLogFormat, JsonValue } from '../model/index.ts';
+import { checkExpression } from './expression.ts';
 import { decodeRemoteLog } from './remote-log.ts';
 import { decodeFraction } from './basics.ts';
 import { fieldPolicy } from './field-policy.ts';
@@ -32,7 +34,10 @@ const filterPolicy = fieldPolicy(accesslog.AccessLogFilter, [
   'grpcStatusFilter',
   'metadataFilter',
   'logTypeFilter',
+  'extensionFilter',
 ]);
+const extensionPolicy = fieldPolicy(accesslog.ExtensionFilter, ['name', 'typedConfig']);
+const expressionPolicy = fieldPolicy(ExpressionFilter, ['expression']);
 const metadataFilterPolicy = fieldPolicy(accesslog.MetadataFilter, ['matcher', 'matchIfKeyNotFound']);
 const filePolicy = fieldPolicy(file.FileAccessLog, [
   'path',
@@ -51,7 +56,15 @@ const formatPolicy = fieldPolicy(
   },
 );
 
-export const accessLogPolicies = [logPolicy, filterPolicy, metadataFilterPolicy, filePolicy, formatPolicy];
+export const accessLogPolicies = [
+  logPolicy,
+  filterPolicy,
+  extensionPolicy,
+  expressionPolicy,
+  metadataFilterPolicy,
+  filePolicy,
+  formatPolicy,
+];
 
 /** The access logs of a listener or a filter. */
 export function decodeAccessLogs(
@@ -182,6 +195,8 @@ export function decodeAccessLogFilter(scope: Scope, message: FilterMessage): Acc
   }
   if (message.metadataFilter !== undefined)
     return decodeMetadataFilter(scope.at('metadataFilter'), message.metadataFilter);
+  if (message.extensionFilter !== undefined)
+    return decodeExpressionFilter(scope.at('extensionFilter'), message.extensionFilter);
   const and = message.andFilter !== undefined;
   const list = (and ? message.andFilter : message.orFilter)?.filters ?? [];
   if (list.length === 0) scope.fail('must be a filter that is supported');
@@ -205,4 +220,12 @@ function decodeMetadataFilter(scope: Scope, message: accesslog.MetadataFilter): 
     invert: condition.invert ?? false,
     matchIfMissing: message.matchIfKeyNotFound ?? true,
   };
+}
+
+function decodeExpressionFilter(scope: Scope, message: accesslog.ExtensionFilter): AccessLogFilter {
+  scope.check(extensionPolicy, message);
+  const at = scope.at('typedConfig');
+  const { expression = '' } = at.unpack(ExpressionFilter, message.typedConfig) ?? {};
+  checkExpression(at.at('expression'), expression);
+  return { kind: 'expression', text: expression };
 }

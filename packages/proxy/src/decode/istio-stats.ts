@@ -9,6 +9,7 @@ import {
   type IstioStatsOptions,
   type MetricOverride,
 } from '../model/istio-stats.ts';
+import { checkExpression } from './expression.ts';
 import { fieldPolicy } from './field-policy.ts';
 import type { Scope } from './scope.ts';
 
@@ -26,7 +27,7 @@ const configPolicy = fieldPolicy(
     gracefulDeletionInterval: 'series are kept',
   },
 );
-const metricPolicy = fieldPolicy(stats.MetricConfig, ['name', 'tagsToRemove', 'drop'], {
+const metricPolicy = fieldPolicy(stats.MetricConfig, ['name', 'tagsToRemove', 'drop', 'dimensions'], {
   match: 'has no effect in Istio either',
 });
 
@@ -74,12 +75,16 @@ function decodeOverrides(scope: Scope, list: readonly stats.MetricConfig[]): Ist
   for (const [i, message] of list.entries()) {
     scope.at(i).check(metricPolicy, message);
     const { name = '', tagsToRemove = [] } = message;
+    // In the order of their names, as Istio adds them.
+    const dimensions = Object.entries(message.dimensions ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+    for (const [label, text] of dimensions) checkExpression(scope.at(i).at('dimensions').at(label), text);
     for (const metric of istioMetricNames) {
       if (name !== '' && name !== metric) continue;
       const before = overrides[metric];
       overrides[metric] = {
         dropped: (before?.dropped ?? false) || (message.drop === true && name !== ''),
         removedTags: [...(before?.removedTags ?? []), ...tagsToRemove],
+        dimensions: [...(before?.dimensions ?? []), ...dimensions],
       };
     }
   }

@@ -7,6 +7,7 @@ import { Listener } from '@lateen/protocol/envoy/config/listener/v3';
 import { FilterConfig, RouteConfiguration } from '@lateen/protocol/envoy/config/route/v3';
 import { OpenTelemetryConfig, ZipkinConfig } from '@lateen/protocol/envoy/config/trace/v3';
 import { ClusterConfig as AggregateConfig } from '@lateen/protocol/envoy/extensions/clusters/aggregate/v3';
+import { ExpressionFilter } from '@lateen/protocol/envoy/extensions/access_loggers/filters/cel/v3';
 import { FileAccessLog } from '@lateen/protocol/envoy/extensions/access_loggers/file/v3';
 import {
   HttpGrpcAccessLogConfig,
@@ -78,6 +79,7 @@ export const typesInAny = (): readonly AnyMessageType[] => [
   DirectResponse,
   DogStatsdSink,
   DownstreamTlsContext,
+  ExpressionFilter,
   FileAccessLog,
   FilterConfig,
   GrpcStats,

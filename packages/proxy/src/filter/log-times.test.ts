@@ -113,3 +113,40 @@ test('the log of a listener is told of each connection, and of those that no cha
     'filtered\n',
   ]);
 });
+
+test('expressions of CEL choose the requests that are written', async (t) => {
+  const kept = keptAccessLog('');
+  const cel = (expression: string): object => ({
+    extension_filter: {
+      name: 'cel',
+      typed_config: {
+        '@type': 'type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter',
+        expression,
+      },
+    },
+  });
+  const manager = (expression: string): object => ({
+    route_config: routesJson([
+      { match: { path: '/bad' }, direct_response: { status: 503 } },
+      { match: { prefix: '/' }, direct_response: { status: 200 } },
+    ]),
+    access_log: [log('%REQ(:PATH)%\n', cel(expression))],
+  });
+  const { port } = await serveEnvoy(
+    t,
+    manager(
+      "response.code >= 400 || request.url_path.startsWith('/api') && request.headers['x-log'] == 'yes'",
+    ),
+    [],
+    kept.options,
+  );
+  await ask(port, '/bad');
+  await ask(port, '/api/1');
+  await ask(port, '/api/2', { headers: { 'x-log': 'yes' } });
+  await ask(port, '/');
+  assert.deepEqual(kept.lines, ['/bad\n', '/api/2\n']);
+  assert.throws(
+    () => listenerFromJson(manager('response.code >')),
+    /accessLog\[0\]\.filter\.extensionFilter/,
+  );
+});

@@ -27,6 +27,8 @@ export type AccessLogFilter =
       readonly invert: boolean;
       readonly matchIfMissing: boolean;
     }
+  /** An expression of CEL that is true. */
+  | { readonly kind: 'expression'; readonly text: string }
   | { readonly kind: 'and' | 'or'; readonly filters: readonly AccessLogFilter[] };
 
 /** The shape of a line: text with Envoy's `%COMMANDS%`, or JSON whose strings hold them. */

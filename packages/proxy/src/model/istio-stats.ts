@@ -20,6 +20,8 @@ export interface MetricOverride {
   readonly dropped: boolean;
   /** Labels that the metric is added up over. */
   readonly removedTags: readonly string[];
+  /** Labels whose value is that of an expression of CEL; `unknown` where it has none. */
+  readonly dimensions: readonly (readonly [label: string, expression: string])[];
 }
 
 /** How `istio.stats` counts. */

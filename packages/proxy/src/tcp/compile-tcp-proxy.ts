@@ -58,11 +58,14 @@ export function compileTcpProxy(
     observe:
       scope === undefined
         ? undefined
-        : (host, cluster, info) =>
-            scope.connection(host, cluster, listener.trafficDirection, {
-              mutualTls: info.tls?.peerCertificate !== undefined,
-              flags: 0,
-            }),
+        : (host, cluster, info, about) =>
+            scope.connection(
+              host,
+              cluster,
+              listener.trafficDirection,
+              { mutualTls: info.tls?.peerCertificate !== undefined, flags: 0 },
+              about,
+            ),
     reportIntervalMs: (statsFilter?.options ?? defaultIstioStats).reportIntervalMs,
   };
 }

@@ -54,7 +54,9 @@ export interface TcpProxySetup {
   /** Of the client's address, for consistent balancers. */
   readonly hash: ((clientIp: string) => bigint) | undefined;
   /** The cell that a connection to this endpoint is counted in; undefined where nobody counts. */
-  readonly observe: ((host: Host, cluster: Cluster, info: ConnectionInfo) => ConnectionCell) | undefined;
+  readonly observe:
+    | ((host: Host, cluster: Cluster, info: ConnectionInfo, about: () => StreamInfo) => ConnectionCell)
+    | undefined;
   /** How often the cell is told of the bytes of a connection that lasts; 0: at its end only. */
   readonly reportIntervalMs: number;
 }
@@ -233,7 +235,7 @@ export class TcpConnection
     if (cluster.model.closeConnectionsOnHealthFailure === true) (host.others ??= new Set()).add(this);
     this.#upstream = wire;
     cluster.outlier?.onTcpConnected(host);
-    this.#cell = this.#setup.observe?.(host, cluster.model, this.#info);
+    this.#cell = this.#setup.observe?.(host, cluster.model, this.#info, () => this.#streamInfo());
     if (this.#cell !== undefined) {
       this.#cell.opened++;
       if (this.#setup.reportIntervalMs > 0) this.#reportLater();

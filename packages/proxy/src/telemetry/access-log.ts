@@ -6,6 +6,8 @@ import { compileValueMatch } from '../decide/value-match.ts';
 import { reasonOfId } from '../decide/trace-decision.ts';
 import type { AccessLog, AccessLogFilter, AccessLogFormat } from '../model/access-log.ts';
 import type { JsonValue } from '../model/metadata.ts';
+import { celRoots } from './cel/cel-attributes.ts';
+import { compileCel } from './cel/cel-evaluation.ts';
 import { compileFormat, defaultAccessLogFormat, type Format } from './format.ts';
 import { grpcStatusOf, grpcStatusOfHttp } from './grpc-status.ts';
 import type { LogWriter } from './log-files.ts';
@@ -81,6 +83,10 @@ export function compileLogFilter(filter: AccessLogFilter): InfoTest {
         const value = metadataValue(dynamicMetadata, filter.namespace, filter.path);
         return value === undefined ? filter.matchIfMissing : test(value) !== filter.invert;
       };
+    }
+    case 'expression': {
+      const program = compileCel(filter.text, celRoots);
+      return (info) => program({ info, peers: undefined, node: undefined }) === true;
     }
     case 'and': {
       const tests = filter.filters.map(compileLogFilter);

@@ -105,6 +105,48 @@ test('listeners with the same options count together, others do not hide what th
   );
 });
 
+test('labels are expressions of the request, and unknown where there is no value', async (t) => {
+  const app = await upstream(t, (_request, response) => response.end());
+  const metrics = [
+    {
+      name: 'requests_total',
+      dimensions: {
+        method: 'request.method',
+        'request.host': 'request.host',
+        destination_port: 'string(destination.port)',
+        version: "request.headers['x-version']",
+        who: "node.metadata['WORKLOAD_NAME'] + '!'",
+        source_app: "'fixed'",
+        known: 'has(request.headers.x_none)',
+      },
+    },
+  ];
+  const { dataPlane, port } = await serveEnvoy(
+    t,
+    { route_config: routesJson([all]), http_filters: [inStruct({ metrics }), routerJson] },
+    [cluster('app', [app.port], { metadata: services })],
+    { node: { id: 'n', cluster: 'c', metadata: { WORKLOAD_NAME: 'me' } } },
+  );
+  const headers = { host: 'a.example', 'x-version': '2' };
+  await ask(port, '/1', { headers });
+  await ask(port, '/2', { headers });
+  await ask(port, '/3', { method: 'POST', headers: { host: 'a.example' } });
+  const text = dataPlane.stats.prometheus();
+  const labels = (method: string, version: string): RegExp =>
+    new RegExp(
+      `^istio_requests_total\\{.*source_app="fixed".*,destination_port="${port}",known="false",method="${method}",` +
+        `request_host="a.example",version="${version}",who="me!"\\} (\\d)$`,
+      'm',
+    );
+  assert.equal(labels('GET', '2').exec(text)?.[1], '2');
+  assert.equal(labels('POST', 'unknown').exec(text)?.[1], '1');
+  // Other metrics are added up over the values.
+  assert.deepEqual(
+    series(text, 'istio_response_bytes_count').map(({ value }) => value),
+    [3],
+  );
+});
+
 test('a request for which there is no cluster counts for the host it asked for, unless that is switched off', async (t) => {
   for (const [options, service] of [
     [{}, 'shop.example'],
@@ -127,7 +169,7 @@ test('a request for which there is no cluster counts for the host it asked for, 
   }
 });
 
-test('what needs an expression is refused by its path', () => {
+test('expressions that are none, and what is not built, are refused by their paths', () => {
   const listener = (value: object) => {
     const message = fromJson(
       listenerDecoder.type,
@@ -142,8 +184,12 @@ test('what needs an expression is refused by its path', () => {
     const decoded = listenerDecoder.fromMessage(message.value);
     return decoded.ok ? [] : decoded.problems.map(({ path }) => path.replace(/^.*typedConfig\./, ''));
   };
-  assert.deepEqual(listener({ metrics: [{ dimensions: { method: 'request.method' } }] }), [
-    'metrics[0].dimensions',
+  assert.deepEqual(
+    listener({ metrics: [{ dimensions: { good: 'request.method', bad: 'request.method ==' } }] }),
+    ['metrics[0].dimensions.bad'],
+  );
+  assert.deepEqual(listener({ metrics: [{ dimensions: { bad: 'nobody.knows' } }] }), [
+    'metrics[0].dimensions.bad',
   ]);
   assert.deepEqual(listener({ definitions: [{ name: 'mine', value: '1' }] }), ['definitions']);
   assert.deepEqual(listener({ reporter: 'SERVER_GATEWAY' }), ['reporter']);
@@ -154,7 +200,10 @@ test('bytes of a TCP connection are counted while it lasts', async (t) => {
   const port = await tcpUpstream(t, (socket) => socket.pipe(socket));
   const chain = (reporting: string) => ({
     filters: [
-      inStruct({ tcp_reporting_duration: reporting }),
+      inStruct({
+        tcp_reporting_duration: reporting,
+        metrics: [{ name: 'tcp_sent_bytes_total', dimensions: { port: 'upstream.port' } }],
+      }),
       {
         name: 'tcp',
         typed_config: {
@@ -185,6 +234,7 @@ test('bytes of a TCP connection are counted while it lasts', async (t) => {
   await once(client, 'data');
   while (value('istio_tcp_sent_bytes_total') < 3) await new Promise((resolve) => setImmediate(resolve));
   assert.equal(value('istio_tcp_received_bytes_total'), 3);
+  assert.match(dataPlane.stats.prometheus(), new RegExp(`istio_tcp_sent_bytes_total\\{.*port="${port}"\\}`));
   assert.equal(value('istio_tcp_connections_opened_total'), 2);
   assert.equal(value('istio_tcp_connections_closed_total'), 0);
   for (const socket of [client, quiet]) {

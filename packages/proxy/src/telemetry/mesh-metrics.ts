@@ -1,6 +1,9 @@
 import type { Host } from '../cluster/host.ts';
 import type { NodeIdentity } from '../model/data-plane.ts';
 import { defaultIstioStats, type IstioStatsOptions } from '../model/istio-stats.ts';
+import type { JsonValue } from '../model/metadata.ts';
+import { celOf } from './cel/cel-attributes.ts';
+import type { CelMap } from './cel/cel-evaluation.ts';
 import { MeshScope, type MeshDirectory } from './mesh-scope.ts';
 import { MeshSeries } from './mesh-series.ts';
 import { MeshServices } from './mesh-services.ts';
@@ -22,6 +25,11 @@ export class MeshMetrics implements PrometheusSource {
       self: peerOfMetadata(node?.metadata ?? {}),
       trustDomain: typeof mesh === 'string' && mesh !== '' ? mesh : 'cluster.local',
       services: new MeshServices(),
+      node: celOf(
+        node === undefined
+          ? undefined
+          : { id: node.id, cluster: node.cluster, metadata: node.metadata as JsonValue },
+      ) as CelMap | undefined,
       bounds:
         boundsOf === undefined
           ? undefined

@@ -3,8 +3,11 @@ import type { Cluster } from '../model/cluster.ts';
 import type { IstioStatsOptions } from '../model/istio-stats.ts';
 import { CellTable, ConnectionCell, RequestCell, type RequestBounds } from './mesh-cells.ts';
 import { codeOfConnection, codeOfRequest, labelsOf, messageLabels, type LabelSource } from './mesh-labels.ts';
-import type { MeshSeries } from './mesh-series.ts';
-import { unknownService, type MeshServices, type Service } from './mesh-services.ts';
+import type { CelContext } from './cel/cel-attributes.ts';
+import type { CelMap } from './cel/cel-evaluation.ts';
+import { MeshDimensions, type DimensionedService } from './mesh-dimensions.ts';
+import type { MeshSeries, ValueOf } from './mesh-series.ts';
+import { unknownService, type MeshServices } from './mesh-services.ts';
 import { unknownPeer, type Peer } from './peer.ts';
 import type { RequestObserver } from './request-observer.ts';
 import type { StreamInfo } from './stream-info.ts';
@@ -15,6 +18,8 @@ type Direction = 'unspecified' | 'inbound' | 'outbound';
 export interface MeshDirectory extends LabelSource {
   readonly services: MeshServices;
   readonly bounds: RequestBounds | undefined;
+  /** For expressions. */
+  readonly node: CelMap | undefined;
   /** Who runs at an endpoint. */
   peerAt(host: Host | undefined): Peer;
 }
@@ -26,8 +31,10 @@ export interface MeshDirectory extends LabelSource {
 export class MeshScope implements RequestObserver {
   readonly #options: IstioStatsOptions;
   readonly #directory: MeshDirectory;
-  readonly #requests: CellTable<Peer, Service, RequestCell>;
-  readonly #connections = new CellTable<Peer, Service, ConnectionCell>(
+  /** Undefined where no label is an expression. */
+  readonly #dimensions: MeshDimensions | undefined;
+  readonly #requests: CellTable<Peer, DimensionedService, RequestCell>;
+  readonly #connections = new CellTable<Peer, DimensionedService, ConnectionCell>(
     () => new ConnectionCell(),
     [unknownPeer, unknownService],
   );
@@ -35,6 +42,7 @@ export class MeshScope implements RequestObserver {
   constructor(options: IstioStatsOptions, directory: MeshDirectory) {
     this.#options = options;
     this.#directory = directory;
+    this.#dimensions = MeshDimensions.of(options);
     this.#requests = new CellTable(() => new RequestCell(directory.bounds), [unknownPeer, unknownService]);
   }
 
@@ -42,7 +50,13 @@ export class MeshScope implements RequestObserver {
     const inbound = direction === 'inbound';
     const peer = inbound ? (info.peer ?? unknownPeer) : (info.peer ?? this.#directory.peerAt(info.endpoint));
     const authority = this.#options.hostHeaderFallback ? (info.request?.authority ?? '') : '';
-    const service = this.#directory.services.of(info.upstreamModel, authority, info.routeName);
+    let service: DimensionedService = this.#directory.services.of(
+      info.upstreamModel,
+      authority,
+      info.routeName,
+    );
+    if (this.#dimensions !== undefined)
+      service = this.#dimensions.extend(service, this.#context(info, peer, inbound));
     const cell = this.#requests.get(peer, service, codeOfRequest(info, inbound));
     cell.count++;
     cell.durationMs.record(info.durationMs);
@@ -61,35 +75,52 @@ export class MeshScope implements RequestObserver {
     cluster: Cluster | undefined,
     direction: Direction,
     options: { readonly mutualTls: boolean; readonly flags: number },
+    about: () => StreamInfo,
   ): ConnectionCell {
     const inbound = direction === 'inbound';
     const code = codeOfConnection(options.flags, inbound, options.mutualTls);
     const peer = inbound ? unknownPeer : this.#directory.peerAt(endpoint);
-    return this.#connections.get(peer, this.#directory.services.of(cluster, ''), code);
+    let service: DimensionedService = this.#directory.services.of(cluster, '');
+    if (this.#dimensions !== undefined)
+      service = this.#dimensions.extend(service, this.#context(about(), peer, inbound));
+    return this.#connections.get(peer, service, code);
+  }
+
+  #context(info: StreamInfo, peer: Peer, inbound: boolean): CelContext {
+    const peers = inbound
+      ? { downstream: peer, upstream: undefined }
+      : { downstream: undefined, upstream: peer };
+    return { info, peers, node: this.#directory.node };
   }
 
   /** Adds what was counted to what a scrape shows. */
   collect(all: MeshSeries): void {
     const to = all.seenBy(this.#options);
+    const valuesOf =
+      (service: DimensionedService): ValueOf =>
+      (expression) =>
+        this.#dimensions?.valueOf(service, expression) ?? 'unknown';
     this.#requests.forEach((peer, service, code, cell) => {
       if (cell.count === 0) return;
+      const valueOf = valuesOf(service);
       const labels = labelsOf(this.#directory, peer, service, code, false);
-      to.counter('requests_total', labels, cell.count);
-      to.histogram('request_duration_milliseconds', labels, cell.durationMs);
-      to.histogram('request_bytes', labels, cell.requestBytes);
-      to.histogram('response_bytes', labels, cell.responseBytes);
+      to.counter('requests_total', labels, cell.count, valueOf);
+      to.histogram('request_duration_milliseconds', labels, cell.durationMs, valueOf);
+      to.histogram('request_bytes', labels, cell.requestBytes, valueOf);
+      to.histogram('response_bytes', labels, cell.responseBytes, valueOf);
       if (cell.streams === 0) return;
       const early = messageLabels(labels);
-      to.counter('request_messages_total', early, cell.requestMessages);
-      to.counter('response_messages_total', early, cell.responseMessages);
+      to.counter('request_messages_total', early, cell.requestMessages, valueOf);
+      to.counter('response_messages_total', early, cell.responseMessages, valueOf);
     });
     this.#connections.forEach((peer, service, code, cell) => {
       if (cell.opened === 0 && cell.closed === 0) return;
+      const valueOf = valuesOf(service);
       const labels = labelsOf(this.#directory, peer, service, code, true);
-      to.counter('tcp_connections_opened_total', labels, cell.opened);
-      to.counter('tcp_connections_closed_total', labels, cell.closed);
-      to.counter('tcp_sent_bytes_total', labels, cell.sentBytes);
-      to.counter('tcp_received_bytes_total', labels, cell.receivedBytes);
+      to.counter('tcp_connections_opened_total', labels, cell.opened, valueOf);
+      to.counter('tcp_connections_closed_total', labels, cell.closed, valueOf);
+      to.counter('tcp_sent_bytes_total', labels, cell.sentBytes, valueOf);
+      to.counter('tcp_received_bytes_total', labels, cell.receivedBytes, valueOf);
     });
   }
 

@@ -17,6 +17,14 @@ const kinds: Readonly<Record<IstioMetricName, 'counter' | 'histogram'>> = {
   tcp_received_bytes_total: 'counter',
 };
 
+export type ValueOf = (expression: string) => string;
+
+/** Takes what was counted, with what expressions were in it. */
+export interface SeenSeries {
+  counter(name: IstioMetricName, labels: Labels, value: number, valueOf: ValueOf): void;
+  histogram(name: IstioMetricName, labels: Labels, h: Histogram, valueOf: ValueOf): void;
+}
+
 /** Values by their labels, as a scrape collects them: those whose labels are the same are added up. */
 export class MeshSeries {
   readonly #counters = new Map<IstioMetricName, Map<string, number>>();
@@ -42,16 +50,28 @@ export class MeshSeries {
     found.h = sum;
   }
 
-  /** What one set of options lets be seen. */
-  seenBy({ overrides }: IstioStatsOptions): Pick<MeshSeries, 'counter' | 'histogram'> {
+  /** What one set of options lets be seen; `valueOf` tells what an expression was in a cell. */
+  seenBy({ overrides }: IstioStatsOptions): SeenSeries {
+    const change = (name: IstioMetricName, labels: Labels, valueOf: ValueOf): Labels | undefined => {
+      const own = overrides[name];
+      if (own === undefined) return labels;
+      if (own.dropped) return undefined;
+      const left = without(labels, own.removedTags);
+      if (own.dimensions.length === 0) return left;
+      const added = own.dimensions.map(([label, expression]) => [
+        label.replace(/[^a-zA-Z0-9_]/g, '_'),
+        valueOf(expression),
+      ]);
+      return { ...left, ...Object.fromEntries(added) };
+    };
     return {
-      counter: (name, labels, value) => {
-        const change = overrides[name];
-        if (change?.dropped !== true) this.counter(name, without(labels, change?.removedTags ?? []), value);
+      counter: (name, labels, value, valueOf) => {
+        const seen = change(name, labels, valueOf);
+        if (seen !== undefined) this.counter(name, seen, value);
       },
-      histogram: (name, labels, h) => {
-        const change = overrides[name];
-        if (change?.dropped !== true) this.histogram(name, without(labels, change?.removedTags ?? []), h);
+      histogram: (name, labels, h, valueOf) => {
+        const seen = change(name, labels, valueOf);
+        if (seen !== undefined) this.histogram(name, seen, h);
       },
     };
   }
