@@ -22,6 +22,8 @@ export interface Contender {
   /** Version, as it says itself. */
   readonly version: string;
   measure(seconds: number): Promise<Sample>;
+  /** Brings it to how it runs that has been running, where measuring for some seconds does not. */
+  warmUp?(): Promise<void>;
 }
 
 /** A case that is set up: its contenders run and answer rightly. */

@@ -78,6 +78,7 @@ async function warmUp(
   progress: RunOptions['progress'],
 ): Promise<void> {
   progress(`warming up ${contender.name}`);
+  if (contender.warmUp !== undefined) return contender.warmUp();
   const key = bench.figures[0]?.key ?? '';
   const begun = performance.now();
   let before = Number.NaN;

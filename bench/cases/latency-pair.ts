@@ -7,6 +7,7 @@ import { checkPair, pairHeaders, pairLineups, pairPath, writeCertificates } from
 
 const ratePerSecond = 1000;
 const connections = 4;
+const warmUp = { ratePerSecond: 4_000, seconds: 12, connections: 32 };
 
 const figures: readonly Figure[] = [
   { key: 'p50Ms', title: 'p50 ms', digits: 3 },
@@ -50,6 +51,10 @@ async function prepare(context: BenchContext): Promise<PreparedCase> {
     const added = (lineup: RunningLineup): Contender => ({
       name: lineup.peer.name,
       version: lineup.peer.version(),
+      // At the rate that is measured a compiler would be at work for a minute.
+      async warmUp() {
+        await sendAtConstantRate({ ...pairRequest(lineup.port), ...warmUp });
+      },
       async measure(seconds) {
         const counted = await lineup.countedRequests();
         const cpuBefore = lineup.cpuSeconds();
@@ -86,8 +91,13 @@ async function prepare(context: BenchContext): Promise<PreparedCase> {
   }
 }
 
-async function latenciesAt(port: number, seconds: number): Promise<Latencies> {
+/** The request of the case, for a constant rate. */
+function pairRequest(port: number): { readonly port: number; readonly request: string } {
   const headers = Object.entries(pairHeaders).map(([name, value]) => `${name}: ${value}\r\n`);
   const request = `GET ${pairPath} HTTP/1.1\r\n${headers.join('')}\r\n`;
-  return latenciesOf(await sendAtConstantRate({ port, ratePerSecond, seconds, connections, request }));
+  return { port, request };
+}
+
+async function latenciesAt(port: number, seconds: number): Promise<Latencies> {
+  return latenciesOf(await sendAtConstantRate({ ...pairRequest(port), ratePerSecond, seconds, connections }));
 }
