@@ -42,12 +42,11 @@ const filterPolicy = fieldPolicy(hcm.HttpFilter, [
 ]);
 const routerPolicy = fieldPolicy(
   router.Router,
-  ['suppressEnvoyHeaders', 'respectExpectedRqTimeout', 'upstreamHttpFilters'],
+  ['suppressEnvoyHeaders', 'respectExpectedRqTimeout', 'strictCheckHeaders', 'upstreamHttpFilters'],
   {
     dynamicStats: 'statistics are always kept',
     startChildSpan: 'a request has one span',
     upstreamLogOptions: 'only of use with upstream_log, which is refused',
-    strictCheckHeaders: 'an x-envoy header that cannot be read is passed over',
     suppressGrpcRequestFailureCodeStats: 'adds statistics only',
   },
 );
@@ -141,6 +140,7 @@ function decodeConfig(scope: Scope, message: HttpFilterMessage, context: FilterC
         kind: 'router',
         suppressEnvoyHeaders: config.suppressEnvoyHeaders ?? false,
         ...(config.respectExpectedRqTimeout === true ? { respectExpectedTimeout: true } : {}),
+        ...(config.strictCheckHeaders === undefined ? {} : { strictHeaders: config.strictCheckHeaders }),
       };
     }
     case GrpcStats.typeName: {

@@ -1,7 +1,15 @@
+import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { defaultLocalRateLimit, type HttpFilter, type HttpFilterConfig } from '../model/index.ts';
-import { asks, suffer, type Expected } from '../testing/fault-case.ts';
-import { cluster, upstream } from '../testing/harness.ts';
+import {
+  defaultForward,
+  defaultLocalRateLimit,
+  defaultRoute,
+  type HttpFilter,
+  type HttpFilterConfig,
+} from '../model/index.ts';
+import { assertLogged, asks, suffer, type Expected } from '../testing/fault-case.ts';
+import { ask, cluster, upstream } from '../testing/harness.ts';
+import { watchedProxy } from '../testing/watched-proxy.ts';
 
 const all = { numerator: 100, denominator: 100 } as const;
 const router: HttpFilter = {
@@ -81,6 +89,23 @@ const cases: readonly Case[] = [
       counted: { 'http.http.rbac.denied': 1, 'cluster.up.upstream_rq_total': 0 },
     },
   },
+  {
+    what: 'asks for the health of what is not there',
+    filter: {
+      kind: 'health_check',
+      passThrough: false,
+      cacheMs: 0,
+      minHealthyPercents: [{ cluster: 'gone', percent: 1 }],
+      headers: [],
+    },
+    expected: {
+      status: 503,
+      body: '',
+      flags: 'LH',
+      details: 'health_check_failed_cluster_not_found',
+      counted: { 'http.http.downstream_rq_5xx': 1, 'cluster.up.upstream_rq_total': 0 },
+    },
+  },
 ];
 
 for (const [version, ask] of Object.entries(asks)) {
@@ -91,4 +116,38 @@ for (const [version, ask] of Object.entries(asks)) {
       await suffer(t, ask, cluster('up', [port]), expected, { manager: { httpFilters } });
     });
   }
+}
+
+const steering: readonly (readonly [header: string, good: string, bad: string])[] = [
+  ['x-envoy-upstream-rq-timeout-ms', '250', '250ms'],
+  ['x-envoy-upstream-rq-per-try-timeout-ms', '100', '-1'],
+  ['x-envoy-max-retries', '3', 'three'],
+  ['x-envoy-retry-on', '5xx,connect-failure', '5xx,whatever'],
+  ['x-envoy-retry-grpc-on', 'cancelled, internal', 'sometimes'],
+];
+
+for (const [header, good, bad] of steering) {
+  test(`a value of ${header} that means nothing is refused where that is asked for, else passed over`, async (t) => {
+    const { port: up } = await upstream(t, (_request, response) => response.end('fine'));
+    const strict: HttpFilter = {
+      ...router,
+      config: { kind: 'router', suppressEnvoyHeaders: false, strictHeaders: [header] },
+    };
+    const route = defaultRoute(defaultForward('up'));
+    const proxy = await watchedProxy(t, [route], [cluster('up', [up])], { httpFilters: [strict] });
+    assert.equal((await ask(proxy.port, '/', { headers: { [header]: good } })).status, 200);
+    const answer = await ask(proxy.port, '/', { headers: { [header]: bad } });
+    assert.equal(answer.status, 400);
+    assert.equal(answer.body, `invalid header '${header}' with value '${bad}'`);
+    assert.equal((await proxy.log.next()).flags, '-');
+    assertLogged(await proxy.log.next(), {
+      status: 400,
+      flags: 'IH',
+      details: `request_headers_failed_strict_check{${header}}`,
+    });
+    await proxy.settle();
+    proxy.counted({ 'cluster.up.upstream_rq_total': 1, 'http.http.downstream_rq_4xx': 1 });
+    const lax = await watchedProxy(t, [route], [cluster('up', [up])]);
+    assert.equal((await ask(lax.port, '/', { headers: { [header]: bad } })).status, 200);
+  });
 }

@@ -44,7 +44,7 @@ const cases: readonly Case[] = [
     what: 'an endpoint that refuses',
     cluster: async () => cluster('up', [await nobody()]),
     flags: 'UF,URX',
-    failure: 'delayed connect error: Connection refused',
+    failure: 'delayed_connect_error:_Connection_refused',
     counted: {
       'cluster.up.upstream_cx_total': 1,
       'cluster.up.upstream_cx_connect_fail': 1,

@@ -11,6 +11,7 @@ import type { Http1ServerOptions } from '../http1/server-options.ts';
 import { http2Limits } from '../http2/limits.ts';
 import { Http2ServerConnection, type Http2ServerOptions } from '../http2/server-connection.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
+import { compileStrictCheck } from '../route/strict-headers.ts';
 import type { OverloadState } from '../overload/overload-state.ts';
 import type { AlpnOverride } from '../model/alpn-override.ts';
 import type { HttpConnectionManager } from '../model/network-filter.ts';
@@ -118,6 +119,8 @@ export class ConnectionManager {
   readonly suppressEnvoyHeaders: boolean;
   /** Clients say by `x-envoy-expected-rq-timeout-ms` how long they wait. */
   readonly respectExpectedTimeout: boolean;
+  /** Undefined where the headers that steer tries and time are not looked at. */
+  readonly strictCheck: ReturnType<typeof compileStrictCheck>;
   readonly bufferLimitBytes: number;
   readonly stats: HttpStats;
   readonly observers: readonly RequestObserver[];
@@ -171,6 +174,7 @@ export class ConnectionManager {
     const router = model.httpFilters.find((filter) => filter.config.kind === 'router')?.config;
     this.suppressEnvoyHeaders = router?.kind === 'router' && router.suppressEnvoyHeaders;
     this.respectExpectedTimeout = router?.kind === 'router' && router.respectExpectedTimeout === true;
+    this.strictCheck = compileStrictCheck((router?.kind === 'router' && router.strictHeaders) || []);
     this.bufferLimitBytes = bufferLimitBytes;
     this.stats = context.httpStats(model.statPrefix);
     this.observers = observersOf(model, context);

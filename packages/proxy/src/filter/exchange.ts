@@ -312,6 +312,17 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
     const { route, manager } = this;
     const { n } = manager.stats;
     n.rqTotalRouter++;
+    const bad = manager.strictCheck?.(this.head.headers);
+    if (bad !== undefined) {
+      this.flags |= flag.invalidEnvoyRequestHeaders;
+      const { name, value } = bad;
+      this.reply(
+        400,
+        `invalid header '${name}' with value '${value}'`,
+        `request_headers_failed_strict_check{${name}}`,
+      );
+      return;
+    }
     if (route === undefined) {
       n.noRoute++;
       this.flags |= flag.noRouteFound;

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import * as grpc from '@grpc/grpc-js';
-import { defaultForward, defaultRoute } from '../model/index.ts';
-import { routeTo, serveHttp, type Closers } from '../testing/harness.ts';
+import { defaultForward, defaultRoute, defaultUpstreamHttp } from '../model/index.ts';
+import { cluster, routeTo, serveHttp, upstream, type Closers } from '../testing/harness.ts';
 import { http2Cluster } from '../testing/http2-peers.ts';
 
 const plain = {
@@ -66,6 +66,17 @@ interface EchoClient extends grpc.Client {
   chat(): grpc.ClientDuplexStream<string, string>;
 }
 
+/** A client of gRPC at a proxy. */
+function clientOf(t: Closers, proxyPort: number): EchoClient {
+  const Client = grpc.makeGenericClientConstructor(
+    { ...service, gone: method('Gone', false, false) },
+    'Echo',
+  );
+  const client = new Client(`127.0.0.1:${proxyPort}`, grpc.credentials.createInsecure());
+  t.after(() => client.close());
+  return client as unknown as EchoClient;
+}
+
 async function connectThroughProxy(t: Closers): Promise<EchoClient> {
   const server = new grpc.Server();
   server.addService(service, implementation);
@@ -87,13 +98,7 @@ async function connectThroughProxy(t: Closers): Promise<EchoClient> {
     ],
     [http2Cluster('up', [port]), http2Cluster('empty', [])],
   );
-  const Client = grpc.makeGenericClientConstructor(
-    { ...service, gone: method('Gone', false, false) },
-    'Echo',
-  );
-  const client = new Client(`127.0.0.1:${proxy}`, grpc.credentials.createInsecure());
-  t.after(() => client.close());
-  return client as unknown as EchoClient;
+  return clientOf(t, proxy);
 }
 
 function call(
@@ -164,4 +169,46 @@ test('where there is no endpoint a client is told UNAVAILABLE', async (t) => {
   );
   assert.equal(error?.code, grpc.status.UNAVAILABLE);
   assert.equal(error?.details, 'no healthy upstream');
+});
+
+test('an endpoint of HTTP/1 answers a client of gRPC: with a message and trailers, a status alone, or no gRPC at all', async (t) => {
+  const { port } = await upstream(t, (request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const asked = Buffer.concat(chunks).subarray(5).toString();
+      if (asked === 'plain') {
+        response.writeHead(503).end('busy');
+        return;
+      }
+      if (asked === 'alone') {
+        response.writeHead(200, {
+          'content-type': 'application/grpc',
+          'grpc-status': '5',
+          'grpc-message': 'gone',
+          'content-length': '0',
+        });
+        response.end();
+        return;
+      }
+      response.writeHead(200, { 'content-type': 'application/grpc', trailer: 'grpc-status' });
+      // The message comes back as it was framed.
+      response.write(Buffer.concat(chunks));
+      response.addTrailers({ 'grpc-status': asked === 'late' ? '9' : '0' });
+      response.end();
+    });
+  });
+  const http = { ...defaultUpstreamHttp, enableTrailers: true };
+  const { port: proxy } = await serveHttp(t, [routeTo('up')], [cluster('up', [port], { http })]);
+  const client = clientOf(t, proxy);
+  const outcome = async (text: string) => {
+    const { error, text: answer } = await call(client, text);
+    return error === null ? answer : [error.code, error.details];
+  };
+  assert.equal(await outcome('echo'), 'echo');
+  assert.deepEqual(await outcome('alone'), [grpc.status.NOT_FOUND, 'gone']);
+  assert.deepEqual(((await outcome('late')) as unknown[])[0], grpc.status.FAILED_PRECONDITION);
+  assert.deepEqual(((await outcome('plain')) as unknown[])[0], grpc.status.UNAVAILABLE);
+  // The connection to the endpoint is used on.
+  assert.equal(await outcome('again'), 'again');
 });

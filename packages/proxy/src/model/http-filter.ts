@@ -59,6 +59,8 @@ export type HttpFilterConfig =
       readonly kind: 'router';
       readonly suppressEnvoyHeaders: boolean;
       readonly respectExpectedTimeout?: boolean;
+      /** Of the headers that steer tries and time, those for which a bad value is refused. */
+      readonly strictHeaders?: readonly string[];
     }
   | { readonly kind: 'cors'; readonly policy?: CorsPolicy }
   | { readonly kind: 'fault'; readonly policy: FaultPolicy }

@@ -231,7 +231,7 @@ test('a tunnel that is refused is tried again as often as allowed, and is a fail
   );
   assert.equal(await exchangeRaw(port, 'hello'), '');
   assert.equal(heard.length, 2);
-  assert.match(kept.lines.join(''), /^UF,URX the tunnel was refused with 403\n$/);
+  assert.match(kept.lines.join(''), /^UF,URX the_tunnel_was_refused_with_403\n$/);
   for (const gauge of ['upstream_rq_active', 'upstream_cx_active'])
     assert.equal(statOf(dataPlane, `cluster.backend.${gauge}`), 0, gauge);
 });

@@ -26,6 +26,7 @@ export const flag = {
   overloadManager: 1 << 23,
   dropOverload: 1 << 24,
   downstreamRemoteReset: 1 << 25,
+  invalidEnvoyRequestHeaders: 1 << 26,
 } as const;
 
 /** Bit, letters, name in full. */
@@ -46,6 +47,7 @@ const letters: readonly (readonly [number, string, string])[] = [
   [flag.rateLimitServiceError, 'RLSE', 'RateLimitServiceError'],
   [flag.downstreamConnectionTermination, 'DC', 'DownstreamConnectionTermination'],
   [flag.upstreamRetryLimitExceeded, 'URX', 'UpstreamRetryLimitExceeded'],
+  [flag.invalidEnvoyRequestHeaders, 'IH', 'InvalidEnvoyRequestHeaders'],
   [flag.streamIdleTimeout, 'SI', 'StreamIdleTimeout'],
   [flag.downstreamProtocolError, 'DPE', 'DownstreamProtocolError'],
   [flag.upstreamMaxStreamDurationReached, 'UMSDR', 'UpstreamMaxStreamDurationReached'],

@@ -74,7 +74,8 @@ export const streamOperators: Readonly<Record<string, Operator>> = {
   UPSTREAM_LOCAL_PORT: (i) => portOf(i.upstreamLocal),
   UPSTREAM_CLUSTER: (i) => nonEmpty(i.upstreamModel?.statName) ?? nonEmpty(i.upstreamCluster),
   UPSTREAM_CLUSTER_RAW: (i) => nonEmpty(i.upstreamCluster),
-  UPSTREAM_TRANSPORT_FAILURE_REASON: (i) => nonEmpty(i.upstreamFailure),
+  // As Envoy: lines of text are split at their spaces.
+  UPSTREAM_TRANSPORT_FAILURE_REASON: (i) => nonEmpty(i.upstreamFailure.replaceAll(' ', '_')),
   UPSTREAM_REQUEST_ATTEMPT_COUNT: (i) => i.attempts,
   DOWNSTREAM_REMOTE_ADDRESS: (i) => whole(i.downstreamRemote),
   DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: (i) => ip(i.downstreamRemote),
