@@ -4,6 +4,7 @@ import { HeadPool } from './codec/head.ts';
 import { isConsistent } from './cluster/balancer/balancer.ts';
 import { LazyHashFunction } from './cluster/balancer/hash-function.ts';
 import { ClusterSet, type ClusterRef } from './cluster/cluster-set.ts';
+import { LocalCluster } from './cluster/local-cluster.ts';
 import type { ClusterContext } from './cluster/upstream-cluster.ts';
 import { LazyHttpFilters } from './filter/lazy-http-filters.ts';
 import { introductionOf } from './filter/peer-metadata.ts';
@@ -96,6 +97,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     clock,
     hash,
     runtime,
+    localCluster: localClusterOf(options),
     clusterRef: (name) => clusters.ref(name),
     readBuffer: Buffer.allocUnsafeSlow(readBufferBytes),
     createConnector: (cluster, clusterStats) =>
@@ -299,6 +301,12 @@ function tellsServices({ listeners, extensions }: DataPlaneChange): boolean {
     ),
   ];
   return logs.some(({ sink }) => sink.kind === 'grpc' || sink.kind === 'open_telemetry');
+}
+
+/** The cluster that the proxy is part of, where it knows its own place too. */
+function localClusterOf({ localClusterName = '', node }: DataPlaneOptions): LocalCluster | undefined {
+  if (localClusterName === '' || node?.locality === undefined) return undefined;
+  return new LocalCluster(localClusterName, node.locality);
 }
 
 /** True for listeners that tell a collector of their requests. */

@@ -42,6 +42,8 @@ export interface ProxyBootstrap {
   readonly message: Bootstrap;
   readonly node: Node;
   readonly identity: NodeIdentity;
+  /** The cluster that the proxy is part of; empty: none. */
+  readonly localClusterName: string;
   readonly admin: Address | undefined;
   /** Where profiles are written, without their suffix. */
   readonly profilePath: string;
@@ -112,6 +114,7 @@ export function decodeBootstrap(json: unknown, overrides: NodeOverrides = {}): R
       metadata: node.metadata ?? {},
     },
     profilePath: message.admin?.profilePath ?? '/var/log/envoy/envoy.prof',
+    localClusterName: message.clusterManager?.localClusterName ?? '',
     admin:
       message.admin?.address === undefined
         ? undefined

@@ -86,6 +86,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     clock,
     logger: log.scope('data'),
     node: bootstrap.identity,
+    localClusterName: bootstrap.localClusterName,
     runtime: bootstrap.runtime,
     ...(overload === undefined ? {} : { overload: overload.state }),
     stats: bootstrap.stats,

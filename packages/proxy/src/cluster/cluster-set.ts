@@ -36,6 +36,13 @@ export class ClusterSet {
     this.#logger = logger;
     this.#clock = clock;
     const { runtime } = context;
+    const { localCluster } = context;
+    if (localCluster !== undefined) {
+      localCluster.onChange = () => {
+        for (const { name, cluster } of this.#refs.values())
+          if (name !== localCluster.name) cluster?.onLocalClusterChange();
+      };
+    }
     let keys = clusterKeysOf(runtime);
     runtime.onChange(() => {
       const before = keys;
@@ -165,6 +172,8 @@ export class ClusterSet {
     this.#stats.remove(ref.cluster.stats);
     ref.cluster.drain();
     ref.cluster = undefined;
+    const { localCluster } = this.#context;
+    if (localCluster?.name === name) localCluster.setHosts([]);
   }
 
   #stopResolving(name: string): void {

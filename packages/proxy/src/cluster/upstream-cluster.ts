@@ -13,14 +13,16 @@ import { ClusterStats } from '../telemetry/cluster-stats.ts';
 import { chooseMember, type ServingCluster } from './aggregate.ts';
 import type { BalancerContext, BalancerRequest } from './balancer/balancer.ts';
 import type { HashFunction } from './balancer/hash-function.ts';
-import { PriorityBalancer, type PriorityHosts } from './balancer/priority-balancer.ts';
-import { SubsetBalancer } from './balancer/subset-balancer.ts';
+import type { PriorityBalancer } from './balancer/priority-balancer.ts';
+import type { SubsetBalancer } from './balancer/subset-balancer.ts';
 import { Breakers } from './breakers.ts';
+import { compileBalancers, type HostGroup } from './compile-balancers.ts';
 import { outlierUnder, panicThresholdUnder, thresholdsUnder } from './runtime-limits.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Connector, ConnectorContext, Downstream } from './connector.ts';
 import { HealthChecker } from './health/health-checker.ts';
 import { Host } from './host.ts';
+import type { LocalCluster } from './local-cluster.ts';
 import { OutlierDetector } from './outlier/outlier-detector.ts';
 import { ClientPools } from './pool/client-pools.ts';
 import type { HttpPool } from './pool/http-pool.ts';
@@ -38,6 +40,8 @@ export interface ClusterContext extends ConnectorContext {
   readonly clusterRef: (name: string) => { readonly cluster: UpstreamCluster | undefined };
   readonly createConnector: (cluster: Cluster, stats: ClusterStats) => Connector;
   readonly runtime: Runtime;
+  /** The cluster that the proxy is part of, where it has been told. */
+  readonly localCluster?: LocalCluster | undefined;
 }
 
 /** What a choice of endpoint depends on. */
@@ -49,13 +53,6 @@ export interface HostRequest extends BalancerRequest {
   readonly dynamicMetadata?: Metadata | undefined;
   /** What the metadata of the endpoint must be, for clusters with subsets. */
   readonly subset: SubsetCriteria | undefined;
-}
-
-/** Hosts of one entry of the assignment. */
-interface HostGroup {
-  readonly priority: number;
-  readonly weight: number;
-  readonly hosts: readonly Host[];
 }
 
 const nowhere: Locality = { region: '', zone: '', subZone: '' };
@@ -217,6 +214,11 @@ export class UpstreamCluster {
     if (kept !== before || kept !== hosts.size) this.stats.n.membershipChange++;
     this.#checker?.onHosts();
     this.#rebuild();
+  }
+
+  /** To be called when the cluster that the proxy is part of has changed. */
+  onLocalClusterChange(): void {
+    if (this.model.zoneAware !== undefined) this.#rebuild();
   }
 
   /** To be called when the health of a host has changed. */
@@ -401,29 +403,18 @@ export class UpstreamCluster {
       else if (health === 'degraded') stats.n.membershipDegraded++;
     }
     if (model.discovery.kind === 'original_dst') return;
-    const priorities: { readonly weight: number; readonly hosts: readonly Host[] }[][] = [];
-    for (const { priority, weight, hosts } of this.#groups)
-      (priorities[priority] ??= []).push({ weight, hosts });
-    const filled: PriorityHosts = Array.from(priorities, (groups) => groups ?? []);
-    const rules = {
-      policy: model.loadBalancing,
-      localityWeighted: model.localityWeighted,
-      panicThresholdPercent: panicThresholdUnder(this.#context.runtime, model.panicThresholdPercent),
+    const { localCluster } = this.#context;
+    const isLocal = localCluster?.name === model.name;
+    const { all, subsets } = compileBalancers(model, this.#groups, {
+      stats,
+      runtime: this.#context.runtime,
+      balancing: this.#balancing,
+      local: isLocal ? undefined : localCluster,
       overprovisioningPercent: this.#overprovisioning,
-    };
-    const create = (hosts: PriorityHosts): PriorityBalancer =>
-      new PriorityBalancer(hosts, rules, this.#balancing, () => stats.n.lbHealthyPanic++);
-    if (model.subsets === undefined) {
-      this.#balancer = create(filled);
-      return;
-    }
-    const { n } = stats.subsets;
-    this.#subsets = new SubsetBalancer(filled, model.subsets, create, {
-      onSubsetSelected: () => n.selected++,
-      onSubsetFallback: () => n.fallback++,
-      onSubsetFallbackPanic: () => n.fallbackPanic++,
     });
-    n.active = this.#subsets.size;
+    this.#balancer = all;
+    this.#subsets = subsets;
+    if (isLocal) localCluster.setHosts(this.#hosts.values());
   }
 
   /** Where a header or metadata say that the request is to go; undefined where none does, or it is no address. */

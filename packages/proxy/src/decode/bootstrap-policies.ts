@@ -52,8 +52,7 @@ export const adminPolicy = fieldPolicy(bootstrap.Admin, ['address', 'profilePath
   ignoreGlobalConnLimit: 'connections to the admin port are in no limit',
 });
 
-export const clusterManagerPolicy = fieldPolicy(bootstrap.ClusterManager, [], {
-  localClusterName: 'zones are weighed by the endpoints alone',
+export const clusterManagerPolicy = fieldPolicy(bootstrap.ClusterManager, ['localClusterName'], {
   outlierDetection: 'ejections are counted, not logged',
   loadStatsConfig: 'load reports are not sent',
   enableDeferredClusterCreation: 'a cluster costs little until it is used',

@@ -11,6 +11,7 @@ import { decodeAssignment } from './endpoint.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { decodeHealthCheck } from './health-check.ts';
 import { decodeLoadBalancingPolicy } from './load-balancing-policy.ts';
+import { zoneAwareOf } from './zone-aware.ts';
 import { decodeLoadBalancing, decodeSubsets } from './load-balancing.ts';
 import { decodeMetadataKey } from './rate-limit-rules.ts';
 import { decodeRedisCredentials } from './redis-proxy.ts';
@@ -83,11 +84,11 @@ const commonLbPolicy = fieldPolicy(
   [
     'healthyPanicThreshold',
     'localityWeightedLbConfig',
+    'zoneAwareLbConfig',
     'closeConnectionsOnHostSetChange',
     'consistentHashingLbConfig',
   ],
   {
-    zoneAwareLbConfig: 'hosts of all zones of a priority are used',
     updateMergeWindow: 'an update of hosts is used at once',
     ignoreNewHostsUntilFirstHc: 'a new host is used until a check fails',
     overrideHostStatus: 'no filter of this proxy overrides the host',
@@ -164,13 +165,16 @@ export function decodeCluster(scope: Scope, message: ClusterMessage): Cluster {
     ...(message.loadAssignment === undefined
       ? {}
       : { loadAssignment: decodeAssignment(scope.at('loadAssignment'), message.loadAssignment) }),
-    loadBalancing: policy?.loadBalancing ?? decodeLoadBalancing(scope, message),
+    loadBalancing: decodeLoadBalancing(scope, message),
     ...(message.lbSubsetConfig === undefined
       ? {}
       : { subsets: decodeSubsets(scope.at('lbSubsetConfig'), message.lbSubsetConfig) }),
     panicThresholdPercent:
       common.healthyPanicThreshold === undefined ? 50 : (common.healthyPanicThreshold.value ?? 0),
-    localityWeighted: policy?.localityWeighted ?? common.localityWeightedLbConfig !== undefined,
+    ...(policy ?? {
+      localityWeighted: common.localityWeightedLbConfig !== undefined,
+      ...zoneAwareOf(common, common.localityWeightedLbConfig !== undefined),
+    }),
     connectTimeoutMs,
     perConnectionBufferLimitBytes: message.perConnectionBufferLimitBytes ?? 1_048_576,
     ...optional(

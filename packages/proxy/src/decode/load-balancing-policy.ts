@@ -9,11 +9,12 @@ import { RingHash } from '@lateen/protocol/envoy/extensions/load_balancing_polic
 import { RoundRobin } from '@lateen/protocol/envoy/extensions/load_balancing_policies/round_robin/v3';
 import { WrrLocality } from '@lateen/protocol/envoy/extensions/load_balancing_policies/wrr_locality/v3';
 import { TypedStruct } from '@lateen/protocol/xds/type/v3';
-import type { LoadBalancing } from '../model/index.ts';
+import type { LoadBalancing, ZoneAware } from '../model/index.ts';
 import { consistentOptions } from './consistent-hashing.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { slowStartOf } from './load-balancing.ts';
 import type { Scope } from './scope.ts';
+import { zoneAwareOf } from './zone-aware.ts';
 
 const oldPlace = 'has moved to consistent_hashing_lb_config';
 const roundRobinPolicy = fieldPolicy(RoundRobin, ['slowStartConfig', 'localityLbConfig']);
@@ -42,9 +43,7 @@ const maglevPolicy = fieldPolicy(Maglev, [
   'consistentHashingLbConfig',
   'localityWeightedLbConfig',
 ]);
-const localityPolicy = fieldPolicy(LocalityLbConfig, ['localityWeightedLbConfig'], {
-  zoneAwareLbConfig: 'hosts of all zones of a priority are used',
-});
+const localityPolicy = fieldPolicy(LocalityLbConfig, ['localityWeightedLbConfig', 'zoneAwareLbConfig']);
 const wrrPolicy = fieldPolicy(WrrLocality, ['endpointPickingPolicy']);
 
 export const loadBalancingPolicyPolicies = [
@@ -61,6 +60,7 @@ export const loadBalancingPolicyPolicies = [
 export interface DecodedPolicy {
   readonly loadBalancing: LoadBalancing;
   readonly localityWeighted: boolean;
+  readonly zoneAware?: ZoneAware;
 }
 
 /** The first policy of the list that this proxy knows, as Envoy takes it. */
@@ -82,7 +82,7 @@ function decodePolicy(scope: Scope, any: Any): DecodedPolicy | undefined {
     scope.check(roundRobinPolicy, policy);
     return {
       loadBalancing: { kind: 'round_robin', ...slowStartOf(policy.slowStartConfig) },
-      localityWeighted: weighsLocalities(scope, policy.localityLbConfig),
+      ...localitiesOf(scope, policy.localityLbConfig),
     };
   }
   if (anyIs(any, LeastRequest)) return decodeLeastRequest(scope, scope.unpack(LeastRequest, any) ?? {});
@@ -91,7 +91,7 @@ function decodePolicy(scope: Scope, any: Any): DecodedPolicy | undefined {
     scope.check(randomPolicy, policy);
     return {
       loadBalancing: { kind: 'random' },
-      localityWeighted: weighsLocalities(scope, policy.localityLbConfig),
+      ...localitiesOf(scope, policy.localityLbConfig),
     };
   }
   if (anyIs(any, RingHash)) return decodeRingHash(scope, scope.unpack(RingHash, any) ?? {});
@@ -116,14 +116,18 @@ function decodePolicy(scope: Scope, any: Any): DecodedPolicy | undefined {
       scope.at('endpointPickingPolicy'),
       policy.endpointPickingPolicy ?? {},
     );
-    return { ...inner, localityWeighted: true };
+    return { loadBalancing: inner.loadBalancing, localityWeighted: true };
   }
   return anyIs(any, TypedStruct) ? decodePeakEwma(scope, any) : undefined;
 }
 
-function weighsLocalities(scope: Scope, config: LocalityLbConfig | undefined): boolean {
+function localitiesOf(
+  scope: Scope,
+  config: LocalityLbConfig | undefined,
+): Pick<DecodedPolicy, 'localityWeighted' | 'zoneAware'> {
   if (config !== undefined) scope.at('localityLbConfig').check(localityPolicy, config);
-  return config?.localityWeightedLbConfig !== undefined;
+  const localityWeighted = config?.localityWeightedLbConfig !== undefined;
+  return { localityWeighted, ...zoneAwareOf(config ?? {}, localityWeighted) };
 }
 
 function decodeLeastRequest(scope: Scope, policy: LeastRequest): DecodedPolicy {
@@ -141,7 +145,7 @@ function decodeLeastRequest(scope: Scope, policy: LeastRequest): DecodedPolicy {
       activeRequestBias: policy.activeRequestBias?.defaultValue ?? 1,
       ...slowStartOf(policy.slowStartConfig),
     },
-    localityWeighted: weighsLocalities(scope, policy.localityLbConfig),
+    ...localitiesOf(scope, policy.localityLbConfig),
   };
 }
 

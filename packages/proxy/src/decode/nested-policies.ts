@@ -74,6 +74,11 @@ export const nestedPolicies: readonly AnyFieldPolicy[] = [
   fieldPolicy(accesslog.TraceableFilter, []),
   fieldPolicy(cluster.CircuitBreakers_Thresholds_RetryBudget, ['budgetPercent', 'minRetryConcurrency']),
   fieldPolicy(cluster.Cluster_CommonLbConfig_LocalityWeightedLbConfig, []),
+  fieldPolicy(cluster.Cluster_CommonLbConfig_ZoneAwareLbConfig, [
+    'routingEnabled',
+    'minClusterSize',
+    'failTrafficOnPanic',
+  ]),
   fieldPolicy(cluster.Cluster_CustomClusterType, ['name', 'typedConfig']),
   fieldPolicy(cluster.Cluster_LeastRequestLbConfig, ['choiceCount', 'activeRequestBias', 'slowStartConfig']),
   fieldPolicy(cluster.Cluster_MaglevLbConfig, ['tableSize']),
@@ -181,6 +186,11 @@ export const nestedPolicies: readonly AnyFieldPolicy[] = [
   fieldPolicy(networkTcpProxy.TcpProxy_WeightedCluster, ['clusters']),
   fieldPolicy(networkTcpProxy.TcpProxy_WeightedCluster_ClusterWeight, ['name', 'weight', 'metadataMatch']),
   fieldPolicy(loadBalancingPoliciesCommon.LocalityLbConfig_LocalityWeightedLbConfig, []),
+  fieldPolicy(loadBalancingPoliciesCommon.LocalityLbConfig_ZoneAwareLbConfig, [
+    'routingEnabled',
+    'minClusterSize',
+    'failTrafficOnPanic',
+  ]),
   fieldPolicy(loadBalancingPoliciesCommon.SlowStartConfig, [
     'slowStartWindow',
     'aggression',

@@ -203,6 +203,16 @@ export interface SubsetBalancing {
   readonly listAsAny: boolean;
 }
 
+/** Requests stay in the zone that they come from, as far as each endpoint still gets its share. */
+export interface ZoneAware {
+  /** Of so many requests, per cent; default 100. */
+  readonly routingPercent: number;
+  /** Fewer healthy hosts are all used alike; default 6. */
+  readonly minClusterSize: number;
+  /** Refuse, instead of asking any host, where too few are healthy. */
+  readonly failTrafficOnPanic: boolean;
+}
+
 export interface Cluster {
   readonly name: string;
   /** The name in statistics where it is not `name`. */
@@ -215,6 +225,8 @@ export interface Cluster {
   /** Below this share of healthy hosts all are used; default 50. */
   readonly panicThresholdPercent: number;
   readonly localityWeighted: boolean;
+  /** Of use where the proxy knows which cluster it is part of; undefined: zones do not count. */
+  readonly zoneAware?: ZoneAware;
   /** Default 5,000. */
   readonly connectTimeoutMs: number;
   readonly perConnectionBufferLimitBytes: number;

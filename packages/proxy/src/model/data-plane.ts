@@ -25,6 +25,8 @@ export interface DataPlaneOptions {
   readonly clock?: Clock;
   readonly logger?: Logger;
   readonly node?: NodeIdentity;
+  /** The cluster whose endpoints are this proxy and its like, for zone-aware routing; default: none. */
+  readonly localClusterName?: string;
   /** Takes whole lines of access logs; default: standard output and files, written in batches. */
   readonly writeAccessLog?: (sink: string, text: string) => void;
   /** How statistics are named; default: with the labels of Istio's bootstrap. */

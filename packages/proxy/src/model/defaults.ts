@@ -1,5 +1,5 @@
 import type { LocalRateLimit, TokenBucketConfig } from './rate-limit.ts';
-import type { CircuitBreakerThresholds, Cluster, UpstreamHttpOptions } from './cluster.ts';
+import type { CircuitBreakerThresholds, Cluster, UpstreamHttpOptions, ZoneAware } from './cluster.ts';
 import type { HttpFilter } from './http-filter.ts';
 import { anyFilterChainMatch, type FilterChain, type Listener } from './listener.ts';
 import type { Http2Options, HttpConnectionManager, NetworkFilter, TcpProxy } from './network-filter.ts';
@@ -39,6 +39,13 @@ export const defaultUpstreamHttp: UpstreamHttpOptions = {
   enableTrailers: false,
 };
 
+/** As Envoy: wherever the proxy knows its own cluster. */
+export const defaultZoneAware: ZoneAware = {
+  routingPercent: 100,
+  minClusterSize: 6,
+  failTrafficOnPanic: false,
+};
+
 /** A static round-robin cluster with Envoy's defaults. */
 export function defaultCluster(name: string): Cluster {
   return {
@@ -47,6 +54,7 @@ export function defaultCluster(name: string): Cluster {
     loadBalancing: { kind: 'round_robin' },
     panicThresholdPercent: 50,
     localityWeighted: false,
+    zoneAware: defaultZoneAware,
     connectTimeoutMs: 5_000,
     perConnectionBufferLimitBytes: 1_048_576,
     circuitBreakers: { default: defaultThresholds, high: defaultThresholds },

@@ -32,6 +32,7 @@ export type {
   SubsetBalancing,
   SubsetFallback,
   SubsetSelector,
+  ZoneAware,
   UpstreamHttpOptions,
 } from './cluster.ts';
 export {
@@ -54,6 +55,7 @@ export type {
 } from './data-plane.ts';
 export {
   defaultCluster,
+  defaultZoneAware,
   defaultFilterChain,
   defaultForward,
   defaultHttp2,

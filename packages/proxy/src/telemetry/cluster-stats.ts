@@ -1,4 +1,4 @@
-import { HealthCheckStats, OutlierStats, SubsetStats } from './endpoint-choice-stats.ts';
+import { HealthCheckStats, OutlierStats, SubsetStats, ZoneStats } from './endpoint-choice-stats.ts';
 import { connectionEnd, type ConnectionEnd } from '../codec/connection-end.ts';
 import { Http2Stats } from '../http2/http2-stats.ts';
 import { ByteCounter } from '../wire/byte-counter.ts';
@@ -131,6 +131,7 @@ export class ClusterStats implements StatGroup {
   #outlier: OutlierStats | undefined;
   #healthCheck: HealthCheckStats | undefined;
   #subsets: SubsetStats | undefined;
+  #zones: ZoneStats | undefined;
   #tls: TlsStats | undefined;
 
   constructor(name: string) {
@@ -138,7 +139,7 @@ export class ClusterStats implements StatGroup {
     this.labels = { cluster_name: name };
   }
 
-  /** There from the first use on, as are the two that follow. */
+  /** There from the first use on, as are the three that follow. */
   get outlier(): OutlierStats {
     return (this.#outlier ??= new OutlierStats());
   }
@@ -149,6 +150,10 @@ export class ClusterStats implements StatGroup {
 
   get subsets(): SubsetStats {
     return (this.#subsets ??= new SubsetStats());
+  }
+
+  get zones(): ZoneStats {
+    return (this.#zones ??= new ZoneStats());
   }
 
   /** There from the first TLS connection on. */
@@ -208,7 +213,7 @@ export class ClusterStats implements StatGroup {
     }
     for (const priority of ['default', 'high'] as const)
       visitBreakers(visitor, priority, this.breakers?.[priority]);
-    for (const part of [this.#outlier, this.#healthCheck, this.#subsets, this.#tls]) {
+    for (const part of [this.#outlier, this.#healthCheck, this.#subsets, this.#zones, this.#tls]) {
       part?.visit((name, kind, value) => visitor.number(name, kind, value));
     }
     this.#http2?.visit(visitor);
@@ -221,7 +226,8 @@ export class ClusterStats implements StatGroup {
 
   resetCounters(): void {
     for (const field of Object.keys(counters)) this.n[field as keyof typeof counters] = 0;
-    for (const part of [this.#outlier, this.#healthCheck, this.#subsets, this.#tls]) part?.resetCounters();
+    for (const part of [this.#outlier, this.#healthCheck, this.#subsets, this.#zones, this.#tls])
+      part?.resetCounters();
     this.#http2?.resetCounters();
     this.#statuses.clear();
     this.bytes.received = 0;

@@ -42,6 +42,16 @@ const subsetNames = {
   fallbackPanic: ['lb_subsets_fallback_panic', 'counter'],
 } as const;
 
+const zoneNames = {
+  recalculated: ['lb_recalculate_zone_structures', 'counter'],
+  clusterTooSmall: ['lb_zone_cluster_too_small', 'counter'],
+  localClusterNotOk: ['lb_local_cluster_not_ok', 'counter'],
+  allDirectly: ['lb_zone_routing_all_directly', 'counter'],
+  sampled: ['lb_zone_routing_sampled', 'counter'],
+  crossZone: ['lb_zone_routing_cross_zone', 'counter'],
+  noCapacityLeft: ['lb_zone_no_capacity_left', 'counter'],
+} as const;
+
 /** Of clusters that look for outliers. */
 export class OutlierStats extends StatNumbers<typeof outlierNames> {
   constructor() {
@@ -60,5 +70,12 @@ export class HealthCheckStats extends StatNumbers<typeof healthCheckNames> {
 export class SubsetStats extends StatNumbers<typeof subsetNames> {
   constructor() {
     super(subsetNames);
+  }
+}
+
+/** Of clusters whose requests stay in their zone. */
+export class ZoneStats extends StatNumbers<typeof zoneNames> {
+  constructor() {
+    super(zoneNames);
   }
 }

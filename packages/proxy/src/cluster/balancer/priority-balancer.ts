@@ -10,6 +10,7 @@ import {
   type BalancerRequest,
 } from './balancer.ts';
 import { WeightedSchedule } from './weighted-schedule.ts';
+import { zoneBalancer, type ZoneRules } from './zone-balancer.ts';
 
 /** Hosts of one locality at one priority. */
 export interface LocalityHosts {
@@ -26,6 +27,10 @@ export interface BalancingRules {
   readonly localityWeighted: boolean;
   readonly panicThresholdPercent: number;
   readonly overprovisioningPercent: number;
+  /** Requests stay in the zone of the proxy as far as they can. */
+  readonly zones?: ZoneRules;
+  /** Nobody is asked, instead of all, where too few hosts are healthy. */
+  readonly failTrafficOnPanic?: boolean;
 }
 
 /** Where a share of the requests goes. */
@@ -75,10 +80,22 @@ export class PriorityBalancer implements Balancer {
     ): void => {
       if (percent === 0) return;
       sum += percent;
-      const balancer = groupBalancer(priorities[priority] ?? [], wanted, panic, rules, context);
+      const group = priorities[priority] ?? [];
+      let balancer = groupBalancer(group, wanted, panic, rules, context);
+      if (priority === 0 && wanted === isHealthy && rules.zones !== undefined && !this.#byHash) {
+        balancer = zoneBalancer(
+          group.flatMap(({ hosts }) => hosts.filter(isHealthy)),
+          balancer,
+          rules.panicThresholdPercent,
+          rules.zones,
+          context.random,
+          (hosts) => createBalancer(rules.policy, hosts, context),
+        );
+      }
       levels.push({ upTo: sum > 99.999 ? 100 : sum, priority, panic, balancer });
     };
-    loads.forEach(({ percent, panic }, i) => add(percent, i, panic, panic ? () => true : isHealthy));
+    const inPanic = rules.failTrafficOnPanic === true ? () => false : () => true;
+    loads.forEach(({ percent, panic }, i) => add(percent, i, panic, panic ? inPanic : isHealthy));
     loads.forEach(({ degradedPercent }, i) =>
       add(degradedPercent, i, false, (host) => host.health === 'degraded'),
     );
