@@ -17,7 +17,7 @@ import { compileCustomTags, type CompiledTag, type TaggedRequest } from './custo
 import { RequestTrace, type TraceSetup } from './request-trace.ts';
 import { clientTraceId, requestTags, type NodeTags } from './span-tags.ts';
 import type { Span } from './span.ts';
-import type { SpanIds } from './trace-context.ts';
+import type { SpanIds, TraceContext } from './trace-context.ts';
 import { readTraceparent, writeTraceparent } from './traceparent.ts';
 import type { EnvSource } from '../env.ts';
 
@@ -98,10 +98,10 @@ export class Tracer {
     // As Envoy: a context that cannot be read is neither joined nor replaced.
     if (found === 'malformed') return undefined;
     const sampled = found.sampled ?? decided;
-    const span = this.#spanOf(found, operation.own ?? head.authority);
-    const { traceId, id: spanId, parentId, state } = span;
-    this.#setup.write(head.headers, { traceId, spanId, parentId, sampled, state });
+    const context = this.#contextOf(found, sampled);
+    this.#setup.write(head.headers, context);
     if (!sampled) return undefined;
+    const span = this.#spanOf(context, this.#joins(found), operation.own ?? head.authority);
     span.tags.push(...requestTags(head, this.#tracing.maxPathTagLength));
     return new RequestTrace(this.#setup, span, rules.tags, operation.told);
   }
@@ -152,32 +152,47 @@ export class Tracer {
     return given === '' ? { own, told } : { own: given, told: undefined };
   }
 
-  #spanOf(found: Exclude<FoundContext, 'malformed'>, name: string): Span {
-    const { ids, node, wallUs } = this.#services;
-    const { outbound, spawnsUpstreamSpans } = this.#setup;
+  /** True where the span is that of the client, too. */
+  #joins(found: Exclude<FoundContext, 'malformed'>): boolean {
     const provider = this.#provider;
-    const shared = provider.kind === 'zipkin' && provider.sharedSpanContext && !outbound;
-    const joins = found.traceId !== undefined && shared;
-    const id = joins ? found.spanId : ids.next();
-    let traceId = found.traceId;
-    // As Envoy: the root's span id is also the low half of its trace id.
-    if (traceId === undefined) {
-      traceId = provider.kind !== 'zipkin' || provider.traceId128bit ? ids.next() + id : id;
+    return (
+      found.traceId !== undefined &&
+      provider.kind === 'zipkin' &&
+      provider.sharedSpanContext &&
+      !this.#setup.outbound
+    );
+  }
+
+  #contextOf(found: Exclude<FoundContext, 'malformed'>, sampled: boolean): TraceContext {
+    const { ids } = this.#services;
+    if (found.traceId === undefined) {
+      const provider = this.#provider;
+      const spanId = ids.next();
+      // As Envoy: the root's span id is also the low half of its trace id.
+      const traceId = provider.kind !== 'zipkin' || provider.traceId128bit ? ids.next() + spanId : spanId;
+      return { traceId, spanId, parentId: undefined, sampled, state: undefined };
     }
-    let parentId: string | undefined;
-    if (found.traceId !== undefined) parentId = joins ? found.parentId : found.spanId;
+    const { traceId, state } = found;
+    return this.#joins(found)
+      ? { traceId, spanId: found.spanId, parentId: found.parentId, sampled, state }
+      : { traceId, spanId: ids.next(), parentId: found.spanId, sampled, state };
+  }
+
+  #spanOf({ traceId, spanId, parentId, state }: TraceContext, shared: boolean, name: string): Span {
+    const { node, wallUs } = this.#services;
+    const { outbound, spawnsUpstreamSpans } = this.#setup;
     return {
       traceId,
-      id,
+      id: spanId,
       parentId,
-      shared: joins,
+      shared,
       // With spans of its own for its tries a proxy is a server in between.
       kind: outbound && !spawnsUpstreamSpans ? 'client' : 'server',
       name,
       startUs: wallUs(),
       durationUs: 0,
       tags: node.map(([key, value]): [string, string] => [key, value]),
-      state: found.traceId === undefined ? undefined : found.state,
+      state,
     };
   }
 
