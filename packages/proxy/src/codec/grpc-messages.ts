@@ -35,4 +35,27 @@ export class GrpcMessageCounter {
 export class GrpcMessages {
   readonly request = new GrpcMessageCounter();
   readonly response = new GrpcMessageCounter();
+  /** When observers were told last. */
+  toldMs: number;
+  #toldRequest = 0;
+  #toldResponse = 0;
+
+  constructor(nowMs: number) {
+    this.toldMs = nowMs;
+  }
+
+  /** What has come since the last time. */
+  take(nowMs: number): MessageCounts {
+    const request = this.request.count - this.#toldRequest;
+    const response = this.response.count - this.#toldResponse;
+    this.#toldRequest += request;
+    this.#toldResponse += response;
+    this.toldMs = nowMs;
+    return { request, response };
+  }
+}
+
+export interface MessageCounts {
+  readonly request: number;
+  readonly response: number;
 }

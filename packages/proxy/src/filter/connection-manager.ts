@@ -14,6 +14,7 @@ import type { ConnectionInfo } from '../listener/connection-info.ts';
 import { compileStrictCheck } from '../route/strict-headers.ts';
 import type { OverloadState } from '../overload/overload-state.ts';
 import type { AlpnOverride } from '../model/alpn-override.ts';
+import { defaultIstioStats } from '../model/istio-stats.ts';
 import type { HttpConnectionManager } from '../model/network-filter.ts';
 import { compileHeaderOperations, type CompiledHeaderOperations } from '../route/header-operations.ts';
 import type { RouteTable } from '../route/route-table.ts';
@@ -128,6 +129,8 @@ export class ConnectionManager {
   readonly alpn: AlpnOverride | undefined;
   /** True where an observer is told of the messages of gRPC requests. */
   readonly countsGrpcMessages: boolean;
+  /** How often observers are told of the messages of a stream that lasts, milliseconds; 0: at its end. */
+  readonly messageIntervalMs: number;
   /** Undefined where requests are not traced. */
   readonly tracer: Tracer | undefined;
   readonly requestIds: RequestIds;
@@ -178,6 +181,9 @@ export class ConnectionManager {
     this.bufferLimitBytes = bufferLimitBytes;
     this.stats = context.httpStats(model.statPrefix);
     this.observers = observersOf(model, context);
+    const statsFilter = model.httpFilters.find(({ config }) => config.kind === 'istio_stats')?.config;
+    const options = statsFilter?.kind === 'istio_stats' ? statsFilter.options : undefined;
+    this.messageIntervalMs = (options ?? defaultIstioStats).reportIntervalMs;
     this.countsGrpcMessages =
       this.observers.length > 0 &&
       model.httpFilters.some(

@@ -76,7 +76,11 @@ export abstract class ExchangeBodies extends ExchangeRecord {
   onRequestData(buffer: Buffer, start: number, end: number): void {
     this.bytesReceived += end - start;
     this.lastActivityMs = this.manager.turn.nowMs;
-    if (this.grpcMessages !== undefined) this.grpcMessages.request.data(buffer, start, end);
+    const messages = this.grpcMessages;
+    if (messages !== undefined) {
+      messages.request.data(buffer, start, end);
+      this.tellMessages(messages, false);
+    }
     const transform = this.#requestTransform;
     if (transform === undefined) this.#takeRequestData(buffer, start, end);
     else transform.data(buffer, start, end, this.#requestOutput);
@@ -129,7 +133,11 @@ export abstract class ExchangeBodies extends ExchangeRecord {
   }
 
   onRouterData(buffer: Buffer, start: number, end: number): void {
-    if (this.grpcMessages !== undefined) this.grpcMessages.response.data(buffer, start, end);
+    const messages = this.grpcMessages;
+    if (messages !== undefined) {
+      messages.response.data(buffer, start, end);
+      this.tellMessages(messages, false);
+    }
     const transform = this.#responseTransform;
     if (transform === undefined) this.#sendResponseData(buffer, start, end);
     else transform.data(buffer, start, end, this.#responseOutput);

@@ -60,8 +60,18 @@ export abstract class ExchangeRecord extends Expirable implements StreamInfo {
     this.dynamicMetadata = connection.metadata;
     this.startMs = manager.turn.nowMs;
     this.draw = manager.random();
-    if (manager.countsGrpcMessages && isGrpcRequest(head)) this.grpcMessages = new GrpcMessages();
+    if (manager.countsGrpcMessages && isGrpcRequest(head)) this.grpcMessages = new GrpcMessages(this.startMs);
     if (manager.accessLogs.length > 0) this.#startedWallMs = manager.turn.wallMs;
+  }
+
+  /** Tells observers of messages; while the request lasts only where the last time is long ago. */
+  protected tellMessages(messages: GrpcMessages, isEnd: boolean): void {
+    const { manager } = this;
+    const { nowMs } = manager.turn;
+    const { messageIntervalMs } = manager;
+    if (!isEnd && (messageIntervalMs === 0 || nowMs - messages.toldMs < messageIntervalMs)) return;
+    const counts = messages.take(nowMs);
+    for (const observer of manager.observers) observer.onMessages(this, manager.direction, counts);
   }
 
   /** Tells access logs of the request, at an event. */

@@ -510,6 +510,7 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
     if (this.status > 0) stats.countStatus(this.status);
     if (this.response?.upgrade !== undefined) stats.n.cxUpgradesActive--;
     stats.requestTime.record(this.durationMs);
+    if (this.grpcMessages !== undefined) this.tellMessages(this.grpcMessages, true);
     for (const observer of manager.observers) observer.onRequest(this, manager.direction);
     if (manager.accessLogs.length > 0) this.log('DownstreamEnd');
     if (this.trace !== undefined) this.trace.end(this);

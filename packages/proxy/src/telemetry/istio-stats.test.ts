@@ -24,6 +24,14 @@ const asMessage = (value: object) => ({
   typed_config: { '@type': 'type.googleapis.com/stats.PluginConfig', ...value },
 });
 
+const grpcStats = {
+  name: 'envoy.filters.http.grpc_stats',
+  typed_config: {
+    '@type': 'type.googleapis.com/envoy.extensions.filters.http.grpc_stats.v3.FilterConfig',
+    emit_filter_state: true,
+  },
+};
+
 const services = { istio: { services: [{ host: 'app.default', name: 'app', namespace: 'default' }] } };
 const all = { match: { prefix: '/' }, route: { cluster: 'app' } };
 
@@ -264,13 +272,6 @@ test('messages of gRPC streams are counted in each direction, wherever they are 
       setImmediate(() => stream.end(bytes.subarray(10)));
     });
   });
-  const grpcStats = {
-    name: 'envoy.filters.http.grpc_stats',
-    typed_config: {
-      '@type': 'type.googleapis.com/envoy.extensions.filters.http.grpc_stats.v3.FilterConfig',
-      emit_filter_state: true,
-    },
-  };
   const { dataPlane, port } = await serveEnvoy(
     t,
     { route_config: routesJson([all]), http_filters: [grpcStats, inStruct({}), routerJson] },
@@ -290,4 +291,38 @@ test('messages of gRPC streams are counted in each direction, wherever they are 
     [3],
   );
   assert.equal(series(text, 'istio_requests_total').length, 2);
+});
+
+test('messages are counted while a stream lasts', async (t) => {
+  const empty = Buffer.alloc(5);
+  const up = await http2Upstream(t, (stream) => {
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc' });
+    stream.pipe(stream);
+  });
+  const { dataPlane, port } = await serveEnvoy(
+    t,
+    {
+      route_config: routesJson([all]),
+      http_filters: [grpcStats, inStruct({ tcp_reporting_duration: '0.01s' }), routerJson],
+    },
+    [http2Cluster('app', [up.port], { metadata: services })],
+  );
+  const client = await http2Client(t, port);
+  const stream = client.request(
+    { ':method': 'POST', ':path': '/s/m', 'content-type': 'application/grpc', te: 'trailers' },
+    { endStream: false },
+  );
+  const told = (metric: string): number => series(dataPlane.stats.prometheus(), metric)[0]?.value ?? 0;
+  let sent = 0;
+  while (told('istio_response_messages_total') < 2) {
+    stream.write(empty);
+    sent++;
+    await once(stream, 'data');
+  }
+  assert.equal(series(dataPlane.stats.prometheus(), 'istio_requests_total').length, 0);
+  stream.end();
+  await once(stream, 'close');
+  while (told('istio_requests_total') < 1) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(told('istio_request_messages_total'), sent);
+  assert.equal(told('istio_response_messages_total'), sent);
 });

@@ -20,19 +20,25 @@ export class RequestCell {
     }
   }
 
-  /** gRPC requests whose messages were counted. */
-  streams = 0;
-  requestMessages = 0;
-  responseMessages = 0;
-
   reset(): void {
     this.count = 0;
     this.durationMs.reset();
     this.requestBytes.reset();
     this.responseBytes.reset();
-    this.streams = 0;
-    this.requestMessages = 0;
-    this.responseMessages = 0;
+  }
+}
+
+/** The messages of gRPC requests that have in common all labels that are known before their end. */
+export class MessageCell {
+  /** False before anything was counted. */
+  used = false;
+  requests = 0;
+  responses = 0;
+
+  reset(): void {
+    this.used = false;
+    this.requests = 0;
+    this.responses = 0;
   }
 }
 

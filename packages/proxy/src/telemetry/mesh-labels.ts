@@ -20,6 +20,11 @@ export function codeOfRequest(info: StreamInfo, inbound: boolean): number {
   return code;
 }
 
+/** The same of messages of gRPC, of which the end of the request is not known. */
+export function codeOfMessages(inbound: boolean): number {
+  return bit.grpc + (inbound ? bit.inbound : 0);
+}
+
 /** The same of a TCP connection. */
 export function codeOfConnection(flags: number, inbound: boolean, mutualTls: boolean): number {
   let code = flags * 1_024;

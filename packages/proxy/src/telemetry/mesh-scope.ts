@@ -1,8 +1,16 @@
+import type { MessageCounts } from '../codec/grpc-messages.ts';
 import type { Host } from '../cluster/host.ts';
 import type { Cluster } from '../model/cluster.ts';
 import type { IstioStatsOptions } from '../model/istio-stats.ts';
-import { CellTable, ConnectionCell, RequestCell, type RequestBounds } from './mesh-cells.ts';
-import { codeOfConnection, codeOfRequest, labelsOf, messageLabels, type LabelSource } from './mesh-labels.ts';
+import { CellTable, ConnectionCell, MessageCell, RequestCell, type RequestBounds } from './mesh-cells.ts';
+import {
+  codeOfConnection,
+  codeOfMessages,
+  codeOfRequest,
+  labelsOf,
+  messageLabels,
+  type LabelSource,
+} from './mesh-labels.ts';
 import type { CelContext } from './cel/cel-attributes.ts';
 import type { CelMap } from './cel/cel-evaluation.ts';
 import { MeshDimensions, type DimensionedService } from './mesh-dimensions.ts';
@@ -34,6 +42,10 @@ export class MeshScope implements RequestObserver {
   /** Undefined where no label is an expression. */
   readonly #dimensions: MeshDimensions | undefined;
   readonly #requests: CellTable<Peer, DimensionedService, RequestCell>;
+  readonly #messages = new CellTable<Peer, DimensionedService, MessageCell>(
+    () => new MessageCell(),
+    [unknownPeer, unknownService],
+  );
   readonly #connections = new CellTable<Peer, DimensionedService, ConnectionCell>(
     () => new ConnectionCell(),
     [unknownPeer, unknownService],
@@ -48,25 +60,34 @@ export class MeshScope implements RequestObserver {
 
   onRequest(info: StreamInfo, direction: Direction): void {
     const inbound = direction === 'inbound';
-    const peer = inbound ? (info.peer ?? unknownPeer) : (info.peer ?? this.#directory.peerAt(info.endpoint));
-    const authority = this.#options.hostHeaderFallback ? (info.request?.authority ?? '') : '';
-    let service: DimensionedService = this.#directory.services.of(
-      info.upstreamModel,
-      authority,
-      info.routeName,
-    );
-    if (this.#dimensions !== undefined)
-      service = this.#dimensions.extend(service, this.#context(info, peer, inbound));
+    const peer = this.#peerOf(info, inbound);
+    const service = this.#serviceOf(info, peer, inbound);
     const cell = this.#requests.get(peer, service, codeOfRequest(info, inbound));
     cell.count++;
     cell.durationMs.record(info.durationMs);
     cell.requestBytes.record(info.bytesReceived);
     cell.responseBytes.record(info.bytesSent);
-    const messages = info.grpcMessages;
-    if (messages === undefined) return;
-    cell.streams++;
-    cell.requestMessages += messages.request.count;
-    cell.responseMessages += messages.response.count;
+  }
+
+  onMessages(info: StreamInfo, direction: Direction, messages: MessageCounts): void {
+    const inbound = direction === 'inbound';
+    const peer = this.#peerOf(info, inbound);
+    const cell = this.#messages.get(peer, this.#serviceOf(info, peer, inbound), codeOfMessages(inbound));
+    cell.used = true;
+    cell.requests += messages.request;
+    cell.responses += messages.response;
+  }
+
+  #peerOf(info: StreamInfo, inbound: boolean): Peer {
+    return info.peer ?? (inbound ? unknownPeer : this.#directory.peerAt(info.endpoint));
+  }
+
+  #serviceOf(info: StreamInfo, peer: Peer, inbound: boolean): DimensionedService {
+    const authority = this.#options.hostHeaderFallback ? (info.request?.authority ?? '') : '';
+    const service = this.#directory.services.of(info.upstreamModel, authority, info.routeName);
+    return this.#dimensions === undefined
+      ? service
+      : this.#dimensions.extend(service, this.#context(info, peer, inbound));
   }
 
   /** The cell of a TCP connection; counted while it lasts. */
@@ -108,10 +129,13 @@ export class MeshScope implements RequestObserver {
       to.histogram('request_duration_milliseconds', labels, cell.durationMs, valueOf);
       to.histogram('request_bytes', labels, cell.requestBytes, valueOf);
       to.histogram('response_bytes', labels, cell.responseBytes, valueOf);
-      if (cell.streams === 0) return;
-      const early = messageLabels(labels);
-      to.counter('request_messages_total', early, cell.requestMessages, valueOf);
-      to.counter('response_messages_total', early, cell.responseMessages, valueOf);
+    });
+    this.#messages.forEach((peer, service, code, cell) => {
+      if (!cell.used) return;
+      const valueOf = valuesOf(service);
+      const labels = messageLabels(labelsOf(this.#directory, peer, service, code, false));
+      to.counter('request_messages_total', labels, cell.requests, valueOf);
+      to.counter('response_messages_total', labels, cell.responses, valueOf);
     });
     this.#connections.forEach((peer, service, code, cell) => {
       if (cell.opened === 0 && cell.closed === 0) return;
@@ -126,6 +150,7 @@ export class MeshScope implements RequestObserver {
 
   resetCounters(): void {
     this.#requests.forEach((_peer, _service, _code, cell) => cell.reset());
+    this.#messages.forEach((_peer, _service, _code, cell) => cell.reset());
     this.#connections.forEach((_peer, _service, _code, cell) => cell.reset());
   }
 }
