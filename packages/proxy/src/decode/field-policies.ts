@@ -9,6 +9,7 @@ import { localReplyPolicies } from './local-reply.ts';
 import { clusterLimitPolicies } from './cluster-limits.ts';
 import { clusterPolicies } from './cluster.ts';
 import { configSourcePolicies } from './config-source.ts';
+import { compressorPolicies } from './compressor.ts';
 import { corsPolicies } from './cors.ts';
 import { jwtAuthnPolicies } from './jwt-authn.ts';
 import { extAuthzPolicies } from './ext-authz.ts';
@@ -68,6 +69,7 @@ export const fieldPolicies: readonly AnyFieldPolicy[] = [
   ...configSourcePolicies,
   ...connectionManagerPolicies,
   ...consistentHashingPolicies,
+  ...compressorPolicies,
   ...corsPolicies,
   ...extAuthzPolicies,
   ...jwtAuthnPolicies,

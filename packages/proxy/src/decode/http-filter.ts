@@ -5,6 +5,7 @@ import { FilterConfig as GrpcStats } from '@lateen/protocol/envoy/extensions/fil
 import { GrpcWeb } from '@lateen/protocol/envoy/extensions/filters/http/grpc_web/v3';
 import { HealthCheck } from '@lateen/protocol/envoy/extensions/filters/http/health_check/v3';
 import * as headerMutation from '@lateen/protocol/envoy/extensions/filters/http/header_mutation/v3';
+import * as compressor from '@lateen/protocol/envoy/extensions/filters/http/compressor/v3';
 import * as cors from '@lateen/protocol/envoy/extensions/filters/http/cors/v3';
 import * as extAuthz from '@lateen/protocol/envoy/extensions/filters/http/ext_authz/v3';
 import * as jwtAuthn from '@lateen/protocol/envoy/extensions/filters/http/jwt_authn/v3';
@@ -18,6 +19,7 @@ import type { HttpFilter as HttpFilterMessage } from '@lateen/protocol/envoy/ext
 import * as hcm from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
 import type { HttpFilter, HttpFilterConfig } from '../model/index.ts';
 import { FilterConfig as AlpnConfig } from '@lateen/protocol/istio/envoy/config/filter/http/alpn/v2alpha1';
+import { decodeCompressor, decodeCompressorRoute } from './compressor.ts';
 import { corsOf, corsPolicyPolicy } from './cors.ts';
 import { decodeExtAuthz, decodeExtAuthzRoute } from './ext-authz.ts';
 import { decodeJwtAuthn, decodeJwtRoute } from './jwt-authn.ts';
@@ -156,6 +158,10 @@ function decodeConfig(scope: Scope, message: HttpFilterMessage, context: FilterC
       return decodeBuffer(at, at.unpack(buffer.Buffer, message.typedConfig) ?? {});
     case headerMutation.HeaderMutation.typeName:
       return decodeHeaderMutation(at, at.unpack(headerMutation.HeaderMutation, message.typedConfig) ?? {});
+    case compressor.Compressor.typeName: {
+      const config = at.unpack(compressor.Compressor, message.typedConfig) ?? {};
+      return { kind: 'compressor', compressor: decodeCompressor(at, config) };
+    }
     case GrpcWeb.typeName:
       return { kind: 'grpc_web' };
     case fault.HTTPFault.typeName: {
@@ -229,6 +235,8 @@ function decodePerRoute(
       scope.check(corsPolicyPolicy, config);
       return { kind: 'cors', policy: corsOf(scope, config) };
     }
+    case compressor.CompressorPerRoute.typeName:
+      return decodeCompressorRoute(scope, scope.unpack(compressor.CompressorPerRoute, any) ?? {});
     case buffer.BufferPerRoute.typeName:
       return decodeBufferPerRoute(scope, scope.unpack(buffer.BufferPerRoute, any) ?? {});
     case headerMutation.HeaderMutationPerRoute.typeName: {

@@ -1,4 +1,8 @@
 import { Buffer, BufferPerRoute } from '@lateen/protocol/envoy/extensions/filters/http/buffer/v3';
+import { Brotli } from '@lateen/protocol/envoy/extensions/compression/brotli/compressor/v3';
+import { Gzip } from '@lateen/protocol/envoy/extensions/compression/gzip/compressor/v3';
+import { Zstd } from '@lateen/protocol/envoy/extensions/compression/zstd/compressor/v3';
+import { Compressor, CompressorPerRoute } from '@lateen/protocol/envoy/extensions/filters/http/compressor/v3';
 import { ExtAuthz, ExtAuthzPerRoute } from '@lateen/protocol/envoy/extensions/filters/http/ext_authz/v3';
 import {
   JwtAuthentication,
@@ -32,13 +36,17 @@ export const knownHttpTypes = [
   UpstreamCodec,
   UuidRequestIdConfig,
   AllowListedRoutesConfig,
+  Brotli,
   Buffer,
   BufferPerRoute,
+  Compressor,
+  CompressorPerRoute,
   CustomHeaderConfig,
   EarlyHeaderMutation,
   ExtAuthz,
   ExtAuthzPerRoute,
   GrpcWeb,
+  Gzip,
   HeaderMutation,
   HeaderMutationPerRoute,
   HealthCheck,
@@ -54,4 +62,5 @@ export const knownHttpTypes = [
   UriTemplateMatchConfig,
   UriTemplateRewriteConfig,
   XffConfig,
+  Zstd,
 ] as const;

@@ -5,6 +5,7 @@ import type { Extensions } from '../listener/extensions.ts';
 import { discoveredFilter } from './discovered.ts';
 import type { HttpFilter, HttpFilterConfig } from '../model/http-filter.ts';
 import type { HttpConnectionManager } from '../model/network-filter.ts';
+import type { CompressorChain } from './compression/compressor.ts';
 import { corsFilter } from './cors.ts';
 import { faultFilter } from './fault.ts';
 import { bufferFilter } from './buffer.ts';
@@ -92,6 +93,7 @@ export function compileHttpFilters(
   services: FilterServices,
 ): CompiledHttpFilter[] {
   const compiled: CompiledHttpFilter[] = [];
+  let compressors: CompressorChain | undefined;
   if (filters.at(-1)?.config.kind !== 'router') {
     problems.push({ path, message: 'the last HTTP filter must be the router' });
   }
@@ -155,6 +157,12 @@ export function compileHttpFilters(
         break;
       case 'local_rate_limit':
         push(localRateLimitFilter(name, config.limit, services, `${path}[${i}]`, problems), disabled);
+        break;
+      case 'compressor':
+        pushLazy(services.lazy.compressor, (module) => {
+          compressors ??= new module.CompressorChain(filters);
+          return module.compressorFilter(name, config.compressor, compressors, manager.statPrefix, services);
+        });
         break;
       case 'ext_authz':
         pushLazy(services.lazy.extAuthz, (module) =>

@@ -5,6 +5,7 @@ import type { ConnectionInfo } from '../listener/connection-info.ts';
 import type { ConnectionManager } from './connection-manager.ts';
 import { EarlyBody, type BodyState } from './early-body.ts';
 import { ExchangeRecord } from './exchange-record.ts';
+import { ChainedTransform } from './chained-transform.ts';
 import type { BodyOutput, BodyTransform } from './http-filter.ts';
 import type { Router } from './router/router.ts';
 
@@ -56,11 +57,13 @@ export abstract class ExchangeBodies extends ExchangeRecord {
   }
 
   transformRequest(transform: BodyTransform): void {
-    this.#requestTransform = transform;
+    const before = this.#requestTransform;
+    this.#requestTransform = before === undefined ? transform : new ChainedTransform(before, transform);
   }
 
   transformResponse(transform: BodyTransform): void {
-    this.#responseTransform = transform;
+    const before = this.#responseTransform;
+    this.#responseTransform = before === undefined ? transform : new ChainedTransform(before, transform);
   }
 
   /** Hands over what came while filters were waiting. */
@@ -141,6 +144,14 @@ export abstract class ExchangeBodies extends ExchangeRecord {
     const transform = this.#responseTransform;
     if (transform === undefined) this.#sendResponseData(buffer, start, end);
     else transform.data(buffer, start, end, this.#responseOutput);
+  }
+
+  /** Sends the body of an answer that is not an endpoint's. */
+  protected sendOwnBody(bytes: Buffer): void {
+    const transform = this.#responseTransform;
+    if (transform === undefined) this.#sendResponseData(bytes, 0, bytes.length);
+    else transform.data(bytes, 0, bytes.length, this.#responseOutput);
+    this.onRouterEnd(undefined);
   }
 
   #sendResponseData(buffer: Buffer, start: number, end: number): void {

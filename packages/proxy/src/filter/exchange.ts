@@ -243,15 +243,10 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
       this.manager.localReply === undefined
         ? fillLocalReply(head, this.head, status, body, options)
         : this.#mapReply(this.manager.localReply, head, status, body, options);
-    this.#sendHead(head, bytes.length === 0);
-    if (bytes.length === 0) return;
     // Answers to HEAD have the length, not the body.
-    if (this.head.method !== 'HEAD') {
-      this.bytesSent += bytes.length;
-      this.stream.sendData(bytes, 0, bytes.length);
-    }
-    this.stream.sendEnd(undefined);
-    this.finish();
+    const hasBody = bytes.length > 0 && this.head.method !== 'HEAD';
+    this.#sendHead(head, !hasBody);
+    if (hasBody) this.sendOwnBody(bytes);
   }
 
   #mapReply(

@@ -3,6 +3,7 @@ import type { IstioStatsFilter } from './istio-stats.ts';
 import type { OnDemandClusters } from './config-source.ts';
 import type { DiscoveredFilter } from './discovered-filter.ts';
 import type { HeaderMatch, HeaderOperations } from './route.ts';
+import type { Compressor, CompressorRoute } from './compressor.ts';
 import type { ExtAuthz, ExtAuthzRoute } from './ext-authz.ts';
 import type { JwtAuthn } from './jwt-authn.ts';
 import type { GlobalRateLimit, HostRateLimits, LocalRateLimit } from './rate-limit.ts';
@@ -63,6 +64,9 @@ export type HttpFilterConfig =
       readonly strictHeaders?: readonly string[];
     }
   | { readonly kind: 'cors'; readonly policy?: CorsPolicy }
+  | { readonly kind: 'compressor'; readonly compressor: Compressor }
+  /** Route only: answers are compressed, also where the filter is off. */
+  | { readonly kind: 'compressor_route'; readonly settings: CompressorRoute }
   | { readonly kind: 'fault'; readonly policy: FaultPolicy }
   | {
       readonly kind: 'rbac';

@@ -1,0 +1,161 @@
+import { headerName } from '../../codec/header-name.ts';
+import type { ResponseHead } from '../../codec/head.ts';
+import type { HeaderBlock } from '../../codec/header-block.ts';
+import { names } from '../../codec/header-name.ts';
+import { chooseEncoding, parseAcceptEncoding, type OfferedEncoding } from '../../decide/accept-encoding.ts';
+import type { Compressor } from '../../model/compressor.ts';
+import type { HttpFilter } from '../../model/http-filter.ts';
+import { CompressorStats } from '../../telemetry/compressor-stats.ts';
+import type { FilterServices } from '../compile-filters.ts';
+import type { CompiledHttpFilter, FilterExchange } from '../http-filter.ts';
+import { Compressing } from './compressing.ts';
+
+const acceptEncoding = headerName('accept-encoding');
+const cacheControl = headerName('cache-control');
+const contentEncoding = headerName('content-encoding');
+const contentRange = headerName('content-range');
+const etag = headerName('etag');
+const vary = headerName('vary');
+
+/** The compressors of one chain: among them the client chooses. */
+export class CompressorChain {
+  readonly #members: readonly Compressor[];
+  /** What clients accept, also where a compressor hides it from endpoints. */
+  readonly #accepted = new WeakMap<FilterExchange, string>();
+
+  constructor(filters: readonly HttpFilter[]) {
+    this.#members = filters.flatMap(({ config }) =>
+      config.kind === 'compressor' ? [config.compressor] : [],
+    );
+  }
+
+  /** The encodings that are offered for a media type. */
+  offersFor(type: string | undefined): OfferedEncoding[] {
+    return this.#members
+      .filter(({ contentTypes }) => type === undefined || contentTypes.has(type))
+      .map(({ compression, chooseFirst }) => ({ name: compression.kind, chooseFirst }));
+  }
+
+  note(exchange: FilterExchange): void {
+    const value = exchange.head.headers.get(acceptEncoding);
+    if (value !== undefined) this.#accepted.set(exchange, value);
+  }
+
+  acceptedBy(exchange: FilterExchange): string | undefined {
+    return this.#accepted.get(exchange);
+  }
+}
+
+/** `text/html` of `Text/HTML; charset=utf-8`. */
+function mediaType(headers: HeaderBlock): string | undefined {
+  const value = headers.get(names.contentType);
+  if (value === undefined) return undefined;
+  const end = value.indexOf(';');
+  return (end < 0 ? value : value.slice(0, end)).trim().toLowerCase();
+}
+
+function hasToken(value: string | undefined, token: string): boolean {
+  return value !== undefined && value.split(',').some((one) => one.trim().toLowerCase() === token);
+}
+
+function addVary(headers: HeaderBlock): void {
+  const value = headers.get(vary);
+  if (hasToken(value, 'accept-encoding') || hasToken(value, '*')) return;
+  headers.set(vary, value === undefined || value === '' ? 'Accept-Encoding' : `${value}, Accept-Encoding`);
+}
+
+/**
+ * Compresses answers for clients that accept it (Envoy, compressor filter). Partial content is never
+ * compressed, since its range is one of the bytes as they are.
+ */
+export function compressorFilter(
+  name: string,
+  config: Compressor,
+  chain: CompressorChain,
+  statPrefix: string,
+  services: FilterServices,
+): CompiledHttpFilter {
+  const { compression, libraryName, hasDirection } = config;
+  const kind = compression.kind === 'br' ? 'brotli' : compression.kind;
+  const place = hasDirection ? `${kind}.response` : kind;
+  const { n } = services.statGroup(
+    `compressor ${statPrefix} ${libraryName} ${place}`,
+    () => new CompressorStats(statPrefix, libraryName, place),
+  );
+  const isLongEnough = (headers: HeaderBlock): boolean => {
+    const length = headers.get(names.contentLength);
+    if (length === undefined || Number(length) >= config.minContentBytes) return true;
+    n.contentLengthTooSmall++;
+    return false;
+  };
+  const mayHaveEtag = (headers: HeaderBlock): boolean => {
+    if (!config.disableOnEtag || !headers.has(etag)) return true;
+    n.notCompressedEtag++;
+    return false;
+  };
+  const isCompressible = (response: ResponseHead, type: string | undefined): boolean => {
+    const { headers } = response;
+    return (
+      response.upgrade === undefined &&
+      (type === undefined || config.contentTypes.has(type)) &&
+      !hasToken(headers.get(cacheControl), 'no-transform') &&
+      mayHaveEtag(headers) &&
+      !headers.has(contentEncoding) &&
+      !headers.has(contentRange)
+    );
+  };
+  const isChosen = (exchange: FilterExchange, type: string | undefined): boolean => {
+    const accepted = chain.acceptedBy(exchange);
+    if (accepted === undefined) {
+      n.noAcceptHeader++;
+      return false;
+    }
+    const choice = chooseEncoding(parseAcceptEncoding(accepted), chain.offersFor(type));
+    switch (choice.kind) {
+      case 'identity':
+        n.headerIdentity++;
+        return false;
+      case 'invalid':
+        n.headerNotValid++;
+        return false;
+      default:
+        if (choice.name !== compression.kind) {
+          n.headerCompressorOvershadowed++;
+          return false;
+        }
+        if (choice.kind === 'wildcard') n.headerWildcard++;
+        else n.headerCompressorUsed++;
+        return true;
+    }
+  };
+  return {
+    name,
+    onRequest(exchange) {
+      const route = exchange.routeConfig(name);
+      const own = route?.kind === 'compressor_route' ? route.settings.removeAcceptEncoding : undefined;
+      chain.note(exchange);
+      if (own ?? config.removeAcceptEncoding) exchange.head.headers.remove(acceptEncoding);
+      return 'continue';
+    },
+    onResponse(exchange, response, endStream) {
+      const { headers } = response;
+      const enabled = config.enabled() || exchange.routeConfig(name)?.kind === 'compressor_route';
+      const type = mediaType(headers);
+      if (!enabled || !isLongEnough(headers) || !isCompressible(response, type)) {
+        n.notCompressed++;
+        return;
+      }
+      // Also where this client does not accept it: a cache has to ask again for one that does.
+      addVary(headers);
+      if (!isChosen(exchange, type) || endStream) {
+        n.notCompressed++;
+        return;
+      }
+      n.compressed++;
+      if (headers.get(etag)?.startsWith('W/') === false) headers.remove(etag);
+      headers.remove(names.contentLength);
+      headers.set(contentEncoding, compression.kind);
+      exchange.transformResponse(new Compressing(exchange, compression, n));
+    },
+  };
+}
