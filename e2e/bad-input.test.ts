@@ -100,10 +100,10 @@ test('a route to a subset that no rule defines is warned of, and only its own ho
 
 test('a kind that is not yet put in force says so when it is applied', async () => {
   const { stderr } = await cluster.trySh(
-    `kubectl apply -f - <<'EOF'\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: { name: none }\nspec: {}\nEOF`,
+    `kubectl apply -f - <<'EOF'\napiVersion: networking.istio.io/v1beta1\nkind: ProxyConfig\nmetadata: { name: none }\nspec: {}\nEOF`,
   );
-  assert.match(stderr, /Warning: AuthorizationPolicy none is kept but NOT IN FORCE/);
-  await cluster.sh('kubectl delete authorizationpolicy none');
+  assert.match(stderr, /Warning: ProxyConfig none is kept but NOT IN FORCE/);
+  await cluster.sh('kubectl delete proxyconfig none');
 });
 
 test('a badly named port is reported with the service', async () => {

@@ -262,6 +262,12 @@ const bad: [kind: string, spec: string, path: string, words: RegExp][] = [
     /must be one of/,
   ],
   [
+    'AuthorizationPolicy',
+    'rules: [{when: [{key: "experimental.envoy.filters.a[b]", values: [c]}]}]',
+    'spec.rules[0].when[0].key',
+    /must be one of/,
+  ],
+  [
     'EnvoyFilter',
     'configPatches: [{applyTo: CLUSTER, match: {listener: {}}, patch: {operation: REMOVE}}]',
     'spec.configPatches[0].match.listener',

@@ -28,7 +28,7 @@ export type {
   WorkloadEntry,
   WorkloadGroup,
 } from './kinds/config-object.ts';
-export type { AuthorizationPolicySpec } from './kinds/authorization-policy.ts';
+export type { AuthorizationPolicySpec, AuthorizationRule } from './kinds/authorization-policy.ts';
 export type { DestinationRuleSpec, Subset } from './kinds/destination-rule.ts';
 export type { Destination, HeaderChanges, HeaderOperations, RouteDestination } from './kinds/destination.ts';
 export type { EnvoyFilterSpec } from './kinds/envoy-filter.ts';
@@ -44,7 +44,7 @@ export type {
   HttpRouteDestination,
 } from './kinds/http-route.ts';
 export type { PeerAuthenticationSpec } from './kinds/peer-authentication.ts';
-export type { RequestAuthenticationSpec } from './kinds/request-authentication.ts';
+export type { JwtRule, RequestAuthenticationSpec } from './kinds/request-authentication.ts';
 export type { MatchLabelsSelector, WorkloadSelector } from './kinds/selectors.ts';
 export type { ServiceEntrySpec } from './kinds/service-entry.ts';
 export type { SidecarSpec } from './kinds/sidecar.ts';

@@ -52,6 +52,8 @@ export const authorizationRule = message('A rule: who does what under which cond
   ),
 });
 
+export type AuthorizationRule = ShapeOf<typeof authorizationRule>;
+
 export const authorizationPolicy = message('Who may do what.', {
   selector: matchLabelsSelector,
   targetRef,

@@ -37,6 +37,8 @@ export const jwtRule = message(
   { required: ['issuer'] },
 );
 
+export type JwtRule = ShapeOf<typeof jwtRule>;
+
 export const requestAuthentication = message('Which tokens of requests are accepted.', {
   selector: matchLabelsSelector,
   targetRef,

@@ -67,7 +67,6 @@ const conditionKeys = [
   'destination.ip',
   'destination.port',
   'connection.sni',
-  'experimental.envoy.filters.',
 ];
 
 /** Reports what is wrong with an AuthorizationPolicy. */
@@ -112,9 +111,7 @@ export function checkAuthorizationPolicy({ spec }: AuthorizationPolicy, report: 
       const known = conditionKeys.some((key) =>
         key.endsWith('[')
           ? condition.key.startsWith(key) && condition.key.endsWith(']')
-          : key.endsWith('.')
-            ? condition.key.startsWith(key)
-            : condition.key === key,
+          : condition.key === key,
       );
       if (!known) {
         report(

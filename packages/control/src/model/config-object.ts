@@ -1,7 +1,9 @@
 import type {
+  AuthorizationPolicySpec,
   DestinationRuleSpec,
   GatewaySpec,
   PeerAuthenticationSpec,
+  RequestAuthenticationSpec,
   ServiceEntrySpec,
   SidecarSpec,
   VirtualServiceSpec,
@@ -36,6 +38,8 @@ export type ServiceEntry = ConfigObject<ServiceEntrySpec>;
 export type Sidecar = ConfigObject<SidecarSpec>;
 export type WorkloadEntry = ConfigObject<WorkloadEntrySpec>;
 export type PeerAuthentication = ConfigObject<PeerAuthenticationSpec>;
+export type RequestAuthentication = ConfigObject<RequestAuthenticationSpec>;
+export type AuthorizationPolicy = ConfigObject<AuthorizationPolicySpec>;
 
 /** `namespace/name`. */
 export function objectKey(object: { readonly namespace: string; readonly name: string }): string {

@@ -3,6 +3,8 @@ export interface MeshSettings {
   /** Domain of the cluster's names. */
   readonly domain: string;
   readonly trustDomain: string;
+  /** Former names of the trust domain, which identities may still bear. */
+  readonly trustDomainAliases: readonly string[];
   /** Namespace whose rules hold for all. */
   readonly rootNamespace: string;
   /** What a sidecar does with traffic to hosts that the mesh does not know. */
@@ -14,6 +16,8 @@ export interface MeshSettings {
   readonly accessLogEncoding: 'TEXT' | 'JSON';
   /** Own format of the access log; empty for Istio's. */
   readonly accessLogFormat: string;
+  /** How far paths of requests are normalised before anybody judges them. */
+  readonly pathNormalization: 'NONE' | 'BASE' | 'MERGE_SLASHES' | 'DECODE_AND_MERGE_SLASHES';
   readonly connectTimeoutMs: number;
   /** How long a proxy looks for the protocol of a connection; 0 means as long as it takes. */
   readonly protocolDetectionTimeoutMs: number;
@@ -31,12 +35,14 @@ export interface MeshSettings {
 export const defaultMeshSettings: MeshSettings = {
   domain: 'cluster.local',
   trustDomain: 'cluster.local',
+  trustDomainAliases: [],
   rootNamespace: 'istio-system',
   outboundTrafficPolicy: 'ALLOW_ANY',
   autoMutualTls: true,
   accessLogFile: '',
   accessLogEncoding: 'TEXT',
   accessLogFormat: '',
+  pathNormalization: 'BASE',
   connectTimeoutMs: 10_000,
   protocolDetectionTimeoutMs: 0,
   defaultServiceExportTo: ['*'],

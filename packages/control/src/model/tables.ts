@@ -1,13 +1,16 @@
 import { State, index, table } from '../engine/state.ts';
 import type {
+  AuthorizationPolicy,
   DestinationRule,
   Gateway,
   PeerAuthentication,
+  RequestAuthentication,
   ServiceEntry,
   Sidecar,
   VirtualService,
   WorkloadEntry,
 } from './config-object.ts';
+import type { KeySet } from './key-set.ts';
 import type { MeshSettings } from './mesh-settings.ts';
 import type { Proxy } from './proxy.ts';
 import { serviceId, type Service } from './service.ts';
@@ -43,6 +46,11 @@ export const sidecars = table<Sidecar>('sidecars');
 export const workloadEntries = table<WorkloadEntry>('workloadEntries');
 export const peerAuthentications = table<PeerAuthentication>('peerAuthentications');
 
+export const requestAuthentications = table<RequestAuthentication>('requestAuthentications');
+export const authorizationPolicies = table<AuthorizationPolicy>('authorizationPolicies');
+/** The keys of issuers of tokens, by where they are fetched from. */
+export const keySets = table<KeySet>('keySets');
+
 export const slicesByService = index(slices, 'service', (row) => [`${row.namespace}/${row.service}`]);
 export const servicesByHost = index(services, 'host', (row) => [row.hostname]);
 export const servicesByNamespace = index(services, 'namespace', (row) => [row.namespace]);
@@ -63,6 +71,12 @@ export const sidecarsByNamespace = index(sidecars, 'namespace', (row) => [row.na
 export const peerAuthenticationsByNamespace = index(peerAuthentications, 'namespace', (row) => [
   row.namespace,
 ]);
+export const requestAuthenticationsByNamespace = index(requestAuthentications, 'namespace', (row) => [
+  row.namespace,
+]);
+export const authorizationPoliciesByNamespace = index(authorizationPolicies, 'namespace', (row) => [
+  row.namespace,
+]);
 
 /** A mesh of which nothing is known yet. */
 export function emptyMesh(): State {
@@ -79,5 +93,7 @@ export function emptyMesh(): State {
     workloadEntriesByNamespace,
     sidecarsByNamespace,
     peerAuthenticationsByNamespace,
+    requestAuthenticationsByNamespace,
+    authorizationPoliciesByNamespace,
   ]);
 }

@@ -14,7 +14,14 @@ import { Engine } from '../engine/engine.ts';
 import { put, remove } from '../engine/state.ts';
 import { manifestChanges } from '../ingest/kubernetes/manifests.ts';
 import { defaultMeshSettings } from '../model/mesh-settings.ts';
-import { emptyMesh, proxies, settings, settingsKey, virtualServices } from '../model/tables.ts';
+import {
+  authorizationPolicies,
+  emptyMesh,
+  proxies,
+  settings,
+  settingsKey,
+  virtualServices,
+} from '../model/tables.ts';
 import { decodeNode } from '../push/node.ts';
 import { viewOfProxy, type ProxyView } from './proxy-view.ts';
 import { allResources, namedResource } from './read-resources.ts';
@@ -208,6 +215,86 @@ test('mutual TLS is used where both ends take it, and accepted as the policies s
   matchesFile(t, 'mutual-tls.listeners', named(allResources(engine, of, 'listener'), /virtualInbound/));
   const name = 'outbound|9080||reviews.default.svc.cluster.local';
   matchesFile(t, 'mutual-tls.endpoints', expand(namedResource(engine, of, 'endpoint', name)));
+});
+
+/** The filters of a listener's chains that decide who may pass, by the chains' names. */
+function securityOf(listener: unknown): unknown {
+  const { filterChains } = listener as {
+    filterChains: readonly { name?: string; filters: readonly Json[] }[];
+  };
+  const chosen = (filters: readonly Json[]): Json[] =>
+    filters.filter((filter) => /rbac|jwt|ext_authz/.test(String(filter['name'])));
+  return filterChains.map(({ name, filters }) => ({
+    name,
+    network: chosen(filters),
+    http: filters.flatMap((filter) =>
+      chosen((filter['typedConfig'] as { httpFilters?: Json[] }).httpFilters ?? []),
+    ),
+  }));
+}
+type Json = Readonly<Record<string, unknown>>;
+
+test('who may pass is decided by the policies of the workload, its namespace and the mesh', (t) => {
+  const engine = meshOf('bookinfo.yaml', 'authorization.yaml');
+  engine.advance([
+    put(settings, settingsKey, {
+      ...defaultMeshSettings,
+      trustDomain: 'new.example',
+      trustDomainAliases: ['old.example'],
+    }),
+  ]);
+  const of = viewFor(engine, productpage);
+  const [inbound] = named(allResources(engine, of, 'listener'), /virtualInbound/);
+  const [passthrough, http] = (
+    securityOf(inbound) as readonly { name: string; network: Json[]; http: Json[] }[]
+  )
+    .filter(({ network, http: filters }) => network.length + filters.length > 0)
+    .filter(({ name }, i, all) => all.findIndex((other) => other.name === name) === i);
+  assert.equal(http?.name, '0.0.0.0_9080');
+  assert.deepEqual(http.network, []);
+  assert.deepEqual(passthrough?.http, http.http);
+  const tcp = (securityOf(inbound) as readonly { network: Json[] }[]).find(
+    ({ network }) => network.length > 0,
+  );
+  matchesFile(t, 'authorization.http', http.http);
+  matchesFile(t, 'authorization.tcp', tcp?.network);
+});
+
+test('a gateway asks by the policies of its own namespace, also what it passes on as it is', (t) => {
+  const engine = meshOf('bookinfo.yaml', 'https.yaml', 'authorization.yaml');
+  const listeners = allResources(engine, viewFor(engine, ingress), 'listener').map(expand);
+  matchesFile(t, 'authorization.gateway', listeners.map(securityOf));
+});
+
+test('policies of others change nothing of what a proxy is sent', () => {
+  const plain = meshOf('bookinfo.yaml');
+  const guarded = meshOf('bookinfo.yaml', 'authorization.yaml');
+  const ratings = {
+    id: 'sidecar~10.244.0.31~ratings-v1-a.other~other.svc.cluster.local',
+    metadata: { NAMESPACE: 'other', LABELS: { app: 'ratings' } },
+  };
+  guarded.advance([remove(authorizationPolicies, 'istio-system/no-deletions')]);
+  const of = (engine: Engine): unknown[] =>
+    named(allResources(engine, viewFor(engine, ratings), 'listener'), /virtualInbound/);
+  assert.deepEqual(of(guarded), of(plain));
+});
+
+test('how paths are normalised is always said', () => {
+  const said = (pathNormalization: (typeof defaultMeshSettings)['pathNormalization']): unknown => {
+    const engine = meshOf('bookinfo.yaml');
+    engine.advance([put(settings, settingsKey, { ...defaultMeshSettings, pathNormalization })]);
+    const [inbound] = named(allResources(engine, viewFor(engine, productpage), 'listener'), /virtualInbound/);
+    const { filterChains } = inbound as { filterChains: { filters: { typedConfig: Json }[] }[] };
+    const manager = filterChains
+      .flatMap(({ filters }) => filters)
+      .find((f) => 'httpFilters' in f.typedConfig);
+    const { normalizePath, mergeSlashes, pathWithEscapedSlashesAction } = manager?.typedConfig ?? {};
+    return [normalizePath, mergeSlashes, pathWithEscapedSlashesAction];
+  };
+  assert.deepEqual(said('NONE'), [false, undefined, 'KEEP_UNCHANGED']);
+  assert.deepEqual(said('BASE'), [true, undefined, 'KEEP_UNCHANGED']);
+  assert.deepEqual(said('MERGE_SLASHES'), [true, true, 'KEEP_UNCHANGED']);
+  assert.deepEqual(said('DECODE_AND_MERGE_SLASHES'), [true, true, 'UNESCAPE_AND_FORWARD']);
 });
 
 test('a gateway ends TLS with the credentials of its namespace, or passes it on', (t) => {

@@ -1,13 +1,13 @@
 import { query, type Query } from '../engine/query.ts';
-import { edgeText } from '../model/gateway-servers.ts';
 import { inboundPorts, type InboundPort } from '../model/inbound.ts';
 import { mutualTlsModes, type MutualTlsModes } from '../model/mutual-tls.ts';
 import { scopeOf, scopeText, type Scope } from '../model/scope.ts';
+import { securityPolicies, type SecurityPolicies } from '../model/security-policies.ts';
 import { proxies } from '../model/tables.ts';
 import { inboundClusters, staticClusters } from './cluster/own.ts';
 import { outboundClusters } from './cluster/outbound.ts';
 import { endpointResource } from './endpoint/load-assignment.ts';
-import { gatewayListeners } from './listener/gateway.ts';
+import { gatewayListeners, guardedEdgeText } from './listener/gateway.ts';
 import { virtualInbound } from './listener/inbound.ts';
 import { outboundListeners } from './listener/outbound.ts';
 import { sameResources, type EncodedResource } from './resource.ts';
@@ -26,6 +26,8 @@ export interface ProxyView {
   readonly ports: readonly InboundPort[];
   /** Which of its ports take mutual TLS. */
   readonly mutualTls: MutualTlsModes;
+  /** Who may ask it for what. */
+  readonly security: SecurityPolicies;
 }
 
 /** The view of a connected proxy; undefined where it has gone. */
@@ -34,7 +36,8 @@ export const viewOfProxy = query('proxy.view', (view, proxyId: string): ProxyVie
   const proxy = view.row(proxies, proxyId);
   if (scope === undefined || proxy === undefined) return undefined;
   const mutualTls = mutualTlsModes(view, proxy.namespace, proxy.labels);
-  return { scope, ports: view.get(inboundPorts, proxyId), mutualTls };
+  const security = securityPolicies(view, proxy.namespace, proxy.labels);
+  return { scope, ports: view.get(inboundPorts, proxyId), mutualTls, security };
 });
 
 /** Kinds of which a proxy gets all, without asking by name. */
@@ -72,13 +75,13 @@ const ownClusters = query(
 const ownListeners = query(
   'listeners.own',
   (view, key: ProxyView): readonly EncodedResource[] => [
-    view.get(virtualInbound, { ports: key.ports, mutualTls: key.mutualTls }),
+    view.get(virtualInbound, { ports: key.ports, mutualTls: key.mutualTls, security: key.security }),
   ],
   { keyText: viewText, equal: sameResources },
 );
 
 function viewText(view: ProxyView): string {
-  return `${scopeText(view.scope)} ${JSON.stringify([view.ports, view.mutualTls])}`;
+  return `${scopeText(view.scope)} ${JSON.stringify([view.ports, view.mutualTls, view.security])}`;
 }
 
 /** The sets that make up all resources of a view: what its scope shares, and its own. */
@@ -89,7 +92,7 @@ export function resourceSets(view: ProxyView): readonly ResourceSetSpec[] {
     return [
       { text: scopeText(scope), listed: { cluster: bind(outboundClusters, scope) }, named: { endpoint } },
       {
-        text: `own ${edgeText(view)}`,
+        text: `own ${guardedEdgeText(view)}`,
         listed: { cluster: bind(ownClusters, view), listener: bind(gatewayListeners, view) },
         named: {
           route: (name) => bind(gatewayRoutes, { edge: view, name }),

@@ -2,8 +2,6 @@ import type { ConfigObject } from '@lateen/config';
 
 /** Kinds that are kept and not yet put in force, with what that means for whoever counts on them. */
 const withoutEffect: Readonly<Record<string, string>> = {
-  AuthorizationPolicy: 'nobody is refused by it',
-  RequestAuthentication: 'tokens are not verified by it',
   EnvoyFilter: 'no proxy is changed by it',
   Telemetry: 'metrics, traces and logs stay as they are',
   WasmPlugin: 'no plugin is loaded by it',

@@ -16,6 +16,8 @@ export const ingestedKinds = [
   'Sidecar',
   'WorkloadEntry',
   'PeerAuthentication',
+  'RequestAuthentication',
+  'AuthorizationPolicy',
 ] as const satisfies readonly ConfigKindName[];
 export type IngestedKind = (typeof ingestedKinds)[number];
 
@@ -31,6 +33,8 @@ export const tableOfKind = {
   Sidecar: tables.sidecars,
   WorkloadEntry: tables.workloadEntries,
   PeerAuthentication: tables.peerAuthentications,
+  RequestAuthentication: tables.requestAuthentications,
+  AuthorizationPolicy: tables.authorizationPolicies,
 } as const;
 
 /** The resource of a kind, at the version that is stored. */
@@ -72,6 +76,10 @@ export function configChange(config: IngestedConfig, mesh: MeshSettings): Change
       return put(tables.sidecars, key, { ...base, spec: config.spec });
     case 'WorkloadEntry':
       return put(tables.workloadEntries, key, { ...base, spec: config.spec });
+    case 'RequestAuthentication':
+      return put(tables.requestAuthentications, key, { ...base, spec: config.spec });
+    case 'AuthorizationPolicy':
+      return put(tables.authorizationPolicies, key, { ...base, spec: config.spec });
     default:
       return put(tables.peerAuthentications, key, { ...base, spec: config.spec });
   }

@@ -41,15 +41,23 @@ export function decodeMeshSettings(text: string, file = 'ConfigMap istio, key me
     const value = source[name];
     if (value === undefined || value === null) return otherwise;
     if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value;
-    complain(name, 'must be a list of namespaces');
+    complain(name, 'must be a list of names');
     return otherwise;
   };
 
   const d = defaultMeshSettings;
   const outbound = source['outboundTrafficPolicy'] as { readonly mode?: unknown } | null | undefined;
+  const paths = source['pathNormalization'] as { readonly normalization?: unknown } | null | undefined;
+  const normalization = choice(
+    'pathNormalization.normalization',
+    paths?.normalization,
+    ['DEFAULT', 'NONE', 'BASE', 'MERGE_SLASHES', 'DECODE_AND_MERGE_SLASHES'] as const,
+    d.pathNormalization,
+  );
   const settings: MeshSettings = {
     ...d,
     trustDomain: string('trustDomain', d.trustDomain),
+    trustDomainAliases: names('trustDomainAliases', d.trustDomainAliases),
     rootNamespace: string('rootNamespace', d.rootNamespace) || d.rootNamespace,
     outboundTrafficPolicy: choice(
       'outboundTrafficPolicy.mode',
@@ -66,6 +74,7 @@ export function decodeMeshSettings(text: string, file = 'ConfigMap istio, key me
       d.accessLogEncoding,
     ),
     accessLogFormat: string('accessLogFormat', d.accessLogFormat),
+    pathNormalization: normalization === 'DEFAULT' ? 'BASE' : normalization,
     connectTimeoutMs: duration('connectTimeout', d.connectTimeoutMs),
     protocolDetectionTimeoutMs: duration('protocolDetectionTimeout', d.protocolDetectionTimeoutMs),
     defaultServiceExportTo: names('defaultServiceExportTo', d.defaultServiceExportTo),

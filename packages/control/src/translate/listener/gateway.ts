@@ -10,18 +10,26 @@ import {
   type EdgeProxies,
 } from '../../model/gateway-servers.ts';
 import type { MeshSettings } from '../../model/mesh-settings.ts';
+import type { SecurityPolicies } from '../../model/security-policies.ts';
 import { settingsOf } from '../../model/settings.ts';
 import { socketAddress } from '../address.ts';
 import { encodeResource, sameResources, type EncodedResource } from '../resource.ts';
 import { httpRoutesName, httpsRoutesName, rulesOfGateway, sharedHosts } from '../route/gateway.ts';
 import { gatewayServerSocket } from '../secret/gateway-tls.ts';
+import { securityFilters, type SecurityFilters } from '../security/security-filters.ts';
 import { prefixRanges } from './filter-chain-match.ts';
 import { inspectionFields, tlsInspector } from './listener-filter.ts';
 import { httpConnectionManager, tcpFilters } from './network-filter.ts';
 import { tcpChains, tlsChains, type TcpChain } from './tcp-route.ts';
 
 /** The chains of connections that are passed on as they are. */
-function passedOn(view: View, edge: EdgeProxies, bound: BoundServer, mesh: MeshSettings): FilterChain[] {
+function passedOn(
+  view: View,
+  edge: EdgeProxies,
+  bound: BoundServer,
+  mesh: MeshSettings,
+  security: SecurityFilters,
+): FilterChain[] {
   const encrypted = isTls(bound.protocol) && passesTls(bound);
   return rulesOfGateway(view, edge.scope, bound.gateway).flatMap((rule) => {
     if (sharedHosts(rule, bound).length === 0) return [];
@@ -31,12 +39,18 @@ function passedOn(view: View, edge: EdgeProxies, bound: BoundServer, mesh: MeshS
       listenPort: bound.server.port.number,
     };
     const chains = encrypted ? tlsChains(view, rule, place) : tcpChains(view, rule, place);
-    return chains.map((chain) => filterChain(chain, mesh));
+    return chains.map((chain) => filterChain(chain, mesh, security));
   });
 }
 
 /** The chains of a server whose TLS ends at the gateway; none where it does not say with what. */
-function ended(view: View, edge: EdgeProxies, bound: BoundServer, mesh: MeshSettings): FilterChain[] {
+function ended(
+  view: View,
+  edge: EdgeProxies,
+  bound: BoundServer,
+  mesh: MeshSettings,
+  security: SecurityFilters,
+): FilterChain[] {
   const http = bound.protocol === 'https';
   const socket = gatewayServerSocket(bound.server.tls ?? {}, http ? 'http' : 'tcp', mesh.trustDomain);
   if (socket === undefined) return [];
@@ -49,18 +63,19 @@ function ended(view: View, edge: EdgeProxies, bound: BoundServer, mesh: MeshSett
         routes: { rds: httpsRoutesName(bound) },
         direction: 'gateway',
         mesh,
+        security: security.http,
       }),
     ];
     return [{ filterChainMatch: match, transportSocket: socket, filters }];
   }
-  return passedOn(view, edge, bound, mesh).map((chain) => ({
+  return passedOn(view, edge, bound, mesh, security).map((chain) => ({
     ...chain,
     filterChainMatch: { ...chain.filterChainMatch, ...match },
     transportSocket: socket,
   }));
 }
 
-function filterChain(chain: TcpChain, mesh: MeshSettings): FilterChain {
+function filterChain(chain: TcpChain, mesh: MeshSettings, security: SecurityFilters): FilterChain {
   const [only, ...more] = chain.targets;
   return {
     filterChainMatch: {
@@ -69,11 +84,10 @@ function filterChain(chain: TcpChain, mesh: MeshSettings): FilterChain {
         ? {}
         : { prefixRanges: prefixRanges(chain.destinationSubnets) }),
     },
-    filters: tcpFilters(
-      chain.targets,
-      only !== undefined && more.length === 0 ? only.cluster : 'weighted',
-      mesh,
-    ),
+    filters: [
+      ...security.network,
+      ...tcpFilters(chain.targets, only !== undefined && more.length === 0 ? only.cluster : 'weighted', mesh),
+    ],
   };
 }
 
@@ -83,11 +97,21 @@ function passesTls({ server, protocol }: BoundServer): boolean {
   return isTls(protocol) && (mode === undefined || mode === 'PASSTHROUGH' || mode === 'AUTO_PASSTHROUGH');
 }
 
+/** Proxies at the edge, with who may ask them for what. */
+export interface GuardedEdge extends EdgeProxies {
+  readonly security: SecurityPolicies;
+}
+
+export function guardedEdgeText(edge: GuardedEdge): string {
+  return `${edgeText(edge)} ${JSON.stringify(edge.security)}`;
+}
+
 /** The listeners of proxies at the edge. */
 export const gatewayListeners = query(
   'listeners.gateway',
-  (view, edge: EdgeProxies): readonly EncodedResource[] => {
+  (view, edge: GuardedEdge): readonly EncodedResource[] => {
     const mesh = settingsOf(view);
+    const security = view.get(securityFilters, edge.security);
     const byPort = new Map<number, BoundServer[]>();
     for (const bound of view.get(boundServers, edge)) {
       const others = byPort.get(bound.listenPort);
@@ -108,6 +132,7 @@ export const gatewayListeners = query(
                 routes: { rds: httpRoutesName(port) },
                 direction: 'gateway',
                 mesh,
+                security: security.http,
               }),
             ],
           });
@@ -117,12 +142,12 @@ export const gatewayListeners = query(
           if (isPlainHttp(bound)) continue;
           inspects ||= isTls(bound.protocol);
           if (isTls(bound.protocol) && !passesTls(bound)) {
-            chains.push(...ended(view, edge, bound, mesh));
+            chains.push(...ended(view, edge, bound, mesh, security));
             continue;
           }
           // Plain connections cannot be told apart: the first server has them.
           if (!isTls(bound.protocol) && chains.length > 0) continue;
-          chains.push(...passedOn(view, edge, bound, mesh));
+          chains.push(...passedOn(view, edge, bound, mesh, security));
         }
         if (chains.length === 0) return [];
         return encodeResource(Listener, name, {
@@ -134,7 +159,7 @@ export const gatewayListeners = query(
         });
       });
   },
-  { keyText: edgeText, equal: sameResources },
+  { keyText: guardedEdgeText, equal: sameResources },
 );
 
 /** Envoy refuses a listener with two chains for the same connections: the first stays. */

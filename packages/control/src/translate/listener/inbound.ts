@@ -4,6 +4,7 @@ import { query } from '../../engine/query.ts';
 import type { InboundPort } from '../../model/inbound.ts';
 import type { MeshSettings } from '../../model/mesh-settings.ts';
 import { modeOfPort, type MutualTlsMode, type MutualTlsModes } from '../../model/mutual-tls.ts';
+import type { SecurityPolicies } from '../../model/security-policies.ts';
 import { settingsOf } from '../../model/settings.ts';
 import { socketAddress } from '../address.ts';
 import { blackHoleCluster, inboundClusterName, inboundPassthroughCluster } from '../cluster-name.ts';
@@ -15,6 +16,7 @@ import {
   acceptedMeshTcpAlpn,
   meshServerSocket,
 } from '../secret/tls-context.ts';
+import { securityFilters, type SecurityFilters } from '../security/security-filters.ts';
 import { httpInspector, inspectionFields, originalDst, plainHttp, tlsInspector } from './listener-filter.ts';
 import { httpConnectionManager, tcpFilters } from './network-filter.ts';
 
@@ -75,7 +77,7 @@ function chainsOf(target: ChainTarget, mode: MutualTlsMode, mesh: MeshSettings):
   return chains;
 }
 
-function portTarget(port: InboundPort, mesh: MeshSettings): ChainTarget {
+function portTarget(port: InboundPort, mesh: MeshSettings, security: SecurityFilters): ChainTarget {
   const cluster = inboundClusterName(port.targetPort);
   const name = `0.0.0.0_${port.targetPort}`;
   const operation = `${port.hostname}:${port.port}/*`;
@@ -90,14 +92,15 @@ function portTarget(port: InboundPort, mesh: MeshSettings): ChainTarget {
         routes: { inline: inboundRoutes(cluster, port.port, operation) },
         direction: 'inbound',
         mesh,
+        security: security.http,
       }),
     ],
-    tcp: () => tcpFilters([{ cluster, weight: 1 }], cluster, mesh, port.protocol),
+    tcp: () => [...security.network, ...tcpFilters([{ cluster, weight: 1 }], cluster, mesh, port.protocol)],
   };
 }
 
 /** Connections to ports that no service leads to. */
-function catchAllTarget(mesh: MeshSettings): ChainTarget {
+function catchAllTarget(mesh: MeshSettings, security: SecurityFilters): ChainTarget {
   const cluster = inboundPassthroughCluster;
   return {
     name: 'virtualInbound',
@@ -109,9 +112,10 @@ function catchAllTarget(mesh: MeshSettings): ChainTarget {
         routes: { inline: inboundRoutes(cluster, 0, ':0/*') },
         direction: 'inbound',
         mesh,
+        security: security.http,
       }),
     ],
-    tcp: () => tcpFilters([{ cluster, weight: 1 }], cluster, mesh),
+    tcp: () => [...security.network, ...tcpFilters([{ cluster, weight: 1 }], cluster, mesh)],
   };
 }
 
@@ -119,13 +123,15 @@ function catchAllTarget(mesh: MeshSettings): ChainTarget {
 export interface InboundFacts {
   readonly ports: readonly InboundPort[];
   readonly mutualTls: MutualTlsModes;
+  readonly security: SecurityPolicies;
 }
 
 /** The listener that the captured inbound connections of a workload come to. */
 export const virtualInbound = query(
   'listeners.inbound',
-  (view, { ports, mutualTls }: InboundFacts): EncodedResource => {
+  (view, { ports, mutualTls, security: policies }: InboundFacts): EncodedResource => {
     const mesh = settingsOf(view);
+    const security = view.get(securityFilters, policies);
     const byPort = new Map<number, InboundPort>();
     // The first of a port is of the oldest service.
     for (const port of ports) if (!byPort.has(port.targetPort)) byPort.set(port.targetPort, port);
@@ -142,9 +148,9 @@ export const virtualInbound = query(
           filters: tcpFilters([{ cluster: blackHoleCluster, weight: 1 }], blackHoleCluster, mesh),
           name: 'virtualInbound-blackhole',
         },
-        ...chainsOf(catchAllTarget(mesh), mutualTls.mode, mesh),
+        ...chainsOf(catchAllTarget(mesh, security), mutualTls.mode, mesh),
         ...known.flatMap((port) =>
-          chainsOf(portTarget(port, mesh), modeOfPort(mutualTls, port.targetPort), mesh),
+          chainsOf(portTarget(port, mesh, security), modeOfPort(mutualTls, port.targetPort), mesh),
         ),
       ],
       listenerFilters: [originalDst, tlsInspector(withoutTls), httpInspector(ofKnownProtocol)],

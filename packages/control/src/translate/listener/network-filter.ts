@@ -48,9 +48,10 @@ function peerMetadataFilter(direction: Direction): HttpFilter {
   };
 }
 
-function httpFilters(direction: Direction): HttpFilter[] {
+function httpFilters(direction: Direction, security: readonly HttpFilter[]): HttpFilter[] {
   return [
     peerMetadataFilter(direction),
+    ...security,
     {
       name: 'envoy.filters.http.grpc_stats',
       typedConfig: packAny(GrpcStats, { emitFilterState: true, statsForAllMethods: false }),
@@ -62,6 +63,21 @@ function httpFilters(direction: Direction): HttpFilter[] {
   ];
 }
 
+const keepEscapedSlashes = { pathWithEscapedSlashesAction: 'KEEP_UNCHANGED' } as const;
+
+/** What Envoy is told for each of Istio's ways to normalise paths; `normalize_path` is always said, since Envoy's runtime decides where it is not. */
+const pathNormalization: Readonly<Record<MeshSettings['pathNormalization'], Partial<HttpConnectionManager>>> =
+  {
+    NONE: { normalizePath: false, ...keepEscapedSlashes },
+    BASE: { normalizePath: true, ...keepEscapedSlashes },
+    MERGE_SLASHES: { normalizePath: true, mergeSlashes: true, ...keepEscapedSlashes },
+    DECODE_AND_MERGE_SLASHES: {
+      normalizePath: true,
+      mergeSlashes: true,
+      pathWithEscapedSlashesAction: 'UNESCAPE_AND_FORWARD',
+    },
+  };
+
 /** Routes of a connection manager: fetched by name, or given with it. */
 export type RouteSource = { readonly rds: string } | { readonly inline: RouteConfiguration };
 
@@ -71,6 +87,8 @@ export function httpConnectionManager(options: {
   readonly routes: RouteSource;
   readonly direction: Direction;
   readonly mesh: MeshSettings;
+  /** Filters that decide who may pass; none where left out. */
+  readonly security?: readonly HttpFilter[];
 }): Filter {
   const { routes, direction, mesh } = options;
   const logs = accessLogs(mesh);
@@ -84,7 +102,7 @@ export function httpConnectionManager(options: {
           },
         }
       : { routeConfig: routes.inline }),
-    httpFilters: httpFilters(direction),
+    httpFilters: httpFilters(direction, options.security ?? []),
     serverName: 'istio-envoy',
     useRemoteAddress: direction === 'gateway',
     ...(direction === 'gateway'
@@ -100,8 +118,7 @@ export function httpConnectionManager(options: {
         }
       : {}),
     streamIdleTimeout: 0,
-    normalizePath: true,
-    pathWithEscapedSlashesAction: 'KEEP_UNCHANGED',
+    ...pathNormalization[mesh.pathNormalization],
     upgradeConfigs: [{ upgradeType: 'websocket' }],
     httpProtocolOptions: { acceptHttp10: true },
     ...(logs.length === 0 ? {} : { accessLog: logs }),
