@@ -326,3 +326,18 @@ test('messages are counted while a stream lasts', async (t) => {
   assert.equal(told('istio_request_messages_total'), sent);
   assert.equal(told('istio_response_messages_total'), sent);
 });
+
+test('the version of Istio is told where its metrics are, and once for two processes', async (t) => {
+  const node = (metadata: Readonly<Record<string, unknown>>) => ({ id: 'n', cluster: 'c', metadata });
+  for (const [metadata, tag] of [
+    [{ ISTIO_VERSION: '1.24.0' }, '1.24.0'],
+    [{}, 'unknown'],
+  ] as const) {
+    const manager = { route_config: routesJson([all]), http_filters: [inStruct({}), routerJson] };
+    const { dataPlane } = await serveEnvoy(t, manager, [], { node: node(metadata) });
+    const line = `istio_build{component="proxy",tag="${tag}"} 1`;
+    const both = dataPlane.stats.mergedWith([dataPlane.stats.snapshot()]);
+    for (const stats of [dataPlane.stats, both]) assert.ok(stats.prometheus().split('\n').includes(line));
+  }
+  assert.doesNotMatch(startDataPlane(t).stats.prometheus(), /istio_build/);
+});

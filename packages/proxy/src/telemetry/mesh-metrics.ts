@@ -8,7 +8,7 @@ import { MeshScope, type MeshDirectory } from './mesh-scope.ts';
 import { MeshSeries } from './mesh-series.ts';
 import { MeshServices } from './mesh-services.ts';
 import { peerOfMetadata, PeerTable, unknownPeer, type Peer } from './peer.ts';
-import type { PrometheusSource } from './stats-registry.ts';
+import { formatLabels, type PrometheusSource } from './stats-registry.ts';
 
 /** Istio's standard metrics (https://istio.io/latest/docs/reference/config/metrics/) of a data plane. */
 export class MeshMetrics implements PrometheusSource {
@@ -16,10 +16,15 @@ export class MeshMetrics implements PrometheusSource {
   readonly #directory: MeshDirectory;
   /** By what the options say. */
   readonly #scopes = new Map<string, MeshScope>();
+  /** Which version of Istio this proxy is one of. */
+  readonly #build: string;
   readonly #peerOfHost = new WeakMap<object, Peer>();
 
   /** `boundsOf`: the buckets of a histogram by Envoy's name of it; undefined for its own. */
   constructor(node: NodeIdentity | undefined, boundsOf?: (name: string) => readonly number[] | undefined) {
+    const version = node?.metadata['ISTIO_VERSION'];
+    const tag = typeof version === 'string' && version !== '' ? version : 'unknown';
+    this.#build = `# TYPE istio_build gauge\nistio_build${formatLabels({ component: 'proxy', tag })} 1\n`;
     const mesh = node?.metadata['MESH_ID'];
     this.#directory = {
       self: peerOfMetadata(node?.metadata ?? {}),
@@ -57,7 +62,7 @@ export class MeshMetrics implements PrometheusSource {
   prometheus(): string {
     const series = new MeshSeries();
     for (const scope of this.#scopes.values()) scope.collect(series);
-    return series.prometheus();
+    return series.prometheus() + (this.#scopes.size === 0 ? '' : this.#build);
   }
 
   resetCounters(): void {

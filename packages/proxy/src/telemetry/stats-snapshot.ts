@@ -94,7 +94,7 @@ class MergedGroup implements StatGroup {
   }
 }
 
-/** Texts of Prometheus as one: samples of one name and the same labels are added. */
+/** Texts of Prometheus as one: samples of one name and the same labels are added, of gauges the largest is taken. */
 export function mergeMetrics(texts: readonly string[]): string {
   const [only, second] = texts;
   if (second === undefined) return only ?? '';
@@ -110,7 +110,10 @@ export function mergeMetrics(texts: readonly string[]): string {
       }
       const space = line.lastIndexOf(' ');
       const key = line.slice(0, space);
-      family.samples.set(key, (family.samples.get(key) ?? 0) + Number(line.slice(space + 1)));
+      const value = Number(line.slice(space + 1));
+      const before = family.samples.get(key) ?? 0;
+      const isGauge = family.comments.some((comment) => comment.endsWith(' gauge'));
+      family.samples.set(key, isGauge ? Math.max(before, value) : before + value);
     }
   }
   let merged = '';
