@@ -21,6 +21,7 @@ import { outlierUnder, panicThresholdUnder, thresholdsUnder } from './runtime-li
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Connector, ConnectorContext, Downstream } from './connector.ts';
 import { HealthChecker } from './health/health-checker.ts';
+import { mayOverride, type HostOverride } from './host-override.ts';
 import { Host } from './host.ts';
 import type { LocalCluster } from './local-cluster.ts';
 import { OutlierDetector } from './outlier/outlier-detector.ts';
@@ -53,6 +54,7 @@ export interface HostRequest extends BalancerRequest {
   readonly dynamicMetadata?: Metadata | undefined;
   /** What the metadata of the endpoint must be, for clusters with subsets. */
   readonly subset: SubsetCriteria | undefined;
+  readonly override?: HostOverride | undefined;
 }
 
 const nowhere: Locality = { region: '', zone: '', subZone: '' };
@@ -240,6 +242,12 @@ export class UpstreamCluster {
 
   /** The endpoint for a request; undefined where there is none. `priority`: one of exactly this priority. */
   chooseHost(request: HostRequest, priority?: number): Host | undefined {
+    const { override } = request;
+    if (override !== undefined) {
+      const host = this.#hosts.get(override.address);
+      if (host !== undefined && mayOverride(host, this.model.overrideHostStatuses)) return host;
+      if (override.strict) return undefined;
+    }
     if (this.model.discovery.kind === 'original_dst') return this.#originalDestination(request);
     const balancer = this.#subsets === undefined ? this.#balancer : this.#subsets.choose(request.subset);
     return priority === undefined ? balancer?.pick(request) : balancer?.pickAt(priority, request);

@@ -3,11 +3,11 @@ import * as core from '@lateen/protocol/envoy/config/core/v3';
 import * as cluster from '@lateen/protocol/envoy/config/cluster/v3';
 import { ClusterConfig as AggregateConfig } from '@lateen/protocol/envoy/extensions/clusters/aggregate/v3';
 import { RedisProtocolOptions } from '@lateen/protocol/envoy/extensions/filters/network/redis_proxy/v3';
-import type { Cluster, Discovery, JsonValue, RedisCredentials } from '../model/index.ts';
+import type { HealthStatus, Cluster, Discovery, JsonValue, RedisCredentials } from '../model/index.ts';
 import { decodeMetadata, decodeSocketAddress } from './basics.ts';
 import { decodeCircuitBreakers, decodeHostConnections, decodeOutlier } from './cluster-limits.ts';
 import { decodeReference } from './config-source.ts';
-import { decodeAssignment } from './endpoint.ts';
+import { decodeAssignment, healthStatuses } from './endpoint.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { decodeHealthCheck } from './health-check.ts';
 import { decodeLoadBalancingPolicy } from './load-balancing-policy.ts';
@@ -85,13 +85,13 @@ const commonLbPolicy = fieldPolicy(
     'healthyPanicThreshold',
     'localityWeightedLbConfig',
     'zoneAwareLbConfig',
+    'overrideHostStatus',
     'closeConnectionsOnHostSetChange',
     'consistentHashingLbConfig',
   ],
   {
     updateMergeWindow: 'an update of hosts is used at once',
     ignoreNewHostsUntilFirstHc: 'a new host is used until a check fails',
-    overrideHostStatus: 'no filter of this proxy overrides the host',
   },
 );
 const keepalivePolicy = fieldPolicy(cluster.UpstreamConnectionOptions, ['tcpKeepalive'], {
@@ -182,6 +182,7 @@ export function decodeCluster(scope: Scope, message: ClusterMessage): Cluster {
       decodeHostConnections(scope.at('circuitBreakers'), message.circuitBreakers ?? {}),
     ),
     ...optional('closeConnectionsOnHealthFailure', message.closeConnectionsOnHostHealthFailure),
+    ...optional('overrideHostStatuses', overrideStatusesOf(scope, common)),
     ...optional('poolPerConnection', message.connectionPoolPerDownstreamConnection),
     circuitBreakers: decodeCircuitBreakers(scope.at('circuitBreakers'), message.circuitBreakers ?? {}),
     ...(message.outlierDetection === undefined
@@ -212,6 +213,15 @@ export function decodeCluster(scope: Scope, message: ClusterMessage): Cluster {
     closeConnectionsOnHostRemoval: common.closeConnectionsOnHostSetChange ?? false,
     metadata: decodeMetadata(scope.at('metadata'), message.metadata),
   };
+}
+
+/** The healths with which an endpoint keeps its sessions. */
+function overrideStatusesOf(
+  scope: Scope,
+  { overrideHostStatus }: cluster.Cluster_CommonLbConfig,
+): readonly HealthStatus[] | undefined {
+  const at = scope.at('commonLbConfig').at('overrideHostStatus').at('statuses');
+  return overrideHostStatus?.statuses?.map((one, i) => at.at(i).choice(one, healthStatuses, 'unknown'));
 }
 
 function optional<K extends string, V>(name: K, value: V | undefined): { readonly [k in K]?: V } {

@@ -43,7 +43,7 @@ export const endpointPolicies = [
   endpointPolicy,
 ];
 
-const healthStatuses: Readonly<Record<string, HealthStatus>> = {
+export const healthStatuses: Readonly<Record<string, HealthStatus>> = {
   UNKNOWN: 'unknown',
   HEALTHY: 'healthy',
   UNHEALTHY: 'unhealthy',

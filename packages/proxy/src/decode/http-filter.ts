@@ -15,6 +15,7 @@ import * as onDemand from '@lateen/protocol/envoy/extensions/filters/http/on_dem
 import * as rateLimit from '@lateen/protocol/envoy/extensions/filters/http/ratelimit/v3';
 import * as rbac from '@lateen/protocol/envoy/extensions/filters/http/rbac/v3';
 import * as router from '@lateen/protocol/envoy/extensions/filters/http/router/v3';
+import * as statefulSession from '@lateen/protocol/envoy/extensions/filters/http/stateful_session/v3';
 import type { HttpFilter as HttpFilterMessage } from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
 import * as hcm from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
 import type { HttpFilter, HttpFilterConfig } from '../model/index.ts';
@@ -33,6 +34,7 @@ import { decodeGlobalRateLimit, decodeLocalRateLimit, decodeRateLimitPerRoute } 
 import { decodeRbacRules } from './rbac.ts';
 import { decodeHealthCheckFilter } from './health-check-filter.ts';
 import type { Scope } from './scope.ts';
+import { decodeStatefulSession, decodeStatefulSessionRoute } from './stateful-session.ts';
 import { decodeBuffer, decodeBufferPerRoute, decodeHeaderMutation } from './small-filters.ts';
 
 const filterPolicy = fieldPolicy(hcm.HttpFilter, [
@@ -162,6 +164,10 @@ function decodeConfig(scope: Scope, message: HttpFilterMessage, context: FilterC
       const config = at.unpack(compressor.Compressor, message.typedConfig) ?? {};
       return { kind: 'compressor', compressor: decodeCompressor(at, config) };
     }
+    case statefulSession.StatefulSession.typeName: {
+      const config = at.unpack(statefulSession.StatefulSession, message.typedConfig) ?? {};
+      return { kind: 'stateful_session', session: decodeStatefulSession(at, config) };
+    }
     case GrpcWeb.typeName:
       return { kind: 'grpc_web' };
     case fault.HTTPFault.typeName: {
@@ -237,6 +243,11 @@ function decodePerRoute(
     }
     case compressor.CompressorPerRoute.typeName:
       return decodeCompressorRoute(scope, scope.unpack(compressor.CompressorPerRoute, any) ?? {});
+    case statefulSession.StatefulSessionPerRoute.typeName:
+      return decodeStatefulSessionRoute(
+        scope,
+        scope.unpack(statefulSession.StatefulSessionPerRoute, any) ?? {},
+      );
     case buffer.BufferPerRoute.typeName:
       return decodeBufferPerRoute(scope, scope.unpack(buffer.BufferPerRoute, any) ?? {});
     case headerMutation.HeaderMutationPerRoute.typeName: {

@@ -3,6 +3,12 @@ import { Brotli } from '@lateen/protocol/envoy/extensions/compression/brotli/com
 import { Gzip } from '@lateen/protocol/envoy/extensions/compression/gzip/compressor/v3';
 import { Zstd } from '@lateen/protocol/envoy/extensions/compression/zstd/compressor/v3';
 import { Compressor, CompressorPerRoute } from '@lateen/protocol/envoy/extensions/filters/http/compressor/v3';
+import {
+  StatefulSession,
+  StatefulSessionPerRoute,
+} from '@lateen/protocol/envoy/extensions/filters/http/stateful_session/v3';
+import { CookieBasedSessionState } from '@lateen/protocol/envoy/extensions/http/stateful_session/cookie/v3';
+import { HeaderBasedSessionState } from '@lateen/protocol/envoy/extensions/http/stateful_session/header/v3';
 import { ExtAuthz, ExtAuthzPerRoute } from '@lateen/protocol/envoy/extensions/filters/http/ext_authz/v3';
 import {
   JwtAuthentication,
@@ -39,6 +45,10 @@ export const knownHttpTypes = [
   Brotli,
   Buffer,
   BufferPerRoute,
+  CookieBasedSessionState,
+  HeaderBasedSessionState,
+  StatefulSession,
+  StatefulSessionPerRoute,
   Compressor,
   CompressorPerRoute,
   CustomHeaderConfig,

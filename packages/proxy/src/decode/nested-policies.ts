@@ -96,6 +96,7 @@ export const nestedPolicies: readonly AnyFieldPolicy[] = [
   fieldPolicy(core.AggregatedConfigSource, []),
   fieldPolicy(core.CidrRange, ['addressPrefix', 'prefixLen']),
   fieldPolicy(core.HeaderValue, ['key', 'value', 'rawValue']),
+  fieldPolicy(core.HealthStatusSet, ['statuses']),
   fieldPolicy(core.HealthCheck_Payload, ['text', 'binary']),
   fieldPolicy(core.Http1ProtocolOptions_HeaderKeyFormat, ['properCaseWords', 'statefulFormatter']),
   fieldPolicy(core.Http1ProtocolOptions_HeaderKeyFormat_ProperCaseWords, []),

@@ -164,6 +164,11 @@ export function compileHttpFilters(
           return module.compressorFilter(name, config.compressor, compressors, manager.statPrefix, services);
         });
         break;
+      case 'stateful_session':
+        pushLazy(services.lazy.statefulSession, (module) =>
+          module.statefulSessionFilter(name, config.session, services.clock),
+        );
+        break;
       case 'ext_authz':
         pushLazy(services.lazy.extAuthz, (module) =>
           module.extAuthzFilter(name, config.config, manager.statPrefix, services),

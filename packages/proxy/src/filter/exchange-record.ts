@@ -1,3 +1,4 @@
+import type { HostOverride } from '../cluster/host-override.ts';
 import type { Host } from '../cluster/host.ts';
 import { GrpcMessages } from '../codec/grpc-messages.ts';
 import { isGrpcRequest } from '../codec/grpc-timeout.ts';
@@ -40,6 +41,7 @@ export abstract class ExchangeRecord extends Expirable implements StreamInfo {
   trace: RequestTrace | undefined;
   /** What filters found out, by namespace and key. */
   dynamicMetadata: Metadata | undefined;
+  hostOverride: HostOverride | undefined;
   /** Of a gRPC request whose messages are counted. */
   grpcMessages: GrpcMessages | undefined;
   status = 0;

@@ -1,6 +1,7 @@
 import type { RequestHead, ResponseHead } from '../codec/head.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
 import type { SocketAddress } from '../model/address.ts';
+import type { HostOverride } from '../cluster/host-override.ts';
 import type { HttpFilterConfig } from '../model/http-filter.ts';
 import type { CompiledRoute, RouteTable } from '../route/route-table.ts';
 import type { HeaderBlock } from '../codec/header-block.ts';
@@ -34,6 +35,8 @@ export interface FilterExchange extends StreamInfo {
   reply(status: number, body: string, details: string, options?: LocalReplyOptions): void;
   /** Goes on after a filter that returned `stop`. */
   continueRequest(): void;
+  /** The endpoint that the request is to go to, in place of the balancer's choice. */
+  hostOverride: HostOverride | undefined;
   readonly random: () => number;
   /** Calls `run` once later, unless the request ends before. */
   later(delayMs: number, run: () => void): void;

@@ -1,5 +1,5 @@
 import type { SocketAddress } from './address.ts';
-import type { ClusterLoadAssignment } from './endpoint.ts';
+import type { ClusterLoadAssignment, HealthStatus } from './endpoint.ts';
 import type { JsonValue, Metadata } from './metadata.ts';
 import type { Http2Options } from './network-filter.ts';
 import type { HeaderOperations } from './route.ts';
@@ -253,6 +253,8 @@ export interface Cluster {
   readonly closeConnectionsOnHostRemoval: boolean;
   /** An endpoint that becomes unhealthy loses its connections. */
   readonly closeConnectionsOnHealthFailure?: boolean;
+  /** Endpoints of these healths keep their sessions; default: all that are not unhealthy or draining. */
+  readonly overrideHostStatuses?: readonly HealthStatus[];
   /** Requests of one client connection have connections of their own. */
   readonly poolPerConnection?: boolean;
   readonly redis?: RedisCredentials;

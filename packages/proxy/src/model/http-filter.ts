@@ -8,6 +8,7 @@ import type { ExtAuthz, ExtAuthzRoute } from './ext-authz.ts';
 import type { JwtAuthn } from './jwt-authn.ts';
 import type { GlobalRateLimit, HostRateLimits, LocalRateLimit } from './rate-limit.ts';
 import type { RbacRules } from './rbac.ts';
+import type { StatefulSession } from './stateful-session.ts';
 import type { Fraction, StringMatch } from './string-match.ts';
 
 export type { RbacRules } from './rbac.ts';
@@ -64,6 +65,7 @@ export type HttpFilterConfig =
       readonly strictHeaders?: readonly string[];
     }
   | { readonly kind: 'cors'; readonly policy?: CorsPolicy }
+  | { readonly kind: 'stateful_session'; readonly session: StatefulSession }
   | { readonly kind: 'compressor'; readonly compressor: Compressor }
   /** Route only: answers are compressed, also where the filter is off. */
   | { readonly kind: 'compressor_route'; readonly settings: CompressorRoute }

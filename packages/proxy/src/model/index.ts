@@ -5,6 +5,7 @@ export {
   type PipeAddress,
   type SocketAddress,
 } from './address.ts';
+export type { SessionState, StatefulSession } from './stateful-session.ts';
 export type { Compression, Compressor, CompressorRoute } from './compressor.ts';
 export type {
   AccessLog,

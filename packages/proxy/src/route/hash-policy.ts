@@ -1,3 +1,4 @@
+import { cookieValue } from '../decide/cookie-value.ts';
 import type { HashFunction } from '../cluster/balancer/hash-function.ts';
 import { headerName, names } from '../codec/header-name.ts';
 import { headerReader, type RoutableRequest } from '../decide/header-match.ts';
@@ -101,16 +102,6 @@ function cookieHash(policy: Extract<HashPolicy, { kind: 'cookie' }>, hash: HashF
     source.addCookie(`${name}="${value}"${attributes}`);
     return hash.xxHash64(value);
   };
-}
-
-function cookieValue(line: string, name: string): string | undefined {
-  for (const part of line.split(';')) {
-    const equals = part.indexOf('=');
-    if (equals < 0 || part.slice(0, equals).trim() !== name) continue;
-    const value = part.slice(equals + 1).trim();
-    return value.length >= 2 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
-  }
-  return undefined;
 }
 
 /** The first value of a parameter, as it stands in the path. */

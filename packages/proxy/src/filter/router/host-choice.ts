@@ -1,5 +1,6 @@
 import type { Downstream } from '../../cluster/connector.ts';
 import type { Host } from '../../cluster/host.ts';
+import type { HostOverride } from '../../cluster/host-override.ts';
 import type { HostRequest, UpstreamCluster } from '../../cluster/upstream-cluster.ts';
 import type { HeaderName } from '../../codec/header-name.ts';
 import type { SubsetCriteria } from '../../decide/subset-criteria.ts';
@@ -25,6 +26,8 @@ export abstract class HostChoice extends Expirable implements HostRequest, HashS
   selection = 0;
   /** Cookies by which clients come back to their endpoint. */
   protected cookies: string[] | undefined;
+  /** False for further tries: they may go anywhere. */
+  #isFirst = true;
   #hash: { readonly value: bigint | undefined } | undefined;
 
   constructor(owner: RouterOwner, action: CompiledForward) {
@@ -59,6 +62,10 @@ export abstract class HostChoice extends Expirable implements HostRequest, HashS
     return this.owner.head.headers.get(name);
   }
 
+  get override(): HostOverride | undefined {
+    return this.#isFirst ? this.owner.hostOverride : undefined;
+  }
+
   get subset(): SubsetCriteria | undefined {
     return this.target?.subset;
   }
@@ -89,6 +96,7 @@ export abstract class HostChoice extends Expirable implements HostRequest, HashS
   protected chooseHost(): Host | undefined {
     this.selection = 0;
     let host = this.#chooseAny();
+    this.#isFirst = false;
     const { retries } = this;
     if (retries === undefined || !retries.passesOverHosts) return host;
     const most = retries.policy.model.hostSelectionMaxAttempts;

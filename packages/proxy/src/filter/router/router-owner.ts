@@ -3,6 +3,7 @@ import type { Clock } from '@lateen/core';
 import type { HeadPool, RequestHead, ResponseHead } from '../../codec/head.ts';
 import type { HeaderBlock } from '../../codec/header-block.ts';
 import type { CompiledForward } from '../../route/route-action.ts';
+import type { HostOverride } from '../../cluster/host-override.ts';
 import type { BodyBuffer } from './body-buffer.ts';
 import type { ConnectionInfo } from '../../listener/connection-info.ts';
 import type { StreamInfo } from '../../telemetry/stream-info.ts';
@@ -33,6 +34,8 @@ export interface RouterOwner extends StreamInfo {
     readonly heads: HeadPool;
     readonly alpn: AlpnOverride | undefined;
   };
+  /** The endpoint that a filter wants. */
+  readonly hostOverride: HostOverride | undefined;
   addFlag(bit: number): void;
   reply(status: number, body: string, details: string, options?: LocalReplyOptions): void;
   pauseRequest(): void;
