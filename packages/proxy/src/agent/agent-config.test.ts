@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { decodeBootstrap } from '../bootstrap/bootstrap.ts';
 import { parseAgentConfig, type AgentConfig } from './agent-config.ts';
 import { bootstrapJson } from './bootstrap-json.ts';
@@ -95,4 +96,41 @@ test('durations and labels are read as Go writes them', () => {
   assert.equal(durationMs('1m0.5s'), 60_500);
   assert.equal(durationMs('45'), undefined);
   assert.deepEqual(parsePodInfo('a="x=\\u00e9"\n\nbroken\nb=""\n'), { a: 'x=é', b: '' });
+});
+
+test('statistics of a pod are those that its ProxyConfig and its annotations ask for', () => {
+  const stats = (proxyConfig: object, annotations: string) => {
+    const config = parseAgentConfig(
+      ['sidecar'],
+      { ...env, PROXY_CONFIG: JSON.stringify(proxyConfig) },
+      { read: (path) => (path.endsWith('annotations') ? annotations : files[path]), hasFolder: () => false },
+    );
+    assert.ok(config.ok, JSON.stringify(config));
+    const decoded = decodeBootstrap(bootstrapJson(config.value));
+    assert.ok(decoded.ok, JSON.stringify(decoded));
+    return decoded.value.stats;
+  };
+  const none = stats({}, '');
+  assert.equal(none.matcher, undefined);
+  assert.deepEqual(none.sinks, []);
+  const asked = stats(
+    {
+      proxyStatsMatcher: { inclusionRegexps: ['.*outlier.*'], inclusionPrefixes: ['http'] },
+      statsdUdpAddress: '10.0.0.9:8125',
+    },
+    'sidecar.istio.io/statsInclusionPrefixes="cluster.outbound,listener"\n' +
+      'sidecar.istio.io/statsHistogramBuckets="{\\"istiocustom\\":[1,5],\\"bad\\":1}"\n',
+  );
+  assert.equal(asked.matcher?.kind, 'only');
+  const patterns = asked.matcher?.kind === 'only' ? asked.matcher.patterns : [];
+  const has = (wanted: object): boolean => patterns.some((one) => isDeepStrictEqual(one, wanted));
+  assert.ok(has({ kind: 'prefix', value: 'cluster.outbound' }));
+  assert.ok(has({ kind: 'prefix', value: 'server' }));
+  assert.ok(has({ kind: 'regex', regex: '.*outlier.*' }));
+  assert.ok(!has({ kind: 'prefix', value: 'http' }));
+  assert.deepEqual(asked.histogramBuckets, [
+    { match: { kind: 'prefix', value: 'istiocustom' }, bounds: [1, 5] },
+  ]);
+  const [sink] = asked.sinks;
+  assert.ok(sink?.kind === 'statsd_udp' && sink.to.port === 8_125 && sink.to.address === '10.0.0.9');
 });

@@ -1,19 +1,6 @@
 import type { AgentConfig } from './agent-config.ts';
+import { podStatsConfig, podStatsSinks } from './stats-config.ts';
 import { describeNode, hostOf, portOf } from './node.ts';
-
-/** Statistics with labels as Istio's bootstrap calls them. */
-export const podStatsConfig = {
-  use_all_default_tags: false,
-  stats_tags: [
-    { tag_name: 'cluster_name', regex: '^cluster\\.((.+?)\\.)' },
-    { tag_name: 'tcp_prefix', regex: '^tcp\\.((.*?)\\.)' },
-    { tag_name: 'http_conn_manager_prefix', regex: '^http\\.((.*?)\\.)' },
-    { tag_name: 'listener_address', regex: '^listener\\.((.*?)\\.)' },
-    { tag_name: 'mongo_prefix', regex: '^mongo\\.((.+?)\\.)' },
-    { tag_name: 'redis_prefix', regex: '^redis\\.((.+?)\\.)' },
-    { tag_name: 'connection_limit_prefix', regex: '^connection_limit\\.((.+?)\\.)' },
-  ],
-};
 
 const noLimit = 100_000;
 
@@ -26,7 +13,8 @@ export function bootstrapJson(config: AgentConfig): Readonly<Record<string, unkn
   return {
     node: describeNode(config),
     layered_runtime: { layers: [{ name: 'admin', admin_layer: {} }] },
-    stats_config: podStatsConfig,
+    stats_config: podStatsConfig(config),
+    ...podStatsSinks(config.proxyConfig.raw),
     admin: { address: socketAddress('127.0.0.1', config.proxyConfig.adminPort) },
     dynamic_resources: {
       lds_config: ads,

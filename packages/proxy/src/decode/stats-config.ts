@@ -1,6 +1,8 @@
 import * as metrics from '@lateen/protocol/envoy/config/metrics/v3';
 import { messageOf } from '@lateen/core';
 import type { StatsMatcher, StatsOptions, StatTag } from '../model/stats.ts';
+import type { StringMatch } from '../model/string-match.ts';
+import { compileStringMatch } from '../decide/string-match.ts';
 import { tagExpression } from '../telemetry/stat-names.ts';
 import { decodeStringMatch } from './basics.ts';
 import { fieldPolicy } from './field-policy.ts';
@@ -35,7 +37,7 @@ export function decodeStatsConfig(
       const at = scope.at('histogramBucketSettings').at(i);
       if (buckets.length === 0) at.at('buckets').fail('must not be empty');
       return {
-        match: decodeStringMatch(at.at('match'), match),
+        match: decodePattern(at.at('match'), match),
         bounds: buckets.toSorted((a, b) => a - b),
       };
     }),
@@ -63,6 +65,17 @@ function decodeMatcher(scope: Scope, message: metrics.StatsMatcher | undefined):
   const patterns = (inclusionList ?? exclusionList)?.patterns ?? [];
   return {
     kind: only ? 'only' : 'except',
-    patterns: patterns.map((one, i) => decodeStringMatch(at.at(i), one)),
+    patterns: patterns.map((one, i) => decodePattern(at.at(i), one)),
   };
+}
+
+/** A pattern whose expression, if it is one, can be used. */
+function decodePattern(scope: Scope, message: Parameters<typeof decodeStringMatch>[1]): StringMatch {
+  const match = decodeStringMatch(scope, message);
+  try {
+    compileStringMatch(match);
+  } catch (error) {
+    scope.at('safeRegex').at('regex').fail(messageOf(error));
+  }
+  return match;
 }

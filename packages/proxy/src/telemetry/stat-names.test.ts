@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeBootstrap } from '../bootstrap/bootstrap.ts';
-import { podStatsConfig } from '../agent/bootstrap-json.ts';
+import { podStatsConfig } from '../agent/stats-config.ts';
 import { listenerFromJson, routerJson, routesJson } from '../testing/envoy-config.ts';
 import { ask, cluster, portOf, startDataPlane, upstream, type Closers } from '../testing/harness.ts';
 
@@ -68,7 +68,7 @@ test('labels are cut out of names by expressions, or have one value', async (t) 
 });
 
 test("a pod's statistics have the labels of Istio's bootstrap", async (t) => {
-  const { prometheus } = await shown(t, podStatsConfig);
+  const { prometheus } = await shown(t, podStatsConfig({ annotations: {}, proxyConfig: { raw: {} } }));
   has(prometheus, 'envoy_cluster_upstream_rq_2xx{cluster_name="backend"} 1');
   has(prometheus, 'envoy_http_downstream_rq_total{http_conn_manager_prefix="ingress"} 1');
 });
@@ -116,6 +116,10 @@ test('what is wrong with the configuration is told by its path', () => {
     'statsConfig.statsTags[0].regex',
   ]);
   assert.deepEqual(paths({ stats_tags: [{ tag_name: 'a' }] }), ['statsConfig.statsTags[0]']);
+  assert.deepEqual(
+    paths({ stats_matcher: { inclusion_list: { patterns: [{ safe_regex: { regex: '(' } }] } } }),
+    ['statsConfig.statsMatcher.inclusionList.patterns[0].safeRegex.regex'],
+  );
   assert.deepEqual(paths({ histogram_bucket_settings: [{ match: { prefix: 'a' } }] }), [
     'statsConfig.histogramBucketSettings[0].buckets',
   ]);
