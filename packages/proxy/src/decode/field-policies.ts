@@ -11,6 +11,7 @@ import { clusterPolicies } from './cluster.ts';
 import { configSourcePolicies } from './config-source.ts';
 import { compressorPolicies } from './compressor.ts';
 import { corsPolicies } from './cors.ts';
+import { networkExtAuthzPolicies } from './network-ext-authz.ts';
 import { statefulSessionPolicies } from './stateful-session.ts';
 import { jwtAuthnPolicies } from './jwt-authn.ts';
 import { extAuthzPolicies } from './ext-authz.ts';
@@ -72,6 +73,7 @@ export const fieldPolicies: readonly AnyFieldPolicy[] = [
   ...consistentHashingPolicies,
   ...compressorPolicies,
   ...corsPolicies,
+  ...networkExtAuthzPolicies,
   ...statefulSessionPolicies,
   ...extAuthzPolicies,
   ...jwtAuthnPolicies,

@@ -40,6 +40,7 @@ import {
   RedisProtocolOptions,
   RedisProxy,
 } from '@lateen/protocol/envoy/extensions/filters/network/redis_proxy/v3';
+import { ExtAuthz as NetworkExtAuthz } from '@lateen/protocol/envoy/extensions/filters/network/ext_authz/v3';
 import { SniCluster } from '@lateen/protocol/envoy/extensions/filters/network/sni_cluster/v3';
 import { TcpProxy } from '@lateen/protocol/envoy/extensions/filters/network/tcp_proxy/v3';
 import { ClusterProvided } from '@lateen/protocol/envoy/extensions/load_balancing_policies/cluster_provided/v3';
@@ -88,6 +89,7 @@ export const typesInAny = (): readonly AnyMessageType[] => [
   HttpGrpcAccessLogConfig,
   HttpInspector,
   HttpProtocolOptions,
+  NetworkExtAuthz,
   HttpRbac,
   IstioStats,
   LeastRequest,

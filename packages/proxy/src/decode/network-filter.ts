@@ -4,6 +4,7 @@ import * as listener from '@lateen/protocol/envoy/config/listener/v3';
 import * as connectionLimit from '@lateen/protocol/envoy/extensions/filters/network/connection_limit/v3';
 import * as directResponse from '@lateen/protocol/envoy/extensions/filters/network/direct_response/v3';
 import * as hcm from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
+import * as networkExtAuthz from '@lateen/protocol/envoy/extensions/filters/network/ext_authz/v3';
 import * as localRateLimit from '@lateen/protocol/envoy/extensions/filters/network/local_ratelimit/v3';
 import * as networkRbac from '@lateen/protocol/envoy/extensions/filters/network/rbac/v3';
 import { MongoProxy } from '@lateen/protocol/envoy/extensions/filters/network/mongo_proxy/v3';
@@ -24,6 +25,7 @@ import { decodeNetworkRbacRules } from './rbac.ts';
 import { decodeMongoProxy } from './mongo-proxy.ts';
 import { decodeRedisProxy } from './redis-proxy.ts';
 import { decodeBucket } from './rate-limits.ts';
+import { decodeNetworkExtAuthz } from './network-ext-authz.ts';
 import type { Scope } from './scope.ts';
 
 const filterPolicy = fieldPolicy(listener.Filter, ['name', 'typedConfig', 'configDiscovery']);
@@ -125,6 +127,10 @@ export function decodeNetworkFilter(scope: Scope, message: Filter, context: Filt
         statPrefix: config.statPrefix ?? '',
         ...decodeNetworkRbacRules(at, config),
       };
+    }
+    case networkExtAuthz.ExtAuthz.typeName: {
+      const config = at.unpack(networkExtAuthz.ExtAuthz, any) ?? {};
+      return { name, kind: 'ext_authz', config: decodeNetworkExtAuthz(at, config) };
     }
     case localRateLimit.LocalRateLimit.typeName: {
       const config = at.unpack(localRateLimit.LocalRateLimit, any) ?? {};

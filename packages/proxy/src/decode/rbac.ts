@@ -20,10 +20,13 @@ const httpPolicy = fieldPolicy(httpRbac.RBAC, ['rules', 'shadowRules', 'shadowRu
   rulesStatPrefix: statistics,
   trackPerRuleStats: statistics,
 });
-const networkPolicy = fieldPolicy(networkRbac.RBAC, ['rules', 'shadowRules', 'statPrefix'], {
-  shadowRulesStatPrefix: statistics,
-  enforcementType: 'rules are enforced once, when the connection is made',
-});
+const networkPolicy = fieldPolicy(
+  networkRbac.RBAC,
+  ['rules', 'shadowRules', 'statPrefix', 'shadowRulesStatPrefix'],
+  {
+    enforcementType: 'rules are enforced once, when the connection is made',
+  },
+);
 const rulesPolicy = fieldPolicy(rbacConfig.RBAC, ['action', 'policies'], {
   auditLoggingOptions: 'decisions are in the access log',
 });
@@ -82,7 +85,8 @@ export function decodeRbacRules(scope: Scope, message: HttpRbac): DecodedRules {
 /** The rules of an RBAC filter for connections. */
 export function decodeNetworkRbacRules(scope: Scope, message: NetworkRbac): DecodedRules {
   scope.check(networkPolicy, message);
-  return decodeBoth(scope, message);
+  const prefix = message.shadowRulesStatPrefix;
+  return { ...decodeBoth(scope, message), ...(prefix === undefined ? {} : { shadowPrefix: prefix }) };
 }
 
 function decodeBoth(scope: Scope, message: HttpRbac | NetworkRbac): DecodedRules {

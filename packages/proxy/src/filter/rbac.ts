@@ -1,10 +1,15 @@
 import { compileRbac, type RbacDecision, type RbacSubject, type RbacVerdict } from '../decide/rbac.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
+import type { Metadata } from '../model/metadata.ts';
 import type { RbacRules } from '../model/rbac.ts';
 import type { RbacStats } from '../telemetry/rbac-stats.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
 import { addMetadata } from './dynamic-metadata.ts';
 import type { CompiledHttpFilter, FilterExchange } from './http-filter.ts';
+
+interface WithMetadata {
+  dynamicMetadata: Metadata | undefined;
+}
 
 interface Decisions {
   readonly enforced: RbacDecision | undefined;
@@ -13,6 +18,8 @@ interface Decisions {
   /** Only counted, and told to filters after this one. */
   readonly shadow: RbacDecision | undefined;
   readonly shadowPrefix: string;
+  /** Where metadata tells what shadow rules say. */
+  readonly namespace: string;
 }
 
 interface Rules {
@@ -21,12 +28,13 @@ interface Rules {
   readonly shadowPrefix?: string;
 }
 
-function compileBoth({ rules, shadowRules, shadowPrefix = '' }: Rules): Decisions {
+function compileBoth({ rules, shadowRules, shadowPrefix = '' }: Rules, layer: 'http' | 'network'): Decisions {
   return {
     enforced: rules === undefined ? undefined : compileRbac(rules),
     logs: rules?.action === 'log',
     shadow: shadowRules === undefined ? undefined : compileRbac(shadowRules),
     shadowPrefix,
+    namespace: `envoy.filters.${layer}.rbac`,
   };
 }
 
@@ -53,8 +61,12 @@ export function connectionSubject(connection: ConnectionInfo): Omit<RbacSubject,
 }
 
 /** What shadow rules say, under Envoy's names: filters and logs after this one may look at it. */
-function tellShadow(exchange: FilterExchange, prefix: string, verdict: RbacVerdict): void {
-  addMetadata(exchange, 'envoy.filters.http.rbac', {
+function tellShadow(
+  told: WithMetadata,
+  { namespace, shadowPrefix: prefix }: Decisions,
+  verdict: RbacVerdict,
+): void {
+  addMetadata(told, namespace, {
     [`${prefix}shadow_engine_result`]: verdict.allowed ? 'allowed' : 'denied',
     ...(verdict.policy === undefined ? {} : { [`${prefix}shadow_effective_policy_id`]: verdict.policy }),
   });
@@ -65,13 +77,13 @@ function decide(
   decisions: Decisions,
   subject: RbacSubject,
   stats: RbacStats,
-  exchange: FilterExchange | undefined,
+  exchange: WithMetadata | undefined,
 ): string | undefined {
   const shadow = decisions.shadow?.(subject);
   if (shadow !== undefined) {
     if (shadow.allowed) stats.shadowAllowed++;
     else stats.shadowDenied++;
-    if (exchange !== undefined) tellShadow(exchange, decisions.shadowPrefix, shadow);
+    if (exchange !== undefined) tellShadow(exchange, decisions, shadow);
   }
   const verdict = decisions.enforced?.(subject);
   if (verdict === undefined) return undefined;
@@ -88,7 +100,7 @@ function decide(
 
 /** Lets pass who may; a route's rules take the place of the filter's own. Throws where a regular expression is none. */
 export function rbacFilter(name: string, rules: Rules, stats: RbacStats): CompiledHttpFilter {
-  const own = compileBoth(rules);
+  const own = compileBoth(rules, 'http');
   const ofRoute = new WeakMap<object, Decisions>();
 
   function decisionsFor(exchange: FilterExchange): Decisions | undefined {
@@ -97,7 +109,7 @@ export function rbacFilter(name: string, rules: Rules, stats: RbacStats): Compil
     if (config?.kind !== 'rbac') return own;
     let compiled = ofRoute.get(config);
     if (compiled === undefined) {
-      compiled = compileBoth(config);
+      compiled = compileBoth(config, 'http');
       ofRoute.set(config, compiled);
     }
     return compiled;
@@ -123,10 +135,16 @@ export function rbacFilter(name: string, rules: Rules, stats: RbacStats): Compil
   };
 }
 
-/** Decides about a connection when it is made. */
+/** Decides about a connection when it is made; what shadow rules say is told to those who come after. */
 export function rbacGate(rules: Rules, stats: RbacStats): (connection: ConnectionInfo) => boolean {
-  const decisions = compileBoth(rules);
-  return (connection) =>
-    decide(decisions, { ...connectionSubject(connection), request: undefined }, stats, undefined) ===
-    undefined;
+  const decisions = compileBoth(rules, 'network');
+  const tells = decisions.shadow !== undefined || decisions.logs;
+  return (connection) => {
+    const subject = { ...connectionSubject(connection), request: undefined };
+    if (!tells) return decide(decisions, subject, stats, undefined) === undefined;
+    const told: WithMetadata = { dynamicMetadata: connection.metadata };
+    const denied = decide(decisions, subject, stats, told);
+    connection.metadata = told.dynamicMetadata;
+    return denied === undefined;
+  };
 }

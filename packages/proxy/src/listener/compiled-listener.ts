@@ -273,7 +273,7 @@ function compileChain(
           ),
         }
       : undefined;
-  return { model: chain, serve: guarded(watched, gates, context.timers), tls, drain };
+  return { model: chain, serve: guarded(watched, gates, context.timers, context.turn), tls, drain };
 }
 
 function compileFilter(

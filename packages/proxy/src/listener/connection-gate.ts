@@ -6,12 +6,19 @@ import type { ConnectionLimitStats } from '../telemetry/connection-limit-stats.t
 import type { CoarseTimers } from '../timer/coarse-timers.ts';
 import { Deadline } from '../timer/deadline.ts';
 import type { NetworkFilter } from '../model/network-filter.ts';
+import type { Turn } from '../wire/turn.ts';
 import type { Wire } from '../wire/wire.ts';
-import type { ListenerContext, ServeConnection } from './compiled-listener.ts';
+import type { ListenerContext, ServeConnection, ServedConnection } from './compiled-listener.ts';
 import type { ConnectionInfo } from './connection-info.ts';
+import { HeldConnection } from './held-connection.ts';
 
 /** What a filter says of a new connection: refused, now or later, or let in with something to be done at its end. */
-export type ConnectionGate = (connection: ConnectionInfo) => Refusal | (() => void) | undefined;
+export type ConnectionGate = (connection: ConnectionInfo) => Refusal | Question | (() => void) | undefined;
+
+/** Somebody has to be asked; `ask` answers with what gives the question up. */
+interface Question {
+  ask(decide: (allowed: boolean) => void): () => void;
+}
 
 interface Refusal {
   /** 0: at once. */
@@ -30,6 +37,14 @@ export function compileGate(
   if (filter.kind === 'connection_limit')
     return limitGate(filter, context.connectionLimitStats(filter.statPrefix));
   if (filter.kind === 'local_rate_limit') return rateGate(filter, context);
+  if (filter.kind === 'ext_authz') {
+    try {
+      return context.lazyFilters.connectionCheck.authorizationGate(filter.config, context);
+    } catch (error) {
+      bad.push({ path, message: messageOf(error) });
+      return () => atOnce;
+    }
+  }
   if (filter.kind !== 'rbac') return undefined;
   try {
     const passes = rbacGate(filter, context.filterServices.rbacStats('network', filter.statPrefix));
@@ -91,6 +106,7 @@ export function guarded(
   serve: ServeConnection,
   gates: readonly ConnectionGate[],
   timers: CoarseTimers,
+  turn: Turn,
 ): ServeConnection {
   if (gates.length === 0) return serve;
   return (wire: Wire, info, onClosed) => {
@@ -99,16 +115,58 @@ export function guarded(
       for (const one of releases) one();
       onClosed();
     };
-    for (const gate of gates) {
-      const verdict = gate(info);
-      if (typeof verdict === 'object') {
-        refuse(wire, verdict.refuseAfterMs, timers, release);
-        return { drain: () => wire.destroy() };
+    const pass = (from: number): ServedConnection => {
+      for (let at = from; at < gates.length; at++) {
+        const verdict = gates[at]?.(info);
+        if (typeof verdict === 'function') {
+          releases.push(verdict);
+        } else if (verdict !== undefined) {
+          if ('ask' in verdict) return hold(wire, verdict, turn, release, () => pass(at + 1));
+          refuse(wire, verdict.refuseAfterMs, timers, release);
+          return { drain: () => wire.destroy() };
+        }
       }
-      if (verdict !== undefined) releases.push(verdict);
-    }
-    return serve(wire, info, release);
+      return serve(wire, info, release);
+    };
+    return pass(0);
   };
+}
+
+/** Keeps a connection until there is an answer; `next` is who has it then. */
+function hold(
+  wire: Wire,
+  question: Question,
+  turn: Turn,
+  onClosed: () => void,
+  next: () => ServedConnection,
+): ServedConnection {
+  let served: ServedConnection | undefined;
+  let answered = false;
+  let giveUp: () => void = () => {};
+  const held = new HeldConnection(wire, () => {
+    if (!answered) giveUp();
+    answered = true;
+    onClosed();
+  });
+  const decide = (allowed: boolean): void => {
+    if (answered) return;
+    answered = true;
+    if (!allowed) {
+      wire.destroy();
+      return;
+    }
+    served = next();
+    held.release();
+  };
+  giveUp = question.ask((allowed) => {
+    turn.enter();
+    try {
+      decide(allowed);
+    } finally {
+      turn.leave();
+    }
+  });
+  return { drain: () => (served === undefined ? wire.destroy() : served.drain()) };
 }
 
 function refuse(wire: Wire, afterMs: number, timers: CoarseTimers, onClosed: () => void): void {

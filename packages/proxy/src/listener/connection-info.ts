@@ -22,6 +22,6 @@ export interface ConnectionInfo {
   readonly tlvs: readonly Tlv[];
   /** Where connections to endpoints are to come from; undefined: from the proxy. */
   readonly source: OriginalSource | undefined;
-  /** What listener filters found out, by namespace and key. */
-  readonly metadata: Metadata | undefined;
+  /** What listener and network filters found out, by namespace and key. */
+  metadata: Metadata | undefined;
 }

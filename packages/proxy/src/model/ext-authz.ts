@@ -69,3 +69,17 @@ export interface ExtAuthzRoute {
   readonly disableBody: boolean;
   readonly body?: AuthorizedBody;
 }
+
+/** Asks a service of gRPC about each connection. */
+export interface NetworkExtAuthz {
+  readonly statPrefix: string;
+  readonly service: GrpcServiceConfig;
+  /** Serve where the service cannot be asked. */
+  readonly failureModeAllow: boolean;
+  readonly includePeerCertificate: boolean;
+  readonly includeTlsSession: boolean;
+  /** Only connections whose metadata is so are asked about. */
+  readonly enabledMetadata?: MetadataMatch;
+  /** Where the proxy's metadata has labels to be told; empty: none. */
+  readonly labelsKey: string;
+}

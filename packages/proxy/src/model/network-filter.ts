@@ -3,6 +3,7 @@ import type { OnDemandClusters } from './config-source.ts';
 import type { DiscoveredFilter } from './discovered-filter.ts';
 import type { AccessLog, AccessLogFilter, AccessLogFormat } from './access-log.ts';
 import type { CidrRange } from './address.ts';
+import type { NetworkExtAuthz } from './ext-authz.ts';
 import type { HttpFilter, RbacRules } from './http-filter.ts';
 import type { Metadata } from './metadata.ts';
 import type { TokenBucketConfig } from './rate-limit.ts';
@@ -235,7 +236,10 @@ export type NetworkFilter = { readonly name: string } & (
       readonly statPrefix: string;
       readonly rules?: RbacRules;
       readonly shadowRules?: RbacRules;
+      /** Before the names under which the metadata of a connection tells what the shadow rules say. */
+      readonly shadowPrefix?: string;
     }
+  | { readonly kind: 'ext_authz'; readonly config: NetworkExtAuthz }
   /** New connections take of a bucket; those that find it empty are closed. */
   | {
       readonly kind: 'local_rate_limit';

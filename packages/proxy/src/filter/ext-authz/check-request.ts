@@ -24,7 +24,11 @@ export interface ShownBody {
   readonly partial: boolean;
 }
 
-function addressOf({ address, port }: SocketAddress): NonNullable<AttributeContext['source']>['address'] {
+/** An address, as services are told it. */
+export function addressOf({
+  address,
+  port,
+}: SocketAddress): NonNullable<AttributeContext['source']>['address'] {
   return { socketAddress: { address, portValue: port } };
 }
 
@@ -46,6 +50,32 @@ function pick(metadata: Metadata | undefined, namespaces: readonly string[]): Me
   return entries.length === 0 ? undefined : Object.fromEntries(entries);
 }
 
+/** Who speaks, by his address and his certificate. */
+export function peerOf(
+  address: SocketAddress,
+  tls: TlsInfo | undefined,
+  withCertificate: boolean,
+): NonNullable<AttributeContext['source']> {
+  const principal = principalOf(tls);
+  return {
+    address: addressOf(address),
+    ...(principal === undefined ? {} : { principal }),
+    ...(withCertificate && tls?.peerCertificate !== undefined
+      ? { certificate: encodeURIComponent(pem(tls.peerCertificate)) }
+      : {}),
+  };
+}
+
+/** The labels of this proxy in its metadata; undefined where there are none under the key. */
+export function labelsOf(
+  nodeMetadata: Readonly<Record<string, unknown>>,
+  key: string,
+): Readonly<Record<string, string>> | undefined {
+  const labels = key === '' ? undefined : nodeMetadata[key];
+  if (labels === null || typeof labels !== 'object') return undefined;
+  return Object.fromEntries(Object.entries(labels).map(([name, value]) => [name, String(value)]));
+}
+
 /** Puts together what a gRPC service is told of a request (`envoy.service.auth.v3.AttributeContext`). */
 export class CheckRequestMaker {
   readonly #config: ExtAuthz;
@@ -58,10 +88,7 @@ export class CheckRequestMaker {
     this.#config = config;
     this.#allowed = config.allowedHeaders === undefined ? undefined : anyName(config.allowedHeaders);
     this.#disallowed = anyName(config.disallowedHeaders);
-    const labels = config.labelsKey === '' ? undefined : nodeMetadata[config.labelsKey];
-    if (labels !== null && typeof labels === 'object') {
-      this.#labels = Object.fromEntries(Object.entries(labels).map(([key, value]) => [key, String(value)]));
-    }
+    this.#labels = labelsOf(nodeMetadata, config.labelsKey);
   }
 
   make(
@@ -72,19 +99,14 @@ export class CheckRequestMaker {
   ): CheckRequest {
     const { connection } = exchange;
     const { tls } = connection;
-    const principal = principalOf(tls);
     const config = this.#config;
     const metadata = pick(exchange.dynamicMetadata, config.metadataNamespaces);
     const routeMetadata = pick(exchange.route?.route.metadata, config.routeMetadataNamespaces);
     const service = exchange.head.headers.get(serviceCluster);
     const attributes: AttributeContext = {
       source: {
-        address: addressOf(exchange.client),
+        ...peerOf(exchange.client, tls, config.includePeerCertificate),
         ...(service === undefined ? {} : { service: textOfHeaderValue(service) }),
-        ...(principal === undefined ? {} : { principal }),
-        ...(config.includePeerCertificate && tls?.peerCertificate !== undefined
-          ? { certificate: encodeURIComponent(pem(tls.peerCertificate)) }
-          : {}),
       },
       destination: {
         address: addressOf(connection.local),

@@ -1,10 +1,9 @@
-import { Authorization, type CheckResponse } from '@lateen/protocol/envoy/service/auth/v3';
+import { Authorization, type CheckRequest, type CheckResponse } from '@lateen/protocol/envoy/service/auth/v3';
 import type { HeaderValueOption } from '@lateen/protocol/envoy/config/core/v3';
 import { StatusCode } from '@lateen/protocol/envoy/type/v3';
 import { callGrpc, type Call, type CallContext, type GrpcTarget } from '../../call/index.ts';
 import type { JsonValue } from '../../model/metadata.ts';
 import { valueOf } from './apply-headers.ts';
-import type { CheckRequestMaker } from './check-request.ts';
 import type { Verdict, VerdictHeader } from './verdict.ts';
 
 const forbidden = 403;
@@ -65,7 +64,7 @@ export function verdictOf(response: CheckResponse): Verdict {
 export function checkByGrpc(
   context: CallContext,
   target: GrpcTarget,
-  request: ReturnType<CheckRequestMaker['make']>,
+  request: CheckRequest,
   done: (verdict: Verdict) => void,
 ): Call {
   return callGrpc(context, target, Authorization.check, request, (result) =>
