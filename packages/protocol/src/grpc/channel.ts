@@ -1,4 +1,4 @@
-import { constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
+import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import { messageOf, systemClock, type Clock } from '@lateen/core';
 import type { MethodType } from '../codec/service-type.ts';
 import { ClientCall, type StreamHandlers } from './client-call.ts';
@@ -158,14 +158,14 @@ class Http2Channel implements Channel {
     const headers: Record<string, string> = {
       ...metadata,
       ...options.metadata,
-      [constants.HTTP2_HEADER_METHOD]: 'POST',
-      [constants.HTTP2_HEADER_PATH]: path,
-      [constants.HTTP2_HEADER_CONTENT_TYPE]: 'application/grpc',
-      [constants.HTTP2_HEADER_TE]: 'trailers',
-      [constants.HTTP2_HEADER_USER_AGENT]: this.#options.userAgent ?? 'lateen',
+      ':method': 'POST',
+      ':path': path,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+      'user-agent': this.#options.userAgent ?? 'lateen',
     };
     if (this.#options.authority !== undefined) {
-      headers[constants.HTTP2_HEADER_AUTHORITY] = this.#options.authority;
+      headers[':authority'] = this.#options.authority;
     }
     if (options.timeoutMs !== undefined) headers['grpc-timeout'] = formatTimeout(options.timeoutMs);
     let stream: ClientHttp2Stream;

@@ -1,8 +1,9 @@
-import { constants, type ClientHttp2Stream, type IncomingHttpHeaders } from 'node:http2';
+import type { ClientHttp2Stream, IncomingHttpHeaders } from 'node:http2';
 import { messageOf, type Clock, type Timer } from '@lateen/core';
 import { encode } from '../codec/encode.ts';
 import type { MethodType } from '../codec/service-type.ts';
 import { metadataOf, type Metadata } from './metadata.ts';
+import { http2Codes } from './http2-codes.ts';
 import { MessageStream } from './message-stream.ts';
 import {
   decodeGrpcMessage,
@@ -109,7 +110,7 @@ export class ClientCall<Request, Response> {
   fail(error: GrpcError): void {
     this.#finish(error, {});
     const stream = this.#stream;
-    if (stream !== undefined && !stream.destroyed) stream.close(constants.NGHTTP2_CANCEL);
+    if (stream !== undefined && !stream.destroyed) stream.close(http2Codes.cancel);
   }
 
   /** Begins to move messages over the stream. */

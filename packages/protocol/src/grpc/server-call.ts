@@ -1,8 +1,9 @@
 import type { X509Certificate } from 'node:crypto';
-import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { messageOf, type Clock, type Logger, type Timer } from '@lateen/core';
 import type { MethodType } from '../codec/service-type.ts';
 import { metadataOf, parseTimeout, type Metadata } from './metadata.ts';
+import { http2Codes } from './http2-codes.ts';
 import { MessageStream, type MessageSink } from './message-stream.ts';
 import { encodeGrpcMessage, GrpcError, grpcCodeNumber, grpcErrorOf } from './status.ts';
 
@@ -184,7 +185,7 @@ export class ServerCall<Request, Response> implements ServerStream<Response> {
     this.#deadline?.cancel();
     if (stream.destroyed) return;
     stream.resume();
-    this.#deadline = clock.after(closeLimitMs, () => stream.close(constants.NGHTTP2_NO_ERROR));
+    this.#deadline = clock.after(closeLimitMs, () => stream.close(http2Codes.noError));
   }
 
   #respond(metadata: Metadata = {}): void {

@@ -1,10 +1,4 @@
-import {
-  constants,
-  createSecureServer,
-  createServer,
-  type Http2Server,
-  type ServerHttp2Session,
-} from 'node:http2';
+import { createSecureServer, createServer, type Http2Server, type ServerHttp2Session } from 'node:http2';
 import type { Server, Socket } from 'node:net';
 import type { SecureContextOptions, TLSSocket } from 'node:tls';
 import { silentLogger, systemClock, type Clock, type Logger, type Timer } from '@lateen/core';
@@ -20,6 +14,7 @@ import {
   type ServerStreamHandlers,
 } from './server-call.ts';
 import { contextOf, type GrpcServerOptions, type ListenOptions, type ServerTls } from './server-options.ts';
+import { http2Codes } from './http2-codes.ts';
 import { GrpcError } from './status.ts';
 
 /** A port that the server answers on. */
@@ -220,7 +215,7 @@ class Http2GrpcServer implements GrpcServer {
     session.on('stream', (stream, headers) => {
       const path = headers[':path'] ?? '';
       const registered = this.#methods.get(path);
-      if (headers[constants.HTTP2_HEADER_METHOD] !== 'POST' || !isGrpc(headers['content-type'])) {
+      if (headers[':method'] !== 'POST' || !isGrpc(headers['content-type'])) {
         stream.respond({ ':status': 415 }, { endStream: true });
         return;
       }
@@ -256,7 +251,7 @@ class Http2GrpcServer implements GrpcServer {
     if (maxConnectionAgeMs === undefined) return undefined;
     // Spread by a tenth either way, so that connections made together do not come back together.
     const ageMs = maxConnectionAgeMs * (0.9 + Math.random() * 0.2);
-    return this.#clock.after(ageMs, () => session.goaway(constants.NGHTTP2_NO_ERROR));
+    return this.#clock.after(ageMs, () => session.goaway(http2Codes.noError));
   }
 }
 

@@ -1,4 +1,4 @@
-import { constants } from 'node:http2';
+import { http2Codes } from './http2-codes.ts';
 
 /** gRPC's status codes in the order of their numbers. */
 export const grpcCodes = [
@@ -80,13 +80,13 @@ export function grpcCodeOfHttp(status: number): Exclude<GrpcCode, 'OK'> {
 /** Status of a stream that was reset, from HTTP/2's error code (gRPC over HTTP2, section Errors). */
 export function grpcCodeOfReset(rstCode: number): Exclude<GrpcCode, 'OK'> {
   switch (rstCode) {
-    case constants.NGHTTP2_CANCEL:
+    case http2Codes.cancel:
       return 'CANCELLED';
-    case constants.NGHTTP2_REFUSED_STREAM:
+    case http2Codes.refusedStream:
       return 'UNAVAILABLE';
-    case constants.NGHTTP2_ENHANCE_YOUR_CALM:
+    case http2Codes.enhanceYourCalm:
       return 'RESOURCE_EXHAUSTED';
-    case constants.NGHTTP2_INADEQUATE_SECURITY:
+    case http2Codes.inadequateSecurity:
       return 'PERMISSION_DENIED';
     default:
       return 'INTERNAL';

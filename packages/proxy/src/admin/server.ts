@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { messageOf, type Logger } from '@lateen/core';
 import type { Address } from '../model/index.ts';
+import { listenPlace } from '../wire/listen-place.ts';
 import { text, type AdminResponse, type AdminRoute } from './admin-request.ts';
 
 export interface AdminServerOptions {
@@ -103,6 +104,6 @@ function listen(server: Server, address: Address): Promise<Address> {
       );
     });
     if (address.kind === 'pipe') server.listen(address.path);
-    else server.listen(address.port, address.address);
+    else server.listen(listenPlace(address, true));
   });
 }

@@ -1,6 +1,7 @@
 import { closeSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import { createServer, type ListenOptions, type Server } from 'node:net';
 import type { Address, SocketAddress } from '../model/address.ts';
+import { listenPlace } from '../wire/listen-place.ts';
 import { closeHandle, type TransportHandle } from '../wire/stream-handle.ts';
 import { takeConnections } from './accept.ts';
 import { SocketPath } from './socket-path.ts';
@@ -116,11 +117,17 @@ export class ListenSocket {
 
   #bind(): Promise<Error | undefined> {
     const { address, reusePort } = this.#options;
-    const place =
-      address.kind === 'pipe'
-        ? { path: this.#path?.bindTo ?? address.path }
-        : { host: address.address, port: address.port, ...(reusePort ? {} : { exclusive: true }) };
     return new Promise((resolve) => {
+      let place: ListenOptions;
+      try {
+        place =
+          address.kind === 'pipe'
+            ? { path: this.#path?.bindTo ?? address.path }
+            : listenPlace(address, reusePort);
+      } catch (error) {
+        resolve(error as Error);
+        return;
+      }
       this.#server.once('error', resolve);
       this.#server.listen({ ...place, ...this.#backlog() }, () => {
         this.#server.off('error', resolve);

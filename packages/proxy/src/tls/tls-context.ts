@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { rootCertificates } from 'node:tls';
+import { getCACertificates } from 'node:tls';
 import { ok, problem, problems, type Problem, type Result } from '@lateen/core';
 import type { TlsOptions } from '../model/tls.ts';
 import type { OwnCertificate } from '../wire/tls-info.ts';
@@ -97,7 +97,7 @@ function buildSettings(
   if (wrong.length > 0) return problems(wrong);
   const systemRoots = validations.some((v) => v.model.systemRoots === true);
   const roots = validations.flatMap((v) => v.trustedCa ?? []);
-  if (systemRoots && roots.length === 0) roots.push(Buffer.from(rootCertificates.join('\n')));
+  if (systemRoots && roots.length === 0) roots.push(Buffer.from(getCACertificates('bundled').join('\n')));
   const context = createContext(openssl, {
     certificates,
     roots,

@@ -33,7 +33,7 @@ const failed = 0x40000;
  * Steps of a decoder that takes four bits at a time: for each state (an inner node of the code's tree) and each nibble the next
  * state (bits 0-7), the symbol that is complete (bits 8-15) and the flags above. No code is shorter than five bits, so a nibble completes one at most.
  */
-const steps: Int32Array = (() => {
+function makeSteps(): Int32Array {
   const children: [number, number][] = [[-1, -1]];
   huffmanCodes.forEach(({ code, bits }, symbol) => {
     let node = 0;
@@ -78,7 +78,10 @@ const steps: Int32Array = (() => {
     }
   }
   return table;
-})();
+}
+
+/** Made when the first string comes, so that a start does not wait for it. */
+let madeSteps: Int32Array | undefined;
 
 /** Decodes `source[start, end)` into `target` from `at` on; returns the end, or -1 where it is no such code. Needs at most 8/5 of the bytes. */
 export function decodeHuffman(
@@ -88,6 +91,7 @@ export function decodeHuffman(
   target: Uint8Array,
   at: number,
 ): number {
+  const steps = (madeSteps ??= makeSteps());
   let step = mayEnd;
   for (let i = start; i < end; i++) {
     const byte = source[i] as number;
