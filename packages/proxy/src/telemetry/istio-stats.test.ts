@@ -341,3 +341,18 @@ test('the version of Istio is told where its metrics are, and once for two proce
   }
   assert.doesNotMatch(startDataPlane(t).stats.prometheus(), /istio_build/);
 });
+
+test("a scrape that is filtered has those of Istio's metrics whose names match", async (t) => {
+  const app = await upstream(t, (_request, response) => response.end());
+  const { dataPlane, port } = await serveEnvoy(
+    t,
+    { route_config: routesJson([all]), http_filters: [inStruct({}), routerJson] },
+    [cluster('app', [app.port])],
+  );
+  await ask(port);
+  const names = (regex: RegExp): string[] =>
+    [...dataPlane.stats.prometheus({ regex }).matchAll(/^# TYPE (\w+) /gm)].map(([, name = '']) => name);
+  assert.deepEqual(names(/^istio_requests/), ['istio_requests_total']);
+  assert.deepEqual(names(/^istiocustom\.istio_re.*_bytes$/), ['istio_request_bytes', 'istio_response_bytes']);
+  assert.deepEqual(names(/^cluster\.app\.upstream_rq_total$/), ['envoy_cluster_upstream_rq_total']);
+});

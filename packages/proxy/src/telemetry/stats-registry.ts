@@ -199,7 +199,13 @@ export class StatsRegistry implements StatsView {
     }
     let text = '';
     for (const [name, { type, text: lines }] of families) text += `# TYPE ${name} ${type}\n${lines}`;
-    if (regex === undefined) for (const source of this.#sources) text += source.prometheus();
+    for (const source of this.#sources) {
+      const metrics = source.prometheus();
+      text +=
+        regex === undefined
+          ? metrics
+          : metricsOf(metrics, (name) => regex.test(`istiocustom.${name}`) || regex.test(name));
+    }
     return text;
   }
 
@@ -258,4 +264,17 @@ function shortNameOf(group: StatGroup, name: string, metric: string): string {
   for (const value of Object.values(labels)) before = before.replace(`.${value}.`, '.');
   const rest = metric.slice(prometheusPrefix.length);
   return before.slice(1) + (rest.length === name.length ? name : rest);
+}
+
+/** The metrics of a text of Prometheus whose names are wanted. */
+function metricsOf(text: string, isWanted: (name: string) => boolean): string {
+  let wanted = false;
+  return text
+    .split('\n')
+    .filter((line) => {
+      if (line.startsWith('# TYPE ')) wanted = isWanted(line.split(' ')[2] ?? '');
+      return wanted && line !== '';
+    })
+    .map((line) => `${line}\n`)
+    .join('');
 }
