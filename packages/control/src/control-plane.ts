@@ -12,6 +12,7 @@ import {
 import type { DiscoveryOptions } from './command-line.ts';
 import { debugServer } from './debug/debug-server.ts';
 import type { ControlEnvironment } from './env.ts';
+import { KeySets } from './ingest/key-sets.ts';
 import { kubernetesIngest } from './ingest/kubernetes/adapter.ts';
 import { startWebhooks } from './platform/index.ts';
 import { registerAdsService } from './push/ads-service.ts';
@@ -52,6 +53,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const at = (port: number) => (host === undefined ? { port } : { port, host });
 
   const discovery = new DiscoveryServer({ clock, logger, identifier: env.podName });
+  const keySets = new KeySets({
+    clock,
+    logger,
+    state: () => discovery.engine.state,
+    apply: (changes) => discovery.apply(changes),
+  });
   const ingest = kubernetesIngest({
     client,
     clock,
@@ -60,7 +67,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     filters: env.filters,
     revision: env.revision,
     domain,
-    apply: (changes) => discovery.apply(changes),
+    apply(changes) {
+      discovery.apply(changes);
+      keySets.refresh();
+    },
   });
   let ready = false;
   const debug = debugServer({ discovery, ingest, clock, isReady: () => ready });
@@ -127,6 +137,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       ready = false;
       serving.close();
       ads.close();
+      keySets.close();
       await server.close(graceMs);
       await Promise.all([ingest.close(), webhooks.close(), debug.close()]);
     },
