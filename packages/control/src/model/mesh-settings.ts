@@ -1,3 +1,5 @@
+import type { AuthorizationProvider } from './authorization-provider.ts';
+
 /** What holds for the whole mesh: the parts of Istio's MeshConfig that translation reads. */
 export interface MeshSettings {
   /** Domain of the cluster's names. */
@@ -18,6 +20,8 @@ export interface MeshSettings {
   readonly accessLogFormat: string;
   /** How far paths of requests are normalised before anybody judges them. */
   readonly pathNormalization: 'NONE' | 'BASE' | 'MERGE_SLASHES' | 'DECODE_AND_MERGE_SLASHES';
+  /** Whom policies with action CUSTOM can have asked. */
+  readonly authorizationProviders: readonly AuthorizationProvider[];
   readonly connectTimeoutMs: number;
   /** How long a proxy looks for the protocol of a connection; 0 means as long as it takes. */
   readonly protocolDetectionTimeoutMs: number;
@@ -43,6 +47,7 @@ export const defaultMeshSettings: MeshSettings = {
   accessLogEncoding: 'TEXT',
   accessLogFormat: '',
   pathNormalization: 'BASE',
+  authorizationProviders: [],
   connectTimeoutMs: 10_000,
   protocolDetectionTimeoutMs: 0,
   defaultServiceExportTo: ['*'],

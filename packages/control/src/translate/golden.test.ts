@@ -266,6 +266,38 @@ test('a gateway asks by the policies of its own namespace, also what it passes o
   matchesFile(t, 'authorization.gateway', listeners.map(securityOf));
 });
 
+test('a service of the mesh is asked about what a policy is about, and where it is not there all that is refused', (t) => {
+  const engine = meshOf('bookinfo.yaml', 'custom-action.yaml');
+  const filters = (): unknown => {
+    const [inbound] = named(allResources(engine, viewFor(engine, productpage), 'listener'), /virtualInbound/);
+    const chains = securityOf(inbound) as readonly { name: string; network: Json[]; http: Json[] }[];
+    return {
+      http: chains.find(({ http }) => http.length > 0)?.http,
+      network: chains.find(({ http, network }) => http.length === 0 && network.length > 0)?.network,
+    };
+  };
+  matchesFile(t, 'custom-action.http', filters());
+  const mesh = engine.state.row(settings, settingsKey) ?? defaultMeshSettings;
+  const ask = (name: string): void => {
+    const policy = engine.state.row(authorizationPolicies, 'default/asked');
+    assert.ok(policy);
+    engine.advance([
+      put(authorizationPolicies, 'default/asked', {
+        ...policy,
+        spec: { ...policy.spec, provider: { name } },
+      }),
+    ]);
+  };
+  ask('by-grpc');
+  matchesFile(t, 'custom-action.grpc', filters());
+  ask('of-nobody');
+  const missing = filters();
+  matchesFile(t, 'custom-action.missing', missing);
+  ask('by-http');
+  engine.advance([put(settings, settingsKey, { ...mesh, authorizationProviders: [] })]);
+  assert.deepEqual(filters(), missing);
+});
+
 test('policies of others change nothing of what a proxy is sent', () => {
   const plain = meshOf('bookinfo.yaml');
   const guarded = meshOf('bookinfo.yaml', 'authorization.yaml');

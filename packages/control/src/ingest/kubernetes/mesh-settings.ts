@@ -1,6 +1,7 @@
 import { durationMs, parseManifests } from '@lateen/config';
 import { ok, problems, type Problem, type Result } from '@lateen/core';
 import { defaultMeshSettings, type MeshSettings } from '../../model/mesh-settings.ts';
+import { authorizationProviders } from './authorization-providers.ts';
 
 /** Decodes the `mesh` text of ConfigMap `istio`; what it does not say keeps Istio's default. */
 export function decodeMeshSettings(text: string, file = 'ConfigMap istio, key mesh'): Result<MeshSettings> {
@@ -75,6 +76,7 @@ export function decodeMeshSettings(text: string, file = 'ConfigMap istio, key me
     ),
     accessLogFormat: string('accessLogFormat', d.accessLogFormat),
     pathNormalization: normalization === 'DEFAULT' ? 'BASE' : normalization,
+    authorizationProviders: authorizationProviders(source['extensionProviders'], complain),
     connectTimeoutMs: duration('connectTimeout', d.connectTimeoutMs),
     protocolDetectionTimeoutMs: duration('protocolDetectionTimeout', d.protocolDetectionTimeoutMs),
     defaultServiceExportTo: names('defaultServiceExportTo', d.defaultServiceExportTo),

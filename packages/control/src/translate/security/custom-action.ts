@@ -1,4 +1,11 @@
+import type { HttpFilter } from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
+import type { View } from '../../engine/query.ts';
+import type { AuthorizationProvider } from '../../model/authorization-provider.ts';
 import type { AuthorizationPolicy } from '../../model/config-object.ts';
+import { service } from '../../model/registry.ts';
+import { settingsOf } from '../../model/settings.ts';
+import { serviceEntriesByHost, servicesByHost } from '../../model/tables.ts';
+import { askedPrefix, askedStatPrefix, askingFilter } from './ext-authz.ts';
 import { httpRbac, networkRbac, ruleSets } from './rbac-filter.ts';
 import type { RuleContext } from './rbac-rule.ts';
 import type { SecurityFilters } from './security-filters.ts';
@@ -6,12 +13,16 @@ import type { SecurityFilters } from './security-filters.ts';
 /** Ends the names of rules that refuse because nobody can be asked (Istio's word). */
 const badCustomSuffix = '-deny-due-to-bad-CUSTOM-action';
 
-/** Refuses what policies would have had somebody asked about: their provider is not there. */
-function refusing(
-  policies: readonly AuthorizationPolicy[],
-  context: Pick<RuleContext, 'carries' | 'trustDomains'>,
-): ReturnType<typeof ruleSets> {
-  const { rules } = ruleSets(policies, 'DENY', context, 'istio-ext-authz-');
+type Context = Pick<RuleContext, 'carries' | 'trustDomains'>;
+
+/** The rules of policies, of which those that are only tried are left out: nobody is asked for a trial. */
+function rulesOf(policies: readonly AuthorizationPolicy[], context: Context) {
+  return ruleSets(policies, 'DENY', context, `${askedPrefix}-`).rules;
+}
+
+/** Refuses what policies would have had somebody asked about, where nobody can be asked. */
+function refusing(policies: readonly AuthorizationPolicy[], context: Context): ReturnType<typeof ruleSets> {
+  const rules = rulesOf(policies, context);
   if (rules === undefined) return {};
   const renamed = Object.entries(rules.policies ?? {}).map(([name, policy]) => [
     `${name}${badCustomSuffix}`,
@@ -20,15 +31,62 @@ function refusing(
   return { rules: { ...rules, policies: Object.fromEntries(renamed) } };
 }
 
-/** What policies with action CUSTOM become. */
+/** Marks the requests that policies are about, and asks about those. */
+function asking(
+  policies: readonly AuthorizationPolicy[],
+  provider: AuthorizationProvider,
+  hostname: string,
+  context: Context,
+): readonly HttpFilter[] {
+  const rules = rulesOf(policies, context);
+  if (rules === undefined) return [];
+  return [
+    httpRbac({ shadowRules: rules, shadowRulesStatPrefix: askedStatPrefix }),
+    askingFilter(provider, hostname),
+  ];
+}
+
+/** The full name of a provider's service, written `host` or `namespace/host`; undefined where the mesh has none. */
+function hostnameOf(view: View, written: string): string | undefined {
+  const slash = written.indexOf('/');
+  const hostname = written.slice(slash + 1);
+  const namespace = slash === -1 ? undefined : written.slice(0, slash);
+  const isThere =
+    namespace === undefined
+      ? view.keysBy(servicesByHost, hostname).length > 0 ||
+        view.keysBy(serviceEntriesByHost, hostname).length > 0
+      : view.get(service, `${namespace}/${hostname}`) !== undefined;
+  return isThere ? hostname : undefined;
+}
+
+/**
+ * What policies with action CUSTOM become: the service is asked before anything else is judged.
+ *
+ * What cannot be asked about is refused: where the provider is not in the mesh configuration or its service
+ * not in the mesh, and where policies of one workload name several providers. On TCP nobody is asked: what
+ * is for HTTP services only passes there, as in Istio; the rest is refused.
+ */
 export function customFilters(
+  view: View,
   policies: readonly AuthorizationPolicy[],
   trustDomains: readonly string[],
 ): SecurityFilters {
   const custom = policies.filter(({ spec }) => spec.action === 'CUSTOM');
   if (custom.length === 0) return { http: [], network: [] };
+  const onHttp: Context = { carries: 'http', trustDomains };
+  const onTcp: Context = { carries: 'tcp', trustDomains };
+  const names = new Set(custom.map(({ spec }) => spec.provider?.name));
+  const provider =
+    names.size === 1
+      ? settingsOf(view).authorizationProviders.find(({ name }) => names.has(name))
+      : undefined;
+  const hostname = provider === undefined ? undefined : hostnameOf(view, provider.service);
+  const refused = refusing(custom, onTcp);
+  if (provider === undefined || hostname === undefined) {
+    return { http: [httpRbac(refusing(custom, onHttp))], network: [networkRbac(refused)] };
+  }
   return {
-    http: [httpRbac(refusing(custom, { carries: 'http', trustDomains }))],
-    network: [networkRbac(refusing(custom, { carries: 'tcp', trustDomains }))],
+    http: asking(custom, provider, hostname, onHttp),
+    network: provider.protocol === 'http' ? [] : [networkRbac(refused)],
   };
 }

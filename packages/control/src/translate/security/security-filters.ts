@@ -20,7 +20,7 @@ export const securityFilters = query('security.filters', (view, of: SecurityPoli
   const trustDomains = [...new Set([trustDomain, ...trustDomainAliases])];
   const policies = of.authorization.flatMap((key) => view.row(authorizationPolicies, key) ?? []);
   const tokens = jwtFilter(view, of.authentication);
-  const custom = customFilters(policies, trustDomains);
+  const custom = customFilters(view, policies, trustDomains);
   return {
     http: [
       ...custom.http,
