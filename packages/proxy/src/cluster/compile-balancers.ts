@@ -30,6 +30,8 @@ export interface BalancingSurroundings {
   /** The cluster of the proxy itself, where it is known and another one. */
   readonly local: LocalCluster | undefined;
   readonly overprovisioningPercent: number;
+  /** The groups that there were. */
+  readonly before: SubsetBalancer | undefined;
 }
 
 /** The balancers of a cluster over its hosts as they now are. */
@@ -61,6 +63,10 @@ export function compileBalancers(
     onSubsetFallbackPanic: () => n.fallbackPanic++,
   });
   n.active = subsets.size;
+  n.singleHostDuplicate = subsets.duplicates;
+  const { before } = surroundings;
+  for (const key of subsets.keys) if (before?.has(key) !== true) n.created++;
+  for (const key of before?.keys ?? []) if (!subsets.has(key)) n.removed++;
   return { all: subsets.all, subsets };
 }
 

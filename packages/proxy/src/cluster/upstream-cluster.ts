@@ -141,6 +141,7 @@ export class UpstreamCluster {
     if (previous !== undefined && connectsAlike(previous.model, model)) {
       this.#hosts = previous.#hosts;
       this.#groups = previous.#groups;
+      this.#subsets = previous.#subsets;
       this.#overprovisioning = previous.#overprovisioning;
       this.#drops = previous.#drops;
       previous.#hosts = new Map();
@@ -249,7 +250,8 @@ export class UpstreamCluster {
       if (override.strict) return undefined;
     }
     if (this.model.discovery.kind === 'original_dst') return this.#originalDestination(request);
-    const balancer = this.#subsets === undefined ? this.#balancer : this.#subsets.choose(request.subset);
+    if (this.#subsets !== undefined) return this.#subsets.pick(request, priority);
+    const balancer = this.#balancer;
     return priority === undefined ? balancer?.pick(request) : balancer?.pickAt(priority, request);
   }
 
@@ -419,6 +421,7 @@ export class UpstreamCluster {
       balancing: this.#balancing,
       local: isLocal ? undefined : localCluster,
       overprovisioningPercent: this.#overprovisioning,
+      before: this.#subsets,
     });
     this.#balancer = all;
     this.#subsets = subsets;

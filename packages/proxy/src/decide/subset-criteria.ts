@@ -11,7 +11,12 @@ export interface SubsetCriteria {
   readonly entries: readonly (readonly [string, JsonValue])[];
   /** All of it as one text: subsets are found by it. */
   readonly key: string;
+  /** Asked for in their order where the cluster goes by such lists; undefined: there is none. */
+  readonly fallbacks?: readonly SubsetCriteria[];
 }
+
+/** Where metadata lists what may be asked for instead. */
+const fallbackList = 'fallback_list';
 
 function criteriaOf(entries: readonly (readonly [string, JsonValue])[]): SubsetCriteria {
   const sorted = [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
@@ -22,7 +27,14 @@ function criteriaOf(entries: readonly (readonly [string, JsonValue])[]): SubsetC
 export function subsetCriteria(...layers: readonly (Metadata | undefined)[]): SubsetCriteria | undefined {
   const merged: Values = Object.assign({}, ...layers.map((layer) => layer?.[subsetNamespace]));
   const entries = Object.entries(merged);
-  return entries.length === 0 ? undefined : criteriaOf(entries);
+  if (entries.length === 0) return undefined;
+  const criteria = criteriaOf(entries);
+  const { [fallbackList]: list, ...values } = merged;
+  if (!Array.isArray(list)) return criteria;
+  const items = list.filter((one): one is Values => one !== null && typeof one === 'object');
+  // An empty list is as none at all.
+  const alternatives = items.length === 0 ? [values] : items.map((one) => ({ ...values, ...one }));
+  return { ...criteria, fallbacks: alternatives.map((one) => criteriaOf(Object.entries(one))) };
 }
 
 /** Only these keys of the criteria; undefined where one is missing. */

@@ -16,20 +16,22 @@ import { consistentOptions } from './consistent-hashing.ts';
 import { fieldPolicy } from './field-policy.ts';
 import type { Scope } from './scope.ts';
 
-const subsetPolicy = fieldPolicy(
-  cluster.Cluster_LbSubsetConfig,
-  ['fallbackPolicy', 'defaultSubset', 'subsetSelectors', 'panicModeAny', 'listAsAny'],
-  {
-    localityWeightAware: 'subsets are balanced by the weight of their hosts',
-    scaleLocalityWeight: 'subsets are balanced by the weight of their hosts',
-    metadataFallbackPolicy: 'metadata has no list of fallbacks',
-  },
-);
-const selectorPolicy = fieldPolicy(
-  cluster.Cluster_LbSubsetConfig_LbSubsetSelector,
-  ['keys', 'fallbackPolicy', 'fallbackKeysSubset'],
-  { singleHostPerSubset: 'subsets of one host are found as others are' },
-);
+const subsetPolicy = fieldPolicy(cluster.Cluster_LbSubsetConfig, [
+  'fallbackPolicy',
+  'defaultSubset',
+  'subsetSelectors',
+  'panicModeAny',
+  'listAsAny',
+  'localityWeightAware',
+  'scaleLocalityWeight',
+  'metadataFallbackPolicy',
+]);
+const selectorPolicy = fieldPolicy(cluster.Cluster_LbSubsetConfig_LbSubsetSelector, [
+  'keys',
+  'fallbackPolicy',
+  'fallbackKeysSubset',
+  'singleHostPerSubset',
+]);
 export const loadBalancingPolicies = [subsetPolicy, selectorPolicy];
 
 /** How the endpoints of a cluster are chosen. */
@@ -109,7 +111,15 @@ function decodeSelector(scope: Scope, message: Cluster_LbSubsetConfig_LbSubsetSe
   if (fallback === 'keys_subset' && !isProperSubset(fallbackKeys, keys)) {
     scope.at('fallbackKeysSubset').fail('must be some, but not all, of the keys of the selector');
   }
-  return { keys, fallbackKeys, ...(fallback === undefined ? {} : { fallback }) };
+  const singleHost = message.singleHostPerSubset === true;
+  if (singleHost && keys.length !== 1)
+    scope.at('singleHostPerSubset').fail('is possible only with exactly one key');
+  return {
+    keys,
+    fallbackKeys,
+    ...(fallback === undefined ? {} : { fallback }),
+    ...(singleHost ? { singleHost } : {}),
+  };
 }
 
 function isProperSubset(some: readonly string[], all: readonly string[]): boolean {
@@ -119,6 +129,10 @@ function isProperSubset(some: readonly string[], all: readonly string[]): boolea
 /** Which endpoints may be chosen, by the metadata of the route. */
 export function decodeSubsets(scope: Scope, message: Cluster_LbSubsetConfig): SubsetBalancing {
   scope.check(subsetPolicy, message);
+  const byList = scope
+    .at('metadataFallbackPolicy')
+    .choice(message.metadataFallbackPolicy, { METADATA_NO_FALLBACK: false, FALLBACK_LIST: true }, false);
+  const localityWeights = message.scaleLocalityWeight === true ? 'scaled' : 'kept';
   return {
     fallback: scope.at('fallbackPolicy').choice(message.fallbackPolicy, fallbacks, 'none'),
     defaultSubset: (message.defaultSubset ?? {}) as SubsetBalancing['defaultSubset'],
@@ -127,5 +141,7 @@ export function decodeSubsets(scope: Scope, message: Cluster_LbSubsetConfig): Su
     ),
     panicModeAny: message.panicModeAny ?? false,
     listAsAny: message.listAsAny ?? false,
+    ...(message.localityWeightAware === true ? { localityWeights } : {}),
+    ...(byList ? { fallbackList: true } : {}),
   };
 }

@@ -190,6 +190,8 @@ export interface SubsetSelector {
   /** Instead of that of the cluster; `keys_subset` looks again by `fallbackKeys` only. */
   readonly fallback?: SubsetFallback | 'keys_subset';
   readonly fallbackKeys: readonly string[];
+  /** Each group has one endpoint: of several the first. */
+  readonly singleHost?: boolean;
 }
 
 /** Endpoints grouped by metadata keys, chosen by the route's metadata match. */
@@ -201,6 +203,10 @@ export interface SubsetBalancing {
   readonly panicModeAny: boolean;
   /** An endpoint whose value is a list is in the group of each item. */
   readonly listAsAny: boolean;
+  /** Localities keep their weights within a group; `scaled`: less where it has fewer of their endpoints. */
+  readonly localityWeights?: 'kept' | 'scaled';
+  /** The route's metadata may list what to ask for (`fallback_list`), each on top of the rest. */
+  readonly fallbackList?: boolean;
 }
 
 /** Requests stay in the zone that they come from, as far as each endpoint still gets its share. */

@@ -37,6 +37,9 @@ const healthCheckNames = {
 
 const subsetNames = {
   active: ['lb_subsets_active', 'gauge'],
+  created: ['lb_subsets_created', 'counter'],
+  removed: ['lb_subsets_removed', 'counter'],
+  singleHostDuplicate: ['lb_subsets_single_host_per_subset_duplicate', 'gauge'],
   selected: ['lb_subsets_selected', 'counter'],
   fallback: ['lb_subsets_fallback', 'counter'],
   fallbackPanic: ['lb_subsets_fallback_panic', 'counter'],

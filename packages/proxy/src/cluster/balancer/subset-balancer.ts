@@ -7,7 +7,13 @@ import {
 } from '../../decide/subset-criteria.ts';
 import type { SubsetBalancing, SubsetFallback } from '../../model/cluster.ts';
 import type { Host } from '../host.ts';
+import type { BalancerRequest } from './balancer.ts';
 import type { PriorityBalancer, PriorityHosts } from './priority-balancer.ts';
+
+/** What a request says of the group that it wants. */
+interface SubsetRequest extends BalancerRequest {
+  readonly subset: SubsetCriteria | undefined;
+}
 
 /** Told what was used, for statistics. */
 export interface SubsetObserver {
@@ -23,6 +29,8 @@ export class SubsetBalancer {
   readonly #subsets = new Map<string, PriorityBalancer>();
   readonly #all: PriorityBalancer;
   readonly #default: PriorityBalancer | undefined;
+  /** Hosts that are left out because their group is to have one only. */
+  duplicates = 0;
 
   constructor(
     priorities: PriorityHosts,
@@ -32,23 +40,31 @@ export class SubsetBalancer {
   ) {
     this.#rules = rules;
     this.#observer = observer;
-    this.#all = create(priorities);
     const valuesOf = (host: Host) => host.endpoint.metadata[subsetNamespace] ?? {};
     const only = (wanted: (host: Host) => boolean): PriorityHosts =>
       priorities.map((localities) =>
-        localities.map(({ weight, hosts }) => ({ weight, hosts: hosts.filter(wanted) })),
+        localities.map(({ weight, hosts }) => {
+          const own = hosts.filter(wanted);
+          return { weight: weightOf(weight, own.length, hosts.length), hosts: own };
+        }),
       );
+    const weightOf = (weight: number, own: number, all: number): number => {
+      if (rules.localityWeights === undefined || all === 0) return 0;
+      return rules.localityWeights === 'scaled' ? (weight * own) / all : weight;
+    };
+    this.#all = create(only(() => true));
     this.#default =
       rules.fallback === 'default_subset' || rules.selectors.some((s) => s.fallback === 'default_subset')
         ? create(only((host) => hasValues(valuesOf(host), rules.defaultSubset)))
         : undefined;
-    for (const { keys } of rules.selectors) {
+    for (const { keys, singleHost = false } of rules.selectors) {
       const members = new Map<string, Set<Host>>();
       for (const { hosts } of priorities.flat()) {
         for (const host of hosts) {
           for (const key of subsetKeysOf(valuesOf(host), keys, rules.listAsAny)) {
             const group = members.get(key);
             if (group === undefined) members.set(key, new Set([host]));
+            else if (singleHost) this.duplicates++;
             else group.add(host);
           }
         }
@@ -62,9 +78,30 @@ export class SubsetBalancer {
     return this.#subsets.size;
   }
 
+  /** The groups, by a text that stands for what they are. */
+  get keys(): Iterable<string> {
+    return this.#subsets.keys();
+  }
+
+  has(key: string): boolean {
+    return this.#subsets.has(key);
+  }
+
   /** All hosts, whatever their metadata. */
   get all(): PriorityBalancer {
     return this.#all;
+  }
+
+  /** A host for the request; `priority`: one of exactly this priority. */
+  pick(request: SubsetRequest, priority: number | undefined): Host | undefined {
+    const { subset } = request;
+    const list = this.#rules.fallbackList === true ? subset?.fallbacks : undefined;
+    if (list === undefined) return pickOf(this.choose(subset), request, priority);
+    for (const criteria of list) {
+      const host = pickOf(this.choose(criteria), request, priority);
+      if (host !== undefined) return host;
+    }
+    return undefined;
   }
 
   /** Those that a request may go to; undefined where there are none. */
@@ -108,4 +145,12 @@ export class SubsetBalancer {
         return undefined;
     }
   }
+}
+
+function pickOf(
+  balancer: PriorityBalancer | undefined,
+  request: BalancerRequest,
+  priority: number | undefined,
+): Host | undefined {
+  return priority === undefined ? balancer?.pick(request) : balancer?.pickAt(priority, request);
 }
