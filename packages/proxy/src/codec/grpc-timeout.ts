@@ -22,8 +22,19 @@ export function formatGrpcTimeout(ms: number): string {
   return ms < 100_000_000 ? `${ms}m` : `${Math.min(99_999_999, Math.ceil(ms / 1_000))}S`;
 }
 
-/** True for requests of gRPC (`application/grpc`, `application/grpc+proto`). */
+const grpcType = 'application/grpc';
+const plus = 43;
+const semicolon = 59;
+
+/** True for the content type of gRPC: `application/grpc`, `application/grpc+proto`, `application/grpc;charset=utf-8`. */
+export function isGrpcType(type: string | undefined): boolean {
+  if (type === undefined || !type.startsWith(grpcType)) return false;
+  if (type.length === grpcType.length) return true;
+  const next = type.charCodeAt(grpcType.length);
+  return next === plus || next === semicolon;
+}
+
+/** True for requests of gRPC. */
 export function isGrpcRequest(head: RequestHead): boolean {
-  const type = head.headers.get(names.contentType);
-  return type !== undefined && /^application\/grpc(\+|;|$)/.test(type);
+  return isGrpcType(head.headers.get(names.contentType));
 }

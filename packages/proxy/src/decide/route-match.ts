@@ -1,3 +1,4 @@
+import { isGrpcType } from '../codec/grpc-timeout.ts';
 import { names } from '../codec/header-name.ts';
 import type { RouteMatch } from '../model/route.ts';
 import { compileHeaderMatch, type RoutableRequest } from './header-match.ts';
@@ -59,10 +60,6 @@ export function compileRouteMatch(match: RouteMatch): RouteTest {
     if (!isAll && draw >= shareOf(share)) return false;
     for (const test of headers) if (!test(request)) return false;
     for (const test of query) if (!test(request.path)) return false;
-    if (grpc) {
-      const type = request.headers.get(names.contentType);
-      if (type === undefined || !/^application\/grpc(\+|;|$)/.test(type)) return false;
-    }
-    return true;
+    return !grpc || isGrpcType(request.headers.get(names.contentType));
   };
 }
