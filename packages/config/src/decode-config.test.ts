@@ -248,6 +248,52 @@ const bad: [kind: string, spec: string, path: string, words: RegExp][] = [
   ['PeerAuthentication', 'mtls: {mode: STRICKT}', 'spec.mtls.mode', /did you mean STRICT\?/],
   ['PeerAuthentication', 'portLevelMtls: {"80": {mode: STRICT}}', 'spec.portLevelMtls', /needs a selector/],
   ['RequestAuthentication', 'jwtRules: [{issuer: a, jwksUri: ftp://x}]', 'spec.jwtRules[0].jwksUri', /http/],
+  [
+    'RequestAuthentication',
+    'jwtRules: [{issuer: a, outputClaimToHeaders: [{header: "x y", claim: b}]}]',
+    'spec.jwtRules[0].outputClaimToHeaders[0].header',
+    /name of a header/,
+  ],
+  ...(
+    [
+      ['from: [{source: {}}]', 'from[0].source', /at least one property/],
+      ['from: [{source: {principals: []}}]', 'from[0].source', /at least one property/],
+      ['from: [{source: {principals: [""]}}]', 'from[0].source.principals[0]', /empty/],
+      ['from: [{source: {ipBlocks: [1.2.3]}}]', 'from[0].source.ipBlocks[0]', /CIDR/],
+      [
+        'from: [{source: {serviceAccounts: [a], namespaces: [b]}}]',
+        'from[0].source.serviceAccounts',
+        /NAMESPACE\/ACCOUNT/,
+      ],
+      ['from: [{source: {serviceAccounts: [a/*]}}]', 'from[0].source.serviceAccounts[0]', /full name/],
+      ['to: [{operation: {paths: ["/a{*}"]}}]', 'to[0].operation.paths[0]', /whole segment/],
+      ['to: [{operation: {paths: ["/{**}/{*}"]}}]', 'to[0].operation.paths[0]', /after \{\*\*\}/],
+      ['to: [{operation: {paths: ["/{**}/a/{**}"]}}]', 'to[0].operation.paths[0]', /only once/],
+      ['when: [{key: "request.headers[a][b]", values: [c]}]', 'when[0].key', /must be one of/],
+      ['when: [{key: "request.auth.claims[]", values: [c]}]', 'when[0].key', /must be one of/],
+      ['when: [{key: destination.port, values: [http]}]', 'when[0].values[0]', /port number/],
+      ['when: [{key: source.ip, notValues: [a]}]', 'when[0].notValues[0]', /CIDR/],
+    ] as const
+  ).map(([rule, path, words]): [string, string, string, RegExp] => [
+    'AuthorizationPolicy',
+    `rules: [{${rule}}]`,
+    `spec.rules[0].${path}`,
+    words,
+  ]),
+  [
+    'AuthorizationPolicy',
+    'action: CUSTOM\nprovider: {name: a}\nrules: [{from: [{source: {requestPrincipals: ["*"]}}]}]',
+    'spec.rules[0].from[0].source.requestPrincipals',
+    /tokens are verified after it/,
+  ],
+  [
+    'AuthorizationPolicy',
+    'selector: {matchLabels: {a: b}}\ntargetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: a}]',
+    'spec.targetRefs',
+    /together with selector/,
+  ],
+  ['AuthorizationPolicy', 'targetRefs: [{kind: Pod, name: a}]', 'spec.targetRefs[0].kind', /must be one of/],
+  ['AuthorizationPolicy', 'targetRefs: [{kind: Gateway, name: a}]', 'spec.targetRefs[0].group', /gateway/],
   ['AuthorizationPolicy', 'action: CUSTOM\nrules: [{}]', 'spec.provider.name', /required for action CUSTOM/],
   [
     'AuthorizationPolicy',

@@ -142,3 +142,31 @@ spec: {containers: [{name: c}, {name: istio-proxy}]}
   assert.equal(found.length, 1);
   assert.match(found[0]!, /IST0103\] \(Pod a\.shop\)/);
 });
+
+test('a policy that holds for nobody, and a namespace that is not there, are named', () => {
+  const pod = `
+apiVersion: v1
+kind: Namespace
+metadata: {name: default}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: a, labels: {app: a, sidecar.istio.io/inject: "false"}}
+spec: {containers: [{name: a}]}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+`;
+  const policy = (app: string, namespace: string, from: string): string[] =>
+    analyzed(
+      `${pod}metadata: {name: p, namespace: ${namespace}}\nspec: {selector: {matchLabels: {app: ${app}}}, rules: [{from: [{source: {namespaces: [${from}]}}]}]}`,
+    ).filter((line) => line.includes('AuthorizationPolicy'));
+  assert.deepEqual(policy('a', 'default', 'default'), []);
+  assert.deepEqual(policy('a', 'istio-system', '"def*"'), []);
+  assert.match(policy('b', 'default', 'default')[0] ?? '', /^Warning \[IST0127\].*spec\.selector: .*app=b/);
+  assert.match(policy('a', 'other', 'default')[0] ?? '', /IST0127/);
+  assert.match(
+    policy('a', 'default', 'none')[0] ?? '',
+    /^Error \[IST0101\].*spec\.rules\[0\]\.from\[0\]\.source\.namespaces\[0\]: there is no namespace none/,
+  );
+});

@@ -2,6 +2,7 @@ import { injectionStates } from './injection.ts';
 import { meshView, type MeshView, type MeshViewOptions } from './mesh-view.ts';
 import type { Message } from './message.ts';
 import { gatewaysWithoutPods, missingReferences } from './references.ts';
+import { idlePolicies } from './security.ts';
 import { portNames, sharedDeployments } from './services.ts';
 import { conflictingHosts, hostsOutsideGateways, unreachableRules } from './virtual-services.ts';
 
@@ -17,6 +18,7 @@ const analyzers: readonly Analyzer[] = [
   portNames,
   sharedDeployments,
   injectionStates,
+  idlePolicies,
 ];
 
 const order = { Error: 0, Warning: 1, Info: 2 };

@@ -29,6 +29,7 @@ export const messageCodes = {
   IST0109: { name: 'ConflictingMeshGatewayVirtualServiceHosts', level: 'Error' },
   IST0116: { name: 'DeploymentAssociatedToMultipleServices', level: 'Warning' },
   IST0118: { name: 'PortNameIsNotUnderNamingConvention', level: 'Info' },
+  IST0127: { name: 'NoMatchingWorkloadsFound', level: 'Warning' },
   IST0130: { name: 'VirtualServiceUnreachableRule', level: 'Warning' },
   IST0132: { name: 'VirtualServiceHostNotFoundInGateway', level: 'Warning' },
 } as const satisfies Record<string, { readonly name: string; readonly level: MessageLevel }>;

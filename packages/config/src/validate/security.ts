@@ -1,10 +1,7 @@
-import type {
-  AuthorizationPolicy,
-  PeerAuthentication,
-  RequestAuthentication,
-} from '../kinds/config-object.ts';
+import type { PeerAuthentication, RequestAuthentication } from '../kinds/config-object.ts';
 import { joinPath, type Report } from '../schema/check-shape.ts';
-import { checkLabels, isAddressOrCidr, isHeaderName } from './names.ts';
+import { checkLabels, isHeaderName } from './names.ts';
+import { checkTargets } from './policy-targets.ts';
 
 /** Reports what is wrong with a PeerAuthentication. */
 export function checkPeerAuthentication({ spec }: PeerAuthentication, report: Report): void {
@@ -25,6 +22,7 @@ export function checkPeerAuthentication({ spec }: PeerAuthentication, report: Re
 /** Reports what is wrong with a RequestAuthentication. */
 export function checkRequestAuthentication({ spec }: RequestAuthentication, report: Report): void {
   checkLabels(spec.selector?.matchLabels, 'spec.selector.matchLabels', report);
+  checkTargets(spec, report);
   for (const [index, rule] of (spec.jwtRules ?? []).entries()) {
     const path = `spec.jwtRules[${index}]`;
     if (rule.jwks !== undefined && rule.jwks !== '' && rule.jwksUri !== undefined && rule.jwksUri !== '') {
@@ -40,6 +38,24 @@ export function checkRequestAuthentication({ spec }: RequestAuthentication, repo
       if (!isHeaderName(name))
         report(`${path}.fromHeaders[${h}].name`, `"${name}" is not the name of a header`);
     }
+    for (const [c, { header }] of (rule.outputClaimToHeaders ?? []).entries()) {
+      if (!isHeaderName(header)) {
+        report(`${path}.outputClaimToHeaders[${c}].header`, `"${header}" is not the name of a header`);
+      }
+    }
+    const { outputPayloadToHeader } = rule;
+    if (
+      outputPayloadToHeader !== undefined &&
+      outputPayloadToHeader !== '' &&
+      !isHeaderName(outputPayloadToHeader)
+    ) {
+      report(`${path}.outputPayloadToHeader`, `"${outputPayloadToHeader}" is not the name of a header`);
+    }
+    for (const field of ['audiences', 'fromParams', 'fromCookies'] as const) {
+      for (const [i, value] of (rule[field] ?? []).entries()) {
+        if (value === '') report(`${path}.${field}[${i}]`, 'must not be empty');
+      }
+    }
   }
 }
 
@@ -49,76 +65,5 @@ function isKeySet(text: string): boolean {
     return typeof value === 'object' && value !== null && 'keys' in value && Array.isArray(value.keys);
   } catch {
     return false;
-  }
-}
-
-/** Attributes that conditions can name; those that end with `[` take a name in brackets. */
-const conditionKeys = [
-  'request.headers[',
-  'source.ip',
-  'remote.ip',
-  'source.namespace',
-  'source.principal',
-  'source.serviceAccount',
-  'request.auth.principal',
-  'request.auth.audiences',
-  'request.auth.presenter',
-  'request.auth.claims[',
-  'destination.ip',
-  'destination.port',
-  'connection.sni',
-];
-
-/** Reports what is wrong with an AuthorizationPolicy. */
-export function checkAuthorizationPolicy({ spec }: AuthorizationPolicy, report: Report): void {
-  checkLabels(spec.selector?.matchLabels, 'spec.selector.matchLabels', report);
-  if (spec.action === 'CUSTOM') {
-    if (!spec.provider?.name) report('spec.provider.name', 'is required for action CUSTOM');
-    if ((spec.rules ?? []).length === 0)
-      report('spec.rules', 'must have at least one element for action CUSTOM');
-  } else if (spec.provider !== undefined) {
-    report('spec.provider', `must not be set for action ${spec.action ?? 'ALLOW'}`);
-  }
-  for (const [r, rule] of (spec.rules ?? []).entries()) {
-    const path = `spec.rules[${r}]`;
-    for (const [f, { source }] of (rule.from ?? []).entries()) {
-      const at = `${path}.from[${f}].source`;
-      if (Object.keys(source ?? {}).length === 0) report(at, 'must have at least one property');
-      for (const field of ['ipBlocks', 'notIpBlocks', 'remoteIpBlocks', 'notRemoteIpBlocks'] as const) {
-        for (const [b, block] of (source?.[field] ?? []).entries()) {
-          if (!isAddressOrCidr(block)) {
-            report(`${at}.${field}[${b}]`, `must be an IP address or a CIDR block, not "${block}"`);
-          }
-        }
-      }
-    }
-    for (const [t, { operation }] of (rule.to ?? []).entries()) {
-      const at = `${path}.to[${t}].operation`;
-      if (Object.keys(operation ?? {}).length === 0) report(at, 'must have at least one property');
-      for (const field of ['ports', 'notPorts'] as const) {
-        for (const [p, port] of (operation?.[field] ?? []).entries()) {
-          if (!/^\d{1,5}$/.test(port) || Number(port) < 1 || Number(port) > 65_535) {
-            report(`${at}.${field}[${p}]`, `must be a port number, not "${port}"`);
-          }
-        }
-      }
-    }
-    for (const [w, condition] of (rule.when ?? []).entries()) {
-      const at = `${path}.when[${w}]`;
-      if ((condition.values ?? []).length + (condition.notValues ?? []).length === 0) {
-        report(at, 'must have values or notValues');
-      }
-      const known = conditionKeys.some((key) =>
-        key.endsWith('[')
-          ? condition.key.startsWith(key) && condition.key.endsWith(']')
-          : condition.key === key,
-      );
-      if (!known) {
-        report(
-          `${at}.key`,
-          `must be one of ${conditionKeys.map((key) => (key.endsWith('[') ? `${key}NAME]` : key)).join(', ')}, not "${condition.key}"`,
-        );
-      }
-    }
   }
 }

@@ -1,10 +1,11 @@
+import { checkAuthorizationPolicy } from './authorization-policy.ts';
 import type { ConfigObject } from '../kinds/config-object.ts';
 import type { Report } from '../schema/check-shape.ts';
 import { checkDestinationRule } from './destination-rule.ts';
 import { checkEnvoyFilter, checkWasmPlugin } from './extensions.ts';
 import { checkGateway } from './gateway.ts';
 import { checkLabels } from './names.ts';
-import { checkAuthorizationPolicy, checkPeerAuthentication, checkRequestAuthentication } from './security.ts';
+import { checkPeerAuthentication, checkRequestAuthentication } from './security.ts';
 import { checkServiceEntry, checkWorkloadEntry } from './service-entry.ts';
 import { checkSidecar } from './sidecar.ts';
 import { checkVirtualService } from './virtual-service.ts';
