@@ -356,3 +356,16 @@ test('the constraints of a table that is looked at in parts are those of the who
       path,
     );
 });
+
+test('keys of session tickets that have not 80 bytes are refused by their place', () => {
+  const typedConfig = {
+    '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext',
+    session_ticket_keys: {
+      keys: [{ inline_bytes: Buffer.alloc(80).toString('base64') }, { inline_string: 'x' }],
+    },
+  };
+  const chain = { filters: [], transport_socket: { name: 'tls', typed_config: typedConfig } };
+  assert.deepEqual(bad(listenerDecoder, listenerWith({}, { filter_chains: [chain] })), [
+    'filterChains[0].transportSocket.typedConfig.sessionTicketKeys.keys[1]: must have 80 bytes, has 1',
+  ]);
+});

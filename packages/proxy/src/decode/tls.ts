@@ -7,11 +7,13 @@ import type {
   SubjectAltNameMatcher,
   TlsCertificate as TlsCertificateMessage,
   TlsParameters,
+  TlsSessionTicketKeys,
 } from '@lateen/protocol/envoy/extensions/transport_sockets/tls/v3';
 import { ProxyProtocolUpstreamTransport } from '@lateen/protocol/envoy/extensions/transport_sockets/proxy_protocol/v3';
 import * as tls from '@lateen/protocol/envoy/extensions/transport_sockets/tls/v3';
 import type {
   CertificateValidation,
+  DataSource,
   DownstreamTransport,
   SanMatch,
   Secret,
@@ -28,7 +30,14 @@ import type { Scope } from './scope.ts';
 
 const downstreamPolicy = fieldPolicy(
   tls.DownstreamTlsContext,
-  ['commonTlsContext', 'requireClientCertificate', 'sessionTimeout', 'disableStatelessSessionResumption'],
+  [
+    'commonTlsContext',
+    'requireClientCertificate',
+    'sessionTimeout',
+    'disableStatelessSessionResumption',
+    'sessionTicketKeys',
+    'sessionTicketKeysSdsSecretConfig',
+  ],
   {
     requireSni: 'a chain that needs a name matches on it (filter_chain_match.server_names)',
     disableStatefulSessionResumption: 'sessions are resumed by tickets only',
@@ -95,7 +104,9 @@ const secretPolicy = fieldPolicy(tls.Secret, [
   'tlsCertificate',
   'validationContext',
   'genericSecret',
+  'sessionTicketKeys',
 ]);
+const ticketKeysPolicy = fieldPolicy(tls.TlsSessionTicketKeys, ['keys']);
 const sdsPolicy = fieldPolicy(tls.SdsSecretConfig, ['name', 'sdsConfig']);
 
 const proxyProtocolPolicy = fieldPolicy(ProxyProtocolUpstreamTransport, ['config', 'transportSocket']);
@@ -111,6 +122,7 @@ export const tlsPolicies = [
   validationPolicy,
   sanPolicy,
   secretPolicy,
+  ticketKeysPolicy,
   sdsPolicy,
 ];
 
@@ -133,13 +145,33 @@ export function decodeDownstreamTransport(
   if (message === undefined) return { kind: 'raw' };
   const at = scope.at('typedConfig');
   at.check(downstreamPolicy, message);
+  const { sessionTicketKeys: keys, sessionTicketKeysSdsSecretConfig: keysSecret } = message;
   return {
     kind: 'downstream_tls',
     options: decodeCommon(at.at('commonTlsContext'), message.commonTlsContext ?? {}),
     requireClientCertificate: message.requireClientCertificate ?? false,
     ...(message.sessionTimeout === undefined ? {} : { sessionTimeoutMs: message.sessionTimeout }),
     disableStatelessResumption: message.disableStatelessSessionResumption ?? false,
+    ...(keys === undefined ? {} : { sessionTicketKeys: decodeTicketKeys(at.at('sessionTicketKeys'), keys) }),
+    ...(keysSecret === undefined
+      ? {}
+      : { sessionTicketKeysSecret: decodeSds(at.at('sessionTicketKeysSdsSecretConfig'), keysSecret) }),
   };
+}
+
+/** Keys of session tickets; what is inline is measured here, so that its field is named. */
+function decodeTicketKeys(scope: Scope, message: TlsSessionTicketKeys): readonly DataSource[] {
+  scope.check(ticketKeysPolicy, message);
+  const { keys = [] } = message;
+  if (keys.length === 0) scope.at('keys').fail('must not be empty');
+  return keys.map((key, i) => {
+    const at = scope.at('keys').at(i);
+    at.holdsSecret();
+    const source = decodeDataSource(at, key);
+    if (source.kind === 'inline' && source.bytes.length !== 80)
+      at.fail(`must have 80 bytes, has ${source.bytes.length}`);
+    return source;
+  });
 }
 
 /** What wraps the bytes towards an endpoint; the HTTP protocol options add the two `auto` switches. */
@@ -184,8 +216,12 @@ export function decodeSecret(scope: Scope, message: SecretMessage): Secret {
     const validation = decodeValidation(scope.at('validationContext'), message.validationContext);
     return { kind: 'validation', name, validation };
   }
+  if (message.sessionTicketKeys !== undefined) {
+    const keys = decodeTicketKeys(scope.at('sessionTicketKeys'), message.sessionTicketKeys);
+    return { kind: 'ticket_keys', name, keys };
+  }
   if (message.genericSecret === undefined) {
-    scope.fail('must have one of tls_certificate, validation_context, generic_secret');
+    scope.fail('must have one of tls_certificate, validation_context, session_ticket_keys, generic_secret');
   }
   scope.holdsSecret();
   const secret = decodeDataSource(scope.at('genericSecret').at('secret'), message.genericSecret?.secret);

@@ -182,6 +182,8 @@ function followDownstream(model: DownstreamTls, context: ListenerContext): Follo
     choosesProtocol: true,
     sessionTimeoutMs: model.sessionTimeoutMs,
     ticketsDisabled: model.disableStatelessResumption,
+    ticketKeys: model.sessionTicketKeys,
+    ticketKeysSecret: model.sessionTicketKeysSecret,
   });
 }
 

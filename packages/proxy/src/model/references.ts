@@ -37,7 +37,10 @@ export function secretNamesOf(resource: Listener | Cluster): ReadonlySet<string>
   const names = new Set<string>();
   if ('filterChains' in resource) {
     for (const chain of chainsOf(resource)) {
-      if (chain.transport.kind === 'downstream_tls') addSecrets(names, chain.transport.options);
+      const { transport } = chain;
+      if (transport.kind !== 'downstream_tls') continue;
+      addSecrets(names, transport.options);
+      if (transport.sessionTicketKeysSecret !== undefined) names.add(transport.sessionTicketKeysSecret);
     }
     return names;
   }

@@ -63,6 +63,10 @@ export interface DownstreamTls {
   readonly requireClientCertificate: boolean;
   readonly sessionTimeoutMs?: number;
   readonly disableStatelessResumption: boolean;
+  /** Of 80 bytes each: the first encrypts session tickets, all decrypt them; none: keys that nobody else has. */
+  readonly sessionTicketKeys?: readonly DataSource[];
+  /** Name of the secret with these keys. */
+  readonly sessionTicketKeysSecret?: string;
 }
 
 /** TLS towards an endpoint. */
@@ -99,4 +103,5 @@ export type DownstreamTransport = { readonly kind: 'raw' } | DownstreamTls;
 export type Secret =
   | { readonly kind: 'certificate'; readonly name: string; readonly certificate: TlsCertificate }
   | { readonly kind: 'validation'; readonly name: string; readonly validation: CertificateValidation }
+  | { readonly kind: 'ticket_keys'; readonly name: string; readonly keys: readonly DataSource[] }
   | { readonly kind: 'generic'; readonly name: string; readonly secret: DataSource };

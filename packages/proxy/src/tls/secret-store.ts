@@ -1,8 +1,9 @@
 import { createSecureContext } from 'node:tls';
 import { messageOf, ok, problem, problems, type Problem, type Result } from '@lateen/core';
 import type { ResourceChange } from '../model/change.ts';
-import type { CertificateValidation, Secret, TlsCertificate } from '../model/tls.ts';
+import type { CertificateValidation, DataSource, Secret, TlsCertificate } from '../model/tls.ts';
 import { readDataSource } from './data-source.ts';
+import { ticketKeyBytes } from './openssl/ticket-keys.ts';
 
 /** A certificate chain with its key, read and found to belong together. */
 export interface LoadedCertificate {
@@ -21,6 +22,7 @@ export interface LoadedValidation {
 type Loaded =
   | { readonly kind: 'certificate'; readonly certificate: LoadedCertificate }
   | { readonly kind: 'validation'; readonly validation: LoadedValidation }
+  | { readonly kind: 'ticket_keys'; readonly keys: readonly Buffer[] }
   | { readonly kind: 'generic' };
 
 /** A secret that cannot be used, and why. */
@@ -58,6 +60,12 @@ export class SecretStore {
     return loaded?.kind === 'validation' ? loaded.validation : undefined;
   }
 
+  /** Undefined while no ticket keys of the name are there. */
+  ticketKeys(name: string): readonly Buffer[] | undefined {
+    const loaded = this.#secrets.get(name)?.loaded;
+    return loaded?.kind === 'ticket_keys' ? loaded.keys : undefined;
+  }
+
   /** Changes whenever the secret does; 0 while it is not there. */
   revision(name: string): number {
     return this.#secrets.get(name)?.revision ?? 0;
@@ -73,7 +81,25 @@ function loadSecret(secret: Secret): Result<Loaded> {
     const validation = loadValidation(secret.validation, 'validation_context');
     return validation.ok ? ok({ kind: 'validation', validation: validation.value }) : validation;
   }
+  if (secret.kind === 'ticket_keys') {
+    const keys = loadTicketKeys(secret.keys, 'session_ticket_keys');
+    return keys.ok ? ok({ kind: 'ticket_keys', keys: keys.value }) : keys;
+  }
   return ok({ kind: 'generic' });
+}
+
+/** Reads keys for session tickets; a problem where one has not the length that Envoy asks for. */
+export function loadTicketKeys(sources: readonly DataSource[], path: string): Result<readonly Buffer[]> {
+  const wrong: Problem[] = [];
+  const keys = sources.map((source, i) => {
+    const at = `${path}.keys[${i}]`;
+    const key = readDataSource(source, at);
+    if (!key.ok) wrong.push(...key.problems);
+    else if (key.value.length !== ticketKeyBytes)
+      wrong.push({ path: at, message: `has ${key.value.length} bytes, must have ${ticketKeyBytes}` });
+    return key.ok ? key.value : Buffer.alloc(0);
+  });
+  return wrong.length > 0 ? problems(wrong) : ok(keys);
 }
 
 /** Reads a certificate and its key; a problem where they do not belong together. */

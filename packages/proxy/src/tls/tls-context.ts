@@ -1,7 +1,7 @@
-import { X509Certificate } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { getCACertificates } from 'node:tls';
 import { ok, problem, problems, type Problem, type Result } from '@lateen/core';
-import type { TlsOptions } from '../model/tls.ts';
+import type { DataSource, TlsOptions } from '../model/tls.ts';
 import type { OwnCertificate } from '../wire/tls-info.ts';
 import { describeOwn } from './describe-connection.ts';
 import { createContext, type TlsContext } from './openssl/context.ts';
@@ -9,6 +9,7 @@ import type { LazyOpenssl, Openssl } from './openssl/openssl.ts';
 import { compilePeerCheck, type PeerCheck } from './peer-verification.ts';
 import {
   loadCertificate,
+  loadTicketKeys,
   loadValidation,
   type LoadedCertificate,
   type LoadedValidation,
@@ -34,6 +35,8 @@ export interface TlsSide {
   readonly choosesProtocol?: boolean;
   readonly sessionTimeoutMs?: number | undefined;
   readonly ticketsDisabled?: boolean;
+  readonly ticketKeys?: readonly DataSource[] | undefined;
+  readonly ticketKeysSecret?: string | undefined;
 }
 
 /** TLS as a cluster or a filter chain asks for it; a changed secret is used from the next connection on. */
@@ -55,8 +58,9 @@ export class FollowingTlsSettings {
   /** The settings for a new connection; problems where a secret is not there or nothing can be made of it. */
   current(): Result<TlsSettings> {
     const { certificateSecrets, validationSecret } = this.#options;
-    const names =
-      validationSecret === undefined ? certificateSecrets : [...certificateSecrets, validationSecret];
+    const names = [...certificateSecrets, validationSecret, this.#side.ticketKeysSecret].filter(
+      (name) => name !== undefined,
+    );
     const revision = names.map((name) => this.#secrets.revision(name)).join('.');
     if (revision !== this.#revision) {
       this.#revision = revision;
@@ -94,6 +98,10 @@ function buildSettings(
       : taken(loadValidation(options.validation, 'validation_context')),
     options.validationSecret === undefined ? undefined : secrets.validation(options.validationSecret),
   ].filter((validation) => validation !== undefined);
+  const ticketKeys = [
+    ...(taken(loadTicketKeys(side.ticketKeys ?? [], 'session_ticket_keys')) ?? []),
+    ...(side.ticketKeysSecret === undefined ? [] : (secrets.ticketKeys(side.ticketKeysSecret) ?? [])),
+  ];
   if (wrong.length > 0) return problems(wrong);
   const systemRoots = validations.some((v) => v.model.systemRoots === true);
   const roots = validations.flatMap((v) => v.trustedCa ?? []);
@@ -110,6 +118,8 @@ function buildSettings(
     alpn: side.choosesProtocol === true ? options.alpn : [],
     sessionTimeoutMs: side.sessionTimeoutMs,
     ticketsDisabled: side.ticketsDisabled === true,
+    ticketKeys,
+    sessionScope: sessionScope(certificates, validations),
   });
   if (!context.ok) return context;
   const check = compilePeerCheck(
@@ -119,6 +129,26 @@ function buildSettings(
   const [first] = certificates;
   const own = first === undefined ? undefined : describeOwn(new X509Certificate(first.chain));
   return ok({ openssl, context: context.value, verifies: validations.length > 0, check, own });
+}
+
+/**
+ * What sessions are bound to where several contexts have the keys of their tickets: whom we are, and how peers are
+ * judged. The names of a certificate count, not itself, so that sessions outlive its rotation; a client that was
+ * judged by other roots is judged anew.
+ */
+function sessionScope(
+  certificates: readonly LoadedCertificate[],
+  validations: readonly LoadedValidation[],
+): Buffer {
+  const names = certificates.map(({ chain }) => {
+    const { subject, subjectAltName } = new X509Certificate(chain);
+    return [subject, subjectAltName];
+  });
+  const hash = createHash('sha256').update(JSON.stringify([names, validations.map((v) => v.model)]));
+  for (const { trustedCa, crl } of validations) {
+    for (const part of [trustedCa, crl]) hash.update(`;${part?.length ?? -1};`).update(part ?? '');
+  }
+  return hash.digest();
 }
 
 /** Groups `[a|b]` are of equal rank; Envoy's list, as OpenSSL's, leaves the suites of TLS 1.3 on. */

@@ -25,6 +25,10 @@ export interface ContextOptions {
   readonly alpn: readonly string[];
   readonly sessionTimeoutMs: number | undefined;
   readonly ticketsDisabled: boolean;
+  /** Of 80 bytes each, as {@link TicketKeys} uses them; none: keys of the context's own. */
+  readonly ticketKeys?: readonly Buffer[];
+  /** Sessions are resumed only where this is the same; at most 32 bytes. */
+  readonly sessionScope?: Buffer;
 }
 
 const ctrl = {
@@ -68,7 +72,10 @@ export function createContext(openssl: Openssl, options: ContextOptions): Result
   c.SSL_CTX_ctrl(pointer, ctrl.sessionCache, 0, null);
   if (options.ticketsDisabled) c.SSL_CTX_set_num_tickets(pointer, 0);
   // OpenSSL refuses to resume sessions with client certificates unless it is said where they belong.
-  c.SSL_CTX_set_session_id_context(pointer, Buffer.from('lateen'), 6);
+  const scope = options.sessionScope ?? Buffer.from('lateen');
+  c.SSL_CTX_set_session_id_context(pointer, scope, scope.length);
+  const { ticketKeys = [] } = options;
+  if (ticketKeys.length > 0) openssl.freeWith(context, openssl.ticketKeys.use(context, ticketKeys));
   if (options.sessionTimeoutMs !== undefined)
     c.SSL_CTX_set_timeout(pointer, Math.ceil(options.sessionTimeoutMs / 1_000));
   const wrong =

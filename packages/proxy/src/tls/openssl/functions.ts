@@ -25,6 +25,14 @@ export interface OpensslFunctions {
   SSL_CTX_set_timeout(context: Pointer, seconds: number): number;
   SSL_CTX_set_num_tickets(context: Pointer, count: number): number;
   SSL_CTX_set_alpn_select_cb(context: Pointer, callback: Pointer, list: Pointer): void;
+  SSL_CTX_callback_ctrl(context: Pointer, command: number, callback: Pointer): number;
+  SSL_get_SSL_CTX(ssl: Ssl): Pointer;
+  EVP_aes_256_cbc(): Pointer;
+  EVP_sha256(): Pointer;
+  EVP_EncryptInit_ex(cipher: Pointer, type: Pointer, engine: null, key: Bytes, iv: Pointer): number;
+  EVP_DecryptInit_ex(cipher: Pointer, type: Pointer, engine: null, key: Bytes, iv: Pointer): number;
+  HMAC_Init_ex(hmac: Pointer, key: Bytes, length: number, digest: Pointer, engine: null): number;
+  RAND_bytes(into: Pointer, length: number): number;
   X509_STORE_add_cert(store: Pointer, certificate: Pointer): number;
   X509_STORE_add_crl(store: Pointer, list: Pointer): number;
   X509_STORE_set_flags(store: Pointer, flags: number): number;
@@ -97,6 +105,14 @@ const signatures: Readonly<
   SSL_CTX_set_timeout: ['long', [ptr, 'long']],
   SSL_CTX_set_num_tickets: ['int', [ptr, 'size_t']],
   SSL_CTX_set_alpn_select_cb: ['void', [ptr, ptr, ptr]],
+  SSL_CTX_callback_ctrl: ['long', [ptr, 'int', ptr]],
+  SSL_get_SSL_CTX: [ptr, [ptr]],
+  EVP_aes_256_cbc: [ptr, []],
+  EVP_sha256: [ptr, []],
+  EVP_EncryptInit_ex: ['int', [ptr, ptr, ptr, ptr, ptr]],
+  EVP_DecryptInit_ex: ['int', [ptr, ptr, ptr, ptr, ptr]],
+  HMAC_Init_ex: ['int', [ptr, ptr, 'int', ptr, ptr]],
+  RAND_bytes: ['int', [ptr, 'int']],
   X509_STORE_add_cert: ['int', [ptr, ptr]],
   X509_STORE_add_crl: ['int', [ptr, ptr]],
   X509_STORE_set_flags: ['int', [ptr, 'ulong']],

@@ -1,4 +1,5 @@
 import { loadLibrary, type Library, type OpensslFunctions, type Pointer } from './functions.ts';
+import { TicketKeys } from './ticket-keys.ts';
 
 const ctrlReset = 1;
 const ctrlPending = 10;
@@ -26,6 +27,7 @@ export class Openssl {
   readonly acceptAny: Pointer;
   /** A callback that chooses from the protocols of ALPN. */
   readonly chooseProtocol: Pointer;
+  #ticketKeys: TicketKeys | undefined;
   readonly #kept = new Map<Pointer, Buffer>();
   readonly #finalization = new FinalizationRegistry<() => void>((free) => free());
 
@@ -67,6 +69,12 @@ export class Openssl {
     }
     return alpnNone;
   };
+
+  /** Keys for session tickets, for the contexts that have some. */
+  get ticketKeys(): TicketKeys {
+    this.#ticketKeys ??= new TicketKeys(this.library);
+    return this.#ticketKeys;
+  }
 
   /** Keeps bytes in their place as long as `owner` is there; returns where that is. */
   keep(owner: object, bytes: Buffer): Pointer {
