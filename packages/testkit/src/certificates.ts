@@ -1,6 +1,6 @@
 // oxlint-disable-next-line import/no-unassigned-import -- @peculiar/x509 wants it loaded
 import 'reflect-metadata';
-import { webcrypto } from 'node:crypto';
+import { webcrypto, X509Certificate } from 'node:crypto';
 import {
   BasicConstraintsExtension,
   cryptoProvider,
@@ -11,6 +11,8 @@ import {
   PemConverter,
   SubjectAlternativeNameExtension,
   X509CertificateGenerator,
+  X509CrlGenerator,
+  type Extension,
   type JsonGeneralName,
 } from '@peculiar/x509';
 
@@ -37,6 +39,10 @@ export interface TestAuthority {
   readonly root: string;
   /** Issues a certificate good for servers and clients. */
   issue(names: CertificateNames): Promise<TestCertificate>;
+  /** Makes an authority below this one; what it issues has its certificate in the chain. */
+  issueAuthority(commonName: string): Promise<TestAuthority>;
+  /** PEM of this authority's revocation list; certificates are given by their PEM. */
+  revoke(certificates: readonly string[]): Promise<string>;
 }
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256' } as const;
@@ -56,13 +62,47 @@ export async function createTestAuthority(commonName = 'Test root'): Promise<Tes
     notAfter: new Date(Date.now() + hourMs),
     keys: rootKeys,
     signingAlgorithm,
-    extensions: [
-      new BasicConstraintsExtension(true, undefined, true),
-      new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
-    ],
+    extensions: authorityExtensions(),
   });
+  return authority(name, rootKeys, root.toString('pem'), '');
+}
+
+/** An authority with this name and these keys; `issuers` (PEM) are put behind what it issues. */
+function authority(
+  name: string,
+  { privateKey }: webcrypto.CryptoKeyPair,
+  root: string,
+  issuers: string,
+): TestAuthority {
   return {
-    root: root.toString('pem'),
+    root,
+    async issueAuthority(commonName) {
+      const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+      const subject = `CN=${commonName}`;
+      const certificate = await X509CertificateGenerator.create({
+        serialNumber: nextSerial(),
+        subject,
+        issuer: name,
+        notBefore: new Date(Date.now() - hourMs),
+        notAfter: new Date(Date.now() + hourMs),
+        publicKey: keys.publicKey,
+        signingKey: privateKey,
+        signingAlgorithm,
+        extensions: authorityExtensions(),
+      });
+      return authority(subject, keys, root, `\n${certificate.toString('pem')}${issuers}`);
+    },
+    async revoke(certificates) {
+      const list = await X509CrlGenerator.create({
+        issuer: name,
+        thisUpdate: new Date(Date.now() - hourMs),
+        nextUpdate: new Date(Date.now() + hourMs),
+        entries: certificates.map((pem) => ({ serialNumber: new X509Certificate(pem).serialNumber })),
+        signingKey: privateKey,
+        signingAlgorithm,
+      });
+      return PemConverter.encode(list.rawData, 'X509 CRL');
+    },
     async issue(names) {
       const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
       const alternatives: JsonGeneralName[] = [
@@ -77,7 +117,7 @@ export async function createTestAuthority(commonName = 'Test root'): Promise<Tes
         notBefore: names.notBefore ?? new Date(Date.now() - hourMs),
         notAfter: names.notAfter ?? new Date(Date.now() + hourMs),
         publicKey: keys.publicKey,
-        signingKey: rootKeys.privateKey,
+        signingKey: privateKey,
         signingAlgorithm,
         extensions: [
           new BasicConstraintsExtension(false, undefined, true),
@@ -87,9 +127,16 @@ export async function createTestAuthority(commonName = 'Test root'): Promise<Tes
         ],
       });
       const der = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey);
-      return { cert: certificate.toString('pem'), key: PemConverter.encode(der, 'PRIVATE KEY') };
+      return { cert: certificate.toString('pem') + issuers, key: PemConverter.encode(der, 'PRIVATE KEY') };
     },
   };
+}
+
+function authorityExtensions(): Extension[] {
+  return [
+    new BasicConstraintsExtension(true, undefined, true),
+    new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+  ];
 }
 
 function nextSerial(): string {

@@ -89,13 +89,13 @@ const validationPolicy = fieldPolicy(
     'matchTypedSubjectAltNames',
     'matchSubjectAltNames',
     'crl',
+    'onlyVerifyLeafCertCrl',
+    'maxVerifyDepth',
     'allowExpiredCertificate',
     'trustChainVerification',
   ],
   {
     watchedDirectory: 'files are read again when their resource is sent again',
-    onlyVerifyLeafCertCrl: 'the whole chain is checked against the list',
-    maxVerifyDepth: "OpenSSL's limit of 100 holds",
   },
 );
 const sanPolicy = fieldPolicy(tls.SubjectAltNameMatcher, ['sanType', 'matcher']);
@@ -325,6 +325,8 @@ function decodeValidation(scope: Scope, message: CertificateValidationContext): 
     ...(message.systemRootCerts === undefined ? {} : { systemRoots: true }),
     sanMatches: [...typed, ...untyped],
     ...(message.crl === undefined ? {} : { crl: decodeDataSource(scope.at('crl'), message.crl) }),
+    ...(message.onlyVerifyLeafCertCrl === true ? { revocationOfLeafOnly: true } : {}),
+    ...(message.maxVerifyDepth === undefined ? {} : { maxVerifyDepth: message.maxVerifyDepth }),
     certificateHashes: message.verifyCertificateHash ?? [],
     spkiHashes: message.verifyCertificateSpki ?? [],
     allowExpired: message.allowExpiredCertificate ?? false,

@@ -26,7 +26,11 @@ export interface CertificateValidation {
   readonly systemRoots?: boolean;
   /** One of these must match; empty: any name. */
   readonly sanMatches: readonly SanMatch[];
+  /** Revocation lists, PEM; one is needed for each issuer of a chain, or of the leaf where `revocationOfLeafOnly`. */
   readonly crl?: DataSource;
+  readonly revocationOfLeafOnly?: boolean;
+  /** The most intermediate certificates in a peer's chain; default 100. */
+  readonly maxVerifyDepth?: number;
   /** Hex SHA-256 of the peer's certificate. */
   readonly certificateHashes: readonly string[];
   /** Base64 SHA-256 of the peer's SubjectPublicKeyInfo. */

@@ -31,8 +31,9 @@ export function compilePeerCheck(
   return (certificate, chainError, serverName) => {
     if (asksNothing) return undefined;
     if (certificate === undefined) return 'no_certificate';
-    const expiredOnly = allowExpired && chainError === 'CERT_HAS_EXPIRED';
-    if (verifiesChain && chainError !== undefined && !expiredOnly) return 'untrusted';
+    const tolerated =
+      allowExpired && (chainError === 'CERT_HAS_EXPIRED' || chainError === 'CERT_NOT_YET_VALID');
+    if (verifiesChain && chainError !== undefined && !tolerated) return 'untrusted';
     const shown = parseAlternativeNames(certificate.subjectAltName);
     if (names.some((matches) => !matches(shown))) return 'wrong_name';
     if (options.sanIsServerName && serverName !== '' && !isForHost(shown, serverName)) return 'wrong_name';

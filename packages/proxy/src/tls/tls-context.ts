@@ -110,6 +110,9 @@ function buildSettings(
     certificates,
     roots,
     revocationLists: validations.flatMap((v) => v.crl ?? []),
+    revocationOfLeafOnly: validations.some((v) => v.model.revocationOfLeafOnly === true),
+    // Combined: what the secret says goes before what the resource says.
+    maxVerifyDepth: validations.findLast((v) => v.model.maxVerifyDepth !== undefined)?.model.maxVerifyDepth,
     minVersion: options.minVersion,
     maxVersion: options.maxVersion,
     ciphers: cipherList(options.cipherSuites),

@@ -12,6 +12,10 @@ export interface ContextOptions {
   }[];
   readonly roots: readonly Buffer[];
   readonly revocationLists: readonly Buffer[];
+  /** Only the peer's own certificate must not be revoked; else every one of its chain. */
+  readonly revocationOfLeafOnly?: boolean;
+  /** The most issuers between a peer's certificate and a root; default 100. */
+  readonly maxVerifyDepth?: number | undefined;
   /** Default TLS 1.2 to 1.3. */
   readonly minVersion: TlsVersion | undefined;
   readonly maxVersion: TlsVersion | undefined;
@@ -45,8 +49,9 @@ const mode = 0x04 | 0x10;
 /** SSL_OP_NO_RENEGOTIATION, and SSL_OP_NO_TICKET. */
 const noRenegotiation = 2 ** 30;
 const noTicket = 2 ** 14;
-/** X509_V_FLAG_CRL_CHECK and X509_V_FLAG_CRL_CHECK_ALL. */
-const checkLists = 0x4 | 0x8;
+/** X509_V_FLAG_CRL_CHECK, and X509_V_FLAG_CRL_CHECK_ALL. */
+const checkLists = 0x4;
+const checkAllLists = 0x8;
 const versionNumber: Readonly<Record<TlsVersion, number>> = {
   'TLSv1.0': 0x301,
   'TLSv1.1': 0x302,
@@ -150,7 +155,9 @@ function addRoots(openssl: Openssl, context: Pointer, options: ContextOptions): 
       if (!done) return 'the revocation lists cannot be used';
     }
   }
-  if (options.revocationLists.length > 0) c.X509_STORE_set_flags(store, checkLists);
+  if (options.revocationLists.length > 0)
+    c.X509_STORE_set_flags(store, checkLists | (options.revocationOfLeafOnly === true ? 0 : checkAllLists));
+  if (options.maxVerifyDepth !== undefined) c.SSL_CTX_set_verify_depth(context, options.maxVerifyDepth);
   return undefined;
 }
 

@@ -20,6 +20,7 @@ export interface OpensslFunctions {
   SSL_CTX_use_certificate(context: Pointer, certificate: Pointer): number;
   SSL_CTX_use_PrivateKey(context: Pointer, key: Pointer): number;
   SSL_CTX_get_cert_store(context: Pointer): Pointer;
+  SSL_CTX_set_verify_depth(context: Pointer, depth: number): void;
   SSL_CTX_add_client_CA(context: Pointer, certificate: Pointer): number;
   SSL_CTX_set_session_id_context(context: Pointer, id: Bytes, length: number): number;
   SSL_CTX_set_timeout(context: Pointer, seconds: number): number;
@@ -36,6 +37,8 @@ export interface OpensslFunctions {
   X509_STORE_add_cert(store: Pointer, certificate: Pointer): number;
   X509_STORE_add_crl(store: Pointer, list: Pointer): number;
   X509_STORE_set_flags(store: Pointer, flags: number): number;
+  X509_STORE_CTX_get_error(verification: Pointer): number;
+  X509_STORE_CTX_set_error(verification: Pointer, error: number): void;
   PEM_read_bio_X509(bio: Pointer, into: null, callback: null, argument: null): Pointer;
   PEM_read_bio_X509_CRL(bio: Pointer, into: null, callback: null, argument: null): Pointer;
   PEM_read_bio_PrivateKey(bio: Pointer, into: null, callback: null, passphrase: string | null): Pointer;
@@ -100,6 +103,7 @@ const signatures: Readonly<
   SSL_CTX_use_certificate: ['int', [ptr, ptr]],
   SSL_CTX_use_PrivateKey: ['int', [ptr, ptr]],
   SSL_CTX_get_cert_store: [ptr, [ptr]],
+  SSL_CTX_set_verify_depth: ['void', [ptr, 'int']],
   SSL_CTX_add_client_CA: ['int', [ptr, ptr]],
   SSL_CTX_set_session_id_context: ['int', [ptr, ptr, 'uint']],
   SSL_CTX_set_timeout: ['long', [ptr, 'long']],
@@ -116,6 +120,8 @@ const signatures: Readonly<
   X509_STORE_add_cert: ['int', [ptr, ptr]],
   X509_STORE_add_crl: ['int', [ptr, ptr]],
   X509_STORE_set_flags: ['int', [ptr, 'ulong']],
+  X509_STORE_CTX_get_error: ['int', [ptr]],
+  X509_STORE_CTX_set_error: ['void', [ptr, 'int']],
   PEM_read_bio_X509: [ptr, [ptr, ptr, ptr, ptr]],
   PEM_read_bio_X509_CRL: [ptr, [ptr, ptr, ptr, ptr]],
   PEM_read_bio_PrivateKey: [ptr, [ptr, ptr, ptr, 'str']],

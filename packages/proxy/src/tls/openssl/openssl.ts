@@ -6,6 +6,9 @@ const ctrlPending = 10;
 /** SSL_TLSEXT_ERR_OK and SSL_TLSEXT_ERR_NOACK. */
 const alpnChosen = 0;
 const alpnNone = 3;
+/** X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED. */
+const notYetValid = 9;
+const expired = 10;
 /** What encrypted bytes leave through, at a time. */
 const cipherBytes = 64 * 1024;
 
@@ -28,6 +31,8 @@ export class Openssl {
   /** A callback that chooses from the protocols of ALPN. */
   readonly chooseProtocol: Pointer;
   #ticketKeys: TicketKeys | undefined;
+  /** The last error of the chain that is being verified, those of time left out; 0 for none. */
+  #chainError = 0;
   readonly #kept = new Map<Pointer, Buffer>();
   readonly #finalization = new FinalizationRegistry<() => void>((free) => free());
 
@@ -38,12 +43,31 @@ export class Openssl {
     this.input = functions.BIO_new(functions.BIO_s_mem());
     this.output = functions.BIO_new(functions.BIO_s_mem());
     const verdict = koffi.pointer(koffi.proto('int', ['int', 'void *']));
-    this.acceptAny = koffi.register(() => 1, verdict);
+    this.acceptAny = koffi.register(this.#accept, verdict);
     const choice = koffi.pointer(
       koffi.proto('int', ['void *', 'void *', 'void *', 'void *', 'uint', 'void *']),
     );
     this.chooseProtocol = koffi.register(this.#choose, choice);
   }
+
+  /** Forgets what was wrong with other chains; to be called before a handshake goes on. */
+  startVerification(): void {
+    this.#chainError = 0;
+  }
+
+  /**
+   * OpenSSL remembers the last error of a chain only, and looks at the time last: an expired certificate of an
+   * unknown issuer would be no more than expired, which may be allowed.
+   */
+  readonly #accept = (good: number, verification: Pointer): number => {
+    if (good === 1) return 1;
+    const { c } = this;
+    const error = c.X509_STORE_CTX_get_error(verification);
+    const ofTime = error === notYetValid || error === expired;
+    if (!ofTime) this.#chainError = error;
+    else if (this.#chainError !== 0) c.X509_STORE_CTX_set_error(verification, this.#chainError);
+    return 1;
+  };
 
   /**
    * Agrees on the first of our protocols that the client offers, and on none where nothing is in common: Envoy goes

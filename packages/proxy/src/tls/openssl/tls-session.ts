@@ -11,7 +11,8 @@ const verifyPeer = 1;
 const wantsBytes = 2;
 /** SSL_RECEIVED_SHUTDOWN. */
 const peerHasEnded = 2;
-/** X509_V_ERR_CERT_HAS_EXPIRED. */
+/** X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED. */
+const notYetValid = 9;
 const expired = 10;
 
 /** A session that a later connection may resume; freed when nobody holds it. */
@@ -70,6 +71,7 @@ export class TlsSession {
   handshake(): 'done' | 'more' | 'failed' {
     const { c } = this.#openssl;
     c.ERR_clear_error();
+    this.#openssl.startVerification();
     const result = c.SSL_do_handshake(this.#ssl);
     if (result !== 1) return c.SSL_get_error(this.#ssl, result) === wantsBytes ? 'more' : 'failed';
     // What was tolerated in the peer's certificate must not be taken for an error of a later read.
@@ -115,6 +117,7 @@ export class TlsSession {
   get chainError(): string | undefined {
     const code = this.#openssl.c.SSL_get_verify_result(this.#ssl);
     if (code === 0) return undefined;
+    if (code === notYetValid) return 'CERT_NOT_YET_VALID';
     return code === expired ? 'CERT_HAS_EXPIRED' : `X509_V_ERR_${code}`;
   }
 
