@@ -1,5 +1,6 @@
-import type { SocketAddress } from '../model/address.ts';
-import type { Cluster } from '../model/cluster.ts';
+import { orderAddresses } from '../decide/address-order.ts';
+import type { Address, SocketAddress } from '../model/address.ts';
+import type { Cluster, HappyEyeballs } from '../model/cluster.ts';
 import type { ProxyProtocolTransport } from '../model/tls.ts';
 import type { Tlv } from '../proxy-protocol/proxy-header.ts';
 import { headerFor } from './upstream-proxy-header.ts';
@@ -18,6 +19,7 @@ import type { LazyTransparentSockets, OriginalSource } from '../wire/transparent
 import type { Turn } from '../wire/turn.ts';
 import type { Wire } from '../wire/wire.ts';
 import type { Host } from './host.ts';
+import { RacingConnections } from './racing-connections.ts';
 
 export type ConnectFailure = 'connection_failure' | 'connect_timeout';
 
@@ -98,9 +100,24 @@ export class TcpConnector implements Connector {
       header === undefined
         ? listener
         : announcing(this.#context.turn, listener, (wire) => headerFor(header, wire, downstream));
-    return new TcpConnecting(this.#context, this.#cluster, host, to, downstream?.source);
+    const { timers } = this.#context;
+    const { connectTimeoutMs, happyEyeballs } = this.#cluster;
+    const { additionalAddresses } = host.endpoint;
+    const source = downstream?.source;
+    if (additionalAddresses === undefined || additionalAddresses.length === 0)
+      return new TcpConnecting(this.#context, this.#cluster, host.address, connectTimeoutMs, to, source);
+    const order = orderAddresses([host.address, ...additionalAddresses], happyEyeballs ?? inTurns);
+    return new RacingConnections(
+      order,
+      connectTimeoutMs,
+      timers,
+      to,
+      (address, one) => new TcpConnecting(this.#context, this.#cluster, address, 0, one, source),
+    );
   }
 }
+
+const inTurns: HappyEyeballs = { firstFamily: 'default', firstCount: 1 };
 
 /** Sends what `header` gives before anybody else writes. */
 function announcing(
@@ -130,7 +147,9 @@ class TcpConnecting extends Expirable implements PendingConnection {
   constructor(
     context: ConnectorContext,
     cluster: Cluster,
-    host: Host,
+    address: Address,
+    /** 0: the caller has one of its own. */
+    timeoutMs: number,
     listener: PlainConnectListener,
     source: OriginalSource | undefined,
   ) {
@@ -138,7 +157,6 @@ class TcpConnecting extends Expirable implements PendingConnection {
     this.#context = context;
     this.#cluster = cluster;
     this.#listener = listener;
-    const { address } = host;
     this.#handle = address.kind === 'pipe' ? createPipeHandle() : createTcpHandle();
     const done = (status: number): void => this.#onDone(status);
     const bound =
@@ -147,8 +165,7 @@ class TcpConnecting extends Expirable implements PendingConnection {
         : openAtSource(this.#handle, source, context.transparent);
     const status = bound || connectHandle(this.#handle, address, done);
     if (status !== 0) queueMicrotask(() => done(status));
-    const { connectTimeoutMs } = cluster;
-    if (connectTimeoutMs > 0) context.timers.start(this, connectTimeoutMs);
+    if (timeoutMs > 0) context.timers.start(this, timeoutMs);
   }
 
   cancel(): void {

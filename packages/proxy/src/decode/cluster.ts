@@ -3,7 +3,14 @@ import * as core from '@lateen/protocol/envoy/config/core/v3';
 import * as cluster from '@lateen/protocol/envoy/config/cluster/v3';
 import { ClusterConfig as AggregateConfig } from '@lateen/protocol/envoy/extensions/clusters/aggregate/v3';
 import { RedisProtocolOptions } from '@lateen/protocol/envoy/extensions/filters/network/redis_proxy/v3';
-import type { HealthStatus, Cluster, Discovery, JsonValue, RedisCredentials } from '../model/index.ts';
+import type {
+  HappyEyeballs,
+  HealthStatus,
+  Cluster,
+  Discovery,
+  JsonValue,
+  RedisCredentials,
+} from '../model/index.ts';
 import { decodeMetadata, decodeSocketAddress } from './basics.ts';
 import { decodeCircuitBreakers, decodeHostConnections, decodeOutlier } from './cluster-limits.ts';
 import { decodeReference } from './config-source.ts';
@@ -94,10 +101,13 @@ const commonLbPolicy = fieldPolicy(
     ignoreNewHostsUntilFirstHc: 'a new host is used until a check fails',
   },
 );
-const keepalivePolicy = fieldPolicy(cluster.UpstreamConnectionOptions, ['tcpKeepalive'], {
-  setLocalInterfaceNameOnUpstreamConnections: 'nothing of this proxy reads the name',
-  happyEyeballsConfig: 'the first address is used',
-});
+const keepalivePolicy = fieldPolicy(
+  cluster.UpstreamConnectionOptions,
+  ['tcpKeepalive', 'happyEyeballsConfig'],
+  {
+    setLocalInterfaceNameOnUpstreamConnections: 'nothing of this proxy reads the name',
+  },
+);
 const ofTheSystem = 'the system asks 10 times, a second apart';
 const tcpKeepalivePolicy = fieldPolicy(core.TcpKeepalive, ['keepaliveTime'], {
   keepaliveProbes: ofTheSystem,
@@ -205,6 +215,10 @@ export function decodeCluster(scope: Scope, message: ClusterMessage): Cluster {
     ...(source === undefined
       ? {}
       : { sourceAddress: decodeSocketAddress(scope.at('upstreamBindConfig').at('sourceAddress'), source) }),
+    ...optional(
+      'happyEyeballs',
+      happyEyeballsOf(scope.at('upstreamConnectionOptions'), keepalive?.happyEyeballsConfig),
+    ),
     // Without a time it is Linux' own, two hours.
     ...(tcpKeepalive === undefined
       ? {}
@@ -212,6 +226,23 @@ export function decodeCluster(scope: Scope, message: ClusterMessage): Cluster {
     ...redisOf(scope, message),
     closeConnectionsOnHostRemoval: common.closeConnectionsOnHostSetChange ?? false,
     metadata: decodeMetadata(scope.at('metadata'), message.metadata),
+  };
+}
+
+function happyEyeballsOf(
+  scope: Scope,
+  config: cluster.UpstreamConnectionOptions_HappyEyeballsConfig | undefined,
+): HappyEyeballs | undefined {
+  if (config === undefined) return undefined;
+  const at = scope.at('happyEyeballsConfig');
+  const families = { DEFAULT: 'default', V4: 'v4', V6: 'v6' } as const;
+  const firstCount = config.firstAddressFamilyCount ?? 1;
+  if (firstCount < 1) at.at('firstAddressFamilyCount').fail('must be at least 1');
+  return {
+    firstFamily: at
+      .at('firstAddressFamilyVersion')
+      .choice<HappyEyeballs['firstFamily']>(config.firstAddressFamilyVersion, families, 'default'),
+    firstCount,
   };
 }
 

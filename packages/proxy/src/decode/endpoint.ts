@@ -31,9 +31,12 @@ const lbEndpointPolicy = fieldPolicy(endpoint.LbEndpoint, [
   'metadata',
   'loadBalancingWeight',
 ]);
-const endpointPolicy = fieldPolicy(endpoint.Endpoint, ['address', 'healthCheckConfig', 'hostname'], {
-  additionalAddresses: 'the first address is used',
-});
+const endpointPolicy = fieldPolicy(endpoint.Endpoint, [
+  'address',
+  'healthCheckConfig',
+  'hostname',
+  'additionalAddresses',
+]);
 
 export const endpointPolicies = [
   assignmentPolicy,
@@ -104,6 +107,13 @@ function decodeEndpoint(scope: Scope, message: LbEndpoint): Endpoint {
   const healthCheckPort = host.healthCheckConfig?.portValue;
   return {
     address: decodeAddress(scope.at('endpoint').at('address'), host.address),
+    ...(host.additionalAddresses === undefined
+      ? {}
+      : {
+          additionalAddresses: host.additionalAddresses.map(({ address }, i) =>
+            decodeAddress(scope.at('endpoint').at('additionalAddresses').at(i).at('address'), address),
+          ),
+        }),
     hostname: host.hostname ?? '',
     healthStatus: scope.at('healthStatus').choice(message.healthStatus, healthStatuses, 'unknown'),
     weight,

@@ -112,6 +112,11 @@ export const nestedPolicies: readonly AnyFieldPolicy[] = [
   fieldPolicy(core.TransportSocket, ['name', 'typedConfig']),
   fieldPolicy(core.WatchedDirectory, ['path']),
   fieldPolicy(endpoint.ClusterLoadAssignment_Policy_DropOverload, ['category', 'dropPercentage']),
+  fieldPolicy(endpoint.Endpoint_AdditionalAddress, ['address']),
+  fieldPolicy(cluster.UpstreamConnectionOptions_HappyEyeballsConfig, [
+    'firstAddressFamilyVersion',
+    'firstAddressFamilyCount',
+  ]),
   fieldPolicy(endpoint.Endpoint_HealthCheckConfig, ['portValue']),
   fieldPolicy(listener.AdditionalAddress, ['address']),
   fieldPolicy(listener.Listener_DeprecatedV1, ['bindToPort']),

@@ -219,6 +219,14 @@ export interface ZoneAware {
   readonly failTrafficOnPanic: boolean;
 }
 
+/** Which of the addresses of an endpoint are tried first. */
+export interface HappyEyeballs {
+  /** `default`: that of the first address. */
+  readonly firstFamily: 'default' | 'v4' | 'v6';
+  /** So many of it before the first of the other; default 1. */
+  readonly firstCount: number;
+}
+
 export interface Cluster {
   readonly name: string;
   /** The name in statistics where it is not `name`. */
@@ -254,6 +262,7 @@ export interface Cluster {
   }[];
   /** Connections come from this address (`127.0.0.6` for Istio's inbound passthrough). */
   readonly sourceAddress?: SocketAddress;
+  readonly happyEyeballs?: HappyEyeballs;
   readonly tcpKeepalive?: { readonly timeMs: number };
   /** Close the connections of an endpoint as soon as it is gone from the assignment. */
   readonly closeConnectionsOnHostRemoval: boolean;

@@ -11,6 +11,8 @@ export type HealthStatus = 'unknown' | 'healthy' | 'unhealthy' | 'draining' | 't
 
 export interface Endpoint {
   readonly address: Address;
+  /** Tried where the first does not answer. */
+  readonly additionalAddresses?: readonly Address[];
   readonly hostname: string;
   readonly healthStatus: HealthStatus;
   /** At least 1. */

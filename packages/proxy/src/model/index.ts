@@ -35,6 +35,7 @@ export type {
   SubsetFallback,
   SubsetSelector,
   ZoneAware,
+  HappyEyeballs,
   UpstreamHttpOptions,
 } from './cluster.ts';
 export {
