@@ -11,6 +11,7 @@ import { clusterPolicies } from './cluster.ts';
 import { configSourcePolicies } from './config-source.ts';
 import { compressorPolicies } from './compressor.ts';
 import { corsPolicies } from './cors.ts';
+import { csrfPolicies } from './csrf.ts';
 import { networkExtAuthzPolicies } from './network-ext-authz.ts';
 import { statefulSessionPolicies } from './stateful-session.ts';
 import { jwtAuthnPolicies } from './jwt-authn.ts';
@@ -73,6 +74,7 @@ export const fieldPolicies: readonly AnyFieldPolicy[] = [
   ...consistentHashingPolicies,
   ...compressorPolicies,
   ...corsPolicies,
+  ...csrfPolicies,
   ...networkExtAuthzPolicies,
   ...statefulSessionPolicies,
   ...extAuthzPolicies,

@@ -6,6 +6,7 @@ import { GrpcWeb } from '@lateen/protocol/envoy/extensions/filters/http/grpc_web
 import { HealthCheck } from '@lateen/protocol/envoy/extensions/filters/http/health_check/v3';
 import * as headerMutation from '@lateen/protocol/envoy/extensions/filters/http/header_mutation/v3';
 import * as compressor from '@lateen/protocol/envoy/extensions/filters/http/compressor/v3';
+import * as csrf from '@lateen/protocol/envoy/extensions/filters/http/csrf/v3';
 import * as cors from '@lateen/protocol/envoy/extensions/filters/http/cors/v3';
 import * as extAuthz from '@lateen/protocol/envoy/extensions/filters/http/ext_authz/v3';
 import * as jwtAuthn from '@lateen/protocol/envoy/extensions/filters/http/jwt_authn/v3';
@@ -22,6 +23,7 @@ import type { HttpFilter, HttpFilterConfig } from '../model/index.ts';
 import { FilterConfig as AlpnConfig } from '@lateen/protocol/istio/envoy/config/filter/http/alpn/v2alpha1';
 import { decodeCompressor, decodeCompressorRoute } from './compressor.ts';
 import { corsOf, corsPolicyPolicy } from './cors.ts';
+import { decodeCsrf } from './csrf.ts';
 import { decodeExtAuthz, decodeExtAuthzRoute } from './ext-authz.ts';
 import { decodeJwtAuthn, decodeJwtRoute } from './jwt-authn.ts';
 import { decodeDiscovered } from './discovered.ts';
@@ -168,6 +170,10 @@ function decodeConfig(scope: Scope, message: HttpFilterMessage, context: FilterC
       const config = at.unpack(statefulSession.StatefulSession, message.typedConfig) ?? {};
       return { kind: 'stateful_session', session: decodeStatefulSession(at, config) };
     }
+    case csrf.CsrfPolicy.typeName: {
+      const config = at.unpack(csrf.CsrfPolicy, message.typedConfig) ?? {};
+      return { kind: 'csrf', policy: decodeCsrf(at, config) };
+    }
     case GrpcWeb.typeName:
       return { kind: 'grpc_web' };
     case fault.HTTPFault.typeName: {
@@ -248,6 +254,8 @@ function decodePerRoute(
         scope,
         scope.unpack(statefulSession.StatefulSessionPerRoute, any) ?? {},
       );
+    case csrf.CsrfPolicy.typeName:
+      return { kind: 'csrf', policy: decodeCsrf(scope, scope.unpack(csrf.CsrfPolicy, any) ?? {}) };
     case buffer.BufferPerRoute.typeName:
       return decodeBufferPerRoute(scope, scope.unpack(buffer.BufferPerRoute, any) ?? {});
     case headerMutation.HeaderMutationPerRoute.typeName: {

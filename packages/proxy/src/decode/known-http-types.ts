@@ -9,6 +9,7 @@ import {
 } from '@lateen/protocol/envoy/extensions/filters/http/stateful_session/v3';
 import { CookieBasedSessionState } from '@lateen/protocol/envoy/extensions/http/stateful_session/cookie/v3';
 import { HeaderBasedSessionState } from '@lateen/protocol/envoy/extensions/http/stateful_session/header/v3';
+import { CsrfPolicy } from '@lateen/protocol/envoy/extensions/filters/http/csrf/v3';
 import { ExtAuthz, ExtAuthzPerRoute } from '@lateen/protocol/envoy/extensions/filters/http/ext_authz/v3';
 import {
   JwtAuthentication,
@@ -49,6 +50,7 @@ export const knownHttpTypes = [
   HeaderBasedSessionState,
   StatefulSession,
   StatefulSessionPerRoute,
+  CsrfPolicy,
   Compressor,
   CompressorPerRoute,
   CustomHeaderConfig,

@@ -169,6 +169,11 @@ export function compileHttpFilters(
           module.statefulSessionFilter(name, config.session, services.clock),
         );
         break;
+      case 'csrf':
+        pushLazy(services.lazy.csrf, (module) =>
+          module.csrfFilter(name, config.policy, manager.statPrefix, services),
+        );
+        break;
       case 'ext_authz':
         pushLazy(services.lazy.extAuthz, (module) =>
           module.extAuthzFilter(name, config.config, manager.statPrefix, services),

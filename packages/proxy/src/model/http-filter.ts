@@ -44,6 +44,16 @@ export interface FaultPolicy {
   readonly rate?: { readonly kibPerSecond?: number; readonly fraction: Fraction };
 }
 
+/** Refuses requests that change something and come from other sites. */
+export interface CsrfPolicy {
+  /** Share of requests that are refused where they do. */
+  readonly enabled: Fraction;
+  /** Share of requests that are only counted. */
+  readonly shadow?: Fraction;
+  /** Sites besides the request's own, as `host` or `host:port`. */
+  readonly additionalOrigins: readonly StringMatch[];
+}
+
 /** Changes of headers, each list in order. */
 export interface HeaderMutations {
   readonly request: readonly HeaderOperations[];
@@ -66,6 +76,7 @@ export type HttpFilterConfig =
     }
   | { readonly kind: 'cors'; readonly policy?: CorsPolicy }
   | { readonly kind: 'stateful_session'; readonly session: StatefulSession }
+  | { readonly kind: 'csrf'; readonly policy: CsrfPolicy }
   | { readonly kind: 'compressor'; readonly compressor: Compressor }
   /** Route only: answers are compressed, also where the filter is off. */
   | { readonly kind: 'compressor_route'; readonly settings: CompressorRoute }

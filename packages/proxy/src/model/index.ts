@@ -81,6 +81,7 @@ export type {
 } from './endpoint.ts';
 export type {
   CorsPolicy,
+  CsrfPolicy,
   FaultPolicy,
   HeaderMutations,
   HttpFilter,
