@@ -15,46 +15,54 @@ export function splitField(bytes: Uint8Array, fieldNumber: number): SplitMessage
   const values: Uint8Array[] = [];
   const kept: Uint8Array[] = [];
   let keptFrom = 0;
-  let at = 0;
-  while (at < bytes.length) {
-    const begin = at;
-    const tag = readVarint(bytes, at);
-    if (tag === undefined) return undefined;
-    at = tag.end;
-    const wireType = tag.value % 8;
-    let valueFrom = at;
+  const reader = new VarintReader(bytes);
+  while (reader.at < bytes.length) {
+    const begin = reader.at;
+    const tag = reader.read();
+    if (tag < 0) return undefined;
+    const wireType = tag % 8;
+    let valueFrom = reader.at;
     if (wireType === 0) {
-      const varint = readVarint(bytes, at);
-      if (varint === undefined) return undefined;
-      at = varint.end;
-    } else if (wireType === 1) at += 8;
-    else if (wireType === 5) at += 4;
+      if (reader.read() < 0) return undefined;
+    } else if (wireType === 1) reader.at += 8;
+    else if (wireType === 5) reader.at += 4;
     else if (wireType === 2) {
-      const length = readVarint(bytes, at);
-      if (length === undefined) return undefined;
-      valueFrom = length.end;
-      at = valueFrom + length.value;
+      const length = reader.read();
+      if (length < 0) return undefined;
+      valueFrom = reader.at;
+      reader.at += length;
     } else return undefined;
-    if (at > bytes.length) return undefined;
-    if (wireType !== 2 || Math.floor(tag.value / 8) !== fieldNumber) continue;
-    values.push(bytes.subarray(valueFrom, at));
-    kept.push(bytes.subarray(keptFrom, begin));
-    keptFrom = at;
+    const end = reader.at;
+    if (end > bytes.length) return undefined;
+    if (wireType !== 2 || Math.floor(tag / 8) !== fieldNumber) continue;
+    values.push(bytes.subarray(valueFrom, end));
+    if (begin > keptFrom) kept.push(bytes.subarray(keptFrom, begin));
+    keptFrom = end;
   }
   kept.push(bytes.subarray(keptFrom));
   return { rest: Buffer.concat(kept), values };
 }
 
-function readVarint(
-  bytes: Uint8Array,
-  from: number,
-): { readonly value: number; readonly end: number } | undefined {
-  let value = 0;
-  for (let i = 0; i < 10; i++) {
-    const byte = bytes[from + i];
-    if (byte === undefined) return undefined;
-    value += (byte & 0x7f) * 2 ** (7 * i);
-    if (byte < 0x80) return { value, end: from + i + 1 };
+class VarintReader {
+  at = 0;
+  readonly #bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
   }
-  return undefined;
+
+  /** The number at the place, which moves on; -1 where there is none. */
+  read(): number {
+    let value = 0;
+    let factor = 1;
+    for (let i = 0; i < 10; i++) {
+      const byte = this.#bytes[this.at];
+      if (byte === undefined) return -1;
+      this.at++;
+      if (byte < 0x80) return value + byte * factor;
+      value += (byte - 0x80) * factor;
+      factor *= 0x80;
+    }
+    return -1;
+  }
 }
