@@ -160,6 +160,8 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   };
   const listeners = new ListenerSet(listenerContext, stats, logger, {
     takeSocket: options.takeSocket,
+    sharedConnections: options.sharedConnections,
+    sharesSockets: options.sharesSockets === true,
     drainTimeMs,
     drainStrategy,
   });

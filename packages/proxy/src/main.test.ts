@@ -87,9 +87,10 @@ function adminAddress(child: ChildProcess): Promise<string> {
 /** Runs the program in this process; resolves with its exit code and what it wrote. */
 async function run(...args: readonly string[]): Promise<{ readonly code: number; readonly out: string }> {
   let out = '';
-  const code = await runEnvoy(args, (text) => {
+  const write = (text: string): void => {
     out += text;
-  });
+  };
+  const code = await runEnvoy(args, write, new URL('main.ts', import.meta.url));
   return { code, out };
 }
 

@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 import process from 'node:process';
+import { isMainThread } from 'node:worker_threads';
 import { fileURLToPath } from 'node:url';
 import { LateenError, runOnRequiredNode } from '@lateen/core';
 import { processEnv } from './env.ts';
 
+const entry = new URL(import.meta.url);
 const subcommands = `pilot-agent COMMAND
 
   proxy sidecar|router     run the proxy of a workload or a gateway
@@ -21,7 +23,7 @@ async function run(args: readonly string[]): Promise<number> {
   const [command = 'help', ...rest] = args;
   switch (command) {
     case 'proxy':
-      return (await import('./agent/main.ts')).runAgent(rest, processEnv(), write);
+      return (await import('./agent/main.ts')).runAgent(rest, processEnv(), write, entry);
     case 'istio-iptables':
     case 'istio-clean-iptables': {
       const clean = command === 'istio-clean-iptables' ? ['--cleanup-only'] : [];
@@ -32,25 +34,31 @@ async function run(args: readonly string[]): Promise<number> {
     case 'wait':
       return (await import('./agent/request.ts')).runWait(rest);
     case 'version':
-      return (await import('./bootstrap/main.ts')).runEnvoy(['--version'], write);
+      return (await import('./bootstrap/main.ts')).runEnvoy(['--version'], write, entry);
     case 'help':
       write(subcommands);
       return 0;
     default:
-      if (command.startsWith('-')) return (await import('./bootstrap/main.ts')).runEnvoy(args, write);
+      if (command.startsWith('-')) return (await import('./bootstrap/main.ts')).runEnvoy(args, write, entry);
       throw new LateenError('EUSAGE', `unknown command "${command}"`, {
         hint: 'lateen-proxy help lists the commands',
       });
   }
 }
 
-try {
-  const args = process.argv.slice(2);
-  process.exitCode = (await runOnRequiredNode(fileURLToPath(import.meta.url), args)) ?? (await run(args));
-} catch (error) {
-  if (error instanceof LateenError) {
-    const hint = error.hint === undefined ? '' : `\n  ${error.hint}`;
-    process.stderr.write(`error: ${error.message}${hint}\n`);
-  } else process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
-  process.exitCode = 1;
+async function main(): Promise<void> {
+  try {
+    const args = process.argv.slice(2);
+    process.exitCode = (await runOnRequiredNode(fileURLToPath(import.meta.url), args)) ?? (await run(args));
+  } catch (error) {
+    if (error instanceof LateenError) {
+      const hint = error.hint === undefined ? '' : `\n  ${error.hint}`;
+      process.stderr.write(`error: ${error.message}${hint}\n`);
+    } else process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+    process.exitCode = 1;
+  }
 }
+
+// A thread of a proxy that serves by several runs this program too.
+if (isMainThread) await main();
+else await (await import('./workers/worker.ts')).runWorker();

@@ -126,6 +126,9 @@ before(async () => {
       quit: () => calls.push('quit'),
       stats: async () => proxy.dataPlane.stats,
       resetCounters: () => proxy.dataPlane.stats.resetCounters(),
+      clusters: async () => proxy.dataPlane.clusters(),
+      reopenLogs: () => proxy.dataPlane.reopenLogs(),
+      concurrency: 1,
       hotRestart: undefined,
     }),
   });

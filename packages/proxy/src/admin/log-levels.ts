@@ -2,6 +2,8 @@ import { logLevels, type LogLevel } from '@lateen/core';
 
 /** Levels of the log, by scope; changed while running by `/logging`. */
 export class LogLevels {
+  /** Told of each change; without a scope it is of everything. */
+  onSet: ((scope: string | undefined, level: LogLevel) => void) | undefined;
   #base: LogLevel;
   readonly #scopes: Map<string, LogLevel>;
 
@@ -23,10 +25,17 @@ export class LogLevels {
   setAll(level: LogLevel): void {
     this.#base = level;
     this.#scopes.clear();
+    this.onSet?.(undefined, level);
   }
 
   set(scope: string, level: LogLevel): void {
     this.#scopes.set(scope, level);
+    this.onSet?.(scope, level);
+  }
+
+  /** Everything that is set, the base first. */
+  all(): readonly (readonly [scope: string | undefined, level: LogLevel])[] {
+    return [[undefined, this.#base], ...this.#scopes];
   }
 
   /** Lines `scope: level` as Envoy lists its loggers. */

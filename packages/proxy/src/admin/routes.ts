@@ -3,7 +3,7 @@ import { logLevelOf } from '../bootstrap/options.ts';
 import type { RunningProxy } from '../bootstrap/running-proxy.ts';
 import { regexOf, wrongRegex } from './query-regex.ts';
 import type { DrainRequest } from '../drain/drain-listeners.ts';
-import { formatAddress, type Address, type StatsView } from '../model/index.ts';
+import { formatAddress, type Address, type ClusterStatus, type StatsView } from '../model/index.ts';
 import { done, json, text, type AdminRequest, type AdminResponse, type AdminRoute } from './admin-request.ts';
 import { absentRoutes } from './absent-routes.ts';
 import { certificatesJson } from './certificates.ts';
@@ -31,6 +31,11 @@ export interface AdminContext {
   /** The statistics of this process, and of the one that it took over from. */
   stats(): Promise<StatsView>;
   resetCounters(): void;
+  /** The clusters, with what their endpoints have carried for all workers. */
+  clusters(): Promise<readonly ClusterStatus[]>;
+  reopenLogs(): void;
+  /** Threads that serve. */
+  readonly concurrency: number;
   /** Undefined where hot restart is off. */
   readonly hotRestart: { readonly version: string; readonly epoch: number } | undefined;
 }
@@ -38,7 +43,6 @@ export interface AdminContext {
 /** The paths of the admin port, with Envoy's names and shapes. */
 export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
   const { proxy, logLevels } = context;
-  const { dataPlane } = proxy;
   const isDynamic = (name: string): boolean => proxy.store.kind('cluster').resources.has(name);
 
   return [
@@ -51,10 +55,12 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
     {
       path: '/clusters',
       help: 'upstream cluster status (?format=json)',
-      handle: ({ query }) =>
-        query.get('format') === 'json'
-          ? json(clustersJson(dataPlane.clusters(), isDynamic))
-          : text(clustersText(dataPlane.clusters(), isDynamic)),
+      async handle({ query }) {
+        const clusters = await context.clusters();
+        return query.get('format') === 'json'
+          ? json(clustersJson(clusters, isDynamic))
+          : text(clustersText(clusters, isDynamic));
+      },
     },
     {
       path: '/config_dump',
@@ -141,7 +147,7 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
       help: 'reopen access logs',
       mutates: true,
       handle() {
-        dataPlane.reopenLogs();
+        context.reopenLogs();
         return done;
       },
     },
@@ -162,6 +168,7 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
       handle: () =>
         json(
           serverInfoJson({
+            concurrency: context.concurrency,
             state: context.state(),
             uptimeMs: context.clock.now() - proxy.startedAtMs,
             bootstrap: proxy.bootstrap,

@@ -10,6 +10,8 @@ import type { LogLevel } from '@lateen/core';
 export type ServerState = 'PRE_INITIALIZING' | 'INITIALIZING' | 'LIVE' | 'DRAINING';
 
 export interface ServerInfoFacts {
+  /** Threads that serve. */
+  readonly concurrency: number;
   readonly state: ServerState;
   readonly uptimeMs: number;
   readonly bootstrap: ProxyBootstrap;
@@ -36,7 +38,7 @@ export function serverInfoJson(facts: ServerInfoFacts): unknown {
       uptimeAllEpochs: uptime,
       hotRestartVersion: facts.hotRestart?.version ?? 'disabled',
       commandLineOptions: {
-        concurrency: 1,
+        concurrency: facts.concurrency,
         ...(facts.configPath === undefined ? {} : { configPath: facts.configPath }),
         logLevel: envoyLevel(facts.logLevel),
         serviceCluster: node.cluster,

@@ -66,7 +66,7 @@ export const agentOptionSpecs: readonly OptionSpec[] = [
     value: 'DURATION',
     help: 'How long connections may take to end when their listener goes.',
   },
-  { name: 'concurrency', value: 'N', help: 'Worker threads; one is used, whatever is asked for.' },
+  { name: 'concurrency', value: 'N', help: 'Threads that serve; 0 is one a core (default 1).' },
   { name: 'trust-domain', value: 'DOMAIN', help: 'Domain of SPIFFE identities (default cluster.local).' },
   { name: 'help', short: 'h', help: 'Print this text.' },
   // What earlier releases passed, and what has no meaning here.
@@ -129,6 +129,7 @@ export function parseAgentConfig(
     statusPort: options.value('statusPort'),
     adminPort: options.value('proxyAdminPort'),
     drainDuration: options.value('drainDuration'),
+    concurrency: options.value('concurrency'),
   });
   if (!proxyConfig.ok) wrong.push(...proxyConfig.problems);
   // The data path of Istio is quiet by default; the agent is not.

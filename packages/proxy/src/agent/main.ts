@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { LateenError, formatProblem, lineLogger, messageOf, systemClock } from '@lateen/core';
 import { LogLevels } from '../admin/log-levels.ts';
@@ -6,6 +7,7 @@ import { decodeBootstrap, formatProblems } from '../bootstrap/bootstrap.ts';
 import { openLog } from '../bootstrap/log.ts';
 import { runUntilStopped } from '../bootstrap/run-until-stopped.ts';
 import { serve } from '../bootstrap/serve.ts';
+import { workerCount } from '../bootstrap/worker-count.ts';
 import { helpLines } from '../command-line/options.ts';
 import type { EnvSource } from '../env.ts';
 import { agentOptionSpecs, parseAgentConfig } from './agent-config.ts';
@@ -36,6 +38,7 @@ export async function runAgent(
   args: readonly string[],
   env: EnvSource,
   write: (text: string) => void,
+  entry: URL,
 ): Promise<number> {
   if (args.includes('--help') || args.includes('-h')) {
     write(usage);
@@ -49,8 +52,9 @@ export async function runAgent(
   }
   const config = parsed.value;
   const logLevels = new LogLevels(config.logLevel, config.logLevels);
+  const writeLog = openLog(undefined);
   const log = lineLogger({
-    write: openLog(undefined),
+    write: writeLog,
     level: (scope) => logLevels.level(scope),
     scope: 'agent',
   });
@@ -76,6 +80,12 @@ export async function runAgent(
     configPath,
     adminAddressPath: undefined,
     statePath: config.statePath,
+    workers: {
+      concurrency: workerCount(config.proxyConfig.concurrency, availableParallelism()),
+      entry,
+      agentSecrets: true,
+    },
+    writeLog,
     xdsMetadata: () => tokenMetadata(config.tokenPath),
     isLocalSecret: isOwnSecret,
     onLocalSecretWanted: (names) => void wanted.promise.then((secrets) => secrets.want(names)),
@@ -88,9 +98,9 @@ export async function runAgent(
     log: log.scope('status'),
     appProbers: config.appProbers,
     missing: () => (serving.state() === 'DRAINING' ? ['the proxy is draining'] : proxy.warming.missing),
-    metrics: mergedMetrics(proxy.dataPlane.stats, config.prometheusAnnotations),
+    metrics: mergedMetrics(() => serving.stats(), config.prometheusAnnotations),
     quit: () => serving.stop(),
-    drain: () => proxy.dataPlane.startDraining(),
+    drain: () => serving.fleet.startDraining(),
   });
   const code = await runUntilStopped(serving, log);
   secrets.close();

@@ -8,10 +8,13 @@ interface ScrapeTarget {
 }
 
 /** The proxy's metrics with those of the application behind them, so that one scrape finds both. */
-export function mergedMetrics(stats: StatsView, annotations: string | undefined): () => Promise<string> {
+export function mergedMetrics(
+  stats: () => Promise<StatsView>,
+  annotations: string | undefined,
+): () => Promise<string> {
   const target = annotations === undefined ? undefined : parseTarget(annotations);
-  if (target === undefined) return () => Promise.resolve(stats.prometheus());
-  return async () => stats.prometheus() + (await scrape(target));
+  if (target === undefined) return async () => (await stats()).prometheus();
+  return async () => (await stats()).prometheus() + (await scrape(target));
 }
 
 /** Reads `{"scrape":"true","path":"/metrics","port":"9090"}`. */

@@ -14,6 +14,8 @@ export interface ProxyConfig {
   /** How long the proxy may take to end. */
   readonly terminationDrainMs: number;
   readonly holdApplicationUntilProxyStarts: boolean;
+  /** Threads that serve; 0: one a core. Undefined where it is not said. */
+  readonly concurrency: number | undefined;
   /** The object as it came, for the node's metadata. */
   readonly raw: Readonly<Record<string, unknown>>;
 }
@@ -26,6 +28,7 @@ export interface ProxyConfigOverrides {
   readonly statusPort: string | undefined;
   readonly adminPort: string | undefined;
   readonly drainDuration: string | undefined;
+  readonly concurrency: string | undefined;
 }
 
 /** Reads `$PROXY_CONFIG`, JSON in one line. */
@@ -77,10 +80,22 @@ export function parseProxyConfig(text: string, overrides: ProxyConfigOverrides):
     statusPort: port('statusPort', overrides.statusPort, 15_020),
     drainDurationMs: duration('drainDuration', overrides.drainDuration, 45_000),
     terminationDrainMs: duration('terminationDrainDuration', undefined, 5_000),
+    concurrency: concurrencyOf(overrides.concurrency ?? fields['concurrency'], wrong),
     holdApplicationUntilProxyStarts: fields['holdApplicationUntilProxyStarts'] === true,
     raw: fields,
   };
   return wrong.length > 0 ? problems(wrong) : ok(config);
+}
+
+function concurrencyOf(given: unknown, wrong: Problem[]): number | undefined {
+  if (given === undefined) return undefined;
+  const value = Number(given);
+  if (given !== '' && Number.isInteger(value) && value >= 0 && value <= 64) return value;
+  wrong.push({
+    path: '$PROXY_CONFIG concurrency',
+    message: `${JSON.stringify(given)} is not a whole number from 0 to 64`,
+  });
+  return undefined;
 }
 
 const unitMs: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1 };

@@ -73,8 +73,14 @@ export interface NodeOverrides {
 /** Reads a bootstrap from plain JSON values. All problems are found, with their paths. */
 export function decodeBootstrap(json: unknown, overrides: NodeOverrides = {}): Result<ProxyBootstrap> {
   const parsed = fromJson(bootstrap.Bootstrap, json, { registry: knownTypes });
-  if (!parsed.ok) return parsed;
-  const message = parsed.value;
+  return parsed.ok ? decodeBootstrapMessage(parsed.value, overrides) : parsed;
+}
+
+/** Reads a bootstrap from Envoy's message. All problems are found, with their paths. */
+export function decodeBootstrapMessage(
+  message: Bootstrap,
+  overrides: NodeOverrides = {},
+): Result<ProxyBootstrap> {
   const wrong: Problem[] = [];
   const scope = Scope.root();
   scope.check(bootstrapPolicy, message);

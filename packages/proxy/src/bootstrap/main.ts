@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { LateenError, formatProblem, lineLogger, messageOf, systemClock, type Result } from '@lateen/core';
 import { LogLevels } from '../admin/log-levels.ts';
 import { proxyVersion, envoyVersion } from '../version.ts';
@@ -15,9 +16,14 @@ import { openLog } from './log.ts';
 import { parseProxyOptions, proxyUsage, type ProxyOptions } from './options.ts';
 import { runUntilStopped } from './run-until-stopped.ts';
 import { serve } from './serve.ts';
+import { workerCount } from './worker-count.ts';
 
-/** The program with Envoy's command line; resolves to its exit code. */
-export async function runEnvoy(args: readonly string[], write: (text: string) => void): Promise<number> {
+/** The program with Envoy's command line; `entry` is what workers run. Resolves to its exit code. */
+export async function runEnvoy(
+  args: readonly string[],
+  write: (text: string) => void,
+  entry: URL,
+): Promise<number> {
   const parsed = parseProxyOptions(args);
   if (!parsed.ok) {
     throw new LateenError('EUSAGE', parsed.problems.map(formatProblem).join('; '), {
@@ -48,14 +54,12 @@ export async function runEnvoy(args: readonly string[], write: (text: string) =>
     return 0;
   }
   const logLevels = new LogLevels(options.logLevel, options.componentLogLevels);
+  const writeLog = openLog(options.logPath);
   const log = lineLogger({
-    write: openLog(options.logPath),
+    write: writeLog,
     level: (scope) => logLevels.level(scope),
     scope: 'main',
   });
-  if (options.concurrency !== undefined && options.concurrency > 1) {
-    log.warn('one worker is used', { asked: options.concurrency });
-  }
   const serving = await serve({
     bootstrap: loaded.value,
     clock: systemClock,
@@ -68,6 +72,12 @@ export async function runEnvoy(args: readonly string[], write: (text: string) =>
     configPath: options.configPath,
     adminAddressPath: options.adminAddressPath,
     statePath: options.statePath,
+    workers: {
+      concurrency: options.mode === 'serve' ? workerCount(options.concurrency, availableParallelism()) : 1,
+      entry,
+      agentSecrets: false,
+    },
+    writeLog,
     hotRestart: options.mode === 'serve' ? options.hotRestart : undefined,
   });
   if (options.mode === 'init_only') {

@@ -58,7 +58,7 @@ export const proxyOptionSpecs: readonly OptionSpec[] = [
   {
     name: 'concurrency',
     value: 'N',
-    help: 'Changes nothing: one thread is used, with a warning where more are asked for.',
+    help: 'Threads that serve; 0 is one a core (default 1, since each costs some 15 MB).',
   },
   {
     name: 'drain-time-s',
@@ -259,7 +259,7 @@ export function parseProxyOptions(args: readonly string[]): Result<ProxyOptions>
     logLevel: logLevel ?? 'info',
     componentLogLevels: scopes.ok ? scopes.value : new Map(),
     logPath: options.value('log-path'),
-    concurrency: number('concurrency', 0, 1_024),
+    concurrency: number('concurrency', 0, 64),
     drainStrategy: drainStrategy as DrainStrategy,
     drainTimeMs: (number('drain-time-s', 0, 86_400) ?? 600) * 1_000,
     adminAddressPath: options.value('admin-address-path'),

@@ -4,7 +4,7 @@ import { secretDecoder } from '../decode/resource.ts';
 import type { DataPlane, ReferredKind, Secret } from '../model/index.ts';
 import { ResourceStore } from '../xds/resource-store.ts';
 import type { KeptResources } from '../xds/state-folder.ts';
-import type { ResourceSink } from '../xds/subscription.ts';
+import type { RefusedResource, ResourceSink, ResourceUpdate } from '../xds/subscription.ts';
 import { resourceSink } from '../xds/resource-sink.ts';
 import type { RuntimeValues } from '../runtime/runtime-entry.ts';
 import { managerStats } from '../xds/manager-stats.ts';
@@ -12,7 +12,7 @@ import { onDemandFeed, type OnDemandFeed } from '../xds/on-demand-feed.ts';
 import { runtimeFeed } from '../xds/runtime-feed.ts';
 import { subscriptionStatistics } from '../xds/subscription-statistics.ts';
 import type { ResourceType } from '../xds/resource-type.ts';
-import { createSubscriptions, type Subscriptions } from '../xds/subscriptions.ts';
+import { createSubscriptions, type Subscriptions, type SubscriptionsOptions } from '../xds/subscriptions.ts';
 import { Warming } from '../xds/warming.ts';
 import type { ProxyBootstrap } from './bootstrap.ts';
 
@@ -30,6 +30,12 @@ export interface RunningProxyOptions {
   /** Folder in which accepted resources are kept for the next start; undefined: none are. */
   readonly statePath?: string | undefined;
   readonly onReady?: () => void;
+  /** What subscribes to what is wanted; default: {@link createSubscriptions}. */
+  readonly subscribe?: (options: SubscriptionsOptions) => Subscriptions;
+  /** Told of each response of a control plane when it is taken, and of what of it was refused. */
+  readonly onTaken?: (update: ResourceUpdate, refused: readonly RefusedResource[]) => void;
+  /** Told of secrets that were made in this process. */
+  readonly onSecrets?: (secrets: readonly Secret[]) => void;
 }
 
 /** A data plane with everything that feeds it. */
@@ -90,7 +96,7 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
   const statistics = subscriptionStatistics(dataPlane.stats, (name) => warming.routeOwners().get(name) ?? '');
   dataPlane.stats.add(managerStats('cluster', () => warming.counts.clusters));
   dataPlane.stats.add(managerStats('listener', () => warming.counts.listeners));
-  const sink = resourceSink({
+  const taking = resourceSink({
     warming,
     store,
     statistics,
@@ -109,7 +115,18 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
       return isOwn ? undefined : subscriptions.problemOf(source);
     },
   });
-  const subscriptions: Subscriptions = createSubscriptions({
+  const sink: ResourceSink =
+    options.onTaken === undefined
+      ? taking
+      : {
+          async update(one) {
+            const bad = await taking.update(one);
+            options.onTaken?.(one, bad);
+            return bad;
+          },
+        };
+  const subscribe = options.subscribe ?? createSubscriptions;
+  const subscriptions: Subscriptions = subscribe({
     node: bootstrap.node,
     clusters: bootstrap.message.staticResources?.clusters ?? [],
     ads: bootstrap.ads,
@@ -194,6 +211,7 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
     },
     async setSecrets(secrets) {
       for (const secret of secrets) own.set(secret.name, secret);
+      options.onSecrets?.(secrets);
       await warming.apply({ isStatic: true, secrets: { set: secrets } });
     },
     async close() {

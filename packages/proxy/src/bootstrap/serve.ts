@@ -11,8 +11,9 @@ import type { DrainStrategy } from '../drain/drain-schedule.ts';
 import { shutDown } from '../drain/shutdown.ts';
 import type { HotRestartOptions } from '../hot-restart/hot-restart.ts';
 import { hotRestartVersion } from '../hot-restart/messages.ts';
-import { formatAddress } from '../model/index.ts';
+import { formatAddress, type StatsView } from '../model/index.ts';
 import { ServerStats } from '../telemetry/server-stats.ts';
+import { fleetOf, type Fleet } from '../workers/fleet.ts';
 import type { ProxyBootstrap } from './bootstrap.ts';
 import { collectGarbageAtRest, ownHeap } from './collect-garbage.ts';
 import { startProxy, type RunningProxy } from './running-proxy.ts';
@@ -38,6 +39,16 @@ export interface ServeOptions {
   readonly xdsMetadata?: () => Metadata;
   readonly isLocalSecret?: (name: string) => boolean;
   readonly onLocalSecretWanted?: (names: readonly string[]) => void;
+  /** Threads that serve, and the program of those besides this one; default: this one alone. */
+  readonly workers?: {
+    readonly concurrency: number;
+    readonly entry: string | URL;
+    readonly agentSecrets: boolean;
+  };
+  /** Where log lines of other threads go, as they are. */
+  readonly writeLog?: (line: string) => void;
+  /** A worker has ended by itself, and what it carried is lost; default: the process ends. */
+  readonly onWorkerDied?: (error: Error) => void;
 }
 
 /** Envoy's numbers of the states, in order. */
@@ -49,6 +60,10 @@ export interface Serving {
   readonly proxy: RunningProxy;
   readonly admin: AdminServer | undefined;
   state(): ServerState;
+  /** All workers. */
+  readonly fleet: Fleet;
+  /** The statistics of all workers, and of the process that this one took over from. */
+  stats(): Promise<StatsView>;
   /** Resolves when the proxy has become ready. */
   readonly ready: Promise<void>;
   /** Resolves when everything is closed. */
@@ -60,6 +75,7 @@ export interface Serving {
 /** Runs a proxy with its admin port, from a bootstrap to its end. */
 export async function serve(options: ServeOptions): Promise<Serving> {
   const { bootstrap, clock, log } = options;
+  const concurrency = Math.max(1, options.workers?.concurrency ?? 1);
   let healthy = true;
   let handedOver = false;
   let stopping: Promise<void> | undefined;
@@ -82,6 +98,19 @@ export async function serve(options: ServeOptions): Promise<Serving> {
           log: log.scope('overload'),
           shrinkHeap: () => ownHeap.collect(),
         });
+  const workers =
+    options.workers === undefined || options.workers.concurrency < 2
+      ? undefined
+      : new (await import('../workers/worker-pool.ts')).WorkerPool({
+          ...options.workers,
+          bootstrap,
+          drainTimeMs: options.drainTimeMs,
+          drainStrategy: options.drainStrategy,
+          logLevels: options.logLevels,
+          log: log.scope('workers'),
+          writeLog: options.writeLog ?? (() => {}),
+          onDied: options.onWorkerDied ?? endProcess(log),
+        });
   const dataPlane = createDataPlane({
     clock,
     logger: log.scope('data'),
@@ -90,6 +119,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     runtime: bootstrap.runtime,
     ...(overload === undefined ? {} : { overload: overload.state }),
     stats: bootstrap.stats,
+    ...(workers === undefined ? {} : { sharedConnections: workers.connections }),
     drainTimeMs: options.drainTimeMs,
     drainStrategy: options.drainStrategy,
     ...(predecessor === undefined
@@ -97,12 +127,13 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       : { takeSocket: (address) => predecessor.takeSocket(formatAddress(address)) }),
   });
   if (overload !== undefined) dataPlane.stats.add(overload);
+  const fleet = fleetOf(dataPlane, workers);
   let serves = false;
   const doorProcess = {
     serves: () => serves,
     sockets: () => dataPlane.sockets(),
-    stats: async () => (await (hotRestart?.merged(dataPlane.stats) ?? dataPlane.stats)).snapshot(),
-    connections: () => dataPlane.activeConnections,
+    stats: async () => (await allStats()).snapshot(),
+    connections: () => fleet.activeConnections,
     async releaseAdmin() {
       await admin?.close();
     },
@@ -120,6 +151,14 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     hotRestart !== undefined && (hotRestart.epoch > 0 || options.hotRestart?.baseId !== undefined);
   // Before anything is bound, so that a process that is one too many hears what is wrong.
   if (asksForId) await hotRestart.open(doorProcess);
+  async function allStats(): Promise<StatsView> {
+    const looks = (await workers?.look()) ?? [];
+    const own =
+      looks.length === 0 ? dataPlane.stats : dataPlane.stats.mergedWith(looks.map(({ stats }) => stats));
+    return (await hotRestart?.merged(own)) ?? own;
+  }
+  workers?.start(dataPlane);
+  if (predecessor === undefined) workers?.tell({ kind: 'startAccepting' });
   const startedMs = clock.monotonicMs();
   const proxy = await startProxy({
     bootstrap,
@@ -134,6 +173,12 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       ready.resolve();
       collectGarbageAtRest(clock);
     },
+    ...(workers === undefined
+      ? {}
+      : {
+          onTaken: (update, refused) => workers.follow(update, refused),
+          onSecrets: (secrets) => workers.putSecrets(secrets),
+        }),
     ...(options.xdsMetadata === undefined ? {} : { xdsMetadata: options.xdsMetadata }),
     ...(options.isLocalSecret === undefined ? {} : { isLocalSecret: options.isLocalSecret }),
     ...(options.onLocalSecretWanted === undefined
@@ -153,7 +198,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     }
     const { terminationMs, lameDuckMs } = options;
     stopping = shutDown({
-      dataPlane,
+      dataPlane: fleet,
       clock,
       log: log.scope('main'),
       drainMs: terminationMs,
@@ -171,7 +216,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     overload?.close();
     await hotRestart?.leave();
     hotRestart?.close();
-    await Promise.all([admin?.close(), proxy.close()]);
+    await Promise.all([admin?.close(), proxy.close(), workers?.close()]);
     stopped.resolve();
   }
 
@@ -195,14 +240,25 @@ export async function serve(options: ServeOptions): Promise<Serving> {
         state,
         setHealthy(value) {
           healthy = value;
-          dataPlane.failHealthChecks(!value);
+          fleet.failHealthChecks(!value);
         },
-        drain: (request) => drainListeners(dataPlane, clock, options.drainTimeMs, request),
+        drain(request) {
+          drainListeners(dataPlane, clock, options.drainTimeMs, request);
+          workers?.tell({ kind: 'drainListeners', request });
+        },
         quit: stop,
-        stats: () => hotRestart?.merged(dataPlane.stats) ?? Promise.resolve(dataPlane.stats),
+        stats: allStats,
+        clusters: async () => {
+          const statuses = dataPlane.clusters();
+          if (workers === undefined) return statuses;
+          return (await import('../workers/worker-pool.ts')).withCounts(statuses, await workers.look());
+        },
+        reopenLogs: () => fleet.reopenLogs(),
+        concurrency,
         resetCounters() {
           hotRestart?.forgetStats();
           dataPlane.stats.resetCounters();
+          workers?.tell({ kind: 'resetCounters' });
         },
         hotRestart:
           hotRestart === undefined ? undefined : { version: hotRestartVersion, epoch: hotRestart.epoch },
@@ -218,20 +274,20 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   async function handOver(endAfterMs: number): Promise<void> {
     handedOver = true;
     log.info('another process serves now; draining', {
-      connections: dataPlane.activeConnections,
+      connections: fleet.activeConnections,
       endAfterMs,
     });
     dataPlane.noteHandedOn();
-    dataPlane.startDraining();
-    await dataPlane.stopAccepting();
+    fleet.startDraining();
+    await fleet.stopAccepting();
     const startMs = clock.monotonicMs();
     let idleTold = false;
     for (;;) {
       const elapsedMs = clock.monotonicMs() - startMs;
-      if (dataPlane.activeConnections === 0 || elapsedMs >= endAfterMs || stopping !== undefined) break;
+      if (fleet.activeConnections === 0 || elapsedMs >= endAfterMs || stopping !== undefined) break;
       if (!idleTold && elapsedMs >= options.drainTimeMs) {
         idleTold = true;
-        dataPlane.drainConnections();
+        fleet.drainConnections();
       }
       await sleep(betweenLooksMs);
     }
@@ -243,10 +299,10 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       live: state() === 'LIVE',
       state: serverStates.indexOf(state()),
       uptimeMs: clock.now() - proxy.startedAtMs,
-      concurrency: 1,
+      concurrency,
       hotRestartEpoch: hotRestart?.epoch ?? 0,
       hotRestartGeneration: hotRestart?.generation ?? 1,
-      connections: dataPlane.activeConnections,
+      connections: fleet.activeConnections,
       parentConnections: hotRestart?.parentConnections ?? 0,
     })),
   );
@@ -254,7 +310,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   await openAdmin();
   void ready.promise
     .then(async () => {
-      await hotRestart?.takeOver(dataPlane, clock);
+      await hotRestart?.takeOver(fleet, clock);
       serves = true;
       if (!asksForId) await hotRestart?.open(doorProcess);
     })
@@ -265,8 +321,18 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       return admin;
     },
     state,
+    fleet,
+    stats: allStats,
     ready: ready.promise,
     stopped: stopped.promise,
     stop,
+  };
+}
+
+/** As where a bug ends any other program: without a worker its connections would wait for ever. */
+function endProcess(log: Logger): (error: Error) => void {
+  return (error) => {
+    log.error('a worker has ended; the process ends', { error: error.stack ?? error.message });
+    process.exit(1);
   };
 }

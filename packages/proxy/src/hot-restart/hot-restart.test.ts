@@ -175,62 +175,69 @@ function http2Asker(url: string): { ask: () => Promise<void>; close: () => void 
   return { ask, close: () => session?.destroy() };
 }
 
-test('no request fails while processes follow one another under load', async (t) => {
-  const places: Place[] = await Promise.all(
-    ['127.0.0.1', '0.0.0.0', '::1', '::'].map(async (address, i) => ({
-      name: `l${i}`,
-      address,
-      port: await freePort(address),
-    })),
-  );
-  const hosts = ['127.0.0.1', '127.0.0.1', '[::1]', '[::1]'];
-  const file = bootstrapFile(places);
-  const id = baseId();
-  const args = (epoch: number): string[] => [
-    '-c',
-    file,
-    `--base-id=${id}`,
-    `--restart-epoch=${epoch}`,
-    '--drain-time-s=1',
-    '--parent-shutdown-time-s=3',
-  ];
-  let current = start(t, ...args(0));
-  await logged(current, /(\tready)/);
-  const load = new Load();
-  const closers: (() => void)[] = [];
-  for (const [i, { port }] of places.entries()) {
-    const url = `http://${hosts[i]}:${port}/`;
-    const agent = new Agent({ keepAlive: true });
-    const http2 = http2Asker(url);
-    closers.push(() => agent.destroy(), http2.close);
-    const asks = async (how: Agent | false): Promise<void> =>
-      assert.equal(await fetchText(url, how), 'hello');
-    load.add(() => asks(agent));
-    load.add(() => asks(false));
-    load.add(http2.ask);
-  }
-  for (let epoch = 1; epoch <= 3; epoch++) {
-    const before = load.answered;
-    const next = start(t, ...args(epoch));
-    const ended = once(current, 'exit');
-    await logged(next, /(took over)/);
-    assert.deepEqual(await ended, [0, null], current.log);
-    assert.ok(load.answered > before);
-    const admin = await logged(next, /admin address: (\S+)/);
-    assert.equal(await statistic(admin, 'server.hot_restart_epoch'), epoch);
-    assert.equal(await statistic(admin, 'server.hot_restart_generation'), epoch + 1);
-    current = next;
-  }
-  await load.stop();
-  for (const close of closers) close();
-  assert.deepEqual(load.failures, []);
-  const admin = await logged(current, /admin address: (\S+)/);
-  // Every request of all four processes is counted once.
-  assert.equal(await statistic(admin, 'http.main.downstream_rq_2xx'), load.answered);
-  const exited = once(current, 'exit');
-  current.kill('SIGTERM');
-  assert.deepEqual(await exited, [0, null]);
-});
+const successions: readonly (readonly number[])[] = [
+  [1, 1, 1, 1],
+  [2, 3, 1, 2],
+];
+for (const workers of successions) {
+  test(`no request fails while processes of ${workers.join(', ')} workers follow one another under load`, async (t) => {
+    const places: Place[] = await Promise.all(
+      ['127.0.0.1', '0.0.0.0', '::1', '::'].map(async (address, i) => ({
+        name: `l${i}`,
+        address,
+        port: await freePort(address),
+      })),
+    );
+    const hosts = ['127.0.0.1', '127.0.0.1', '[::1]', '[::1]'];
+    const file = bootstrapFile(places);
+    const id = baseId();
+    const args = (epoch: number): string[] => [
+      '-c',
+      file,
+      `--base-id=${id}`,
+      `--restart-epoch=${epoch}`,
+      '--drain-time-s=1',
+      '--parent-shutdown-time-s=3',
+      `--concurrency=${workers[epoch]}`,
+    ];
+    let current = start(t, ...args(0));
+    await logged(current, /(\tready)/);
+    const load = new Load();
+    const closers: (() => void)[] = [];
+    for (const [i, { port }] of places.entries()) {
+      const url = `http://${hosts[i]}:${port}/`;
+      const agent = new Agent({ keepAlive: true });
+      const http2 = http2Asker(url);
+      closers.push(() => agent.destroy(), http2.close);
+      const asks = async (how: Agent | false): Promise<void> =>
+        assert.equal(await fetchText(url, how), 'hello');
+      load.add(() => asks(agent));
+      load.add(() => asks(false));
+      load.add(http2.ask);
+    }
+    for (let epoch = 1; epoch <= 3; epoch++) {
+      const before = load.answered;
+      const next = start(t, ...args(epoch));
+      const ended = once(current, 'exit');
+      await logged(next, /(took over)/);
+      assert.deepEqual(await ended, [0, null], current.log);
+      assert.ok(load.answered > before);
+      const admin = await logged(next, /admin address: (\S+)/);
+      assert.equal(await statistic(admin, 'server.hot_restart_epoch'), epoch);
+      assert.equal(await statistic(admin, 'server.hot_restart_generation'), epoch + 1);
+      current = next;
+    }
+    await load.stop();
+    for (const close of closers) close();
+    assert.deepEqual(load.failures, []);
+    const admin = await logged(current, /admin address: (\S+)/);
+    // Every request of all four processes is counted once.
+    assert.equal(await statistic(admin, 'http.main.downstream_rq_2xx'), load.answered);
+    const exited = once(current, 'exit');
+    current.kill('SIGTERM');
+    assert.deepEqual(await exited, [0, null]);
+  });
+}
 
 test('a listener that the new process does not have finishes with the old one', async (t) => {
   const [kept, dropped] = [

@@ -34,7 +34,7 @@ export interface HotRestart {
   /** Lets a successor find this process, where that was not done before. */
   open(process: SuccessorDoorProcess): Promise<void>;
   /** Serves in place of the predecessor, which drains and ends. */
-  takeOver(dataPlane: DataPlane, clock: Clock): Promise<void>;
+  takeOver(dataPlane: Pick<DataPlane, 'whenResolved' | 'startAccepting'>, clock: Clock): Promise<void>;
   /** The statistics of both processes. */
   merged(stats: StatsView): Promise<StatsView>;
   /** Counts from zero. */

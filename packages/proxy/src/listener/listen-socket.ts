@@ -16,6 +16,8 @@ export interface ListenSocketOptions {
   readonly reusePort: boolean;
   /** The descriptor of a socket that listens already; it is ours from now on. */
   readonly fd: number | undefined;
+  /** Others of this process listen on it as well: the file of a Unix domain socket is theirs. */
+  readonly shared: boolean;
 }
 
 /**
@@ -37,7 +39,8 @@ export class ListenSocket {
   private constructor(options: ListenSocketOptions) {
     this.#options = options;
     const { address } = options;
-    if (address.kind === 'pipe' && !address.path.startsWith('\0')) this.#path = new SocketPath(address.path);
+    if (!options.shared && address.kind === 'pipe' && !address.path.startsWith('\0'))
+      this.#path = new SocketPath(address.path);
     this.#state = options.fd === undefined ? 'listening' : 'held';
   }
 

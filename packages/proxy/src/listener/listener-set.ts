@@ -29,6 +29,10 @@ interface Active {
 /** Where a listener's sockets come from, and how long those that go take. */
 export interface ListenerSetOptions {
   /** Gives the descriptor of a socket of this address that listens already, once; undefined: there is none. */
+  /** Where the workers of a process count their connections together. */
+  readonly sharedConnections?: Int32Array | undefined;
+  /** Others of this process listen on the sockets that are taken, too. */
+  readonly sharesSockets?: boolean;
   readonly takeSocket?: ((address: Address) => Promise<number | undefined> | number | undefined) | undefined;
   readonly drainTimeMs: number;
   readonly drainStrategy: DrainStrategy;
@@ -57,6 +61,8 @@ export class ListenerSet {
   readonly #drains = new Set<Timer>();
 
   #connections = 0;
+  /** Sockets that are taken from now on are accepted on at once. */
+  #startsTaken = false;
 
   constructor(
     context: ListenerContext,
@@ -116,6 +122,7 @@ export class ListenerSet {
 
   /** Accepts on the sockets that were taken over from another process. */
   startAccepting(): void {
+    this.#startsTaken = true;
     for (const { sockets } of this.#active.values()) for (const socket of sockets.values()) socket.start();
   }
 
@@ -184,7 +191,8 @@ export class ListenerSet {
     const taken = this.#options.takeSocket?.(address);
     const fd = taken instanceof Promise ? await taken : taken;
     const { tcpBacklog: backlog, reusePort } = model;
-    const socket = await ListenSocket.open({ address, backlog, reusePort, fd }, (error) =>
+    const shared = this.#options.sharesSockets === true;
+    const socket = await ListenSocket.open({ address, backlog, reusePort, fd, shared }, (error) =>
       this.#logger.warn('cannot accept', { listener: model.name, error: error.message }),
     );
     if (!model.transparent || socket instanceof Error) return socket;
@@ -197,6 +205,7 @@ export class ListenerSet {
 
   #install(compiled: CompiledListener, sockets: Map<string, ListenSocket>): void {
     const { model } = compiled;
+    if (this.#startsTaken) for (const socket of sockets.values()) socket.start();
     const present = this.#active.get(model.name);
     if (present !== undefined) {
       for (const [key, socket] of present.sockets)
@@ -294,6 +303,18 @@ export class ListenerSet {
     }
   }
 
+  /** Of all workers of the process. */
+  get #allConnections(): number {
+    const { sharedConnections: shared } = this.#options;
+    return shared === undefined ? this.#connections : Atomics.load(shared, 0);
+  }
+
+  #count(change: 1 | -1): void {
+    this.#connections += change;
+    const { sharedConnections: shared } = this.#options;
+    if (shared !== undefined) Atomics.add(shared, 0, change);
+  }
+
   /** False where a limit forbids one more connection; counts which. */
   #admits({ compiled, connections, stats }: Active): boolean {
     const { overload, maxDownstreamConnections, random } = this.#context;
@@ -302,7 +323,7 @@ export class ListenerSet {
       stats.cxOverflow++;
       return false;
     }
-    if (!ignoreGlobalConnectionLimit && this.#connections >= maxDownstreamConnections()) {
+    if (!ignoreGlobalConnectionLimit && this.#allConnections >= maxDownstreamConnections()) {
       stats.globalCxOverflow++;
       return false;
     }
@@ -329,7 +350,7 @@ export class ListenerSet {
       wire.destroy();
       return;
     }
-    this.#connections++;
+    this.#count(1);
     stats.cxTotal++;
     stats.cxActive++;
     const accepted: Accepted = {
@@ -346,7 +367,7 @@ export class ListenerSet {
       this.#context.timers,
       this.#context.turn,
       () => {
-        this.#connections--;
+        this.#count(-1);
         stats.cxActive--;
         stats.cxDestroy++;
         connections.delete(incoming);

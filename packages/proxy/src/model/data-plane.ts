@@ -41,6 +41,10 @@ export interface DataPlaneOptions {
   readonly drainTimeMs?: number;
   /** Default `gradual`. */
   readonly drainStrategy?: DrainStrategy;
+  /** One cell in which the workers of a process count the connections of clients together. */
+  readonly sharedConnections?: Int32Array;
+  /** The sockets that it takes are listened on by others of this process too. */
+  readonly sharesSockets?: boolean;
   /**
    * Gives the descriptor of a socket of this address that listens already, once; undefined: there is none. Nothing is
    * accepted on it before `startAccepting`.

@@ -1,0 +1,61 @@
+import type { LogLevel } from '@lateen/core';
+import type { DrainRequest } from '../drain/drain-listeners.ts';
+import type { Secret } from '../model/index.ts';
+import type { RuntimeValues } from '../runtime/runtime-entry.ts';
+import type { StatsSnapshot } from '../telemetry/stats-snapshot.ts';
+import type { ResourceUpdate } from '../xds/subscription.ts';
+
+/** What a worker is started with. */
+export interface WorkerStart {
+  /** From 1 on; 0 is the thread that starts the others. */
+  readonly index: number;
+  /** Envoy's Bootstrap, encoded; the node is as the command line changed it. */
+  readonly bootstrap: Uint8Array;
+  /** One cell: connections of clients over all workers. */
+  readonly connections: Int32Array;
+  readonly drainTimeMs: number;
+  readonly drainStrategy: 'gradual' | 'immediate';
+  /** The level of everything, and of single scopes. */
+  readonly logLevels: readonly (readonly [scope: string | undefined, level: LogLevel])[];
+  /** Secrets whose names Istio's agent serves come by message. */
+  readonly agentSecrets: boolean;
+}
+
+/** What the first worker tells the others. None is answered but those with an `id`. */
+export type ToWorker =
+  /** What the first worker has taken of a response of a control plane, in the same order for each kind. */
+  | { readonly kind: 'resources'; readonly update: ResourceUpdate }
+  | { readonly kind: 'secrets'; readonly secrets: readonly Secret[] }
+  | { readonly kind: 'runtime'; readonly layer: string; readonly values: RuntimeValues }
+  | { readonly kind: 'socket'; readonly id: number; readonly fd: number | undefined }
+  | { readonly kind: 'startAccepting' }
+  | { readonly kind: 'drainListeners'; readonly request: DrainRequest }
+  | { readonly kind: 'startDraining' }
+  | { readonly kind: 'stopAccepting'; readonly id: number }
+  | { readonly kind: 'drainConnections' }
+  | { readonly kind: 'drain'; readonly id: number; readonly ms: number }
+  | { readonly kind: 'failHealthChecks'; readonly failed: boolean }
+  | { readonly kind: 'resetCounters' }
+  | { readonly kind: 'reopenLogs' }
+  | { readonly kind: 'logLevel'; readonly scope: string | undefined; readonly level: LogLevel }
+  | { readonly kind: 'look'; readonly id: number }
+  | { readonly kind: 'close'; readonly id: number };
+
+/** What the endpoints of a cluster have carried for one worker, by their addresses. */
+export type EndpointCounts = readonly (readonly [address: string, stats: Readonly<Record<string, number>>])[];
+
+/** What a worker shows of itself. */
+export interface WorkerLook {
+  readonly stats: StatsSnapshot;
+  readonly clusters: readonly (readonly [name: string, endpoints: EndpointCounts])[];
+}
+
+/** What a worker tells the first one. */
+export type FromWorker =
+  | { readonly kind: 'wantSocket'; readonly id: number; readonly address: string }
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'log'; readonly line: string }
+  /** A cluster or a virtual host is needed that no worker has yet. */
+  | { readonly kind: 'seekCluster'; readonly name: string; readonly source: unknown }
+  | { readonly kind: 'seekHost'; readonly table: string; readonly host: string }
+  | { readonly kind: 'answer'; readonly id: number; readonly value?: WorkerLook };

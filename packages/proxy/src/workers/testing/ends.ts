@@ -1,0 +1,2 @@
+// A program of a worker that ends by itself.
+process.exit(3);

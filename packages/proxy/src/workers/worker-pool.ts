@@ -1,0 +1,236 @@
+import { Worker } from 'node:worker_threads';
+import { messageOf, type Logger } from '@lateen/core';
+import { encode } from '@lateen/protocol';
+import { Bootstrap } from '@lateen/protocol/envoy/config/bootstrap/v3';
+import type { LogLevels } from '../admin/log-levels.ts';
+import type { ProxyBootstrap } from '../bootstrap/bootstrap.ts';
+import type { DrainStrategy } from '../drain/drain-schedule.ts';
+import type { ClusterStatus, DataPlane, Secret } from '../model/index.ts';
+import { formatAddress } from '../model/index.ts';
+import type { RefusedResource, ResourceUpdate } from '../xds/subscription.ts';
+import { loadDuplicate } from './duplicate-descriptor.ts';
+import type { FromWorker, ToWorker, WorkerLook, WorkerStart } from './messages.ts';
+
+export interface WorkerPoolOptions {
+  /** All workers, the first among them. */
+  readonly concurrency: number;
+  /** The program that a worker runs; it starts `runWorker` where it is not in the main thread. */
+  readonly entry: string | URL;
+  readonly bootstrap: ProxyBootstrap;
+  readonly drainTimeMs: number;
+  readonly drainStrategy: DrainStrategy;
+  readonly logLevels: LogLevels;
+  readonly agentSecrets: boolean;
+  readonly log: Logger;
+  /** Takes log lines of workers as they are. */
+  readonly writeLog: (line: string) => void;
+  /** Told once where a worker has ended by itself: what it carried is lost. */
+  readonly onDied: (error: Error) => void;
+}
+
+interface Member {
+  readonly thread: Worker;
+  readonly answers: Map<number, (value: WorkerLook | undefined) => void>;
+  readonly ready: PromiseWithResolvers<void>;
+}
+
+const betweenSocketLooksMs = 10;
+
+/**
+ * The workers besides the first, each a thread with a data plane of its own.
+ *
+ * They follow the first: what it has taken of a control plane is sent to them as the bytes in which it came. They accept
+ * on copies of its listening sockets, so that no connection waits at a socket that somebody closes.
+ */
+export class WorkerPool {
+  /** Connections of clients over all workers. */
+  readonly connections = new Int32Array(new SharedArrayBuffer(4));
+  readonly #options: WorkerPoolOptions;
+  readonly #members: Member[] = [];
+  readonly #duplicate = loadDuplicate();
+  #dataPlane: DataPlane | undefined;
+  #nextId = 1;
+  #closing = false;
+
+  constructor(options: WorkerPoolOptions) {
+    this.#options = options;
+  }
+
+  /** Starts the threads, which follow this data plane. */
+  start(dataPlane: DataPlane): void {
+    this.#dataPlane = dataPlane;
+    const { bootstrap, drainTimeMs, drainStrategy, logLevels, agentSecrets, concurrency } = this.#options;
+    const message = encode(Bootstrap, { ...bootstrap.message, node: bootstrap.node });
+    for (let index = 1; index < concurrency; index++) {
+      const start: WorkerStart = {
+        index,
+        bootstrap: message,
+        connections: this.connections,
+        drainTimeMs,
+        drainStrategy,
+        logLevels: logLevels.all(),
+        agentSecrets,
+      };
+      this.#add(start);
+    }
+    bootstrap.runtime.onChange(() => {
+      for (const { name, kind, values } of bootstrap.runtime.layers) {
+        if (kind === 'admin') this.#tell({ kind: 'runtime', layer: name, values });
+      }
+    });
+    logLevels.onSet = (scope, level) => this.#tell({ kind: 'logLevel', scope, level });
+  }
+
+  /** Resolves when every worker serves. */
+  async whenReady(): Promise<void> {
+    await Promise.all(this.#members.map(({ ready }) => ready.promise));
+  }
+
+  /** Hands on what the first worker has taken. */
+  follow(update: ResourceUpdate, refused: readonly RefusedResource[]): void {
+    const bad = new Set(refused.map(({ name }) => name));
+    const changed = update.changed
+      .filter(({ name }) => !bad.has(name))
+      // A copy, since the bytes are a view of the whole response.
+      .map((resource) => ({ ...resource, bytes: resource.bytes.slice() }));
+    this.#tell({ kind: 'resources', update: { ...update, changed } });
+  }
+
+  putSecrets(secrets: readonly Secret[]): void {
+    this.#tell({ kind: 'secrets', secrets });
+  }
+
+  tell(message: Exclude<ToWorker, { readonly id: number }>): void {
+    this.#tell(message);
+  }
+
+  /** Looks at all workers. */
+  async look(): Promise<readonly WorkerLook[]> {
+    const looks = await this.#ask((id) => ({ kind: 'look', id }));
+    return looks.filter((one) => one !== undefined);
+  }
+
+  async stopAccepting(): Promise<void> {
+    await this.#ask((id) => ({ kind: 'stopAccepting', id }));
+  }
+
+  async drain(ms: number): Promise<void> {
+    await this.#ask((id) => ({ kind: 'drain', id, ms }));
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    await this.#ask((id) => ({ kind: 'close', id }));
+    await Promise.all(this.#members.map(({ thread }) => thread.terminate()));
+  }
+
+  #add(start: WorkerStart): void {
+    const thread = new Worker(this.#options.entry, {
+      workerData: start,
+      argv: [],
+      // Descriptors of sockets are given to handles, which close them.
+      trackUnmanagedFds: false,
+    });
+    const member: Member = { thread, answers: new Map(), ready: Promise.withResolvers() };
+    this.#members.push(member);
+    thread.on('message', (message: FromWorker) => this.#hear(member, message));
+    let died: Error | undefined;
+    thread.on('error', (error) => {
+      died = error instanceof Error ? error : new Error(messageOf(error));
+    });
+    thread.on('exit', () => {
+      for (const answer of member.answers.values()) answer(undefined);
+      member.answers.clear();
+      if (!this.#closing) this.#options.onDied(died ?? new Error(`worker ${start.index} has ended`));
+    });
+  }
+
+  #hear(member: Member, message: FromWorker): void {
+    switch (message.kind) {
+      case 'log':
+        this.#options.writeLog(message.line);
+        return;
+      case 'ready':
+        member.ready.resolve();
+        return;
+      case 'answer':
+        member.answers.get(message.id)?.(message.value);
+        member.answers.delete(message.id);
+        return;
+      case 'wantSocket':
+        void this.#giveSocket(member, message.id, message.address);
+        return;
+      case 'seekCluster':
+        this.#dataPlane?.onDemand.seeker?.cluster(
+          message.name,
+          message.source as Parameters<NonNullable<DataPlane['onDemand']['seeker']>['cluster']>[1],
+        );
+        return;
+      case 'seekHost':
+        this.#dataPlane?.onDemand.seeker?.virtualHost(message.table, message.host);
+    }
+  }
+
+  /** A worker may be quicker than the first one to come to a listener. */
+  async #giveSocket(member: Member, id: number, address: string): Promise<void> {
+    let fd: number | undefined;
+    while (fd === undefined && !this.#closing) {
+      fd = this.#dataPlane?.sockets().get(address);
+      if (fd === undefined) await new Promise((resolve) => setTimeout(resolve, betweenSocketLooksMs));
+    }
+    try {
+      const copy = fd === undefined ? undefined : this.#duplicate(fd);
+      send(member, { kind: 'socket', id, fd: copy });
+    } catch (error) {
+      this.#options.log.error('a worker has no socket', { address, error: messageOf(error) });
+    }
+  }
+
+  #tell(message: ToWorker): void {
+    for (const member of this.#members) send(member, message);
+  }
+
+  #ask(message: (id: number) => ToWorker): Promise<readonly (WorkerLook | undefined)[]> {
+    return Promise.all(
+      this.#members.map(
+        (member) =>
+          new Promise<WorkerLook | undefined>((resolve) => {
+            if (member.thread.threadId < 0) {
+              resolve(undefined);
+              return;
+            }
+            const id = this.#nextId++;
+            member.answers.set(id, resolve);
+            send(member, message(id));
+          }),
+      ),
+    );
+  }
+}
+
+function send({ thread }: Member, message: ToWorker): void {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread is no window
+  thread.postMessage(message);
+}
+
+/** What all workers have carried for the endpoints. */
+export function withCounts(
+  statuses: readonly ClusterStatus[],
+  looks: readonly WorkerLook[],
+): readonly ClusterStatus[] {
+  if (looks.length === 0) return statuses;
+  const counts = looks.map(
+    ({ clusters }) => new Map(clusters.map(([name, endpoints]) => [name, new Map(endpoints)])),
+  );
+  return statuses.map((status) => ({
+    ...status,
+    endpoints: status.endpoints.map((endpoint) => {
+      const stats: Record<string, number> = { ...endpoint.stats };
+      for (const worker of counts) {
+        const more = worker.get(status.cluster.name)?.get(formatAddress(endpoint.address)) ?? {};
+        for (const [name, value] of Object.entries(more)) stats[name] = (stats[name] ?? 0) + value;
+      }
+      return { ...endpoint, stats: stats as unknown as typeof endpoint.stats };
+    }),
+  }));
+}

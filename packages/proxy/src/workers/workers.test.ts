@@ -1,0 +1,347 @@
+import assert from 'node:assert/strict';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { get, request } from 'node:http';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { silentLogger } from '@lateen/core';
+import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
+import { Listener } from '@lateen/protocol/envoy/config/listener/v3';
+import { RouteConfiguration } from '@lateen/protocol/envoy/config/route/v3';
+import { LogLevels } from '../admin/log-levels.ts';
+import { decodeBootstrap } from '../bootstrap/bootstrap.ts';
+import { bytesOf, deltaControlPlane } from '../testing/delta-control-plane.ts';
+import { startDataPlane, upstream } from '../testing/harness.ts';
+import { trafficOf } from './worker-stats.ts';
+import { WorkerPool } from './worker-pool.ts';
+
+const program = fileURLToPath(new URL('../main.ts', import.meta.url));
+const types = 'type.googleapis.com/envoy';
+
+type Program = ChildProcess & { log: string };
+
+/** Starts the program with this bootstrap. */
+function start(t: TestContext, bootstrap: object, ...args: readonly string[]): Program {
+  const folder = mkdtempSync(join(tmpdir(), 'lateen-workers-'));
+  const file = join(folder, 'bootstrap.json');
+  writeFileSync(file, JSON.stringify(bootstrap));
+  const child = Object.assign(
+    spawn(process.execPath, [program, '-c', file, '--disable-hot-restart', ...args], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    }),
+    { log: '' },
+  );
+  child.setMaxListeners(0);
+  child.stderr
+    ?.setMaxListeners(0)
+    .setEncoding('utf8')
+    .on('data', (chunk: string) => (child.log += chunk));
+  t.after(() => {
+    child.kill('SIGKILL');
+    rmSync(folder, { recursive: true });
+  });
+  return child;
+}
+
+/** Waits until the log has said this so often; what the last time said after it. */
+async function logged(child: Program, pattern: RegExp, times = 1): Promise<string> {
+  for (;;) {
+    const found = [...child.log.matchAll(pattern)];
+    if (found.length >= times) return found.at(-1)?.[1] ?? '';
+    if (child.exitCode !== null) throw new Error(`the program ended: ${child.log}`);
+    await Promise.race([once(child.stderr as NodeJS.EventEmitter, 'data'), once(child, 'exit')]);
+  }
+}
+
+function ask(url: string, method = 'GET'): Promise<{ status: number; body: string }> {
+  return new Promise((resolve, reject) => {
+    const asked = request(url, { method, agent: false }, (response) => {
+      let body = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
+    });
+    asked.on('error', reject);
+    asked.end();
+  });
+}
+
+async function statistic(admin: string, name: string): Promise<number> {
+  const { body } = await ask(`http://${admin}/stats?filter=^${name.replaceAll('.', '\\.')}$`);
+  return Number(/: (\d+)/.exec(body)?.[1] ?? Number.NaN);
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+const socketAddress = (port: number) => ({ socket_address: { address: '127.0.0.1', port_value: port } });
+const endpointsAt = (name: string, port: number) => ({
+  cluster_name: name,
+  endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress(port) } }] }],
+});
+const httpChain = (routes: object) => ({
+  filters: [
+    {
+      name: 'hcm',
+      typed_config: {
+        '@type': `${types}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`,
+        stat_prefix: 'main',
+        ...routes,
+        http_filters: [
+          { name: 'router', typed_config: { '@type': `${types}.extensions.filters.http.router.v3.Router` } },
+        ],
+      },
+    },
+  ],
+});
+const admin = { address: socketAddress(0) };
+
+/** Asks by so many connections of their own at once. */
+const askOften = (url: string, times: number) => Promise.all(Array.from({ length: times }, () => ask(url)));
+
+test('workers share the connections, take what a control plane sends, and their statistics add up', async (t) => {
+  const { port: up } = await upstream(t, (_request, response) => response.end('hello'));
+  const control = await deltaControlPlane();
+  t.after(() => control.close());
+  const port = await freePort();
+  const put = (typeUrl: string, name: string, version: string, bytes: Uint8Array): void =>
+    control.set({ typeUrl, name, version, bytes });
+  const putRoute = (version: string, route: object): void =>
+    put(
+      RouteConfiguration.typeUrl,
+      'routes',
+      version,
+      bytesOf(RouteConfiguration, {
+        name: 'routes',
+        virtual_hosts: [{ name: 'all', domains: ['*'], routes: [{ match: { prefix: '/' }, ...route }] }],
+      }),
+    );
+  put(
+    Cluster.typeUrl,
+    'up',
+    '1',
+    bytesOf(Cluster, { name: 'up', type: 'STATIC', load_assignment: endpointsAt('up', up) }),
+  );
+  put(
+    Listener.typeUrl,
+    'main',
+    '1',
+    bytesOf(Listener, {
+      name: 'main',
+      address: socketAddress(port),
+      filter_chains: [httpChain({ rds: { route_config_name: 'routes', config_source: { ads: {} } } })],
+    }),
+  );
+  putRoute('1', { route: { cluster: 'up' } });
+  const http2 = {
+    'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+      '@type': `${types}.extensions.upstreams.http.v3.HttpProtocolOptions`,
+      explicit_http_config: { http2_protocol_options: {} },
+    },
+  };
+  const child = start(
+    t,
+    {
+      node: { id: 'me', cluster: 'mine' },
+      admin,
+      dynamic_resources: {
+        lds_config: { ads: {} },
+        cds_config: { ads: {} },
+        ads_config: {
+          api_type: 'DELTA_GRPC',
+          grpc_services: [{ envoy_grpc: { cluster_name: 'xds' } }],
+        },
+      },
+      static_resources: {
+        clusters: [
+          {
+            name: 'xds',
+            type: 'STATIC',
+            load_assignment: endpointsAt('xds', control.port),
+            typed_extension_protocol_options: http2,
+          },
+        ],
+      },
+    },
+    '--concurrency',
+    '3',
+  );
+  const at = await logged(child, /admin address: (\S+)/g);
+  await logged(child, /warming listener main complete/g, 3);
+  const url = `http://127.0.0.1:${port}/`;
+  let answered = 0;
+  // Whoever is idle accepts: until each has carried something.
+  for (let i = 0; i < 200 && (await statistic(at, 'cluster.up.upstream_cx_total')) < 3; i++) {
+    for (const { status, body } of await askOften(url, 20)) {
+      assert.deepEqual([status, body], [200, 'hello']);
+      answered++;
+    }
+  }
+  assert.equal(await statistic(at, 'http.main.downstream_rq_2xx'), answered);
+  assert.equal(await statistic(at, 'server.concurrency'), 3);
+  assert.equal(await statistic(at, 'cluster.up.membership_total'), 1);
+  assert.equal(await statistic(at, 'listener_manager.listener_added'), 1);
+  assert.match(
+    (await ask(`http://${at}/clusters`)).body,
+    new RegExp(`up::127.0.0.1:${up}::rq_total::${answered}\n`),
+  );
+  assert.match(
+    (await ask(`http://${at}/stats/prometheus`)).body,
+    /envoy_http_downstream_rq_xx\{[^}]*"2"[^}]*\} \d+/,
+  );
+
+  // A change comes to all of them, what is refused to none.
+  putRoute('2', { direct_response: { status: 201, body: { inline_string: 'new' } } });
+  await logged(child, /rds: add\/update 1 routes, remove 0/g, 6);
+  const settled = async (): Promise<boolean> =>
+    (await askOften(url, 60)).every(({ status, body }) => status === 201 && body === 'new');
+  for (let i = 0; i < 100 && !(await settled()); i++);
+  assert.ok(await settled());
+  putRoute('3', { direct_response: { status: 77 } });
+  await logged(child, /RDS routes refused/g);
+  assert.ok(await settled());
+
+  // What the admin port changes holds for all.
+  await ask(`http://${at}/healthcheck/fail`, 'POST');
+  const closes = (): Promise<boolean> =>
+    new Promise((resolve, reject) => {
+      get(url, { agent: false, headers: { connection: 'keep-alive' } }, (response) => {
+        response.resume();
+        resolve(response.headers.connection === 'close');
+      }).on('error', reject);
+    });
+  for (let i = 0; i < 30; i++) assert.ok(await closes());
+  await ask(`http://${at}/healthcheck/ok`, 'POST');
+  await ask(`http://${at}/reset_counters`, 'POST');
+  assert.equal(await statistic(at, 'http.main.downstream_rq_2xx'), 0);
+
+  const exited = once(child, 'exit');
+  child.kill('SIGTERM');
+  assert.deepEqual(await exited, [0, null], child.log);
+});
+
+test('connections of all workers count against one limit, and the drain waits for all of them', async (t) => {
+  const port = await freePort();
+  const child = start(
+    t,
+    {
+      admin,
+      layered_runtime: {
+        layers: [{ name: 'base', static_layer: { 'overload.global_downstream_max_connections': 12 } }],
+      },
+      static_resources: {
+        listeners: [
+          {
+            name: 'main',
+            address: socketAddress(port),
+            filter_chains: [
+              httpChain({
+                route_config: {
+                  virtual_hosts: [
+                    {
+                      name: 'all',
+                      domains: ['*'],
+                      routes: [{ match: { prefix: '/' }, direct_response: { status: 200 } }],
+                    },
+                  ],
+                },
+              }),
+            ],
+          },
+        ],
+      },
+    },
+    '--concurrency',
+    '2',
+    '--drain-time-s',
+    '30',
+  );
+  const at = await logged(child, /admin address: (\S+)/g);
+  await logged(child, /warming listener main complete/g, 2);
+  const open = async (): Promise<{ readonly served: boolean; readonly end: () => void }> => {
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => {});
+    socket.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
+    const served = await new Promise<boolean>((resolve) => {
+      socket.once('data', () => resolve(true));
+      socket.once('close', () => resolve(false));
+    });
+    return { served, end: () => socket.destroy() };
+  };
+  const held = [];
+  for (let i = 0; i < 12; i++) held.push(await open());
+  assert.ok(held.every(({ served }) => served));
+  assert.equal((await open()).served, false);
+  assert.equal(await statistic(at, 'server.total_connections'), 12);
+  const exited = once(child, 'exit');
+  child.kill('SIGTERM');
+  await logged(child, /draining\s+connections=12/g);
+  for (const { end } of held) end();
+  assert.deepEqual(await exited, [0, null], child.log);
+});
+
+test('a worker that ends by itself is told of', async (t) => {
+  const bootstrap = decodeBootstrap({});
+  assert.ok(bootstrap.ok);
+  const died = Promise.withResolvers<Error>();
+  const pool = new WorkerPool({
+    concurrency: 2,
+    entry: new URL('testing/ends.ts', import.meta.url),
+    bootstrap: bootstrap.value,
+    drainTimeMs: 1_000,
+    drainStrategy: 'immediate',
+    logLevels: new LogLevels('info'),
+    agentSecrets: false,
+    log: silentLogger,
+    writeLog() {},
+    onDied: died.resolve,
+  });
+  pool.start(startDataPlane(t));
+  assert.match((await died.promise).message, /worker 1 has ended/);
+  // Who asks is not left waiting.
+  assert.deepEqual(await pool.look(), []);
+  await pool.close();
+});
+
+test('a worker adds its traffic to the statistics, and not once more what all of them count', () => {
+  const group = (prefix: string, numbers: readonly (readonly [string, 'counter' | 'gauge', number])[]) => ({
+    prefix,
+    prometheusPrefix: '',
+    labels: {},
+    numbers,
+    histograms: [],
+    texts: [['version', 'x']] as const,
+  });
+  const { groups } = trafficOf({
+    groups: [
+      group('server.', [['live', 'gauge', 1]]),
+      group('cluster_manager.', [['cluster_added', 'counter', 3]]),
+      group('cluster.up.', [
+        ['upstream_rq_total', 'counter', 7],
+        ['upstream_rq_active', 'gauge', 2],
+        ['membership_total', 'gauge', 4],
+        ['membership_change', 'counter', 4],
+        ['update_success', 'counter', 1],
+      ]),
+    ],
+    metrics: [],
+  });
+  assert.deepEqual(groups, [
+    {
+      ...group('cluster.up.', [
+        ['upstream_rq_total', 'counter', 7],
+        ['upstream_rq_active', 'gauge', 2],
+      ]),
+      texts: [],
+    },
+  ]);
+});
