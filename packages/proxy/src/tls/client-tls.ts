@@ -9,8 +9,6 @@ import type { SecureWire } from './secure-wire.ts';
 import type { ClientHandshake } from './tls-connecting.ts';
 import type { TlsSettings } from './tls-context.ts';
 
-const maxSessions = 1_000;
-
 /** A session to be resumed, with what its first handshake showed. */
 interface KnownSession {
   readonly session: ResumableSession;
@@ -18,9 +16,14 @@ interface KnownSession {
   readonly settings: TlsSettings;
 }
 
-/** Sessions that may be resumed, by endpoint and server name. */
+/** Sessions that may be resumed, by endpoint and server name; at most `maxSessions`, the oldest goes first. */
 export class SessionCache {
   readonly #sessions = new Map<string, KnownSession>();
+  readonly #maxSessions: number;
+
+  constructor(maxSessions: number) {
+    this.#maxSessions = maxSessions;
+  }
 
   /** The session of the last connection; undefined where it was judged by other rules than today's. */
   find(key: string, settings: TlsSettings): KnownSession | undefined {
@@ -29,8 +32,13 @@ export class SessionCache {
   }
 
   keep(key: string, session: KnownSession): void {
-    if (this.#sessions.size >= maxSessions) this.#sessions.clear();
+    this.#sessions.delete(key);
     this.#sessions.set(key, session);
+    if (this.#sessions.size <= this.#maxSessions) return;
+    for (const oldest of this.#sessions.keys()) {
+      this.#sessions.delete(oldest);
+      return;
+    }
   }
 
   forget(key: string): void {

@@ -96,7 +96,11 @@ export class SecureWire extends PlainWire {
       if (at > 0) this.#firstBytes();
       return Math.max(0, at);
     }
-    if (at > 0) this.deliver(at);
+    if (at > 0) {
+      // The last bytes may be the first: an answer with the end of its connection.
+      this.#firstBytes();
+      this.deliver(at);
+    }
     if (this.closed) return 0;
     if (ended === 'closed') super.onHandleRead(endOfStream);
     else this.#break();

@@ -42,7 +42,7 @@ export class TlsConnector implements Connector {
     this.#stats = stats;
     this.#tcp = new TcpConnector(context, cluster, model.proxyProtocol);
     this.#protocols = encodeProtocols(model.options.alpn);
-    this.#sessions = model.maxSessionKeys > 0 ? new SessionCache() : undefined;
+    this.#sessions = model.maxSessionKeys > 0 ? new SessionCache(model.maxSessionKeys) : undefined;
     this.#settings = new FollowingTlsSettings(openssl, model.options, secrets, {
       sanIsServerName: model.autoSanValidation,
     });

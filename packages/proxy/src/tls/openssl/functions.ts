@@ -69,6 +69,7 @@ export interface OpensslFunctions {
   SSL_get_error(ssl: Ssl, result: number): number;
   SSL_shutdown(ssl: Ssl): number;
   SSL_get_shutdown(ssl: Ssl): number;
+  SSL_set_shutdown(ssl: Ssl, mode: number): void;
   SSL_get_verify_result(ssl: Ssl): number;
   SSL_get_version(ssl: Ssl): string;
   SSL_get_current_cipher(ssl: Ssl): Pointer;
@@ -152,6 +153,7 @@ const signatures: Readonly<
   SSL_get_error: ['int', [ptr, 'int']],
   SSL_shutdown: ['int', [ptr]],
   SSL_get_shutdown: ['int', [ptr]],
+  SSL_set_shutdown: ['void', [ptr, 'int']],
   SSL_get_verify_result: ['long', [ptr]],
   SSL_get_version: ['str', [ptr]],
   SSL_get_current_cipher: [ptr, [ptr]],

@@ -11,6 +11,8 @@ const verifyPeer = 1;
 const wantsBytes = 2;
 /** SSL_RECEIVED_SHUTDOWN. */
 const peerHasEnded = 2;
+/** The same with SSL_SENT_SHUTDOWN. */
+const bothHaveEnded = 3;
 /** X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED. */
 const notYetValid = 9;
 const expired = 10;
@@ -37,6 +39,7 @@ export interface ClientSettings {
 export class TlsSession {
   readonly #openssl: Openssl;
   #ssl: Pointer;
+  #keptSession = false;
 
   private constructor(openssl: Openssl, context: TlsContext) {
     const { c, input, output } = openssl;
@@ -109,6 +112,8 @@ export class TlsSession {
   /** To be called once, when the connection is over. */
   free(): void {
     const { c } = this.#openssl;
+    // Freed in the midst, OpenSSL would take the session for a bad one, that must not be resumed; real errors mark it before.
+    if (this.#keptSession) c.SSL_set_shutdown(this.#ssl, bothHaveEnded);
     c.SSL_free(this.#ssl);
     this.#ssl = 0n;
   }
@@ -178,6 +183,7 @@ export class TlsSession {
       c.SSL_SESSION_free(pointer);
       return undefined;
     }
+    this.#keptSession = true;
     const session: ResumableSession = { pointer };
     this.#openssl.freeWith(session, () => c.SSL_SESSION_free(pointer));
     return session;
