@@ -1,5 +1,6 @@
-import type { ConfigObject, Destination } from '@lateen/config';
+import type { AuthorizationPolicy, ConfigObject, Destination } from '@lateen/config';
 import type { State } from '../engine/state.ts';
+import { defaultMeshSettings } from './mesh-settings.ts';
 import { resolveHost, wildcardsOf } from './hostname.ts';
 import {
   destinationRules,
@@ -7,6 +8,8 @@ import {
   gateways,
   serviceEntriesByHost,
   servicesByHost,
+  settings,
+  settingsKey,
 } from './tables.ts';
 
 /**
@@ -15,6 +18,7 @@ import {
  * No reason to refuse it: objects may be applied in any order.
  */
 export function warningsAgainst(state: State, domain: string, object: ConfigObject): string[] {
+  if (object.kind === 'AuthorizationPolicy') return providerWarnings(state, object);
   if (object.kind !== 'VirtualService') return [];
   const namespace = object.metadata.namespace ?? 'default';
   const { spec } = object;
@@ -43,6 +47,19 @@ export function warningsAgainst(state: State, domain: string, object: ConfigObje
     if (route.mirror !== undefined) check(`spec.http[${i}].mirror`, route.mirror);
   }
   return warnings;
+}
+
+/** That nobody can be asked yet; what the policy is about is refused until then. */
+function providerWarnings(state: State, { spec }: AuthorizationPolicy): string[] {
+  if (spec.action !== 'CUSTOM') return [];
+  const name = spec.provider?.name ?? '';
+  const mesh = state.row(settings, settingsKey) ?? defaultMeshSettings;
+  const known = mesh.authorizationProviders.map((provider) => provider.name);
+  if (known.includes(name)) return [];
+  const there = known.length === 0 ? 'it has none' : `it has ${known.join(', ')}`;
+  return [
+    `spec.provider.name: extensionProviders of the mesh configuration has no ${name} for authorization yet (${there}); requests that the rules match are refused with 403`,
+  ];
 }
 
 function problemOf(
