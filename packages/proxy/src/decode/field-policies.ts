@@ -13,6 +13,7 @@ import { compressorPolicies } from './compressor.ts';
 import { corsPolicies } from './cors.ts';
 import { csrfPolicies } from './csrf.ts';
 import { networkExtAuthzPolicies } from './network-ext-authz.ts';
+import { setMetadataPolicies } from './set-metadata.ts';
 import { statefulSessionPolicies } from './stateful-session.ts';
 import { jwtAuthnPolicies } from './jwt-authn.ts';
 import { extAuthzPolicies } from './ext-authz.ts';
@@ -74,6 +75,7 @@ export const fieldPolicies: readonly AnyFieldPolicy[] = [
   ...consistentHashingPolicies,
   ...compressorPolicies,
   ...corsPolicies,
+  ...setMetadataPolicies,
   ...csrfPolicies,
   ...networkExtAuthzPolicies,
   ...statefulSessionPolicies,

@@ -16,6 +16,7 @@ import * as onDemand from '@lateen/protocol/envoy/extensions/filters/http/on_dem
 import * as rateLimit from '@lateen/protocol/envoy/extensions/filters/http/ratelimit/v3';
 import * as rbac from '@lateen/protocol/envoy/extensions/filters/http/rbac/v3';
 import * as router from '@lateen/protocol/envoy/extensions/filters/http/router/v3';
+import * as setMetadata from '@lateen/protocol/envoy/extensions/filters/http/set_metadata/v3';
 import * as statefulSession from '@lateen/protocol/envoy/extensions/filters/http/stateful_session/v3';
 import type { HttpFilter as HttpFilterMessage } from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
 import * as hcm from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
@@ -36,6 +37,7 @@ import { decodeGlobalRateLimit, decodeLocalRateLimit, decodeRateLimitPerRoute } 
 import { decodeRbacRules } from './rbac.ts';
 import { decodeHealthCheckFilter } from './health-check-filter.ts';
 import type { Scope } from './scope.ts';
+import { decodeSetMetadata } from './set-metadata.ts';
 import { decodeStatefulSession, decodeStatefulSessionRoute } from './stateful-session.ts';
 import { decodeBuffer, decodeBufferPerRoute, decodeHeaderMutation } from './small-filters.ts';
 
@@ -173,6 +175,10 @@ function decodeConfig(scope: Scope, message: HttpFilterMessage, context: FilterC
     case csrf.CsrfPolicy.typeName: {
       const config = at.unpack(csrf.CsrfPolicy, message.typedConfig) ?? {};
       return { kind: 'csrf', policy: decodeCsrf(at, config) };
+    }
+    case setMetadata.Config.typeName: {
+      const config = at.unpack(setMetadata.Config, message.typedConfig) ?? {};
+      return { kind: 'set_metadata', entries: decodeSetMetadata(at, config) };
     }
     case GrpcWeb.typeName:
       return { kind: 'grpc_web' };

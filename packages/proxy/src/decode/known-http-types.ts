@@ -10,6 +10,7 @@ import {
 import { CookieBasedSessionState } from '@lateen/protocol/envoy/extensions/http/stateful_session/cookie/v3';
 import { HeaderBasedSessionState } from '@lateen/protocol/envoy/extensions/http/stateful_session/header/v3';
 import { CsrfPolicy } from '@lateen/protocol/envoy/extensions/filters/http/csrf/v3';
+import { Config as SetMetadata } from '@lateen/protocol/envoy/extensions/filters/http/set_metadata/v3';
 import { ExtAuthz, ExtAuthzPerRoute } from '@lateen/protocol/envoy/extensions/filters/http/ext_authz/v3';
 import {
   JwtAuthentication,
@@ -51,6 +52,7 @@ export const knownHttpTypes = [
   StatefulSession,
   StatefulSessionPerRoute,
   CsrfPolicy,
+  SetMetadata,
   Compressor,
   CompressorPerRoute,
   CustomHeaderConfig,

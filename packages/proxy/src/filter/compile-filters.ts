@@ -174,6 +174,11 @@ export function compileHttpFilters(
           module.csrfFilter(name, config.policy, manager.statPrefix, services),
         );
         break;
+      case 'set_metadata':
+        pushLazy(services.lazy.setMetadata, (module) =>
+          module.setMetadataFilter(name, config.entries, manager.statPrefix, services),
+        );
+        break;
       case 'ext_authz':
         pushLazy(services.lazy.extAuthz, (module) =>
           module.extAuthzFilter(name, config.config, manager.statPrefix, services),

@@ -3,6 +3,7 @@ import type { Listener } from '../model/listener.ts';
 import type * as compressor from './compression/compressor.ts';
 import type * as statefulSession from './session/stateful-session.ts';
 import type * as csrf from './csrf.ts';
+import type * as setMetadata from './set-metadata.ts';
 import type * as extAuthz from './ext-authz/ext-authz.ts';
 import type * as jwtAuthn from './jwt/jwt-authn.ts';
 import type * as globalRateLimit from './rate-limit/global-rate-limit.ts';
@@ -15,6 +16,7 @@ export class LazyHttpFilters {
   compressor: typeof compressor | undefined;
   statefulSession: typeof statefulSession | undefined;
   csrf: typeof csrf | undefined;
+  setMetadata: typeof setMetadata | undefined;
   extAuthz: typeof extAuthz | undefined;
   jwtAuthn: typeof jwtAuthn | undefined;
   rateLimit: typeof globalRateLimit | undefined;
@@ -46,6 +48,7 @@ export class LazyHttpFilters {
     if (kinds.has('compressor')) this.compressor ??= await import('./compression/compressor.ts');
     if (kinds.has('stateful_session')) this.statefulSession ??= await import('./session/stateful-session.ts');
     if (kinds.has('csrf')) this.csrf ??= await import('./csrf.ts');
+    if (kinds.has('set_metadata')) this.setMetadata ??= await import('./set-metadata.ts');
     if (kinds.has('ext_authz')) this.extAuthz ??= await import('./ext-authz/ext-authz.ts');
     if (kinds.has('jwt_authn')) this.jwtAuthn ??= await import('./jwt/jwt-authn.ts');
     if (kinds.has('rate_limit')) this.rateLimit ??= await import('./rate-limit/global-rate-limit.ts');

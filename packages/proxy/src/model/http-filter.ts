@@ -7,6 +7,7 @@ import type { Compressor, CompressorRoute } from './compressor.ts';
 import type { ExtAuthz, ExtAuthzRoute } from './ext-authz.ts';
 import type { JwtAuthn } from './jwt-authn.ts';
 import type { GlobalRateLimit, HostRateLimits, LocalRateLimit } from './rate-limit.ts';
+import type { JsonValue } from './metadata.ts';
 import type { RbacRules } from './rbac.ts';
 import type { StatefulSession } from './stateful-session.ts';
 import type { Fraction, StringMatch } from './string-match.ts';
@@ -54,6 +55,14 @@ export interface CsrfPolicy {
   readonly additionalOrigins: readonly StringMatch[];
 }
 
+/** What is said of each request under a namespace of its metadata. */
+export interface MetadataToSet {
+  readonly namespace: string;
+  readonly value: { readonly [key: string]: JsonValue };
+  /** Joined to what is there; else that stays as it is. */
+  readonly overwrite: boolean;
+}
+
 /** Changes of headers, each list in order. */
 export interface HeaderMutations {
   readonly request: readonly HeaderOperations[];
@@ -77,6 +86,7 @@ export type HttpFilterConfig =
   | { readonly kind: 'cors'; readonly policy?: CorsPolicy }
   | { readonly kind: 'stateful_session'; readonly session: StatefulSession }
   | { readonly kind: 'csrf'; readonly policy: CsrfPolicy }
+  | { readonly kind: 'set_metadata'; readonly entries: readonly MetadataToSet[] }
   | { readonly kind: 'compressor'; readonly compressor: Compressor }
   /** Route only: answers are compressed, also where the filter is off. */
   | { readonly kind: 'compressor_route'; readonly settings: CompressorRoute }

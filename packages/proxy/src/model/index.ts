@@ -82,6 +82,7 @@ export type {
 export type {
   CorsPolicy,
   CsrfPolicy,
+  MetadataToSet,
   FaultPolicy,
   HeaderMutations,
   HttpFilter,
