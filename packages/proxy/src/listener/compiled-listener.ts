@@ -265,11 +265,16 @@ function compileChain(
   if (serve === undefined) return undefined;
   const watched = watchers.reduceRight((inner, watch) => watch(inner), serve);
   const { transport } = chain;
+  const settings = transport.kind === 'downstream_tls' ? followDownstream(transport, context) : undefined;
+  for (const wrong of settings?.problems() ?? []) {
+    const within = wrong.path === '' ? '' : `.${wrong.path}`;
+    bad.push({ ...wrong, path: `${path}.transport_socket.typed_config${within}` });
+  }
   const tls =
-    transport.kind === 'downstream_tls'
+    transport.kind === 'downstream_tls' && settings !== undefined
       ? {
           model: transport,
-          settings: followDownstream(transport, context),
+          settings,
           keepsPeerChain: chain.filters.some(
             (filter) => filter.kind === 'http_connection_manager' && filter.forwardClientCert.chain,
           ),

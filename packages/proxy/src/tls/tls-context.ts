@@ -55,6 +55,11 @@ export class FollowingTlsSettings {
     this.#side = side;
   }
 
+  /** What is wrong with what the resource itself says, secrets left out: to be asked before it is taken. */
+  problems(): readonly Problem[] {
+    return readOwn(this.#options, this.#side).wrong;
+  }
+
   /** The settings for a new connection; problems where a secret is not there or nothing can be made of it. */
   current(): Result<TlsSettings> {
     const { certificateSecrets, validationSecret } = this.#options;
@@ -74,6 +79,36 @@ export class FollowingTlsSettings {
   }
 }
 
+/** Reads what the resource itself says, or names what is wrong with it. */
+function readOwn(
+  options: TlsOptions,
+  side: TlsSide,
+): {
+  readonly certificates: readonly LoadedCertificate[];
+  readonly validation: LoadedValidation | undefined;
+  readonly ticketKeys: readonly Buffer[];
+  readonly wrong: readonly Problem[];
+} {
+  const wrong: Problem[] = [];
+  const taken = <T>(loaded: Result<T>): T | undefined => {
+    if (loaded.ok) return loaded.value;
+    wrong.push(...loaded.problems);
+    return undefined;
+  };
+  const common = 'common_tls_context';
+  return {
+    certificates: options.certificates
+      .map((model, i) => taken(loadCertificate(model, `${common}.tls_certificates[${i}]`)))
+      .filter((certificate) => certificate !== undefined),
+    validation:
+      options.validation === undefined
+        ? undefined
+        : taken(loadValidation(options.validation, `${common}.validation_context`)),
+    ticketKeys: taken(loadTicketKeys(side.ticketKeys ?? [], 'session_ticket_keys')) ?? [],
+    wrong,
+  };
+}
+
 /** Reads everything and makes the settings; all problems at once. */
 function buildSettings(
   openssl: Openssl,
@@ -81,28 +116,21 @@ function buildSettings(
   secrets: SecretStore,
   side: TlsSide,
 ): Result<TlsSettings> {
-  const wrong: Problem[] = [];
-  const taken = <T>(loaded: Result<T>): T | undefined => {
-    if (loaded.ok) return loaded.value;
-    wrong.push(...loaded.problems);
-    return undefined;
-  };
+  const own = readOwn(options, side);
+  if (own.wrong.length > 0) return problems(own.wrong);
   const certificates: LoadedCertificate[] = [
-    ...options.certificates.map((model, i) => taken(loadCertificate(model, `tls_certificates[${i}]`))),
+    ...own.certificates,
     ...options.certificateSecrets.map((name) => secrets.certificate(name)),
   ].filter((certificate) => certificate !== undefined);
   // Combined: the roots of the secret with the names of the resource.
   const validations: LoadedValidation[] = [
-    options.validation === undefined
-      ? undefined
-      : taken(loadValidation(options.validation, 'validation_context')),
+    own.validation,
     options.validationSecret === undefined ? undefined : secrets.validation(options.validationSecret),
   ].filter((validation) => validation !== undefined);
   const ticketKeys = [
-    ...(taken(loadTicketKeys(side.ticketKeys ?? [], 'session_ticket_keys')) ?? []),
+    ...own.ticketKeys,
     ...(side.ticketKeysSecret === undefined ? [] : (secrets.ticketKeys(side.ticketKeysSecret) ?? [])),
   ];
-  if (wrong.length > 0) return problems(wrong);
   const systemRoots = validations.some((v) => v.model.systemRoots === true);
   const roots = validations.flatMap((v) => v.trustedCa ?? []);
   if (systemRoots && roots.length === 0) roots.push(Buffer.from(getCACertificates('bundled').join('\n')));
@@ -130,8 +158,13 @@ function buildSettings(
     { hasRoots: roots.length > 0, sanIsServerName: side.sanIsServerName === true },
   );
   const [first] = certificates;
-  const own = first === undefined ? undefined : describeOwn(new X509Certificate(first.chain));
-  return ok({ openssl, context: context.value, verifies: validations.length > 0, check, own });
+  return ok({
+    openssl,
+    context: context.value,
+    verifies: validations.length > 0,
+    check,
+    own: first === undefined ? undefined : describeOwn(new X509Certificate(first.chain)),
+  });
 }
 
 /**

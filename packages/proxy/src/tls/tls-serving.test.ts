@@ -259,3 +259,40 @@ test('only the signature algorithms that are asked for are used', async (t) => {
   await assert.rejects(handshake(strict, authority, client));
   (await handshake(strict, authority, { ...client, sigalgs: 'ECDSA+SHA256' })).destroy();
 });
+
+test('a listener is refused by the places of what cannot be used of its own TLS, and the one before stays', async (t) => {
+  const authority = await createTestAuthority();
+  const own = await authority.issue({ dns: ['a.test'] });
+  const other = await authority.issue({ dns: ['a.test'] });
+  const plane = startDataPlane(t);
+  const good = options({ certificates: [certificateOf(own)] });
+  await plane.update({ listeners: { set: [listener([chain([saying('before')], {}, good)])] } });
+  const bad = options({
+    certificates: [
+      certificateOf(own),
+      certificateOf({ cert: own.cert, key: other.key }),
+      { chain: { kind: 'file', path: '/nowhere/cert.pem' }, privateKey: bytes(own.key) },
+    ],
+    validation: {
+      trustedCa: bytes('no certificate'),
+      sanMatches: [],
+      certificateHashes: [],
+      spkiHashes: [],
+      allowExpired: false,
+      acceptUntrusted: false,
+    },
+  });
+  const { refused } = await plane.update({
+    listeners: { set: [listener([chain([saying('after')], {}, bad)])] },
+  });
+  const at = 'filter_chains[0].transport_socket.typed_config.common_tls_context';
+  assert.deepEqual(
+    refused.flatMap((one) => one.problems.map((p) => p.path)),
+    [
+      `${at}.tls_certificates[1]`,
+      `${at}.tls_certificates[2].certificate_chain`,
+      `${at}.validation_context.trusted_ca`,
+    ],
+  );
+  assert.equal(await get(portOf(plane), authority, 'a.test'), 'before');
+});
