@@ -3,11 +3,13 @@ import { latenciesOf, sendAtConstantRate, type Latencies } from '../constant-rat
 import { startLineups, type RunningLineup } from '../lineup.ts';
 import { assertCounted } from '../proxy-case.ts';
 import { answerBytes, startUpstream } from '../upstream.ts';
+import { runWrk } from '../wrk.ts';
 import { checkPair, pairHeaders, pairLineups, pairPath, writeCertificates } from './mtls-pair.ts';
 
 const ratePerSecond = 1000;
 const connections = 4;
-const warmUp = { ratePerSecond: 4_000, seconds: 12, connections: 32 };
+/** As many connections and seconds as it takes our compiler to be done. */
+const warmUp = { connections: 32, seconds: 12 };
 
 const figures: readonly Figure[] = [
   { key: 'p50Ms', title: 'p50 ms', digits: 3 },
@@ -53,7 +55,8 @@ async function prepare(context: BenchContext): Promise<PreparedCase> {
       version: lineup.peer.version(),
       // At the rate that is measured a compiler would be at work for a minute.
       async warmUp() {
-        await sendAtConstantRate({ ...pairRequest(lineup.port), ...warmUp });
+        const url = `http://127.0.0.1:${lineup.port}${pairPath}`;
+        await runWrk({ url, headers: pairHeaders, connections: warmUp.connections }, warmUp.seconds);
       },
       async measure(seconds) {
         const counted = await lineup.countedRequests();
@@ -91,13 +94,8 @@ async function prepare(context: BenchContext): Promise<PreparedCase> {
   }
 }
 
-/** The request of the case, for a constant rate. */
-function pairRequest(port: number): { readonly port: number; readonly request: string } {
+async function latenciesAt(port: number, seconds: number): Promise<Latencies> {
   const headers = Object.entries(pairHeaders).map(([name, value]) => `${name}: ${value}\r\n`);
   const request = `GET ${pairPath} HTTP/1.1\r\n${headers.join('')}\r\n`;
-  return { port, request };
-}
-
-async function latenciesAt(port: number, seconds: number): Promise<Latencies> {
-  return latenciesOf(await sendAtConstantRate({ ...pairRequest(port), ratePerSecond, seconds, connections }));
+  return latenciesOf(await sendAtConstantRate({ port, request, ratePerSecond, seconds, connections }));
 }

@@ -1,50 +1,94 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TestClock } from '@lateen/core';
-import { collectGarbageAtRest } from './collect-garbage.ts';
+import { giveMemoryBack, ownMemory } from './collect-garbage.ts';
 
 const mb = 1024 * 1024;
 
 function started() {
   const clock = new TestClock();
-  const heap = {
+  const memory = {
     used: 30 * mb,
+    anonymous: 40 * mb,
     cpu: 400,
     collections: 0,
-    usedBytes: () => heap.used,
-    cpuMs: () => heap.cpu,
+    trims: 0,
+    usedBytes: () => memory.used,
+    anonymousBytes: () => memory.anonymous,
+    cpuMs: () => memory.cpu,
     collect() {
-      heap.collections++;
-      heap.used = 10 * mb;
+      memory.collections++;
+      memory.used = 10 * mb;
+    },
+    trim() {
+      memory.trims++;
+      memory.anonymous = 20 * mb;
     },
   };
-  const looking = collectGarbageAtRest(clock, heap);
-  return { clock, heap, looking };
+  const looking = giveMemoryBack(clock, memory);
+  return { clock, memory, looking };
 }
 
 test('what the start has left is collected once', () => {
-  const { clock, heap } = started();
+  const { clock, memory } = started();
   clock.advance(2_000);
-  assert.equal(heap.collections, 1);
+  assert.equal(memory.collections, 1);
   clock.advance(60_000);
-  assert.equal(heap.collections, 1);
+  assert.equal(memory.collections, 1);
+});
+
+test('what the start has left waits while there is traffic', () => {
+  const { clock, memory } = started();
+  clock.advance(1_000);
+  memory.cpu += 100;
+  clock.advance(1_000);
+  assert.equal(memory.collections, 0);
+  memory.cpu += 100;
+  clock.advance(5_000);
+  assert.equal(memory.collections, 0);
+  memory.cpu += 10;
+  clock.advance(5_000);
+  assert.equal(memory.collections, 1);
 });
 
 test('what traffic has left is collected when the proxy has come to rest, not before', () => {
-  const { clock, heap, looking } = started();
+  const { clock, memory, looking } = started();
   clock.advance(2_000);
-  heap.used = 50 * mb;
-  heap.cpu += 1_000;
+  memory.used = 50 * mb;
+  memory.cpu += 1_000;
   clock.advance(5_000);
-  assert.equal(heap.collections, 1);
-  heap.cpu += 10;
+  assert.equal(memory.collections, 1);
+  memory.cpu += 10;
   clock.advance(5_000);
-  assert.equal(heap.collections, 2);
-  heap.used = 12 * mb;
+  assert.equal(memory.collections, 2);
+  memory.used = 12 * mb;
   clock.advance(5_000);
-  assert.equal(heap.collections, 2);
-  heap.used = 50 * mb;
+  assert.equal(memory.collections, 2);
+  memory.used = 50 * mb;
   looking.cancel();
   clock.advance(5_000);
-  assert.equal(heap.collections, 2);
+  assert.equal(memory.collections, 2);
+});
+
+test('what is free outside of the heap is given back also under traffic, where it is worthwhile', () => {
+  const { clock, memory } = started();
+  clock.advance(2_000);
+  assert.equal(memory.trims, 1);
+  memory.cpu += 1_000;
+  memory.anonymous = 23 * mb;
+  clock.advance(5_000);
+  assert.equal(memory.trims, 1);
+  memory.cpu += 1_000;
+  memory.anonymous = 24 * mb;
+  clock.advance(5_000);
+  assert.equal(memory.trims, 2);
+  assert.equal(memory.collections, 1);
+});
+
+test('this process can give memory back', () => {
+  const memory = ownMemory();
+  memory.trim();
+  memory.collect();
+  assert.ok(memory.usedBytes() > 0);
+  assert.ok(memory.anonymousBytes() > 0);
 });

@@ -15,7 +15,7 @@ import { formatAddress, type StatsView } from '../model/index.ts';
 import { ServerStats } from '../telemetry/server-stats.ts';
 import { fleetOf, type Fleet } from '../workers/fleet.ts';
 import type { ProxyBootstrap } from './bootstrap.ts';
-import { collectGarbageAtRest, ownHeap } from './collect-garbage.ts';
+import { giveMemoryBack, shrinkMemory } from './collect-garbage.ts';
 import { startProxy, type RunningProxy } from './running-proxy.ts';
 
 export interface ServeOptions {
@@ -96,7 +96,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
           config: bootstrap.overload,
           clock,
           log: log.scope('overload'),
-          shrinkHeap: () => ownHeap.collect(),
+          shrinkHeap: shrinkMemory,
         });
   const workers =
     options.workers === undefined || options.workers.concurrency < 2
@@ -171,7 +171,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       // With NODE_COMPILE_CACHE the proxies that start after this one find what it has compiled.
       flushCompileCache();
       ready.resolve();
-      collectGarbageAtRest(clock);
+      giveMemoryBack(clock);
     },
     ...(workers === undefined
       ? {}

@@ -6,7 +6,7 @@ import { Bootstrap } from '@lateen/protocol/envoy/config/bootstrap/v3';
 import { LogLevels } from '../admin/log-levels.ts';
 import { isOwnSecret } from '../agent/certificate/own-secrets.ts';
 import { decodeBootstrapMessage, type ProxyBootstrap } from '../bootstrap/bootstrap.ts';
-import { collectGarbageAtRest, ownHeap } from '../bootstrap/collect-garbage.ts';
+import { giveMemoryBack, shrinkMemory } from '../bootstrap/collect-garbage.ts';
 import { startProxy, type RunningProxy } from '../bootstrap/running-proxy.ts';
 import { createDataPlane } from '../data-plane.ts';
 import { drainListeners } from '../drain/drain-listeners.ts';
@@ -46,7 +46,7 @@ export async function runWorker(): Promise<void> {
           config: bootstrap.overload,
           clock: systemClock,
           log: log.scope('overload'),
-          shrinkHeap: () => ownHeap.collect(),
+          shrinkHeap: shrinkMemory,
         });
   const dataPlane = createDataPlane({
     clock: systemClock,
@@ -119,7 +119,7 @@ export async function runWorker(): Promise<void> {
     ...(start.agentSecrets ? { isLocalSecret: isOwnSecret } : {}),
     onReady() {
       say({ kind: 'ready' });
-      collectGarbageAtRest(systemClock);
+      giveMemoryBack(systemClock);
     },
     subscribe(options) {
       sink = options.sink;
