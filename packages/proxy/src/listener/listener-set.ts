@@ -192,6 +192,7 @@ export class ListenerSet {
     const fd = taken instanceof Promise ? await taken : taken;
     const { tcpBacklog: backlog, reusePort } = model;
     const shared = this.#options.sharesSockets === true;
+    if (shared && fd === undefined) return new Error('the first worker does not listen there');
     const socket = await ListenSocket.open({ address, backlog, reusePort, fd, shared }, (error) =>
       this.#logger.warn('cannot accept', { listener: model.name, error: error.message }),
     );

@@ -35,6 +35,8 @@ interface Member {
 }
 
 const betweenSocketLooksMs = 10;
+/** A listener that the first worker does not have after this was removed again. */
+const longestSocketWaitMs = 10_000;
 
 /**
  * The workers besides the first, each a thread with a data plane of its own.
@@ -174,7 +176,8 @@ export class WorkerPool {
   /** A worker may be quicker than the first one to come to a listener. */
   async #giveSocket(member: Member, id: number, address: string): Promise<void> {
     let fd: number | undefined;
-    while (fd === undefined && !this.#closing) {
+    const endMs = performance.now() + longestSocketWaitMs;
+    while (fd === undefined && !this.#closing && performance.now() < endMs) {
       fd = this.#dataPlane?.sockets().get(address);
       if (fd === undefined) await new Promise((resolve) => setTimeout(resolve, betweenSocketLooksMs));
     }
