@@ -157,9 +157,9 @@ function token(claims: object): string {
 }
 const bearer = (claims: object): string => `-H 'Authorization: Bearer ${token(claims)}'`;
 
-/** A server in a pod: a script that Node runs. */
+/** A server in a pod: a script that the host's Node runs. That of the packages may lie where a pod does not look. */
 async function serve(name: string, port: number, script: string): Promise<void> {
-  const command = JSON.stringify([process.execPath, '-e', script]);
+  const command = JSON.stringify(['node', '-e', script]);
   await cluster.sh(`kubectl apply -f - <<'EOF'
 apiVersion: v1
 kind: Service
