@@ -10,6 +10,8 @@ import { anonymousBytes } from '../overload/process-memory.ts';
 const settledMs = 2_000;
 const firstLookMs = 1_000;
 const betweenLooksMs = 5_000;
+/** How often memory outside of the heap is looked at: the compiler needs most in the first seconds of traffic. */
+const betweenTrimsMs = 1_000;
 /** A proxy that has used less of a core than this since the last look is at rest. */
 const restingShare = 0.01;
 /** What the heap, or the memory around it, must have grown by for it to be worthwhile. */
@@ -79,6 +81,7 @@ export function giveMemoryBack(clock: Clock, memory: ProcessMemory = ownMemory()
   let leastBytes: number | undefined;
   let cpuMs = 0;
   let looks: Timer | undefined;
+  let trims: Timer | undefined;
   const look = (sinceMs: number): void => {
     const usedMs = memory.cpuMs() - cpuMs;
     cpuMs += usedMs;
@@ -89,6 +92,8 @@ export function giveMemoryBack(clock: Clock, memory: ProcessMemory = ownMemory()
       leastHeapBytes = memory.usedBytes();
       cpuMs = memory.cpuMs();
     }
+  };
+  const trim = (): void => {
     if (leastBytes !== undefined && memory.anonymousBytes() - leastBytes < worthwhileBytes) return;
     memory.trim();
     leastBytes = memory.anonymousBytes();
@@ -97,13 +102,16 @@ export function giveMemoryBack(clock: Clock, memory: ProcessMemory = ownMemory()
     cpuMs = memory.cpuMs();
     first = clock.after(settledMs - firstLookMs, () => {
       look(settledMs - firstLookMs);
+      trim();
       looks = clock.every(betweenLooksMs, () => look(betweenLooksMs));
+      trims = clock.every(betweenTrimsMs, trim);
     });
   });
   return {
     cancel() {
       first.cancel();
       looks?.cancel();
+      trims?.cancel();
     },
   };
 }
