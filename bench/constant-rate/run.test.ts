@@ -1,11 +1,26 @@
 import assert from 'node:assert/strict';
 import { createServer, type AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import { latenciesOf, sendAtConstantRate, type Sent } from './run.ts';
+import { afterLeadIn, latenciesOf, sendAtConstantRate, type Sent } from './run.ts';
 
 test('percentiles are of all requests, errors of those without 200', () => {
   const sent = Array.from({ length: 100 }, (_, i): Sent => [i, i + 1, i === 3 ? 503 : i === 4 ? 0 : 200, '']);
   assert.deepEqual(latenciesOf(sent), { p50Ms: 51, p90Ms: 91, p99Ms: 100, longestMs: 100, errors: 2 });
+});
+
+test('what was due in the lead-in is left out, whenever it was answered', () => {
+  const sent: Sent[] = [
+    [1500, 2, 200, ''],
+    [2000, 1, 200, ''],
+    [1000, 1200, 200, ''],
+    [1999, 300, 200, ''],
+    [2600, 1, 200, ''],
+  ];
+  assert.deepEqual(
+    afterLeadIn(sent, 1).map(([dueMs]) => dueMs),
+    [2000, 2600],
+  );
+  assert.equal(afterLeadIn(sent, 0).length, 5);
 });
 
 test('requests go on being due while an answer is late, and wait for it', async (t) => {

@@ -8,6 +8,8 @@ export interface SendOptions {
   readonly port: number;
   readonly ratePerSecond: number;
   readonly seconds: number;
+  /** Seconds of the same load before these, of which nothing is reported: the sender itself compiles and connects then. Default 0. */
+  readonly leadInSeconds?: number;
   readonly connections: number;
   /** Head of the request as it is sent; it has no body. */
   readonly request: string;
@@ -28,8 +30,21 @@ export interface Latencies {
   readonly errors: number;
 }
 
-/** Sends requests at a constant rate from the load's core; resolves to every one of them. */
-export function sendAtConstantRate(options: SendOptions): Promise<readonly Sent[]> {
+/** Sends requests at a constant rate from the load's core; resolves to every one of them after the lead-in. */
+export async function sendAtConstantRate(options: SendOptions): Promise<readonly Sent[]> {
+  const { leadInSeconds = 0 } = options;
+  const sent = await runSender({ ...options, seconds: leadInSeconds + options.seconds });
+  return afterLeadIn(sent, leadInSeconds);
+}
+
+/** Requests that were due when so many seconds had passed since the first was. */
+export function afterLeadIn(sent: readonly Sent[], leadInSeconds: number): readonly Sent[] {
+  if (leadInSeconds === 0) return sent;
+  const firstMs = sent.reduce((least, [dueMs]) => Math.min(least, dueMs), Number.POSITIVE_INFINITY);
+  return sent.filter(([dueMs]) => dueMs >= firstMs + leadInSeconds * 1000);
+}
+
+function runSender(options: SendOptions): Promise<readonly Sent[]> {
   const program = fileURLToPath(new URL('send.ts', import.meta.url));
   const args = ['-c', String(loadCore), process.execPath, program, JSON.stringify(options)];
   return new Promise((resolve, reject) => {
