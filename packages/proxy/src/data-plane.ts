@@ -98,6 +98,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     hash,
     runtime,
     localCluster: localClusterOf(options),
+    share: options.share,
     clusterRef: (name) => clusters.ref(name),
     readBuffer: Buffer.allocUnsafeSlow(readBufferBytes),
     createConnector: (cluster, clusterStats) =>
@@ -160,8 +161,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   };
   const listeners = new ListenerSet(listenerContext, stats, logger, {
     takeSocket: options.takeSocket,
-    sharedConnections: options.sharedConnections,
-    sharesSockets: options.sharesSockets === true,
+    share: options.share,
     drainTimeMs,
     drainStrategy,
   });

@@ -15,9 +15,10 @@ import type { BalancerContext, BalancerRequest } from './balancer/balancer.ts';
 import type { HashFunction } from './balancer/hash-function.ts';
 import type { PriorityBalancer } from './balancer/priority-balancer.ts';
 import type { SubsetBalancer } from './balancer/subset-balancer.ts';
-import { Breakers } from './breakers.ts';
+import { breakersFor, OwnBreakers, type Breakers, type ClusterBreakers } from './breakers.ts';
 import { compileBalancers, type HostGroup } from './compile-balancers.ts';
 import { outlierUnder, panicThresholdUnder, thresholdsUnder } from './runtime-limits.ts';
+import type { ThreadShare } from '../workers/thread-share.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Connector, ConnectorContext, Downstream } from './connector.ts';
 import { HealthChecker } from './health/health-checker.ts';
@@ -41,6 +42,8 @@ export interface ClusterContext extends ConnectorContext {
   readonly clusterRef: (name: string) => { readonly cluster: UpstreamCluster | undefined };
   readonly createConnector: (cluster: Cluster, stats: ClusterStats) => Connector;
   readonly runtime: Runtime;
+  /** Where other threads of this process serve the same clusters. */
+  readonly share?: ThreadShare | undefined;
   /** The cluster that the proxy is part of, where it has been told. */
   readonly localCluster?: LocalCluster | undefined;
 }
@@ -75,7 +78,7 @@ export class UpstreamCluster {
   readonly stats: ClusterStats;
   readonly #context: ClusterContext;
   readonly #poolContext: PoolContext;
-  readonly #breakers: { readonly default: Breakers; readonly high: Breakers };
+  readonly #breakers: ClusterBreakers;
   #hosts: Map<string, Host>;
   #groups: readonly HostGroup[] = [];
   #balancer: PriorityBalancer | undefined;
@@ -98,11 +101,7 @@ export class UpstreamCluster {
     this.model = model;
     this.#context = context;
     this.stats = previous?.stats ?? new ClusterStats(model.statName ?? model.name);
-    this.#breakers = {
-      default:
-        previous === undefined ? new Breakers(model.circuitBreakers.default) : previous.breakers('default'),
-      high: previous === undefined ? new Breakers(model.circuitBreakers.high) : previous.breakers('high'),
-    };
+    this.#breakers = previous === undefined ? breakersFor(model, context.share?.cells) : previous.#breakers;
     this.#limit();
     this.stats.breakers = this.#breakers;
     this.#poolContext = {
@@ -362,7 +361,7 @@ export class UpstreamCluster {
       stats: new ClusterStats(''),
       maxHostConnections: Number.POSITIVE_INFINITY,
       breakersOf: () =>
-        new Breakers({
+        new OwnBreakers({
           maxConnections: unlimited,
           maxPendingRequests: unlimited,
           maxRequests: unlimited,

@@ -8,6 +8,7 @@ import { ListenerStats } from '../telemetry/listener-stats.ts';
 import type { StatsRegistry } from '../telemetry/stats-registry.ts';
 import { PlainWire } from '../wire/plain-wire.ts';
 import { handleError, type TransportHandle } from '../wire/stream-handle.ts';
+import type { ThreadShare } from '../workers/thread-share.ts';
 import { compileListener, type CompiledListener, type ListenerContext } from './compiled-listener.ts';
 import { Incoming, type Accepted } from './incoming.ts';
 import { ListenSocket } from './listen-socket.ts';
@@ -28,11 +29,9 @@ interface Active {
 
 /** Where a listener's sockets come from, and how long those that go take. */
 export interface ListenerSetOptions {
+  /** Where other threads of this process serve too. */
+  readonly share: ThreadShare | undefined;
   /** Gives the descriptor of a socket of this address that listens already, once; undefined: there is none. */
-  /** Where the workers of a process count their connections together. */
-  readonly sharedConnections?: Int32Array | undefined;
-  /** Others of this process listen on the sockets that are taken, too. */
-  readonly sharesSockets?: boolean;
   readonly takeSocket?: ((address: Address) => Promise<number | undefined> | number | undefined) | undefined;
   readonly drainTimeMs: number;
   readonly drainStrategy: DrainStrategy;
@@ -191,7 +190,7 @@ export class ListenerSet {
     const taken = this.#options.takeSocket?.(address);
     const fd = taken instanceof Promise ? await taken : taken;
     const { tcpBacklog: backlog, reusePort } = model;
-    const shared = this.#options.sharesSockets === true;
+    const shared = this.#options.share?.leads === false;
     if (shared && fd === undefined) return new Error('the first worker does not listen there');
     const socket = await ListenSocket.open({ address, backlog, reusePort, fd, shared }, (error) =>
       this.#logger.warn('cannot accept', { listener: model.name, error: error.message }),
@@ -306,14 +305,12 @@ export class ListenerSet {
 
   /** Of all workers of the process. */
   get #allConnections(): number {
-    const { sharedConnections: shared } = this.#options;
-    return shared === undefined ? this.#connections : Atomics.load(shared, 0);
+    return this.#options.share?.cells.connections ?? this.#connections;
   }
 
   #count(change: 1 | -1): void {
     this.#connections += change;
-    const { sharedConnections: shared } = this.#options;
-    if (shared !== undefined) Atomics.add(shared, 0, change);
+    this.#options.share?.cells.countConnection(change);
   }
 
   /** False where a limit forbids one more connection; counts which. */

@@ -5,6 +5,7 @@ import type { OverloadState } from '../overload/overload-state.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { StatGroup } from '../telemetry/stat-group.ts';
 import type { StatsSnapshot } from '../telemetry/stats-snapshot.ts';
+import type { ThreadShare } from '../workers/thread-share.ts';
 import type { DrainStrategy } from '../drain/drain-schedule.ts';
 import type { Address } from './address.ts';
 import type { ApplyResult, DataPlaneChange } from './change.ts';
@@ -41,10 +42,8 @@ export interface DataPlaneOptions {
   readonly drainTimeMs?: number;
   /** Default `gradual`. */
   readonly drainStrategy?: DrainStrategy;
-  /** One cell in which the workers of a process count the connections of clients together. */
-  readonly sharedConnections?: Int32Array;
-  /** The sockets that it takes are listened on by others of this process too. */
-  readonly sharesSockets?: boolean;
+  /** Where other threads of this process serve too; default: none does. */
+  readonly share?: ThreadShare;
   /**
    * Gives the descriptor of a socket of this address that listens already, once; undefined: there is none. Nothing is
    * accepted on it before `startAccepting`.

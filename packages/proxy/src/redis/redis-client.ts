@@ -46,7 +46,7 @@ export class RedisClient extends Expirable implements ConnectListener, WireHandl
     this.#host = host;
     this.#context = context;
     const { n } = cluster.stats;
-    cluster.breakers('default').connections++;
+    cluster.breakers('default').countConnection(1);
     n.upstreamCxTotal++;
     n.upstreamCxActive++;
     host.cxTotal++;
@@ -175,7 +175,7 @@ export class RedisClient extends Expirable implements ConnectListener, WireHandl
     this.#connecting?.cancel();
     this.#host.others?.delete(this);
     this.#host.cxActive--;
-    this.#cluster.breakers('default').connections--;
+    this.#cluster.breakers('default').countConnection(-1);
     const waiting = this.#waiting.slice(this.#first);
     this.#waiting = [];
     this.#first = 0;

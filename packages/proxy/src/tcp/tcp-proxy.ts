@@ -278,7 +278,7 @@ export class TcpConnection
     stats.countConnectFailure(failure === 'connect_timeout', 1);
     if (failure === 'connect_timeout') outlier?.onTimeout(host);
     else outlier?.onConnectFailure(host);
-    this.#breakers().connections--;
+    this.#breakers().countConnection(-1);
   }
 
   #breakers() {
@@ -321,7 +321,7 @@ export class TcpConnection
       this.#connecting = tunnel.open(cluster, host, this.#info, this.#streamInfo(), this);
       return;
     }
-    this.#breakers().connections++;
+    this.#breakers().countConnection(1);
     host.cxTotal++;
     cluster.stats.n.upstreamCxTotal++;
     cluster.stats.n.upstreamCxActive++;
@@ -415,7 +415,7 @@ export class TcpConnection
     this.#host?.others?.delete(this);
     const counts = this.#setup.tunnel === undefined;
     if (this.#connecting !== undefined && counts) {
-      this.#breakers().connections--;
+      this.#breakers().countConnection(-1);
       (this.#cluster as UpstreamCluster).stats.countClosed(connectionEnd(false, false));
     }
     const upstream = this.#upstream;
@@ -425,7 +425,7 @@ export class TcpConnection
         host.cxActive--;
         host.active--;
         (this.#cluster as UpstreamCluster).stats.countClosed(connectionEnd(this.#upstreamEnded, false));
-        this.#breakers().connections--;
+        this.#breakers().countConnection(-1);
       }
       endWire(upstream, broken);
     }

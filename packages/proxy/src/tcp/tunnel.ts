@@ -108,7 +108,7 @@ class TunnelStream implements StreamWaiter, PendingConnection, TcpUpstream {
   }
 
   start(info: ConnectionInfo): void {
-    this.#cluster.breakers('default').requests++;
+    this.#cluster.breakers('default').countRequest(1);
     this.#host.active++;
     this.#pool = this.#cluster.poolOf(this.#host, info);
     this.#pool.acquire(this, 'default', false);
@@ -239,7 +239,7 @@ class TunnelStream implements StreamWaiter, PendingConnection, TcpUpstream {
   #finish(): void {
     if (this.#over) return;
     this.#over = true;
-    this.#cluster.breakers('default').requests--;
+    this.#cluster.breakers('default').countRequest(-1);
     this.#host.active--;
     if (this.#stream !== undefined) this.#cluster.stats.n.upstreamRqActive--;
   }

@@ -48,7 +48,7 @@ export function fleetOf(own: DataPlane, workers: WorkerPool | undefined): Fleet 
       workers.tell({ kind: 'reopenLogs' });
     },
     get activeConnections() {
-      return Atomics.load(workers.connections, 0);
+      return workers.cells.connections;
     },
   };
 }

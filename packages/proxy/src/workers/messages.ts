@@ -11,8 +11,8 @@ export interface WorkerStart {
   readonly index: number;
   /** Envoy's Bootstrap, encoded; the node is as the command line changed it. */
   readonly bootstrap: Uint8Array;
-  /** One cell: connections of clients over all workers. */
-  readonly connections: Int32Array;
+  /** Of the `SharedCells` of all workers. */
+  readonly cells: SharedArrayBuffer;
   readonly drainTimeMs: number;
   readonly drainStrategy: 'gradual' | 'immediate';
   /** The level of everything, and of single scopes. */

@@ -9,6 +9,7 @@ import type { ClusterStatus, DataPlane, Secret } from '../model/index.ts';
 import { formatAddress } from '../model/index.ts';
 import type { RefusedResource, ResourceUpdate } from '../xds/subscription.ts';
 import { loadDuplicate } from './duplicate-descriptor.ts';
+import { SharedCells } from './shared-cells.ts';
 import type { FromWorker, ToWorker, WorkerLook, WorkerStart } from './messages.ts';
 
 export interface WorkerPoolOptions {
@@ -45,8 +46,8 @@ const longestSocketWaitMs = 10_000;
  * on copies of its listening sockets, so that no connection waits at a socket that somebody closes.
  */
 export class WorkerPool {
-  /** Connections of clients over all workers. */
-  readonly connections = new Int32Array(new SharedArrayBuffer(4));
+  /** What all workers count together. */
+  readonly cells = new SharedCells();
   readonly #options: WorkerPoolOptions;
   readonly #members: Member[] = [];
   readonly #duplicate = loadDuplicate();
@@ -67,7 +68,7 @@ export class WorkerPool {
       const start: WorkerStart = {
         index,
         bootstrap: message,
-        connections: this.connections,
+        cells: this.cells.buffer,
         drainTimeMs,
         drainStrategy,
         logLevels: logLevels.all(),

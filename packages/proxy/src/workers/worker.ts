@@ -16,6 +16,7 @@ import type { ResourceSink } from '../xds/subscription.ts';
 import type { Subscriptions } from '../xds/subscriptions.ts';
 import type { FromWorker, ToWorker, WorkerLook, WorkerStart } from './messages.ts';
 import { revived } from './revived.ts';
+import { SharedCells } from './shared-cells.ts';
 import { trafficOf } from './worker-stats.ts';
 
 /** Runs a worker besides the first: a data plane that follows that of the first one. */
@@ -59,8 +60,7 @@ export async function runWorker(): Promise<void> {
     stats: { ...bootstrap.stats, sinks: [] },
     drainTimeMs: start.drainTimeMs,
     drainStrategy: start.drainStrategy,
-    sharedConnections: start.connections,
-    sharesSockets: true,
+    share: { cells: new SharedCells(start.cells), leads: false },
     takeSocket: (address: Address) =>
       new Promise((resolve) => {
         const id = nextSocket++;

@@ -1,13 +1,8 @@
 import assert from 'node:assert/strict';
-import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { get, request } from 'node:http';
-import { connect, createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { get } from 'node:http';
+import { connect } from 'node:net';
+import { test } from 'node:test';
 import { silentLogger } from '@lateen/core';
 import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
 import { Listener } from '@lateen/protocol/envoy/config/listener/v3';
@@ -16,97 +11,21 @@ import { LogLevels } from '../admin/log-levels.ts';
 import { decodeBootstrap } from '../bootstrap/bootstrap.ts';
 import { bytesOf, deltaControlPlane } from '../testing/delta-control-plane.ts';
 import { startDataPlane, upstream } from '../testing/harness.ts';
+import {
+  admin,
+  ask,
+  askOften,
+  endpointsAt,
+  freePort,
+  httpChain,
+  logged,
+  socketAddress,
+  start,
+  statistic,
+  types,
+} from './testing/program.ts';
 import { trafficOf } from './worker-stats.ts';
 import { WorkerPool } from './worker-pool.ts';
-
-const program = fileURLToPath(new URL('../main.ts', import.meta.url));
-const types = 'type.googleapis.com/envoy';
-
-type Program = ChildProcess & { log: string };
-
-/** Starts the program with this bootstrap. */
-function start(t: TestContext, bootstrap: object, ...args: readonly string[]): Program {
-  const folder = mkdtempSync(join(tmpdir(), 'lateen-workers-'));
-  const file = join(folder, 'bootstrap.json');
-  writeFileSync(file, JSON.stringify(bootstrap));
-  const child = Object.assign(
-    spawn(process.execPath, [program, '-c', file, '--disable-hot-restart', ...args], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    }),
-    { log: '' },
-  );
-  child.setMaxListeners(0);
-  child.stderr
-    ?.setMaxListeners(0)
-    .setEncoding('utf8')
-    .on('data', (chunk: string) => (child.log += chunk));
-  t.after(() => {
-    child.kill('SIGKILL');
-    rmSync(folder, { recursive: true });
-  });
-  return child;
-}
-
-/** Waits until the log has said this so often; what the last time said after it. */
-async function logged(child: Program, pattern: RegExp, times = 1): Promise<string> {
-  for (;;) {
-    const found = [...child.log.matchAll(pattern)];
-    if (found.length >= times) return found.at(-1)?.[1] ?? '';
-    if (child.exitCode !== null) throw new Error(`the program ended: ${child.log}`);
-    await Promise.race([once(child.stderr as NodeJS.EventEmitter, 'data'), once(child, 'exit')]);
-  }
-}
-
-function ask(url: string, method = 'GET'): Promise<{ status: number; body: string }> {
-  return new Promise((resolve, reject) => {
-    const asked = request(url, { method, agent: false }, (response) => {
-      let body = '';
-      response.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
-    });
-    asked.on('error', reject);
-    asked.end();
-  });
-}
-
-async function statistic(admin: string, name: string): Promise<number> {
-  const { body } = await ask(`http://${admin}/stats?filter=^${name.replaceAll('.', '\\.')}$`);
-  return Number(/: (\d+)/.exec(body)?.[1] ?? Number.NaN);
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
-}
-
-const socketAddress = (port: number) => ({ socket_address: { address: '127.0.0.1', port_value: port } });
-const endpointsAt = (name: string, port: number) => ({
-  cluster_name: name,
-  endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress(port) } }] }],
-});
-const httpChain = (routes: object) => ({
-  filters: [
-    {
-      name: 'hcm',
-      typed_config: {
-        '@type': `${types}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`,
-        stat_prefix: 'main',
-        ...routes,
-        http_filters: [
-          { name: 'router', typed_config: { '@type': `${types}.extensions.filters.http.router.v3.Router` } },
-        ],
-      },
-    },
-  ],
-});
-const admin = { address: socketAddress(0) };
-
-/** Asks by so many connections of their own at once. */
-const askOften = (url: string, times: number) => Promise.all(Array.from({ length: times }, () => ask(url)));
 
 test('workers share the connections, take what a control plane sends, and their statistics add up', async (t) => {
   const { port: up } = await upstream(t, (_request, response) => response.end('hello'));

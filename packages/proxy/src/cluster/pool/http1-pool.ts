@@ -1,4 +1,4 @@
-import type { ConnectionEnd } from '../../codec/connection-end.ts';
+import { connectionEnd, type ConnectionEnd } from '../../codec/connection-end.ts';
 import type { HeadPool } from '../../codec/head.ts';
 import {
   Http1ClientConnection,
@@ -74,7 +74,7 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
       waiter.onPoolFailure('overflow', 'too many pending requests');
       return;
     }
-    breakers.pending++;
+    breakers.countPending(1);
     stats.n.upstreamRqPendingTotal++;
     stats.n.upstreamRqPendingActive++;
     this.#waiting.push({ waiter, breakers });
@@ -99,7 +99,12 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
 
   close(): void {
     this.#draining = true;
-    for (const pending of this.#connecting.keys()) pending.cancel();
+    for (const [pending, breakers] of this.#connecting) {
+      pending.cancel();
+      breakers.countConnection(-1);
+      this.#context.stats.countClosed(connectionEnd(false, false));
+      this.#host.cxActive--;
+    }
     this.#connecting.clear();
     for (const connection of this.#breakersOfConnection.keys()) connection.reset();
   }
@@ -127,7 +132,7 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
     this.#breakersOfConnection.delete(connection);
     this.#lifetimes?.end(connection);
     if (breakers !== undefined) {
-      breakers.connections--;
+      breakers.countConnection(-1);
       stats.countClosed(end);
       this.#host.cxActive--;
       if (this.#waiting.length > this.#connecting.size) this.#connectFor(breakers);
@@ -144,7 +149,7 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
       return;
     }
     if (!mayConnect) stats.n.upstreamCxOverflow++;
-    breakers.connections++;
+    breakers.countConnection(1);
     stats.n.upstreamCxTotal++;
     stats.n.upstreamCxHttp1Total++;
     stats.n.upstreamCxActive++;
@@ -176,7 +181,7 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
     if (breakers === undefined) return;
     this.#connecting.delete(pending);
     const { stats } = this.#context;
-    breakers.connections--;
+    breakers.countConnection(-1);
     stats.countConnectFailure(failure === 'connect_timeout', this.#waiting.length);
     this.#host.cxActive--;
     this.#host.cxConnectFail++;
@@ -190,7 +195,7 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
   }
 
   #leaveQueue(waiting: Waiting): void {
-    waiting.breakers.pending--;
+    waiting.breakers.countPending(-1);
     this.#context.stats.n.upstreamRqPendingActive--;
   }
 }

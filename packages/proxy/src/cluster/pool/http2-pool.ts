@@ -1,4 +1,4 @@
-import type { ConnectionEnd } from '../../codec/connection-end.ts';
+import { connectionEnd, type ConnectionEnd } from '../../codec/connection-end.ts';
 import type { HeadPool } from '../../codec/head.ts';
 import { Http2ClientConnection, type Http2ClientOwner } from '../../http2/client-connection.ts';
 import type { Http2ConnectionOptions } from '../../http2/connection-options.ts';
@@ -75,7 +75,7 @@ export class Http2Pool implements HttpPool, Http2ClientOwner {
       waiter.onPoolFailure('overflow', 'too many pending requests');
       return;
     }
-    breakers.pending++;
+    breakers.countPending(1);
     stats.n.upstreamRqPendingTotal++;
     stats.n.upstreamRqPendingActive++;
     this.#waiting.push({ waiter, breakers });
@@ -100,7 +100,12 @@ export class Http2Pool implements HttpPool, Http2ClientOwner {
 
   close(): void {
     this.#draining = true;
-    for (const pending of this.#connecting.keys()) pending.cancel();
+    for (const [pending, breakers] of this.#connecting) {
+      pending.cancel();
+      breakers.countConnection(-1);
+      this.#context.stats.countClosed(connectionEnd(false, false));
+      this.#host.cxActive--;
+    }
     this.#connecting.clear();
     for (const connection of this.#connections.keys()) connection.close();
   }
@@ -128,7 +133,7 @@ export class Http2Pool implements HttpPool, Http2ClientOwner {
     this.#connections.delete(connection);
     this.#lifetimes?.end(connection);
     const { stats } = this.#context;
-    breakers.connections--;
+    breakers.countConnection(-1);
     stats.countClosed(end);
     this.#host.cxActive--;
     this.onLeaving(connection);
@@ -144,7 +149,7 @@ export class Http2Pool implements HttpPool, Http2ClientOwner {
       // One that exists will serve the request when it has room.
       if (this.#usable.length + this.#connecting.size > 0) return;
     }
-    breakers.connections++;
+    breakers.countConnection(1);
     stats.n.upstreamCxTotal++;
     stats.n.upstreamCxHttp2Total++;
     stats.n.upstreamCxActive++;
@@ -177,7 +182,7 @@ export class Http2Pool implements HttpPool, Http2ClientOwner {
     if (breakers === undefined) return;
     this.#connecting.delete(pending);
     const { stats } = this.#context;
-    breakers.connections--;
+    breakers.countConnection(-1);
     stats.countConnectFailure(failure === 'connect_timeout', this.#waiting.length);
     this.#host.cxActive--;
     this.#host.cxConnectFail++;
@@ -191,7 +196,7 @@ export class Http2Pool implements HttpPool, Http2ClientOwner {
   }
 
   #leaveQueue(waiting: Waiting): void {
-    waiting.breakers.pending--;
+    waiting.breakers.countPending(-1);
     this.#context.stats.n.upstreamRqPendingActive--;
   }
 }

@@ -50,7 +50,7 @@ export class NegotiatedPool implements HttpPool {
       waiter.onPoolFailure('overflow', 'too many pending requests');
       return;
     }
-    breakers.pending++;
+    breakers.countPending(1);
     this.#waiting.push({ waiter, priority, breakers });
     this.#connecting ??= connector.connect(this.#host, {
       onConnected: (wire) => this.#connected(wire),
@@ -73,7 +73,7 @@ export class NegotiatedPool implements HttpPool {
       return;
     }
     const [waiting] = this.#waiting.splice(at, 1);
-    if (waiting !== undefined) waiting.breakers.pending--;
+    if (waiting !== undefined) waiting.breakers.countPending(-1);
   }
 
   get empty(): boolean {
@@ -112,7 +112,7 @@ export class NegotiatedPool implements HttpPool {
   #takeWaiting(): readonly Waiting[] {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const { breakers } of waiting) breakers.pending--;
+    for (const { breakers } of waiting) breakers.countPending(-1);
     return waiting;
   }
 }

@@ -92,7 +92,7 @@ export class Attempt extends Expirable implements StreamWaiter {
   start(fresh: boolean): void {
     const { cluster, host } = this;
     const breakers = cluster.breakers(this.#priority);
-    breakers.requests++;
+    breakers.countRequest(1);
     host.active++;
     this.#startMs = cluster.nowMs;
     const { maxStreamDurationMs } = cluster.model.http;
@@ -302,7 +302,7 @@ export class Attempt extends Expirable implements StreamWaiter {
     if (this.#idle !== undefined) this.#timers.stop(this.#idle);
     if (this.#duration !== undefined) this.#timers.stop(this.#duration);
     if (this.headReceived) this.cluster.stats.requestTime.record(this.cluster.nowMs - this.#startMs);
-    this.cluster.breakers(this.#priority).requests--;
+    this.cluster.breakers(this.#priority).countRequest(-1);
     this.host.active--;
     if (this.#stream !== undefined) this.cluster.stats.n.upstreamRqActive--;
   }

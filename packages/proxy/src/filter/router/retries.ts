@@ -47,7 +47,7 @@ export class Retries {
     cluster.stats.n.upstreamRqRetry++;
     if (this.#countedIn === undefined) {
       this.#countedIn = cluster.breakers(priority);
-      this.#countedIn.retries++;
+      this.#countedIn.countRetry(1);
     }
     this.noteTried(host);
     const every = this.policy.model.previousPrioritiesUpdateFrequency;
@@ -84,7 +84,7 @@ export class Retries {
   end(): void {
     this.timer?.cancel();
     if (this.#countedIn === undefined) return;
-    this.#countedIn.retries--;
+    this.#countedIn.countRetry(-1);
     this.#countedIn = undefined;
   }
 }

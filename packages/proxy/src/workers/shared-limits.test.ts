@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import type { ServerResponse } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { test, type TestContext } from 'node:test';
+import { upstream } from '../testing/harness.ts';
+import {
+  admin,
+  endpointsAt,
+  freePort,
+  httpChain,
+  logged,
+  socketAddress,
+  start,
+  statistic,
+} from './testing/program.ts';
+
+/** Starts a proxy of two workers with one listener for one cluster; answers with its port and its admin's address. */
+async function serve(
+  t: TestContext,
+  up: number,
+  cluster: object,
+  listener: object = {},
+): Promise<{ readonly port: number; readonly at: string }> {
+  const port = await freePort();
+  const child = start(
+    t,
+    {
+      admin,
+      static_resources: {
+        clusters: [{ name: 'up', type: 'STATIC', load_assignment: endpointsAt('up', up), ...cluster }],
+        listeners: [
+          {
+            name: 'main',
+            address: socketAddress(port),
+            filter_chains: [
+              httpChain({
+                route_config: {
+                  virtual_hosts: [
+                    {
+                      name: 'all',
+                      domains: ['*'],
+                      routes: [{ match: { prefix: '/' }, route: { cluster: 'up' } }],
+                    },
+                  ],
+                },
+              }),
+            ],
+            ...listener,
+          },
+        ],
+      },
+    },
+    '--concurrency',
+    '2',
+  );
+  const at = await logged(child, /admin address: (\S+)/g);
+  await logged(child, /warming listener main complete/g, 2);
+  return { port, at };
+}
+
+/** Sends a request on a connection of its own, which stays. */
+function send(t: TestContext, port: number): { readonly socket: Socket; readonly status: Promise<number> } {
+  const socket = connect(port, '127.0.0.1');
+  t.after(() => socket.destroy());
+  socket.on('error', () => {});
+  socket.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
+  const status = new Promise<number>((resolve) => {
+    socket.once('data', (chunk) => resolve(Number(chunk.toString().slice(9, 12))));
+    socket.once('close', () => resolve(0));
+  });
+  return { socket, status };
+}
+
+test('requests under way count against one limit, whichever worker has them', async (t) => {
+  const held: ServerResponse[] = [];
+  let arrived = Promise.withResolvers<void>();
+  const { port: up } = await upstream(t, (_request, response) => {
+    held.push(response);
+    arrived.resolve();
+  });
+  const { port, at } = await serve(t, up, { circuit_breakers: { thresholds: [{ max_requests: 3 }] } });
+  // One after another: what is let in and what is not is known before the next.
+  for (let i = 0; i < 40; i++) {
+    arrived = Promise.withResolvers();
+    const { status } = send(t, port);
+    await Promise.race([arrived.promise, status.then((one) => assert.equal(one, 503))]);
+  }
+  assert.equal(held.length, 3);
+  assert.equal(await statistic(at, 'cluster.up.upstream_rq_pending_overflow'), 37);
+  assert.equal(await statistic(at, 'cluster.up.circuit_breakers.default.rq_open'), 1);
+  // What ends makes room for all again.
+  for (const response of held.splice(0)) response.end();
+  while ((await statistic(at, 'cluster.up.upstream_rq_active')) > 0);
+  for (let i = 0; i < 20; i++) {
+    arrived = Promise.withResolvers();
+    const { status } = send(t, port);
+    await arrived.promise;
+    held.pop()?.end();
+    assert.equal(await status, 200);
+  }
+});

@@ -1,0 +1,101 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const program = fileURLToPath(new URL('../../main.ts', import.meta.url));
+export const types = 'type.googleapis.com/envoy';
+
+export type Program = ChildProcess & { log: string };
+
+/** Starts the program with this bootstrap. */
+export function start(t: TestContext, bootstrap: object, ...args: readonly string[]): Program {
+  const folder = mkdtempSync(join(tmpdir(), 'lateen-workers-'));
+  const file = join(folder, 'bootstrap.json');
+  writeFileSync(file, JSON.stringify(bootstrap));
+  const child = Object.assign(
+    spawn(process.execPath, [program, '-c', file, '--disable-hot-restart', ...args], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    }),
+    { log: '' },
+  );
+  child.setMaxListeners(0);
+  child.stderr
+    ?.setMaxListeners(0)
+    .setEncoding('utf8')
+    .on('data', (chunk: string) => (child.log += chunk));
+  t.after(() => {
+    child.kill('SIGKILL');
+    rmSync(folder, { recursive: true });
+  });
+  return child;
+}
+
+/** Waits until the log has said this so often; what the last time said after it. */
+export async function logged(child: Program, pattern: RegExp, times = 1): Promise<string> {
+  for (;;) {
+    const found = [...child.log.matchAll(pattern)];
+    if (found.length >= times) return found.at(-1)?.[1] ?? '';
+    if (child.exitCode !== null) throw new Error(`the program ended: ${child.log}`);
+    await Promise.race([once(child.stderr as NodeJS.EventEmitter, 'data'), once(child, 'exit')]);
+  }
+}
+
+export function ask(url: string, method = 'GET'): Promise<{ status: number; body: string }> {
+  return new Promise((resolve, reject) => {
+    const asked = request(url, { method, agent: false }, (response) => {
+      let body = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
+    });
+    asked.on('error', reject);
+    asked.end();
+  });
+}
+
+export async function statistic(admin: string, name: string): Promise<number> {
+  const { body } = await ask(`http://${admin}/stats?filter=^${name.replaceAll('.', '\\.')}$`);
+  return Number(/: (\d+)/.exec(body)?.[1] ?? Number.NaN);
+}
+
+export function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+export const socketAddress = (port: number) => ({
+  socket_address: { address: '127.0.0.1', port_value: port },
+});
+export const endpointsAt = (name: string, port: number) => ({
+  cluster_name: name,
+  endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress(port) } }] }],
+});
+export const httpChain = (routes: object) => ({
+  filters: [
+    {
+      name: 'hcm',
+      typed_config: {
+        '@type': `${types}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`,
+        stat_prefix: 'main',
+        ...routes,
+        http_filters: [
+          { name: 'router', typed_config: { '@type': `${types}.extensions.filters.http.router.v3.Router` } },
+        ],
+      },
+    },
+  ],
+});
+export const admin = { address: socketAddress(0) };
+
+/** Asks by so many connections of their own at once. */
+export const askOften = (url: string, times: number) =>
+  Promise.all(Array.from({ length: times }, () => ask(url)));
