@@ -1,5 +1,6 @@
 import type { HeaderBlock } from '../codec/header-block.ts';
 import { hashStep, names, tokenLower, type HeaderName } from '../codec/header-name.ts';
+import { endOfValue } from './field-value.ts';
 
 /** More bytes are needed. */
 export const incomplete = -1;
@@ -13,14 +14,6 @@ const lf = 10;
 const colon = 58;
 const space = 32;
 const tab = 9;
-
-/** 1 for bytes that a field value may hold (RFC 9110 section 5.5): VCHAR, obs-text, SP, HTAB. */
-const valueByte: Uint8Array = (() => {
-  const table = new Uint8Array(256);
-  for (let c = 0x20; c <= 0xff; c++) if (c !== 0x7f) table[c] = 1;
-  table[tab] = 1;
-  return table;
-})();
 
 const framingNames = [
   'host',
@@ -139,7 +132,7 @@ export class HeaderLines {
       const nameEnd = at++;
       while (at < end && (buffer[at] === space || buffer[at] === tab)) at++;
       const valueStart = at;
-      while (at < end && valueByte[buffer[at] as number] === 1) at++;
+      at = endOfValue(buffer, at, end);
       if (at + 1 >= end) {
         return at < end && buffer[at] !== cr ? malformed : incomplete;
       }

@@ -16,15 +16,21 @@ const chunkedBody: Framing = { kind: 'chunked' };
 /** What is wrong with the framing of a message. */
 export type FramingFault = 'bad_length' | 'bad_coding' | 'both' | 'unknown_coding';
 
+const maxLengthDigits = 15;
+
 /** A length of at most 15 digits; -1 where it is none. */
 function lengthOf(block: HeaderBlock, line: number): number {
-  const text = block.value(line);
-  if (text.length === 0 || text.length > 15) return -1;
-  for (let i = 0; i < text.length; i++) {
-    const digit = text.charCodeAt(i) - 48;
+  const { bytes } = block;
+  const start = block.valueStart(line);
+  const end = block.valueEnd(line);
+  if (end === start || end - start > maxLengthDigits) return -1;
+  let length = 0;
+  for (let at = start; at < end; at++) {
+    const digit = (bytes[at] as number) - 48;
     if (digit < 0 || digit > 9) return -1;
+    length = length * 10 + digit;
   }
-  return Number(text);
+  return length;
 }
 
 /**
