@@ -42,7 +42,7 @@ export class Handshake implements HandleOwner {
 
   /** Begins, with what has been read already. */
   start(early?: Buffer): void {
-    if (early !== undefined) this.#openssl.c.BIO_write(this.#openssl.input, early, early.length);
+    if (early !== undefined) this.#openssl.input.feed(early, early.length);
     this.#handle.readStart();
     this.#step();
   }
@@ -60,7 +60,7 @@ export class Handshake implements HandleOwner {
     try {
       if (length < 0) this.#fail('handshake', '');
       else {
-        this.#openssl.c.BIO_write(this.#openssl.input, this.#readBuffer, length);
+        this.#openssl.input.feed(this.#readBuffer, length);
         this.#step();
       }
     } finally {
@@ -139,7 +139,7 @@ export class Handshake implements HandleOwner {
   }
 
   #drop(): void {
-    this.#openssl.discardInput();
+    this.#openssl.input.discard();
     this.#session.free();
     closeHandle(this.#handle, false);
   }

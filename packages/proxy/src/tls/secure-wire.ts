@@ -8,12 +8,10 @@ import type { TlsSession } from './openssl/tls-session.ts';
 /** Sends what OpenSSL has encrypted; false where `send` says so. */
 export function sendEncrypted(openssl: Openssl, send: (bytes: Buffer) => boolean): void {
   const { c, output } = openssl;
-  for (;;) {
+  while (output.pendingBytes > 0) {
     const { cipher } = openssl;
-    const length = c.BIO_read(output, cipher, cipher.length);
-    if (length <= 0) return;
+    const length = c.BIO_read(output.pointer, cipher, cipher.length);
     if (!send(cipher.subarray(0, length))) openssl.replaceCipher();
-    if (length < cipher.length) return;
   }
 }
 
@@ -56,51 +54,39 @@ export class SecureWire extends PlainWire {
       super.onHandleRead(length);
       return;
     }
-    const { c, input } = this.#openssl;
-    c.BIO_write(input, this.readBuffer, length);
+    this.#openssl.input.feed(this.readBuffer, length);
     this.readDecrypted();
   }
 
   /** Hands on what OpenSSL has decrypted of the bytes that have arrived. */
   readDecrypted(): void {
-    const { readBuffer } = this;
-    while (!this.closed) {
-      const length = this.#fill(readBuffer);
-      if (length > 0) this.deliver(length);
-      if (length < readBuffer.length) break;
+    const { plain, input } = this.#openssl;
+    for (let more = true; more && !this.closed; ) {
+      const length = this.#fill(plain);
+      if (length > 0) this.deliver(plain, length);
+      more = length === plain.length;
     }
-    if (this.closed) this.#openssl.discardInput();
+    // What a connection that has ended has not read must not be taken for another's.
+    if (!input.isEmpty) input.discard();
   }
 
   /** Decrypts whole records until the buffer is full; what ends the connection is acted on after they are delivered. */
-  #fill(buffer: Buffer): number {
-    let at = this.#session.read(buffer, buffer.length);
-    if (at > 0 && this.#openssl.inputIsEmpty) {
-      // The common case, one record: nothing is left to look for.
-      this.#send();
-      if (this.closed) return 0;
-      this.#firstBytes();
-      return at;
-    }
-    while (at > 0 && at < buffer.length) {
-      const more = this.#session.read(buffer.subarray(at), buffer.length - at);
-      if (more <= 0) break;
+  #fill(plain: Buffer): number {
+    const { input } = this.#openssl;
+    let at = this.#session.read(plain, plain.length);
+    while (at > 0 && at < plain.length && !input.isEmpty) {
+      const more = this.#session.read(plain.subarray(at), plain.length - at);
+      if (more === 0) break;
       at += more;
     }
-    if (at === buffer.length) return at;
-    const { ended } = this.#session;
     // Also what OpenSSL answers by itself: updates of keys, alerts.
     this.#send();
     if (this.closed) return 0;
-    if (ended === 'no') {
-      if (at > 0) this.#firstBytes();
-      return Math.max(0, at);
-    }
-    if (at > 0) {
-      // The last bytes may be the first: an answer with the end of its connection.
-      this.#firstBytes();
-      this.deliver(at);
-    }
+    if (at > 0) this.#firstBytes();
+    const { ended } = this.#session;
+    if (ended === 'no') return at;
+    // The last bytes may be the first: an answer with the end of its connection.
+    if (at > 0) this.deliver(plain, at);
     if (this.closed) return 0;
     if (ended === 'closed') super.onHandleRead(endOfStream);
     else this.#break();
@@ -130,7 +116,7 @@ export class SecureWire extends PlainWire {
   }
 
   #break(): void {
-    this.error = new Error(`TLS error: ${this.#openssl.takeError()}`);
+    this.error = new Error(`TLS error: ${this.#session.error}`);
     this.destroy();
   }
 }

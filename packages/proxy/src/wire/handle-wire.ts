@@ -121,15 +121,15 @@ export abstract class HandleWire implements Wire, OutputOwner, HandleOwner {
       this.#readOver(length);
       return;
     }
-    this.deliver(length);
+    this.deliver(this.readBuffer, length);
   }
 
-  /** Hands on what is in the read buffer. */
-  protected deliver(length: number): void {
+  /** Hands on `buffer[0, length)`. */
+  protected deliver(buffer: Buffer, length: number): void {
     this.bytes.received += length;
     this.turn.enter();
     try {
-      this.handler.onBytes(this.readBuffer, 0, length);
+      this.handler.onBytes(buffer, 0, length);
     } catch (error) {
       this.#bug(error);
     } finally {

@@ -52,6 +52,7 @@ export interface OpensslFunctions {
   BIO_free(bio: Pointer): number;
   BIO_up_ref(bio: Pointer): number;
   BIO_ctrl(bio: Pointer, command: number, number: number, value: null): number;
+  BIO_get_data(bio: Pointer): Pointer;
   BIO_read(bio: Pointer, into: Bytes, length: number): number;
   BIO_write(bio: Pointer, bytes: Bytes, length: number): number;
   SSL_new(context: Pointer): Ssl;
@@ -136,6 +137,7 @@ const signatures: Readonly<
   BIO_free: ['int', [ptr]],
   BIO_up_ref: ['int', [ptr]],
   BIO_ctrl: ['long', [ptr, 'int', 'long', ptr]],
+  BIO_get_data: [ptr, [ptr]],
   BIO_read: ['int', [ptr, ptr, 'int']],
   BIO_write: ['int', [ptr, ptr, 'int']],
   SSL_new: [ptr, [ptr]],

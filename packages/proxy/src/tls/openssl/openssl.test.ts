@@ -210,8 +210,8 @@ test('an error that another use of OpenSSL has left is not taken for one of a re
   });
   const carry = (from: Openssl, to: Openssl): void => {
     const bytes = Buffer.alloc(64 * 1024);
-    const length = from.c.BIO_read(from.output, bytes, bytes.length);
-    if (length > 0) to.c.BIO_write(to.input, bytes, length);
+    const length = from.c.BIO_read(from.output.pointer, bytes, bytes.length);
+    if (length > 0) to.input.feed(bytes, length);
   };
   for (let state = 'more'; state !== 'done'; ) {
     client.handshake();

@@ -1,7 +1,7 @@
 import { loadLibrary, type Library, type OpensslFunctions, type Pointer } from './functions.ts';
+import { checkBios, InputBio, OutputBio } from './memory-bio.ts';
 import { TicketKeys } from './ticket-keys.ts';
 
-const ctrlReset = 1;
 const ctrlPending = 10;
 /** SSL_TLSEXT_ERR_OK and SSL_TLSEXT_ERR_NOACK. */
 const alpnChosen = 0;
@@ -11,6 +11,8 @@ const notYetValid = 9;
 const expired = 10;
 /** What encrypted bytes leave through, at a time. */
 const cipherBytes = 64 * 1024;
+/** What is decrypted at a time; a record has 16 KiB at most. */
+const plainBytes = 64 * 1024;
 
 /**
  * OpenSSL as the connections of one data plane use it.
@@ -22,9 +24,11 @@ export class Openssl {
   readonly c: OpensslFunctions;
   readonly library: Library;
   /** Encrypted bytes that have arrived. */
-  readonly input: Pointer;
+  readonly input: InputBio;
   /** Encrypted bytes that are to leave. */
-  readonly output: Pointer;
+  readonly output: OutputBio;
+  /** What a connection has decrypted, for its own turn. */
+  readonly plain: Buffer = Buffer.allocUnsafeSlow(plainBytes);
   cipher: Buffer = Buffer.allocUnsafeSlow(cipherBytes);
   /** A callback that lets every chain pass: peers are judged after the handshake, by our own rules and counters. */
   readonly acceptAny: Pointer;
@@ -40,8 +44,9 @@ export class Openssl {
     this.library = loadLibrary();
     const { functions, koffi } = this.library;
     this.c = functions;
-    this.input = functions.BIO_new(functions.BIO_s_mem());
-    this.output = functions.BIO_new(functions.BIO_s_mem());
+    this.input = new InputBio(this.library);
+    this.output = new OutputBio(this.library);
+    checkBios(this.library, this.input, this.output);
     const verdict = koffi.pointer(koffi.proto('int', ['int', 'void *']));
     this.acceptAny = koffi.register(this.#accept, verdict);
     const choice = koffi.pointer(
@@ -111,16 +116,6 @@ export class Openssl {
   /** Frees native memory when `owner` is gone. */
   freeWith(owner: object, free: () => void): void {
     this.#finalization.register(owner, free);
-  }
-
-  /** True where no byte that has arrived waits to be read. */
-  get inputIsEmpty(): boolean {
-    return this.c.BIO_ctrl(this.input, ctrlPending, 0, null) === 0;
-  }
-
-  /** Forgets what a connection that is gone has not read. */
-  discardInput(): void {
-    this.c.BIO_ctrl(this.input, ctrlReset, 0, null);
   }
 
   /** A new buffer for encrypted bytes, where the kernel still reads from the last one. */

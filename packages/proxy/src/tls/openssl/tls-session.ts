@@ -40,14 +40,16 @@ export class TlsSession {
   readonly #openssl: Openssl;
   #ssl: Pointer;
   #keptSession = false;
+  #ended: 'no' | 'closed' | 'broken' = 'no';
+  #error = '';
 
   private constructor(openssl: Openssl, context: TlsContext) {
     const { c, input, output } = openssl;
     this.#openssl = openssl;
     this.#ssl = c.SSL_new(context.pointer);
-    c.BIO_up_ref(input);
-    c.BIO_up_ref(output);
-    c.SSL_set_bio(this.#ssl, input, output);
+    c.BIO_up_ref(input.pointer);
+    c.BIO_up_ref(output.pointer);
+    c.SSL_set_bio(this.#ssl, input.pointer, output.pointer);
   }
 
   /** The server's side; `asksCertificate` of the client, which need not show one. */
@@ -82,24 +84,53 @@ export class TlsSession {
     return 'done';
   }
 
-  /** Decrypts into `buffer`; 0 or less where nothing more is there: see {@link ended}. */
+  /** Decrypts into `buffer`; 0 where nothing more is there: see {@link ended}. */
   read(buffer: Uint8Array, length: number): number {
+    const read = this.#openssl.c.SSL_read(this.#ssl, buffer, length);
+    return read > 0 ? read : this.#stopped(buffer, length);
+  }
+
+  /** Learns why nothing more is there. */
+  #stopped(buffer: Uint8Array, length: number): number {
     const { c } = this.#openssl;
-    // An error that another connection has left would be taken for one of this read.
+    if (this.#wantsBytes) return 0;
+    if (this.#peerHasEnded) {
+      this.#ended = 'closed';
+      c.ERR_clear_error();
+      return 0;
+    }
+    // An error that somebody else has left is taken for one of this read: without it, the same read tells.
+    this.#error = this.#openssl.takeError();
+    const read = c.SSL_read(this.#ssl, buffer, length);
+    if (read > 0) return read;
+    if (!this.#wantsBytes) this.#ended = this.#peerHasEnded ? 'closed' : 'broken';
     c.ERR_clear_error();
-    return c.SSL_read(this.#ssl, buffer, length);
+    return 0;
+  }
+
+  get #wantsBytes(): boolean {
+    return this.#openssl.c.SSL_get_error(this.#ssl, -1) === wantsBytes;
+  }
+
+  get #peerHasEnded(): boolean {
+    return (this.#openssl.c.SSL_get_shutdown(this.#ssl) & peerHasEnded) !== 0;
   }
 
   /** What it means that nothing more is there. */
   get ended(): 'no' | 'closed' | 'broken' {
-    const { c } = this.#openssl;
-    if (c.SSL_get_error(this.#ssl, -1) === wantsBytes) return 'no';
-    return (c.SSL_get_shutdown(this.#ssl) & peerHasEnded) !== 0 ? 'closed' : 'broken';
+    return this.#ended;
   }
 
-  /** Encrypts all of `buffer[0, length)`; false where it cannot. */
+  /** OpenSSL's words for why the connection is broken. */
+  get error(): string {
+    return this.#error;
+  }
+
+  /** Encrypts all of `buffer[0, length)`; false where it cannot: see {@link error}. */
   write(buffer: Uint8Array, length: number): boolean {
-    return this.#openssl.c.SSL_write(this.#ssl, buffer, length) > 0;
+    if (this.#openssl.c.SSL_write(this.#ssl, buffer, length) > 0) return true;
+    this.#error = this.#openssl.takeError();
+    return false;
   }
 
   /** Says that nothing more will come from us. */
