@@ -44,7 +44,7 @@ test('problems name file, line, column and field, whether of the shape or of the
   const wrongValue = await readBootstrap(yaml.replace('0.25s', '-1s'), 'b.yaml');
   assert.ok(!wrongValue.ok);
   assert.deepEqual(wrongValue.problems.map(formatProblem), [
-    'b.yaml:9:5: staticResources.clusters[0].connectTimeout: must be more than 0s',
+    'b.yaml:9:5: static_resources.clusters[0].connect_timeout: must be more than 0s',
   ]);
   const broken = await readBootstrap('node: {id: me\n  x', 'b.yaml');
   assert.ok(!broken.ok);
@@ -61,7 +61,7 @@ test('JSON has the same problems at its own places', async () => {
   assert.ok(!read.ok);
   assert.deepEqual(read.problems.map(formatProblem), [
     'b.json:3:3: admin.address: must be a socket_address or a pipe',
-    'b.json:6:3: dynamicResources.cdsConfig: refers to ads, and there is no ads_config',
+    'b.json:6:3: dynamic_resources.cds_config: refers to ads, and there is no ads_config',
   ]);
 });
 
@@ -103,7 +103,7 @@ test('a field of the bootstrap that would be without effect is refused by its pa
   assert.ok(!refused.ok);
   assert.deepEqual(
     refused.problems.map(({ path }) => path),
-    ['clusterManager.upstreamBindConfig', 'dynamicResources.cdsResourcesLocator'],
+    ['cluster_manager.upstream_bind_config', 'dynamic_resources.cds_resources_locator'],
   );
 });
 

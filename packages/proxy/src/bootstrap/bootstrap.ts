@@ -98,7 +98,7 @@ export function decodeBootstrapMessage(
   const take = <M, T>(path: string, list: readonly M[] | undefined, decoder: ResourceDecoder<M, T>) =>
     (list ?? []).flatMap((item, i) => {
       const decoded = decoder.fromMessage(item, runtime);
-      const at = `staticResources.${path}[${i}]`;
+      const at = `static_resources.${path}[${i}]`;
       if (decoded.ok) {
         for (const [reference, source] of decoded.value.sources) {
           const problem = clusterProblem(message, source);

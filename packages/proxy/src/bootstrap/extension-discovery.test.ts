@@ -138,7 +138,7 @@ test('filters take their configuration by themselves: the default first, then ea
   const refusal = await answered('5');
   assert.match(
     refusal.errorDetail?.message ?? '',
-    /^abort: typedConfig: is a .*Router, not one of .*HTTPFault$/,
+    /^abort: typed_config: is a .*Router, not one of .*HTTPFault$/,
   );
   assert.equal((await ask(portOf(dataPlane, 'waits'))).status, 200);
 
@@ -157,6 +157,6 @@ test('a default that is not there cannot be applied without warming', () => {
   });
   assert.match(
     decoded.ok ? '' : JSON.stringify(decoded.problems),
-    /configDiscovery.defaultConfig.*must be set/,
+    /config_discovery.default_config.*must be set/,
   );
 });

@@ -208,5 +208,5 @@ test('virtual hosts that are asked for one by one need an incremental source', (
       ],
     },
   });
-  assert.match(decoded.ok ? '' : JSON.stringify(decoded.problems), /vhds.configSource.*DELTA_GRPC/);
+  assert.match(decoded.ok ? '' : JSON.stringify(decoded.problems), /vhds.config_source.*DELTA_GRPC/);
 });

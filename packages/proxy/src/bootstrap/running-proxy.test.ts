@@ -191,7 +191,7 @@ test('a proxy asks for what its resources refer to, becomes ready, refuses one r
   assert.equal(refusal['responseNonce'], '5');
   const detail = refusal['errorDetail'] as { code: number; message: string };
   assert.equal(detail.code, 3);
-  assert.match(detail.message, /^l: filterChains\[0\].filters\[0\].typedConfig.httpFilters.*"unheard-of"/);
+  assert.match(detail.message, /^l: filter_chains\[0\].filters\[0\].typed_config.http_filters.*"unheard-of"/);
   assert.equal(h.proxy.store.kind('listener').resources.get('l')?.version, '2');
   assert.equal(h.proxy.store.kind('listener').refused.get('l')?.version, '5');
 

@@ -200,9 +200,9 @@ test('layers that Envoy refuses are refused with their place', () => {
     },
   });
   assert.deepEqual(decoded.ok ? [] : decoded.problems.map(({ path }) => path), [
-    'layeredRuntime.layers[1].adminLayer',
-    'layeredRuntime.layers[2].name',
-    'layeredRuntime.layers[2].diskLayer.symlinkRoot',
-    'layeredRuntime.layers[3]',
+    'layered_runtime.layers[1].admin_layer',
+    'layered_runtime.layers[2].name',
+    'layered_runtime.layers[2].disk_layer.symlink_root',
+    'layered_runtime.layers[3]',
   ]);
 });

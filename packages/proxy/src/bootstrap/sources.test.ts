@@ -244,11 +244,11 @@ test('a resource whose source is not a static cluster is refused, and so is a bo
   });
   assert.deepEqual(decoded.ok ? [] : decoded.problems, [
     {
-      path: 'staticResources.listeners[0]',
+      path: 'static_resources.listeners[0]',
       message: 'source of routes/routes: cluster "x" is not among static_resources.clusters',
     },
     {
-      path: 'dynamicResources.ldsConfig',
+      path: 'dynamic_resources.lds_config',
       message: 'cluster "x" is not among static_resources.clusters',
     },
   ]);

@@ -65,11 +65,11 @@ function step(
     return item === undefined ? undefined : { node: item, at: item.range?.[0] };
   }
   if (!isMap(node)) return undefined;
-  const snake = segment.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-  const pair = node.items.find((item) => {
-    const key = String((item.key as { readonly value?: unknown } | null)?.value);
-    return key === segment || key === snake;
-  });
+  // A text may have a field under both of its names.
+  const name = protoName(segment);
+  const pair = node.items.find(
+    (item) => protoName(String((item.key as { readonly value?: unknown } | null)?.value)) === name,
+  );
   if (pair === undefined) return undefined;
   return { node: pair.value as Node | null, at: (pair.key as Node).range?.[0] };
 }
@@ -82,4 +82,9 @@ function segmentsOf(path: string): (string | number)[] {
     else segments.push(match[1] ?? match[3] ?? '');
   }
   return segments;
+}
+
+/** `fooBar` -> `foo_bar`. */
+function protoName(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

@@ -262,7 +262,7 @@ function optional<K extends string, V>(name: K, value: V | undefined): { readonl
 function redisOf(scope: Scope, message: ClusterMessage): { readonly redis?: RedisCredentials } {
   const any = message.typedExtensionProtocolOptions?.[redisOptionsKey];
   if (any === undefined) return {};
-  const at = scope.at('typedExtensionProtocolOptions').at(redisOptionsKey);
+  const at = scope.at('typedExtensionProtocolOptions').entry(redisOptionsKey);
   return { redis: decodeRedisCredentials(at, at.unpack(RedisProtocolOptions, any) ?? {}) };
 }
 

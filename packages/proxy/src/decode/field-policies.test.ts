@@ -72,9 +72,9 @@ test('a field within a message that is read with its parent is refused by its pa
   assert.deepEqual(
     decoded.problems.map(({ path }) => path),
     [
-      'upstreamBindConfig.freebind',
-      'upstreamBindConfig.socketOptions',
-      'upstreamBindConfig.socketOptions[0]',
+      'upstream_bind_config.freebind',
+      'upstream_bind_config.socket_options',
+      'upstream_bind_config.socket_options[0]',
     ],
   );
 });

@@ -226,7 +226,7 @@ export function decodeRouteFilterConfig(
   if (configs === undefined) return noConfigs;
   const result: Record<string, HttpFilterConfig> = {};
   for (const [name, any] of Object.entries(configs)) {
-    const config = decodePerRoute(scope.at(name), name, any, false);
+    const config = decodePerRoute(scope.entry(name), name, any, false);
     if (config !== undefined) result[name] = config;
   }
   return result;

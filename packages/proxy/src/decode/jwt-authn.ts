@@ -76,13 +76,13 @@ const defaultCacheSize = 100;
 export function decodeJwtAuthn(scope: Scope, message: jwt.JwtAuthentication): JwtAuthn {
   scope.check(filterPolicy, message);
   const providers = Object.entries(message.providers ?? {}).map(([name, provider]) =>
-    decodeProvider(scope.at('providers').at(name), name, provider),
+    decodeProvider(scope.at('providers').entry(name), name, provider),
   );
   const known = new Set(providers.map(({ name }) => name));
   const named = new Map(
     Object.entries(message.requirementMap ?? {}).map(([name, requirement]) => [
       name,
-      decodeRequirement(scope.at('requirementMap').at(name), requirement, known),
+      decodeRequirement(scope.at('requirementMap').entry(name), requirement, known),
     ]),
   );
   const rules = (message.rules ?? []).map((rule, i) => {

@@ -101,7 +101,7 @@ test('peak EWMA comes as a struct with its decay time', () => {
       value,
     });
   assert.deepEqual(good(ewma({ decay_time: '2.5s' })).loadBalancing, { kind: 'peak_ewma', decayMs: 2_500 });
-  const at = 'loadBalancingPolicy.policies[0].typedExtensionConfig.typedConfig.value';
+  const at = 'load_balancing_policy.policies[0].typed_extension_config.typed_config.value';
   assert.deepEqual(bad(ewma({ decay_time: 'soon', size: 1 })), [
     `${at}.size: is not supported by this proxy`,
     `${at}.decay_time: must be a duration of more than 0s, as "10s"`,
@@ -111,7 +111,7 @@ test('peak EWMA comes as a struct with its decay time', () => {
 test('a list without a policy that is known is refused', () => {
   assert.match(
     bad(policies({ '@type': 'type.googleapis.com/xds.type.v3.TypedStruct', type_url: 'x/y.Z' }))[0] ?? '',
-    /^loadBalancingPolicy: must have a policy that this proxy knows/,
+    /^load_balancing_policy: must have a policy that this proxy knows/,
   );
 });
 
@@ -158,7 +158,7 @@ test('a cluster has one health check, with defaults for what it does not say', (
   assert.ok(model?.check.kind === 'http');
   assert.equal(model.check.method, 'HEAD');
   assert.deepEqual(model.check.expectedStatuses, [{ start: 200, end: 201 }]);
-  assert.match(bad({ health_checks: [http, http] })[0] ?? '', /^healthChecks: multiple/);
+  assert.match(bad({ health_checks: [http, http] })[0] ?? '', /^health_checks: multiple/);
 });
 
 test('a selector that falls back to fewer keys has to name some, not all, of its own', () => {
@@ -171,5 +171,5 @@ test('a selector that falls back to fewer keys has to name some, not all, of its
     { keys: ['a', 'b'], fallbackKeys: ['a'], fallback: 'keys_subset' },
   ]);
   for (const keys of [[], ['a', 'b'], ['c']])
-    assert.match(bad(subsets(keys))[0] ?? '', /fallbackKeysSubset: must be some, but not all/);
+    assert.match(bad(subsets(keys))[0] ?? '', /fallback_keys_subset: must be some, but not all/);
 });

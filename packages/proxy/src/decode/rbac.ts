@@ -107,7 +107,7 @@ function decodeRules(scope: Scope, message: rbacConfig.RBAC): RbacRules {
     // In the order of their names, so that the policy that is named in a log is always the same.
     policies: Object.entries(message.policies ?? {})
       .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, policy]) => decodePolicy(scope.at('policies').at(name), name, policy)),
+      .map(([name, policy]) => decodePolicy(scope.at('policies').entry(name), name, policy)),
   };
 }
 

@@ -157,11 +157,11 @@ test('every problem of a resource is found, each with its path', () => {
       },
     }).sort(),
     [
-      'connectTimeout: must be more than 0s',
-      'edsClusterConfig.edsConfig: must say where the resource comes from: ads, api_config_source, path_config_source or self',
-      'lbPolicy: LOAD_BALANCING_POLICY_CONFIG is not supported',
-      'loadAssignment.endpoints[0].lbEndpoints[0].endpoint.address: must be a socket_address or a pipe',
-      'upstreamConfig: is not supported by this proxy',
+      'connect_timeout: must be more than 0s',
+      'eds_cluster_config.eds_config: must say where the resource comes from: ads, api_config_source, path_config_source or self',
+      'lb_policy: LOAD_BALANCING_POLICY_CONFIG is not supported',
+      'load_assignment.endpoints[0].lb_endpoints[0].endpoint.address: must be a socket_address or a pipe',
+      'upstream_config: is not supported by this proxy',
     ],
   );
 });
@@ -178,10 +178,10 @@ test('a listener says what it waits for, and a filter that is not known refuses 
   assert.equal(warmingTimeoutMs, 0);
   assert.equal(model.bindToPort, false);
   assert.deepEqual(bad(listenerDecoder, listenerWith({ rds, http_filters: [{ name: 'x' }, routerFilter] })), [
-    'filterChains[0].filters[0].typedConfig.httpFilters[0]: HTTP filter "x" (no configuration) is not supported',
+    'filter_chains[0].filters[0].typed_config.http_filters[0]: HTTP filter "x" (no configuration) is not supported',
   ]);
   assert.deepEqual(bad(listenerDecoder, listenerWith({ rds, http_filters: [] })), [
-    'filterChains[0].filters[0].typedConfig.httpFilters: the last filter must be envoy.filters.http.router',
+    'filter_chains[0].filters[0].typed_config.http_filters: the last filter must be envoy.filters.http.router',
   ]);
 });
 
@@ -315,11 +315,11 @@ test('wrong routes are refused with the path of the field', () => {
       ],
     }),
     [
-      'virtualHosts[0].domains: must have at least one domain',
-      'virtualHosts[0].routes[0].match: must have one of prefix, path, safe_regex, path_separated_prefix, connect_matcher, path_match_policy',
-      'virtualHosts[0].routes[0].route.weightedClusters.clusters: the sum of the weights must be more than 0',
-      'virtualHosts[0].routes[1].directResponse.status: 99 is not a status from 200 to 599',
-      'virtualHosts[0].routes[1].requestHeadersToAdd[0].header.key: :path cannot be changed: use a rewrite',
+      'virtual_hosts[0].domains: must have at least one domain',
+      'virtual_hosts[0].routes[0].match: must have one of prefix, path, safe_regex, path_separated_prefix, connect_matcher, path_match_policy',
+      'virtual_hosts[0].routes[0].route.weighted_clusters.clusters: the sum of the weights must be more than 0',
+      'virtual_hosts[0].routes[1].direct_response.status: 99 is not a status from 200 to 599',
+      'virtual_hosts[0].routes[1].request_headers_to_add[0].header.key: :path cannot be changed: use a rewrite',
     ],
   );
 });
@@ -350,11 +350,13 @@ test('the constraints of a table that is looked at in parts are those of the who
   const whole = messageValidator.validate(RouteConfiguration, message.value);
   const found = bad(routeDecoder, table);
   assert.ok(whole.length >= 4);
-  for (const { path } of whole)
+  for (const { path } of whole) {
+    const documented = path.replace('virtualHosts', 'virtual_hosts');
     assert.ok(
-      found.some((text) => text.startsWith(`${path}: `)),
-      path,
+      found.some((text) => text.startsWith(`${documented}: `)),
+      documented,
     );
+  }
 });
 
 test('keys of session tickets that have not 80 bytes are refused by their place', () => {
@@ -366,6 +368,6 @@ test('keys of session tickets that have not 80 bytes are refused by their place'
   };
   const chain = { filters: [], transport_socket: { name: 'tls', typed_config: typedConfig } };
   assert.deepEqual(bad(listenerDecoder, listenerWith({}, { filter_chains: [chain] })), [
-    'filterChains[0].transportSocket.typedConfig.sessionTicketKeys.keys[1]: must have 80 bytes, has 1',
+    'filter_chains[0].transport_socket.typed_config.session_ticket_keys.keys[1]: must have 80 bytes, has 1',
   ]);
 });

@@ -43,5 +43,5 @@ test('a route that cannot be read is named with its place', () => {
   const whole = decode(RouteConfiguration, damaged);
   const inParts = wholly(routeMessageParts(damaged));
   assert.ok(!whole.ok && !inParts.ok);
-  assert.match(inParts.problems[0]?.path ?? '', /^virtualHosts\[0\]\.routes\[700\]/);
+  assert.match(inParts.problems[0]?.path ?? '', /^virtual_hosts\[0\]\.routes\[700\]/);
 });

@@ -18,7 +18,7 @@ export function* routeMessageParts(bytes: Uint8Array): Parts<Result<RouteConfigu
   if (split === undefined) return decode(RouteConfiguration, bytes);
   const table = decode(RouteConfiguration, split.rest);
   if (!table.ok) return table;
-  const virtualHosts = yield* each(split.values, 'virtualHosts', virtualHostParts);
+  const virtualHosts = yield* each(split.values, 'virtual_hosts', virtualHostParts);
   if (!virtualHosts.ok) return virtualHosts;
   return ok(
     virtualHosts.value.length === 0 ? table.value : { ...table.value, virtualHosts: virtualHosts.value },

@@ -27,9 +27,10 @@ interface Shared {
 export class Scope {
   readonly #shared: Shared;
   readonly #parent: Scope | undefined;
-  readonly #segment: string | number;
+  /** A field, or an item or entry in brackets; or several of them. */
+  readonly #segment: string;
 
-  private constructor(shared: Shared, parent: Scope | undefined, segment: string | number) {
+  private constructor(shared: Shared, parent: Scope | undefined, segment: string) {
     this.#shared = shared;
     this.#parent = parent;
     this.#segment = segment;
@@ -44,16 +45,21 @@ export class Scope {
     );
   }
 
-  /** The place of a field or an item. */
+  /** The place of a field, by its name in a decoded message, or of an item. */
   at(segment: string | number): Scope {
-    return new Scope(this.#shared, this, segment);
+    return new Scope(this.#shared, this, typeof segment === 'number' ? `[${segment}]` : segment);
   }
 
-  /** `filterChains[0].filters[1].rds`, worked out only when it is needed. */
+  /** The place of a map's entry. */
+  entry(key: string): Scope {
+    return new Scope(this.#shared, this, `[${JSON.stringify(key)}]`);
+  }
+
+  /** `filter_chains[0].filters[1].rds`, named as in Envoy's documentation; worked out only when it is needed. */
   get path(): string {
     const before = this.#parent?.path ?? '';
-    if (typeof this.#segment === 'number') return `${before}[${this.#segment}]`;
-    return before === '' || this.#segment === '' ? before + this.#segment : `${before}.${this.#segment}`;
+    const own = documentedPath(this.#segment);
+    return before === '' || own === '' || own.startsWith('[') ? before + own : `${before}.${own}`;
   }
 
   /** Records a problem here; the first at a place says enough. */
@@ -179,4 +185,11 @@ export class Scope {
     this.fail(`${value} is not supported: use ${Object.keys(table).join(', ')}`);
     return absent;
   }
+}
+
+/** `fooBar["aB"]` -> `foo_bar["aB"]`: names of fields as .proto files have them; keys of maps stay. */
+function documentedPath(path: string): string {
+  return path.replace(/"(?:[^"\\]|\\.)*"|[A-Z]/g, (part) =>
+    part.startsWith('"') ? part : `_${part.toLowerCase()}`,
+  );
 }

@@ -117,10 +117,10 @@ export function decodeUpstreamHttp(scope: Scope, message: ClusterMessage): Upstr
   const extensions = scope.at('typedExtensionProtocolOptions');
   for (const key of Object.keys(message.typedExtensionProtocolOptions ?? {})) {
     if (key !== optionsKey && key !== redisOptionsKey)
-      extensions.at(key).fail('is not supported by this proxy');
+      extensions.entry(key).fail('is not supported by this proxy');
   }
   const any = message.typedExtensionProtocolOptions?.[optionsKey];
-  const at = extensions.at(optionsKey);
+  const at = extensions.entry(optionsKey);
   const typed = any === undefined ? undefined : at.unpack(upstream.HttpProtocolOptions, any);
   if (typed === undefined) return decodeOldFields(scope, message);
   at.check(optionsPolicy, typed);

@@ -72,7 +72,7 @@ test('in the shadow requests are counted and pass; a route may enforce, or not',
 
 test('a policy has to say for how many requests it is', () => {
   const filter = { name: 'csrf', typed_config: { '@type': type } };
-  assert.throws(() => listenerFromJson({ http_filters: [filter, routerJson] }), /filterEnabled/);
+  assert.throws(() => listenerFromJson({ http_filters: [filter, routerJson] }), /filter_enabled/);
 });
 
 test('the host and port of a URL are read without the user, the path and the query', () => {

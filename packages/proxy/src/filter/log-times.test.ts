@@ -147,6 +147,6 @@ test('expressions of CEL choose the requests that are written', async (t) => {
   assert.deepEqual(kept.lines, ['/bad\n', '/api/2\n']);
   assert.throws(
     () => listenerFromJson(manager('response.code >')),
-    /accessLog\[0\]\.filter\.extensionFilter/,
+    /access_log\[0\].filter.extension_filter/,
   );
 });

@@ -167,9 +167,9 @@ test('what the overload manager cannot do is refused, with the place', () => {
   assert.deepEqual(
     result.problems.map(({ path, message }) => `${path}: ${message}`),
     [
-      'overloadManager.actions[0].name: "envoy.overload_actions.stop_accepting_connections" is not supported: use one of stop_accepting_requests, disable_http_keepalive, reject_incoming_connections, shrink_heap',
-      'overloadManager.actions[1].triggers[0].name: there is no resource monitor "other"',
-      'overloadManager.actions[2].triggers[0].scaled.scalingThreshold: 0.9 is not below saturation_threshold',
+      'overload_manager.actions[0].name: "envoy.overload_actions.stop_accepting_connections" is not supported: use one of stop_accepting_requests, disable_http_keepalive, reject_incoming_connections, shrink_heap',
+      'overload_manager.actions[1].triggers[0].name: there is no resource monitor "other"',
+      'overload_manager.actions[2].triggers[0].scaled.scaling_threshold: 0.9 is not below saturation_threshold',
     ],
   );
 });

@@ -190,7 +190,7 @@ test('expressions that are none, and what is not built, are refused by their pat
     );
     assert.ok(message.ok);
     const decoded = listenerDecoder.fromMessage(message.value);
-    return decoded.ok ? [] : decoded.problems.map(({ path }) => path.replace(/^.*typedConfig\./, ''));
+    return decoded.ok ? [] : decoded.problems.map(({ path }) => path.replace(/^.*typed_config\./, ''));
   };
   assert.deepEqual(
     listener({ metrics: [{ dimensions: { good: 'request.method', bad: 'request.method ==' } }] }),

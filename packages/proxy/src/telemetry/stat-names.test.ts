@@ -113,14 +113,14 @@ test('what is wrong with the configuration is told by its path', () => {
     return decoded.ok ? [] : decoded.problems.map(({ path }) => path);
   };
   assert.deepEqual(paths({ stats_tags: [{ tag_name: 'a', regex: '(' }] }), [
-    'statsConfig.statsTags[0].regex',
+    'stats_config.stats_tags[0].regex',
   ]);
-  assert.deepEqual(paths({ stats_tags: [{ tag_name: 'a' }] }), ['statsConfig.statsTags[0]']);
+  assert.deepEqual(paths({ stats_tags: [{ tag_name: 'a' }] }), ['stats_config.stats_tags[0]']);
   assert.deepEqual(
     paths({ stats_matcher: { inclusion_list: { patterns: [{ safe_regex: { regex: '(' } }] } } }),
-    ['statsConfig.statsMatcher.inclusionList.patterns[0].safeRegex.regex'],
+    ['stats_config.stats_matcher.inclusion_list.patterns[0].safe_regex.regex'],
   );
   assert.deepEqual(paths({ histogram_bucket_settings: [{ match: { prefix: 'a' } }] }), [
-    'statsConfig.histogramBucketSettings[0].buckets',
+    'stats_config.histogram_bucket_settings[0].buckets',
   ]);
 });

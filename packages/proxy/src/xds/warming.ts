@@ -261,7 +261,7 @@ export class Warming {
       const other = filters.find((one) => one.name === name && !one.typeNames.includes(typeName));
       if (other === undefined) return [];
       const message = `is a ${typeName}, not one of ${other.typeNames.join(', ')}`;
-      return [{ kind: 'extensions' as const, name, problems: [{ path: 'typedConfig', message }] }];
+      return [{ kind: 'extensions' as const, name, problems: [{ path: 'typed_config', message }] }];
     });
   }
 

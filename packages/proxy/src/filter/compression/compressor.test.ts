@@ -271,14 +271,14 @@ test('an answer of the proxy itself is compressed too, and one to HEAD has no bo
 test('a compressor that cannot be is refused with the path of what is wrong', () => {
   const refused = (filter: object, path: RegExp): void =>
     assert.throws(() => listenerFromJson({ http_filters: [filter, routerJson] }), path);
-  refused(compressor('gzip', {}, { window_bits: 8 }), /compressorLibrary\.typedConfig\.windowBits/);
+  refused(compressor('gzip', {}, { window_bits: 8 }), /compressor_library\.typed_config\.window_bits/);
   refused(
     compressor('zstd', {}, { compression_level: 23 }),
-    /compressorLibrary\.typedConfig\.compressionLevel/,
+    /compressor_library\.typed_config\.compression_level/,
   );
   const flag = { enabled: { default_value: true, runtime_key: 'k' } };
   refused(
     compressor('brotli', { request_direction_config: { common_config: flag } }),
-    /requestDirectionConfig\.commonConfig\.enabled","message":"the bodies of requests are not compressed/,
+    /request_direction_config\.common_config\.enabled","message":"the bodies of requests are not compressed/,
   );
 });

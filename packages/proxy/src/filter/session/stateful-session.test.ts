@@ -197,11 +197,11 @@ test('routes may have sessions of their own, or none', async (t) => {
 test('a session that cannot be kept is refused with its path', () => {
   assert.throws(
     () => listenerFromJson({ http_filters: [sessions(cookieState({ name: '' })), routerJson] }),
-    /sessionState\.typedConfig\.cookie\.name/,
+    /session_state\.typed_config\.cookie\.name/,
   );
   assert.throws(
     () => listenerFromJson({ http_filters: [sessions(headerState('a b')), routerJson] }),
-    /sessionState\.typedConfig\.name/,
+    /session_state\.typed_config\.name/,
   );
 });
 

@@ -315,5 +315,5 @@ test('a command that is not known, and an old version of the service, are refuse
   const decoded = listenerDecoder.fromMessage(message.value);
   assert.ok(!decoded.ok);
   const paths = decoded.problems.map(({ path }) => path);
-  assert.ok(paths.includes('accessLog[0].typedConfig.commonConfig.transportApiVersion'), String(paths));
+  assert.ok(paths.includes('access_log[0].typed_config.common_config.transport_api_version'), String(paths));
 });

@@ -127,6 +127,6 @@ test('other sinks, and addresses that are none, are refused by their paths', () 
   const hystrix = { '@type': 'type.googleapis.com/envoy.config.metrics.v3.HystrixSink' };
   assert.deepEqual(problems(hystrix), ['stats_sinks[0].typed_config']);
   assert.deepEqual(problems({ '@type': statsd, address: { pipe: { path: '/x' } } }), [
-    'statsSinks[0].typedConfig.address',
+    'stats_sinks[0].typed_config.address',
   ]);
 });
