@@ -38,6 +38,7 @@ import type { Listener } from './model/listener.ts';
 import { OnDemand } from './on-demand/on-demand.ts';
 import { OverloadState } from './overload/overload-state.ts';
 import { Runtime } from './runtime/runtime.ts';
+import { clusterTlsProblems } from './tls/resource-problems.ts';
 import { SecretStore } from './tls/secret-store.ts';
 import { createTransportConnector } from './tls/transport-connector.ts';
 import { inSlices } from './timer/in-slices.ts';
@@ -194,6 +195,42 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
           return new StatsSinks(list, flushIntervalMs, { clock, turn, clusterRef, stats });
         });
 
+  /** Loads what listeners of the change are compiled with, where it is not there yet. */
+  async function loadFor(change: DataPlaneChange): Promise<void> {
+    if (tracing === undefined && change.listeners?.set?.some(asksForTracing) === true) {
+      const { TracingSystem } = await import('./tracing/tracing-system.ts');
+      const { node } = options;
+      const clusterRef = (name: string): ClusterRef => clusters.ref(name);
+      tracing = new TracingSystem({ ...clusterContext, clusterRef, node, stats });
+    }
+    if (remoteLogs === undefined && tellsServices(change)) {
+      const { RemoteLogs } = await import('./telemetry/remote-log/remote-logs.ts');
+      const { node } = options;
+      const clusterRef = (name: string): ClusterRef => clusters.ref(name);
+      remoteLogs = new RemoteLogs({ ...clusterContext, clusterRef, node, stats });
+    }
+  }
+
+  async function check(
+    change: Pick<DataPlaneChange, 'clusters' | 'listeners' | 'secrets'>,
+  ): Promise<ApplyResult> {
+    await loadFor(change);
+    const secretProblems = new SecretStore().update(change.secrets);
+    const clusterProblems = (change.clusters?.set ?? [])
+      .map((model) => ({ name: model.name, problems: clusterTlsProblems(model) }))
+      .filter(({ problems }) => problems.length > 0);
+    const listenerProblems = await listeners.check(
+      (change.listeners?.set ?? []).map((model) => extensions.resolve(model)),
+    );
+    return {
+      refused: [
+        ...secretProblems.map((one) => ({ kind: 'secrets' as const, ...one })),
+        ...clusterProblems.map((one) => ({ kind: 'clusters' as const, ...one })),
+        ...listenerProblems.map((one) => ({ kind: 'listeners' as const, ...one })),
+      ],
+    };
+  }
+
   async function update(change: DataPlaneChange): Promise<ApplyResult> {
     const refused: RefusedResource[] = [];
     if (change.secrets !== undefined) {
@@ -211,19 +248,8 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
       if (compiled.ok) tables.set(config.name, compiled.value);
       else refused.push({ kind: 'routes', name: config.name, problems: compiled.problems });
     }
-    if (tracing === undefined && change.listeners?.set?.some(asksForTracing) === true) {
-      const { TracingSystem } = await import('./tracing/tracing-system.ts');
-      const { node } = options;
-      const clusterRef = (name: string): ClusterRef => clusters.ref(name);
-      tracing = new TracingSystem({ ...clusterContext, clusterRef, node, stats });
-    }
+    await loadFor(change);
     const arrived = change.extensions?.set ?? [];
-    if (remoteLogs === undefined && tellsServices(change)) {
-      const { RemoteLogs } = await import('./telemetry/remote-log/remote-logs.ts');
-      const { node } = options;
-      const clusterRef = (name: string): ClusterRef => clusters.ref(name);
-      remoteLogs = new RemoteLogs({ ...clusterContext, clusterRef, node, stats });
-    }
     if (arrived.length > 0) {
       const kinds = arrived.map((one) => (one.layer === 'http' ? one.config.kind : ''));
       await listenerContext.filterServices.lazy.loadKinds(new Set(kinds));
@@ -249,6 +275,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   return {
     onDemand,
     update,
+    check,
     drain,
     startDraining(only = 'all') {
       if (only === 'all') draining.start(drainTimeMs, drainStrategy);

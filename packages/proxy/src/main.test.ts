@@ -141,6 +141,47 @@ test('a bootstrap is checked without being served, and one that is wrong is refu
   await assert.rejects(run('-c', '/nowhere.yaml'), /the bootstrap cannot be read: .*nowhere/);
 });
 
+test('what only compiling finds is found without serving, at its place and with the file that is wrong', async () => {
+  const type = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3';
+  const file = bootstrapFile((text) =>
+    text
+      .replace(
+        '    filter_chains:\n    - filters:',
+        `    filter_chains:
+    - transport_socket:
+        name: tls
+        typed_config:
+          "@type": ${type}.DownstreamTlsContext
+          common_tls_context:
+            tls_certificates:
+            - certificate_chain: {filename: /nowhere/cert.pem}
+              private_key: {inline_string: x}
+      filters:`,
+      )
+      .replace(
+        '  - name: backend\n',
+        `  - name: backend
+    transport_socket:
+      name: tls
+      typed_config:
+        "@type": ${type}.UpstreamTlsContext
+        common_tls_context: {validation_context: {trusted_ca: {inline_string: none}}}
+`,
+      ),
+  );
+  const at = (place: string, field: string): RegExp =>
+    new RegExp(`${file}:${place}: static_resources\\.${field.replaceAll('[', '\\[')}`);
+  const context = 'transport_socket.typed_config.common_tls_context';
+  for (const expected of [
+    at(
+      '14:15',
+      `listeners[0].filter_chains[0].${context}.tls_certificates[0].certificate_chain: .*/nowhere/cert.pem`,
+    ),
+    at('\\d+:51', `clusters[0].${context}.validation_context.trusted_ca: holds no certificate`),
+  ])
+    await assert.rejects(run('-c', file, '--mode', 'validate'), expected);
+});
+
 test('the bootstrap in the documentation is one that the proxy takes', async () => {
   const document = readFileSync(new URL('../../../docs/proxy.md', import.meta.url), 'utf8');
   const [, yaml = ''] = /```yaml\n([\s\S]*?)```/.exec(document) ?? [];

@@ -50,6 +50,7 @@ export async function runEnvoy(
     throw new LateenError('EBOOTSTRAP', `the bootstrap is refused:\n  ${formatProblems(loaded.problems)}`);
   }
   if (options.mode === 'validate') {
+    await validate(loaded.value, options);
     write(`configuration '${options.configPath ?? '--config-yaml'}' OK\n`);
     return 0;
   }
@@ -88,6 +89,20 @@ export async function runEnvoy(
     return 0;
   }
   return runUntilStopped(serving, log);
+}
+
+/** Compiles what the bootstrap holds; throws with everything that serving would refuse. */
+async function validate(bootstrap: ProxyBootstrap, { configPath, configYaml }: ProxyOptions): Promise<void> {
+  const wrong = await (await import('./refused-statics.ts')).checkStatics(bootstrap);
+  if (wrong.length === 0) return;
+  const { parseText } = await import('./text.ts');
+  // What is merged from two texts has its place in none.
+  const parsed =
+    configPath === undefined || configYaml !== undefined
+      ? undefined
+      : parseText(read(configPath), configPath);
+  const located = parsed?.ok === true ? parsed.value.locate(wrong) : wrong;
+  throw new LateenError('EBOOTSTRAP', `the bootstrap is refused:\n  ${formatProblems(located)}`);
 }
 
 async function loadBootstrap(options: ProxyOptions): Promise<Result<ProxyBootstrap>> {

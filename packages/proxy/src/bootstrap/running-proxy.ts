@@ -15,6 +15,7 @@ import type { ResourceType } from '../xds/resource-type.ts';
 import { createSubscriptions, type Subscriptions, type SubscriptionsOptions } from '../xds/subscriptions.ts';
 import { Warming } from '../xds/warming.ts';
 import type { ProxyBootstrap } from './bootstrap.ts';
+import { staticProblems } from './refused-statics.ts';
 
 export interface RunningProxyOptions {
   readonly bootstrap: ProxyBootstrap;
@@ -178,7 +179,10 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
     listeners: { set: bootstrap.listeners },
   });
   if (refused.length > 0) {
-    const list = refused.map((r) => `${r.kind} ${r.name}: ${r.problems.map(formatProblem).join('; ')}`);
+    const list = refused.map((one) => {
+      const wrong = staticProblems(bootstrap, [one]).map(formatProblem);
+      return `${one.kind} ${one.name}: ${wrong.join('; ')}`;
+    });
     throw new LateenError('EBOOTSTRAP', `static resources are refused: ${list.join('; ')}`);
   }
   if (kept.length > 0) {

@@ -27,6 +27,7 @@ import { compileGate, guarded, type ConnectionGate } from './connection-gate.ts'
 import { compileTcpProxy } from '../tcp/compile-tcp-proxy.ts';
 import { TcpConnection } from '../tcp/tcp-proxy.ts';
 import type { LazyOpenssl } from '../tls/openssl/openssl.ts';
+import { downstreamProblems } from '../tls/resource-problems.ts';
 import type { SecretStore } from '../tls/secret-store.ts';
 import { FollowingTlsSettings } from '../tls/tls-context.ts';
 import type { Wire } from '../wire/wire.ts';
@@ -266,10 +267,7 @@ function compileChain(
   const watched = watchers.reduceRight((inner, watch) => watch(inner), serve);
   const { transport } = chain;
   const settings = transport.kind === 'downstream_tls' ? followDownstream(transport, context) : undefined;
-  for (const wrong of settings?.problems() ?? []) {
-    const within = wrong.path === '' ? '' : `.${wrong.path}`;
-    bad.push({ ...wrong, path: `${path}.transport_socket.typed_config${within}` });
-  }
+  bad.push(...downstreamProblems(transport, `${path}.transport_socket.typed_config`));
   const tls =
     transport.kind === 'downstream_tls' && settings !== undefined
       ? {

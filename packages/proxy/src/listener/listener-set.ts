@@ -1,4 +1,4 @@
-import { codeOf, type Logger, type Problem, type Timer } from '@lateen/core';
+import { codeOf, type Logger, type Problem, type Result, type Timer } from '@lateen/core';
 import type { DrainStrategy } from '../drain/drain-schedule.ts';
 import { formatAddress, type Address, type SocketAddress } from '../model/address.ts';
 import type { ResourceChange } from '../model/change.ts';
@@ -84,10 +84,8 @@ export class ListenerSet {
   async update({ set = [], remove = [] }: ResourceChange<Listener>): Promise<RefusedListener[]> {
     const refused: RefusedListener[] = [];
     const ready: { readonly compiled: CompiledListener; readonly sockets: Map<string, ListenSocket> }[] = [];
-    await this.#context.filterServices.lazy.loadFor(set);
     for (const model of set) {
-      await this.#context.lazyFilters.load(model);
-      const compiled = compileListener(model, this.#context);
+      const compiled = await this.#compile(model);
       if (!compiled.ok) {
         refused.push({ name: model.name, problems: compiled.problems });
         continue;
@@ -102,6 +100,16 @@ export class ListenerSet {
     for (const { compiled, sockets } of ready) this.#install(compiled, sockets);
     for (const name of remove) this.#remove(name);
     this.#indexVirtual();
+    return refused;
+  }
+
+  /** What of these could not be used; none is put in force, and no socket is bound. */
+  async check(set: readonly Listener[]): Promise<RefusedListener[]> {
+    const refused: RefusedListener[] = [];
+    for (const model of set) {
+      const compiled = await this.#compile(model);
+      if (!compiled.ok) refused.push({ name: model.name, problems: compiled.problems });
+    }
     return refused;
   }
 
@@ -159,6 +167,12 @@ export class ListenerSet {
       for (const socket of sockets.values()) socket.close();
       for (const connection of connections) connection.close();
     }
+  }
+
+  async #compile(model: Listener): Promise<Result<CompiledListener>> {
+    await this.#context.filterServices.lazy.loadFor([model]);
+    await this.#context.lazyFilters.load(model);
+    return compileListener(model, this.#context);
   }
 
   /** Sockets for all addresses of a listener: those that it has, and new ones; the problem where one cannot be had. */

@@ -147,6 +147,8 @@ export interface DataPlane {
   readonly onDemand: OnDemand;
   /** Compiles the change, binds new sockets, then swaps everything at once. Never throws for a bad resource. */
   update(change: DataPlaneChange): Promise<ApplyResult>;
+  /** What of these would be refused; nothing is put in force, no socket bound and nobody connected to. */
+  check(change: Pick<DataPlaneChange, 'clusters' | 'listeners' | 'secrets'>): Promise<ApplyResult>;
   /** Tells clients to go (Connection: close, GOAWAY), waits for them at most `ms`; stops accepting first. Resolves with what is left. */
   drain(ms: number): Promise<{ readonly activeConnections: number }>;
   /** Lets answers end their connections over the drain time, without stopping to accept. */

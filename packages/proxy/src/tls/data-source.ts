@@ -21,3 +21,9 @@ export function readDataSource(source: DataSource, path: string): Result<Buffer>
       }
   }
 }
+
+/** ` (PATH)` for a file, and the like for a variable: to be put into a sentence on what it holds. */
+export function placeOf(source: DataSource | undefined): string {
+  if (source?.kind === 'file') return ` (${source.path})`;
+  return source?.kind === 'environment' ? ` (environment variable ${source.variable})` : '';
+}

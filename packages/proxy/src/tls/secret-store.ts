@@ -1,8 +1,9 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { messageOf, ok, problem, problems, type Problem, type Result } from '@lateen/core';
 import type { ResourceChange } from '../model/change.ts';
 import type { CertificateValidation, DataSource, Secret, TlsCertificate } from '../model/tls.ts';
-import { readDataSource } from './data-source.ts';
+import { placeOf, readDataSource } from './data-source.ts';
 import { ticketKeyBytes } from './openssl/ticket-keys.ts';
 
 /** A certificate chain with its key, read and found to belong together. */
@@ -112,16 +113,40 @@ export function loadCertificate(model: TlsCertificate, path: string): Result<Loa
   for (const result of [chain, key, password]) if (result?.ok === false) wrong.push(...result.problems);
   if (!chain.ok || !key.ok || password?.ok === false) return problems(wrong);
   const passphrase = password?.value.toString('utf8');
-  try {
-    createSecureContext({
-      cert: chain.value,
-      key: key.value,
-      ...(passphrase === undefined ? {} : { passphrase }),
-    });
-  } catch (error) {
-    return problem(path, `certificate and key cannot be used: ${messageOf(error)}`);
+  const loaded: LoadedCertificate = { chain: chain.value, privateKey: key.value, passphrase };
+  const reason = whyUnusable(model, loaded);
+  return reason === undefined ? ok(loaded) : problem(`${path}.${reason.field}`, reason.message);
+}
+
+/** Which of the two cannot be used, and why; undefined where both can, together. */
+function whyUnusable(
+  model: TlsCertificate,
+  { chain, privateKey, passphrase }: LoadedCertificate,
+): { readonly field: string; readonly message: string } | undefined {
+  const chainError = errorOf(() => createSecureContext({ cert: chain, ca: [] }));
+  if (chainError !== undefined) {
+    const message = `holds no certificates in PEM that can be used${placeOf(model.chain)}: ${chainError}`;
+    return { field: 'certificate_chain', message };
   }
-  return ok({ chain: chain.value, privateKey: key.value, passphrase });
+  const unlocked = passphrase === undefined ? {} : { passphrase };
+  const keyError = errorOf(() => createSecureContext({ key: privateKey, ca: [], ...unlocked }));
+  if (keyError !== undefined) {
+    const message = `holds no key in PEM that can be used${placeOf(model.privateKey)}: ${keyError}`;
+    return { field: 'private_key', message };
+  }
+  if (new X509Certificate(chain).checkPrivateKey(createPrivateKey({ key: privateKey, ...unlocked })))
+    return undefined;
+  const message = `is not the key of the certificate${placeOf(model.privateKey)}: give the one that it was issued for`;
+  return { field: 'private_key', message };
+}
+
+function errorOf(run: () => void): string | undefined {
+  try {
+    run();
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
 }
 
 /** Reads the roots of a validation context; a problem where they are none. */
@@ -133,15 +158,16 @@ export function loadValidation(model: CertificateValidation, path: string): Resu
   for (const result of [ca, crl]) if (result?.ok === false) wrong.push(...result.problems);
   if (ca?.ok === false || crl?.ok === false) return problems(wrong);
   if (ca !== undefined && !ca.value.includes('-----BEGIN CERTIFICATE-----')) {
-    return problem(`${path}.trusted_ca`, 'holds no certificate in PEM');
+    return problem(`${path}.trusted_ca`, `holds no certificate in PEM${placeOf(model.trustedCa)}`);
   }
-  try {
-    createSecureContext({
-      ...(ca === undefined ? {} : { ca: ca.value }),
-      ...(crl === undefined ? {} : { crl: crl.value }),
-    });
-  } catch (error) {
-    return problem(path, `roots cannot be used: ${messageOf(error)}`);
+  for (const [field, option] of [
+    ['trusted_ca', { ca: ca?.value ?? [] }],
+    ['crl', crl === undefined ? undefined : { ca: [], crl: crl.value }],
+  ] as const) {
+    const error = option === undefined ? undefined : errorOf(() => createSecureContext(option));
+    if (error === undefined) continue;
+    const source = field === 'crl' ? model.crl : model.trustedCa;
+    return problem(`${path}.${field}`, `cannot be used${placeOf(source)}: ${error}`);
   }
   return ok({ model, trustedCa: ca?.value, crl: crl?.value });
 }

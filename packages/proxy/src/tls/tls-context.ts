@@ -1,20 +1,14 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { getCACertificates } from 'node:tls';
-import { ok, problem, problems, type Problem, type Result } from '@lateen/core';
+import { ok, problem, problems, type Result } from '@lateen/core';
 import type { DataSource, TlsOptions } from '../model/tls.ts';
 import type { OwnCertificate } from '../wire/tls-info.ts';
 import { describeOwn } from './describe-connection.ts';
+import { curveName, readInlineTls, suitesOf } from './inline-tls.ts';
 import { createContext, type TlsContext } from './openssl/context.ts';
 import type { LazyOpenssl, Openssl } from './openssl/openssl.ts';
 import { compilePeerCheck, type PeerCheck } from './peer-verification.ts';
-import {
-  loadCertificate,
-  loadTicketKeys,
-  loadValidation,
-  type LoadedCertificate,
-  type LoadedValidation,
-  type SecretStore,
-} from './secret-store.ts';
+import type { LoadedCertificate, LoadedValidation, SecretStore } from './secret-store.ts';
 
 /** What connections are made with while the secrets stay the same. */
 export interface TlsSettings {
@@ -55,11 +49,6 @@ export class FollowingTlsSettings {
     this.#side = side;
   }
 
-  /** What is wrong with what the resource itself says, secrets left out: to be asked before it is taken. */
-  problems(): readonly Problem[] {
-    return readOwn(this.#options, this.#side).wrong;
-  }
-
   /** The settings for a new connection; problems where a secret is not there or nothing can be made of it. */
   current(): Result<TlsSettings> {
     const { certificateSecrets, validationSecret } = this.#options;
@@ -79,36 +68,6 @@ export class FollowingTlsSettings {
   }
 }
 
-/** Reads what the resource itself says, or names what is wrong with it. */
-function readOwn(
-  options: TlsOptions,
-  side: TlsSide,
-): {
-  readonly certificates: readonly LoadedCertificate[];
-  readonly validation: LoadedValidation | undefined;
-  readonly ticketKeys: readonly Buffer[];
-  readonly wrong: readonly Problem[];
-} {
-  const wrong: Problem[] = [];
-  const taken = <T>(loaded: Result<T>): T | undefined => {
-    if (loaded.ok) return loaded.value;
-    wrong.push(...loaded.problems);
-    return undefined;
-  };
-  const common = 'common_tls_context';
-  return {
-    certificates: options.certificates
-      .map((model, i) => taken(loadCertificate(model, `${common}.tls_certificates[${i}]`)))
-      .filter((certificate) => certificate !== undefined),
-    validation:
-      options.validation === undefined
-        ? undefined
-        : taken(loadValidation(options.validation, `${common}.validation_context`)),
-    ticketKeys: taken(loadTicketKeys(side.ticketKeys ?? [], 'session_ticket_keys')) ?? [],
-    wrong,
-  };
-}
-
 /** Reads everything and makes the settings; all problems at once. */
 function buildSettings(
   openssl: Openssl,
@@ -116,7 +75,7 @@ function buildSettings(
   secrets: SecretStore,
   side: TlsSide,
 ): Result<TlsSettings> {
-  const own = readOwn(options, side);
+  const own = readInlineTls(options, side.ticketKeys);
   if (own.wrong.length > 0) return problems(own.wrong);
   const certificates: LoadedCertificate[] = [
     ...own.certificates,
@@ -187,17 +146,7 @@ function sessionScope(
   return hash.digest();
 }
 
-/** Groups `[a|b]` are of equal rank; Envoy's list, as OpenSSL's, leaves the suites of TLS 1.3 on. */
+/** Envoy's list, as OpenSSL's, leaves the suites of TLS 1.3 on. */
 function cipherList(suites: readonly string[]): string {
-  return suites.flatMap((suite) => suite.replace(/^\[|\]$/g, '').split('|')).join(':');
-}
-
-const curves: Readonly<Record<string, string>> = {
-  'P-256': 'prime256v1',
-  'P-384': 'secp384r1',
-  'P-521': 'secp521r1',
-};
-
-function curveName(curve: string): string {
-  return curves[curve] ?? curve;
+  return suites.flatMap(suitesOf).join(':');
 }

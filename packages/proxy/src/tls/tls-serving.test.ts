@@ -289,7 +289,7 @@ test('a listener is refused by the places of what cannot be used of its own TLS,
   assert.deepEqual(
     refused.flatMap((one) => one.problems.map((p) => p.path)),
     [
-      `${at}.tls_certificates[1]`,
+      `${at}.tls_certificates[1].private_key`,
       `${at}.tls_certificates[2].certificate_chain`,
       `${at}.validation_context.trusted_ca`,
     ],

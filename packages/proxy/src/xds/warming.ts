@@ -20,7 +20,9 @@ import {
   type RouteConfiguration,
   type Secret,
 } from '../model/index.ts';
+import { clusterTlsProblems, listenerTlsProblems } from '../tls/resource-problems.ts';
 import type { ResourceCounts } from './manager-stats.ts';
+import { usablePart } from './usable-part.ts';
 import { WaitingSet, type Decoded } from './waiting-set.ts';
 
 /** Decoded resources of one response, or of the static bootstrap. */
@@ -225,8 +227,12 @@ export class Warming {
       for (const resource of change[kind]?.set ?? []) this.#answered[kind].add(resource.name);
       for (const name of change[kind]?.remove ?? []) this.#answered[kind].add(name);
     }
-    const goneClusters = this.#clusters.take(change.clusters, isStatic, isKept);
-    const goneListeners = this.#listeners.take(change.listeners, isStatic, isKept);
+    const usableClusters = usablePart('clusters', change.clusters, clusterTlsProblems);
+    const usableListeners = usablePart('listeners', change.listeners, listenerTlsProblems);
+    const unusable = [...usableClusters.refused, ...usableListeners.refused];
+    this.#warnOf(unusable);
+    const goneClusters = this.#clusters.take(usableClusters.change, isStatic, isKept);
+    const goneListeners = this.#listeners.take(usableListeners.change, isStatic, isKept);
     if (change.clusters !== undefined && !isStatic) this.#clustersCame = true;
     if (change.listeners !== undefined && !isStatic) this.#listenersCame = true;
 
@@ -250,7 +256,7 @@ export class Warming {
     this.#listeners.settle(listeners, (name) => names.has(`listeners/${name}`));
     if (clusters.length > 0 || listeners.length > 0) await this.#dropUnwanted();
     this.#checkReady();
-    return [...wrong, ...refused];
+    return [...wrong, ...unusable, ...refused];
   }
 
   /** Configurations of filters that are of another type than a filter of the name may be. */
@@ -279,10 +285,14 @@ export class Warming {
   async #put(change: DataPlaneChange): Promise<ApplyResult['refused']> {
     if (Object.keys(change).length === 0) return [];
     const { refused } = await this.#options.dataPlane.update(change);
+    this.#warnOf(refused);
+    return refused;
+  }
+
+  #warnOf(refused: ApplyResult['refused']): void {
     for (const { kind, name, problems } of refused) {
       this.#options.log.warn(`${kind} ${name} refused`, { reason: problems.map(formatProblem).join('; ') });
     }
-    return refused;
   }
 
   #isClusterWarm(cluster: Cluster): boolean {

@@ -1,0 +1,36 @@
+import type { Problem } from '@lateen/core';
+import { createDataPlane } from '../data-plane.ts';
+import type { RefusedResource } from '../model/index.ts';
+import type { ProxyBootstrap } from './bootstrap.ts';
+
+/** Problems of static resources with their paths in the bootstrap: `static_resources.listeners[0].filter_chains[1]`. */
+export function staticProblems(
+  { listeners, clusters, secrets }: Pick<ProxyBootstrap, 'listeners' | 'clusters' | 'secrets'>,
+  refused: readonly RefusedResource[],
+): readonly Problem[] {
+  const names: Readonly<Record<string, readonly string[]>> = {
+    listeners: listeners.map(({ model }) => model.name),
+    clusters: clusters.map(({ model }) => model.name),
+    secrets: secrets.map(({ name }) => name),
+  };
+  return refused.flatMap(({ kind, name, problems }) => {
+    const at = `static_resources.${kind}[${names[kind]?.indexOf(name) ?? -1}]`;
+    return problems.map((one) => ({ ...one, path: one.path === '' ? at : `${at}.${one.path}` }));
+  });
+}
+
+/** Compiles the static resources as serving them would, and says what is wrong: no socket is bound. */
+export async function checkStatics(bootstrap: ProxyBootstrap): Promise<readonly Problem[]> {
+  const { identity, localClusterName, runtime } = bootstrap;
+  const dataPlane = createDataPlane({ node: identity, localClusterName, runtime });
+  try {
+    const { refused } = await dataPlane.check({
+      secrets: { set: bootstrap.secrets },
+      clusters: { set: bootstrap.clusters.map(({ model }) => model) },
+      listeners: { set: bootstrap.listeners.map(({ model }) => model) },
+    });
+    return staticProblems(bootstrap, refused);
+  } finally {
+    await dataPlane.close();
+  }
+}

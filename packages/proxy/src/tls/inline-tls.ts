@@ -1,0 +1,133 @@
+import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import type { Problem, Result } from '@lateen/core';
+import type { DataSource, TlsOptions, TlsVersion } from '../model/tls.ts';
+import {
+  loadCertificate,
+  loadTicketKeys,
+  loadValidation,
+  type LoadedCertificate,
+  type LoadedValidation,
+} from './secret-store.ts';
+
+/** What a resource itself says of its TLS, secrets left out, read; what is wrong has its path in the TLS context. */
+export interface InlineTls {
+  readonly certificates: readonly LoadedCertificate[];
+  readonly validation: LoadedValidation | undefined;
+  readonly ticketKeys: readonly Buffer[];
+  readonly wrong: readonly Problem[];
+}
+
+const common = 'common_tls_context';
+
+/** Reads what the resource itself says: certificates, roots, keys of session tickets. */
+export function readInlineTls(options: TlsOptions, ticketKeys: readonly DataSource[] = []): InlineTls {
+  const wrong: Problem[] = [];
+  const taken = <T>(loaded: Result<T>): T | undefined => {
+    if (loaded.ok) return loaded.value;
+    wrong.push(...loaded.problems);
+    return undefined;
+  };
+  const { certificates, validation, validationSecret } = options;
+  const validationField =
+    validationSecret === undefined
+      ? 'validation_context'
+      : 'combined_validation_context.default_validation_context';
+  return {
+    certificates: certificates
+      .map((model, i) => taken(loadCertificate(model, `${common}.tls_certificates[${i}]`)))
+      .filter((certificate) => certificate !== undefined),
+    validation:
+      validation === undefined
+        ? undefined
+        : taken(loadValidation(validation, `${common}.${validationField}`)),
+    ticketKeys: taken(loadTicketKeys(ticketKeys, 'session_ticket_keys')) ?? [],
+    wrong,
+  };
+}
+
+/** Everything in a TLS context that makes connections impossible whatever its secrets will hold. */
+export function inlineTlsProblems(
+  options: TlsOptions,
+  ticketKeys?: readonly DataSource[],
+): readonly Problem[] {
+  return [
+    ...readInlineTls(options, ticketKeys).wrong,
+    ...parameterProblems(options),
+    ...alpnProblems(options),
+  ];
+}
+
+const versionOrder: readonly TlsVersion[] = ['TLSv1.0', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'];
+
+/** Envoy refuses names that its library does not know; each is looked up by itself, so that it can be named. */
+function parameterProblems(options: TlsOptions): readonly Problem[] {
+  const params = `${common}.tls_params`;
+  const { cipherSuites, ecdhCurves, signatureAlgorithms = [] } = options;
+  const { minVersion = 'TLSv1.2', maxVersion = 'TLSv1.3' } = options;
+  const wrong: Problem[] = [];
+  if (versionOrder.indexOf(minVersion) > versionOrder.indexOf(maxVersion)) {
+    const message = `${minVersion} is above the maximum, ${maxVersion}`;
+    wrong.push({ path: `${params}.tls_minimum_protocol_version`, message });
+  }
+  for (const [i, entry] of cipherSuites.entries()) {
+    const unknown = suitesOf(entry).find((suite) => !isKnownSuite(suite));
+    if (unknown === undefined) continue;
+    wrong.push({
+      path: `${params}.cipher_suites[${i}]`,
+      message: `OpenSSL has no cipher suite "${unknown}"`,
+    });
+  }
+  const old = cipherSuites.flatMap(suitesOf).filter((suite) => !suite.startsWith('TLS_'));
+  if (
+    cipherSuites.length > 0 &&
+    (old.length === 0 || !isUsable({ ciphers: old.join(':') })) &&
+    wrong.length === 0
+  )
+    wrong.push({ path: `${params}.cipher_suites`, message: 'has no suite for TLS 1.2 that OpenSSL can use' });
+  for (const [i, curve] of ecdhCurves.entries()) {
+    if (!isUsable({ ecdhCurve: curveName(curve) }))
+      wrong.push({ path: `${params}.ecdh_curves[${i}]`, message: `OpenSSL has no curve "${curve}"` });
+  }
+  for (const [i, sigalgs] of signatureAlgorithms.entries()) {
+    const message = `OpenSSL has no signature algorithm "${sigalgs}"`;
+    if (!isUsable({ sigalgs })) wrong.push({ path: `${params}.signature_algorithms[${i}]`, message });
+  }
+  return wrong;
+}
+
+function alpnProblems({ alpn }: TlsOptions): readonly Problem[] {
+  const message = 'must have 1 to 255 bytes (RFC 7301 section 3.1)';
+  return alpn.flatMap((name, i) =>
+    name.length >= 1 && name.length <= 255 ? [] : [{ path: `${common}.alpn_protocols[${i}]`, message }],
+  );
+}
+
+/** Operators change the list; the suites of TLS 1.3 are always on; 3DES, which Envoy's library has, is left out. */
+function isKnownSuite(suite: string): boolean {
+  return /^[!+@-]|^TLS_|^DES-CBC3-SHA$/.test(suite) || isUsable({ ciphers: suite });
+}
+
+function isUsable(options: SecureContextOptions): boolean {
+  try {
+    createSecureContext({ ...options, ca: [] });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Suites of an entry: those of `[a|b]` are of equal rank. */
+export function suitesOf(entry: string): readonly string[] {
+  return entry.replace(/^\[|\]$/g, '').split('|');
+}
+
+const curves: Readonly<Record<string, string>> = {
+  'P-256': 'prime256v1',
+  'P-384': 'secp384r1',
+  'P-521': 'secp521r1',
+};
+
+/** OpenSSL's name of a curve. */
+export function curveName(curve: string): string {
+  return curves[curve] ?? curve;
+}

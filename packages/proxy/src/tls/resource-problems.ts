@@ -1,0 +1,46 @@
+import type { Problem } from '@lateen/core';
+import type { Cluster } from '../model/cluster.ts';
+import type { Listener } from '../model/listener.ts';
+import type { DownstreamTransport, UpstreamTransport } from '../model/tls.ts';
+import { inlineTlsProblems } from './inline-tls.ts';
+
+const typedConfig = 'transport_socket.typed_config';
+
+/** What is wrong with the TLS that a listener itself says, with paths in the listener; as Envoy, when it is received. */
+export function listenerTlsProblems({ filterChains, defaultFilterChain }: Listener): readonly Problem[] {
+  return [
+    ...filterChains.flatMap(({ transport }, i) =>
+      downstreamProblems(transport, `filter_chains[${i}].${typedConfig}`),
+    ),
+    ...(defaultFilterChain === undefined
+      ? []
+      : downstreamProblems(defaultFilterChain.transport, `default_filter_chain.${typedConfig}`)),
+  ];
+}
+
+/** The same of a cluster. */
+export function clusterTlsProblems({ transport, transportMatches }: Cluster): readonly Problem[] {
+  return [
+    ...upstreamProblems(transport, typedConfig),
+    ...transportMatches.flatMap((match, i) =>
+      upstreamProblems(match.transport, `transport_socket_matches[${i}].${typedConfig}`),
+    ),
+  ];
+}
+
+/** The same of a filter chain, whose TLS is at `path`. */
+export function downstreamProblems(transport: DownstreamTransport, path: string): readonly Problem[] {
+  if (transport.kind === 'raw') return [];
+  return within(path, inlineTlsProblems(transport.options, transport.sessionTicketKeys));
+}
+
+function upstreamProblems(transport: UpstreamTransport, path: string): readonly Problem[] {
+  if (transport.kind === 'raw') return [];
+  // The transport that sends the PROXY protocol's header holds the other one.
+  const at = transport.proxyProtocol === undefined ? path : `${path}.${typedConfig}`;
+  return within(at, inlineTlsProblems(transport.options));
+}
+
+function within(path: string, list: readonly Problem[]): readonly Problem[] {
+  return list.map((problem) => ({ ...problem, path: `${path}.${problem.path}` }));
+}
