@@ -22,6 +22,8 @@ export interface CertificateNames {
   readonly ips?: readonly string[];
   /** As in `spiffe://cluster.local/ns/default/sa/default`. */
   readonly uris?: readonly string[];
+  /** Default P-256. */
+  readonly key?: 'P-256' | 'P-384' | 'RSA';
   /** Default: from an hour ago to an hour from now. */
   readonly notBefore?: Date;
   readonly notAfter?: Date;
@@ -104,7 +106,7 @@ function authority(
       return PemConverter.encode(list.rawData, 'X509 CRL');
     },
     async issue(names) {
-      const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+      const keys = await generateKeys(names.key ?? 'P-256');
       const alternatives: JsonGeneralName[] = [
         ...(names.dns ?? []).map((value) => ({ type: 'dns' as const, value })),
         ...(names.ips ?? []).map((value) => ({ type: 'ip' as const, value })),
@@ -130,6 +132,14 @@ function authority(
       return { cert: certificate.toString('pem') + issuers, key: PemConverter.encode(der, 'PRIVATE KEY') };
     },
   };
+}
+
+function generateKeys(kind: 'P-256' | 'P-384' | 'RSA'): Promise<webcrypto.CryptoKeyPair> {
+  if (kind !== 'RSA')
+    return webcrypto.subtle.generateKey({ ...algorithm, namedCurve: kind }, true, ['sign', 'verify']);
+  const publicExponent = new Uint8Array([1, 0, 1]);
+  const rsa = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256', modulusLength: 2_048, publicExponent };
+  return webcrypto.subtle.generateKey(rsa, true, ['sign', 'verify']);
 }
 
 function authorityExtensions(): Extension[] {

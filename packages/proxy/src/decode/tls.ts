@@ -37,12 +37,12 @@ const downstreamPolicy = fieldPolicy(
     'disableStatelessSessionResumption',
     'sessionTicketKeys',
     'sessionTicketKeysSdsSecretConfig',
+    'fullScanCertsOnSniMismatch',
   ],
   {
     requireSni: 'a chain that needs a name matches on it (filter_chain_match.server_names)',
     disableStatefulSessionResumption: 'sessions are resumed by tickets only',
     ocspStaplePolicy: 'no OCSP response is stapled',
-    fullScanCertsOnSniMismatch: 'the first certificate that fits is used',
   },
 );
 const upstreamPolicy = fieldPolicy(
@@ -150,6 +150,7 @@ export function decodeDownstreamTransport(
     kind: 'downstream_tls',
     options: decodeCommon(at.at('commonTlsContext'), message.commonTlsContext ?? {}),
     requireClientCertificate: message.requireClientCertificate ?? false,
+    ...(message.fullScanCertsOnSniMismatch === true ? { scansAllCertificates: true } : {}),
     ...(message.sessionTimeout === undefined ? {} : { sessionTimeoutMs: message.sessionTimeout }),
     disableStatelessResumption: message.disableStatelessSessionResumption ?? false,
     ...(keys === undefined ? {} : { sessionTicketKeys: decodeTicketKeys(at.at('sessionTicketKeys'), keys) }),
@@ -193,9 +194,15 @@ export function decodeUpstreamTransport(
   const message = at.unpack(tls.UpstreamTlsContext, socket.typedConfig);
   if (message === undefined) return { kind: 'raw' };
   at.check(upstreamPolicy, message);
+  const options = decodeCommon(at.at('commonTlsContext'), message.commonTlsContext ?? {});
+  // As Envoy: a client cannot know which one a server wants.
+  if (options.certificates.length + options.certificateSecrets.length > 1)
+    at.at('commonTlsContext')
+      .at('tlsCertificates')
+      .fail('must have one certificate at most towards endpoints');
   return {
     kind: 'upstream_tls',
-    options: decodeCommon(at.at('commonTlsContext'), message.commonTlsContext ?? {}),
+    options,
     sni: message.sni ?? '',
     autoSni: auto.sni,
     autoSanValidation: auto.sanValidation,

@@ -181,6 +181,7 @@ function runsOn(model: Listener, kind: string): PortTest {
 function followDownstream(model: DownstreamTls, context: ListenerContext): FollowingTlsSettings {
   return new FollowingTlsSettings(context.openssl, model.options, context.secrets, {
     choosesProtocol: true,
+    scansAllCertificates: model.scansAllCertificates === true,
     sessionTimeoutMs: model.sessionTimeoutMs,
     ticketsDisabled: model.disableStatelessResumption,
     ticketKeys: model.sessionTicketKeys,

@@ -65,6 +65,8 @@ export interface DownstreamTls {
   readonly kind: 'downstream_tls';
   readonly options: TlsOptions;
   readonly requireClientCertificate: boolean;
+  /** Look for a certificate that suits a client's kinds of keys where none is for the name that it asks for. */
+  readonly scansAllCertificates?: boolean;
   readonly sessionTimeoutMs?: number;
   readonly disableStatelessResumption: boolean;
   /** Of 80 bytes each: the first encrypts session tickets, all decrypt them; none: keys that nobody else has. */

@@ -74,7 +74,7 @@ export function clientTls(options: ClientTlsOptions): ClientHandshake & { readon
     const certificate = session.peerCertificate();
     const verdict = check(certificate, session.chainError, serverName);
     if (verdict === undefined) {
-      const info = describeTls(session, serverName, certificate, settings.own);
+      const info = describeTls(session, serverName, certificate, settings.ownOf(session));
       stats.tls.countHandshake(info);
       return info;
     }

@@ -25,13 +25,13 @@ export function serverHandshake(
   { serverName, keepsPeerChain }: { readonly serverName: string; readonly keepsPeerChain: boolean },
   listener: ServerHandshakeListener,
 ): Handshake {
-  const { openssl, context, check, own } = settings;
+  const { openssl, context, check, ownOf } = settings;
   const session = TlsSession.server(openssl, context, settings.verifies || model.requireClientCertificate);
   const connection = { handle: plain.detach(), readBuffer: plain.readBuffer };
   return new Handshake(turn, connection, openssl, session, {
     judge() {
       const certificate = session.peerCertificate();
-      const info = describeTls(session, serverName, certificate, own);
+      const info = describeTls(session, serverName, certificate, ownOf(session));
       if (certificate === undefined)
         return model.requireClientCertificate ? { refused: 'no_certificate' } : info;
       const refused = check(certificate, session.chainError, serverName);

@@ -3,10 +3,12 @@ import { getCACertificates } from 'node:tls';
 import { ok, problem, problems, type Result } from '@lateen/core';
 import type { DataSource, TlsOptions } from '../model/tls.ts';
 import type { OwnCertificate } from '../wire/tls-info.ts';
+import { compileCertificateChoice, traitsOf } from './certificate-choice.ts';
 import { describeOwn } from './describe-connection.ts';
 import { curveName, readInlineTls, suitesOf } from './inline-tls.ts';
 import { createContext, type TlsContext } from './openssl/context.ts';
 import type { LazyOpenssl, Openssl } from './openssl/openssl.ts';
+import type { TlsSession } from './openssl/tls-session.ts';
 import { compilePeerCheck, type PeerCheck } from './peer-verification.ts';
 import type { LoadedCertificate, LoadedValidation, SecretStore } from './secret-store.ts';
 
@@ -17,8 +19,8 @@ export interface TlsSettings {
   /** True where a peer is asked for its certificate. */
   readonly verifies: boolean;
   readonly check: PeerCheck;
-  /** What the first of our certificates says. */
-  readonly own: OwnCertificate | undefined;
+  /** What our certificate says that a connection shows. */
+  readonly ownOf: (session: TlsSession) => OwnCertificate | undefined;
 }
 
 /** What the two sides of TLS do not have in common. */
@@ -27,6 +29,8 @@ export interface TlsSide {
   readonly sanIsServerName?: boolean;
   /** Servers choose from the protocols; clients offer them with each connection. */
   readonly choosesProtocol?: boolean;
+  /** A server shows a certificate for another name where none has the one that the client asks for. */
+  readonly scansAllCertificates?: boolean;
   readonly sessionTimeoutMs?: number | undefined;
   readonly ticketsDisabled?: boolean;
   readonly ticketKeys?: readonly DataSource[] | undefined;
@@ -93,8 +97,17 @@ function buildSettings(
   const systemRoots = validations.some((v) => v.model.systemRoots === true);
   const roots = validations.flatMap((v) => v.trustedCa ?? []);
   if (systemRoots && roots.length === 0) roots.push(Buffer.from(getCACertificates('bundled').join('\n')));
+  const parsed = certificates.map(({ chain }) => new X509Certificate(chain));
   const context = createContext(openssl, {
     certificates,
+    ...(side.choosesProtocol === true && certificates.length > 1
+      ? {
+          chooseCertificate: compileCertificateChoice(
+            parsed.map(traitsOf),
+            side.scansAllCertificates === true,
+          ),
+        }
+      : {}),
     roots,
     revocationLists: validations.flatMap((v) => v.crl ?? []),
     revocationOfLeafOnly: validations.some((v) => v.model.revocationOfLeafOnly === true),
@@ -109,20 +122,22 @@ function buildSettings(
     sessionTimeoutMs: side.sessionTimeoutMs,
     ticketsDisabled: side.ticketsDisabled === true,
     ticketKeys,
-    sessionScope: sessionScope(certificates, validations),
+    sessionScope: sessionScope(parsed, validations),
   });
   if (!context.ok) return context;
   const check = compilePeerCheck(
     validations.map((v) => v.model),
     { hasRoots: roots.length > 0, sanIsServerName: side.sanIsServerName === true },
   );
-  const [first] = certificates;
+  const descriptions = parsed.map(describeOwn);
+  const shown = context.value.certificates;
   return ok({
     openssl,
     context: context.value,
     verifies: validations.length > 0,
     check,
-    own: first === undefined ? undefined : describeOwn(new X509Certificate(first.chain)),
+    ownOf: (session) =>
+      descriptions[shown.length < 2 ? 0 : Math.max(0, shown.indexOf(session.ownCertificate))],
   });
 }
 
@@ -132,13 +147,10 @@ function buildSettings(
  * judged by other roots is judged anew.
  */
 function sessionScope(
-  certificates: readonly LoadedCertificate[],
+  certificates: readonly X509Certificate[],
   validations: readonly LoadedValidation[],
 ): Buffer {
-  const names = certificates.map(({ chain }) => {
-    const { subject, subjectAltName } = new X509Certificate(chain);
-    return [subject, subjectAltName];
-  });
+  const names = certificates.map(({ subject, subjectAltName }) => [subject, subjectAltName]);
   const hash = createHash('sha256').update(JSON.stringify([names, validations.map((v) => v.model)]));
   for (const { trustedCa, crl } of validations) {
     for (const part of [trustedCa, crl]) hash.update(`;${part?.length ?? -1};`).update(part ?? '');

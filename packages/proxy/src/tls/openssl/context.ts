@@ -1,5 +1,7 @@
 import { problem, ok, type Result } from '@lateen/core';
 import type { TlsVersion } from '../../model/tls.ts';
+import type { NativeCertificate } from './certificate-chooser.ts';
+import type { ClientHello } from './client-hello.ts';
 import type { Pointer } from './functions.ts';
 import type { Openssl } from './openssl.ts';
 
@@ -10,6 +12,8 @@ export interface ContextOptions {
     readonly privateKey: Buffer;
     readonly passphrase: string | undefined;
   }[];
+  /** Chooses for a client where there are several; none: OpenSSL does, by the kind of key. */
+  readonly chooseCertificate?: (hello: ClientHello) => number;
   readonly roots: readonly Buffer[];
   readonly revocationLists: readonly Buffer[];
   /** Only the peer's own certificate must not be revoked; else every one of its chain. */
@@ -62,6 +66,8 @@ const versionNumber: Readonly<Record<TlsVersion, number>> = {
 /** An `SSL_CTX`; freed when it is not used any more. */
 export interface TlsContext {
   readonly pointer: Pointer;
+  /** Our own, in the order in which they were given. */
+  readonly certificates: Pointer[];
 }
 
 /** Makes a context; the problem names what OpenSSL does not take. */
@@ -69,7 +75,7 @@ export function createContext(openssl: Openssl, options: ContextOptions): Result
   const { c } = openssl;
   c.ERR_clear_error();
   const pointer = c.SSL_CTX_new(c.TLS_method());
-  const context: TlsContext = { pointer };
+  const context: TlsContext = { pointer, certificates: [] };
   openssl.freeWith(context, () => c.SSL_CTX_free(pointer));
   c.SSL_CTX_ctrl(pointer, ctrl.mode, mode, null);
   c.SSL_CTX_set_options(pointer, noRenegotiation + (options.ticketsDisabled ? noTicket : 0));
@@ -86,7 +92,7 @@ export function createContext(openssl: Openssl, options: ContextOptions): Result
   const wrong =
     setVersions(openssl, pointer, options) ??
     setAlgorithms(openssl, pointer, options) ??
-    addCertificates(openssl, pointer, options) ??
+    addCertificates(openssl, context, options) ??
     addRoots(openssl, pointer, options);
   if (wrong !== undefined) return problem('', `${wrong}: ${openssl.takeError()}`);
   if (options.alpn.length > 0) chooseProtocols(openssl, context, options.alpn);
@@ -117,25 +123,60 @@ function setAlgorithms(openssl: Openssl, context: Pointer, options: ContextOptio
   return undefined;
 }
 
-function addCertificates(openssl: Openssl, context: Pointer, options: ContextOptions): string | undefined {
-  const { c } = openssl;
-  for (const { chain, privateKey, passphrase } of options.certificates) {
-    const certificates = readAll(openssl, chain, 'X509');
-    const bio = c.BIO_new_mem_buf(privateKey, privateKey.length);
-    const key = c.PEM_read_bio_PrivateKey(bio, null, null, passphrase ?? '');
-    c.BIO_free(bio);
-    const [own, ...issuers] = certificates;
-    const done =
-      own !== undefined &&
-      isThere(key) &&
-      c.SSL_CTX_use_certificate(context, own) === 1 &&
-      c.SSL_CTX_use_PrivateKey(context, key) === 1 &&
-      issuers.every((issuer) => c.SSL_CTX_ctrl(context, ctrl.chainCertificate, 1, issuer) === 1);
-    for (const certificate of certificates) c.X509_free(certificate);
-    if (isThere(key)) c.EVP_PKEY_free(key);
-    if (!done) return 'certificate and key cannot be used';
+function addCertificates(openssl: Openssl, context: TlsContext, options: ContextOptions): string | undefined {
+  const { certificates, chooseCertificate } = options;
+  const choice: NativeCertificate[] = [];
+  for (const pem of certificates) {
+    const native = readCertificate(openssl, pem);
+    if (native === undefined) return unusable;
+    openssl.freeWith(context, () => freeCertificate(openssl, native));
+    choice.push(native);
+    context.certificates.push(native.certificate);
   }
+  if (choice.length > 1 && chooseCertificate !== undefined) {
+    const chosen = { certificates: choice, choose: chooseCertificate };
+    openssl.freeWith(context, openssl.certificateChooser.use(context, chosen));
+    return undefined;
+  }
+  return choice.every((one) => useCertificate(openssl, context.pointer, one)) ? undefined : unusable;
+}
+
+const unusable = 'certificate and key cannot be used';
+
+/** Undefined where either cannot be read; the caller frees them. */
+function readCertificate(
+  openssl: Openssl,
+  { chain, privateKey, passphrase }: ContextOptions['certificates'][number],
+): NativeCertificate | undefined {
+  const { c } = openssl;
+  const [certificate, ...list] = readAll(openssl, chain, 'X509');
+  const bio = c.BIO_new_mem_buf(privateKey, privateKey.length);
+  const key = c.PEM_read_bio_PrivateKey(bio, null, null, passphrase ?? '');
+  c.BIO_free(bio);
+  const issuers = c.OPENSSL_sk_new_null();
+  for (const issuer of list) c.OPENSSL_sk_push(issuers, issuer);
+  const native = { certificate: certificate ?? 0n, key, issuers };
+  if (certificate !== undefined && isThere(key)) return native;
+  freeCertificate(openssl, native);
   return undefined;
+}
+
+function freeCertificate({ c }: Openssl, { certificate, key, issuers }: NativeCertificate): void {
+  c.X509_free(certificate);
+  if (isThere(key)) c.EVP_PKEY_free(key);
+  for (let i = c.OPENSSL_sk_num(issuers) - 1; i >= 0; i--) c.X509_free(c.OPENSSL_sk_value(issuers, i));
+  c.OPENSSL_sk_free(issuers);
+}
+
+/** A context has one certificate for each kind of key. */
+function useCertificate({ c }: Openssl, context: Pointer, native: NativeCertificate): boolean {
+  const { certificate, key, issuers } = native;
+  if (c.SSL_CTX_use_certificate(context, certificate) !== 1) return false;
+  if (c.SSL_CTX_use_PrivateKey(context, key) !== 1) return false;
+  for (let i = 0; i < c.OPENSSL_sk_num(issuers); i++) {
+    if (c.SSL_CTX_ctrl(context, ctrl.chainCertificate, 1, c.OPENSSL_sk_value(issuers, i)) !== 1) return false;
+  }
+  return true;
 }
 
 function addRoots(openssl: Openssl, context: Pointer, options: ContextOptions): string | undefined {

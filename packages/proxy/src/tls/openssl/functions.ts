@@ -26,6 +26,17 @@ export interface OpensslFunctions {
   SSL_CTX_set_timeout(context: Pointer, seconds: number): number;
   SSL_CTX_set_num_tickets(context: Pointer, count: number): number;
   SSL_CTX_set_alpn_select_cb(context: Pointer, callback: Pointer, list: Pointer): void;
+  SSL_CTX_set_client_hello_cb(context: Pointer, callback: Pointer, argument: null): void;
+  SSL_client_hello_get0_ciphers(ssl: Ssl, at: Pointer[]): number;
+  SSL_client_hello_get0_ext(ssl: Ssl, type: number, at: Pointer[], length: number[]): number;
+  SSL_use_cert_and_key(
+    ssl: Ssl,
+    certificate: Pointer,
+    key: Pointer,
+    issuers: Pointer,
+    replaces: number,
+  ): number;
+  SSL_get_certificate(ssl: Ssl): Pointer;
   SSL_CTX_callback_ctrl(context: Pointer, command: number, callback: Pointer): number;
   SSL_get_SSL_CTX(ssl: Ssl): Pointer;
   EVP_aes_256_cbc(): Pointer;
@@ -82,6 +93,9 @@ export interface OpensslFunctions {
   SSL_get0_alpn_selected(ssl: Ssl, protocol: Pointer[], length: number[]): void;
   SSL_get1_peer_certificate(ssl: Ssl): Pointer;
   SSL_get_peer_cert_chain(ssl: Ssl): Pointer;
+  OPENSSL_sk_new_null(): Pointer;
+  OPENSSL_sk_push(stack: Pointer, item: Pointer): number;
+  OPENSSL_sk_free(stack: Pointer): void;
   OPENSSL_sk_num(stack: Pointer): number;
   OPENSSL_sk_value(stack: Pointer, at: number): Pointer;
   ERR_get_error(): number;
@@ -111,6 +125,11 @@ const signatures: Readonly<
   SSL_CTX_set_timeout: ['long', [ptr, 'long']],
   SSL_CTX_set_num_tickets: ['int', [ptr, 'size_t']],
   SSL_CTX_set_alpn_select_cb: ['void', [ptr, ptr, ptr]],
+  SSL_CTX_set_client_hello_cb: ['void', [ptr, ptr, ptr]],
+  SSL_client_hello_get0_ciphers: ['size_t', [ptr, '_Out_ void **']],
+  SSL_client_hello_get0_ext: ['int', [ptr, 'uint', '_Out_ void **', '_Out_ size_t *']],
+  SSL_use_cert_and_key: ['int', [ptr, ptr, ptr, ptr, 'int']],
+  SSL_get_certificate: [ptr, [ptr]],
   SSL_CTX_callback_ctrl: ['long', [ptr, 'int', ptr]],
   SSL_get_SSL_CTX: [ptr, [ptr]],
   EVP_aes_256_cbc: [ptr, []],
@@ -167,6 +186,9 @@ const signatures: Readonly<
   SSL_get0_alpn_selected: ['void', [ptr, '_Out_ void **', '_Out_ uint *']],
   SSL_get1_peer_certificate: [ptr, [ptr]],
   SSL_get_peer_cert_chain: [ptr, [ptr]],
+  OPENSSL_sk_new_null: [ptr, []],
+  OPENSSL_sk_push: ['int', [ptr, ptr]],
+  OPENSSL_sk_free: ['void', [ptr]],
   OPENSSL_sk_num: ['int', [ptr]],
   OPENSSL_sk_value: [ptr, [ptr, 'int']],
   ERR_get_error: ['ulong', []],

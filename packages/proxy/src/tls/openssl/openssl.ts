@@ -1,3 +1,4 @@
+import { CertificateChooser } from './certificate-chooser.ts';
 import { loadLibrary, type Library, type OpensslFunctions, type Pointer } from './functions.ts';
 import { checkBios, InputBio, OutputBio } from './memory-bio.ts';
 import { TicketKeys } from './ticket-keys.ts';
@@ -35,6 +36,7 @@ export class Openssl {
   /** A callback that chooses from the protocols of ALPN. */
   readonly chooseProtocol: Pointer;
   #ticketKeys: TicketKeys | undefined;
+  #chooser: CertificateChooser | undefined;
   /** The last error of the chain that is being verified, those of time left out; 0 for none. */
   #chainError = 0;
   readonly #kept = new Map<Pointer, Buffer>();
@@ -103,6 +105,12 @@ export class Openssl {
   get ticketKeys(): TicketKeys {
     this.#ticketKeys ??= new TicketKeys(this.library);
     return this.#ticketKeys;
+  }
+
+  /** Chooses certificates, for the contexts that have several. */
+  get certificateChooser(): CertificateChooser {
+    this.#chooser ??= new CertificateChooser(this.library);
+    return this.#chooser;
   }
 
   /** Keeps bytes in their place as long as `owner` is there; returns where that is. */

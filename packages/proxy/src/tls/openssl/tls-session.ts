@@ -181,6 +181,11 @@ export class TlsSession {
     return Buffer.from(library.koffi.view(pointer[0], size)).toString('latin1');
   }
 
+  /** That of ours which is shown: one of {@link TlsContext.certificates}; 0 for none. */
+  get ownCertificate(): Pointer {
+    return this.#openssl.c.SSL_get_certificate(this.#ssl);
+  }
+
   /** The peer's own certificate; undefined where it showed none. */
   peerCertificate(): X509Certificate | undefined {
     const { c } = this.#openssl;
