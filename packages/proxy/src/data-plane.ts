@@ -12,7 +12,7 @@ import type { ListenerContext } from './listener/compiled-listener.ts';
 import { RequestIds } from './filter/request-id.ts';
 import { LazyFilters } from './listener/lazy-filters.ts';
 import { ListenerSet } from './listener/listener-set.ts';
-import type { ApplyResult, DataPlaneChange, RefusedResource } from './model/change.ts';
+import type { ApplyResult, DataPlaneChange, RefusedResource, ResourceChange } from './model/change.ts';
 import type { DataPlane, DataPlaneOptions } from './model/data-plane.ts';
 import type { RemoteLogs } from './telemetry/remote-log/remote-logs.ts';
 import type { TracingSystem } from './tracing/tracing-system.ts';
@@ -40,6 +40,8 @@ import { OverloadState } from './overload/overload-state.ts';
 import { Runtime } from './runtime/runtime.ts';
 import { clusterTlsProblems } from './tls/resource-problems.ts';
 import { SecretStore } from './tls/secret-store.ts';
+import { WatchedDirectories } from './tls/watched-directories.ts';
+import { directoriesOfCluster, directoriesOfListener } from './tls/watched-paths.ts';
 import { createTransportConnector } from './tls/transport-connector.ts';
 import { inSlices } from './timer/in-slices.ts';
 import { CoarseTimers } from './timer/coarse-timers.ts';
@@ -72,7 +74,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   const logFiles = new LogFiles(clock);
   stats.add(logFiles);
   const tables = new Map<string, RouteTable>();
-  const secrets = new SecretStore();
+  const secrets = new SecretStore(new WatchedDirectories(logger));
   const openssl = new LazyOpenssl();
   const meshMetrics = new MeshMetrics(options.node, compileHistogramBounds(options.stats));
   stats.addSource(meshMetrics);
@@ -195,6 +197,16 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
           return new StatsSinks(list, flushIntervalMs, { clock, turn, clusterRef, stats });
         });
 
+  /** Watches the folders of files that resources themselves name. */
+  function watchFiles<T extends { readonly name: string }>(
+    kind: string,
+    change: ResourceChange<T> | undefined,
+    directoriesOf: (resource: T) => readonly string[],
+  ): void {
+    for (const one of change?.set ?? []) secrets.watched.own(`${kind}/${one.name}`, directoriesOf(one));
+    for (const name of change?.remove ?? []) secrets.watched.own(`${kind}/${name}`, []);
+  }
+
   /** Loads what listeners of the change are compiled with, where it is not there yet. */
   async function loadFor(change: DataPlaneChange): Promise<void> {
     if (tracing === undefined && change.listeners?.set?.some(asksForTracing) === true) {
@@ -215,7 +227,9 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     change: Pick<DataPlaneChange, 'clusters' | 'listeners' | 'secrets'>,
   ): Promise<ApplyResult> {
     await loadFor(change);
-    const secretProblems = new SecretStore().update(change.secrets);
+    const store = new SecretStore();
+    const secretProblems = store.update(change.secrets);
+    store.watched.close();
     const clusterProblems = (change.clusters?.set ?? [])
       .map((model) => ({ name: model.name, problems: clusterTlsProblems(model) }))
       .filter(({ problems }) => problems.length > 0);
@@ -240,6 +254,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     if (!hash.loaded && change.clusters?.set?.some((one) => isConsistent(one.loadBalancing)) === true)
       await hash.load();
     clusters.update(change.clusters, change.endpoints);
+    watchFiles('clusters', change.clusters, directoriesOfCluster);
     if (change.clusters?.set !== undefined) {
       onDemand.clustersChanged((name) => clusters.ref(name).cluster !== undefined);
     }
@@ -258,6 +273,8 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     if (listenerChange !== undefined) {
       const bad = await listeners.update(listenerChange);
       refused.push(...bad.map((one) => ({ kind: 'listeners' as const, ...one })));
+      const good = (listenerChange.set ?? []).filter(({ name }) => !bad.some((one) => one.name === name));
+      watchFiles('listeners', { ...listenerChange, set: good }, directoriesOfListener);
     }
     for (const name of change.routes?.remove ?? []) tables.delete(name);
     return { refused };
@@ -299,6 +316,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     },
     async close() {
       listeners.close();
+      secrets.watched.close();
       tracing?.close();
       await remoteLogs?.close();
       await (await sinks)?.close();

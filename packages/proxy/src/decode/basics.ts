@@ -50,7 +50,7 @@ const metadataPolicy = fieldPolicy(core.Metadata, ['filterMetadata'], {
 const dataSourcePolicy = fieldPolicy(
   core.DataSource,
   ['filename', 'inlineBytes', 'inlineString', 'environmentVariable'],
-  { watchedDirectory: 'files are read again when their resource is sent again' },
+  { watchedDirectory: 'honoured for files of TLS; others are read again when their resource is sent again' },
 );
 
 export const basicPolicies = [
@@ -158,10 +158,24 @@ export function decodeLocality(message: LocalityMessage | undefined): Locality {
   return { region: message?.region ?? '', zone: message?.zone ?? '', subZone: message?.subZone ?? '' };
 }
 
+/** Whose changes mean that files are to be read again; nothing where none is given. */
+export function decodeWatchedDirectory(
+  scope: Scope,
+  message: core.WatchedDirectory | undefined,
+): { readonly watchedDirectory?: string } {
+  if (message === undefined) return {};
+  const { path = '' } = message;
+  if (path === '') scope.at('path').fail('must name a folder');
+  return { watchedDirectory: path };
+}
+
 export function decodeDataSource(scope: Scope, message: DataSourceMessage | undefined): DataSource {
   if (message !== undefined) {
     scope.check(dataSourcePolicy, message);
-    if (message.filename !== undefined) return { kind: 'file', path: message.filename };
+    if (message.filename !== undefined) {
+      const watchedDirectory = decodeWatchedDirectory(scope.at('watchedDirectory'), message.watchedDirectory);
+      return { kind: 'file', path: message.filename, ...watchedDirectory };
+    }
     if (message.inlineBytes !== undefined) return { kind: 'inline', bytes: message.inlineBytes.slice() };
     if (message.inlineString !== undefined)
       return { kind: 'inline', bytes: Buffer.from(message.inlineString) };

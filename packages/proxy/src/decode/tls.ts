@@ -22,7 +22,7 @@ import type {
   TlsVersion,
   UpstreamTransport,
 } from '../model/index.ts';
-import { decodeDataSource, decodeStringMatch } from './basics.ts';
+import { decodeDataSource, decodeStringMatch, decodeWatchedDirectory } from './basics.ts';
 import { decodeReference } from './config-source.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { decodeProxyProtocolConfig } from './proxy-protocol.ts';
@@ -74,30 +74,28 @@ const parametersPolicy = fieldPolicy(tls.TlsParameters, [
   'ecdhCurves',
   'signatureAlgorithms',
 ]);
-const certificatePolicy = fieldPolicy(tls.TlsCertificate, ['certificateChain', 'privateKey', 'password'], {
-  watchedDirectory: 'files are read again when their resource is sent again',
-  ocspStaple: 'no OCSP response is stapled',
-  signedCertificateTimestamp: 'not sent to clients',
-});
-const validationPolicy = fieldPolicy(
-  tls.CertificateValidationContext,
-  [
-    'trustedCa',
-    'systemRootCerts',
-    'verifyCertificateSpki',
-    'verifyCertificateHash',
-    'matchTypedSubjectAltNames',
-    'matchSubjectAltNames',
-    'crl',
-    'onlyVerifyLeafCertCrl',
-    'maxVerifyDepth',
-    'allowExpiredCertificate',
-    'trustChainVerification',
-  ],
+const certificatePolicy = fieldPolicy(
+  tls.TlsCertificate,
+  ['certificateChain', 'privateKey', 'password', 'watchedDirectory'],
   {
-    watchedDirectory: 'files are read again when their resource is sent again',
+    ocspStaple: 'no OCSP response is stapled',
+    signedCertificateTimestamp: 'not sent to clients',
   },
 );
+const validationPolicy = fieldPolicy(tls.CertificateValidationContext, [
+  'trustedCa',
+  'systemRootCerts',
+  'verifyCertificateSpki',
+  'verifyCertificateHash',
+  'matchTypedSubjectAltNames',
+  'matchSubjectAltNames',
+  'crl',
+  'onlyVerifyLeafCertCrl',
+  'maxVerifyDepth',
+  'allowExpiredCertificate',
+  'trustChainVerification',
+  'watchedDirectory',
+]);
 const sanPolicy = fieldPolicy(tls.SubjectAltNameMatcher, ['sanType', 'matcher']);
 const secretPolicy = fieldPolicy(tls.Secret, [
   'name',
@@ -313,6 +311,7 @@ function decodeCertificate(scope: Scope, message: TlsCertificateMessage): TlsCer
     ...(message.password === undefined
       ? {}
       : { password: decodeDataSource(scope.at('password'), message.password) }),
+    ...decodeWatchedDirectory(scope.at('watchedDirectory'), message.watchedDirectory),
   };
 }
 
@@ -337,6 +336,7 @@ function decodeValidation(scope: Scope, message: CertificateValidationContext): 
     certificateHashes: message.verifyCertificateHash ?? [],
     spkiHashes: message.verifyCertificateSpki ?? [],
     allowExpired: message.allowExpiredCertificate ?? false,
+    ...decodeWatchedDirectory(scope.at('watchedDirectory'), message.watchedDirectory),
     acceptUntrusted: message.trustChainVerification === 'ACCEPT_UNTRUSTED',
   };
 }

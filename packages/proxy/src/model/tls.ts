@@ -3,7 +3,12 @@ import type { StringMatch } from './string-match.ts';
 /** Bytes in the configuration, or in a file or an environment variable that is read when the resource is compiled. */
 export type DataSource =
   | { readonly kind: 'inline'; readonly bytes: Uint8Array }
-  | { readonly kind: 'file'; readonly path: string }
+  | {
+      readonly kind: 'file';
+      readonly path: string;
+      /** Folder whose changes mean that a file of TLS is to be read again. */
+      readonly watchedDirectory?: string;
+    }
   | { readonly kind: 'environment'; readonly variable: string };
 
 /** A certificate chain with its key, PEM. */
@@ -11,6 +16,8 @@ export interface TlsCertificate {
   readonly chain: DataSource;
   readonly privateKey: DataSource;
   readonly password?: DataSource;
+  /** Folder whose changes mean that all of these are to be read again; goes before those of the sources. */
+  readonly watchedDirectory?: string;
 }
 
 /** What a subject alternative name must be. */
@@ -36,6 +43,8 @@ export interface CertificateValidation {
   /** Base64 SHA-256 of the peer's SubjectPublicKeyInfo. */
   readonly spkiHashes: readonly string[];
   readonly allowExpired: boolean;
+  /** Folder whose changes mean that roots and lists are to be read again. */
+  readonly watchedDirectory?: string;
   /** True for `ACCEPT_UNTRUSTED`: verify nothing, but ask for the certificate. */
   readonly acceptUntrusted: boolean;
 }

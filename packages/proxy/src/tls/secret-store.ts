@@ -1,9 +1,12 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
+import { isDeepStrictEqual } from 'node:util';
 import { messageOf, ok, problem, problems, type Problem, type Result } from '@lateen/core';
 import type { ResourceChange } from '../model/change.ts';
 import type { CertificateValidation, DataSource, Secret, TlsCertificate } from '../model/tls.ts';
 import { placeOf, readDataSource } from './data-source.ts';
+import { WatchedDirectories } from './watched-directories.ts';
+import { directoriesOfSecret } from './watched-paths.ts';
 import { ticketKeyBytes } from './openssl/ticket-keys.ts';
 
 /** A certificate chain with its key, read and found to belong together. */
@@ -32,21 +35,59 @@ export interface RefusedSecret {
   readonly problems: readonly Problem[];
 }
 
-/** Secrets by name, read and checked; each change of one makes a new revision of it. */
+interface Kept {
+  readonly secret: Secret;
+  readonly loaded: Loaded;
+  readonly revision: number;
+}
+
+/**
+ * Secrets by name, read and checked; each change of one makes a new revision of it. Their files are read again when
+ * something changes in the folders that are watched for them.
+ */
 export class SecretStore {
-  readonly #secrets = new Map<string, { readonly loaded: Loaded; readonly revision: number }>();
+  /** For what TLS reads from files. */
+  readonly watched: WatchedDirectories;
+  readonly #secrets = new Map<string, Kept>();
   #revision = 0;
+
+  constructor(watched = new WatchedDirectories()) {
+    this.watched = watched;
+    watched.onChange = (directory) => this.#readAgain(directory);
+  }
 
   /** Takes a change; secrets that cannot be used are refused and their last good ones stay. */
   update(change: ResourceChange<Secret> | undefined): readonly RefusedSecret[] {
     const refused: RefusedSecret[] = [];
-    for (const name of change?.remove ?? []) this.#secrets.delete(name);
+    for (const name of change?.remove ?? []) {
+      this.#secrets.delete(name);
+      this.watched.own(`secrets/${name}`, []);
+    }
     for (const secret of change?.set ?? []) {
+      // Watched first, so that no change after the reading is missed.
+      const before = this.#secrets.get(secret.name)?.secret;
+      this.watched.own(`secrets/${secret.name}`, directoriesOfSecret(secret));
       const loaded = loadSecret(secret);
-      if (loaded.ok) this.#secrets.set(secret.name, { loaded: loaded.value, revision: ++this.#revision });
-      else refused.push({ name: secret.name, problems: loaded.problems });
+      if (loaded.ok) this.#put(secret, loaded.value);
+      else {
+        this.watched.own(`secrets/${secret.name}`, before === undefined ? [] : directoriesOfSecret(before));
+        refused.push({ name: secret.name, problems: loaded.problems });
+      }
     }
     return refused;
+  }
+
+  #put(secret: Secret, loaded: Loaded): void {
+    this.#secrets.set(secret.name, { secret, loaded, revision: ++this.#revision });
+  }
+
+  #readAgain(directory: string): void {
+    for (const { secret, loaded: present } of this.#secrets.values()) {
+      if (!directoriesOfSecret(secret).includes(directory)) continue;
+      const loaded = loadSecret(secret);
+      if (!loaded.ok) this.watched.noteUnusable(`secret ${secret.name}`, loaded.problems);
+      else if (!isDeepStrictEqual(loaded.value, present)) this.#put(secret, loaded.value);
+    }
   }
 
   /** Undefined while no certificate of the name is there. */

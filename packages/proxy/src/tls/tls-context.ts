@@ -1,16 +1,18 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { getCACertificates } from 'node:tls';
+import { isDeepStrictEqual } from 'node:util';
 import { ok, problem, problems, type Result } from '@lateen/core';
 import type { DataSource, TlsOptions } from '../model/tls.ts';
 import type { OwnCertificate } from '../wire/tls-info.ts';
 import { compileCertificateChoice, traitsOf } from './certificate-choice.ts';
 import { describeOwn } from './describe-connection.ts';
-import { curveName, readInlineTls, suitesOf } from './inline-tls.ts';
+import { curveName, readInlineTls, suitesOf, type InlineTls } from './inline-tls.ts';
 import { createContext, type TlsContext } from './openssl/context.ts';
 import type { LazyOpenssl, Openssl } from './openssl/openssl.ts';
 import type { TlsSession } from './openssl/tls-session.ts';
 import { compilePeerCheck, type PeerCheck } from './peer-verification.ts';
 import type { LoadedCertificate, LoadedValidation, SecretStore } from './secret-store.ts';
+import { directoriesOfTls } from './watched-paths.ts';
 
 /** What connections are made with while the secrets stay the same. */
 export interface TlsSettings {
@@ -43,7 +45,13 @@ export class FollowingTlsSettings {
   readonly #options: TlsOptions;
   readonly #secrets: SecretStore;
   readonly #side: TlsSide;
+  /** Secrets that the settings are made of. */
+  readonly #names: readonly string[];
+  /** Folders whose files they are made of besides. */
+  readonly #directories: readonly string[];
   #revision: string | undefined;
+  #fileRevision = '';
+  #inline: InlineTls | undefined;
   #current: Result<TlsSettings> = problem('', 'not built yet');
 
   constructor(openssl: LazyOpenssl, options: TlsOptions, secrets: SecretStore, side: TlsSide) {
@@ -51,35 +59,52 @@ export class FollowingTlsSettings {
     this.#options = options;
     this.#secrets = secrets;
     this.#side = side;
+    const { certificateSecrets, validationSecret } = options;
+    this.#names = [...certificateSecrets, validationSecret, side.ticketKeysSecret].filter(
+      (name) => name !== undefined,
+    );
+    this.#directories = directoriesOfTls(options, side.ticketKeys);
   }
 
   /** The settings for a new connection; problems where a secret is not there or nothing can be made of it. */
   current(): Result<TlsSettings> {
-    const { certificateSecrets, validationSecret } = this.#options;
-    const names = [...certificateSecrets, validationSecret, this.#side.ticketKeysSecret].filter(
-      (name) => name !== undefined,
-    );
-    const revision = names.map((name) => this.#secrets.revision(name)).join('.');
-    if (revision !== this.#revision) {
+    const revision = this.#names.map((name) => this.#secrets.revision(name)).join('.');
+    const { watched } = this.#secrets;
+    const fileRevision = this.#directories.map((one) => watched.revision(one)).join('.');
+    if (revision !== this.#revision || fileRevision !== this.#fileRevision) {
+      const onlyFiles = revision === this.#revision;
       this.#revision = revision;
-      const missing = names.filter((name) => this.#secrets.revision(name) === 0);
-      this.#current =
-        missing.length > 0
-          ? problem('', `secret "${missing.join('", "')}" is not there`)
-          : buildSettings(this.#openssl.get(), this.#options, this.#secrets, this.#side);
+      this.#fileRevision = fileRevision;
+      const inline = readInlineTls(this.#options, this.#side.ticketKeys);
+      if (onlyFiles && this.#current.ok) {
+        // Files may be seen while only some of them are replaced.
+        if (inline.wrong.length > 0) {
+          watched.noteUnusable('what TLS reads from files', inline.wrong);
+          return this.#current;
+        }
+        if (isDeepStrictEqual(inline, this.#inline)) return this.#current;
+      }
+      this.#inline = inline;
+      this.#current = this.#build(inline);
     }
     return this.#current;
   }
+
+  #build(inline: InlineTls): Result<TlsSettings> {
+    const missing = this.#names.filter((name) => this.#secrets.revision(name) === 0);
+    if (missing.length > 0) return problem('', `secret "${missing.join('", "')}" is not there`);
+    return buildSettings(this.#openssl.get(), inline, this.#options, this.#secrets, this.#side);
+  }
 }
 
-/** Reads everything and makes the settings; all problems at once. */
+/** Makes the settings of what was read. */
 function buildSettings(
   openssl: Openssl,
+  own: InlineTls,
   options: TlsOptions,
   secrets: SecretStore,
   side: TlsSide,
 ): Result<TlsSettings> {
-  const own = readInlineTls(options, side.ticketKeys);
   if (own.wrong.length > 0) return problems(own.wrong);
   const certificates: LoadedCertificate[] = [
     ...own.certificates,
