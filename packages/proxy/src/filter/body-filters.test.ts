@@ -68,6 +68,30 @@ test('the buffer filter waits for the whole body and says how long it is; too mu
   assert.equal((await ask(port, '/off', long)).status, 200);
 });
 
+test('a filter that changes the body changes also what came while a filter before it was waiting', async (t) => {
+  const up = await mirror(t);
+  const { port } = await serveEnvoy(
+    t,
+    {
+      route_config: routesJson([all]),
+      http_filters: [
+        filter('buffer', 'buffer.v3.Buffer', { max_request_bytes: 100 }),
+        filter('grpc_web', 'grpc_web.v3.GrpcWeb'),
+        routerJson,
+      ],
+    },
+    [clusterFromJson('up', [up])],
+  );
+  const answer = await ask(port, '/', {
+    method: 'POST',
+    headers: { 'content-type': 'application/grpc-web-text' },
+    body: Buffer.from('hello world').toString('base64'),
+  });
+  const seen = JSON.parse(answer.body) as { body: string; headers: Record<string, string> };
+  assert.equal(seen.headers['content-type'], 'application/grpc');
+  assert.equal(seen.body, 'hello world');
+});
+
 test('header mutations are made in order, of the filter, table, host and route, on both ways', async (t) => {
   const up = await mirror(t, { 'x-from-app': '1' });
   const append = (key: string, value: string, append_action = 'APPEND_IF_EXISTS_OR_ADD') => ({

@@ -57,8 +57,17 @@ export abstract class ExchangeBodies extends ExchangeRecord {
   }
 
   transformRequest(transform: BodyTransform): void {
+    const { early } = this;
+    // A request without a body has none to change.
+    if (early === undefined && this.requestDoneMs !== undefined) return;
     const before = this.#requestTransform;
     this.#requestTransform = before === undefined ? transform : new ChainedTransform(before, transform);
+    if (early === undefined) return;
+    // What came while filters before this one were waiting takes the same way.
+    this.early = new EarlyBody();
+    const output = this.#requestOutput;
+    for (const chunk of early.chunks) transform.data(chunk, 0, chunk.length, output);
+    if (early.ended) transform.end(early.trailers, output);
   }
 
   transformResponse(transform: BodyTransform): void {
@@ -85,8 +94,13 @@ export abstract class ExchangeBodies extends ExchangeRecord {
       this.tellMessages(messages, false);
     }
     const transform = this.#requestTransform;
-    if (transform === undefined) this.#takeRequestData(buffer, start, end);
-    else transform.data(buffer, start, end, this.#requestOutput);
+    if (transform === undefined) {
+      this.#takeRequestData(buffer, start, end);
+      return;
+    }
+    // A transform may give out later what it takes now: the request has a body all the same.
+    if (this.state === 'filtering') this.early ??= new EarlyBody();
+    transform.data(buffer, start, end, this.#requestOutput);
   }
 
   #takeRequestData(buffer: Buffer, start: number, end: number): void {
@@ -121,8 +135,12 @@ export abstract class ExchangeBodies extends ExchangeRecord {
     this.requestDoneMs = this.manager.turn.nowMs;
     this.onRequestComplete();
     const transform = this.#requestTransform;
-    if (transform === undefined) this.#takeRequestEnd(trailers);
-    else transform.end(trailers, this.#requestOutput);
+    if (transform === undefined) {
+      this.#takeRequestEnd(trailers);
+      return;
+    }
+    if (this.state === 'filtering') this.early ??= new EarlyBody();
+    transform.end(trailers, this.#requestOutput);
   }
 
   #takeRequestEnd(trailers: HeaderBlock | undefined): void {

@@ -226,7 +226,7 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
   }
 
   get requestComplete(): boolean {
-    return this.requestDoneMs !== undefined;
+    return this.requestDoneMs !== undefined && this.early?.ended !== false;
   }
 
   continueRequest(): void {

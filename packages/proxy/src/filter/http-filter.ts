@@ -48,7 +48,7 @@ export interface FilterExchange extends StreamInfo {
   inTurn(run: () => void): void;
   /** Calls `run` when the request is over, however it ends. */
   atEnd(run: () => void): void;
-  /** True where the client has sent everything. */
+  /** True where the client has sent everything, and nothing of it is still on its way through a transform. */
   readonly requestComplete: boolean;
   /**
    * Lets the client go on sending and keeps it; calls `run` when it is complete, or more than `limitBytes`. For a filter
