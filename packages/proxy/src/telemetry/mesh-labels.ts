@@ -1,21 +1,24 @@
+import { isGrpcType } from '../codec/grpc-timeout.ts';
 import { names } from '../codec/header-name.ts';
 import type { Service } from './mesh-services.ts';
 import type { Peer } from './peer.ts';
 import { formatFlags } from './response-flags.ts';
 import type { StreamInfo } from './stream-info.ts';
 
-/** Bits of a cell's code above the status (10) and the flags (24). */
-const bit = { inbound: 2 ** 34, grpc: 2 ** 35, mutualTls: 2 ** 36 } as const;
+/** Of a cell's code above the status (10 bits): as many as flags may have, since one is an integer of 32 bits. */
+const flagsUnit = 2 ** 10;
+const flagsRange = 2 ** 31;
+/** Bits above the flags. */
+const bit = { inbound: 2 ** 41, grpc: 2 ** 42, mutualTls: 2 ** 43 } as const;
 /** The gRPC status, 0 to 16, one up; 0 where there is none. */
-const grpcStatusUnit = 2 ** 37;
+const grpcStatusUnit = 2 ** 44;
 
 /** What of a request is no peer and no service, as a number. */
 export function codeOfRequest(info: StreamInfo, inbound: boolean): number {
   const contentType = info.request?.headers.get(names.contentType);
-  let code = info.status + info.flags * 1_024;
+  let code = info.status + info.flags * flagsUnit;
   if (inbound) code += bit.inbound;
-  if (contentType !== undefined && contentType.startsWith('application/grpc'))
-    code += bit.grpc + grpcStatusOf(info) * grpcStatusUnit;
+  if (isGrpcType(contentType)) code += bit.grpc + grpcStatusOf(info) * grpcStatusUnit;
   if ((inbound ? info.downstreamTls : undefined)?.peerCertificate !== undefined) code += bit.mutualTls;
   return code;
 }
@@ -27,7 +30,7 @@ export function codeOfMessages(inbound: boolean): number {
 
 /** The same of a TCP connection. */
 export function codeOfConnection(flags: number, inbound: boolean, mutualTls: boolean): number {
-  let code = flags * 1_024;
+  let code = flags * flagsUnit;
   if (inbound) code += bit.inbound;
   if (inbound && mutualTls) code += bit.mutualTls;
   return code;
@@ -90,10 +93,10 @@ export function labelsOf(
     ...(tcp
       ? {}
       : {
-          response_code: String(code % 1_024),
+          response_code: String(code % flagsUnit),
           grpc_response_status: grpcStatus === 0 ? '' : String(grpcStatus - 1),
         }),
-    response_flags: formatFlags(Math.floor(code / 1_024) % 2 ** 24),
+    response_flags: formatFlags(Math.floor(code / flagsUnit) % flagsRange),
     connection_security_policy: inbound ? (mutual ? 'mutual_tls' : 'none') : 'unknown',
   };
 }

@@ -16,7 +16,11 @@ import {
   upstream,
 } from '../testing/harness.ts';
 import { CellTable } from './mesh-cells.ts';
+import { codeOfRequest, labelsOf } from './mesh-labels.ts';
+import { unknownService } from './mesh-services.ts';
 import { encodePeerMetadata, PeerTable, peerOfMetadata, peerOfWorkload } from './peer.ts';
+import { flag, formatFlags } from './response-flags.ts';
+import type { StreamInfo } from './stream-info.ts';
 
 const node = (workload: string): NodeIdentity => ({
   id: `sidecar~10.0.0.1~${workload}-abc.default~default.svc.cluster.local`,
@@ -177,6 +181,47 @@ test('TCP connections are counted with their bytes', async (t) => {
   const [received] = lines(plane.stats.prometheus(), 'istio_tcp_received_bytes_total');
   assert.equal(received?.['value'], '5');
 });
+
+test('each flag is a label and nothing else, and gRPC-Web is no gRPC', async (t) => {
+  const app = await upstream(t, (_request, response) => response.end());
+  const plane = startDataPlane(t, { node: node('a') });
+  const strict = { ...router, config: { ...router.config, strictHeaders: ['x-envoy-max-retries'] } };
+  const listener = httpListener(routeTable([routeTo('c')]), {
+    httpFilters: [...meshFilters('outbound').slice(0, -1), strict],
+  });
+  await plane.update({
+    clusters: { set: [cluster('c', [app.port])] },
+    listeners: { set: [{ ...listener, trafficDirection: 'outbound' }] },
+  });
+  await ask(portOf(plane), '/', { headers: { 'x-envoy-max-retries': 'many' } });
+  await ask(portOf(plane), '/', { headers: { 'content-type': 'application/grpc-web' } });
+  const found = lines(plane.stats.prometheus(), 'istio_requests_total');
+  assert.deepEqual(
+    found.map((line) => [line['response_code'], line['response_flags'], line['reporter']]),
+    [
+      ['400', 'IH', 'source'],
+      ['200', '-', 'source'],
+    ],
+  );
+  assert.deepEqual(new Set(found.map((line) => line['request_protocol'])), new Set(['http']));
+});
+
+for (const [name, bit] of Object.entries(flag)) {
+  test(`the flag ${name} says nothing of the direction, the protocol or the security of a request`, () => {
+    const info = { status: 200, flags: bit, request: undefined, downstreamTls: undefined };
+    const self = peerOfMetadata(node('a').metadata);
+    const of = (flags: number): Record<string, string> => ({
+      ...labelsOf(
+        { self, trustDomain: 'd' },
+        self,
+        unknownService,
+        codeOfRequest({ ...info, flags } as StreamInfo, false),
+        false,
+      ),
+    });
+    assert.deepEqual(of(bit), { ...of(0), response_flags: formatFlags(bit) });
+  });
+}
 
 test("a peer's metadata survives its header, is read once, and nonsense is nobody", () => {
   const { metadata } = node('ratings');
