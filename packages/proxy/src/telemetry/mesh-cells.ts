@@ -76,24 +76,18 @@ export class CellTable<A extends object, B extends object, Cell> {
   }
 
   get(a: A, b: B, code: number): Cell {
-    let second = this.#cells.get(a);
-    if (second === undefined) {
-      second = new Map();
-      this.#cells.set(a, second);
-    }
-    let third = second.get(b);
-    if (third === undefined) {
-      third = new Map();
-      second.set(b, third);
-    }
-    const found = third.get(code);
-    if (found !== undefined) return found;
+    return this.#cells.get(a)?.get(b)?.get(code) ?? this.#add(a, b, code);
+  }
+
+  #add(a: A, b: B, code: number): Cell {
     const [overflowA, overflowB] = this.#overflow;
     const isOverflow = a === overflowA && b === overflowB;
-    if (this.#size >= this.#limit && !isOverflow) {
-      third.delete(code);
-      return this.get(overflowA, overflowB, code);
-    }
+    // Nothing is kept of what is beyond the limit, not even that it came.
+    if (this.#size >= this.#limit && !isOverflow) return this.get(overflowA, overflowB, code);
+    let second = this.#cells.get(a);
+    if (second === undefined) this.#cells.set(a, (second = new Map()));
+    let third = second.get(b);
+    if (third === undefined) second.set(b, (third = new Map()));
     this.#size++;
     const cell = this.#create();
     third.set(code, cell);

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { Listener, NodeIdentity } from '../model/index.ts';
 import { defaultFilterChain, defaultListener, defaultTcpProxy } from '../model/index.ts';
 import {
@@ -274,4 +276,21 @@ test('labels that somebody invents share one cell beyond the limit', () => {
   let cells = 0;
   table.forEach(() => cells++);
   assert.equal(cells, 4);
+});
+
+test('nothing is kept of names beyond the limit', () => {
+  const nobody = {};
+  const table = new CellTable<object, object, object>(() => ({}), [nobody, nobody], 1);
+  const names = [{}, {}];
+  for (const name of names) table.get(name, nobody, 200);
+  const [counted, invented] = names.splice(0).map((name) => new WeakRef(name)) as [
+    WeakRef<object>,
+    WeakRef<object>,
+  ];
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('globalThis.gc') as (options: object) => Promise<void>;
+  return collect({ type: 'major', execution: 'async' }).then(() => {
+    assert.deepEqual([counted.deref() === undefined, invented.deref() === undefined], [false, true]);
+    assert.ok(table.get(nobody, nobody, 200));
+  });
 });
