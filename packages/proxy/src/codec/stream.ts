@@ -1,5 +1,6 @@
 import type { RequestHead, ResponseHead } from './head.ts';
 import type { HeaderBlock } from './header-block.ts';
+import type { TlsInfo } from '../wire/tls-info.ts';
 
 /** Why a stream ended before its time. */
 export type ResetReason =
@@ -68,4 +69,6 @@ export interface ClientStream {
   readonly reused: boolean;
   /** `address:port` of our end of the connection. */
   readonly localAddress: string;
+  /** Undefined where the connection is not secure. */
+  readonly tls: TlsInfo | undefined;
 }

@@ -131,6 +131,10 @@ export abstract class ExchangeRecord extends Expirable implements StreamInfo {
     return this.router?.localAddress ?? '';
   }
 
+  get upstreamTls(): TlsInfo | undefined {
+    return this.router?.tls;
+  }
+
   get upstreamCluster(): string {
     return this.router?.target?.ref.name ?? '';
   }

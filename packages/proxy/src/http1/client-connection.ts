@@ -5,6 +5,7 @@ import { maxInterimHeads } from '../codec/interim-heads.ts';
 import { names } from '../codec/header-name.ts';
 import type { ClientStream, ClientStreamHandler, ResetReason } from '../codec/stream.ts';
 import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
+import type { TlsInfo } from '../wire/tls-info.ts';
 import type { Wire, WireHandler } from '../wire/wire.ts';
 import { writeChunk, writeLastChunk } from './chunk-writer.ts';
 import { ChunkedDecoder, type BodySink } from './chunked-decoder.ts';
@@ -105,6 +106,10 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
 
   get reused(): boolean {
     return this.#requests > 1;
+  }
+
+  get tls(): TlsInfo | undefined {
+    return this.#wire.tls;
   }
 
   get localAddress(): string {

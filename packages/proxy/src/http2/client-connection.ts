@@ -2,6 +2,7 @@ import type { ConnectionEnd } from '../codec/connection-end.ts';
 import type { RequestHead, ResponseHead } from '../codec/head.ts';
 import { HeaderBlock } from '../codec/header-block.ts';
 import type { ClientStream, ClientStreamHandler } from '../codec/stream.ts';
+import type { TlsInfo } from '../wire/tls-info.ts';
 import type { Wire } from '../wire/wire.ts';
 import { Http2ClientStream } from './client-stream.ts';
 import { Http2Connection } from './connection.ts';
@@ -55,6 +56,10 @@ export class Http2ClientConnection extends Http2Connection {
       [setting.initialWindowSize, options.streamWindowBytes],
       [setting.maxHeaderListSize, options.maxHeadBytes],
     ]);
+  }
+
+  get tls(): TlsInfo | undefined {
+    return this.wire.tls;
   }
 
   protected override get isActive(): boolean {

@@ -4,6 +4,7 @@ import type { ClientStream, ClientStreamHandler, ResetReason } from '../codec/st
 import type { Http2ClientConnection } from './client-connection.ts';
 import { errorCode } from './frame.ts';
 import { Http2Stream } from './stream.ts';
+import type { TlsInfo } from '../wire/tls-info.ts';
 
 /** One request to an endpoint and its answer. */
 export class Http2ClientStream extends Http2Stream implements ClientStream {
@@ -27,6 +28,10 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
     this.#connection = connection;
     this.#handler = handler;
     this.reused = reused;
+  }
+
+  get tls(): TlsInfo | undefined {
+    return this.#connection.tls;
   }
 
   get localAddress(): string {

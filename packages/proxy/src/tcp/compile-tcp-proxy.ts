@@ -55,17 +55,7 @@ export function compileTcpProxy(
     hash: filter.hashPolicies.some(({ kind }) => kind === 'source_ip')
       ? (ip) => context.hash.xxHash64(ip)
       : undefined,
-    observe:
-      scope === undefined
-        ? undefined
-        : (host, cluster, info, about) =>
-            scope.connection(
-              host,
-              cluster,
-              listener.trafficDirection,
-              { mutualTls: info.tls?.peerCertificate !== undefined, flags: 0 },
-              about,
-            ),
+    observe: scope === undefined ? undefined : (info) => scope.connection(info, listener.trafficDirection),
     reportIntervalMs: (statsFilter?.options ?? defaultIstioStats).reportIntervalMs,
   };
 }

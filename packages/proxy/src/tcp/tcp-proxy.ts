@@ -7,7 +7,6 @@ import type { SubsetCriteria } from '../decide/subset-criteria.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
 import type { CancelDemand, DemandOutcome } from '../on-demand/on-demand.ts';
 import type { SocketAddress } from '../model/address.ts';
-import type { Cluster } from '../model/cluster.ts';
 import { formatAddress } from '../model/address.ts';
 import type { Metadata } from '../model/metadata.ts';
 import type { CompiledAccessLog } from '../telemetry/access-log.ts';
@@ -53,10 +52,8 @@ export interface TcpProxySetup {
   readonly random: () => number;
   /** Of the client's address, for consistent balancers. */
   readonly hash: ((clientIp: string) => bigint) | undefined;
-  /** The cell that a connection to this endpoint is counted in; undefined where nobody counts. */
-  readonly observe:
-    | ((host: Host, cluster: Cluster, info: ConnectionInfo, about: () => StreamInfo) => ConnectionCell)
-    | undefined;
+  /** The cell that a connection is counted in, when it has come to an endpoint; undefined where nobody counts. */
+  readonly observe: ((info: StreamInfo) => ConnectionCell) | undefined;
   /** How often the cell is told of the bytes of a connection that lasts; 0: at its end only. */
   readonly reportIntervalMs: number;
 }
@@ -235,7 +232,7 @@ export class TcpConnection
     if (cluster.model.closeConnectionsOnHealthFailure === true) (host.others ??= new Set()).add(this);
     this.#upstream = wire;
     cluster.outlier?.onTcpConnected(host);
-    this.#cell = this.#setup.observe?.(host, cluster.model, this.#info, () => this.#streamInfo());
+    this.#cell = this.#setup.observe?.(this.#streamInfo());
     if (this.#cell !== undefined) {
       this.#cell.opened++;
       if (this.#setup.reportIntervalMs > 0) this.#reportLater();
@@ -461,6 +458,7 @@ export class TcpConnection
       upstreamHost: this.#host === undefined ? '' : formatAddress(this.#host.address),
       upstreamLocal:
         this.#upstream === undefined ? '' : `${this.#upstream.localAddress}:${this.#upstream.localPort}`,
+      upstreamTls: this.#upstream?.tls,
       upstreamCluster: this.#cluster?.name ?? '',
       upstreamFailure: this.#failure,
       routeName: '',

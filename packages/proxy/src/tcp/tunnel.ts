@@ -11,6 +11,7 @@ import { compileHeaderOperations } from '../route/header-operations.ts';
 import { compileFormat } from '../telemetry/format.ts';
 import type { StreamInfo } from '../telemetry/stream-info.ts';
 import { deafHandler } from '../wire/deaf-handler.ts';
+import type { TlsInfo } from '../wire/tls-info.ts';
 import type { Turn } from '../wire/turn.ts';
 import type { Wire, WireHandler } from '../wire/wire.ts';
 
@@ -27,6 +28,7 @@ export type TcpUpstream = Pick<
   | 'closed'
   | 'localAddress'
   | 'localPort'
+  | 'tls'
 >;
 
 /** Hears how opening a tunnel ends, as of a connection. */
@@ -221,6 +223,10 @@ class TunnelStream implements StreamWaiter, PendingConnection, TcpUpstream {
   get localPort(): number {
     const at = this.#stream?.localAddress ?? '';
     return Number(at.slice(at.lastIndexOf(':') + 1));
+  }
+
+  get tls(): TlsInfo | undefined {
+    return this.#stream?.tls;
   }
 
   #fail(failure: 'connection_failure' | 'connect_timeout', detail: string): void {

@@ -1,6 +1,7 @@
 import { isGrpcType } from '../codec/grpc-timeout.ts';
 import { names } from '../codec/header-name.ts';
 import type { Service } from './mesh-services.ts';
+import type { IdentifiedPeer } from './mesh-principals.ts';
 import type { Peer } from './peer.ts';
 import { formatFlags } from './response-flags.ts';
 import type { StreamInfo } from './stream-info.ts';
@@ -48,13 +49,12 @@ export type Labels = Readonly<Record<string, string>>;
 /** What each series of this proxy says of itself. */
 export interface LabelSource {
   readonly self: Peer;
-  readonly trustDomain: string;
 }
 
 /** The labels of a cell, in Istio's order. */
 export function labelsOf(
-  { self, trustDomain }: LabelSource,
-  peer: Peer,
+  { self }: LabelSource,
+  peer: IdentifiedPeer,
   service: Service,
   code: number,
   tcp: boolean,
@@ -64,10 +64,7 @@ export function labelsOf(
   const mutual = Math.floor(code / bit.mutualTls) % 2 === 1;
   const grpcStatus = Math.floor(code / grpcStatusUnit);
   const [source, destination] = inbound ? [peer, self] : [self, peer];
-  const principal = (of: Peer): string =>
-    mutual && of.serviceAccount !== ''
-      ? `spiffe://${trustDomain}/ns/${of.namespace}/sa/${of.serviceAccount}`
-      : 'unknown';
+  const principal = (of: Peer): string => (of === peer ? peer.peerPrincipal : peer.ownPrincipal) || 'unknown';
   return {
     reporter: inbound ? 'destination' : 'source',
     source_workload: source.workload,

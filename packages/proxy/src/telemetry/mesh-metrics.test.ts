@@ -214,7 +214,7 @@ for (const [name, bit] of Object.entries(flag)) {
     const self = peerOfMetadata(node('a').metadata);
     const of = (flags: number): Record<string, string> => ({
       ...labelsOf(
-        { self, trustDomain: 'd' },
+        { self },
         self,
         unknownService,
         codeOfRequest({ ...info, flags } as StreamInfo, false),

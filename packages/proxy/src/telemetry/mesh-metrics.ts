@@ -4,6 +4,7 @@ import { defaultIstioStats, type IstioStatsOptions } from '../model/istio-stats.
 import type { JsonValue } from '../model/metadata.ts';
 import { celOf } from './cel/cel-attributes.ts';
 import type { CelMap } from './cel/cel-evaluation.ts';
+import { MeshPrincipals } from './mesh-principals.ts';
 import { MeshScope, type MeshDirectory } from './mesh-scope.ts';
 import { MeshSeries } from './mesh-series.ts';
 import { MeshServices } from './mesh-services.ts';
@@ -25,11 +26,10 @@ export class MeshMetrics implements PrometheusSource {
     const version = node?.metadata['ISTIO_VERSION'];
     const tag = typeof version === 'string' && version !== '' ? version : 'unknown';
     this.#build = `# TYPE istio_build gauge\nistio_build${formatLabels({ component: 'proxy', tag })} 1\n`;
-    const mesh = node?.metadata['MESH_ID'];
     this.#directory = {
       self: peerOfMetadata(node?.metadata ?? {}),
-      trustDomain: typeof mesh === 'string' && mesh !== '' ? mesh : 'cluster.local',
       services: new MeshServices(),
+      principals: new MeshPrincipals(),
       node: celOf(
         node === undefined
           ? undefined

@@ -1,6 +1,5 @@
 import type { MessageCounts } from '../codec/grpc-messages.ts';
 import type { Host } from '../cluster/host.ts';
-import type { Cluster } from '../model/cluster.ts';
 import type { IstioStatsOptions } from '../model/istio-stats.ts';
 import { CellTable, ConnectionCell, MessageCell, RequestCell, type RequestBounds } from './mesh-cells.ts';
 import {
@@ -15,6 +14,7 @@ import type { CelContext } from './cel/cel-attributes.ts';
 import type { CelMap } from './cel/cel-evaluation.ts';
 import { MeshDimensions, type DimensionedService } from './mesh-dimensions.ts';
 import type { MeshSeries, ValueOf } from './mesh-series.ts';
+import type { IdentifiedPeer, MeshPrincipals } from './mesh-principals.ts';
 import { unknownService, type MeshServices } from './mesh-services.ts';
 import { unknownPeer, type Peer } from './peer.ts';
 import type { RequestObserver } from './request-observer.ts';
@@ -25,6 +25,7 @@ type Direction = 'unspecified' | 'inbound' | 'outbound';
 /** Who is who, as all scopes know it. */
 export interface MeshDirectory extends LabelSource {
   readonly services: MeshServices;
+  readonly principals: MeshPrincipals;
   readonly bounds: RequestBounds | undefined;
   /** For expressions. */
   readonly node: CelMap | undefined;
@@ -41,12 +42,12 @@ export class MeshScope implements RequestObserver {
   readonly #directory: MeshDirectory;
   /** Undefined where no label is an expression. */
   readonly #dimensions: MeshDimensions | undefined;
-  readonly #requests: CellTable<Peer, DimensionedService, RequestCell>;
-  readonly #messages = new CellTable<Peer, DimensionedService, MessageCell>(
+  readonly #requests: CellTable<IdentifiedPeer, DimensionedService, RequestCell>;
+  readonly #messages = new CellTable<IdentifiedPeer, DimensionedService, MessageCell>(
     () => new MessageCell(),
     [unknownPeer, unknownService],
   );
-  readonly #connections = new CellTable<Peer, DimensionedService, ConnectionCell>(
+  readonly #connections = new CellTable<IdentifiedPeer, DimensionedService, ConnectionCell>(
     () => new ConnectionCell(),
     [unknownPeer, unknownService],
   );
@@ -78,8 +79,10 @@ export class MeshScope implements RequestObserver {
     cell.responses += messages.response;
   }
 
-  #peerOf(info: StreamInfo, inbound: boolean): Peer {
-    return info.peer ?? (inbound ? unknownPeer : this.#directory.peerAt(info.endpoint));
+  #peerOf(info: StreamInfo, inbound: boolean): IdentifiedPeer {
+    const { principals } = this.#directory;
+    const peer = info.peer ?? (inbound ? unknownPeer : this.#directory.peerAt(info.endpoint));
+    return principals.identify(peer, inbound ? info.downstreamTls : info.upstreamTls);
   }
 
   #serviceOf(info: StreamInfo, peer: Peer, inbound: boolean): DimensionedService {
@@ -90,21 +93,15 @@ export class MeshScope implements RequestObserver {
       : this.#dimensions.extend(service, this.#context(info, peer, inbound));
   }
 
-  /** The cell of a TCP connection; counted while it lasts. */
-  connection(
-    endpoint: Host | undefined,
-    cluster: Cluster | undefined,
-    direction: Direction,
-    options: { readonly mutualTls: boolean; readonly flags: number },
-    about: () => StreamInfo,
-  ): ConnectionCell {
+  /** The cell of a TCP connection that is as `info` says; counted while it lasts. */
+  connection(info: StreamInfo, direction: Direction): ConnectionCell {
     const inbound = direction === 'inbound';
-    const code = codeOfConnection(options.flags, inbound, options.mutualTls);
-    const peer = inbound ? unknownPeer : this.#directory.peerAt(endpoint);
-    let service: DimensionedService = this.#directory.services.of(cluster, '');
+    const mutualTls = info.downstreamTls?.peerCertificate !== undefined;
+    const peer = this.#peerOf(info, inbound);
+    let service: DimensionedService = this.#directory.services.of(info.upstreamModel, '');
     if (this.#dimensions !== undefined)
-      service = this.#dimensions.extend(service, this.#context(about(), peer, inbound));
-    return this.#connections.get(peer, service, code);
+      service = this.#dimensions.extend(service, this.#context(info, peer, inbound));
+    return this.#connections.get(peer, service, codeOfConnection(info.flags, inbound, mutualTls));
   }
 
   #context(info: StreamInfo, peer: Peer, inbound: boolean): CelContext {

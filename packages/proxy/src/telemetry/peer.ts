@@ -9,7 +9,6 @@ export interface Peer {
   readonly app: string;
   readonly version: string;
   readonly cluster: string;
-  readonly serviceAccount: string;
 }
 
 const unknown = 'unknown';
@@ -23,7 +22,6 @@ export const unknownPeer: Peer = {
   app: unknown,
   version: unknown,
   cluster: unknown,
-  serviceAccount: '',
 };
 
 /** Reads Istio's node metadata: what proxies tell each other, and what a proxy knows of itself. */
@@ -44,7 +42,6 @@ export function peerOfMetadata(metadata: Readonly<Record<string, unknown>>): Pee
     app: app ?? unknown,
     version: version ?? unknown,
     cluster: text(metadata['CLUSTER_ID']) ?? unknown,
-    serviceAccount: text(metadata['SERVICE_ACCOUNT']) ?? '',
   };
 }
 
@@ -60,7 +57,6 @@ export function peerOfWorkload(text: string): Peer {
     app: or(service, unknown),
     version: or(revision, unknown),
     cluster: or(cluster, unknown),
-    serviceAccount: '',
   };
 }
 

@@ -50,6 +50,8 @@ export interface StreamInfo {
   readonly requestedServerName: string;
   readonly upstreamHost: string;
   readonly upstreamLocal: string;
+  /** Of the connection to the endpoint. */
+  readonly upstreamTls?: TlsInfo | undefined;
   readonly upstreamCluster: string;
   readonly upstreamFailure: string;
   readonly routeName: string;

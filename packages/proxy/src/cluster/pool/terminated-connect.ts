@@ -1,5 +1,6 @@
 import type { HeadPool, RequestHead } from '../../codec/head.ts';
 import type { ClientStream, ClientStreamHandler } from '../../codec/stream.ts';
+import type { TlsInfo } from '../../wire/tls-info.ts';
 import type { Wire, WireHandler } from '../../wire/wire.ts';
 import type { ConnectFailure, ConnectListener, Downstream, PendingConnection } from '../connector.ts';
 import type { Host } from '../host.ts';
@@ -84,6 +85,10 @@ export class TerminatedConnect implements HttpPool, ClientStream, WireHandler {
   }
 
   // ClientStream
+
+  get tls(): TlsInfo | undefined {
+    return this.#wire?.tls;
+  }
 
   get localAddress(): string {
     const wire = this.#wire;

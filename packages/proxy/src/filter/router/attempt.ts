@@ -10,6 +10,7 @@ import type { HttpPool, PoolFailure, StreamWaiter } from '../../cluster/pool/htt
 import type { UpstreamCluster } from '../../cluster/upstream-cluster.ts';
 import { Expirable, type CoarseTimers } from '../../timer/coarse-timers.ts';
 import { Deadline } from '../../timer/deadline.ts';
+import type { TlsInfo } from '../../wire/tls-info.ts';
 
 /** How an attempt ended without a whole response. */
 export type AttemptOutcome =
@@ -132,6 +133,10 @@ export class Attempt extends Expirable implements StreamWaiter {
 
   get localAddress(): string {
     return this.#stream?.localAddress ?? '';
+  }
+
+  get tls(): TlsInfo | undefined {
+    return this.#stream?.tls;
   }
 
   get writable(): boolean {

@@ -24,6 +24,7 @@ import {
   announceTry,
   endsTunnel,
 } from './upstream-head.ts';
+import type { TlsInfo } from '../../wire/tls-info.ts';
 
 /**
  * Sends one request to an endpoint of its cluster, again where the policy says so, within its time. Where tries are
@@ -34,6 +35,8 @@ export class Router extends HostChoice implements AttemptOwner {
   #timing: RequestTiming;
   host: Host | undefined;
   localAddress = '';
+  /** Of the connection to the endpoint. */
+  tls: TlsInfo | undefined;
   lastFailure = '';
   attempts = 0;
   /** The one that answers, or the latest. */
@@ -191,6 +194,7 @@ export class Router extends HostChoice implements AttemptOwner {
   onAttemptReady(attempt: Attempt): void {
     const { head } = this.owner;
     this.localAddress = attempt.localAddress;
+    this.tls = attempt.tls;
     const body = this.#body;
     const complete =
       this.#requestDone && (body === undefined || body.bytes === 0) && body?.trailers === undefined;
@@ -330,6 +334,7 @@ export class Router extends HostChoice implements AttemptOwner {
     this.#attempt = attempt;
     this.host = attempt.host;
     this.localAddress = attempt.localAddress;
+    this.tls = attempt.tls;
     for (const loser of losers) loser?.abort();
   }
 
