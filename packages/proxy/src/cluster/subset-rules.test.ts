@@ -71,7 +71,7 @@ test('a group that is to have one endpoint has the first, and the others are cou
   assert.equal(await bodies(4), '0000');
   assert.equal(statOf(dataPlane, 'cluster.up.lb_subsets_single_host_per_subset_duplicate'), 1);
   const two = { subset_selectors: [{ keys: ['id', 'x'], single_host_per_subset: true }] };
-  assert.throws(() => withSubsets(endpoints, two), /subsetSelectors\[0\]\.singleHostPerSubset/);
+  assert.throws(() => withSubsets(endpoints, two), /subset_selectors\[0\]\.single_host_per_subset/);
 });
 
 test('groups that come and go are counted', async (t) => {
