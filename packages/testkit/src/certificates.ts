@@ -24,6 +24,8 @@ export interface CertificateNames {
   readonly uris?: readonly string[];
   /** Default P-256. */
   readonly key?: 'P-256' | 'P-384' | 'RSA';
+  /** May sign certificates itself: what no peer must show as its own. */
+  readonly signs?: boolean;
   /** Default: from an hour ago to an hour from now. */
   readonly notBefore?: Date;
   readonly notAfter?: Date;
@@ -122,8 +124,12 @@ function authority(
         signingKey: privateKey,
         signingAlgorithm,
         extensions: [
-          new BasicConstraintsExtension(false, undefined, true),
-          new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+          ...(names.signs === true
+            ? authorityExtensions()
+            : [
+                new BasicConstraintsExtension(false, undefined, true),
+                new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+              ]),
           new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
           new SubjectAlternativeNameExtension(alternatives),
         ],

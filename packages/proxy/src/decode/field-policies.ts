@@ -54,6 +54,7 @@ import { routeMatchPolicies } from './route-match.ts';
 import { routePolicies } from './route.ts';
 import { statsConfigPolicies } from './stats-config.ts';
 import { statsSinkPolicies } from './stats-sinks.ts';
+import { spiffePolicies } from './spiffe.ts';
 import { tlsPolicies } from './tls.ts';
 import { tracingPolicies } from './tracing.ts';
 import { upstreamHttpPolicies } from './upstream-http.ts';
@@ -116,6 +117,7 @@ export const fieldPolicies: readonly AnyFieldPolicy[] = [
   ...runtimeLayerPolicies,
   ...statsConfigPolicies,
   ...statsSinkPolicies,
+  ...spiffePolicies,
   ...tlsPolicies,
   ...tracingPolicies,
   ...upstreamHttpPolicies,

@@ -57,6 +57,7 @@ import { RawBuffer } from '@lateen/protocol/envoy/extensions/transport_sockets/r
 import {
   DownstreamTlsContext,
   Secret,
+  SPIFFECertValidatorConfig,
   UpstreamTlsContext,
 } from '@lateen/protocol/envoy/extensions/transport_sockets/tls/v3';
 import { HttpProtocolOptions } from '@lateen/protocol/envoy/extensions/upstreams/http/v3';
@@ -127,6 +128,7 @@ export const typesInAny = (): readonly AnyMessageType[] => [
   StdoutAccessLog,
   TcpGrpcAccessLogConfig,
   TcpProxy,
+  SPIFFECertValidatorConfig,
   TlsInspector,
   TypedExtensionConfig,
   TypedStruct,

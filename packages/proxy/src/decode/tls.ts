@@ -27,6 +27,7 @@ import { decodeReference } from './config-source.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { decodeProxyProtocolConfig } from './proxy-protocol.ts';
 import type { Scope } from './scope.ts';
+import { decodeTrustDomains } from './spiffe.ts';
 
 const downstreamPolicy = fieldPolicy(
   tls.DownstreamTlsContext,
@@ -94,6 +95,7 @@ const validationPolicy = fieldPolicy(tls.CertificateValidationContext, [
   'maxVerifyDepth',
   'allowExpiredCertificate',
   'trustChainVerification',
+  'customValidatorConfig',
   'watchedDirectory',
 ]);
 const sanPolicy = fieldPolicy(tls.SubjectAltNameMatcher, ['sanType', 'matcher']);
@@ -318,17 +320,22 @@ function decodeCertificate(scope: Scope, message: TlsCertificateMessage): TlsCer
 /** How a peer is verified; names are verified only where a root is given. */
 function decodeValidation(scope: Scope, message: CertificateValidationContext): CertificateValidation {
   scope.check(validationPolicy, message);
+  const trustDomains = decodeTrustDomains(scope, message);
   const typed = (message.matchTypedSubjectAltNames ?? []).map((san, i) =>
     decodeSan(scope.at('matchTypedSubjectAltNames').at(i), san),
   );
   const untyped = (message.matchSubjectAltNames ?? []).map((san, i): SanMatch => {
-    return { type: 'any', match: decodeStringMatch(scope.at('matchSubjectAltNames').at(i), san) };
+    return {
+      type: trustDomains === undefined ? 'any' : 'uri',
+      match: decodeStringMatch(scope.at('matchSubjectAltNames').at(i), san),
+    };
   });
   return {
     ...(message.trustedCa === undefined
       ? {}
       : { trustedCa: decodeDataSource(scope.at('trustedCa'), message.trustedCa) }),
     ...(message.systemRootCerts === undefined ? {} : { systemRoots: true }),
+    ...(trustDomains === undefined ? {} : { trustDomains }),
     sanMatches: [...typed, ...untyped],
     ...(message.crl === undefined ? {} : { crl: decodeDataSource(scope.at('crl'), message.crl) }),
     ...(message.onlyVerifyLeafCertCrl === true ? { revocationOfLeafOnly: true } : {}),

@@ -26,11 +26,21 @@ export interface SanMatch {
   readonly match: StringMatch;
 }
 
+/** Roots of a SPIFFE trust domain. */
+export interface TrustDomain {
+  /** As in `spiffe://NAME/path`. */
+  readonly name: string;
+  /** Roots and, where some are to be looked at, revocation lists, PEM. */
+  readonly bundle: DataSource;
+}
+
 /** How a peer's certificate is verified. */
 export interface CertificateValidation {
   /** Roots, PEM; none: the system's roots where `systemRoots`, else the peer is not verified. */
   readonly trustedCa?: DataSource;
   readonly systemRoots?: boolean;
+  /** In place of roots: a peer is verified by those of the domain that its SPIFFE id is in, and has to show itself. */
+  readonly trustDomains?: readonly TrustDomain[];
   /** One of these must match; empty: any name. */
   readonly sanMatches: readonly SanMatch[];
   /** Revocation lists, PEM; one is needed for each issuer of a chain, or of the leaf where `revocationOfLeafOnly`. */

@@ -3,7 +3,7 @@ import { createSecureContext } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
 import { messageOf, ok, problem, problems, type Problem, type Result } from '@lateen/core';
 import type { ResourceChange } from '../model/change.ts';
-import type { CertificateValidation, DataSource, Secret, TlsCertificate } from '../model/tls.ts';
+import type { CertificateValidation, DataSource, Secret, TlsCertificate, TrustDomain } from '../model/tls.ts';
 import { placeOf, readDataSource } from './data-source.ts';
 import { WatchedDirectories } from './watched-directories.ts';
 import { directoriesOfSecret } from './watched-paths.ts';
@@ -16,11 +16,18 @@ export interface LoadedCertificate {
   readonly passphrase: string | undefined;
 }
 
+/** A trust domain with its bundle read, PEM. */
+export interface LoadedTrustDomain {
+  readonly name: string;
+  readonly bundle: Buffer;
+}
+
 /** How a peer is verified, with the roots read. */
 export interface LoadedValidation {
   readonly model: CertificateValidation;
   readonly trustedCa: Buffer | undefined;
   readonly crl: Buffer | undefined;
+  readonly trustDomains: readonly LoadedTrustDomain[];
 }
 
 type Loaded =
@@ -198,7 +205,7 @@ export function loadValidation(model: CertificateValidation, path: string): Resu
   const wrong: Problem[] = [];
   for (const result of [ca, crl]) if (result?.ok === false) wrong.push(...result.problems);
   if (ca?.ok === false || crl?.ok === false) return problems(wrong);
-  if (ca !== undefined && !ca.value.includes('-----BEGIN CERTIFICATE-----')) {
+  if (ca !== undefined && !ca.value.includes(certificateMark)) {
     return problem(`${path}.trusted_ca`, `holds no certificate in PEM${placeOf(model.trustedCa)}`);
   }
   for (const [field, option] of [
@@ -210,5 +217,30 @@ export function loadValidation(model: CertificateValidation, path: string): Resu
     const source = field === 'crl' ? model.crl : model.trustedCa;
     return problem(`${path}.${field}`, `cannot be used${placeOf(source)}: ${error}`);
   }
-  return ok({ model, trustedCa: ca?.value, crl: crl?.value });
+  const trustDomains = loadTrustDomains(model.trustDomains ?? [], path);
+  return trustDomains.ok
+    ? ok({ model, trustedCa: ca?.value, crl: crl?.value, trustDomains: trustDomains.value })
+    : trustDomains;
 }
+
+function loadTrustDomains(
+  domains: readonly TrustDomain[],
+  path: string,
+): Result<readonly LoadedTrustDomain[]> {
+  const wrong: Problem[] = [];
+  const loaded = domains.map(({ name, bundle: source }, i) => {
+    const at = `${path}.custom_validator_config.typed_config.trust_domains[${i}].trust_bundle`;
+    const bundle = readDataSource(source, at);
+    if (!bundle.ok) wrong.push(...bundle.problems);
+    const pem = bundle.ok ? bundle.value : Buffer.alloc(0);
+    const error = pem.includes(certificateMark)
+      ? errorOf(() => createSecureContext({ ca: pem }))
+      : 'no certificate in PEM';
+    if (bundle.ok && error !== undefined)
+      wrong.push({ path: at, message: `holds no roots of "${name}"${placeOf(source)}: ${error}` });
+    return { name, bundle: pem };
+  });
+  return wrong.length > 0 ? problems(wrong) : ok(loaded);
+}
+
+const certificateMark = '-----BEGIN CERTIFICATE-----';

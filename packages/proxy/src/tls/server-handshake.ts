@@ -26,14 +26,14 @@ export function serverHandshake(
   listener: ServerHandshakeListener,
 ): Handshake {
   const { openssl, context, check, ownOf } = settings;
-  const session = TlsSession.server(openssl, context, settings.verifies || model.requireClientCertificate);
+  const needsPeer = settings.needsPeer || model.requireClientCertificate;
+  const session = TlsSession.server(openssl, context, settings.verifies || needsPeer);
   const connection = { handle: plain.detach(), readBuffer: plain.readBuffer };
   return new Handshake(turn, connection, openssl, session, {
     judge() {
       const certificate = session.peerCertificate();
       const info = describeTls(session, serverName, certificate, ownOf(session));
-      if (certificate === undefined)
-        return model.requireClientCertificate ? { refused: 'no_certificate' } : info;
+      if (certificate === undefined) return needsPeer ? { refused: 'no_certificate' } : info;
       const refused = check(certificate, session.chainError, serverName);
       if (refused !== undefined) return { refused };
       return keepsPeerChain ? { ...info, peerChain: session.peerChain() } : info;

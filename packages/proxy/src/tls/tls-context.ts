@@ -20,6 +20,8 @@ export interface TlsSettings {
   readonly context: TlsContext;
   /** True where a peer is asked for its certificate. */
   readonly verifies: boolean;
+  /** True where a peer must show one, whatever else is said. */
+  readonly needsPeer: boolean;
   readonly check: PeerCheck;
   /** What our certificate says that a connection shows. */
   readonly ownOf: (session: TlsSession) => OwnCertificate | undefined;
@@ -119,9 +121,11 @@ function buildSettings(
     ...own.ticketKeys,
     ...(side.ticketKeysSecret === undefined ? [] : (secrets.ticketKeys(side.ticketKeysSecret) ?? [])),
   ];
+  const trustDomains = validations.findLast((v) => v.trustDomains.length > 0)?.trustDomains ?? [];
   const systemRoots = validations.some((v) => v.model.systemRoots === true);
-  const roots = validations.flatMap((v) => v.trustedCa ?? []);
-  if (systemRoots && roots.length === 0) roots.push(Buffer.from(getCACertificates('bundled').join('\n')));
+  const roots = trustDomains.length > 0 ? [] : validations.flatMap((v) => v.trustedCa ?? []);
+  if (systemRoots && roots.length === 0 && trustDomains.length === 0)
+    roots.push(Buffer.from(getCACertificates('bundled').join('\n')));
   const parsed = certificates.map(({ chain }) => new X509Certificate(chain));
   const context = createContext(openssl, {
     certificates,
@@ -134,6 +138,7 @@ function buildSettings(
         }
       : {}),
     roots,
+    trustDomains,
     revocationLists: validations.flatMap((v) => v.crl ?? []),
     revocationOfLeafOnly: validations.some((v) => v.model.revocationOfLeafOnly === true),
     // Combined: what the secret says goes before what the resource says.
@@ -152,7 +157,7 @@ function buildSettings(
   if (!context.ok) return context;
   const check = compilePeerCheck(
     validations.map((v) => v.model),
-    { hasRoots: roots.length > 0, sanIsServerName: side.sanIsServerName === true },
+    { hasRoots: roots.length > 0 || trustDomains.length > 0, sanIsServerName: side.sanIsServerName === true },
   );
   const descriptions = parsed.map(describeOwn);
   const shown = context.value.certificates;
@@ -160,6 +165,7 @@ function buildSettings(
     openssl,
     context: context.value,
     verifies: validations.length > 0,
+    needsPeer: trustDomains.length > 0,
     check,
     ownOf: (session) =>
       descriptions[shown.length < 2 ? 0 : Math.max(0, shown.indexOf(session.ownCertificate))],
@@ -177,8 +183,9 @@ function sessionScope(
 ): Buffer {
   const names = certificates.map(({ subject, subjectAltName }) => [subject, subjectAltName]);
   const hash = createHash('sha256').update(JSON.stringify([names, validations.map((v) => v.model)]));
-  for (const { trustedCa, crl } of validations) {
-    for (const part of [trustedCa, crl]) hash.update(`;${part?.length ?? -1};`).update(part ?? '');
+  for (const { trustedCa, crl, trustDomains } of validations) {
+    for (const part of [trustedCa, crl, ...trustDomains.map(({ bundle }) => bundle)])
+      hash.update(`;${part?.length ?? -1};`).update(part ?? '');
   }
   return hash.digest();
 }

@@ -22,8 +22,13 @@ const certificateFiles = ({ chain, privateKey, password, watchedDirectory }: Tls
   watchedDirectory,
 });
 
-const validationFiles = ({ trustedCa, crl, watchedDirectory }: CertificateValidation): FileGroup => ({
-  sources: [trustedCa, crl],
+const validationFiles = ({
+  trustedCa,
+  crl,
+  trustDomains = [],
+  watchedDirectory,
+}: CertificateValidation): FileGroup => ({
+  sources: [trustedCa, crl, ...trustDomains.map(({ bundle }) => bundle)],
   watchedDirectory,
 });
 

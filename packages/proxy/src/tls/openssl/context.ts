@@ -15,6 +15,8 @@ export interface ContextOptions {
   /** Chooses for a client where there are several; none: OpenSSL does, by the kind of key. */
   readonly chooseCertificate?: (hello: ClientHello) => number;
   readonly roots: readonly Buffer[];
+  /** In place of roots: those of each trust domain, with its revocation lists. */
+  readonly trustDomains?: readonly { readonly name: string; readonly bundle: Buffer }[];
   readonly revocationLists: readonly Buffer[];
   /** Only the peer's own certificate must not be revoked; else every one of its chain. */
   readonly revocationOfLeafOnly?: boolean;
@@ -93,7 +95,8 @@ export function createContext(openssl: Openssl, options: ContextOptions): Result
     setVersions(openssl, pointer, options) ??
     setAlgorithms(openssl, pointer, options) ??
     addCertificates(openssl, context, options) ??
-    addRoots(openssl, pointer, options);
+    addRoots(openssl, pointer, options) ??
+    addTrustDomains(openssl, context, options);
   if (wrong !== undefined) return problem('', `${wrong}: ${openssl.takeError()}`);
   if (options.alpn.length > 0) chooseProtocols(openssl, context, options.alpn);
   return ok(context);
@@ -200,6 +203,36 @@ function addRoots(openssl: Openssl, context: Pointer, options: ContextOptions): 
     c.X509_STORE_set_flags(store, checkLists | (options.revocationOfLeafOnly === true ? 0 : checkAllLists));
   if (options.maxVerifyDepth !== undefined) c.SSL_CTX_set_verify_depth(context, options.maxVerifyDepth);
   return undefined;
+}
+
+/** Roots and lists of each domain into a store of its own; clients are told of all of them. */
+function addTrustDomains(
+  openssl: Openssl,
+  context: TlsContext,
+  { trustDomains = [] }: ContextOptions,
+): string | undefined {
+  if (trustDomains.length === 0) return undefined;
+  const { c } = openssl;
+  const stores = new Map<string, Pointer>();
+  let done = true;
+  for (const { name, bundle } of trustDomains) {
+    const store = c.X509_STORE_new();
+    openssl.freeWith(context, () => c.X509_STORE_free(store));
+    stores.set(name, store);
+    for (const root of readAll(openssl, bundle, 'X509')) {
+      done &&= c.X509_STORE_add_cert(store, root) === 1;
+      done &&= c.SSL_CTX_add_client_CA(context.pointer, root) === 1;
+      c.X509_free(root);
+    }
+    const lists = readAll(openssl, bundle, 'X509_CRL');
+    for (const list of lists) {
+      done &&= c.X509_STORE_add_crl(store, list) === 1;
+      c.X509_CRL_free(list);
+    }
+    if (lists.length > 0) c.X509_STORE_set_flags(store, checkLists | checkAllLists);
+  }
+  openssl.freeWith(context, openssl.trustDomains.use(context, stores));
+  return done ? undefined : 'the bundles of trust domains cannot be used';
 }
 
 function isThere(pointer: Pointer | null): pointer is Pointer {

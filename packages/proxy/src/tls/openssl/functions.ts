@@ -26,6 +26,7 @@ export interface OpensslFunctions {
   SSL_CTX_set_timeout(context: Pointer, seconds: number): number;
   SSL_CTX_set_num_tickets(context: Pointer, count: number): number;
   SSL_CTX_set_alpn_select_cb(context: Pointer, callback: Pointer, list: Pointer): void;
+  SSL_CTX_set_cert_verify_callback(context: Pointer, callback: Pointer, argument: Pointer): void;
   SSL_CTX_set_client_hello_cb(context: Pointer, callback: Pointer, argument: null): void;
   SSL_client_hello_get0_ciphers(ssl: Ssl, at: Pointer[]): number;
   SSL_client_hello_get0_ext(ssl: Ssl, type: number, at: Pointer[], length: number[]): number;
@@ -45,9 +46,22 @@ export interface OpensslFunctions {
   EVP_DecryptInit_ex(cipher: Pointer, type: Pointer, engine: null, key: Bytes, iv: Pointer): number;
   HMAC_Init_ex(hmac: Pointer, key: Bytes, length: number, digest: Pointer, engine: null): number;
   RAND_bytes(into: Pointer, length: number): number;
+  X509_STORE_new(): Pointer;
+  X509_STORE_free(store: Pointer): void;
   X509_STORE_add_cert(store: Pointer, certificate: Pointer): number;
   X509_STORE_add_crl(store: Pointer, list: Pointer): number;
   X509_STORE_set_flags(store: Pointer, flags: number): number;
+  X509_STORE_CTX_new(): Pointer;
+  X509_STORE_CTX_init(verification: Pointer, store: Pointer, leaf: Pointer, untrusted: Pointer): number;
+  X509_STORE_CTX_free(verification: Pointer): void;
+  X509_STORE_CTX_get0_cert(verification: Pointer): Pointer;
+  X509_STORE_CTX_get0_untrusted(verification: Pointer): Pointer;
+  X509_STORE_CTX_get0_param(verification: Pointer): Pointer;
+  X509_STORE_CTX_set_verify_cb(verification: Pointer, callback: Pointer): void;
+  X509_VERIFY_PARAM_set1(to: Pointer, from: Pointer): number;
+  X509_verify_cert(verification: Pointer): number;
+  X509_get_extension_flags(certificate: Pointer): number;
+  X509_get_key_usage(certificate: Pointer): number;
   X509_STORE_CTX_get_error(verification: Pointer): number;
   X509_STORE_CTX_set_error(verification: Pointer, error: number): void;
   PEM_read_bio_X509(bio: Pointer, into: null, callback: null, argument: null): Pointer;
@@ -125,6 +139,7 @@ const signatures: Readonly<
   SSL_CTX_set_timeout: ['long', [ptr, 'long']],
   SSL_CTX_set_num_tickets: ['int', [ptr, 'size_t']],
   SSL_CTX_set_alpn_select_cb: ['void', [ptr, ptr, ptr]],
+  SSL_CTX_set_cert_verify_callback: ['void', [ptr, ptr, ptr]],
   SSL_CTX_set_client_hello_cb: ['void', [ptr, ptr, ptr]],
   SSL_client_hello_get0_ciphers: ['size_t', [ptr, '_Out_ void **']],
   SSL_client_hello_get0_ext: ['int', [ptr, 'uint', '_Out_ void **', '_Out_ size_t *']],
@@ -138,9 +153,22 @@ const signatures: Readonly<
   EVP_DecryptInit_ex: ['int', [ptr, ptr, ptr, ptr, ptr]],
   HMAC_Init_ex: ['int', [ptr, ptr, 'int', ptr, ptr]],
   RAND_bytes: ['int', [ptr, 'int']],
+  X509_STORE_new: [ptr, []],
+  X509_STORE_free: ['void', [ptr]],
   X509_STORE_add_cert: ['int', [ptr, ptr]],
   X509_STORE_add_crl: ['int', [ptr, ptr]],
   X509_STORE_set_flags: ['int', [ptr, 'ulong']],
+  X509_STORE_CTX_new: [ptr, []],
+  X509_STORE_CTX_init: ['int', [ptr, ptr, ptr, ptr]],
+  X509_STORE_CTX_free: ['void', [ptr]],
+  X509_STORE_CTX_get0_cert: [ptr, [ptr]],
+  X509_STORE_CTX_get0_untrusted: [ptr, [ptr]],
+  X509_STORE_CTX_get0_param: [ptr, [ptr]],
+  X509_STORE_CTX_set_verify_cb: ['void', [ptr, ptr]],
+  X509_VERIFY_PARAM_set1: ['int', [ptr, ptr]],
+  X509_verify_cert: ['int', [ptr]],
+  X509_get_extension_flags: ['uint32_t', [ptr]],
+  X509_get_key_usage: ['uint32_t', [ptr]],
   X509_STORE_CTX_get_error: ['int', [ptr]],
   X509_STORE_CTX_set_error: ['void', [ptr, 'int']],
   PEM_read_bio_X509: [ptr, [ptr, ptr, ptr, ptr]],

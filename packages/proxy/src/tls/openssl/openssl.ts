@@ -2,6 +2,7 @@ import { CertificateChooser } from './certificate-chooser.ts';
 import { loadLibrary, type Library, type OpensslFunctions, type Pointer } from './functions.ts';
 import { checkBios, InputBio, OutputBio } from './memory-bio.ts';
 import { TicketKeys } from './ticket-keys.ts';
+import { TrustDomainVerifier } from './trust-domains.ts';
 
 const ctrlPending = 10;
 /** SSL_TLSEXT_ERR_OK and SSL_TLSEXT_ERR_NOACK. */
@@ -37,6 +38,7 @@ export class Openssl {
   readonly chooseProtocol: Pointer;
   #ticketKeys: TicketKeys | undefined;
   #chooser: CertificateChooser | undefined;
+  #trustDomains: TrustDomainVerifier | undefined;
   /** The last error of the chain that is being verified, those of time left out; 0 for none. */
   #chainError = 0;
   readonly #kept = new Map<Pointer, Buffer>();
@@ -111,6 +113,12 @@ export class Openssl {
   get certificateChooser(): CertificateChooser {
     this.#chooser ??= new CertificateChooser(this.library);
     return this.#chooser;
+  }
+
+  /** Verifies by trust domain, for the contexts that have some. */
+  get trustDomains(): TrustDomainVerifier {
+    this.#trustDomains ??= new TrustDomainVerifier(this);
+    return this.#trustDomains;
   }
 
   /** Keeps bytes in their place as long as `owner` is there; returns where that is. */
