@@ -324,6 +324,8 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
       timers.close();
       await logFiles.close();
     },
+    takeHostHealth: (cluster) => clusters.find(cluster)?.takeHealth(),
+    takeOutlier: (cluster, host, reason) => clusters.find(cluster)?.takeOutlier(host, reason),
     reopenLogs: () => logFiles.reopen(),
     listeners: () => listeners.status(),
     clusters: () => clusters.status(),

@@ -119,7 +119,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     runtime: bootstrap.runtime,
     ...(overload === undefined ? {} : { overload: overload.state }),
     stats: bootstrap.stats,
-    ...(workers === undefined ? {} : { share: { cells: workers.cells, leads: true } }),
+    ...(workers === undefined ? {} : { share: workers.share }),
     drainTimeMs: options.drainTimeMs,
     drainStrategy: options.drainStrategy,
     ...(predecessor === undefined

@@ -13,6 +13,11 @@ export abstract class Breakers {
     this.thresholds = thresholds;
   }
 
+  /** True once there was a connection, where others than this thread may have made it. */
+  get everConnected(): boolean {
+    return false;
+  }
+
   abstract countConnection(change: 1 | -1): void;
   abstract countPending(change: 1 | -1): void;
   abstract countRequest(change: 1 | -1): void;
@@ -67,7 +72,7 @@ export class OwnBreakers extends Breakers {
 }
 
 /** Cells of {@link SharedBreakers}. */
-const breakerCells = 4;
+const breakerCells = 5;
 
 /**
  * Of all threads of a process together, as Envoy's are. As there, a thread looks and then counts, so that threads that
@@ -100,8 +105,13 @@ export class SharedBreakers extends Breakers {
     return Atomics.load(this.#cells, this.#at + 3);
   }
 
+  override get everConnected(): boolean {
+    return Atomics.load(this.#cells, this.#at + 4) === 1;
+  }
+
   countConnection(change: 1 | -1): void {
     Atomics.add(this.#cells, this.#at, change);
+    if (change === 1) Atomics.store(this.#cells, this.#at + 4, 1);
   }
 
   countPending(change: 1 | -1): void {

@@ -100,6 +100,11 @@ export class ClusterSet {
     await Promise.all([...this.#resolving.values()].map((refresh) => refresh.asked));
   }
 
+  /** A cluster that is there; undefined where none is. */
+  find(name: string): UpstreamCluster | undefined {
+    return this.#refs.get(name)?.cluster;
+  }
+
   status(): ClusterStatus[] {
     const list: ClusterStatus[] = [];
     for (const { cluster } of this.#refs.values()) if (cluster !== undefined) list.push(cluster.status());

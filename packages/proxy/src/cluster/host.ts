@@ -39,6 +39,8 @@ export class Host {
   latency: LatencyEstimate | undefined;
   /** Where the cluster looks for outliers. */
   monitor: HostMonitor | undefined;
+  /** Its cells, where other threads of the process have it too. */
+  cells: number | undefined;
   pool: HttpPool | undefined;
   /** Connections of one client each. */
   clientPools: ClientPools | undefined;

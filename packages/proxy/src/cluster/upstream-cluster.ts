@@ -15,17 +15,19 @@ import type { BalancerContext, BalancerRequest } from './balancer/balancer.ts';
 import type { HashFunction } from './balancer/hash-function.ts';
 import type { PriorityBalancer } from './balancer/priority-balancer.ts';
 import type { SubsetBalancer } from './balancer/subset-balancer.ts';
-import { breakersFor, OwnBreakers, type Breakers, type ClusterBreakers } from './breakers.ts';
+import { breakersFor, type Breakers, type ClusterBreakers } from './breakers.ts';
 import { compileBalancers, type HostGroup } from './compile-balancers.ts';
 import { outlierUnder, panicThresholdUnder, thresholdsUnder } from './runtime-limits.ts';
 import type { ThreadShare } from '../workers/thread-share.ts';
+import { sharedHostsOf, type SharedHosts } from './shared-hosts.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Connector, ConnectorContext, Downstream } from './connector.ts';
-import { HealthChecker } from './health/health-checker.ts';
+import { createChecker } from './health/create-checker.ts';
+import type { HealthChecker } from './health/health-checker.ts';
 import { mayOverride, type HostOverride } from './host-override.ts';
 import { Host } from './host.ts';
 import type { LocalCluster } from './local-cluster.ts';
-import { OutlierDetector } from './outlier/outlier-detector.ts';
+import { OutlierDetector, type OutlierReason } from './outlier/outlier-detector.ts';
 import { ClientPools } from './pool/client-pools.ts';
 import type { HttpPool } from './pool/http-pool.ts';
 import { createHttpPool } from './pool/create-pool.ts';
@@ -93,6 +95,8 @@ export class UpstreamCluster {
   readonly #members: readonly { readonly cluster: UpstreamCluster | undefined }[] | undefined;
   readonly outlier: OutlierDetector | undefined;
   readonly #checker: HealthChecker | undefined;
+  /** How the hosts are, where other threads serve them too. */
+  readonly #shared: SharedHosts | undefined;
   #overprovisioning = 140;
   #drops: ClusterLoadAssignment['dropPercentages'] = [];
   #closed = false;
@@ -147,6 +151,12 @@ export class UpstreamCluster {
     }
     if (model.discovery.kind === 'aggregate')
       this.#members = model.discovery.clusters.map(context.clusterRef);
+    const shared = previous === undefined ? undefined : previous.#shared;
+    this.#shared = sharedHostsOf(model, context.share);
+    for (const host of this.#hosts.values()) {
+      if (this.#shared === undefined) shared?.remove(host);
+      else this.#shared.add(host);
+    }
     this.outlier = this.#watchForOutliers();
     this.#checker = this.#checkHealth();
     this.#rebuild();
@@ -227,6 +237,17 @@ export class UpstreamCluster {
   onHealthChange(): void {
     if (this.model.closeConnectionsOnHealthFailure === true) this.#closeUnhealthy();
     this.#rebuild();
+  }
+
+  /** The thread that looks after the hosts has found that they are not as they were. */
+  takeHealth(): void {
+    if (this.#shared?.take(this.#hosts.values(), this.nowMs) === true) this.onHealthChange();
+  }
+
+  /** Another thread has found that a host fails too often. */
+  takeOutlier(key: string, reason: OutlierReason): void {
+    const host = this.#shared?.find(this.#hosts, key);
+    if (host !== undefined) this.outlier?.detect(host, reason);
   }
 
   #closeUnhealthy(): void {
@@ -315,7 +336,10 @@ export class UpstreamCluster {
     if (this.#closed) return;
     this.#closed = true;
     this.#stopWatching();
-    for (const host of this.#hosts.values()) host.leave('close');
+    for (const host of this.#hosts.values()) {
+      this.#shared?.remove(host);
+      host.leave('close');
+    }
     this.#forgetHosts();
   }
 
@@ -330,6 +354,7 @@ export class UpstreamCluster {
     const host = new Host(endpoint, locality, priority, this.#context.turn.nowMs);
     // With health checks a host has to pass one first.
     host.failedHealthCheck = this.model.healthChecks.length > 0;
+    this.#shared?.add(host);
     return host;
   }
 
@@ -339,13 +364,17 @@ export class UpstreamCluster {
       for (const host of this.#hosts.values()) host.ejected = false;
       return undefined;
     }
-    const { clock, random, runtime } = this.#context;
+    const { clock, random, runtime, share } = this.#context;
     return new OutlierDetector(outlierUnder(runtime, outlierDetection), {
       clock,
       random,
       stats: this.stats.outlier,
       hosts: () => this.#hosts.values(),
       onChange: () => this.onHealthChange(),
+      report:
+        share === undefined || share.leads || this.#shared === undefined
+          ? undefined
+          : (host, reason) => share.outlierDetected(this.name, host.key, reason),
     });
   }
 
@@ -354,42 +383,18 @@ export class UpstreamCluster {
       for (const host of this.#hosts.values()) host.failedHealthCheck = false;
       return undefined;
     }
-    const { clock, random, heads } = this.#context;
-    const unlimited = Number.MAX_SAFE_INTEGER;
-    const poolContext: PoolContext = {
-      ...this.#poolContext,
-      stats: new ClusterStats(''),
-      maxHostConnections: Number.POSITIVE_INFINITY,
-      breakersOf: () =>
-        new OwnBreakers({
-          maxConnections: unlimited,
-          maxPendingRequests: unlimited,
-          maxRequests: unlimited,
-          maxRetries: unlimited,
-          trackRemaining: false,
-        }),
-    };
-    const checker = new HealthChecker(this.model, {
-      clock,
-      random,
-      heads,
-      connector: this.connector,
-      createPool: (host, protocol) => {
-        const { model } = this;
-        return createHttpPool(
-          host,
-          { ...model, http: { ...model.http, protocol } },
-          poolContext,
-          this.#context.turn,
-        );
-      },
+    // Another thread does.
+    if (this.#shared !== undefined && this.#context.share?.leads === false) return undefined;
+    return createChecker(this.model, this.#context, this.#poolContext, {
       stats: this.stats,
       hosts: () => this.#hosts.values(),
       onChange: () => this.onHealthChange(),
       onSuccess: (host) => this.outlier?.onHealthCheckSuccess(host),
+      hasTraffic: () =>
+        this.stats.n.upstreamCxTotal > 0 ||
+        this.#breakers.default.everConnected ||
+        this.#breakers.high.everConnected,
     });
-    checker.onHosts();
-    return checker;
   }
 
   #stopWatching(): void {
@@ -398,12 +403,14 @@ export class UpstreamCluster {
   }
 
   #drop(host: Host): void {
+    this.#shared?.remove(host);
     host.removed = true;
     host.leave(this.model.closeConnectionsOnHostRemoval ? 'close' : 'drain');
   }
 
   #rebuild(): void {
     const { model, stats } = this;
+    this.#shared?.publish(this.#hosts.values());
     stats.n.membershipTotal = this.#hosts.size;
     stats.n.membershipHealthy = 0;
     stats.n.membershipDegraded = 0;

@@ -1,5 +1,6 @@
 import type { StatsOptions } from './stats.ts';
 import type { Clock, Logger } from '@lateen/core';
+import type { OutlierReason } from '../cluster/outlier/outlier-detector.ts';
 import type { OnDemand } from '../on-demand/on-demand.ts';
 import type { OverloadState } from '../overload/overload-state.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -169,6 +170,10 @@ export interface DataPlane {
   noteHandedOn(): void;
   /** Closes everything at once. */
   close(): Promise<void>;
+  /** The first thread has found that hosts of a cluster are not as they were. */
+  takeHostHealth(cluster: string): void;
+  /** Another thread has found that a host of a cluster fails too often. */
+  takeOutlier(cluster: string, host: string, reason: OutlierReason): void;
   /** Opens the files of access logs anew: for whoever has moved them away. */
   reopenLogs(): void;
   listeners(): readonly ListenerStatus[];

@@ -48,7 +48,7 @@ export function fleetOf(own: DataPlane, workers: WorkerPool | undefined): Fleet 
       workers.tell({ kind: 'reopenLogs' });
     },
     get activeConnections() {
-      return workers.cells.connections;
+      return workers.share.cells.connections;
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { LogLevel } from '@lateen/core';
+import type { OutlierReason } from '../cluster/outlier/outlier-detector.ts';
 import type { DrainRequest } from '../drain/drain-listeners.ts';
 import type { Secret } from '../model/index.ts';
 import type { RuntimeValues } from '../runtime/runtime-entry.ts';
@@ -38,6 +39,8 @@ export type ToWorker =
   | { readonly kind: 'resetCounters' }
   | { readonly kind: 'reopenLogs' }
   | { readonly kind: 'logLevel'; readonly scope: string | undefined; readonly level: LogLevel }
+  /** Hosts of these clusters are not as they were. */
+  | { readonly kind: 'hostsChanged'; readonly clusters: readonly string[] }
   | { readonly kind: 'look'; readonly id: number }
   | { readonly kind: 'close'; readonly id: number };
 
@@ -57,5 +60,12 @@ export type FromWorker =
   | { readonly kind: 'log'; readonly line: string }
   /** A cluster or a virtual host is needed that no worker has yet. */
   | { readonly kind: 'seekCluster'; readonly name: string; readonly source: unknown }
+  /** A host has failed too often. */
+  | {
+      readonly kind: 'outlier';
+      readonly cluster: string;
+      readonly host: string;
+      readonly reason: OutlierReason;
+    }
   | { readonly kind: 'seekHost'; readonly table: string; readonly host: string }
   | { readonly kind: 'answer'; readonly id: number; readonly value?: WorkerLook };

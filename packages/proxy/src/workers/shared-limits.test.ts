@@ -71,6 +71,15 @@ function send(t: TestContext, port: number): { readonly socket: Socket; readonly
   return { socket, status };
 }
 
+/** Sends requests one after another, each on a connection of its own, until all of so many are answered like this. */
+async function settlesAt(t: TestContext, port: number, status: number): Promise<void> {
+  for (let inRow = 0; inRow < 30; ) {
+    const { socket, status: answered } = send(t, port);
+    inRow = (await answered) === status ? inRow + 1 : 0;
+    socket.destroy();
+  }
+}
+
 test('requests under way count against one limit, whichever worker has them', async (t) => {
   const held: ServerResponse[] = [];
   let arrived = Promise.withResolvers<void>();
@@ -98,4 +107,59 @@ test('requests under way count against one limit, whichever worker has them', as
     held.pop()?.end();
     assert.equal(await status, 200);
   }
+});
+
+test('failures in a row count whichever worker saw them, and one ejection holds for all', async (t) => {
+  let asked = 0;
+  const { port: up } = await upstream(t, (_request, response) => {
+    asked++;
+    response.writeHead(500).end();
+  });
+  const { port, at } = await serve(t, up, {
+    common_lb_config: { healthy_panic_threshold: { value: 0 } },
+    outlier_detection: {
+      consecutive_5xx: 20,
+      base_ejection_time: '600s',
+      max_ejection_time: '600s',
+      max_ejection_percent: 100,
+    },
+  });
+  for (let i = 0; i < 20; i++) assert.equal(await send(t, port).status, 500);
+  const ejections = 'cluster.up.outlier_detection.ejections_enforced_total';
+  while ((await statistic(at, ejections)) < 1);
+  await settlesAt(t, port, 503);
+  const before = asked;
+  for (let i = 0; i < 30; i++) assert.equal(await send(t, port).status, 503);
+  assert.equal(asked, before);
+  assert.equal(await statistic(at, ejections), 1);
+  assert.equal(await statistic(at, 'cluster.up.outlier_detection.ejections_active'), 1);
+});
+
+test('one worker checks the health of the hosts, and all go by what it finds', async (t) => {
+  let healthy = true;
+  const checkers = new Set<Socket>();
+  const { port: up } = await upstream(t, ({ url, socket }, response) => {
+    if (url === '/health') checkers.add(socket);
+    response.writeHead(url === '/health' && !healthy ? 503 : 200).end();
+  });
+  const { port, at } = await serve(t, up, {
+    common_lb_config: { healthy_panic_threshold: { value: 0 } },
+    health_checks: [
+      {
+        timeout: '1s',
+        interval: '0.02s',
+        no_traffic_interval: '0.02s',
+        unhealthy_threshold: 1,
+        healthy_threshold: 1,
+        http_health_check: { path: '/health' },
+      },
+    ],
+  });
+  await settlesAt(t, port, 200);
+  assert.equal(checkers.size, 1);
+  healthy = false;
+  await settlesAt(t, port, 503);
+  healthy = true;
+  await settlesAt(t, port, 200);
+  assert.ok((await statistic(at, 'cluster.up.health_check.attempt')) > 0);
 });

@@ -1,8 +1,13 @@
+import type { OutlierReason } from '../cluster/outlier/outlier-detector.ts';
 import type { SharedCells } from './shared-cells.ts';
 
 /** What the data plane of one thread has in common with those of the other threads of its process. */
 export interface ThreadShare {
   readonly cells: SharedCells;
-  /** True for the first thread, which binds the sockets that the others accept on. */
+  /** True for the first thread, which binds the sockets that the others accept on, checks health and ejects outliers. */
   readonly leads: boolean;
+  /** Called by the first thread: hosts of this cluster are not as they were (`DataPlane.takeHostHealth`). */
+  hostsChanged(cluster: string): void;
+  /** Called by the others: a host has failed too often (`DataPlane.takeOutlier`). */
+  outlierDetected(cluster: string, host: string, reason: OutlierReason): void;
 }

@@ -10,6 +10,7 @@ import { formatAddress } from '../model/index.ts';
 import type { RefusedResource, ResourceUpdate } from '../xds/subscription.ts';
 import { loadDuplicate } from './duplicate-descriptor.ts';
 import { SharedCells } from './shared-cells.ts';
+import type { ThreadShare } from './thread-share.ts';
 import type { FromWorker, ToWorker, WorkerLook, WorkerStart } from './messages.ts';
 
 export interface WorkerPoolOptions {
@@ -46,8 +47,15 @@ const longestSocketWaitMs = 10_000;
  * on copies of its listening sockets, so that no connection waits at a socket that somebody closes.
  */
 export class WorkerPool {
-  /** What all workers count together. */
-  readonly cells = new SharedCells();
+  /** What the first worker has in common with the others. */
+  readonly share: ThreadShare = {
+    cells: new SharedCells(),
+    leads: true,
+    hostsChanged: (cluster) => this.#noteChange(cluster),
+    outlierDetected() {},
+  };
+  /** Clusters whose hosts have changed in this turn. */
+  readonly #changed = new Set<string>();
   readonly #options: WorkerPoolOptions;
   readonly #members: Member[] = [];
   readonly #duplicate = loadDuplicate();
@@ -68,7 +76,7 @@ export class WorkerPool {
       const start: WorkerStart = {
         index,
         bootstrap: message,
-        cells: this.cells.buffer,
+        cells: this.share.cells.buffer,
         drainTimeMs,
         drainStrategy,
         logLevels: logLevels.all(),
@@ -163,6 +171,9 @@ export class WorkerPool {
       case 'wantSocket':
         void this.#giveSocket(member, message.id, message.address);
         return;
+      case 'outlier':
+        this.#dataPlane?.takeOutlier(message.cluster, message.host, message.reason);
+        return;
       case 'seekCluster':
         this.#dataPlane?.onDemand.seeker?.cluster(
           message.name,
@@ -188,6 +199,16 @@ export class WorkerPool {
     } catch (error) {
       this.#options.log.error('a worker has no socket', { address, error: messageOf(error) });
     }
+  }
+
+  #noteChange(cluster: string): void {
+    if (this.#changed.size === 0) {
+      setImmediate(() => {
+        this.#tell({ kind: 'hostsChanged', clusters: [...this.#changed] });
+        this.#changed.clear();
+      });
+    }
+    this.#changed.add(cluster);
   }
 
   #tell(message: ToWorker): void {

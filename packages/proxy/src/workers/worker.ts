@@ -60,7 +60,12 @@ export async function runWorker(): Promise<void> {
     stats: { ...bootstrap.stats, sinks: [] },
     drainTimeMs: start.drainTimeMs,
     drainStrategy: start.drainStrategy,
-    share: { cells: new SharedCells(start.cells), leads: false },
+    share: {
+      cells: new SharedCells(start.cells),
+      leads: false,
+      hostsChanged() {},
+      outlierDetected: (cluster, host, reason) => say({ kind: 'outlier', cluster, host, reason }),
+    },
     takeSocket: (address: Address) =>
       new Promise((resolve) => {
         const id = nextSocket++;
@@ -196,6 +201,9 @@ function carryOut(
       return;
     case 'reopenLogs':
       dataPlane.reopenLogs();
+      return;
+    case 'hostsChanged':
+      for (const cluster of message.clusters) dataPlane.takeHostHealth(cluster);
       return;
     case 'look':
       answer(message.id, {

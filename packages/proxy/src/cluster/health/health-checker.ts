@@ -20,6 +20,8 @@ export interface HealthCheckerContext {
   readonly createPool: ProbeContext['createPool'];
   readonly stats: ClusterStats;
   readonly hosts: () => Iterable<Host>;
+  /** True once the cluster has carried a request or connection. */
+  readonly hasTraffic: () => boolean;
   /** A host has become healthy or unhealthy. */
   readonly onChange: () => void;
   readonly onSuccess: (host: Host) => void;
@@ -44,7 +46,7 @@ export class HealthChecker {
       clock,
       random,
       stats: stats.healthCheck,
-      hasTraffic: () => stats.n.upstreamCxTotal > 0,
+      hasTraffic: context.hasTraffic,
       onChange: () => {
         this.#count();
         context.onChange();

@@ -3,10 +3,10 @@ import { successRateThreshold } from '../../decide/success-rate.ts';
 import type { OutlierDetection } from '../../model/cluster.ts';
 import type { OutlierStats } from '../../telemetry/endpoint-choice-stats.ts';
 import type { Host } from '../host.ts';
-import { HostMonitor, type SuccessCount } from './host-monitor.ts';
+import { OwnHostMonitor, type FailureOrigin, type HostMonitor } from './host-monitor.ts';
 
 /** Why a host is called an outlier. */
-type Reason =
+export type OutlierReason =
   | 'Consecutive5xx'
   | 'GatewayFailure'
   | 'LocalOrigin'
@@ -14,6 +14,17 @@ type Reason =
   | 'LocalSuccessRate'
   | 'FailurePercentage'
   | 'LocalFailurePercentage';
+
+/** What of the rules says how many per cent of the detections are followed by an ejection. */
+const enforcedBy = {
+  Consecutive5xx: 'enforcingConsecutive5xx',
+  GatewayFailure: 'enforcingConsecutiveGatewayFailure',
+  LocalOrigin: 'enforcingConsecutiveLocalOriginFailure',
+  SuccessRate: 'enforcingSuccessRate',
+  LocalSuccessRate: 'enforcingLocalOriginSuccessRate',
+  FailurePercentage: 'enforcingFailurePercentage',
+  LocalFailurePercentage: 'enforcingLocalOriginFailurePercentage',
+} as const satisfies Readonly<Record<OutlierReason, keyof OutlierDetection>>;
 
 /** What a detector works with. */
 export interface OutlierContext {
@@ -23,6 +34,8 @@ export interface OutlierContext {
   readonly hosts: () => Iterable<Host>;
   /** A host was ejected, or came back. */
   readonly onChange: () => void;
+  /** Told of outliers where another thread of the process ejects them; default: this one does. */
+  readonly report?: ((host: Host, reason: OutlierReason) => void) | undefined;
 }
 
 /**
@@ -32,7 +45,7 @@ export interface OutlierContext {
 export class OutlierDetector {
   #rules: OutlierDetection;
   readonly #context: OutlierContext;
-  #interval: Timer;
+  #interval: Timer | undefined;
 
   constructor(rules: OutlierDetection, context: OutlierContext) {
     this.#rules = rules;
@@ -40,7 +53,8 @@ export class OutlierDetector {
     this.#interval = this.#start();
   }
 
-  #start(): Timer {
+  #start(): Timer | undefined {
+    if (this.#context.report !== undefined) return undefined;
     return this.#context.clock.every(Math.max(1, this.#rules.intervalMs), () => this.#onInterval());
   }
 
@@ -49,36 +63,35 @@ export class OutlierDetector {
     const { intervalMs } = this.#rules;
     this.#rules = rules;
     if (rules.intervalMs === intervalMs) return;
-    this.#interval.cancel();
+    this.#interval?.cancel();
     this.#interval = this.#start();
   }
 
   close(): void {
-    this.#interval.cancel();
+    this.#interval?.cancel();
   }
 
   /** The endpoint answered. */
   onStatus(host: Host, status: number): void {
     const monitor = monitorOf(host);
-    monitor.external.total++;
+    monitor.note('external', status < 500);
     if (status < 500) {
-      monitor.external.success++;
-      monitor.consecutive5xx = 0;
-      monitor.consecutiveGatewayFailure = 0;
+      monitor.end('5xx');
+      monitor.end('gateway');
       return;
     }
     const rules = this.#rules;
     if (status >= 502 && status <= 504) {
-      if (++monitor.consecutiveGatewayFailure === rules.consecutiveGatewayFailure) {
-        this.#detect(host, 'GatewayFailure', rules.enforcingConsecutiveGatewayFailure);
-        monitor.consecutiveGatewayFailure = 0;
+      if (monitor.lengthen('gateway') === rules.consecutiveGatewayFailure) {
+        this.detect(host, 'GatewayFailure');
+        monitor.end('gateway');
       }
     } else {
-      monitor.consecutiveGatewayFailure = 0;
+      monitor.end('gateway');
     }
-    if (++monitor.consecutive5xx === rules.consecutive5xx) {
-      this.#detect(host, 'Consecutive5xx', rules.enforcingConsecutive5xx);
-      monitor.consecutive5xx = 0;
+    if (monitor.lengthen('5xx') === rules.consecutive5xx) {
+      this.detect(host, 'Consecutive5xx');
+      monitor.end('5xx');
     }
   }
 
@@ -86,9 +99,8 @@ export class OutlierDetector {
   onConnected(host: Host): void {
     if (!this.#rules.splitExternalLocalOriginErrors) return;
     const monitor = monitorOf(host);
-    monitor.local.total++;
-    monitor.local.success++;
-    monitor.consecutiveLocalFailure = 0;
+    monitor.note('local', true);
+    monitor.end('local');
   }
 
   /** A connection that carries no HTTP was made: all that will be known of the host. */
@@ -122,16 +134,21 @@ export class OutlierDetector {
       return;
     }
     const monitor = monitorOf(host);
-    monitor.local.total++;
-    if (++monitor.consecutiveLocalFailure === rules.consecutiveLocalOriginFailure) {
-      this.#detect(host, 'LocalOrigin', rules.enforcingConsecutiveLocalOriginFailure);
-      monitor.consecutiveLocalFailure = 0;
+    monitor.note('local', false);
+    if (monitor.lengthen('local') === rules.consecutiveLocalOriginFailure) {
+      this.detect(host, 'LocalOrigin');
+      monitor.end('local');
     }
   }
 
-  #detect(host: Host, reason: Reason, enforcingPercent: number): void {
+  /** A host is an outlier: it is ejected where the rules want that and allow it. */
+  detect(host: Host, reason: OutlierReason): void {
     if (host.ejected) return;
-    const { stats, random, clock, hosts, onChange } = this.#context;
+    const { stats, random, clock, hosts, onChange, report } = this.#context;
+    if (report !== undefined) {
+      report(host, reason);
+      return;
+    }
     const rules = this.#rules;
     stats.n[`detected${reason}`]++;
     let total = 0;
@@ -145,7 +162,7 @@ export class OutlierDetector {
       stats.n.overflow++;
       return;
     }
-    if (random() * 100 >= enforcingPercent) return;
+    if (random() * 100 >= rules[enforcedBy[reason]]) return;
     stats.n.enforcedTotal++;
     stats.n[`enforced${reason}`]++;
     stats.n.active = ejected + 1;
@@ -184,12 +201,12 @@ export class OutlierDetector {
 
   #uneject(host: Host): void {
     host.ejected = false;
-    host.monitor?.resetConsecutive();
+    host.monitor?.endAll();
     this.#context.stats.n.active--;
   }
 
   /** Compares the hosts of the interval that is over with each other. */
-  #compareRates(origin: 'external' | 'local'): void {
+  #compareRates(origin: FailureOrigin): void {
     const rules = this.#rules;
     const forRate: { readonly host: Host; readonly successRate: number }[] = [];
     const forPercentage: typeof forRate = [];
@@ -197,8 +214,7 @@ export class OutlierDetector {
     for (const host of this.#context.hosts()) {
       const { monitor } = host;
       if (monitor === undefined) continue;
-      const count: SuccessCount = monitor[origin];
-      const seen = count.take(leastVolume);
+      const seen = monitor.take(origin, leastVolume);
       monitor[origin === 'external' ? 'externalSuccessRate' : 'localSuccessRate'] = seen?.rate ?? -1;
       if (seen === undefined || host.ejected) continue;
       const one = { host, successRate: seen.rate };
@@ -208,24 +224,19 @@ export class OutlierDetector {
     const external = origin === 'external';
     if (forRate.length > 0 && forRate.length >= rules.successRateMinimumHosts) {
       const threshold = successRateThreshold(forRate, rules.successRateStdevFactor);
-      const enforcing = external ? rules.enforcingSuccessRate : rules.enforcingLocalOriginSuccessRate;
       for (const { host, successRate } of forRate) {
-        if (successRate < threshold)
-          this.#detect(host, external ? 'SuccessRate' : 'LocalSuccessRate', enforcing);
+        if (successRate < threshold) this.detect(host, external ? 'SuccessRate' : 'LocalSuccessRate');
       }
     }
     if (forPercentage.length > 0 && forPercentage.length >= rules.failurePercentageMinimumHosts) {
-      const enforcing = external
-        ? rules.enforcingFailurePercentage
-        : rules.enforcingLocalOriginFailurePercentage;
       for (const { host, successRate } of forPercentage) {
         if (100 - successRate >= rules.failurePercentageThreshold)
-          this.#detect(host, external ? 'FailurePercentage' : 'LocalFailurePercentage', enforcing);
+          this.detect(host, external ? 'FailurePercentage' : 'LocalFailurePercentage');
       }
     }
   }
 }
 
 function monitorOf(host: Host): HostMonitor {
-  return (host.monitor ??= new HostMonitor());
+  return (host.monitor ??= new OwnHostMonitor());
 }
