@@ -130,6 +130,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     transparent,
     proxyProtocolStats: shared((prefix) => new ProxyProtocolStats(prefix), stats),
     overload,
+    runtimeCell: (key) => runtime.cell(key),
     maxDownstreamConnections: () =>
       overload.maxDownstreamConnections ?? maxConnections.entry?.number ?? Number.POSITIVE_INFINITY,
     isDraining: () => healthCheckFailed || draining.closes(),
@@ -143,6 +144,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     },
     filterServices: {
       clock,
+      limits: options.share === undefined ? undefined : { cells: options.share.cells, owner: '' },
       calls: clusterContext,
       clusterRef: (name) => clusters.ref(name),
       onDemand,

@@ -80,6 +80,7 @@ export function decodeBucket(scope: Scope, bucket: TokenBucket | undefined): Tok
 export function decodeLocalRateLimit(scope: Scope, message: local.LocalRateLimit): LocalRateLimit {
   scope.check(localPolicy, message);
   return {
+    place: scope.path,
     statPrefix: message.statPrefix ?? '',
     ...decodeBucket(scope.at('tokenBucket'), message.tokenBucket),
     status: errorStatus(message.status, 429),

@@ -1,3 +1,4 @@
+import type { LimitPlace } from './rate-limit/token-bucket.ts';
 import { messageOf, type Clock, type Problem } from '@lateen/core';
 import type { CallContext } from '../call/index.ts';
 import type { ClusterRef } from '../cluster/cluster-set.ts';
@@ -29,6 +30,8 @@ import { rbacFilter } from './rbac.ts';
 /** What filters share in a data plane. */
 export interface FilterServices {
   readonly clock: Clock;
+  /** Where the listener's limits are counted for all threads; undefined: by each for itself. */
+  readonly limits: LimitPlace | undefined;
   /** For filters that ask others. */
   readonly calls: CallContext;
   readonly clusterRef: (name: string) => ClusterRef;

@@ -26,7 +26,6 @@ import {
   tcpUpstream,
   upstream,
 } from '../testing/harness.ts';
-import { TokenBucket } from './rate-limit/token-bucket.ts';
 
 const any: RbacCondition = { kind: 'any' };
 const exact = (value: string) => ({ kind: 'exact', value }) as const;
@@ -161,24 +160,6 @@ test('a request that may not pass is 403 with the flag and the policy in the log
   assert.match(dataPlane.stats.text(), /^http\.http\.rbac\.allowed: 1$/m);
   assert.match(dataPlane.stats.text(), /^http\.http\.rbac\.denied: 2$/m);
   assert.match(dataPlane.stats.text(), /^http\.http\.rbac\.shadow_denied: 1$/m);
-});
-
-test('a bucket gives as many tokens as it holds, and is filled in steps', () => {
-  const clock = new TestClock();
-  const limit = { maxTokens: 3, tokensPerFill: 2, fillIntervalMs: 1_000 };
-  const bucket = new TokenBucket(limit, clock);
-  const taken = (): number => {
-    let count = 0;
-    while (bucket.take()) count++;
-    return count;
-  };
-  assert.equal(taken(), 3);
-  clock.advance(999);
-  assert.equal(taken(), 0);
-  clock.advance(1);
-  assert.equal(taken(), 2);
-  clock.advance(60_000);
-  assert.equal(taken(), 3);
 });
 
 test('requests beyond the local limit are 429 with the flag, where it is enforced', async (t) => {

@@ -1,3 +1,5 @@
+import type { RuntimeCell } from '../runtime/runtime.ts';
+import type { FilterServices } from '../filter/compile-filters.ts';
 import { isDeepStrictEqual } from 'node:util';
 import { problems as failed, ok, type Problem, type Result } from '@lateen/core';
 import { OverloadState } from '../overload/overload-state.ts';
@@ -78,6 +80,8 @@ export interface ListenerContext extends ManagerContext {
   readonly openssl: LazyOpenssl;
   /** Connections of clients that all listeners together take. */
   readonly maxDownstreamConnections: () => number;
+  /** What the runtime says of a key, as it changes. */
+  readonly runtimeCell: (key: string) => RuntimeCell;
   /** Into which all plain sockets read. */
   readonly readBuffer: Buffer;
 }
@@ -239,6 +243,7 @@ function compileChain(
   const drain = new DrainSchedule(shared.clock, shared.random);
   const context: ListenerContext = {
     ...shared,
+    filterServices: servicesFor(listener, shared.filterServices),
     isDraining: () => drain.closes() || shared.isDraining(),
     ...(listener.bypassOverloadManager === true ? { overload: new OverloadState() } : {}),
   };
@@ -280,6 +285,14 @@ function compileChain(
         }
       : undefined;
   return { model: chain, serve: guarded(watched, gates, context.timers, context.turn), tls, drain };
+}
+
+/** Limits of one listener are not those of another. */
+function servicesFor({ name }: Listener, services: FilterServices): FilterServices {
+  const { limits } = services;
+  return limits === undefined
+    ? services
+    : { ...services, limits: { cells: limits.cells, owner: `listener ${name}` } };
 }
 
 function compileFilter(

@@ -1,6 +1,6 @@
 import { messageOf, type Problem } from '@lateen/core';
 import { rbacGate } from '../filter/rbac.ts';
-import { TokenBucket } from '../filter/rate-limit/token-bucket.ts';
+import { createTokenBucket, placeWithin, type LimitPlace } from '../filter/rate-limit/token-bucket.ts';
 import { CounterGroup } from '../telemetry/counter-group.ts';
 import type { ConnectionLimitStats } from '../telemetry/connection-limit-stats.ts';
 import type { CoarseTimers } from '../timer/coarse-timers.ts';
@@ -34,9 +34,8 @@ export function compileGate(
   path: string,
   bad: Problem[],
 ): ConnectionGate | undefined {
-  if (filter.kind === 'connection_limit')
-    return limitGate(filter, context.connectionLimitStats(filter.statPrefix));
-  if (filter.kind === 'local_rate_limit') return rateGate(filter, context);
+  if (filter.kind === 'connection_limit') return limitGate(filter, context, path);
+  if (filter.kind === 'local_rate_limit') return rateGate(filter, context, path);
   if (filter.kind === 'ext_authz') {
     try {
       return context.lazyFilters.connectionCheck.authorizationGate(filter.config, context);
@@ -57,32 +56,46 @@ export function compileGate(
 
 /** Lets in as many connections at once as the filter allows. */
 function limitGate(
-  { maxConnections, delayMs, isEnabled }: NetworkFilter & { readonly kind: 'connection_limit' },
-  stats: ConnectionLimitStats,
+  { maxConnections, delayMs, isEnabled, statPrefix }: NetworkFilter & { readonly kind: 'connection_limit' },
+  { connectionLimitStats, filterServices }: ListenerContext,
+  path: string,
 ): ConnectionGate {
+  const stats: ConnectionLimitStats = connectionLimitStats(statPrefix);
   const refusal: Refusal = { refuseAfterMs: delayMs };
-  let active = 0;
+  const active = activeCount(placeWithin(filterServices.limits, path));
   return () => {
     if (isEnabled?.() === false) return undefined;
-    if (active >= maxConnections) {
+    if (active.change(1) > maxConnections) {
+      active.change(-1);
       stats.limited++;
       return refusal;
     }
-    active++;
     stats.active++;
     return () => {
-      active--;
+      active.change(-1);
       stats.active--;
     };
   };
+}
+
+/** Counts connections, at a place for all threads; `change` answers with how many there are then. */
+function activeCount(place: LimitPlace | undefined): { change(by: 1 | -1): number } {
+  const at = place?.cells.acquire(`connections ${place.owner}`);
+  if (place !== undefined && at !== undefined) {
+    const { cells } = place.cells;
+    return { change: (by) => Atomics.add(cells, at, by) + by };
+  }
+  let active = 0;
+  return { change: (by) => (active += by) };
 }
 
 /** Lets in as many new connections as the bucket has tokens for (Envoy, local rate limit network filter). */
 function rateGate(
   filter: NetworkFilter & { readonly kind: 'local_rate_limit' },
   { clock, filterServices }: ListenerContext,
+  path: string,
 ): ConnectionGate {
-  const bucket = new TokenBucket(filter.bucket, clock);
+  const bucket = createTokenBucket(filter.bucket, clock, placeWithin(filterServices.limits, path));
   const prefix = `local_rate_limit.${filter.statPrefix}.`;
   const { n } = filterServices.statGroup(
     prefix,

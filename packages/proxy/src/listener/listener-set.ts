@@ -8,6 +8,7 @@ import { ListenerStats } from '../telemetry/listener-stats.ts';
 import type { StatsRegistry } from '../telemetry/stats-registry.ts';
 import { PlainWire } from '../wire/plain-wire.ts';
 import { handleError, type TransportHandle } from '../wire/stream-handle.ts';
+import type { RuntimeCell } from '../runtime/runtime.ts';
 import type { ThreadShare } from '../workers/thread-share.ts';
 import { compileListener, type CompiledListener, type ListenerContext } from './compiled-listener.ts';
 import { Incoming, type Accepted } from './incoming.ts';
@@ -22,6 +23,10 @@ export interface RefusedListener {
 
 interface Active {
   compiled: CompiledListener;
+  /** Cell in which all threads count its connections; undefined: there is one thread. */
+  readonly cell: number | undefined;
+  /** How many connections it may have (Envoy, `envoy.resource_limits.listener.NAME.connection_limit`). */
+  readonly limit: RuntimeCell;
   readonly stats: ListenerStats;
   readonly connections: Set<Incoming>;
   readonly sockets: Map<string, ListenSocket>;
@@ -229,7 +234,11 @@ export class ListenerSet {
       this.#replace(present, compiled);
     } else {
       const stats = this.#statsFor(model);
-      this.#active.set(model.name, { compiled, stats, connections: new Set(), sockets });
+      const limit = this.#context.runtimeCell(
+        `envoy.resource_limits.listener.${model.name}.connection_limit`,
+      );
+      const cell = this.#options.share?.cells.acquire(`listener ${model.name}`);
+      this.#active.set(model.name, { compiled, cell, limit, stats, connections: new Set(), sockets });
     }
     const active = present ?? this.#active.get(model.name);
     if (active === undefined) return;
@@ -272,6 +281,7 @@ export class ListenerSet {
   /** Ends a removed listener that has no connection any more. */
   #forgetIfLeft(active: Active): void {
     if (active.connections.size > 0 || !this.#leaving.delete(active)) return;
+    if (active.cell !== undefined) this.#options.share?.cells.release(active.cell);
     const all = [...this.#active.values(), ...this.#leaving];
     if (!all.some(({ stats }) => stats === active.stats)) this.#registry.remove(active.stats);
   }
@@ -322,16 +332,29 @@ export class ListenerSet {
     return this.#options.share?.cells.connections ?? this.#connections;
   }
 
-  #count(change: 1 | -1): void {
+  /** Of a listener, of all workers. */
+  #connectionsOf({ cell, connections }: Active): number {
+    const { share } = this.#options;
+    return share === undefined || cell === undefined
+      ? connections.size
+      : Atomics.load(share.cells.cells, cell);
+  }
+
+  #count({ cell }: Active, change: 1 | -1): void {
     this.#connections += change;
-    this.#options.share?.cells.countConnection(change);
+    const { share } = this.#options;
+    if (share === undefined) return;
+    share.cells.countConnection(change);
+    if (cell !== undefined) Atomics.add(share.cells.cells, cell, change);
   }
 
   /** False where a limit forbids one more connection; counts which. */
-  #admits({ compiled, connections, stats }: Active): boolean {
+  #admits(active: Active): boolean {
+    const { compiled, stats } = active;
     const { overload, maxDownstreamConnections, random } = this.#context;
-    const { maxConnections, ignoreGlobalConnectionLimit, bypassOverloadManager } = compiled.model;
-    if (maxConnections !== undefined && connections.size >= maxConnections) {
+    const { ignoreGlobalConnectionLimit, bypassOverloadManager } = compiled.model;
+    const maxConnections = active.limit.entry?.number;
+    if (maxConnections !== undefined && this.#connectionsOf(active) >= maxConnections) {
       stats.cxOverflow++;
       return false;
     }
@@ -362,7 +385,7 @@ export class ListenerSet {
       wire.destroy();
       return;
     }
-    this.#count(1);
+    this.#count(active, 1);
     stats.cxTotal++;
     stats.cxActive++;
     const accepted: Accepted = {
@@ -379,7 +402,7 @@ export class ListenerSet {
       this.#context.timers,
       this.#context.turn,
       () => {
-        this.#count(-1);
+        this.#count(active, -1);
         stats.cxActive--;
         stats.cxDestroy++;
         connections.delete(incoming);

@@ -266,6 +266,7 @@ export function defaultRouteConfiguration(
 
 /** What a local rate limit has besides its bucket, where it says nothing. */
 export const defaultLocalRateLimit: Omit<LocalRateLimit, keyof TokenBucketConfig> = {
+  place: '',
   statPrefix: '',
   status: 429,
   descriptors: [],

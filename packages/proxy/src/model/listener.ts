@@ -92,7 +92,6 @@ export interface Listener {
   readonly ignoreGlobalConnectionLimit: boolean;
   /** Overload has no effect on its connections and requests. */
   readonly bypassOverloadManager?: boolean;
-  readonly maxConnections?: number;
   readonly metadata: Metadata;
 }
 

@@ -97,6 +97,8 @@ export interface TokenBucketConfig {
 
 /** A limit of this proxy alone (`envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit`). */
 export interface LocalRateLimit extends TokenBucketConfig {
+  /** Where it stands in its resource, which tells it from others like it. */
+  readonly place: string;
   readonly statPrefix: string;
   readonly status: number;
   readonly enabled?: Fraction;

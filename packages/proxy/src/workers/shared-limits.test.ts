@@ -12,6 +12,7 @@ import {
   socketAddress,
   start,
   statistic,
+  types,
 } from './testing/program.ts';
 
 /** Starts a proxy of two workers with one listener for one cluster; answers with its port and its admin's address. */
@@ -19,13 +20,15 @@ async function serve(
   t: TestContext,
   up: number,
   cluster: object,
-  listener: object = {},
+  filters: { readonly http?: readonly object[]; readonly network?: readonly object[] } = {},
+  runtime: object = {},
 ): Promise<{ readonly port: number; readonly at: string }> {
   const port = await freePort();
   const child = start(
     t,
     {
       admin,
+      layered_runtime: { layers: [{ name: 'base', static_layer: runtime }] },
       static_resources: {
         clusters: [{ name: 'up', type: 'STATIC', load_assignment: endpointsAt('up', up), ...cluster }],
         listeners: [
@@ -33,19 +36,22 @@ async function serve(
             name: 'main',
             address: socketAddress(port),
             filter_chains: [
-              httpChain({
-                route_config: {
-                  virtual_hosts: [
-                    {
-                      name: 'all',
-                      domains: ['*'],
-                      routes: [{ match: { prefix: '/' }, route: { cluster: 'up' } }],
-                    },
-                  ],
+              httpChain(
+                {
+                  route_config: {
+                    virtual_hosts: [
+                      {
+                        name: 'all',
+                        domains: ['*'],
+                        routes: [{ match: { prefix: '/' }, route: { cluster: 'up' } }],
+                      },
+                    ],
+                  },
                 },
-              }),
+                filters.http,
+                filters.network,
+              ),
             ],
-            ...listener,
           },
         ],
       },
@@ -162,4 +168,64 @@ test('one worker checks the health of the hosts, and all go by what it finds', a
   healthy = true;
   await settlesAt(t, port, 200);
   assert.ok((await statistic(at, 'cluster.up.health_check.attempt')) > 0);
+});
+
+const always = { default_value: { numerator: 100, denominator: 'HUNDRED' } };
+
+test('a local rate limit is one for all workers, in HTTP and for connections', async (t) => {
+  const { port: up } = await upstream(t, (_request, response) => response.end());
+  const limits = (kind: string, more: object) => ({
+    name: 'limit',
+    typed_config: {
+      '@type': `${types}.extensions.filters.${kind}.local_ratelimit.v3.LocalRateLimit`,
+      stat_prefix: 'limit',
+      ...more,
+    },
+  });
+  const http = limits('http', {
+    token_bucket: { max_tokens: 10, fill_interval: '3600s' },
+    filter_enabled: always,
+    filter_enforced: always,
+  });
+  const network = limits('network', { token_bucket: { max_tokens: 25, fill_interval: '3600s' } });
+  const { port } = await serve(t, up, {}, { http: [http], network: [network] });
+  const statuses = [];
+  for (let i = 0; i < 40; i++) statuses.push(await send(t, port).status);
+  assert.deepEqual(statuses, [
+    ...Array.from({ length: 10 }, () => 200),
+    ...Array.from({ length: 15 }, () => 429),
+    ...Array.from({ length: 15 }, () => 0),
+  ]);
+});
+
+test('limits of connections hold for all workers: of a filter, and of a listener', async (t) => {
+  const { port: up } = await upstream(t, (_request, response) => response.end());
+  const limit = {
+    name: 'limit',
+    typed_config: {
+      '@type': `${types}.extensions.filters.network.connection_limit.v3.ConnectionLimit`,
+      stat_prefix: 'limit',
+      max_connections: 7,
+    },
+  };
+  const byFilter = await serve(t, up, {}, { network: [limit] });
+  const byListener = await serve(
+    t,
+    up,
+    {},
+    {},
+    { 'envoy.resource_limits.listener.main.connection_limit': 7 },
+  );
+  for (const { port } of [byFilter, byListener]) {
+    const held = [];
+    for (let i = 0; i < 30; i++) {
+      const one = send(t, port);
+      if ((await one.status) === 200) held.push(one.socket);
+    }
+    assert.equal(held.length, 7);
+    // One that goes makes room for one, whichever worker had it.
+    held[3]?.destroy();
+    while ((await send(t, port).status) !== 200);
+    assert.equal(await send(t, port).status, 0);
+  }
 });

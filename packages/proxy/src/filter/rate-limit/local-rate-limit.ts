@@ -8,7 +8,7 @@ import type { FilterServices } from '../compile-filters.ts';
 import type { CompiledHttpFilter, FilterExchange } from '../http-filter.ts';
 import { DescriptorFinder, type Entry } from './descriptors.ts';
 import { addLimitHeaders, type LimitNotice } from './limit-headers.ts';
-import { TokenBucket } from './token-bucket.ts';
+import { createTokenBucket, placeWithin, type LimitPlace, type TokenBucket } from './token-bucket.ts';
 
 const resourceExhausted = 8;
 
@@ -35,11 +35,12 @@ class Buckets {
   readonly #alwaysTakeDefault: boolean;
   readonly #own = new Map<string, TokenBucket>();
 
-  constructor(limit: LocalRateLimit, clock: Clock) {
-    this.#common = new TokenBucket(limit, clock);
+  constructor(limit: LocalRateLimit, clock: Clock, place: LimitPlace | undefined) {
+    this.#common = createTokenBucket(limit, clock, place);
     this.#alwaysTakeDefault = limit.alwaysTakeDefault;
     for (const { entries, bucket } of limit.descriptors) {
-      this.#own.set(keyOf(entries), new TokenBucket(bucket, clock));
+      const key = keyOf(entries);
+      this.#own.set(key, createTokenBucket(bucket, clock, placeWithin(place, key)));
     }
   }
 
@@ -68,11 +69,18 @@ class CompiledLimit {
   readonly responseHeaders: CompiledHeaderOperations | undefined;
   readonly requestHeaders: CompiledHeaderOperations | undefined;
 
-  constructor(model: LocalRateLimit, clock: Clock, sourceCluster: string, path: string, bad: Problem[]) {
+  constructor(
+    model: LocalRateLimit,
+    clock: Clock,
+    sourceCluster: string,
+    place: LimitPlace | undefined,
+    path: string,
+    bad: Problem[],
+  ) {
     this.model = model;
     this.#clock = clock;
     this.#finder = new DescriptorFinder(model.stage, sourceCluster);
-    this.#shared = new Buckets(model, clock);
+    this.#shared = new Buckets(model, clock, model.perConnection ? undefined : place);
     this.responseHeaders = compileHeaderOperations({ add: model.responseHeaders, remove: [] }, path, bad);
     this.requestHeaders = compileHeaderOperations(
       { add: model.requestHeadersWhenNotEnforced, remove: [] },
@@ -94,7 +102,7 @@ class CompiledLimit {
     if (!this.model.perConnection) return this.#shared;
     let buckets = this.#ofConnections.get(connection);
     if (buckets === undefined) {
-      buckets = new Buckets(this.model, this.#clock);
+      buckets = new Buckets(this.model, this.#clock, undefined);
       this.#ofConnections.set(connection, buckets);
     }
     return buckets;
@@ -107,16 +115,21 @@ interface Answer {
   readonly headers: CompiledHeaderOperations | undefined;
 }
 
+/** A limit that routes have is one for all listeners that use them. */
+function ownerOf({ route }: FilterExchange, { place }: LocalRateLimit): string {
+  return `routes ${route?.table.name} ${route?.virtualHost.name} ${place}`;
+}
+
 /** Answers what is too much with 429, for this proxy alone; a route may have a limit of its own. */
 export function localRateLimitFilter(
   name: string,
   limit: LocalRateLimit,
-  services: Pick<FilterServices, 'clock' | 'nodeCluster' | 'rateLimitStats'>,
+  services: Pick<FilterServices, 'clock' | 'nodeCluster' | 'rateLimitStats' | 'limits'>,
   path: string,
   bad: Problem[],
 ): CompiledHttpFilter {
-  const { clock, nodeCluster: sourceCluster, rateLimitStats: statsOf } = services;
-  const own = new CompiledLimit(limit, clock, sourceCluster, path, bad);
+  const { clock, nodeCluster: sourceCluster, rateLimitStats: statsOf, limits } = services;
+  const own = new CompiledLimit(limit, clock, sourceCluster, placeWithin(limits, path), path, bad);
   const ofRoutes = new WeakMap<LocalRateLimit, CompiledLimit>();
   const answers = new WeakMap<FilterExchange, Answer>();
 
@@ -126,7 +139,9 @@ export function localRateLimitFilter(
     if (config?.kind !== 'local_rate_limit') return own;
     let compiled = ofRoutes.get(config.limit);
     if (compiled === undefined) {
-      compiled = new CompiledLimit(config.limit, clock, sourceCluster, path, []);
+      const place =
+        limits === undefined ? undefined : { cells: limits.cells, owner: ownerOf(exchange, config.limit) };
+      compiled = new CompiledLimit(config.limit, clock, sourceCluster, place, path, []);
       ofRoutes.set(config.limit, compiled);
     }
     return compiled;

@@ -79,8 +79,13 @@ export const endpointsAt = (name: string, port: number) => ({
   cluster_name: name,
   endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress(port) } }] }],
 });
-export const httpChain = (routes: object) => ({
+export const httpChain = (
+  routes: object,
+  httpFilters: readonly object[] = [],
+  networkFilters: readonly object[] = [],
+) => ({
   filters: [
+    ...networkFilters,
     {
       name: 'hcm',
       typed_config: {
@@ -88,6 +93,7 @@ export const httpChain = (routes: object) => ({
         stat_prefix: 'main',
         ...routes,
         http_filters: [
+          ...httpFilters,
           { name: 'router', typed_config: { '@type': `${types}.extensions.filters.http.router.v3.Router` } },
         ],
       },
