@@ -2,11 +2,11 @@ import type { Extensions } from '../listener/extensions.ts';
 import type { DiscoveredFilter } from '../model/discovered-filter.ts';
 import type { HttpFilterConfig } from '../model/http-filter.ts';
 import { flag } from '../telemetry/response-flags.ts';
-import type { CompiledHttpFilter } from './http-filter.ts';
+import type { CompiledHttpFilter, FilterExchange } from './http-filter.ts';
 
 /**
  * A filter whose configuration comes by itself (ECDS): each request meets what is in force when it comes, on connections
- * that were there before too. Without any, requests are answered with 500, as in Envoy.
+ * that were there before too, and its answer the same. Without any, requests are answered with 500, as in Envoy.
  */
 export function discoveredFilter(
   name: string,
@@ -17,6 +17,8 @@ export function discoveredFilter(
   const slot = extensions.slot(name);
   let config: HttpFilterConfig | undefined;
   let compiled: CompiledHttpFilter | undefined;
+  /** What requests have met. */
+  const met = new WeakMap<FilterExchange, CompiledHttpFilter | undefined>();
 
   function now(): CompiledHttpFilter | undefined {
     const wanted = extensions.httpConfig(slot, filter);
@@ -31,6 +33,7 @@ export function discoveredFilter(
     name,
     onRequest(exchange) {
       const current = now();
+      met.set(exchange, current);
       if (config === undefined) {
         exchange.addFlag(flag.noFilterConfigFound);
         exchange.reply(500, '', 'filter_config_not_found');
@@ -39,7 +42,9 @@ export function discoveredFilter(
       return current?.onRequest?.(exchange) ?? 'continue';
     },
     onResponse(exchange, response, endStream) {
-      now()?.onResponse?.(exchange, response, endStream);
+      // An answer of the proxy itself may come before the request came here.
+      const filter = met.has(exchange) ? met.get(exchange) : now();
+      filter?.onResponse?.(exchange, response, endStream);
     },
   };
 }
