@@ -11,7 +11,7 @@ import type { TlsInfo } from '../../wire/tls-info.ts';
 import { flag } from '../response-flags.ts';
 import { logTypeOf, type StreamInfo } from '../stream-info.ts';
 
-/** The field of each of our flags. */
+/** The field of each of our flags; `dropOverload` has none in the messages that this proxy knows. */
 const flagFields: readonly (readonly [bit: number, field: keyof ResponseFlags])[] = [
   [flag.failedLocalHealthCheck, 'failedLocalHealthcheck'],
   [flag.noHealthyUpstream, 'noHealthyUpstream'],
@@ -37,9 +37,10 @@ const flagFields: readonly (readonly [bit: number, field: keyof ResponseFlags])[
   [flag.noClusterFound, 'noClusterFound'],
   [flag.overloadManager, 'overloadManager'],
   [flag.downstreamRemoteReset, 'downstreamRemoteReset'],
+  [flag.invalidEnvoyRequestHeaders, 'invalidEnvoyRequestHeaders'],
 ];
 
-function responseFlags(flags: number): ResponseFlags {
+export function responseFlags(flags: number): ResponseFlags {
   return {
     ...Object.fromEntries(flagFields.flatMap(([bit, field]) => ((flags & bit) === 0 ? [] : [[field, true]]))),
     ...((flags & flag.unauthorizedExternalService) === 0
