@@ -1,5 +1,4 @@
-import { StatNumbers } from './stat-numbers.ts';
-import type { StatGroup, StatVisitor } from './stat-group.ts';
+import { NumberGroup } from './number-group.ts';
 
 const names = {
   compressed: ['compressed', 'counter'],
@@ -17,28 +16,10 @@ const names = {
 } as const;
 
 /** What a compressor did, Envoy's `http.STAT_PREFIX.compressor.LIBRARY.KIND.…`; `place` is what follows the library's name. */
-export class CompressorStats implements StatGroup {
-  readonly prefix: string;
-  readonly prometheusPrefix: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly #numbers = new StatNumbers(names);
-
+export class CompressorStats extends NumberGroup<typeof names> {
   constructor(statPrefix: string, library: string, place: string) {
     const path = `compressor.${library}.${place}.`;
-    this.prefix = `http.${statPrefix}.${path}`;
-    this.prometheusPrefix = `envoy_http_${path.replace(/\W/g, '_')}`;
-    this.labels = { http_conn_manager_prefix: statPrefix };
-  }
-
-  get n(): Record<keyof typeof names, number> {
-    return this.#numbers.n;
-  }
-
-  visit(visitor: StatVisitor): void {
-    this.#numbers.visit((name, kind, value) => visitor.number(name, kind, value));
-  }
-
-  resetCounters(): void {
-    this.#numbers.resetCounters();
+    const labels = { http_conn_manager_prefix: statPrefix };
+    super(`http.${statPrefix}.${path}`, `envoy_http_${path.replace(/\W/g, '_')}`, labels, names);
   }
 }

@@ -1,5 +1,4 @@
-import { StatNumbers } from './stat-numbers.ts';
-import type { StatGroup, StatVisitor } from './stat-group.ts';
+import { NumberGroup } from './number-group.ts';
 
 const names = {
   total: ['total', 'counter'],
@@ -14,26 +13,8 @@ const names = {
 } as const;
 
 /** What a service said of connections, Envoy's `ext_authz.STAT_PREFIX.…`. */
-export class ConnectionCheckStats implements StatGroup {
-  readonly prefix: string;
-  readonly prometheusPrefix = 'envoy_ext_authz_';
-  readonly labels: Readonly<Record<string, string>>;
-  readonly #numbers = new StatNumbers(names);
-
+export class ConnectionCheckStats extends NumberGroup<typeof names> {
   constructor(statPrefix: string) {
-    this.prefix = `ext_authz.${statPrefix}.`;
-    this.labels = { ext_authz_prefix: statPrefix };
-  }
-
-  get n(): Record<keyof typeof names, number> {
-    return this.#numbers.n;
-  }
-
-  visit(visitor: StatVisitor): void {
-    this.#numbers.visit((name, kind, value) => visitor.number(name, kind, value));
-  }
-
-  resetCounters(): void {
-    this.#numbers.resetCounters();
+    super(`ext_authz.${statPrefix}.`, 'envoy_ext_authz_', { ext_authz_prefix: statPrefix }, names);
   }
 }

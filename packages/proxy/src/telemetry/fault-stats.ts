@@ -1,5 +1,4 @@
-import type { StatGroup, StatVisitor } from './stats-registry.ts';
-import { StatNumbers } from './stat-numbers.ts';
+import { NumberGroup } from './number-group.ts';
 
 const names = {
   delaysInjected: ['delays_injected', 'counter'],
@@ -10,26 +9,8 @@ const names = {
 } as const;
 
 /** What faults were injected, Envoy's `http.STAT_PREFIX.fault.…`. */
-export class FaultStats implements StatGroup {
-  readonly prefix: string;
-  readonly prometheusPrefix = 'envoy_http_fault_';
-  readonly labels: Readonly<Record<string, string>>;
-  readonly #numbers = new StatNumbers(names);
-
+export class FaultStats extends NumberGroup<typeof names> {
   constructor(statPrefix: string) {
-    this.prefix = `http.${statPrefix}.fault.`;
-    this.labels = { http_conn_manager_prefix: statPrefix };
-  }
-
-  get n(): Record<keyof typeof names, number> {
-    return this.#numbers.n;
-  }
-
-  visit(visitor: StatVisitor): void {
-    this.#numbers.visit((name, kind, value) => visitor.number(name, kind, value));
-  }
-
-  resetCounters(): void {
-    this.#numbers.resetCounters();
+    super(`http.${statPrefix}.fault.`, 'envoy_http_fault_', { http_conn_manager_prefix: statPrefix }, names);
   }
 }

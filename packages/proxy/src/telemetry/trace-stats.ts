@@ -1,4 +1,4 @@
-import type { StatGroup, StatVisitor } from './stats-registry.ts';
+import { NumberGroup } from './number-group.ts';
 import { StatNumbers } from './stat-numbers.ts';
 
 /** Field of a connection manager's tracing statistics -> Envoy's name, after `http.STAT_PREFIX.`. */
@@ -27,26 +27,8 @@ const exportNames = {
 } as const;
 
 /** How the sending of spans goes, Envoy's `tracing.zipkin.…`; `spans_dropped` (the queue was full) is ours. */
-export class TraceExportStats implements StatGroup {
-  readonly prefix: string;
-  readonly prometheusPrefix: string;
-  readonly labels = {};
-  readonly #numbers = new StatNumbers(exportNames);
-
+export class TraceExportStats extends NumberGroup<typeof exportNames> {
   constructor(tracer: 'zipkin' | 'opentelemetry') {
-    this.prefix = `tracing.${tracer}.`;
-    this.prometheusPrefix = `envoy_tracing_${tracer}_`;
-  }
-
-  get n(): Record<keyof typeof exportNames, number> {
-    return this.#numbers.n;
-  }
-
-  visit(visitor: StatVisitor): void {
-    this.#numbers.visit((name, kind, value) => visitor.number(name, kind, value));
-  }
-
-  resetCounters(): void {
-    this.#numbers.resetCounters();
+    super(`tracing.${tracer}.`, `envoy_tracing_${tracer}_`, {}, exportNames);
   }
 }

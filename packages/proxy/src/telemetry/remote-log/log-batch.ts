@@ -1,6 +1,5 @@
 import type { Clock, Timer } from '@lateen/core';
-import type { StatGroup, StatVisitor } from '../stat-group.ts';
-import { StatNumbers } from '../stat-numbers.ts';
+import { NumberGroup } from '../number-group.ts';
 
 const statNames = {
   written: ['logs_written', 'counter'],
@@ -8,28 +7,10 @@ const statNames = {
 } as const;
 
 /** Envoy's `access_logs.grpc_access_log.…` and `access_logs.open_telemetry_access_log.…`. */
-export class RemoteLogStats implements StatGroup {
-  readonly prefix: string;
-  readonly prometheusPrefix: string;
-  readonly labels = {};
-  readonly #numbers = new StatNumbers(statNames);
-
+export class RemoteLogStats extends NumberGroup<typeof statNames> {
   /** `name` as in `open_telemetry_access_log.mine.`. */
   constructor(name: string) {
-    this.prefix = `access_logs.${name}`;
-    this.prometheusPrefix = `envoy_access_logs_${name.replace(/[^a-zA-Z0-9_]/g, '_')}`;
-  }
-
-  get n(): Record<keyof typeof statNames, number> {
-    return this.#numbers.n;
-  }
-
-  visit(visitor: StatVisitor): void {
-    this.#numbers.visit((name, kind, value) => visitor.number(name, kind, value));
-  }
-
-  resetCounters(): void {
-    this.#numbers.resetCounters();
+    super(`access_logs.${name}`, `envoy_access_logs_${name.replace(/[^a-zA-Z0-9_]/g, '_')}`, {}, statNames);
   }
 }
 
