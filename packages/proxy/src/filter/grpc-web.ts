@@ -5,12 +5,26 @@ import type { BodyOutput, BodyTransform, CompiledHttpFilter } from './http-filte
 
 const trailersFlag = 0x80;
 
+interface GrpcWebType {
+  readonly text: boolean;
+  /** As in `+proto`; empty where there is none. */
+  readonly suffix: string;
+}
+
+const webType = 'application/grpc-web';
+const textType = `${webType}-text`;
+
 /** `application/grpc-web-text+proto` -> what it is and what it becomes; undefined for other types. */
-function grpcWebType(
-  type: string | undefined,
-): { readonly text: boolean; readonly suffix: string } | undefined {
-  const found = type === undefined ? null : /^application\/grpc-web(-text)?(\+[\w.-]+)?(?:;|$)/.exec(type);
-  return found === null ? undefined : { text: found[1] !== undefined, suffix: found[2] ?? '' };
+export function grpcWebType(type: string | undefined): GrpcWebType | undefined {
+  if (type === undefined || !type.startsWith(webType)) return undefined;
+  const text = type.startsWith(textType);
+  const from = text ? textType.length : webType.length;
+  const semicolon = type.indexOf(';', from);
+  const suffix = type.slice(from, semicolon < 0 ? type.length : semicolon).trimEnd();
+  // What follows the name must set itself off from it, and be no more than one word.
+  if (suffix !== '' && (!suffix.startsWith('+') || suffix.length === 1 || suffix.includes(' ')))
+    return undefined;
+  return { text, suffix };
 }
 
 /** Decodes base64 that comes in pieces, each of them perhaps padded. */
@@ -76,7 +90,7 @@ class WebAnswer implements BodyTransform {
 
 /** Lets browsers, which see no trailers, speak to gRPC endpoints (Envoy, gRPC-Web filter; the gRPC-Web protocol). */
 export function grpcWebFilter(name: string): CompiledHttpFilter {
-  const asked = new WeakMap<object, { readonly text: boolean; readonly suffix: string }>();
+  const asked = new WeakMap<object, GrpcWebType>();
   return {
     name,
     onRequest(exchange) {
