@@ -194,9 +194,11 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     (options.stats?.sinks ?? []).length === 0
       ? undefined
       : import('./telemetry/sinks/stats-sinks.ts').then(({ StatsSinks }) => {
-          const { sinks: list = [], flushIntervalMs = 0 } = options.stats ?? {};
+          const { sinks: list = [], flushIntervalMs = 0, sinksHearValuesOnly } = options.stats ?? {};
           const clusterRef = (name: string): ClusterRef => clusters.ref(name);
-          return new StatsSinks(list, flushIntervalMs, { clock, turn, clusterRef, stats });
+          const { otherWorkers } = options;
+          const sinkContext = { clock, turn, clusterRef, stats, otherWorkers };
+          return new StatsSinks(list, sinksHearValuesOnly === true ? 0 : flushIntervalMs, sinkContext);
         });
 
   /** Watches the folders of files that resources themselves name. */

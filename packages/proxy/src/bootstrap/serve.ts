@@ -119,7 +119,12 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     runtime: bootstrap.runtime,
     ...(overload === undefined ? {} : { overload: overload.state }),
     stats: bootstrap.stats,
-    ...(workers === undefined ? {} : { share: workers.share }),
+    ...(workers === undefined
+      ? {}
+      : {
+          share: workers.share,
+          otherWorkers: async () => (await workers.look()).map(({ stats }) => stats),
+        }),
     drainTimeMs: options.drainTimeMs,
     drainStrategy: options.drainStrategy,
     ...(predecessor === undefined

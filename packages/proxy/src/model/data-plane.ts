@@ -33,6 +33,8 @@ export interface DataPlaneOptions {
   readonly writeAccessLog?: (sink: string, text: string) => void;
   /** How statistics are named; default: with the labels of Istio's bootstrap. */
   readonly stats?: StatsOptions;
+  /** What the other workers of the process have counted, for sinks that are told of all of them; default: there are none. */
+  readonly otherWorkers?: () => Promise<readonly StatsSnapshot[]>;
   /** What can be changed while it runs; default: nothing. */
   readonly runtime?: Runtime;
   /** Source of randomness in [0, 1); default `Math.random`. */

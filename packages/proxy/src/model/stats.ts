@@ -26,6 +26,8 @@ export interface StatsOptions {
     readonly bounds: readonly number[];
   }[];
   readonly sinks: readonly StatsSink[];
+  /** Sinks are told of the values of histograms only: another worker tells them of the rest. */
+  readonly sinksHearValuesOnly?: boolean;
   /** How often sinks are told; default 5 s. */
   readonly flushIntervalMs: number;
 }

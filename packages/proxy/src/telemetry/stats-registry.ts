@@ -216,7 +216,7 @@ export class StatsRegistry implements StatsView {
     };
   }
 
-  mergedWith(others: readonly StatsSnapshot[]): StatsView {
+  mergedWith(others: readonly StatsSnapshot[]): StatsRegistry {
     if (others.length === 0) return this;
     const all = [this.snapshot(), ...others];
     const merged = new StatsRegistry(this.#options);

@@ -56,8 +56,8 @@ export async function runWorker(): Promise<void> {
     localClusterName: bootstrap.localClusterName,
     runtime: bootstrap.runtime,
     ...(overload === undefined ? {} : { overload: overload.state }),
-    // The first worker pushes what all of them have counted.
-    stats: { ...bootstrap.stats, sinks: [] },
+    // The first worker tells sinks what all of them have counted, but values of histograms are told where they are seen.
+    stats: { ...bootstrap.stats, sinksHearValuesOnly: true },
     drainTimeMs: start.drainTimeMs,
     drainStrategy: start.drainStrategy,
     share: {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { get } from 'node:http';
 import { connect } from 'node:net';
@@ -263,4 +264,49 @@ test('a worker adds its traffic to the statistics, and not once more what all of
       texts: [],
     },
   ]);
+});
+
+test('a sink is told what all workers have counted, and of each value that any of them has seen', async (t) => {
+  const added = { total: 0, values: 0 };
+  const sink = createSocket('udp4', (message) => {
+    for (const line of message.toString().split('\n')) {
+      const counted = /^p\.http\.main\.downstream_rq_total:(\d+)\|c$/.exec(line);
+      if (counted !== null) added.total += Number(counted[1]);
+      if (/^p\.http\.main\.downstream_rq_time:[\d.]+\|ms$/.test(line)) added.values++;
+    }
+    sink.emit('told');
+  }).bind(0, '127.0.0.1');
+  t.after(() => sink.close());
+  await once(sink, 'listening');
+  const port = await freePort();
+  const direct = { match: { prefix: '/' }, direct_response: { status: 200 } };
+  const routes = { route_config: { virtual_hosts: [{ name: 'all', domains: ['*'], routes: [direct] }] } };
+  const child = start(
+    t,
+    {
+      admin,
+      stats_flush_interval: '0.05s',
+      stats_sinks: [
+        {
+          name: 'statsd',
+          typed_config: {
+            '@type': `${types}.config.metrics.v3.StatsdSink`,
+            address: socketAddress(sink.address().port),
+            prefix: 'p',
+          },
+        },
+      ],
+      static_resources: {
+        listeners: [{ name: 'main', address: socketAddress(port), filter_chains: [httpChain(routes)] }],
+      },
+    },
+    '--concurrency',
+    '2',
+  );
+  await logged(child, /warming listener main complete/g, 2);
+  let asked = 0;
+  // So many that the other thread carries some of them.
+  for (; asked < 600; asked += 20) await askOften(`http://127.0.0.1:${port}/`, 20);
+  while (added.total < asked || added.values < asked) await once(sink, 'told');
+  assert.deepEqual(added, { total: asked, values: asked });
 });

@@ -3,6 +3,7 @@ import type { ClusterRef } from '../../cluster/cluster-set.ts';
 import type { StatsSink } from '../../model/stats.ts';
 import type { Turn } from '../../wire/turn.ts';
 import type { StatsRegistry } from '../stats-registry.ts';
+import type { StatsSnapshot } from '../stats-snapshot.ts';
 import { StatsdLines, timingLine } from './statsd-lines.ts';
 import { TcpSender } from './tcp-sender.ts';
 import { UdpSender } from './udp-sender.ts';
@@ -12,6 +13,8 @@ export interface StatsSinkContext {
   readonly turn: Turn;
   readonly clusterRef: (name: string) => ClusterRef;
   readonly stats: StatsRegistry;
+  /** What else has been counted in this process. */
+  readonly otherWorkers: (() => Promise<readonly StatsSnapshot[]>) | undefined;
 }
 
 interface Sender {
@@ -25,7 +28,9 @@ export class StatsSinks {
   readonly #intervalMs: number;
   readonly #sinks: readonly { readonly lines: StatsdLines; readonly sender: Sender }[];
   #timer: Timer | undefined;
+  #closed = false;
 
+  /** `intervalMs`: 0 where sinks are told of the values of histograms only. */
   constructor(sinks: readonly StatsSink[], intervalMs: number, context: StatsSinkContext) {
     this.#context = context;
     this.#intervalMs = intervalMs;
@@ -46,19 +51,22 @@ export class StatsSinks {
 
   /** Tells of what there is, and ends. */
   async close(): Promise<void> {
+    this.#closed = true;
     this.#timer?.cancel();
-    this.flush();
+    if (this.#intervalMs > 0) await this.flush();
     await Promise.all(this.#sinks.map(({ sender }) => sender.close()));
   }
 
-  flush(): void {
-    for (const { lines, sender } of this.#sinks) sender.send(lines.since(this.#context.stats));
+  async flush(): Promise<void> {
+    const { stats, otherWorkers } = this.#context;
+    const all = otherWorkers === undefined ? stats : stats.mergedWith(await otherWorkers());
+    for (const { lines, sender } of this.#sinks) sender.send(lines.since(all));
   }
 
   #next(): void {
+    if (this.#closed || this.#intervalMs === 0) return;
     this.#timer = this.#context.clock.after(this.#intervalMs, () => {
-      this.flush();
-      this.#next();
+      void this.flush().then(() => this.#next());
     });
   }
 }
