@@ -32,6 +32,13 @@ import { ConnectionLimitStats } from './telemetry/connection-limit-stats.ts';
 import { MongoStats } from './telemetry/mongo-stats.ts';
 import { RedisStats } from './telemetry/redis-stats.ts';
 import { TcpStats } from './telemetry/tcp-stats.ts';
+import { CertificateExpiry } from './tls/certificate-expiry.ts';
+import {
+  certificatesOfCluster,
+  certificatesOfListener,
+  certificatesOfSecret,
+  type CertificateGroup,
+} from './tls/certificates-in-use.ts';
 import { LazyOpenssl } from './tls/openssl/openssl.ts';
 import { Extensions, hasDiscovered } from './listener/extensions.ts';
 import type { Listener } from './model/listener.ts';
@@ -75,6 +82,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   stats.add(logFiles);
   const tables = new Map<string, RouteTable>();
   const secrets = new SecretStore(new WatchedDirectories(logger));
+  const expiry = new CertificateExpiry();
   const openssl = new LazyOpenssl();
   const meshMetrics = new MeshMetrics(options.node, compileHistogramBounds(options.stats));
   stats.addSource(meshMetrics);
@@ -201,14 +209,21 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
           return new StatsSinks(list, sinksHearValuesOnly === true ? 0 : flushIntervalMs, sinkContext);
         });
 
-  /** Watches the folders of files that resources themselves name. */
-  function watchFiles<T extends { readonly name: string }>(
+  /** Watches the folders of files that resources themselves name, and knows when their certificates end. */
+  function noteTls<T extends { readonly name: string }>(
     kind: string,
     change: ResourceChange<T> | undefined,
     directoriesOf: (resource: T) => readonly string[],
+    certificatesOf: (resource: T) => readonly CertificateGroup[],
   ): void {
-    for (const one of change?.set ?? []) secrets.watched.own(`${kind}/${one.name}`, directoriesOf(one));
-    for (const name of change?.remove ?? []) secrets.watched.own(`${kind}/${name}`, []);
+    for (const one of change?.set ?? []) {
+      secrets.watched.own(`${kind}/${one.name}`, directoriesOf(one));
+      expiry.own(`${kind}/${one.name}`, certificatesOf(one));
+    }
+    for (const name of change?.remove ?? []) {
+      secrets.watched.own(`${kind}/${name}`, []);
+      expiry.own(`${kind}/${name}`, []);
+    }
   }
 
   /** Loads what listeners of the change are compiled with, where it is not there yet. */
@@ -254,11 +269,15 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     if (change.secrets !== undefined) {
       const bad = secrets.update(change.secrets);
       refused.push(...bad.map((one) => ({ kind: 'secrets' as const, ...one })));
+      for (const one of change.secrets.set ?? [])
+        if (!bad.some(({ name }) => name === one.name))
+          expiry.own(`secrets/${one.name}`, certificatesOfSecret(one));
+      for (const name of change.secrets.remove ?? []) expiry.own(`secrets/${name}`, []);
     }
     if (!hash.loaded && change.clusters?.set?.some((one) => isConsistent(one.loadBalancing)) === true)
       await hash.load();
     clusters.update(change.clusters, change.endpoints);
-    watchFiles('clusters', change.clusters, directoriesOfCluster);
+    noteTls('clusters', change.clusters, directoriesOfCluster, certificatesOfCluster);
     if (change.clusters?.set !== undefined) {
       onDemand.clustersChanged((name) => clusters.ref(name).cluster !== undefined);
     }
@@ -278,7 +297,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
       const bad = await listeners.update(listenerChange);
       refused.push(...bad.map((one) => ({ kind: 'listeners' as const, ...one })));
       const good = (listenerChange.set ?? []).filter(({ name }) => !bad.some((one) => one.name === name));
-      watchFiles('listeners', { ...listenerChange, set: good }, directoriesOfListener);
+      noteTls('listeners', { ...listenerChange, set: good }, directoriesOfListener, certificatesOfListener);
     }
     for (const name of change.routes?.remove ?? []) tables.delete(name);
     return { refused };
@@ -331,6 +350,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     takeHostHealth: (cluster) => clusters.find(cluster)?.takeHealth(),
     takeOutlier: (cluster, host, reason) => clusters.find(cluster)?.takeOutlier(host, reason),
     reopenLogs: () => logFiles.reopen(),
+    firstCertificateExpiryMs: () => expiry.firstMs(),
     listeners: () => listeners.status(),
     clusters: () => clusters.status(),
     get activeConnections() {

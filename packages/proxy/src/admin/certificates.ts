@@ -1,17 +1,29 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { DataSource, Secret } from '../model/index.ts';
+import type { Cluster, DataSource, Listener, Secret } from '../model/index.ts';
+import {
+  certificatesOfCluster,
+  certificatesOfListener,
+  certificatesOfSecret,
+} from '../tls/certificates-in-use.ts';
 
-/** Envoy's JSON of `/certs`: what each secret holds and when it ends; never a key. */
-export function certificatesJson(secrets: readonly Secret[], nowMs: number): unknown {
+/** Envoy's JSON of `/certs`: what each secret and each TLS context holds and when it ends; never a key. */
+export function certificatesJson(
+  secrets: readonly Secret[],
+  listeners: readonly Listener[],
+  clusters: readonly Cluster[],
+  nowMs: number,
+): unknown {
+  const groups = [
+    ...secrets.flatMap(certificatesOfSecret),
+    ...listeners.flatMap(certificatesOfListener),
+    ...clusters.flatMap(certificatesOfCluster),
+  ];
   return {
-    certificates: secrets.flatMap((secret): unknown[] => {
-      if (secret.kind === 'certificate') {
-        return [{ ca_cert: [], cert_chain: describe(secret.certificate.chain, nowMs) }];
-      }
-      if (secret.kind !== 'validation' || secret.validation.trustedCa === undefined) return [];
-      return [{ ca_cert: describe(secret.validation.trustedCa, nowMs), cert_chain: [] }];
-    }),
+    certificates: groups.map(({ roots, chains }) => ({
+      ca_cert: roots.flatMap((source) => describe(source, nowMs)),
+      cert_chain: chains.flatMap((source) => describe(source, nowMs)),
+    })),
   };
 }
 

@@ -50,7 +50,11 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
     {
       path: '/certs',
       help: 'print certs on machine',
-      handle: () => json(certificatesJson(proxy.secrets(), context.clock.now())),
+      handle() {
+        const listeners = proxy.dataPlane.listeners().map(({ listener }) => listener);
+        const clusters = proxy.dataPlane.clusters().map(({ cluster }) => cluster);
+        return json(certificatesJson(proxy.secrets(), listeners, clusters, context.clock.now()));
+      },
     },
     {
       path: '/clusters',

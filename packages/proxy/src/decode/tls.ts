@@ -304,6 +304,17 @@ function decodeSds(scope: Scope, message: SdsSecretConfig): string {
 }
 
 function decodeCertificate(scope: Scope, message: TlsCertificateMessage): TlsCertificate {
+  if (message.pkcs12 !== undefined) {
+    // What many tools write still is encrypted by means that OpenSSL has only with its legacy provider.
+    scope
+      .at('pkcs12')
+      .fail(
+        'is not supported: turn it into PEM (openssl pkcs12 -in FILE -nodes) for certificate_chain and private_key',
+      );
+    scope.holdsSecret();
+    const none: DataSource = { kind: 'inline', bytes: new Uint8Array() };
+    return { chain: none, privateKey: none };
+  }
   scope.check(certificatePolicy, message);
   const privateKey = decodeDataSource(scope.at('privateKey'), message.privateKey);
   if (privateKey.kind === 'inline' || message.password !== undefined) scope.holdsSecret();

@@ -178,6 +178,8 @@ export interface DataPlane {
   takeOutlier(cluster: string, host: string, reason: OutlierReason): void;
   /** Opens the files of access logs anew: for whoever has moved them away. */
   reopenLogs(): void;
+  /** When the first certificate in use ends, in milliseconds since 1970; undefined where there is none. */
+  firstCertificateExpiryMs(): number | undefined;
   listeners(): readonly ListenerStatus[];
   clusters(): readonly ClusterStatus[];
   readonly activeConnections: number;

@@ -12,6 +12,7 @@ export interface ServerFacts {
   readonly connections: number;
   /** Of the process that this one has taken over from. */
   readonly parentConnections: number;
+  readonly daysUntilFirstCertExpiring: number;
 }
 
 /** The statistics of the process. */
@@ -36,6 +37,7 @@ export class ServerStats implements StatGroup {
     visitor.number('hot_restart_generation', 'gauge', facts.hotRestartGeneration);
     visitor.number('total_connections', 'gauge', facts.connections + facts.parentConnections);
     visitor.number('parent_connections', 'gauge', facts.parentConnections);
+    visitor.number('days_until_first_cert_expiring', 'gauge', facts.daysUntilFirstCertExpiring);
     visitor.number('memory_allocated', 'gauge', memory.heapUsed + memory.external);
     visitor.number('memory_heap_size', 'gauge', memory.heapTotal);
     visitor.number('memory_physical_size', 'gauge', memory.rss);

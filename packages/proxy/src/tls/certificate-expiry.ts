@@ -1,0 +1,64 @@
+import { X509Certificate } from 'node:crypto';
+import type { DataSource } from '../model/tls.ts';
+import type { CertificateGroup } from './certificates-in-use.ts';
+import { readDataSource } from './data-source.ts';
+
+const pemCertificate = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+const dayMs = 86_400_000;
+
+/** When certificates end: the first of those in use. */
+export class CertificateExpiry {
+  readonly #groups = new Map<string, readonly CertificateGroup[]>();
+  /** The end of what a text holds, by the text: files are read at each look, and parsed only when they have changed. */
+  #known = new Map<string, number>();
+
+  /** Takes the certificates of an owner in place of those before; none: it is gone. */
+  own(owner: string, groups: readonly CertificateGroup[]): void {
+    if (groups.length === 0) this.#groups.delete(owner);
+    else this.#groups.set(owner, groups);
+  }
+
+  /** Milliseconds since 1970; undefined where there is no certificate. Of a chain of ours the first certificate counts. */
+  firstMs(): number | undefined {
+    const known = new Map<string, number>();
+    const endOf = (source: DataSource, all: boolean): number => {
+      const pem = readDataSource(source, '');
+      if (!pem.ok) return Infinity;
+      const text = pem.value.toString('latin1');
+      const key = `${all} ${text}`;
+      const end = this.#known.get(key) ?? firstEndOf(text, all);
+      known.set(key, end);
+      return end;
+    };
+    let first = Infinity;
+    for (const groups of this.#groups.values()) {
+      for (const { roots, chains } of groups) {
+        for (const source of roots) first = Math.min(first, endOf(source, true));
+        for (const source of chains) first = Math.min(first, endOf(source, false));
+      }
+    }
+    this.#known = known;
+    return first === Infinity ? undefined : first;
+  }
+}
+
+function firstEndOf(text: string, all: boolean): number {
+  const list = text.match(pemCertificate) ?? [];
+  return (all ? list : list.slice(0, 1)).reduce(
+    (first, pem) => Math.min(first, endOfCertificate(pem)),
+    Infinity,
+  );
+}
+
+function endOfCertificate(pem: string): number {
+  try {
+    return Date.parse(new X509Certificate(pem).validTo);
+  } catch {
+    return Infinity;
+  }
+}
+
+/** Whole days, 0 for what has ended; without a certificate the largest number of 32 bits, as Envoy has it. */
+export function daysUntil(endMs: number | undefined, nowMs: number): number {
+  return endMs === undefined ? 0xffff_ffff : Math.max(0, Math.floor((endMs - nowMs) / dayMs));
+}
