@@ -164,6 +164,7 @@ export function decodeExtAuthz(scope: Scope, message: authz.ExtAuthz): ExtAuthz 
     includeTlsSession: message.includeTlsSession ?? false,
     statPrefix: message.statPrefix ?? '',
     labelsKey: message.bootstrapMetadataLabelsKey ?? '',
+    takesMetadata: message.enableDynamicMetadataIngestion ?? true,
     ...(allowedHeaders === undefined ? {} : { allowedHeaders }),
     disallowedHeaders: decodeStringList(scope.at('disallowedHeaders'), message.disallowedHeaders) ?? [],
     chargeCluster: message.chargeClusterResponseStats ?? true,

@@ -53,6 +53,8 @@ export interface ExtAuthz {
   readonly includePeerCertificate: boolean;
   readonly includeTlsSession: boolean;
   readonly statPrefix: string;
+  /** False: what metadata the service answers with is left alone. */
+  readonly takesMetadata: boolean;
   /** The key of the node's metadata whose labels a gRPC service is told. */
   readonly labelsKey: string;
   /** What the service is told of the request's headers; undefined: gRPC all, HTTP what it needs at least. */

@@ -349,3 +349,18 @@ test('parameters of a query are set and removed, the others stay as they stand',
   assert.equal(changeQuery('/p?a=1&b=%20&a=2&c', [['a', '3']], ['c']), '/p?b=%20&a=3');
   assert.equal(changeQuery('/p?a=1', [], ['a']), '/p');
 });
+
+test('metadata that a service answers with is left alone where it is not to be taken', async (t) => {
+  const told = { key: 'x-told', value: '%DYNAMIC_METADATA(envoy.filters.http.ext_authz:who)%' };
+  const setup = { route: { response_headers_to_add: [{ header: told }] } };
+  const answer = (): CheckResponse => ({ ...ok, dynamicMetadata: { who: 'jason' } });
+  for (const [taken, expected] of [
+    [undefined, 'jason'],
+    [true, 'jason'],
+    [false, undefined],
+  ] as const) {
+    const more = taken === undefined ? {} : { enable_dynamic_metadata_ingestion: taken };
+    const { port } = await serveGrpc(t, answer, more, setup);
+    assert.equal((await ask(port)).headers['x-told'], expected);
+  }
+});

@@ -108,7 +108,8 @@ export function extAuthzFilter(
       if (config.failureModeAllowHeader) exchange.head.headers.set(failureModeAllowed, 'true');
       return exchange.continueRequest();
     }
-    if (verdict.metadata !== undefined) addMetadata(exchange, namespace, verdict.metadata);
+    if (verdict.metadata !== undefined && config.takesMetadata)
+      addMetadata(exchange, namespace, verdict.metadata);
     if (verdict.kind === 'denied') {
       count(exchange, 'denied');
       if (config.chargeCluster) clusterOf(exchange)?.cluster?.stats.countStatus(verdict.status);
