@@ -384,3 +384,27 @@ test('a certificate in PKCS #12 is refused with what to do', () => {
     'tls_certificate.pkcs12: is not supported: turn it into PEM (openssl pkcs12 -in FILE -nodes) for certificate_chain and private_key',
   ]);
 });
+
+test('a hash policy of the connection looks at the address only where it says so', () => {
+  const table = (...hash_policy: readonly object[]) => ({
+    name: 'r',
+    virtual_hosts: [
+      {
+        name: 'h',
+        domains: ['*'],
+        routes: [{ match: { prefix: '/' }, route: { cluster: 'c', hash_policy } }],
+      },
+    ],
+  });
+  const policies = (connection_properties: object) => {
+    const { model } = good(routeDecoder, table({ connection_properties }));
+    const action = model.virtualHosts[0]?.routes[0]?.action;
+    return action?.kind === 'forward' ? action.hashPolicies : undefined;
+  };
+  assert.deepEqual(policies({ source_ip: true }), [{ terminal: false, kind: 'source_ip' }]);
+  assert.deepEqual(policies({ source_ip: false }), []);
+  assert.match(
+    bad(routeDecoder, table({ terminal: true }))[0] ?? '',
+    /hash_policy\[0\]: must have one of header/,
+  );
+});

@@ -166,8 +166,8 @@ export function decodeForward(scope: Scope, message: RouteActionMessage): Forwar
       : { hedgePolicy: decodeHedgePolicy(scope.at('hedgePolicy'), message.hedgePolicy) }),
     mirrors: decodeMirrors(scope.at('requestMirrorPolicies'), message.requestMirrorPolicies),
     priority: message.priority === 'HIGH' ? 'high' : 'default',
-    hashPolicies: (message.hashPolicy ?? []).map((policy, i) =>
-      decodeHash(scope.at('hashPolicy').at(i), policy),
+    hashPolicies: (message.hashPolicy ?? []).flatMap(
+      (policy, i) => decodeHash(scope.at('hashPolicy').at(i), policy) ?? [],
     ),
     upgrades: (message.upgradeConfigs ?? []).map((upgrade, i) =>
       decodeUpgrade(scope.at('upgradeConfigs').at(i), upgrade),
@@ -293,7 +293,8 @@ export function decodeMirrors(
   });
 }
 
-function decodeHash(scope: Scope, message: RouteAction_HashPolicy): HashPolicy {
+/** What a request is told from others by; undefined where the policy looks at nothing. */
+function decodeHash(scope: Scope, message: RouteAction_HashPolicy): HashPolicy | undefined {
   scope.check(hashPolicyPolicy, message);
   const terminal = message.terminal ?? false;
   const { header, cookie } = message;
@@ -322,7 +323,11 @@ function decodeHash(scope: Scope, message: RouteAction_HashPolicy): HashPolicy {
   if (message.filterState !== undefined) {
     return { terminal, kind: 'filter_state', key: message.filterState.key ?? '' };
   }
-  return { terminal, kind: 'source_ip' };
+  const { connectionProperties } = message;
+  if (connectionProperties === undefined) {
+    scope.fail('must have one of header, cookie, connection_properties, query_parameter, filter_state');
+  }
+  return connectionProperties?.sourceIp === true ? { terminal, kind: 'source_ip' } : undefined;
 }
 
 const redirectStatuses: Readonly<Record<string, number>> = {
