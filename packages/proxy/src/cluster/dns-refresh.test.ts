@@ -25,7 +25,7 @@ function setUp(names: readonly string[], answers: Record<string, Answer>, more: 
   const assignment = {
     name: 'dns',
     overprovisioningFactor: 140,
-    dropPercentages: [],
+    dropFractions: [],
     localities: [
       {
         locality: { region: '', zone: '', subZone: '' },

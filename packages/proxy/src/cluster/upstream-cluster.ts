@@ -98,7 +98,7 @@ export class UpstreamCluster {
   /** How the hosts are, where other threads serve them too. */
   readonly #shared: SharedHosts | undefined;
   #overprovisioning = 140;
-  #drops: ClusterLoadAssignment['dropPercentages'] = [];
+  #drops: ClusterLoadAssignment['dropFractions'] = [];
   #closed = false;
 
   constructor(model: Cluster, context: ClusterContext, previous: UpstreamCluster | undefined) {
@@ -222,7 +222,7 @@ export class UpstreamCluster {
     this.#hosts = hosts;
     this.#groups = groups;
     this.#overprovisioning = assignment.overprovisioningFactor;
-    this.#drops = assignment.dropPercentages;
+    this.#drops = assignment.dropFractions;
     if (kept !== before || kept !== hosts.size) this.stats.n.membershipChange++;
     this.#checker?.onHosts();
     this.#rebuild();
@@ -277,7 +277,7 @@ export class UpstreamCluster {
 
   /** True for requests that are to be refused because the control plane sheds load. */
   shedsRequest(): boolean {
-    return this.#drops.some(({ fraction }) => this.#context.random() < fraction);
+    return this.#drops.some((fraction) => this.#context.random() < fraction);
   }
 
   /** The turn's time. */

@@ -66,10 +66,7 @@ export function decodeAssignment(scope: Scope, message: AssignmentMessage): Clus
       decodeLocalityEndpoints(scope.at('endpoints').at(i), locality),
     ),
     overprovisioningFactor: policy?.overprovisioningFactor ?? 140,
-    dropPercentages: (policy?.dropOverloads ?? []).map((drop) => ({
-      category: drop.category ?? '',
-      fraction: dropFraction(drop.dropPercentage),
-    })),
+    dropFractions: (policy?.dropOverloads ?? []).map((drop) => dropFraction(drop.dropPercentage)),
     ...(policy?.endpointStaleAfter === undefined ? {} : { endpointStaleAfterMs: policy.endpointStaleAfter }),
   };
 }

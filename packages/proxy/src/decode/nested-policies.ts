@@ -111,7 +111,9 @@ export const nestedPolicies: readonly AnyFieldPolicy[] = [
   fieldPolicy(core.SelfConfigSource, [], { transportApiVersion: 'v3 is the only one' }),
   fieldPolicy(core.TransportSocket, ['name', 'typedConfig']),
   fieldPolicy(core.WatchedDirectory, ['path']),
-  fieldPolicy(endpoint.ClusterLoadAssignment_Policy_DropOverload, ['category', 'dropPercentage']),
+  fieldPolicy(endpoint.ClusterLoadAssignment_Policy_DropOverload, ['dropPercentage'], {
+    category: 'requests of all categories are counted together',
+  }),
   fieldPolicy(endpoint.Endpoint_AdditionalAddress, ['address']),
   fieldPolicy(cluster.UpstreamConnectionOptions_HappyEyeballsConfig, [
     'firstAddressFamilyVersion',

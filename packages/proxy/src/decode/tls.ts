@@ -46,11 +46,10 @@ const downstreamPolicy = fieldPolicy(
     ocspStaplePolicy: 'no OCSP response is stapled',
   },
 );
-const upstreamPolicy = fieldPolicy(
-  tls.UpstreamTlsContext,
-  ['commonTlsContext', 'sni', 'allowRenegotiation', 'maxSessionKeys'],
-  { enforceRsaKeyUsage: 'key usage is checked by OpenSSL' },
-);
+const upstreamPolicy = fieldPolicy(tls.UpstreamTlsContext, ['commonTlsContext', 'sni', 'maxSessionKeys'], {
+  allowRenegotiation: 'an endpoint that wants to renegotiate is refused',
+  enforceRsaKeyUsage: 'key usage is checked by OpenSSL',
+});
 const commonPolicy = fieldPolicy(
   tls.CommonTlsContext,
   [
@@ -207,7 +206,6 @@ export function decodeUpstreamTransport(
     autoSni: auto.sni,
     autoSanValidation: auto.sanValidation,
     maxSessionKeys: message.maxSessionKeys ?? 1,
-    allowRenegotiation: message.allowRenegotiation ?? false,
   };
 }
 

@@ -137,7 +137,6 @@ async function transport(name: string): Promise<Cluster['transport']> {
     sni: name,
     autoSni: false,
     autoSanValidation: false,
-    allowRenegotiation: false,
     maxSessionKeys: 1,
   };
 }
@@ -254,7 +253,7 @@ const cases: readonly Case[] = [
       const up = cluster('up', [await silent(t)]);
       return {
         ...up,
-        loadAssignment: { ...up.loadAssignment!, dropPercentages: [{ category: 'overload', fraction: 1 }] },
+        loadAssignment: { ...up.loadAssignment!, dropFractions: [1] },
       };
     },
     expected: {

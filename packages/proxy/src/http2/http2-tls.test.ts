@@ -73,7 +73,6 @@ async function chain(
             autoSni: false,
             autoSanValidation: false,
             maxSessionKeys: 1,
-            allowRenegotiation: false,
           },
         }),
       ],

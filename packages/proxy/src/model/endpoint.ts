@@ -37,6 +37,7 @@ export interface ClusterLoadAssignment {
   readonly localities: readonly LocalityEndpoints[];
   /** Default 140 (per cent). */
   readonly overprovisioningFactor: number;
-  readonly dropPercentages: readonly { readonly category: string; readonly fraction: number }[];
+  /** Shares of requests that are refused because the control plane sheds load, each in [0, 1]. */
+  readonly dropFractions: readonly number[];
   readonly endpointStaleAfterMs?: number;
 }

@@ -105,7 +105,6 @@ export interface UpstreamTls {
   readonly autoSanValidation: boolean;
   /** Sessions kept for resumption; default 1, 0: none. */
   readonly maxSessionKeys: number;
-  readonly allowRenegotiation: boolean;
   readonly proxyProtocol?: ProxyProtocolTransport;
 }
 

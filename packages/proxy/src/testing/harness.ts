@@ -63,7 +63,7 @@ export function cluster(
         },
       ],
       overprovisioningFactor: 140,
-      dropPercentages: [],
+      dropFractions: [],
     },
     ...more,
   };

@@ -109,7 +109,6 @@ async function pair(t: Closers, expectedServer: string, clientName = 'productpag
     autoSni: false,
     autoSanValidation: false,
     maxSessionKeys: 1,
-    allowRenegotiation: false,
   };
   assert.deepEqual(
     await client.update({

@@ -42,7 +42,6 @@ const transport = (maxSessionKeys: number): UpstreamTls => ({
   autoSni: false,
   autoSanValidation: false,
   maxSessionKeys,
-  allowRenegotiation: false,
 });
 
 test('as many sessions are kept as max_session_keys says, and the oldest goes first', async (t) => {

@@ -32,7 +32,7 @@ const endpoints = (name: string) => ({
   name,
   localities: [],
   overprovisioningFactor: 140,
-  dropPercentages: [],
+  dropFractions: [],
 });
 
 function harness(options: Partial<WarmingOptions> = {}) {
