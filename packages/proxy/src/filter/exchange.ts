@@ -9,10 +9,11 @@ import { flag } from '../telemetry/response-flags.ts';
 import { admitRequest } from './admission.ts';
 import { ExchangeBodies } from './exchange-bodies.ts';
 import type { CompiledHttpFilter, FilterExchange, LocalReplyOptions } from './http-filter.ts';
+import { mayUpgrade } from './upgrade-permission.ts';
 import { completeWebsocketHandshake } from './websocket-handshake.ts';
 import { fillLocalReply } from './local-reply.ts';
+import { fillMappedReply } from './mapped-reply.ts';
 import type { ConnectionManager } from './connection-manager.ts';
-import type { LocalReplyRules } from './local-reply-rules.ts';
 import { addOwnHeaders } from './own-headers.ts';
 import { Router } from './router/router.ts';
 import type { RouterOwner } from './router/router-owner.ts';
@@ -90,7 +91,7 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
     if (manager.tracer !== undefined) this.trace = manager.tracer.begin(this);
     if (model.logTimes !== undefined) this.#logBefore(model.logTimes);
     if (head.upgrade !== undefined) {
-      if (!this.#mayUpgrade(head.upgrade)) {
+      if (!mayUpgrade(head.upgrade, route, model)) {
         manager.stats.n.rqUpgradeRefused++;
         return this.reply(403, '', 'upgrade_failed');
       }
@@ -242,35 +243,11 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
     const bytes =
       this.manager.localReply === undefined
         ? fillLocalReply(head, this.head, status, body, options)
-        : this.#mapReply(this.manager.localReply, head, status, body, options);
+        : fillMappedReply(this.manager.localReply, this, head, status, body, options);
     // Answers to HEAD have the length, not the body.
     const hasBody = bytes.length > 0 && this.head.method !== 'HEAD';
     this.#sendHead(head, !hasBody);
     if (hasBody) this.sendOwnBody(bytes);
-  }
-
-  #mapReply(
-    rules: LocalReplyRules,
-    head: ResponseHead,
-    status: number,
-    body: string,
-    options: LocalReplyOptions,
-  ): Buffer {
-    this.status = status;
-    this.localReplyBody = body;
-    const mapped = rules(this);
-    const { contentType } = mapped;
-    const changed = contentType === undefined ? options : { ...options, contentType };
-    const bytes = fillLocalReply(head, this.head, mapped.status, mapped.body, changed);
-    mapped.headers?.apply(head.headers, this);
-    return bytes;
-  }
-
-  #mayUpgrade(type: string): boolean {
-    const { route, manager } = this;
-    const wanted = (rule: { readonly type: string }): boolean => rule.type === type;
-    const own = route?.action.kind === 'forward' ? route.action.model.upgrades.find(wanted) : undefined;
-    return (own ?? manager.model.upgrades.find(wanted))?.enabled === true;
   }
 
   #runFilters(): void {
