@@ -9,12 +9,12 @@ import { FieldBlocks, type BlockStep, type FieldBlock } from './field-block.ts';
 import { FloodGuard } from './flood-guard.ts';
 import { FlowControl } from './flow-control.ts';
 import {
+  allStreams,
   defaultMaxFrameBytes,
   errorCode,
   frameFlag,
   frameType,
   maxWindowBytes,
-  setting,
   uint31,
   type ErrorCode,
 } from './frame.ts';
@@ -26,14 +26,13 @@ import { HpackEncoder } from './hpack/encoder.ts';
 import { FieldNames } from './hpack/field-name.ts';
 import type { Http2Counter, Http2Stats } from './http2-stats.ts';
 import { MessageFields } from './message-fields.ts';
+import { ownSettings } from './own-settings.ts';
 import { PeerSettings, resizeWindows, windowFault } from './peer-settings.ts';
 import type { Http2Stream } from './stream.ts';
+import { writeTrailers } from './trailers-writer.ts';
 
 /** How long is waited for the peer to close after the last GOAWAY. */
 const lingerMs = 1_000;
-
-/** A stream number with which a GOAWAY refuses nothing yet. */
-const allStreams = maxWindowBytes;
 
 /**
  * One end of an HTTP/2 connection (RFC 9113): frames, settings, windows, limits against floods, and its streams. What a
@@ -382,12 +381,8 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
   // Writing
 
   protected sendSettings(values: readonly (readonly [number, number])[]): void {
-    const { tableBytes, customSettings, keepalive } = this.options;
-    this.writer.settings([
-      ...values,
-      ...(tableBytes < tableSize ? [[setting.headerTableSize, tableBytes] as const] : []),
-      ...customSettings,
-    ]);
+    const { keepalive } = this.options;
+    this.writer.settings(ownSettings(values, this.options));
     this.#flow.open();
     if (keepalive === undefined) return;
     this.#heardMs = this.context.turn.nowMs;
@@ -444,10 +439,7 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
   }
 
   sendTrailers(streamId: number, trailers: HeaderBlock): void {
-    const { encoder, writer } = this;
-    const at = writer.beginBlock(HpackEncoder.roomFor(trailers, 0));
-    const { output } = writer;
-    writer.endBlock(encoder.putBlock(trailers, output, encoder.begin(output, at)), streamId, true);
+    writeTrailers(this.writer, this.encoder, streamId, trailers);
   }
 
   /** Notes that a stream has data which the windows do not allow yet. */

@@ -50,6 +50,8 @@ export const frameHeaderBytes = 9;
 export const defaultMaxFrameBytes = 16_384;
 export const defaultWindowBytes = 65_535;
 export const maxWindowBytes = 0x7fffffff;
+/** A stream number with which a GOAWAY refuses nothing yet. */
+export const allStreams = maxWindowBytes;
 /** What a client sends first. */
 export const clientPreface: Buffer = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 
