@@ -347,6 +347,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
       timers.close();
       await logFiles.close();
     },
+    takeConnection: (listener, fd) => listeners.takeConnection(listener, fd),
     takeHostHealth: (cluster) => clusters.find(cluster)?.takeHealth(),
     takeOutlier: (cluster, host, reason) => clusters.find(cluster)?.takeOutlier(host, reason),
     reopenLogs: () => logFiles.reopen(),

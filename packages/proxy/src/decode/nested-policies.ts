@@ -31,6 +31,8 @@ import { fieldPolicy, type AnyFieldPolicy } from './field-policy.ts';
 
 /** Messages within others that are read where their parents are. */
 export const nestedPolicies: readonly AnyFieldPolicy[] = [
+  fieldPolicy(listener.Listener_ConnectionBalanceConfig, ['exactBalance']),
+  fieldPolicy(listener.Listener_ConnectionBalanceConfig_ExactBalance, []),
   fieldPolicy(core.BackoffStrategy, ['baseInterval']),
   fieldPolicy(jwt.JwtCacheConfig, ['jwtCacheSize']),
   fieldPolicy(jwt.JwtClaimToHeader, ['headerName', 'claimName']),

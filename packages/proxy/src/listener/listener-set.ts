@@ -1,3 +1,4 @@
+import { closeSync } from 'node:fs';
 import { codeOf, type Logger, type Problem, type Result, type Timer } from '@lateen/core';
 import type { DrainStrategy } from '../drain/drain-schedule.ts';
 import { formatAddress, type Address, type SocketAddress } from '../model/address.ts';
@@ -5,11 +6,13 @@ import type { ResourceChange } from '../model/change.ts';
 import type { ListenerStatus } from '../model/data-plane.ts';
 import type { Listener } from '../model/listener.ts';
 import { ListenerStats } from '../telemetry/listener-stats.ts';
+import type { StatGroup } from '../telemetry/stat-group.ts';
 import type { StatsRegistry } from '../telemetry/stats-registry.ts';
 import { PlainWire } from '../wire/plain-wire.ts';
-import { handleError, type TransportHandle } from '../wire/stream-handle.ts';
+import { closeHandle, createTcpHandle, handleError, type TransportHandle } from '../wire/stream-handle.ts';
 import type { RuntimeCell } from '../runtime/runtime.ts';
 import type { ThreadShare } from '../workers/thread-share.ts';
+import { ConnectionBalance } from './connection-balance.ts';
 import { compileListener, type CompiledListener, type ListenerContext } from './compiled-listener.ts';
 import { Incoming, type Accepted } from './incoming.ts';
 import { ListenSocket } from './listen-socket.ts';
@@ -25,6 +28,7 @@ interface Active {
   compiled: CompiledListener;
   /** Cell in which all threads count its connections; undefined: there is one thread. */
   readonly cell: number | undefined;
+  readonly balance: ConnectionBalance | undefined;
   /** How many connections it may have (Envoy, `envoy.resource_limits.listener.NAME.connection_limit`). */
   readonly limit: RuntimeCell;
   readonly stats: ListenerStats;
@@ -64,6 +68,7 @@ export class ListenerSet {
   readonly #leaving = new Set<Active>();
   readonly #drains = new Set<Timer>();
 
+  readonly #workerStats = new WeakMap<ListenerStats, StatGroup>();
   #connections = 0;
   /** Sockets that are taken from now on are accepted on at once. */
   #startsTaken = false;
@@ -237,12 +242,25 @@ export class ListenerSet {
       const limit = this.#context.runtimeCell(
         `envoy.resource_limits.listener.${model.name}.connection_limit`,
       );
-      const cell = this.#options.share?.cells.acquire(`listener ${model.name}`);
-      this.#active.set(model.name, { compiled, cell, limit, stats, connections: new Set(), sockets });
+      const { share } = this.#options;
+      const balance =
+        share === undefined || !model.bindToPort
+          ? undefined
+          : ConnectionBalance.of(model.name, model.exactBalance, share);
+      const cell = share?.cells.acquire(`listener ${model.name}`);
+      this.#active.set(model.name, {
+        compiled,
+        cell,
+        balance,
+        limit,
+        stats,
+        connections: new Set(),
+        sockets,
+      });
     }
     const active = present ?? this.#active.get(model.name);
     if (active === undefined) return;
-    for (const socket of sockets.values()) socket.serve((handle, own) => this.#accept(active, handle, own));
+    for (const socket of sockets.values()) socket.serve((handle, own) => this.#take(active, handle, own));
   }
 
   /**
@@ -251,6 +269,7 @@ export class ListenerSet {
    */
   #replace(active: Active, compiled: CompiledListener): void {
     active.compiled = compiled;
+    if (active.balance !== undefined) active.balance.exact = compiled.model.exactBalance;
     const changed = new Set(
       [...active.connections].filter(
         (connection) => connection.chain === undefined || !compiled.hasChain(connection.chain.model),
@@ -263,6 +282,7 @@ export class ListenerSet {
     const active = this.#active.get(name);
     if (active === undefined) return;
     this.#active.delete(name);
+    active.balance?.stop();
     for (const socket of active.sockets.values()) void socket.closeAfterQueue();
     active.sockets.clear();
     this.#leaving.add(active);
@@ -275,6 +295,12 @@ export class ListenerSet {
     const stats = new ListenerStats(model.statPrefix ?? formatAddress(model.address));
     for (const leaving of this.#leaving) if (leaving.stats.prefix === stats.prefix) return leaving.stats;
     this.#registry.add(stats);
+    const { share } = this.#options;
+    if (share !== undefined) {
+      const ofWorker = stats.ofWorker(share.index);
+      this.#workerStats.set(stats, ofWorker);
+      this.#registry.add(ofWorker);
+    }
     return stats;
   }
 
@@ -282,8 +308,12 @@ export class ListenerSet {
   #forgetIfLeft(active: Active): void {
     if (active.connections.size > 0 || !this.#leaving.delete(active)) return;
     if (active.cell !== undefined) this.#options.share?.cells.release(active.cell);
+    active.balance?.release();
     const all = [...this.#active.values(), ...this.#leaving];
-    if (!all.some(({ stats }) => stats === active.stats)) this.#registry.remove(active.stats);
+    if (all.some(({ stats }) => stats === active.stats)) return;
+    this.#registry.remove(active.stats);
+    const ofWorker = this.#workerStats.get(active.stats);
+    if (ofWorker !== undefined) this.#registry.remove(ofWorker);
   }
 
   /**
@@ -315,6 +345,34 @@ export class ListenerSet {
       const { model } = active.compiled;
       if (!model.bindToPort) this.#virtual.set(formatAddress(model.address), active);
     }
+  }
+
+  /** A connection that was accepted here is served by this thread or another one. */
+  #take(bound: Active, handle: TransportHandle, own: SocketAddress | undefined): void {
+    const { balance, compiled } = bound;
+    const { share } = this.#options;
+    if (balance !== undefined && share !== undefined) {
+      const thread = balance.choose();
+      if (thread !== share.index && handle.getpeername !== undefined) {
+        if (share.handOver(compiled.model.name, thread, handle.fd)) {
+          closeHandle(handle, false);
+          return;
+        }
+      }
+      if (thread !== share.index) balance.keep(thread);
+    }
+    this.#accept(bound, handle, own);
+  }
+
+  /** Serves a connection that another thread has accepted. */
+  takeConnection(listener: string, fd: number): void {
+    const bound = this.#active.get(listener);
+    const handle = createTcpHandle();
+    if (bound === undefined || handle.open?.(fd) !== 0) {
+      closeSync(fd);
+      return;
+    }
+    this.#accept(bound, handle, undefined);
   }
 
   #accept(bound: Active, handle: TransportHandle, own: SocketAddress | undefined): void {
@@ -382,6 +440,7 @@ export class ListenerSet {
       compiled.model.useOriginalDst && original !== undefined ? this.#listenerFor(original, bound) : bound;
     const { stats, connections } = active;
     if (!this.#admits(active)) {
+      bound.balance?.end();
       wire.destroy();
       return;
     }
@@ -403,6 +462,7 @@ export class ListenerSet {
       this.#context.turn,
       () => {
         this.#count(active, -1);
+        bound.balance?.end();
         stats.cxActive--;
         stats.cxDestroy++;
         connections.delete(incoming);

@@ -172,6 +172,8 @@ export interface DataPlane {
   noteHandedOn(): void;
   /** Closes everything at once. */
   close(): Promise<void>;
+  /** Serves a connection of a listener that another thread has accepted; the descriptor is ours from now on. */
+  takeConnection(listener: string, fd: number): void;
   /** The first thread has found that hosts of a cluster are not as they were. */
   takeHostHealth(cluster: string): void;
   /** Another thread has found that a host of a cluster fails too often. */

@@ -180,6 +180,7 @@ export function defaultListener(
     perConnectionBufferLimitBytes: 1_048_576,
     accessLogs: [],
     reusePort: false,
+    exactBalance: false,
     ignoreGlobalConnectionLimit: false,
     metadata: {},
   };

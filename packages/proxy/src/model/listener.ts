@@ -88,6 +88,8 @@ export interface Listener {
   readonly statPrefix?: string;
   readonly tcpBacklog?: number;
   readonly reusePort: boolean;
+  /** Each connection goes to the thread that has least of them. */
+  readonly exactBalance: boolean;
   /** Only connections that are handed over are served; others are not counted in the global limit. */
   readonly ignoreGlobalConnectionLimit: boolean;
   /** Overload has no effect on its connections and requests. */

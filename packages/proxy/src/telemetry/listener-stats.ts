@@ -27,6 +27,21 @@ export class ListenerStats implements StatGroup {
     return (this.#tls ??= new TlsStats());
   }
 
+  /** What one worker of several has of it, Envoy's `listener.ADDRESS.worker_N.…`. */
+  ofWorker(index: number): StatGroup {
+    return {
+      prefix: `${this.prefix}worker_${index}.`,
+      prometheusPrefix: `${this.prometheusPrefix}worker_`,
+      labels: { ...this.labels, worker_id: String(index) },
+      visit: (visitor) => {
+        visitor.number('downstream_cx_total', 'counter', this.cxTotal);
+        visitor.number('downstream_cx_active', 'gauge', this.cxActive);
+      },
+      // They are those of the listener.
+      resetCounters() {},
+    };
+  }
+
   visit(visitor: StatVisitor): void {
     visitor.number('downstream_cx_total', 'counter', this.cxTotal);
     visitor.number('downstream_cx_active', 'gauge', this.cxActive);

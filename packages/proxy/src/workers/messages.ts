@@ -14,6 +14,8 @@ export interface WorkerStart {
   readonly bootstrap: Uint8Array;
   /** Of the `SharedCells` of all workers. */
   readonly cells: SharedArrayBuffer;
+  /** How many threads there are. */
+  readonly threads: number;
   readonly drainTimeMs: number;
   readonly drainStrategy: 'gradual' | 'immediate';
   /** The level of everything, and of single scopes. */
@@ -39,6 +41,8 @@ export type ToWorker =
   | { readonly kind: 'resetCounters' }
   | { readonly kind: 'reopenLogs' }
   | { readonly kind: 'logLevel'; readonly scope: string | undefined; readonly level: LogLevel }
+  /** A connection that another worker has accepted. */
+  | { readonly kind: 'connection'; readonly listener: string; readonly fd: number }
   /** Hosts of these clusters are not as they were. */
   | { readonly kind: 'hostsChanged'; readonly clusters: readonly string[] }
   | { readonly kind: 'look'; readonly id: number }
@@ -60,6 +64,8 @@ export type FromWorker =
   | { readonly kind: 'log'; readonly line: string }
   /** A cluster or a virtual host is needed that no worker has yet. */
   | { readonly kind: 'seekCluster'; readonly name: string; readonly source: unknown }
+  /** A connection that this worker (0: the first one) is to serve. */
+  | { readonly kind: 'connection'; readonly thread: number; readonly listener: string; readonly fd: number }
   /** A host has failed too often. */
   | {
       readonly kind: 'outlier';

@@ -6,6 +6,11 @@ export interface ThreadShare {
   readonly cells: SharedCells;
   /** True for the first thread, which binds the sockets that the others accept on, checks health and ejects outliers. */
   readonly leads: boolean;
+  /** Which thread this is, from 0 on, and how many there are. */
+  readonly index: number;
+  readonly threads: number;
+  /** Lets another thread serve a connection of a listener (`DataPlane.takeConnection`) on a copy of the descriptor; false where that cannot be. */
+  handOver(listener: string, thread: number, fd: number): boolean;
   /** Called by the first thread: hosts of this cluster are not as they were (`DataPlane.takeHostHealth`). */
   hostsChanged(cluster: string): void;
   /** Called by the others: a host has failed too often (`DataPlane.takeOutlier`). */

@@ -48,12 +48,7 @@ const longestSocketWaitMs = 10_000;
  */
 export class WorkerPool {
   /** What the first worker has in common with the others. */
-  readonly share: ThreadShare = {
-    cells: new SharedCells(),
-    leads: true,
-    hostsChanged: (cluster) => this.#noteChange(cluster),
-    outlierDetected() {},
-  };
+  readonly share: ThreadShare;
   /** Clusters whose hosts have changed in this turn. */
   readonly #changed = new Set<string>();
   readonly #options: WorkerPoolOptions;
@@ -65,6 +60,15 @@ export class WorkerPool {
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
+    this.share = {
+      cells: new SharedCells(),
+      leads: true,
+      index: 0,
+      threads: options.concurrency,
+      handOver: (listener, thread, fd) => this.#handOver(listener, thread, fd),
+      hostsChanged: (cluster) => this.#noteChange(cluster),
+      outlierDetected() {},
+    };
   }
 
   /** Starts the threads, which follow this data plane. */
@@ -77,6 +81,7 @@ export class WorkerPool {
         index,
         bootstrap: message,
         cells: this.share.cells.buffer,
+        threads: concurrency,
         drainTimeMs,
         drainStrategy,
         logLevels: logLevels.all(),
@@ -171,6 +176,13 @@ export class WorkerPool {
       case 'wantSocket':
         void this.#giveSocket(member, message.id, message.address);
         return;
+      case 'connection': {
+        const { thread, listener, fd } = message;
+        const to = this.#members[thread - 1];
+        if (to === undefined) this.#dataPlane?.takeConnection(listener, fd);
+        else send(to, { kind: 'connection', listener, fd });
+        return;
+      }
       case 'outlier':
         this.#dataPlane?.takeOutlier(message.cluster, message.host, message.reason);
         return;
@@ -198,6 +210,18 @@ export class WorkerPool {
       send(member, { kind: 'socket', id, fd: copy });
     } catch (error) {
       this.#options.log.error('a worker has no socket', { address, error: messageOf(error) });
+    }
+  }
+
+  #handOver(listener: string, thread: number, fd: number): boolean {
+    const member = this.#members[thread - 1];
+    if (member === undefined || this.#closing) return false;
+    try {
+      send(member, { kind: 'connection', listener, fd: this.#duplicate(fd) });
+      return true;
+    } catch {
+      // There are as many descriptors as may be.
+      return false;
     }
   }
 

@@ -14,6 +14,7 @@ import { formatAddress, type Address, type DataPlane } from '../model/index.ts';
 import { OverloadManager } from '../overload/overload-manager.ts';
 import type { ResourceSink } from '../xds/subscription.ts';
 import type { Subscriptions } from '../xds/subscriptions.ts';
+import { loadDuplicate } from './duplicate-descriptor.ts';
 import type { FromWorker, ToWorker, WorkerLook, WorkerStart } from './messages.ts';
 import { revived } from './revived.ts';
 import { SharedCells } from './shared-cells.ts';
@@ -39,6 +40,7 @@ export async function runWorker(): Promise<void> {
   let sink: ResourceSink | undefined;
   let proxy: RunningProxy | undefined;
   const early: ToWorker[] = [];
+  let duplicate: ReturnType<typeof loadDuplicate> | undefined;
   const bootstrap = bootstrapOf(start.bootstrap);
   const overload =
     bootstrap.overload === undefined
@@ -63,6 +65,17 @@ export async function runWorker(): Promise<void> {
     share: {
       cells: new SharedCells(start.cells),
       leads: false,
+      index: start.index,
+      threads: start.threads,
+      handOver(listener, thread, fd) {
+        duplicate ??= loadDuplicate();
+        try {
+          say({ kind: 'connection', thread, listener, fd: duplicate(fd) });
+          return true;
+        } catch {
+          return false;
+        }
+      },
       hostsChanged() {},
       outlierDetected: (cluster, host, reason) => say({ kind: 'outlier', cluster, host, reason }),
     },
@@ -201,6 +214,9 @@ function carryOut(
       return;
     case 'reopenLogs':
       dataPlane.reopenLogs();
+      return;
+    case 'connection':
+      dataPlane.takeConnection(message.listener, message.fd);
       return;
     case 'hostsChanged':
       for (const cluster of message.clusters) dataPlane.takeHostHealth(cluster);
