@@ -81,7 +81,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   const logFiles = new LogFiles(clock);
   stats.add(logFiles);
   const tables = new Map<string, RouteTable>();
-  const secrets = new SecretStore(new WatchedDirectories(logger));
+  const secrets = new SecretStore(new WatchedDirectories(logger), options.share?.ticketSecret);
   const expiry = new CertificateExpiry();
   const openssl = new LazyOpenssl();
   const meshMetrics = new MeshMetrics(options.node, compileHistogramBounds(options.stats));

@@ -55,11 +55,14 @@ interface Kept {
 export class SecretStore {
   /** For what TLS reads from files. */
   readonly watched: WatchedDirectories;
+  /** What servers make keys of session tickets from that have none given; undefined: OpenSSL makes some for each context. */
+  readonly ticketSecret: Uint8Array | undefined;
   readonly #secrets = new Map<string, Kept>();
   #revision = 0;
 
-  constructor(watched = new WatchedDirectories()) {
+  constructor(watched = new WatchedDirectories(), ticketSecret?: Uint8Array) {
     this.watched = watched;
+    this.ticketSecret = ticketSecret;
     watched.onChange = (directory) => this.#readAgain(directory);
   }
 

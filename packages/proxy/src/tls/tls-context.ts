@@ -1,4 +1,4 @@
-import { createHash, X509Certificate } from 'node:crypto';
+import { createHash, hkdfSync, X509Certificate } from 'node:crypto';
 import { getCACertificates } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
 import { ok, problem, problems, type Result } from '@lateen/core';
@@ -9,6 +9,7 @@ import { describeOwn } from './describe-connection.ts';
 import { curveName, readInlineTls, suitesOf, type InlineTls } from './inline-tls.ts';
 import { createContext, type TlsContext } from './openssl/context.ts';
 import type { LazyOpenssl, Openssl } from './openssl/openssl.ts';
+import { ticketKeyBytes } from './openssl/ticket-keys.ts';
 import type { TlsSession } from './openssl/tls-session.ts';
 import { compilePeerCheck, type PeerCheck } from './peer-verification.ts';
 import type { LoadedCertificate, LoadedValidation, SecretStore } from './secret-store.ts';
@@ -127,6 +128,7 @@ function buildSettings(
   if (systemRoots && roots.length === 0 && trustDomains.length === 0)
     roots.push(Buffer.from(getCACertificates('bundled').join('\n')));
   const parsed = certificates.map(({ chain }) => new X509Certificate(chain));
+  const scope = sessionScope(parsed, validations);
   const context = createContext(openssl, {
     certificates,
     ...(side.choosesProtocol === true && certificates.length > 1
@@ -151,8 +153,8 @@ function buildSettings(
     alpn: side.choosesProtocol === true ? options.alpn : [],
     sessionTimeoutMs: side.sessionTimeoutMs,
     ticketsDisabled: side.ticketsDisabled === true,
-    ticketKeys,
-    sessionScope: sessionScope(parsed, validations),
+    ticketKeys: ticketKeys.length > 0 ? ticketKeys : sharedTicketKeys(secrets, side, scope),
+    sessionScope: scope,
   });
   if (!context.ok) return context;
   const check = compilePeerCheck(
@@ -172,6 +174,12 @@ function buildSettings(
   });
 }
 
+/** Keys that every worker of the process makes for the same TLS context; none where this thread is the only one. */
+function sharedTicketKeys({ ticketSecret }: SecretStore, side: TlsSide, scope: Buffer): readonly Buffer[] {
+  if (ticketSecret === undefined || side.choosesProtocol !== true || side.ticketsDisabled === true) return [];
+  return [Buffer.from(hkdfSync('sha256', ticketSecret, scope, 'session tickets', ticketKeyBytes))];
+}
+
 /**
  * What sessions are bound to where several contexts have the keys of their tickets: whom we are, and how peers are
  * judged. The names of a certificate count, not itself, so that sessions outlive its rotation; a client that was
@@ -182,13 +190,20 @@ function sessionScope(
   validations: readonly LoadedValidation[],
 ): Buffer {
   const names = certificates.map(({ subject, subjectAltName }) => [subject, subjectAltName]);
-  const hash = createHash('sha256').update(JSON.stringify([names, validations.map((v) => v.model)]));
+  // What is read counts by its content, which another thread may have from elsewhere.
+  const rules = JSON.stringify(
+    validations.map(({ model }) => model),
+    (key, value: unknown) => (readFields.has(key) ? undefined : value),
+  );
+  const hash = createHash('sha256').update(JSON.stringify(names)).update(rules);
   for (const { trustedCa, crl, trustDomains } of validations) {
     for (const part of [trustedCa, crl, ...trustDomains.map(({ bundle }) => bundle)])
       hash.update(`;${part?.length ?? -1};`).update(part ?? '');
   }
   return hash.digest();
 }
+
+const readFields: ReadonlySet<string> = new Set(['trustedCa', 'crl', 'bundle', 'watchedDirectory']);
 
 /** Envoy's list, as OpenSSL's, leaves the suites of TLS 1.3 on. */
 function cipherList(suites: readonly string[]): string {

@@ -16,6 +16,8 @@ export interface WorkerStart {
   readonly cells: SharedArrayBuffer;
   /** How many threads there are. */
   readonly threads: number;
+  /** As of `ThreadShare`. */
+  readonly ticketSecret: Uint8Array;
   readonly drainTimeMs: number;
   readonly drainStrategy: 'gradual' | 'immediate';
   /** The level of everything, and of single scopes. */

@@ -4,6 +4,8 @@ import type { SharedCells } from './shared-cells.ts';
 /** What the data plane of one thread has in common with those of the other threads of its process. */
 export interface ThreadShare {
   readonly cells: SharedCells;
+  /** Random bytes from which each makes the keys of its session tickets, so that any resumes the sessions of all. */
+  readonly ticketSecret: Uint8Array;
   /** True for the first thread, which binds the sockets that the others accept on, checks health and ejects outliers. */
   readonly leads: boolean;
   /** Which thread this is, from 0 on, and how many there are. */

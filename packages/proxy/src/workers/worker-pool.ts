@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import { messageOf, type Logger } from '@lateen/core';
 import { encode } from '@lateen/protocol';
@@ -36,6 +37,7 @@ interface Member {
   readonly ready: PromiseWithResolvers<void>;
 }
 
+const ticketSecretBytes = 32;
 const betweenSocketLooksMs = 10;
 /** A listener that the first worker does not have after this was removed again. */
 const longestSocketWaitMs = 10_000;
@@ -62,6 +64,7 @@ export class WorkerPool {
     this.#options = options;
     this.share = {
       cells: new SharedCells(),
+      ticketSecret: randomBytes(ticketSecretBytes),
       leads: true,
       index: 0,
       threads: options.concurrency,
@@ -82,6 +85,7 @@ export class WorkerPool {
         bootstrap: message,
         cells: this.share.cells.buffer,
         threads: concurrency,
+        ticketSecret: this.share.ticketSecret,
         drainTimeMs,
         drainStrategy,
         logLevels: logLevels.all(),

@@ -64,6 +64,7 @@ export async function runWorker(): Promise<void> {
     drainStrategy: start.drainStrategy,
     share: {
       cells: new SharedCells(start.cells),
+      ticketSecret: start.ticketSecret,
       leads: false,
       index: start.index,
       threads: start.threads,

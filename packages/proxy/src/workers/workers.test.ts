@@ -4,10 +4,12 @@ import { once } from 'node:events';
 import { get } from 'node:http';
 import { connect } from 'node:net';
 import { test } from 'node:test';
+import { connect as connectTls, type SecureVersion } from 'node:tls';
 import { silentLogger } from '@lateen/core';
 import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
 import { Listener } from '@lateen/protocol/envoy/config/listener/v3';
 import { RouteConfiguration } from '@lateen/protocol/envoy/config/route/v3';
+import { createTestAuthority } from '@lateen/testkit';
 import { LogLevels } from '../admin/log-levels.ts';
 import { decodeBootstrap } from '../bootstrap/bootstrap.ts';
 import { bytesOf, deltaControlPlane } from '../testing/delta-control-plane.ts';
@@ -309,4 +311,78 @@ test('a sink is told what all workers have counted, and of each value that any o
   for (; asked < 600; asked += 20) await askOften(`http://127.0.0.1:${port}/`, 20);
   while (added.total < asked || added.values < asked) await once(sink, 'told');
   assert.deepEqual(added, { total: asked, values: asked });
+});
+
+test('a session of TLS is resumed by whichever worker accepts, and not where the client is judged by other roots', async (t) => {
+  const [authority, other] = [await createTestAuthority(), await createTestAuthority('Other')];
+  const own = await authority.issue({ dns: ['a.test'] });
+  const client = await authority.issue({ dns: ['client.test'] });
+  const ports = [await freePort(), await freePort()] as const;
+  const routes = {
+    route_config: {
+      virtual_hosts: [
+        {
+          name: 'all',
+          domains: ['*'],
+          routes: [{ match: { prefix: '/' }, direct_response: { status: 200 } }],
+        },
+      ],
+    },
+  };
+  const listeners = ports.map((port, i) => ({
+    name: `l${i}`,
+    address: socketAddress(port),
+    filter_chains: [
+      {
+        ...httpChain(routes),
+        transport_socket: {
+          name: 'tls',
+          typed_config: {
+            '@type': `${types}.extensions.transport_sockets.tls.v3.DownstreamTlsContext`,
+            common_tls_context: {
+              tls_certificates: [
+                { certificate_chain: { inline_string: own.cert }, private_key: { inline_string: own.key } },
+              ],
+              validation_context: {
+                trusted_ca: { inline_string: i === 0 ? authority.root : `${authority.root}\n${other.root}` },
+              },
+            },
+          },
+        },
+      },
+    ],
+  }));
+  const child = start(t, { admin, static_resources: { listeners } }, '--concurrency', '3');
+  await logged(child, /warming listener l1 complete/g, 3);
+  const visit = async (
+    port: number,
+    version: SecureVersion,
+    session?: Buffer,
+  ): Promise<{ readonly reused: boolean; readonly ticket: Buffer | undefined }> => {
+    const socket = connectTls({
+      host: '127.0.0.1',
+      port,
+      servername: 'a.test',
+      ca: authority.root,
+      ...client,
+      minVersion: version,
+      maxVersion: version,
+      ...(session === undefined ? {} : { session }),
+    });
+    let ticket: Buffer | undefined;
+    socket.on('session', (given: Buffer) => (ticket = given));
+    await once(socket, 'secureConnect');
+    const reused = socket.isSessionReused();
+    socket.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
+    await once(socket, 'data');
+    socket.destroy();
+    return { reused, ticket };
+  };
+  for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+    const { ticket } = await visit(ports[0], version);
+    assert.ok(ticket !== undefined);
+    const visits = await Promise.all(Array.from({ length: 60 }, () => visit(ports[0], version, ticket)));
+    assert.deepEqual(new Set(visits.map(({ reused }) => reused)), new Set([true]));
+    assert.equal((await visit(ports[1], version, ticket)).reused, false);
+  }
 });
