@@ -12,6 +12,8 @@ import { configSourcePolicies } from './config-source.ts';
 import { compressorPolicies } from './compressor.ts';
 import { corsPolicies } from './cors.ts';
 import { csrfPolicies } from './csrf.ts';
+import { admissionControlPolicies } from './admission-control.ts';
+import { cdnLoopPolicies } from './cdn-loop.ts';
 import { networkExtAuthzPolicies } from './network-ext-authz.ts';
 import { setMetadataPolicies } from './set-metadata.ts';
 import { statefulSessionPolicies } from './stateful-session.ts';
@@ -78,6 +80,8 @@ export const fieldPolicies: readonly AnyFieldPolicy[] = [
   ...corsPolicies,
   ...setMetadataPolicies,
   ...csrfPolicies,
+  ...admissionControlPolicies,
+  ...cdnLoopPolicies,
   ...networkExtAuthzPolicies,
   ...statefulSessionPolicies,
   ...extAuthzPolicies,

@@ -1,5 +1,7 @@
 import type { Any } from '@lateen/protocol';
 import * as route from '@lateen/protocol/envoy/config/route/v3';
+import { AdmissionControl } from '@lateen/protocol/envoy/extensions/filters/http/admission_control/v3';
+import { CdnLoopConfig } from '@lateen/protocol/envoy/extensions/filters/http/cdn_loop/v3';
 import * as buffer from '@lateen/protocol/envoy/extensions/filters/http/buffer/v3';
 import { FilterConfig as GrpcStats } from '@lateen/protocol/envoy/extensions/filters/http/grpc_stats/v3';
 import { GrpcWeb } from '@lateen/protocol/envoy/extensions/filters/http/grpc_web/v3';
@@ -22,6 +24,8 @@ import type { HttpFilter as HttpFilterMessage } from '@lateen/protocol/envoy/ext
 import * as hcm from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
 import type { HttpFilter, HttpFilterConfig } from '../model/index.ts';
 import { FilterConfig as AlpnConfig } from '@lateen/protocol/istio/envoy/config/filter/http/alpn/v2alpha1';
+import { decodeAdmissionControl } from './admission-control.ts';
+import { decodeCdnLoop } from './cdn-loop.ts';
 import { decodeCompressor, decodeCompressorRoute } from './compressor.ts';
 import { corsOf, corsPolicyPolicy } from './cors.ts';
 import { decodeCsrf } from './csrf.ts';
@@ -175,6 +179,12 @@ function decodeConfig(scope: Scope, message: HttpFilterMessage, context: FilterC
     case csrf.CsrfPolicy.typeName: {
       const config = at.unpack(csrf.CsrfPolicy, message.typedConfig) ?? {};
       return { kind: 'csrf', policy: decodeCsrf(at, config) };
+    }
+    case CdnLoopConfig.typeName:
+      return decodeCdnLoop(at, at.unpack(CdnLoopConfig, message.typedConfig) ?? {});
+    case AdmissionControl.typeName: {
+      const config = at.unpack(AdmissionControl, message.typedConfig) ?? {};
+      return { kind: 'admission_control', rules: decodeAdmissionControl(at, config) };
     }
     case setMetadata.Config.typeName: {
       const config = at.unpack(setMetadata.Config, message.typedConfig) ?? {};

@@ -9,6 +9,8 @@ import {
 } from '@lateen/protocol/envoy/extensions/filters/http/stateful_session/v3';
 import { CookieBasedSessionState } from '@lateen/protocol/envoy/extensions/http/stateful_session/cookie/v3';
 import { HeaderBasedSessionState } from '@lateen/protocol/envoy/extensions/http/stateful_session/header/v3';
+import { AdmissionControl } from '@lateen/protocol/envoy/extensions/filters/http/admission_control/v3';
+import { CdnLoopConfig } from '@lateen/protocol/envoy/extensions/filters/http/cdn_loop/v3';
 import { CsrfPolicy } from '@lateen/protocol/envoy/extensions/filters/http/csrf/v3';
 import { Config as SetMetadata } from '@lateen/protocol/envoy/extensions/filters/http/set_metadata/v3';
 import { ExtAuthz, ExtAuthzPerRoute } from '@lateen/protocol/envoy/extensions/filters/http/ext_authz/v3';
@@ -52,6 +54,8 @@ export const knownHttpTypes = [
   StatefulSession,
   StatefulSessionPerRoute,
   CsrfPolicy,
+  AdmissionControl,
+  CdnLoopConfig,
   SetMetadata,
   Compressor,
   CompressorPerRoute,

@@ -177,6 +177,16 @@ export function compileHttpFilters(
           module.csrfFilter(name, config.policy, manager.statPrefix, services),
         );
         break;
+      case 'cdn_loop':
+        pushLazy(services.lazy.cdnLoop, (module) =>
+          module.cdnLoopFilter(name, config.cdnId, config.maxOccurrences),
+        );
+        break;
+      case 'admission_control':
+        pushLazy(services.lazy.admissionControl, (module) =>
+          module.admissionControlFilter(name, config.rules, manager.statPrefix, services),
+        );
+        break;
       case 'set_metadata':
         pushLazy(services.lazy.setMetadata, (module) =>
           module.setMetadataFilter(name, config.entries, manager.statPrefix, services),

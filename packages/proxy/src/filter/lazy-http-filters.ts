@@ -2,6 +2,8 @@ import type { HttpFilter } from '../model/http-filter.ts';
 import type { Listener } from '../model/listener.ts';
 import type * as compressor from './compression/compressor.ts';
 import type * as statefulSession from './session/stateful-session.ts';
+import type * as admissionControl from './admission-control.ts';
+import type * as cdnLoop from './cdn-loop.ts';
 import type * as csrf from './csrf.ts';
 import type * as setMetadata from './set-metadata.ts';
 import type * as extAuthz from './ext-authz/ext-authz.ts';
@@ -16,6 +18,8 @@ export class LazyHttpFilters {
   compressor: typeof compressor | undefined;
   statefulSession: typeof statefulSession | undefined;
   csrf: typeof csrf | undefined;
+  cdnLoop: typeof cdnLoop | undefined;
+  admissionControl: typeof admissionControl | undefined;
   setMetadata: typeof setMetadata | undefined;
   extAuthz: typeof extAuthz | undefined;
   jwtAuthn: typeof jwtAuthn | undefined;
@@ -48,6 +52,8 @@ export class LazyHttpFilters {
     if (kinds.has('compressor')) this.compressor ??= await import('./compression/compressor.ts');
     if (kinds.has('stateful_session')) this.statefulSession ??= await import('./session/stateful-session.ts');
     if (kinds.has('csrf')) this.csrf ??= await import('./csrf.ts');
+    if (kinds.has('cdn_loop')) this.cdnLoop ??= await import('./cdn-loop.ts');
+    if (kinds.has('admission_control')) this.admissionControl ??= await import('./admission-control.ts');
     if (kinds.has('set_metadata')) this.setMetadata ??= await import('./set-metadata.ts');
     if (kinds.has('ext_authz')) this.extAuthz ??= await import('./ext-authz/ext-authz.ts');
     if (kinds.has('jwt_authn')) this.jwtAuthn ??= await import('./jwt/jwt-authn.ts');

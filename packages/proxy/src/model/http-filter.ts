@@ -1,3 +1,4 @@
+import type { AdmissionControl } from './admission-control.ts';
 import type { AlpnOverride } from './alpn-override.ts';
 import type { IstioStatsFilter } from './istio-stats.ts';
 import type { OnDemandClusters } from './config-source.ts';
@@ -86,6 +87,8 @@ export type HttpFilterConfig =
   | { readonly kind: 'cors'; readonly policy?: CorsPolicy }
   | { readonly kind: 'stateful_session'; readonly session: StatefulSession }
   | { readonly kind: 'csrf'; readonly policy: CsrfPolicy }
+  | { readonly kind: 'cdn_loop'; readonly cdnId: string; readonly maxOccurrences: number }
+  | { readonly kind: 'admission_control'; readonly rules: AdmissionControl }
   | { readonly kind: 'set_metadata'; readonly entries: readonly MetadataToSet[] }
   | { readonly kind: 'compressor'; readonly compressor: Compressor }
   /** Route only: answers are compressed, also where the filter is off. */
