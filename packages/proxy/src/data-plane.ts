@@ -110,6 +110,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     runtime,
     localCluster: localClusterOf(options),
     share: options.share,
+    writeLog: options.writeAccessLog ?? logFiles.write,
     clusterRef: (name) => clusters.ref(name),
     readBuffer: Buffer.allocUnsafeSlow(readBufferBytes),
     createConnector: (cluster, clusterStats) =>

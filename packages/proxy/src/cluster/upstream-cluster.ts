@@ -9,6 +9,7 @@ import type { ClusterLoadAssignment, Endpoint, Locality } from '../model/endpoin
 import { headerName, type HeaderName } from '../codec/header-name.ts';
 import { formatAddress, parseSocketAddress, type SocketAddress } from '../model/address.ts';
 import type { Metadata } from '../model/metadata.ts';
+import type { LogWriter } from '../telemetry/log-files.ts';
 import { ClusterStats } from '../telemetry/cluster-stats.ts';
 import { chooseMember, type ServingCluster } from './aggregate.ts';
 import type { BalancerContext, BalancerRequest } from './balancer/balancer.ts';
@@ -21,6 +22,7 @@ import { outlierUnder, panicThresholdUnder, thresholdsUnder } from './runtime-li
 import type { ThreadShare } from '../workers/thread-share.ts';
 import { sharedHostsOf, type SharedHosts } from './shared-hosts.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { connectsAlike } from './connects-alike.ts';
 import type { Connector, ConnectorContext, Downstream } from './connector.ts';
 import { createChecker } from './health/create-checker.ts';
 import type { HealthChecker } from './health/health-checker.ts';
@@ -44,6 +46,8 @@ export interface ClusterContext extends ConnectorContext {
   readonly clusterRef: (name: string) => { readonly cluster: UpstreamCluster | undefined };
   readonly createConnector: (cluster: Cluster, stats: ClusterStats) => Connector;
   readonly runtime: Runtime;
+  /** Where events of health checks are written; undefined: nowhere. */
+  readonly writeLog?: LogWriter | undefined;
   /** Where other threads of this process serve the same clusters. */
   readonly share?: ThreadShare | undefined;
   /** The cluster that the proxy is part of, where it has been told. */
@@ -470,21 +474,6 @@ export class UpstreamCluster {
       if (host.active === 0 && host.cxActive === 0) this.#hosts.delete(key);
     }
   }
-}
-
-/** True where connections made for one version of a cluster serve the other as well. */
-function connectsAlike(a: Cluster, b: Cluster): boolean {
-  const picture = (c: Cluster): string =>
-    JSON.stringify([
-      c.discovery.kind,
-      c.http,
-      c.transport,
-      c.transportMatches,
-      c.sourceAddress,
-      c.tcpKeepalive,
-      c.connectTimeoutMs,
-    ]);
-  return picture(a) === picture(b);
 }
 
 /** The text at a place in metadata. */

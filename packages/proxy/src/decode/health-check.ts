@@ -4,6 +4,8 @@ import type {
   HealthCheck_Payload,
 } from '@lateen/protocol/envoy/config/core/v3';
 import * as core from '@lateen/protocol/envoy/config/core/v3';
+import { HealthCheckEventFileSink } from '@lateen/protocol/envoy/extensions/health_check/event_sinks/file/v3';
+import { Redis } from '@lateen/protocol/envoy/extensions/health_checkers/redis/v3';
 import type { Int64Range } from '@lateen/protocol/envoy/type/v3';
 import type { HeaderOperations, HealthCheck, StatusRange } from '../model/index.ts';
 import { decodeStringMatch } from './basics.ts';
@@ -11,8 +13,6 @@ import { fieldPolicy } from './field-policy.ts';
 import { decodeHeaderAdditions } from './headers.ts';
 import { decodeProxyProtocolConfig } from './proxy-protocol.ts';
 import type { Scope } from './scope.ts';
-
-const notLogged = 'health checks are counted, not logged';
 
 const checkPolicy = fieldPolicy(
   core.HealthCheck,
@@ -32,14 +32,15 @@ const checkPolicy = fieldPolicy(
     'unhealthyInterval',
     'unhealthyEdgeInterval',
     'healthyEdgeInterval',
+    'reuseConnection',
+    'eventLogPath',
+    'eventLogger',
+    'alwaysLogHealthCheckFailures',
+    'alwaysLogHealthCheckSuccess',
+    'customHealthCheck',
   ],
   {
-    reuseConnection: 'each check is a connection of its own',
-    eventLogPath: notLogged,
-    eventLogger: notLogged,
-    eventService: notLogged,
-    alwaysLogHealthCheckFailures: notLogged,
-    alwaysLogHealthCheckSuccess: notLogged,
+    eventService: 'events are written into files only',
   },
 );
 const httpPolicy = fieldPolicy(
@@ -66,7 +67,19 @@ const grpcPolicy = fieldPolicy(core.HealthCheck_GrpcHealthCheck, [
   'initialMetadata',
 ]);
 
-export const healthCheckPolicies = [checkPolicy, httpPolicy, tcpPolicy, grpcPolicy];
+const customPolicy = fieldPolicy(core.HealthCheck_CustomHealthCheck, ['name', 'typedConfig']);
+const redisPolicy = fieldPolicy(Redis, ['key']);
+const eventSinkPolicy = fieldPolicy(HealthCheckEventFileSink, ['eventLogPath']);
+
+export const healthCheckPolicies = [
+  checkPolicy,
+  httpPolicy,
+  tcpPolicy,
+  grpcPolicy,
+  customPolicy,
+  redisPolicy,
+  eventSinkPolicy,
+];
 
 /** An active health check of a cluster. */
 export function decodeHealthCheck(scope: Scope, message: HealthCheckMessage): HealthCheck {
@@ -90,6 +103,8 @@ export function decodeHealthCheck(scope: Scope, message: HealthCheckMessage): He
     healthyEdgeIntervalMs: message.healthyEdgeInterval ?? intervalMs,
     unhealthyThreshold: message.unhealthyThreshold ?? 1,
     healthyThreshold: message.healthyThreshold ?? 1,
+    ...(message.reuseConnection === false ? { reuseConnection: false } : {}),
+    ...eventsOf(scope, message),
     check: decodeCheck(scope, message),
   };
 }
@@ -132,9 +147,14 @@ function decodeCheck(scope: Scope, message: HealthCheckMessage): HealthCheck['ch
     const at = scope.at('grpcHealthCheck').at('initialMetadata');
     return { kind: 'grpc', service: serviceName, authority, ...headersOf(at, initialMetadata, []) };
   }
+  if (message.customHealthCheck !== undefined) {
+    return decodeCustom(scope.at('customHealthCheck'), message.customHealthCheck);
+  }
   const tcp = message.tcpHealthCheck;
   if (tcp === undefined)
-    scope.fail('must have one of http_health_check, tcp_health_check, grpc_health_check');
+    scope.fail(
+      'must have one of http_health_check, tcp_health_check, grpc_health_check, custom_health_check',
+    );
   else scope.at('tcpHealthCheck').check(tcpPolicy, tcp);
   return {
     kind: 'tcp',
@@ -148,6 +168,32 @@ function decodeCheck(scope: Scope, message: HealthCheckMessage): HealthCheck['ch
           ),
         }),
     receive: (tcp?.receive ?? []).map((p, i) => payloadOf(scope.at('tcpHealthCheck').at('receive').at(i), p)),
+  };
+}
+
+function decodeCustom(scope: Scope, message: core.HealthCheck_CustomHealthCheck): HealthCheck['check'] {
+  scope.check(customPolicy, message);
+  const at = scope.at('typedConfig');
+  const redis = at.unpack(Redis, message.typedConfig);
+  if (redis !== undefined) at.check(redisPolicy, redis);
+  return { kind: 'redis', key: redis?.key ?? '' };
+}
+
+/** Where events are written: the older field and the file sinks. */
+function eventsOf(scope: Scope, message: HealthCheckMessage): Pick<HealthCheck, 'events'> {
+  const paths = message.eventLogPath === undefined ? [] : [message.eventLogPath];
+  message.eventLogger?.forEach((sink, i) => {
+    const at = scope.at('eventLogger').at(i).at('typedConfig');
+    const file = at.unpack(HealthCheckEventFileSink, sink.typedConfig);
+    if (file?.eventLogPath !== undefined) paths.push(file.eventLogPath);
+  });
+  if (paths.length === 0) return {};
+  return {
+    events: {
+      paths,
+      everyFailure: message.alwaysLogHealthCheckFailures ?? false,
+      everySuccess: message.alwaysLogHealthCheckSuccess ?? false,
+    },
   };
 }
 

@@ -1,3 +1,5 @@
+import { HealthCheckEventFileSink } from '@lateen/protocol/envoy/extensions/health_check/event_sinks/file/v3';
+import { Redis } from '@lateen/protocol/envoy/extensions/health_checkers/redis/v3';
 import { typeRegistry, type AnyMessageType, type TypeRegistry } from '@lateen/protocol';
 import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
 import { TypedExtensionConfig } from '@lateen/protocol/envoy/config/core/v3';
@@ -114,6 +116,8 @@ export const typesInAny = (): readonly AnyMessageType[] => [
   Random,
   RawBuffer,
   RedisProtocolOptions,
+  Redis,
+  HealthCheckEventFileSink,
   RedisProxy,
   Resource,
   RingHash,

@@ -131,6 +131,14 @@ export interface HealthCheck {
   readonly healthyEdgeIntervalMs: number;
   readonly unhealthyThreshold: number;
   readonly healthyThreshold: number;
+  /** The connection of a check serves the next one; default true. */
+  readonly reuseConnection?: boolean;
+  /** Files in which changes of health are written down, and whether each failure and success is too. */
+  readonly events?: {
+    readonly paths: readonly string[];
+    readonly everyFailure: boolean;
+    readonly everySuccess: boolean;
+  };
   readonly check:
     | {
         readonly kind: 'http';
@@ -153,6 +161,11 @@ export interface HealthCheck {
         readonly receive: readonly Uint8Array[];
         /** The PROXY protocol's header that is sent first, in which the proxy speaks for itself. */
         readonly proxyProtocol?: ProxyProtocolTransport;
+      }
+    | {
+        readonly kind: 'redis';
+        /** Must not be there; empty: the host is pinged. */
+        readonly key: string;
       }
     | {
         readonly kind: 'grpc';

@@ -1,9 +1,8 @@
 import type { Host } from '../cluster/host.ts';
 import type { UpstreamCluster } from '../cluster/upstream-cluster.ts';
 import type { CoarseTimers } from '../timer/coarse-timers.ts';
-import { readDataSource } from '../tls/data-source.ts';
+import { greetingOf } from './greeting.ts';
 import { RedisClient } from './redis-client.ts';
-import { encodeRequest } from './resp-writer.ts';
 
 /** The connections of a filter to its endpoints: one to each, and those of transactions. */
 export class RedisUpstreams {
@@ -34,18 +33,7 @@ export class RedisUpstreams {
     return new RedisClient(cluster, host, {
       timers: this.#timers,
       opTimeoutMs: this.#opTimeoutMs,
-      greeting: greetingOf(cluster),
+      greeting: greetingOf(cluster.model),
     });
   }
-}
-
-/** `AUTH` as the cluster has it. */
-function greetingOf({ model }: UpstreamCluster): Buffer {
-  const { password, username } = model.redis ?? {};
-  if (password === undefined) return Buffer.alloc(0);
-  const parts = [username, password].flatMap((source) => {
-    const bytes = source === undefined ? undefined : readDataSource(source, '');
-    return bytes?.ok === true ? [bytes.value] : [];
-  });
-  return encodeRequest(['AUTH', ...parts]);
 }

@@ -2,6 +2,7 @@ import type { HeadPool } from '../../codec/head.ts';
 import type { Clock } from '@lateen/core';
 import type { Cluster } from '../../model/cluster.ts';
 import { ClusterStats } from '../../telemetry/cluster-stats.ts';
+import type { LogWriter } from '../../telemetry/log-files.ts';
 import type { Turn } from '../../wire/turn.ts';
 import { OwnBreakers } from '../breakers.ts';
 import { createHttpPool } from '../pool/create-pool.ts';
@@ -14,6 +15,7 @@ interface CheckingContext {
   readonly random: () => number;
   readonly heads: HeadPool;
   readonly turn: Turn;
+  readonly writeLog?: LogWriter | undefined;
 }
 
 const unlimited = Number.MAX_SAFE_INTEGER;
@@ -21,7 +23,7 @@ const unlimited = Number.MAX_SAFE_INTEGER;
 /** Checks the hosts of a cluster over connections that count neither in its limits nor in its statistics. */
 export function createChecker(
   model: Cluster,
-  { clock, random, heads, turn }: CheckingContext,
+  { clock, random, heads, turn, writeLog }: CheckingContext,
   pools: PoolContext,
   cluster: Pick<HealthCheckerContext, 'stats' | 'hosts' | 'onChange' | 'onSuccess' | 'hasTraffic'>,
 ): HealthChecker {
@@ -43,6 +45,7 @@ export function createChecker(
     clock,
     random,
     heads,
+    writeLog,
     connector: pools.connector,
     createPool: (host, protocol) =>
       createHttpPool(host, { ...model, http: { ...model.http, protocol } }, ofChecks, turn),

@@ -3,70 +3,9 @@ import { once } from 'node:events';
 import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import { TestClock } from '@lateen/core';
-import type { Cluster, DataPlane, HealthCheck } from '../../model/index.ts';
-import {
-  cluster,
-  endpoint,
-  startDataPlane,
-  tcpUpstream,
-  upstream,
-  type Closers,
-} from '../../testing/harness.ts';
-
-const check: HealthCheck = {
-  timeoutMs: 1_000,
-  intervalMs: 5_000,
-  initialJitterMs: 0,
-  intervalJitterMs: 0,
-  intervalJitterPercent: 0,
-  noTrafficIntervalMs: 60_000,
-  noTrafficHealthyIntervalMs: 40_000,
-  unhealthyIntervalMs: 5_000,
-  unhealthyEdgeIntervalMs: 5_000,
-  healthyEdgeIntervalMs: 5_000,
-  unhealthyThreshold: 2,
-  healthyThreshold: 2,
-  check: {
-    kind: 'http',
-    host: '',
-    path: '/healthz',
-    method: 'GET',
-    protocol: 'http1',
-    expectedStatuses: [{ start: 200, end: 201 }],
-    retriableStatuses: [{ start: 429, end: 430 }],
-  },
-};
-
-interface Checked {
-  readonly clock: TestClock;
-  readonly dataPlane: DataPlane;
-  /** Lets time pass until the next check, and waits for what it finds: as many checks as that are over then. */
-  readonly next: (ms: number) => Promise<void>;
-  readonly healthy: () => boolean;
-  readonly stat: (name: string) => number;
-}
-
-async function checked(t: Closers, model: Cluster): Promise<Checked> {
-  const clock = new TestClock();
-  const dataPlane = startDataPlane(t, { clock, random: () => 0 });
-  await dataPlane.update({ clusters: { set: [model] } });
-  const stat = (name: string): number => {
-    const line = new RegExp(`^cluster\\.checked\\.${name.replaceAll('.', '\\.')}: (\\d+)$`, 'm');
-    return Number(line.exec(dataPlane.stats.text())?.[1] ?? Number.NaN);
-  };
-  const next = async (ms: number): Promise<void> => {
-    const before = stat('health_check.attempt');
-    clock.advance(ms);
-    assert.equal(stat('health_check.attempt'), before + 1, `no check after ${ms} ms`);
-    const over = (): boolean =>
-      stat('health_check.success') + stat('health_check.failure') === stat('health_check.attempt');
-    for (let i = 0; !over() && i < 500; i++) await new Promise((resolve) => setImmediate(resolve));
-  };
-  const healthy = (): boolean =>
-    dataPlane.clusters()[0]?.endpoints.every((one) => !one.failedActiveHealthCheck) === true;
-  return { clock, dataPlane, next, healthy, stat };
-}
+import type { HealthCheck } from '../../model/index.ts';
+import { cluster, endpoint, tcpUpstream, upstream } from '../../testing/harness.ts';
+import { check, checked } from './testing/checked.ts';
 
 test('a host is healthy after its first check, unhealthy by its answer at once, and healthy again by the threshold', async (t) => {
   let status = 200;

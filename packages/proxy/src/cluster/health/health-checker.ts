@@ -4,6 +4,10 @@ import type { Cluster } from '../../model/cluster.ts';
 import type { ClusterStats } from '../../telemetry/cluster-stats.ts';
 import type { Connector } from '../connector.ts';
 import { Host } from '../host.ts';
+import { greetingOf } from '../../redis/greeting.ts';
+import type { LogWriter } from '../../telemetry/log-files.ts';
+import { HealthEvents } from './health-events.ts';
+import { RedisProbe } from './redis-probe.ts';
 import { HealthSession, type SessionContext } from './health-session.ts';
 import { grpcConversation } from './grpc-probe.ts';
 import { httpConversation } from './http-probe.ts';
@@ -22,6 +26,8 @@ export interface HealthCheckerContext {
   readonly hosts: () => Iterable<Host>;
   /** True once the cluster has carried a request or connection. */
   readonly hasTraffic: () => boolean;
+  /** Where events are written; undefined: nowhere. */
+  readonly writeLog?: LogWriter | undefined;
   /** A host has become healthy or unhealthy. */
   readonly onChange: () => void;
   readonly onSuccess: (host: Host) => void;
@@ -32,6 +38,7 @@ export class HealthChecker {
   readonly #context: HealthCheckerContext;
   readonly #session: SessionContext;
   readonly #probing: ProbeContext;
+  readonly #greeting: Buffer;
   readonly #sessions = new Map<Host, HealthSession>();
 
   constructor(cluster: Cluster, context: HealthCheckerContext) {
@@ -40,12 +47,18 @@ export class HealthChecker {
     // Envoy takes one check a cluster; the decoder sees to it.
     const check = cluster.healthChecks[0];
     if (check === undefined) throw new Error('a cluster without health checks has no checker');
-    this.#probing = { connector, heads, createPool, clusterName: cluster.name };
+    const { reuseConnection = true, events } = check;
+    this.#probing = { connector, heads, createPool, clusterName: cluster.name, reuseConnection };
+    this.#greeting = greetingOf(cluster);
     this.#session = {
       check,
       clock,
       random,
       stats: stats.healthCheck,
+      events:
+        events === undefined || context.writeLog === undefined
+          ? undefined
+          : new HealthEvents(check, events, cluster.name, clock, context.writeLog),
       hasTraffic: context.hasTraffic,
       onChange: () => {
         this.#count();
@@ -90,6 +103,8 @@ export class HealthChecker {
         return new StreamProbe(httpConversation(check, clusterName), target, this.#probing);
       case 'grpc':
         return new StreamProbe(grpcConversation(check, clusterName), target, this.#probing);
+      case 'redis':
+        return new RedisProbe(check, this.#greeting, target, this.#probing);
       default:
         return new TcpProbe(check, target, this.#probing);
     }

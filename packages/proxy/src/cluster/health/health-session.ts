@@ -2,6 +2,7 @@ import type { Clock, Timer } from '@lateen/core';
 import type { HealthCheck } from '../../model/cluster.ts';
 import type { HealthCheckStats } from '../../telemetry/endpoint-choice-stats.ts';
 import type { Host } from '../host.ts';
+import type { HealthEvents } from './health-events.ts';
 import type { Probe, ProbeResult } from './probe.ts';
 
 /** What the sessions of a cluster share. */
@@ -10,6 +11,8 @@ export interface SessionContext {
   readonly clock: Clock;
   readonly random: () => number;
   readonly stats: HealthCheckStats;
+  /** Where changes are written down. */
+  readonly events: HealthEvents | undefined;
   /** True once the cluster has carried a request or connection. */
   readonly hasTraffic: () => boolean;
   readonly onChange: (host: Host) => void;
@@ -45,22 +48,37 @@ export class HealthSession {
     stats.n.attempt++;
     this.#timer = clock.after(check.timeoutMs, () => {
       this.#probe.cancel();
-      this.#done('network');
+      this.#done('network', true);
     });
     this.#probe.run((result) => this.#done(result));
   }
 
-  #done(result: ProbeResult): void {
+  #done(result: ProbeResult, timedOut = false): void {
     this.#timer?.cancel();
     const { stats, onSuccess, onChange, clock } = this.#context;
     if (result === 'success') stats.n.success++;
     else stats.n.failure++;
     if (result === 'network') stats.n.networkFailure++;
     const changed = result === 'success' ? this.#succeeded() : this.#failed(result);
+    this.#tell(result, changed, timedOut);
     this.#first = false;
     this.#timer = clock.after(this.#nextMs(changed), () => this.#run());
     if (changed) onChange(this.#host);
     if (result === 'success') onSuccess(this.#host);
+  }
+
+  #tell(result: ProbeResult, changed: boolean, timedOut: boolean): void {
+    const { events } = this.#context;
+    if (events === undefined) return;
+    const host = this.#host;
+    if (result === 'success') {
+      if (changed) events.healthy(host, this.#first);
+      events.succeeded(host);
+      return;
+    }
+    const failure = result !== 'network' ? 'ACTIVE' : timedOut ? 'NETWORK_TIMEOUT' : 'NETWORK';
+    if (changed) events.unhealthy(host, failure);
+    events.failed(host, failure, this.#first);
   }
 
   /** True where the host has become healthy: at the first check at once, later by the threshold. */

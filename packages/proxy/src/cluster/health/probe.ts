@@ -17,6 +17,8 @@ export interface ProbeContext {
   readonly connector: Connector;
   readonly heads: HeadPool;
   readonly clusterName: string;
+  /** Connections are kept for the next check. */
+  readonly reuseConnection: boolean;
   /** Connections for checks only: they count neither in the limits nor in the statistics of the cluster. */
   readonly createPool: (host: Host, protocol: 'http1' | 'http2') => HttpPool;
 }

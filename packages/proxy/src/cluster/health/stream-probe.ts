@@ -19,7 +19,7 @@ export interface ProbeConversation {
 /** Of an answer's body so much is looked at. */
 const maxBodyBytes = 64 * 1024;
 
-/** Asks by a request, in any version of HTTP, on a connection that is kept. */
+/** Asks by a request, in any version of HTTP. */
 export class StreamProbe implements Probe {
   readonly #conversation: ProbeConversation;
   readonly #host: Host;
@@ -38,7 +38,7 @@ export class StreamProbe implements Probe {
     const exchange = new Exchange(this.#conversation, this.#host, this.#context, (result) => {
       this.#exchange = undefined;
       // A connection on which something went wrong is not used again.
-      if (result === 'network') this.close();
+      if (result === 'network' || !this.#context.reuseConnection) this.close();
       done(result);
     });
     this.#exchange = exchange;

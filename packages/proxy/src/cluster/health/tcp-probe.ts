@@ -29,6 +29,10 @@ export class TcpProbe implements Probe {
   run(done: (result: ProbeResult) => void): void {
     this.#done = done;
     this.#answer = Buffer.alloc(0);
+    if (this.#wire !== undefined) {
+      this.#send(this.#wire);
+      return;
+    }
     this.#pending = this.#context.connector.connect(this.#host, {
       onConnected: (wire) => this.#connected(wire),
       onFailed: () => this.#finish('network'),
@@ -51,22 +55,33 @@ export class TcpProbe implements Probe {
   #connected(wire: Wire): void {
     this.#pending = undefined;
     this.#wire = wire;
+    // The end of a connection that was given up is no answer to the check after it.
+    const lost = (): void => {
+      if (this.#wire === wire) this.#finish('network');
+    };
     wire.handler = {
       onBytes: (buffer, start, end) => this.#received(buffer, start, end),
-      onEnd: () => this.#finish('network'),
+      onEnd: lost,
       onDrain() {},
-      onClose: () => this.#finish('network'),
+      onClose: lost,
     };
-    const { send, receive, proxyProtocol } = this.#check;
+    const { receive, proxyProtocol } = this.#check;
     if (proxyProtocol !== undefined) {
       const header = headerFor(proxyProtocol, wire, undefined);
       wire.write(header, 0, header.length);
     }
-    if (send !== undefined) wire.write(send, 0, send.length);
+    this.#send(wire);
     if (receive.length === 0) this.#finish('success');
   }
 
+  #send(wire: Wire): void {
+    const { send } = this.#check;
+    if (send !== undefined) wire.write(send, 0, send.length);
+  }
+
   #received(buffer: Buffer, start: number, end: number): void {
+    // What comes between checks is no answer.
+    if (this.#done === undefined) return;
     this.#answer = Buffer.concat([this.#answer, buffer.subarray(start, end)]);
     if (hasInOrder(this.#answer, this.#check.receive)) this.#finish('success');
     else if (this.#answer.length > maxAnswerBytes) this.#finish('network');
@@ -74,7 +89,14 @@ export class TcpProbe implements Probe {
 
   #finish(result: ProbeResult): void {
     const done = this.#done;
-    this.cancel();
+    this.#done = undefined;
+    // Where nothing is received a connection is what is checked.
+    const keeps =
+      this.#context.reuseConnection &&
+      this.#check.receive.length > 0 &&
+      result === 'success' &&
+      done !== undefined;
+    if (!keeps) this.cancel();
     done?.(result);
   }
 }

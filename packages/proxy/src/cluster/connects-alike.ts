@@ -1,0 +1,16 @@
+import type { Cluster } from '../model/cluster.ts';
+
+/** True where connections made for one version of a cluster serve the other as well. */
+export function connectsAlike(a: Cluster, b: Cluster): boolean {
+  const picture = (c: Cluster): string =>
+    JSON.stringify([
+      c.discovery.kind,
+      c.http,
+      c.transport,
+      c.transportMatches,
+      c.sourceAddress,
+      c.tcpKeepalive,
+      c.connectTimeoutMs,
+    ]);
+  return picture(a) === picture(b);
+}
