@@ -48,13 +48,15 @@ class RuleValidator implements Validator {
 
   validate<T>(type: MessageType<T>, message: T, registry?: TypeRegistry): Problem[] {
     const run: Run = { problems: [], registry };
-    this.#message(type, message, '', run);
+    this.#message(type, message, run);
     return run.problems;
   }
 
-  #message(type: AnyMessageType, message: unknown, path: string, run: Run): void {
+  // Paths are worked out on the way back, and only where there is a problem: a table of routes has a million fields.
+
+  #message(type: AnyMessageType, message: unknown, run: Run): void {
     if (type.special !== undefined) {
-      if (type === Any && run.registry !== undefined) this.#any(message as Any, path, run, run.registry);
+      if (type === Any && run.registry !== undefined) this.#any(message as Any, run, run.registry);
       return;
     }
     const { problems } = run;
@@ -62,61 +64,73 @@ class RuleValidator implements Validator {
     const values = message as Readonly<Record<string, unknown>>;
     for (const members of oneofs) {
       if (members.some((member) => values[member.name] !== undefined)) continue;
-      problems.push({ path, message: `needs one of ${members.map((member) => member.name).join(', ')}` });
+      problems.push({
+        path: '',
+        message: `needs one of ${members.map((member) => member.name).join(', ')}`,
+      });
     }
     for (const check of fields) {
       const value = values[check.field.name];
-      const at = path === '' ? check.field.name : `${path}.${check.field.name}`;
-      if (check.field.shape === 'single') this.#single(check, value, at, run);
-      else this.#many(check, value, at, run);
+      const before = problems.length;
+      if (check.field.shape === 'single') this.#single(check, value, run);
+      else if (value === undefined) reportCount(check, 0, problems);
+      else if (Array.isArray(value)) this.#list(check, value, run);
+      else this.#map(check, value as Readonly<Record<string, unknown>>, run);
+      if (problems.length > before) placeAt(problems, before, check.field.name);
     }
   }
 
-  #any(any: Any, path: string, run: Run, registry: TypeRegistry): void {
+  #any(any: Any, run: Run, registry: TypeRegistry): void {
     const type = registry.get(typeNameOf(any.typeUrl));
     if (type === undefined) return;
     const decoded = decode(type, any.value);
-    if (decoded.ok) this.#message(type, decoded.value, path, run);
-    else run.problems.push(...decoded.problems.map((p) => ({ path, message: `${p.path}: ${p.message}` })));
+    if (decoded.ok) this.#message(type, decoded.value, run);
+    else {
+      run.problems.push(...decoded.problems.map((p) => ({ path: '', message: `${p.path}: ${p.message}` })));
+    }
   }
 
-  #single(check: FieldCheck, given: unknown, path: string, run: Run): void {
+  #single(check: FieldCheck, given: unknown, run: Run): void {
     const { field } = check;
     let value = given;
     if (value === undefined) {
       if (field.oneof !== undefined) return;
-      if (check.required) run.problems.push({ path, message: 'is required' });
+      if (check.required) run.problems.push({ path: '', message: 'is required' });
       if (field.explicit || field.kind === 'message' || check.checks.length === 0) return;
       value = zeroOf(field);
     }
-    this.#value(check, value, path, run);
+    this.#value(check, value, run);
   }
 
-  #many(check: FieldCheck, value: unknown, path: string, run: Run): void {
-    const { size } = check;
+  #list(check: FieldCheck, items: readonly unknown[], run: Run): void {
     const { problems } = run;
-    const entries: readonly (readonly [string, unknown])[] =
-      value === undefined
-        ? []
-        : Array.isArray(value)
-          ? value.map((item, i) => [`${path}[${i}]`, item] as const)
-          : Object.entries(value as object).map(([key, item]) => {
-              const at = `${path}[${JSON.stringify(key)}]`;
-              for (const keyCheck of check.keyChecks) report(keyCheck(key), at, problems);
-              return [at, item as unknown] as const;
-            });
-    if (entries.length < size.min) problems.push({ path, message: `needs at least ${countOf(size.min)}` });
-    if (entries.length > size.max) problems.push({ path, message: `takes at most ${countOf(size.max)}` });
-    if (size.unique && new Set(entries.map(([, item]) => item)).size < entries.length) {
-      problems.push({ path, message: 'has an entry twice' });
+    reportCount(check, items.length, problems);
+    if (check.size.unique && new Set(items).size < items.length) {
+      problems.push({ path: '', message: 'has an entry twice' });
     }
-    for (const [at, item] of entries) this.#value(check, item, at, run);
+    for (let i = 0; i < items.length; i++) {
+      const before = problems.length;
+      this.#value(check, items[i], run);
+      if (problems.length > before) placeAt(problems, before, `[${i}]`);
+    }
   }
 
-  #value(check: FieldCheck, value: unknown, path: string, run: Run): void {
-    for (const valueCheck of check.checks) report(valueCheck(value), path, run.problems);
+  #map(check: FieldCheck, entries: Readonly<Record<string, unknown>>, run: Run): void {
+    const { problems } = run;
+    const keys = Object.keys(entries);
+    reportCount(check, keys.length, problems);
+    for (const key of keys) {
+      const before = problems.length;
+      for (const keyCheck of check.keyChecks) report(keyCheck(key), problems);
+      this.#value(check, entries[key], run);
+      if (problems.length > before) placeAt(problems, before, `[${JSON.stringify(key)}]`);
+    }
+  }
+
+  #value(check: FieldCheck, value: unknown, run: Run): void {
+    for (const valueCheck of check.checks) report(valueCheck(value), run.problems);
     const { message } = check.field;
-    if (message !== undefined && !check.skipNested) this.#message(message, value, path, run);
+    if (message !== undefined && !check.skipNested) this.#message(message, value, run);
   }
 
   #checksOf(type: AnyMessageType): MessageCheck {
@@ -171,6 +185,21 @@ function countOf(count: number): string {
   return count === 1 ? 'one entry' : `${count} entries`;
 }
 
-function report(message: string | undefined, path: string, problems: Problem[]): void {
-  if (message !== undefined) problems.push({ path, message });
+function report(message: string | undefined, problems: Problem[]): void {
+  if (message !== undefined) problems.push({ path: '', message });
+}
+
+function reportCount({ size }: FieldCheck, count: number, problems: Problem[]): void {
+  if (count < size.min) problems.push({ path: '', message: `needs at least ${countOf(size.min)}` });
+  if (count > size.max) problems.push({ path: '', message: `takes at most ${countOf(size.max)}` });
+}
+
+/** Puts a field's name or an entry's place before the paths of the problems from `start` on. */
+function placeAt(problems: Problem[], start: number, segment: string): void {
+  for (let i = start; i < problems.length; i++) {
+    const problem = problems[i] as Problem;
+    const { path } = problem;
+    const joint = path === '' || path.startsWith('[') ? '' : '.';
+    problems[i] = { ...problem, path: `${segment}${joint}${path}` };
+  }
 }

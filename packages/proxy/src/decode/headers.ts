@@ -71,6 +71,11 @@ const actions: Readonly<Record<string, HeaderAddition['action']>> = {
   OVERWRITE_IF_EXISTS: 'overwrite_if_exists',
 };
 
+const operationFields = {
+  request: { addField: 'requestHeadersToAdd', removeField: 'requestHeadersToRemove' },
+  response: { addField: 'responseHeadersToAdd', removeField: 'responseHeadersToRemove' },
+} as const;
+
 /** The additions and removals that routes, virtual hosts, tables and weighted clusters have. */
 export function decodeHeaderOperations(
   scope: Scope,
@@ -78,8 +83,7 @@ export function decodeHeaderOperations(
   direction: 'request' | 'response',
 ): HeaderOperations {
   const fields = message as Readonly<Record<string, unknown>>;
-  const addField = `${direction}HeadersToAdd`;
-  const removeField = `${direction}HeadersToRemove`;
+  const { addField, removeField } = operationFields[direction];
   const add = (fields[addField] ?? []) as readonly HeaderValueOption[];
   const remove = (fields[removeField] ?? []) as readonly string[];
   if (add.length === 0 && remove.length === 0) return none;

@@ -1,5 +1,5 @@
 import { ok, problem, type Result } from '@lateen/core';
-import { decode, type MessageType } from '@lateen/protocol';
+import type { MessageType } from '@lateen/protocol';
 import { Cluster as ClusterMessage } from '@lateen/protocol/envoy/config/cluster/v3';
 import { ClusterLoadAssignment as AssignmentMessage } from '@lateen/protocol/envoy/config/endpoint/v3';
 import { TypedExtensionConfig } from '@lateen/protocol/envoy/config/core/v3';
@@ -25,8 +25,7 @@ import { decodeCluster } from './cluster.ts';
 import { decodeAssignment } from './endpoint.ts';
 import { decodeExtension } from './extension.ts';
 import { decodeListener } from './listener.ts';
-import { constrainRouteConfiguration, decodeVirtualHost, routeConfigurationParts } from './route.ts';
-import { routeMessageParts } from './route-message.ts';
+import { decodeVirtualHost, routeBytesParts, routeConfigurationParts } from './route.ts';
 import { Scope } from './scope.ts';
 import { decodeSecret } from './tls.ts';
 
@@ -42,27 +41,30 @@ export interface DecodedResource<T> {
   readonly unknownFields: readonly string[];
 }
 
-/** How a message becomes a model, and what is asked of it besides: in parts, where it may be large. */
+/** How a resource becomes a model: in parts, where it may be large. All that is wrong with it is noted in `scope`. */
 interface Decoding<M, T> {
-  readonly fromBytes: (bytes: Uint8Array) => Parts<Result<M>>;
-  readonly toModel: (scope: Scope, message: M) => Parts<T>;
-  readonly constrain: (scope: Scope, message: M) => Parts<void>;
+  readonly ofMessage: (scope: Scope, message: M) => Parts<T>;
+  /** Undefined where the bytes cannot be read. */
+  readonly ofBytes: (scope: Scope, bytes: Uint8Array) => Parts<T | undefined>;
 }
 
 /** Decodes at one go. */
 function atOnce<M, T>(type: MessageType<M>, toModel: (scope: Scope, message: M) => T): Decoding<M, T> {
+  function whole(scope: Scope, message: M): T {
+    const model = toModel(scope, message);
+    // After the decoders, whose words say more.
+    scope.constrain(type, message);
+    return model;
+  }
   return {
     // oxlint-disable-next-line require-yield -- it is done in one part
-    *fromBytes(bytes) {
-      return decode(type, bytes);
+    *ofMessage(scope, message) {
+      return whole(scope, message);
     },
     // oxlint-disable-next-line require-yield -- it is done in one part
-    *toModel(scope, message) {
-      return toModel(scope, message);
-    },
-    // oxlint-disable-next-line require-yield -- it is done in one part
-    *constrain(scope, message) {
-      scope.constrain(type, message);
+    *ofBytes(scope, bytes) {
+      const message = scope.read(type, bytes);
+      return message === undefined ? undefined : whole(scope, message);
     },
   };
 }
@@ -70,31 +72,30 @@ function atOnce<M, T>(type: MessageType<M>, toModel: (scope: Scope, message: M) 
 /** Makes a decoder of bytes from a message type and a decoder of messages. */
 function decoder<M, T extends { readonly name: string }>(
   type: MessageType<M>,
-  { fromBytes, toModel, constrain }: Decoding<M, T>,
+  { ofMessage, ofBytes }: Decoding<M, T>,
 ): ResourceDecoder<M, T> {
-  function* messageParts(message: M, runtime?: Runtime): Parts<Result<DecodedResource<T>>> {
-    const scope = Scope.root(runtime);
-    const model = yield* toModel(scope, message);
-    // After the decoders, whose words say more.
-    yield* constrain(scope, message);
+  function resultOf(scope: Scope, model: T | undefined): Result<DecodedResource<T>> {
     const checked = scope.result(model);
     if (!checked.ok) return checked;
     return ok({
-      model,
+      model: checked.value as T,
       warmingTimeoutMs: scope.warmingTimeoutMs,
       sources: scope.sources,
       confidential: scope.confidential,
       unknownFields: scope.unknown.map((field) => `${field.typeName}#${field.number}`),
     });
   }
+  function* messageParts(message: M, runtime?: Runtime): Parts<Result<DecodedResource<T>>> {
+    const scope = Scope.root(runtime);
+    return resultOf(scope, yield* ofMessage(scope, message));
+  }
   function* bytesParts(
     bytes: Uint8Array,
     name?: string,
     runtime?: Runtime,
   ): Parts<Result<DecodedResource<T>>> {
-    const message = yield* fromBytes(bytes);
-    if (!message.ok) return message;
-    const decoded = yield* messageParts(message.value, runtime);
+    const scope = Scope.root(runtime);
+    const decoded = resultOf(scope, yield* ofBytes(scope, bytes));
     if (decoded.ok && name !== undefined && decoded.value.model.name !== name) {
       return problem(
         'name',
@@ -135,9 +136,8 @@ export const listenerDecoder: ResourceDecoder<ListenerMessage, Listener> = decod
   atOnce(ListenerMessage, decodeListener),
 );
 export const routeDecoder: ResourceDecoder<RouteMessage, RouteConfiguration> = decoder(RouteMessage, {
-  fromBytes: routeMessageParts,
-  toModel: routeConfigurationParts,
-  constrain: constrainRouteConfiguration,
+  ofMessage: routeConfigurationParts,
+  ofBytes: routeBytesParts,
 });
 export const secretDecoder: ResourceDecoder<SecretMessage, Secret> = decoder(
   SecretMessage,

@@ -16,6 +16,7 @@ import { decodeHedgePolicy, decodeRetryPolicy } from './retry-policy.ts';
 import { decodeDirectResponse, decodeForward, decodeMirrors, decodeRedirect } from './route-action.ts';
 import { decodeRateLimits } from './rate-limit-rules.ts';
 import { decodeRouteMatch } from './route-match.ts';
+import { splitField } from './field-split.ts';
 import type { Scope } from './scope.ts';
 import { decodeRouteTracing } from './tracing.ts';
 
@@ -87,18 +88,53 @@ const routePolicy = fieldPolicy(route.Route, [
 
 export const routePolicies = [tablePolicy, hostPolicy, routePolicy];
 
+/** Number of `virtual_hosts` in RouteConfiguration. */
+const virtualHostsField = 2;
+/** Number of `routes` in VirtualHost. */
+const routesField = 3;
+
+/** A virtual host up to this size is read in a tenth of a millisecond: it is not worth being taken apart. */
+const mostAtOnceBytes = 4_096;
+
+/** A message, or its bytes while its turn has not come. */
+type Unread<T> = T | Uint8Array;
+
 /** A route table. */
 export function decodeRouteConfiguration(scope: Scope, message: TableMessage): RouteConfiguration {
-  return wholly(routeConfigurationParts(scope, message));
+  return wholly(tableParts(scope, message, message.virtualHosts ?? [], false));
 }
 
-/** The same, route by route. */
-export function* routeConfigurationParts(scope: Scope, message: TableMessage): Parts<RouteConfiguration> {
+/** The same, route by route, with the constraints of Envoy's API. */
+export function routeConfigurationParts(scope: Scope, message: TableMessage): Parts<RouteConfiguration> {
+  return tableParts(scope, message, message.virtualHosts ?? [], true);
+}
+
+/**
+ * The same from bytes. Of the messages that a table consists of only one virtual host is there at a time, of a large one
+ * only one route: what is made of 5,000 routes would else all grow old, and be collected while requests wait.
+ */
+export function* routeBytesParts(scope: Scope, bytes: Uint8Array): Parts<RouteConfiguration | undefined> {
+  const split = splitField(bytes, virtualHostsField);
+  const table = scope.read(route.RouteConfiguration, split?.rest ?? bytes);
+  if (table === undefined) return undefined;
+  return yield* tableParts(scope, table, split?.values ?? table.virtualHosts ?? [], true);
+}
+
+function* tableParts(
+  scope: Scope,
+  message: TableMessage,
+  hosts: readonly Unread<VirtualHostMessage>[],
+  constrains: boolean,
+): Parts<RouteConfiguration> {
   scope.check(tablePolicy, message);
   const virtualHosts: VirtualHost[] = [];
-  for (const [i, host] of (message.virtualHosts ?? []).entries()) {
-    virtualHosts.push(yield* virtualHostParts(scope.at('virtualHosts').at(i), host));
+  for (const [i, host] of hosts.entries()) {
+    yield;
+    const decoded = yield* hostParts(scope.at('virtualHosts').at(i), host, constrains);
+    if (decoded !== undefined) virtualHosts.push(decoded);
   }
+  const { virtualHosts: _, ...table } = message;
+  if (constrains) scope.constrain(route.RouteConfiguration, table);
   return {
     name: message.name ?? '',
     ...(message.vhds === undefined ? {} : decodeVhds(scope.at('vhds').at('configSource'), message)),
@@ -132,32 +168,43 @@ function decodeVhds(scope: Scope, { name = '', vhds }: TableMessage): { readonly
   return { onDemandHosts: true };
 }
 
-/** Refuses what breaks a constraint of Envoy's API anywhere in a table, route by route. */
-export function* constrainRouteConfiguration(scope: Scope, message: TableMessage): Parts<void> {
-  const { virtualHosts = [], ...table } = message;
-  scope.constrain(route.RouteConfiguration, table);
-  for (const [i, { routes = [], ...host }] of virtualHosts.entries()) {
-    const at = scope.at('virtualHosts').at(i);
-    at.constrain(route.VirtualHost, host);
-    for (const [r, one] of routes.entries()) {
-      yield;
-      at.at('routes').at(r).constrain(route.Route, one);
-    }
-  }
-}
-
 export function decodeVirtualHost(scope: Scope, message: VirtualHostMessage): VirtualHost {
-  return wholly(virtualHostParts(scope, message));
+  return wholly(virtualHostParts(scope, message, message.routes ?? [], false));
 }
 
-function* virtualHostParts(scope: Scope, message: VirtualHostMessage): Parts<VirtualHost> {
+function* hostParts(
+  scope: Scope,
+  host: Unread<VirtualHostMessage>,
+  constrains: boolean,
+): Parts<VirtualHost | undefined> {
+  if (!(host instanceof Uint8Array))
+    return yield* virtualHostParts(scope, host, host.routes ?? [], constrains);
+  const split = host.length > mostAtOnceBytes ? splitField(host, routesField) : undefined;
+  const message = scope.read(route.VirtualHost, split?.rest ?? host);
+  if (message === undefined) return undefined;
+  return yield* virtualHostParts(scope, message, split?.values ?? message.routes ?? [], constrains);
+}
+
+function* virtualHostParts(
+  scope: Scope,
+  message: VirtualHostMessage,
+  items: readonly Unread<RouteMessage>[],
+  constrains: boolean,
+): Parts<VirtualHost> {
   scope.check(hostPolicy, message);
   if ((message.domains ?? []).length === 0) scope.at('domains').fail('must have at least one domain');
   const routes: Route[] = [];
-  for (const [i, item] of (message.routes ?? []).entries()) {
+  for (const [i, item] of items.entries()) {
     yield;
-    routes.push(decodeRoute(scope.at('routes').at(i), item));
+    const at = scope.at('routes').at(i);
+    const one = item instanceof Uint8Array ? at.read(route.Route, item) : item;
+    if (one === undefined) continue;
+    routes.push(decodeRoute(at, one));
+    // After the decoders, whose words say more.
+    if (constrains) at.constrain(route.Route, one);
   }
+  const { routes: _, ...host } = message;
+  if (constrains) scope.constrain(route.VirtualHost, host);
   return {
     name: message.name ?? '',
     domains: message.domains ?? [],

@@ -1,5 +1,5 @@
 import { problems, ok, type Problem, type Result } from '@lateen/core';
-import { unpackAs, type Any, type MessageType, type UnknownField } from '@lateen/protocol';
+import { decode, unpackAs, type Any, type MessageType, type UnknownField } from '@lateen/protocol';
 import type { RuntimeFeatureFlag } from '@lateen/protocol/envoy/config/core/v3';
 import { messageValidator } from '@lateen/protocol/validate';
 import { referenceKey, type ConfigSource, type ReferenceKind } from '../model/config-source.ts';
@@ -84,7 +84,9 @@ export class Scope {
 
   #check(policy: AnyFieldPolicy, message: object): void {
     const { byName } = policy.type.table;
-    for (const [key, value] of Object.entries(message) as [string, unknown][]) {
+    const values = message as Readonly<Record<string, unknown>>;
+    for (const key of Object.keys(values)) {
+      const value = values[key];
       if (value === undefined || policy.ignored.has(key)) continue;
       if (!policy.honoured.has(key)) {
         this.at(key).fail('is not supported by this proxy');
@@ -101,6 +103,14 @@ export class Scope {
   #checkAll(policy: AnyFieldPolicy, value: unknown): void {
     if (Array.isArray(value)) for (const [i, item] of value.entries()) this.at(i).#checkAll(policy, item);
     else if (typeof value === 'object' && value !== null) this.#check(policy, value);
+  }
+
+  /** Decodes bytes; undefined after a problem. */
+  read<T>(type: MessageType<T>, bytes: Uint8Array): T | undefined {
+    const result = decode(type, bytes);
+    if (result.ok) return result.value;
+    for (const problem of result.problems) this.at(problem.path).fail(problem.message);
+    return undefined;
   }
 
   /** Decodes an Any that holds this type; undefined after a problem. */
