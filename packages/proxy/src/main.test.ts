@@ -177,7 +177,10 @@ test('what only compiling finds is found without serving, at its place and with 
       '14:15',
       `listeners[0].filter_chains[0].${context}.tls_certificates[0].certificate_chain: .*/nowhere/cert.pem`,
     ),
-    at('\\d+:51', `clusters[0].${context}.validation_context.trusted_ca: holds no certificate`),
+    at(
+      '\\d+:51',
+      `clusters[0].${context}.validation_context.trusted_ca: holds no roots that can be used: no certificate in PEM`,
+    ),
   ])
     await assert.rejects(run('-c', file, '--mode', 'validate'), expected);
 });

@@ -155,7 +155,7 @@ test('clusters and listeners whose own TLS is unusable are refused when they com
   const context = 'transport_socket.typed_config.common_tls_context';
   for (const expected of [
     `no-file: ${context}.combined_validation_context.default_validation_context.trusted_ca: ENOENT: no such file or directory, open '/nowhere/roots.pem'`,
-    `no-roots: transport_socket_matches[1].${context}.validation_context.trusted_ca: holds no certificate in PEM`,
+    `no-roots: transport_socket_matches[1].${context}.validation_context.trusted_ca: holds no roots that can be used: no certificate in PEM`,
     `behind-header: transport_socket.typed_config.${context}.tls_params.cipher_suites[1]: OpenSSL has no cipher suite "NO-SUCH"`,
   ])
     assert.ok(ofClusters.includes(expected), ofClusters);

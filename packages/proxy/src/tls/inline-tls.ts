@@ -51,10 +51,30 @@ export function inlineTlsProblems(
   ticketKeys?: readonly DataSource[],
 ): readonly Problem[] {
   return [
+    ...validationProblems(options),
     ...readInlineTls(options, ticketKeys).wrong,
     ...parameterProblems(options),
     ...alpnProblems(options),
   ];
+}
+
+/** As Envoy: who is not verified by roots may call himself what he likes. */
+function validationProblems({ validation, validationSecret }: TlsOptions): readonly Problem[] {
+  if (validation === undefined || validationSecret !== undefined) return [];
+  const { trustedCa, systemRoots, trustDomains, acceptUntrusted } = validation;
+  if (trustedCa !== undefined || systemRoots === true || trustDomains !== undefined || acceptUntrusted)
+    return [];
+  const path = `${common}.validation_context`;
+  const wrong: Problem[] = [];
+  if (validation.sanMatches.length > 0) {
+    const message = 'is insecure without trusted_ca: a peer that no root vouches for has any name it likes';
+    wrong.push({ path: `${path}.match_typed_subject_alt_names`, message });
+  }
+  if (validation.allowExpired) {
+    const message = 'has no effect without trusted_ca: no date is looked at then';
+    wrong.push({ path: `${path}.allow_expired_certificate`, message });
+  }
+  return wrong;
 }
 
 const versionOrder: readonly TlsVersion[] = ['TLSv1.0', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'];

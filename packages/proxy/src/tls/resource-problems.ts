@@ -31,7 +31,13 @@ export function clusterTlsProblems({ transport, transportMatches }: Cluster): re
 /** The same of a filter chain, whose TLS is at `path`. */
 export function downstreamProblems(transport: DownstreamTransport, path: string): readonly Problem[] {
   if (transport.kind === 'raw') return [];
-  return within(path, inlineTlsProblems(transport.options, transport.sessionTicketKeys));
+  const { certificates, certificateSecrets } = transport.options;
+  const message = 'must have a certificate, or a secret with one by tls_certificate_sds_secret_configs';
+  const missing =
+    certificates.length + certificateSecrets.length > 0
+      ? []
+      : [{ path: 'common_tls_context.tls_certificates', message }];
+  return within(path, [...missing, ...inlineTlsProblems(transport.options, transport.sessionTicketKeys)]);
 }
 
 function upstreamProblems(transport: UpstreamTransport, path: string): readonly Problem[] {

@@ -5,6 +5,7 @@ import { messageOf, ok, problem, problems, type Problem, type Result } from '@la
 import type { ResourceChange } from '../model/change.ts';
 import type { CertificateValidation, DataSource, Secret, TlsCertificate, TrustDomain } from '../model/tls.ts';
 import { placeOf, readDataSource } from './data-source.ts';
+import { brokenCertificates } from './pem-certificates.ts';
 import { WatchedDirectories } from './watched-directories.ts';
 import { directoriesOfSecret } from './watched-paths.ts';
 import { ticketKeyBytes } from './openssl/ticket-keys.ts';
@@ -174,7 +175,7 @@ function whyUnusable(
   model: TlsCertificate,
   { chain, privateKey, passphrase }: LoadedCertificate,
 ): { readonly field: string; readonly message: string } | undefined {
-  const chainError = errorOf(() => createSecureContext({ cert: chain, ca: [] }));
+  const chainError = brokenCertificates(chain) ?? errorOf(() => createSecureContext({ cert: chain, ca: [] }));
   if (chainError !== undefined) {
     const message = `holds no certificates in PEM that can be used${placeOf(model.chain)}: ${chainError}`;
     return { field: 'certificate_chain', message };
@@ -208,9 +209,12 @@ export function loadValidation(model: CertificateValidation, path: string): Resu
   const wrong: Problem[] = [];
   for (const result of [ca, crl]) if (result?.ok === false) wrong.push(...result.problems);
   if (ca?.ok === false || crl?.ok === false) return problems(wrong);
-  if (ca !== undefined && !ca.value.includes(certificateMark)) {
-    return problem(`${path}.trusted_ca`, `holds no certificate in PEM${placeOf(model.trustedCa)}`);
-  }
+  const broken = ca === undefined ? undefined : brokenCertificates(ca.value);
+  if (broken !== undefined)
+    return problem(
+      `${path}.trusted_ca`,
+      `holds no roots that can be used${placeOf(model.trustedCa)}: ${broken}`,
+    );
   for (const [field, option] of [
     ['trusted_ca', { ca: ca?.value ?? [] }],
     ['crl', crl === undefined ? undefined : { ca: [], crl: crl.value }],
@@ -236,14 +240,10 @@ function loadTrustDomains(
     const bundle = readDataSource(source, at);
     if (!bundle.ok) wrong.push(...bundle.problems);
     const pem = bundle.ok ? bundle.value : Buffer.alloc(0);
-    const error = pem.includes(certificateMark)
-      ? errorOf(() => createSecureContext({ ca: pem }))
-      : 'no certificate in PEM';
+    const error = brokenCertificates(pem) ?? errorOf(() => createSecureContext({ ca: pem }));
     if (bundle.ok && error !== undefined)
       wrong.push({ path: at, message: `holds no roots of "${name}"${placeOf(source)}: ${error}` });
     return { name, bundle: pem };
   });
   return wrong.length > 0 ? problems(wrong) : ok(loaded);
 }
-
-const certificateMark = '-----BEGIN CERTIFICATE-----';
