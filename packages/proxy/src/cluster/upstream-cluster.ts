@@ -116,6 +116,7 @@ export class UpstreamCluster {
       connector: context.createConnector(model, this.stats),
       stats: this.stats,
       maxHostConnections: model.maxHostConnections ?? Number.POSITIVE_INFINITY,
+      preconnectRatio: model.preconnectRatio ?? 1,
       breakersOf: (priority) => this.#breakers[priority],
       http1: {
         maxHeadBytes: 64 * 1024,

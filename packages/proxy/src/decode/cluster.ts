@@ -28,6 +28,9 @@ import { decodeUpstreamHttp, redisOptionsKey } from './upstream-http.ts';
 
 const onlyStatistics = 'adds statistics only';
 
+const preconnectPolicyPolicy = fieldPolicy(cluster.Cluster_PreconnectPolicy, ['perUpstreamPreconnectRatio'], {
+  predictivePreconnectRatio: 'connections are made ahead to hosts that have requests',
+});
 const clusterPolicy = fieldPolicy(
   cluster.Cluster,
   [
@@ -70,6 +73,7 @@ const clusterPolicy = fieldPolicy(
     'filters',
     'closeConnectionsOnHostHealthFailure',
     'connectionPoolPerDownstreamConnection',
+    'preconnectPolicy',
   ],
   {
     useTcpForDnsLookups: 'names are resolved by the system',
@@ -82,7 +86,6 @@ const clusterPolicy = fieldPolicy(
     trackClusterStats: onlyStatistics,
     lrsServer: 'loads are not reported by LRS',
     lrsReportEndpointMetrics: 'loads are not reported by LRS',
-    preconnectPolicy: 'connections are made when they are needed',
   },
 );
 const edsPolicy = fieldPolicy(cluster.Cluster_EdsClusterConfig, ['edsConfig', 'serviceName']);
@@ -127,6 +130,7 @@ const aggregateName = 'envoy.clusters.aggregate';
 export const clusterPolicies = [
   aggregatePolicy,
   clusterPolicy,
+  preconnectPolicyPolicy,
   edsPolicy,
   commonLbPolicy,
   keepalivePolicy,
@@ -198,6 +202,7 @@ export function decodeCluster(scope: Scope, message: ClusterMessage): Cluster {
     ...(message.outlierDetection === undefined
       ? {}
       : { outlierDetection: decodeOutlier(scope.at('outlierDetection'), message.outlierDetection) }),
+    ...preconnectOf(scope, message),
     healthChecks: onlyOne(scope.at('healthChecks'), message.healthChecks ?? []).map((check, i) =>
       decodeHealthCheck(scope.at('healthChecks').at(i), check),
     ),
@@ -343,3 +348,13 @@ const dnsFamilies: Readonly<Record<string, 'auto' | 'v4_only' | 'v6_only' | 'v4_
   V4_PREFERRED: 'v4_preferred',
   ALL: 'all',
 };
+
+function preconnectOf(
+  scope: Scope,
+  { preconnectPolicy }: ClusterMessage,
+): { readonly preconnectRatio?: number } {
+  if (preconnectPolicy === undefined) return {};
+  scope.at('preconnectPolicy').check(preconnectPolicyPolicy, preconnectPolicy);
+  const { perUpstreamPreconnectRatio: ratio } = preconnectPolicy;
+  return ratio === undefined ? {} : { preconnectRatio: ratio };
+}

@@ -264,6 +264,8 @@ export interface Cluster {
   /** Of each endpoint; undefined: no limit of its own. */
   readonly maxHostConnections?: number;
   readonly outlierDetection?: OutlierDetection;
+  /** HTTP/1 connections to a host for each request that it has; default 1. */
+  readonly preconnectRatio?: number;
   readonly healthChecks: readonly HealthCheck[];
   readonly http: UpstreamHttpOptions;
   readonly transport: UpstreamTransport;

@@ -31,6 +31,7 @@ export function createChecker(
     ...pools,
     stats: new ClusterStats(''),
     maxHostConnections: Number.POSITIVE_INFINITY,
+    preconnectRatio: 1,
     breakersOf: () =>
       new OwnBreakers({
         maxConnections: unlimited,

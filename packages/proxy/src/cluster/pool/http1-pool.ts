@@ -25,6 +25,8 @@ export interface PoolContext {
   readonly stats: ClusterStats;
   /** Of one endpoint. */
   readonly maxHostConnections: number;
+  /** Connections for each request that is under way (Envoy, `per_upstream_preconnect_ratio`); 1: none ahead of it. */
+  readonly preconnectRatio: number;
   readonly breakersOf: (priority: 'default' | 'high') => Breakers;
   readonly http1: Http1ClientOptions;
   /** 0: no limit. */
@@ -32,6 +34,9 @@ export interface PoolContext {
   readonly heads: HeadPool;
   readonly timers: CoarseTimers;
 }
+
+/** Source: Envoy's connection pool, which tries to make three for each stream. */
+const maxPreconnects = 3;
 
 /**
  * HTTP/1 connections to one host: the most recently used idle one first, so that those not needed
@@ -65,6 +70,7 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
     const connection = fresh ? undefined : this.#idle.pop();
     if (connection !== undefined) {
       waiter.onStreamReady(connection.attach(waiter));
+      if (this.#context.preconnectRatio > 1) this.#preconnect(priority);
       return;
     }
     const { stats, breakersOf } = this.#context;
@@ -79,6 +85,21 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
     stats.n.upstreamRqPendingActive++;
     this.#waiting.push({ waiter, breakers });
     this.#connectFor(breakers);
+    if (this.#context.preconnectRatio > 1) this.#preconnect(priority);
+  }
+
+  /** Makes connections that the next requests will find, to a host that is well; at most a few at once, as Envoy. */
+  #preconnect(priority: 'default' | 'high'): void {
+    if (this.#draining || !this.#host.healthy) return;
+    const { breakersOf, preconnectRatio, maxHostConnections } = this.#context;
+    const breakers = breakersOf(priority);
+    for (let made = 0; made < maxPreconnects; made++) {
+      const free = this.#idle.length + this.#connecting.size;
+      const active = this.#breakersOfConnection.size - this.#idle.length;
+      if ((this.#waiting.length + active) * preconnectRatio <= free + active) return;
+      if (!breakers.mayConnect() || this.#host.cxActive >= maxHostConnections) return;
+      this.#connect(breakers);
+    }
   }
 
   cancel(waiter: StreamWaiter): void {
@@ -140,7 +161,7 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
   }
 
   #connectFor(breakers: Breakers): void {
-    const { stats, connector } = this.#context;
+    const { stats } = this.#context;
     const busy = this.#breakersOfConnection.size - this.#idle.length;
     const mayConnect = breakers.mayConnect() && this.#host.cxActive < this.#context.maxHostConnections;
     if (!mayConnect && busy + this.#connecting.size > 0) {
@@ -149,6 +170,11 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
       return;
     }
     if (!mayConnect) stats.n.upstreamCxOverflow++;
+    this.#connect(breakers);
+  }
+
+  #connect(breakers: Breakers): void {
+    const { stats, connector } = this.#context;
     breakers.countConnection(1);
     stats.n.upstreamCxTotal++;
     stats.n.upstreamCxHttp1Total++;
