@@ -7,6 +7,7 @@ import { endpointNameOf } from '../model/references.ts';
 import type { StatsRegistry } from '../telemetry/stats-registry.ts';
 import { DnsRefresh } from './dns-refresh.ts';
 import { systemResolver } from './name-resolver.ts';
+import { serverResolver } from './server-resolver.ts';
 import { clusterKeysOf } from './runtime-limits.ts';
 import { UpstreamCluster, type ClusterContext } from './upstream-cluster.ts';
 
@@ -155,11 +156,12 @@ export class ClusterSet {
       if (assignment !== undefined) cluster.setEndpoints(assignment);
     } else if (model.loadAssignment !== undefined) {
       if (discovery.kind === 'strict_dns' || discovery.kind === 'logical_dns') {
+        const { nameServers = [] } = discovery;
         const refresh = new DnsRefresh(model, discovery, model.loadAssignment, {
           clock: this.#clock,
           logger: this.#logger,
           random: this.#context.random,
-          resolve: this.#resolve,
+          resolve: nameServers.length === 0 ? this.#resolve : serverResolver(nameServers),
           stats: cluster.stats,
           onEndpoints: (assignment) => cluster.setEndpoints(assignment),
         });

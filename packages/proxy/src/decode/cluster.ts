@@ -21,6 +21,7 @@ import { decodeLoadBalancingPolicy } from './load-balancing-policy.ts';
 import { zoneAwareOf } from './zone-aware.ts';
 import { decodeLoadBalancing, decodeSubsets } from './load-balancing.ts';
 import { decodeMetadataKey } from './rate-limit-rules.ts';
+import { decodeNameServers } from './dns-resolver.ts';
 import { decodeRedisCredentials } from './redis-proxy.ts';
 import type { Scope } from './scope.ts';
 import { decodeUpstreamTransport } from './tls.ts';
@@ -74,11 +75,12 @@ const clusterPolicy = fieldPolicy(
     'closeConnectionsOnHostHealthFailure',
     'connectionPoolPerDownstreamConnection',
     'preconnectPolicy',
+    'dnsResolvers',
+    'dnsResolutionConfig',
+    'typedDnsResolverConfig',
   ],
   {
-    useTcpForDnsLookups: 'names are resolved by the system',
-    typedDnsResolverConfig: 'names are resolved by the system',
-    dnsResolutionConfig: 'names are resolved by the system',
+    useTcpForDnsLookups: 'names are asked for by UDP, and by TCP where the answer is too long',
     waitForWarmOnInit: 'every cluster is waited for at the start',
     cleanupInterval: 'hosts of an original-destination cluster go with their last connection',
     ignoreHealthOnHostRemoval: 'a host that discovery drops is not used any more',
@@ -302,6 +304,7 @@ function decodeDiscovery(scope: Scope, message: ClusterMessage): Discovery {
         kind: message.type === 'LOGICAL_DNS' ? 'logical_dns' : 'strict_dns',
         refreshMs: message.dnsRefreshRate ?? 5_000,
         respectTtl: message.respectDnsTtl ?? false,
+        ...nameServersOf(scope, message),
         ...failureRefreshOf(message),
         family: scope.at('dnsLookupFamily').choice(message.dnsLookupFamily, dnsFamilies, 'auto'),
       };
@@ -348,6 +351,11 @@ const dnsFamilies: Readonly<Record<string, 'auto' | 'v4_only' | 'v6_only' | 'v4_
   V4_PREFERRED: 'v4_preferred',
   ALL: 'all',
 };
+
+function nameServersOf(scope: Scope, message: ClusterMessage): { readonly nameServers?: readonly string[] } {
+  const nameServers = decodeNameServers(scope, message);
+  return nameServers.length === 0 ? {} : { nameServers };
+}
 
 function preconnectOf(
   scope: Scope,

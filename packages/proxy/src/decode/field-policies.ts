@@ -1,3 +1,4 @@
+import { dnsResolverPolicies } from './dns-resolver.ts';
 import { runtimeLayerPolicies } from '../bootstrap/runtime-layers.ts';
 import { accessLogPolicies } from './access-log.ts';
 import { basicPolicies } from './basics.ts';
@@ -94,6 +95,7 @@ export const fieldPolicies: readonly AnyFieldPolicy[] = [
   ...headerPolicies,
   ...healthCheckFilterPolicies,
   ...healthCheckPolicies,
+  ...dnsResolverPolicies,
   ...httpFilterPolicies,
   ...internalRedirectPolicies,
   ...istioAlpnPolicies,

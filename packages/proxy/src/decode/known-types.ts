@@ -1,3 +1,5 @@
+import { CaresDnsResolverConfig } from '@lateen/protocol/envoy/extensions/network/dns_resolver/cares/v3';
+import { GetAddrInfoDnsResolverConfig } from '@lateen/protocol/envoy/extensions/network/dns_resolver/getaddrinfo/v3';
 import { HealthCheckEventFileSink } from '@lateen/protocol/envoy/extensions/health_check/event_sinks/file/v3';
 import { Redis } from '@lateen/protocol/envoy/extensions/health_checkers/redis/v3';
 import { typeRegistry, type AnyMessageType, type TypeRegistry } from '@lateen/protocol';
@@ -117,6 +119,8 @@ export const typesInAny = (): readonly AnyMessageType[] => [
   RawBuffer,
   RedisProtocolOptions,
   Redis,
+  CaresDnsResolverConfig,
+  GetAddrInfoDnsResolverConfig,
   HealthCheckEventFileSink,
   RedisProxy,
   Resource,

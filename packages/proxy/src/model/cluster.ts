@@ -16,6 +16,8 @@ export type Discovery =
       readonly kind: 'strict_dns' | 'logical_dns';
       readonly refreshMs: number;
       readonly respectTtl: boolean;
+      /** Name servers, as `10.0.0.10:53`; empty: the system resolves. */
+      readonly nameServers?: readonly string[];
       /** The back-off after a failure; undefined: the refresh rate. */
       readonly failureBaseMs?: number;
       readonly failureMaxMs?: number;
