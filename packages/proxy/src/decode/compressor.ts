@@ -165,6 +165,10 @@ function decodeDefaultLibrary(): Compression {
   return { kind: 'gzip', level: -1, memoryLevel: 5, strategy: 0, windowBits: 12, chunkBytes: 4_096 };
 }
 
+function typesOf(types: readonly string[] = []): ReadonlySet<string> {
+  return new Set((types.length === 0 ? defaultTypes : types).map((one) => one.toLowerCase()));
+}
+
 /** The compressor of a chain. */
 export function decodeCompressor(scope: Scope, message: compressor.Compressor): Compressor {
   scope.check(filterPolicy, message);
@@ -173,26 +177,31 @@ export function decodeCompressor(scope: Scope, message: compressor.Compressor): 
   requestAt.check(requestPolicy, request ?? {});
   const requestCommon = request?.commonConfig ?? {};
   requestAt.at('commonConfig').check(commonPolicy, requestCommon);
-  // Off by default, in Envoy too.
-  if (requestCommon.enabled?.defaultValue === true)
-    requestAt.at('commonConfig').at('enabled').fail('the bodies of requests are not compressed');
   const response = message.responseDirectionConfig;
   const at = scope.at('responseDirectionConfig');
   at.check(responsePolicy, response ?? {});
   const common = response?.commonConfig ?? {};
   at.at('commonConfig').check(commonPolicy, common);
   const flag = response === undefined ? message.runtimeEnabled : common.enabled;
-  const types = (response === undefined ? message.contentType : common.contentType) ?? [];
   return {
     libraryName: message.compressorLibrary?.name ?? '',
     compression: decodeLibrary(scope.at('compressorLibrary'), message.compressorLibrary),
     enabled: flag === undefined ? () => true : scope.flag(flag),
     minContentBytes: (response === undefined ? message.contentLength : common.minContentLength) ?? 30,
-    contentTypes: new Set((types.length === 0 ? defaultTypes : types).map((one) => one.toLowerCase())),
+    contentTypes: typesOf(response === undefined ? message.contentType : common.contentType),
     disableOnEtag: (response ?? message).disableOnEtagHeader ?? false,
     removeAcceptEncoding: (response ?? message).removeAcceptEncodingHeader ?? false,
     chooseFirst: message.chooseFirst ?? false,
     hasDirection: response !== undefined,
+    ...(request === undefined
+      ? {}
+      : {
+          request: {
+            enabled: requestCommon.enabled === undefined ? () => true : scope.flag(requestCommon.enabled),
+            minContentBytes: requestCommon.minContentLength ?? 30,
+            contentTypes: typesOf(requestCommon.contentType),
+          },
+        }),
   };
 }
 

@@ -13,6 +13,7 @@ import { configSourcePolicies } from './config-source.ts';
 import { compressorPolicies } from './compressor.ts';
 import { corsPolicies } from './cors.ts';
 import { csrfPolicies } from './csrf.ts';
+import { decompressorPolicies } from './decompressor.ts';
 import { admissionControlPolicies } from './admission-control.ts';
 import { cdnLoopPolicies } from './cdn-loop.ts';
 import { networkExtAuthzPolicies } from './network-ext-authz.ts';
@@ -81,6 +82,7 @@ export const fieldPolicies: readonly AnyFieldPolicy[] = [
   ...corsPolicies,
   ...setMetadataPolicies,
   ...csrfPolicies,
+  ...decompressorPolicies,
   ...admissionControlPolicies,
   ...cdnLoopPolicies,
   ...networkExtAuthzPolicies,

@@ -7,6 +7,7 @@ import { FilterConfig as GrpcStats } from '@lateen/protocol/envoy/extensions/fil
 import { GrpcWeb } from '@lateen/protocol/envoy/extensions/filters/http/grpc_web/v3';
 import { HealthCheck } from '@lateen/protocol/envoy/extensions/filters/http/health_check/v3';
 import * as headerMutation from '@lateen/protocol/envoy/extensions/filters/http/header_mutation/v3';
+import { Decompressor } from '@lateen/protocol/envoy/extensions/filters/http/decompressor/v3';
 import * as compressor from '@lateen/protocol/envoy/extensions/filters/http/compressor/v3';
 import * as csrf from '@lateen/protocol/envoy/extensions/filters/http/csrf/v3';
 import * as cors from '@lateen/protocol/envoy/extensions/filters/http/cors/v3';
@@ -28,6 +29,7 @@ import { decodeAdmissionControl } from './admission-control.ts';
 import { decodeCdnLoop } from './cdn-loop.ts';
 import { decodeCompressor, decodeCompressorRoute } from './compressor.ts';
 import { corsOf, corsPolicyPolicy } from './cors.ts';
+import { decodeDecompressor } from './decompressor.ts';
 import { decodeCsrf } from './csrf.ts';
 import { decodeExtAuthz, decodeExtAuthzRoute } from './ext-authz.ts';
 import { decodeJwtAuthn, decodeJwtRoute } from './jwt-authn.ts';
@@ -179,6 +181,10 @@ function decodeConfig(scope: Scope, message: HttpFilterMessage, context: FilterC
     case csrf.CsrfPolicy.typeName: {
       const config = at.unpack(csrf.CsrfPolicy, message.typedConfig) ?? {};
       return { kind: 'csrf', policy: decodeCsrf(at, config) };
+    }
+    case Decompressor.typeName: {
+      const config = at.unpack(Decompressor, message.typedConfig) ?? {};
+      return { kind: 'decompressor', decompressor: decodeDecompressor(at, config) };
     }
     case CdnLoopConfig.typeName:
       return decodeCdnLoop(at, at.unpack(CdnLoopConfig, message.typedConfig) ?? {});

@@ -11,6 +11,10 @@ import { CookieBasedSessionState } from '@lateen/protocol/envoy/extensions/http/
 import { HeaderBasedSessionState } from '@lateen/protocol/envoy/extensions/http/stateful_session/header/v3';
 import { AdmissionControl } from '@lateen/protocol/envoy/extensions/filters/http/admission_control/v3';
 import { CdnLoopConfig } from '@lateen/protocol/envoy/extensions/filters/http/cdn_loop/v3';
+import { Brotli as BrotliDecompressor } from '@lateen/protocol/envoy/extensions/compression/brotli/decompressor/v3';
+import { Gzip as GzipDecompressor } from '@lateen/protocol/envoy/extensions/compression/gzip/decompressor/v3';
+import { Zstd as ZstdDecompressor } from '@lateen/protocol/envoy/extensions/compression/zstd/decompressor/v3';
+import { Decompressor } from '@lateen/protocol/envoy/extensions/filters/http/decompressor/v3';
 import { CsrfPolicy } from '@lateen/protocol/envoy/extensions/filters/http/csrf/v3';
 import { Config as SetMetadata } from '@lateen/protocol/envoy/extensions/filters/http/set_metadata/v3';
 import { ExtAuthz, ExtAuthzPerRoute } from '@lateen/protocol/envoy/extensions/filters/http/ext_authz/v3';
@@ -54,6 +58,10 @@ export const knownHttpTypes = [
   StatefulSession,
   StatefulSessionPerRoute,
   CsrfPolicy,
+  Decompressor,
+  BrotliDecompressor,
+  GzipDecompressor,
+  ZstdDecompressor,
   AdmissionControl,
   CdnLoopConfig,
   SetMetadata,

@@ -177,6 +177,11 @@ export function compileHttpFilters(
           module.csrfFilter(name, config.policy, manager.statPrefix, services),
         );
         break;
+      case 'decompressor':
+        pushLazy(services.lazy.decompressor, (module) =>
+          module.decompressorFilter(name, config.decompressor, manager.statPrefix, services),
+        );
+        break;
       case 'cdn_loop':
         pushLazy(services.lazy.cdnLoop, (module) =>
           module.cdnLoopFilter(name, config.cdnId, config.maxOccurrences),

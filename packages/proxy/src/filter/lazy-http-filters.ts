@@ -1,6 +1,7 @@
 import type { HttpFilter } from '../model/http-filter.ts';
 import type { Listener } from '../model/listener.ts';
 import type * as compressor from './compression/compressor.ts';
+import type * as decompressor from './compression/decompressor.ts';
 import type * as statefulSession from './session/stateful-session.ts';
 import type * as admissionControl from './admission-control.ts';
 import type * as cdnLoop from './cdn-loop.ts';
@@ -16,6 +17,7 @@ import type * as globalRateLimit from './rate-limit/global-rate-limit.ts';
  */
 export class LazyHttpFilters {
   compressor: typeof compressor | undefined;
+  decompressor: typeof decompressor | undefined;
   statefulSession: typeof statefulSession | undefined;
   csrf: typeof csrf | undefined;
   cdnLoop: typeof cdnLoop | undefined;
@@ -50,6 +52,7 @@ export class LazyHttpFilters {
   /** Loads what filters of these kinds need and is not there yet. */
   async loadKinds(kinds: ReadonlySet<string>): Promise<void> {
     if (kinds.has('compressor')) this.compressor ??= await import('./compression/compressor.ts');
+    if (kinds.has('decompressor')) this.decompressor ??= await import('./compression/decompressor.ts');
     if (kinds.has('stateful_session')) this.statefulSession ??= await import('./session/stateful-session.ts');
     if (kinds.has('csrf')) this.csrf ??= await import('./csrf.ts');
     if (kinds.has('cdn_loop')) this.cdnLoop ??= await import('./cdn-loop.ts');

@@ -26,6 +26,16 @@ export type Compression =
       readonly chunkBytes: number;
     };
 
+/** Which bodies of requests are compressed. */
+export interface RequestCompression {
+  /** Asked for each request, since the runtime may change it. */
+  readonly enabled: () => boolean;
+  /** Shorter ones, where their length is known, stay as they are; default 30. */
+  readonly minContentBytes: number;
+  /** Media types in lower case. */
+  readonly contentTypes: ReadonlySet<string>;
+}
+
 /** Compresses answers for clients that say which encodings they take. */
 export interface Compressor {
   /** The name of the library in statistics. */
@@ -43,6 +53,8 @@ export interface Compressor {
   readonly removeAcceptEncoding: boolean;
   /** Wins among compressors of a chain that the client likes as well. */
   readonly chooseFirst: boolean;
+  /** Undefined: no requests are compressed. */
+  readonly request?: RequestCompression;
   /** True where statistics stand below `response.`. */
   readonly hasDirection: boolean;
 }

@@ -5,6 +5,7 @@ import type { OnDemandClusters } from './config-source.ts';
 import type { DiscoveredFilter } from './discovered-filter.ts';
 import type { HeaderMatch, HeaderOperations } from './route.ts';
 import type { Compressor, CompressorRoute } from './compressor.ts';
+import type { Decompressor } from './decompressor.ts';
 import type { ExtAuthz, ExtAuthzRoute } from './ext-authz.ts';
 import type { JwtAuthn } from './jwt-authn.ts';
 import type { GlobalRateLimit, HostRateLimits, LocalRateLimit } from './rate-limit.ts';
@@ -91,6 +92,7 @@ export type HttpFilterConfig =
   | { readonly kind: 'admission_control'; readonly rules: AdmissionControl }
   | { readonly kind: 'set_metadata'; readonly entries: readonly MetadataToSet[] }
   | { readonly kind: 'compressor'; readonly compressor: Compressor }
+  | { readonly kind: 'decompressor'; readonly decompressor: Decompressor }
   /** Route only: answers are compressed, also where the filter is off. */
   | { readonly kind: 'compressor_route'; readonly settings: CompressorRoute }
   | { readonly kind: 'fault'; readonly policy: FaultPolicy }

@@ -276,9 +276,49 @@ test('a compressor that cannot be is refused with the path of what is wrong', ()
     compressor('zstd', {}, { compression_level: 23 }),
     /compressor_library\.typed_config\.compression_level/,
   );
-  const flag = { enabled: { default_value: true, runtime_key: 'k' } };
-  refused(
-    compressor('brotli', { request_direction_config: { common_config: flag } }),
-    /request_direction_config\.common_config\.enabled","message":"the bodies of requests are not compressed/,
+});
+
+test('requests are compressed where that is asked for, and only those that are worth it', async (t) => {
+  const seen: { readonly encoding: string | undefined; readonly body: Buffer }[] = [];
+  const { port: up } = await upstream(t, (request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      seen.push({ encoding: request.headers['content-encoding'], body: Buffer.concat(chunks) });
+      response.end();
+    });
+  });
+  const common_config = { min_content_length: 100, content_type: ['text/plain'] };
+  const { port, dataPlane } = await serveEnvoy(
+    t,
+    {
+      route_config: routesJson([all]),
+      http_filters: [compressor('gzip', { request_direction_config: { common_config } }), routerJson],
+    },
+    [clusterFromJson('up', [up])],
   );
+  const plain = { 'content-type': 'text/plain', 'content-length': String(text.length) };
+  for (const [headers, body] of [
+    [plain, text],
+    [{ ...plain, 'content-length': '5' }, 'short'],
+    [{ ...plain, 'content-type': 'image/png' }, text],
+    [{ ...plain, 'content-encoding': 'br' }, text],
+    [{ 'content-type': 'text/plain' }, ''],
+  ] as const) {
+    const request = httpRequest({ host: '127.0.0.1', port, method: 'PUT', headers, agent: false });
+    request.end(body);
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    response.resume();
+  }
+  assert.equal(gunzipSync(seen[0]?.body ?? '').toString(), text);
+  assert.deepEqual(
+    seen.map(({ encoding }) => encoding),
+    ['gzip', undefined, undefined, 'br', undefined],
+  );
+  const at = 'http.http.compressor.text.gzip';
+  assert.equal(statOf(dataPlane, `${at}.request.compressed`), 1);
+  assert.equal(statOf(dataPlane, `${at}.request.not_compressed`), 4);
+  assert.equal(statOf(dataPlane, `${at}.request.content_length_too_small`), 1);
+  assert.equal(statOf(dataPlane, `${at}.request.total_uncompressed_bytes`), text.length);
+  assert.equal(statOf(dataPlane, `${at}.compressed`), 0);
 });

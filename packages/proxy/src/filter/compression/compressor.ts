@@ -3,12 +3,14 @@ import type { ResponseHead } from '../../codec/head.ts';
 import type { HeaderBlock } from '../../codec/header-block.ts';
 import { names } from '../../codec/header-name.ts';
 import { chooseEncoding, parseAcceptEncoding, type OfferedEncoding } from '../../decide/accept-encoding.ts';
-import type { Compressor } from '../../model/compressor.ts';
+import type { Compression, Compressor } from '../../model/compressor.ts';
 import type { HttpFilter } from '../../model/http-filter.ts';
-import { CompressorStats } from '../../telemetry/compressor-stats.ts';
+import { CompressorStats, RequestCompressorStats } from '../../telemetry/compressor-stats.ts';
 import type { FilterServices } from '../compile-filters.ts';
 import type { CompiledHttpFilter, FilterExchange } from '../http-filter.ts';
-import { Compressing } from './compressing.ts';
+import { compressionStream } from './compression-stream.ts';
+import { hasToken } from './header-token.ts';
+import { ZlibTransform } from './zlib-transform.ts';
 
 const acceptEncoding = headerName('accept-encoding');
 const cacheControl = headerName('cache-control');
@@ -54,19 +56,73 @@ function mediaType(headers: HeaderBlock): string | undefined {
   return (end < 0 ? value : value.slice(0, end)).trim().toLowerCase();
 }
 
-function hasToken(value: string | undefined, token: string): boolean {
-  return value !== undefined && value.split(',').some((one) => one.trim().toLowerCase() === token);
-}
-
 function addVary(headers: HeaderBlock): void {
   const value = headers.get(vary);
   if (hasToken(value, 'accept-encoding') || hasToken(value, '*')) return;
   headers.set(vary, value === undefined || value === '' ? 'Accept-Encoding' : `${value}, Accept-Encoding`);
 }
 
+/** Counts what goes in and what comes out. */
+interface CompressedBytes {
+  uncompressedBytes: number;
+  compressedBytes: number;
+}
+
+/** Compresses a body. */
+function compressing(exchange: FilterExchange, compression: Compression, n: CompressedBytes): ZlibTransform {
+  return new ZlibTransform(exchange, compressionStream(compression), {
+    onTaken: (bytes) => void (n.uncompressedBytes += bytes),
+    onGiven(bytes) {
+      n.compressedBytes += bytes;
+      return true;
+    },
+    onFailed() {},
+  });
+}
+
+/** Compresses the bodies of requests for endpoints that are known to take it; undefined where it is not asked for. */
+function requestCompression(
+  { request: rules, compression, libraryName }: Compressor,
+  kind: string,
+  statPrefix: string,
+  services: FilterServices,
+): ((exchange: FilterExchange) => void) | undefined {
+  if (rules === undefined) return undefined;
+  const { n } = services.statGroup(
+    `compressor ${statPrefix} ${libraryName} ${kind}.request`,
+    () => new RequestCompressorStats(statPrefix, libraryName, `${kind}.request`),
+  );
+  const isLongEnough = (headers: HeaderBlock): boolean => {
+    const length = headers.get(names.contentLength);
+    if (length === undefined || Number(length) >= rules.minContentBytes) return true;
+    n.contentLengthTooSmall++;
+    return false;
+  };
+  return (exchange) => {
+    const { headers, upgrade } = exchange.head;
+    const type = mediaType(headers);
+    const hasBody = !exchange.requestComplete || exchange.earlyBody !== undefined;
+    const isWanted =
+      hasBody &&
+      upgrade === undefined &&
+      rules.enabled() &&
+      isLongEnough(headers) &&
+      (type === undefined || rules.contentTypes.has(type)) &&
+      !headers.has(contentEncoding);
+    if (!isWanted) {
+      n.notCompressed++;
+      return;
+    }
+    n.compressed++;
+    headers.remove(names.contentLength);
+    headers.set(contentEncoding, compression.kind);
+    exchange.transformRequest(compressing(exchange, compression, n));
+  };
+}
+
 /**
  * Compresses answers for clients that accept it (Envoy, compressor filter). Partial content is never
- * compressed, since its range is one of the bytes as they are.
+ * compressed, since its range is one of the bytes as they are. Requests are compressed where that is asked for.
  */
 export function compressorFilter(
   name: string,
@@ -82,6 +138,7 @@ export function compressorFilter(
     `compressor ${statPrefix} ${libraryName} ${place}`,
     () => new CompressorStats(statPrefix, libraryName, place),
   );
+  const compressRequest = requestCompression(config, kind, statPrefix, services);
   const isLongEnough = (headers: HeaderBlock): boolean => {
     const length = headers.get(names.contentLength);
     if (length === undefined || Number(length) >= config.minContentBytes) return true;
@@ -134,6 +191,7 @@ export function compressorFilter(
       const route = exchange.routeConfig(name);
       const own = route?.kind === 'compressor_route' ? route.settings.removeAcceptEncoding : undefined;
       chain.note(exchange);
+      compressRequest?.(exchange);
       if (own ?? config.removeAcceptEncoding) exchange.head.headers.remove(acceptEncoding);
       return 'continue';
     },
@@ -155,7 +213,7 @@ export function compressorFilter(
       if (headers.get(etag)?.startsWith('W/') === false) headers.remove(etag);
       headers.remove(names.contentLength);
       headers.set(contentEncoding, compression.kind);
-      exchange.transformResponse(new Compressing(exchange, compression, n));
+      exchange.transformResponse(compressing(exchange, compression, n));
     },
   };
 }
