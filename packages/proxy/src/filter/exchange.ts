@@ -208,7 +208,7 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
   }
 
   later(delayMs: number, run: () => void): void {
-    this.#limitsOf().addWait(this.manager.clock.after(delayMs, () => this.inTurn(run)));
+    this.#limitsOf().wait(this.manager.clock, delayMs, () => this.inTurn(run));
   }
 
   inTurn(run: () => void): void {

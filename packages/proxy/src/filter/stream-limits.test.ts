@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { TestClock, type Timer } from '@lateen/core';
 import {
   defaultForward,
   defaultRoute,
@@ -16,6 +17,9 @@ import {
   upstream,
   type Closers,
 } from '../testing/harness.ts';
+import { CoarseTimers } from '../timer/coarse-timers.ts';
+import { Turn } from '../wire/turn.ts';
+import { StreamLimits } from './stream-limits.ts';
 
 /** A proxy in front of an endpoint that answers `/fast` at once, begins an answer to `/slow`, and is silent else. */
 async function limited(
@@ -86,4 +90,30 @@ test('a head that does not end in its time is answered by 408 and counted as suc
   assert.match(await exchangeRaw(port, 'GET / HTTP/1.1\r\nhost: a\r\n'), /^HTTP\/1\.1 408 /);
   assert.equal(stat('downstream_rq_header_timeout'), 1);
   assert.equal(stat('downstream_rq_timeout'), 0);
+});
+
+test('a stream that waits again and again keeps only what it still waits for', () => {
+  let cancelled = 0;
+  class CountingClock extends TestClock {
+    override after(delayMs: number, run: () => void): Timer {
+      const timer = super.after(delayMs, run);
+      return {
+        cancel() {
+          cancelled++;
+          timer.cancel();
+        },
+      };
+    }
+  }
+  const clock = new CountingClock();
+  const limits = new StreamLimits(new CoarseTimers(new Turn(), clock));
+  let ran = 0;
+  for (let i = 0; i < 100; i++) {
+    limits.wait(clock, 50, () => ran++);
+    clock.advance(50);
+  }
+  limits.wait(clock, 50, () => ran++);
+  limits.stop();
+  clock.advance(50);
+  assert.deepEqual([ran, cancelled], [100, 1]);
 });

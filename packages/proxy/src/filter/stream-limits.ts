@@ -1,4 +1,4 @@
-import type { Timer } from '@lateen/core';
+import type { Clock, Timer } from '@lateen/core';
 import { Deadline } from '../timer/deadline.ts';
 import type { CoarseTimers } from '../timer/coarse-timers.ts';
 
@@ -8,7 +8,7 @@ export class StreamLimits {
   #request: Deadline | undefined;
   #duration: Deadline | undefined;
   #repeated: Deadline | undefined;
-  #waits: Timer[] | undefined;
+  #waits: Set<Timer> | undefined;
 
   constructor(timers: CoarseTimers) {
     this.#timers = timers;
@@ -39,8 +39,15 @@ export class StreamLimits {
     this.#timers.start(next, ms);
   }
 
-  addWait(timer: Timer): void {
-    (this.#waits ??= []).push(timer);
+  /** Runs once later, unless the stream is over before. */
+  wait(clock: Clock, ms: number, run: () => void): void {
+    const waits = (this.#waits ??= new Set());
+    const timer = clock.after(ms, () => {
+      // A stream that waits again and again keeps nothing of it.
+      waits.delete(timer);
+      run();
+    });
+    waits.add(timer);
   }
 
   /** The stream is over. */
