@@ -15,6 +15,7 @@ import { corsPolicies } from './cors.ts';
 import { csrfPolicies } from './csrf.ts';
 import { decompressorPolicies } from './decompressor.ts';
 import { admissionControlPolicies } from './admission-control.ts';
+import { bandwidthLimitPolicies } from './bandwidth-limit.ts';
 import { cdnLoopPolicies } from './cdn-loop.ts';
 import { networkExtAuthzPolicies } from './network-ext-authz.ts';
 import { setMetadataPolicies } from './set-metadata.ts';
@@ -85,6 +86,7 @@ export const fieldPolicies: readonly AnyFieldPolicy[] = [
   ...decompressorPolicies,
   ...admissionControlPolicies,
   ...cdnLoopPolicies,
+  ...bandwidthLimitPolicies,
   ...networkExtAuthzPolicies,
   ...statefulSessionPolicies,
   ...extAuthzPolicies,

@@ -1,6 +1,7 @@
 import type { Any } from '@lateen/protocol';
 import * as route from '@lateen/protocol/envoy/config/route/v3';
 import { AdmissionControl } from '@lateen/protocol/envoy/extensions/filters/http/admission_control/v3';
+import { BandwidthLimit } from '@lateen/protocol/envoy/extensions/filters/http/bandwidth_limit/v3';
 import { CdnLoopConfig } from '@lateen/protocol/envoy/extensions/filters/http/cdn_loop/v3';
 import * as buffer from '@lateen/protocol/envoy/extensions/filters/http/buffer/v3';
 import { FilterConfig as GrpcStats } from '@lateen/protocol/envoy/extensions/filters/http/grpc_stats/v3';
@@ -26,6 +27,7 @@ import * as hcm from '@lateen/protocol/envoy/extensions/filters/network/http_con
 import type { HttpFilter, HttpFilterConfig } from '../model/index.ts';
 import { FilterConfig as AlpnConfig } from '@lateen/protocol/istio/envoy/config/filter/http/alpn/v2alpha1';
 import { decodeAdmissionControl } from './admission-control.ts';
+import { decodeBandwidthLimit } from './bandwidth-limit.ts';
 import { decodeCdnLoop } from './cdn-loop.ts';
 import { decodeCompressor, decodeCompressorRoute } from './compressor.ts';
 import { corsOf, corsPolicyPolicy } from './cors.ts';
@@ -186,6 +188,10 @@ function decodeConfig(scope: Scope, message: HttpFilterMessage, context: FilterC
       const config = at.unpack(Decompressor, message.typedConfig) ?? {};
       return { kind: 'decompressor', decompressor: decodeDecompressor(at, config) };
     }
+    case BandwidthLimit.typeName: {
+      const config = at.unpack(BandwidthLimit, message.typedConfig) ?? {};
+      return { kind: 'bandwidth_limit', limit: decodeBandwidthLimit(at, config, false) };
+    }
     case CdnLoopConfig.typeName:
       return decodeCdnLoop(at, at.unpack(CdnLoopConfig, message.typedConfig) ?? {});
     case AdmissionControl.typeName: {
@@ -276,6 +282,10 @@ function decodePerRoute(
         scope,
         scope.unpack(statefulSession.StatefulSessionPerRoute, any) ?? {},
       );
+    case BandwidthLimit.typeName: {
+      const config = scope.unpack(BandwidthLimit, any) ?? {};
+      return { kind: 'bandwidth_limit', limit: decodeBandwidthLimit(scope, config, true) };
+    }
     case csrf.CsrfPolicy.typeName:
       return { kind: 'csrf', policy: decodeCsrf(scope, scope.unpack(csrf.CsrfPolicy, any) ?? {}) };
     case buffer.BufferPerRoute.typeName:

@@ -182,6 +182,11 @@ export function compileHttpFilters(
           module.decompressorFilter(name, config.decompressor, manager.statPrefix, services),
         );
         break;
+      case 'bandwidth_limit':
+        pushLazy(services.lazy.bandwidthLimit, (module) =>
+          module.bandwidthLimitFilter(name, config.limit, services),
+        );
+        break;
       case 'cdn_loop':
         pushLazy(services.lazy.cdnLoop, (module) =>
           module.cdnLoopFilter(name, config.cdnId, config.maxOccurrences),

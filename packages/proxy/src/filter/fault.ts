@@ -5,8 +5,11 @@ import type { Fraction } from '../model/string-match.ts';
 import type { FaultStats } from '../telemetry/fault-stats.ts';
 import { flag } from '../telemetry/response-flags.ts';
 import type { CompiledHttpFilter, FilterExchange } from './http-filter.ts';
-import { ResponseRate } from './response-rate.ts';
+import { TickBucket } from './byte-bucket.ts';
+import { SlowedBody } from './slowed-body.ts';
 
+/** How often a slowed answer is let go on. */
+const tickMs = 50;
 const delayHeader = headerName('x-envoy-fault-delay-request');
 const delayShareHeader = headerName('x-envoy-fault-delay-request-percentage');
 const abortHeader = headerName('x-envoy-fault-abort-request');
@@ -105,7 +108,8 @@ function compileFault(policy: FaultPolicy, stats: FaultStats): Fault {
       if (asked === 0 || !hits(exchange, rate.fraction, byHeader) || !mayBegin()) return;
       stats.n.rateLimitsInjected++;
       countActive(exchange, stats);
-      exchange.transformResponse(new ResponseRate(exchange, asked * 1_024));
+      const bucket = new TickBucket(asked * 1_024, tickMs);
+      exchange.transformResponse(new SlowedBody(exchange, bucket, tickMs));
     },
   };
 }

@@ -5,6 +5,7 @@ import type { OnDemandClusters } from './config-source.ts';
 import type { DiscoveredFilter } from './discovered-filter.ts';
 import type { HeaderMatch, HeaderOperations } from './route.ts';
 import type { Compressor, CompressorRoute } from './compressor.ts';
+import type { BandwidthLimit } from './bandwidth-limit.ts';
 import type { Decompressor } from './decompressor.ts';
 import type { ExtAuthz, ExtAuthzRoute } from './ext-authz.ts';
 import type { JwtAuthn } from './jwt-authn.ts';
@@ -88,6 +89,7 @@ export type HttpFilterConfig =
   | { readonly kind: 'cors'; readonly policy?: CorsPolicy }
   | { readonly kind: 'stateful_session'; readonly session: StatefulSession }
   | { readonly kind: 'csrf'; readonly policy: CsrfPolicy }
+  | { readonly kind: 'bandwidth_limit'; readonly limit: BandwidthLimit }
   | { readonly kind: 'cdn_loop'; readonly cdnId: string; readonly maxOccurrences: number }
   | { readonly kind: 'admission_control'; readonly rules: AdmissionControl }
   | { readonly kind: 'set_metadata'; readonly entries: readonly MetadataToSet[] }
