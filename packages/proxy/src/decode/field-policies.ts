@@ -16,6 +16,7 @@ import { csrfPolicies } from './csrf.ts';
 import { decompressorPolicies } from './decompressor.ts';
 import { admissionControlPolicies } from './admission-control.ts';
 import { bandwidthLimitPolicies } from './bandwidth-limit.ts';
+import { adaptiveConcurrencyPolicies } from './adaptive-concurrency.ts';
 import { cdnLoopPolicies } from './cdn-loop.ts';
 import { networkExtAuthzPolicies } from './network-ext-authz.ts';
 import { setMetadataPolicies } from './set-metadata.ts';
@@ -86,6 +87,7 @@ export const fieldPolicies: readonly AnyFieldPolicy[] = [
   ...decompressorPolicies,
   ...admissionControlPolicies,
   ...cdnLoopPolicies,
+  ...adaptiveConcurrencyPolicies,
   ...bandwidthLimitPolicies,
   ...networkExtAuthzPolicies,
   ...statefulSessionPolicies,

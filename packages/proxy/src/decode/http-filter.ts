@@ -1,5 +1,6 @@
 import type { Any } from '@lateen/protocol';
 import * as route from '@lateen/protocol/envoy/config/route/v3';
+import { AdaptiveConcurrency } from '@lateen/protocol/envoy/extensions/filters/http/adaptive_concurrency/v3';
 import { AdmissionControl } from '@lateen/protocol/envoy/extensions/filters/http/admission_control/v3';
 import { BandwidthLimit } from '@lateen/protocol/envoy/extensions/filters/http/bandwidth_limit/v3';
 import { CdnLoopConfig } from '@lateen/protocol/envoy/extensions/filters/http/cdn_loop/v3';
@@ -26,6 +27,7 @@ import type { HttpFilter as HttpFilterMessage } from '@lateen/protocol/envoy/ext
 import * as hcm from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
 import type { HttpFilter, HttpFilterConfig } from '../model/index.ts';
 import { FilterConfig as AlpnConfig } from '@lateen/protocol/istio/envoy/config/filter/http/alpn/v2alpha1';
+import { decodeAdaptiveConcurrency } from './adaptive-concurrency.ts';
 import { decodeAdmissionControl } from './admission-control.ts';
 import { decodeBandwidthLimit } from './bandwidth-limit.ts';
 import { decodeCdnLoop } from './cdn-loop.ts';
@@ -191,6 +193,10 @@ function decodeConfig(scope: Scope, message: HttpFilterMessage, context: FilterC
     case BandwidthLimit.typeName: {
       const config = at.unpack(BandwidthLimit, message.typedConfig) ?? {};
       return { kind: 'bandwidth_limit', limit: decodeBandwidthLimit(at, config, false) };
+    }
+    case AdaptiveConcurrency.typeName: {
+      const config = at.unpack(AdaptiveConcurrency, message.typedConfig) ?? {};
+      return { kind: 'adaptive_concurrency', rules: decodeAdaptiveConcurrency(at, config) };
     }
     case CdnLoopConfig.typeName:
       return decodeCdnLoop(at, at.unpack(CdnLoopConfig, message.typedConfig) ?? {});

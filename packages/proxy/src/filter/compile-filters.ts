@@ -187,6 +187,11 @@ export function compileHttpFilters(
           module.bandwidthLimitFilter(name, config.limit, services),
         );
         break;
+      case 'adaptive_concurrency':
+        pushLazy(services.lazy.adaptiveConcurrency, (module) =>
+          module.adaptiveConcurrencyFilter(name, config.rules, manager.statPrefix, services),
+        );
+        break;
       case 'cdn_loop':
         pushLazy(services.lazy.cdnLoop, (module) =>
           module.cdnLoopFilter(name, config.cdnId, config.maxOccurrences),

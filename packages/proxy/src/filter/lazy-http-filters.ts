@@ -5,6 +5,7 @@ import type * as decompressor from './compression/decompressor.ts';
 import type * as statefulSession from './session/stateful-session.ts';
 import type * as admissionControl from './admission-control.ts';
 import type * as bandwidthLimit from './bandwidth-limit.ts';
+import type * as adaptiveConcurrency from './adaptive-concurrency.ts';
 import type * as cdnLoop from './cdn-loop.ts';
 import type * as csrf from './csrf.ts';
 import type * as setMetadata from './set-metadata.ts';
@@ -22,6 +23,7 @@ export class LazyHttpFilters {
   statefulSession: typeof statefulSession | undefined;
   csrf: typeof csrf | undefined;
   bandwidthLimit: typeof bandwidthLimit | undefined;
+  adaptiveConcurrency: typeof adaptiveConcurrency | undefined;
   cdnLoop: typeof cdnLoop | undefined;
   admissionControl: typeof admissionControl | undefined;
   setMetadata: typeof setMetadata | undefined;
@@ -58,6 +60,8 @@ export class LazyHttpFilters {
     if (kinds.has('stateful_session')) this.statefulSession ??= await import('./session/stateful-session.ts');
     if (kinds.has('csrf')) this.csrf ??= await import('./csrf.ts');
     if (kinds.has('bandwidth_limit')) this.bandwidthLimit ??= await import('./bandwidth-limit.ts');
+    if (kinds.has('adaptive_concurrency'))
+      this.adaptiveConcurrency ??= await import('./adaptive-concurrency.ts');
     if (kinds.has('cdn_loop')) this.cdnLoop ??= await import('./cdn-loop.ts');
     if (kinds.has('admission_control')) this.admissionControl ??= await import('./admission-control.ts');
     if (kinds.has('set_metadata')) this.setMetadata ??= await import('./set-metadata.ts');

@@ -1,3 +1,4 @@
+import type { AdaptiveConcurrency } from './adaptive-concurrency.ts';
 import type { AdmissionControl } from './admission-control.ts';
 import type { AlpnOverride } from './alpn-override.ts';
 import type { IstioStatsFilter } from './istio-stats.ts';
@@ -90,6 +91,7 @@ export type HttpFilterConfig =
   | { readonly kind: 'stateful_session'; readonly session: StatefulSession }
   | { readonly kind: 'csrf'; readonly policy: CsrfPolicy }
   | { readonly kind: 'bandwidth_limit'; readonly limit: BandwidthLimit }
+  | { readonly kind: 'adaptive_concurrency'; readonly rules: AdaptiveConcurrency }
   | { readonly kind: 'cdn_loop'; readonly cdnId: string; readonly maxOccurrences: number }
   | { readonly kind: 'admission_control'; readonly rules: AdmissionControl }
   | { readonly kind: 'set_metadata'; readonly entries: readonly MetadataToSet[] }
