@@ -127,6 +127,16 @@ function buildSettings(
   const roots = trustDomains.length > 0 ? [] : validations.flatMap((v) => v.trustedCa ?? []);
   if (systemRoots && roots.length === 0 && trustDomains.length === 0)
     roots.push(Buffer.from(getCACertificates('bundled').join('\n')));
+  const verified = roots.length > 0 || trustDomains.length > 0;
+  if (
+    !verified &&
+    validations.some((v) => v.model.sanMatches.length > 0) &&
+    !validations.some((v) => v.model.acceptUntrusted)
+  )
+    return problem(
+      '',
+      'names are verified, and neither the resource nor its secret has a root that vouches for them',
+    );
   const parsed = certificates.map(({ chain }) => new X509Certificate(chain));
   const scope = sessionScope(parsed, validations);
   const context = createContext(openssl, {
@@ -159,7 +169,7 @@ function buildSettings(
   if (!context.ok) return context;
   const check = compilePeerCheck(
     validations.map((v) => v.model),
-    { hasRoots: roots.length > 0 || trustDomains.length > 0, sanIsServerName: side.sanIsServerName === true },
+    { hasRoots: verified, sanIsServerName: side.sanIsServerName === true },
   );
   const descriptions = parsed.map(describeOwn);
   const shown = context.value.certificates;

@@ -296,3 +296,37 @@ test('a listener is refused by the places of what cannot be used of its own TLS,
   );
   assert.equal(await get(portOf(plane), authority, 'a.test'), 'before');
 });
+
+test('a client is not believed its name where neither the listener nor its secret has a root', async (t) => {
+  const authority = await createTestAuthority();
+  const stranger = await (await createTestAuthority()).issue({ dns: ['client.test'] });
+  const rules = { certificateHashes: [], spkiHashes: [], allowExpired: false, acceptUntrusted: false };
+  const plane = startDataPlane(t);
+  const tls = options({
+    certificates: [certificateOf(await authority.issue({ dns: ['a.test'] }))],
+    validation: {
+      ...rules,
+      sanMatches: [{ type: 'dns', match: { kind: 'exact', value: 'client.test', ignoreCase: false } }],
+    },
+    validationSecret: 'roots',
+  });
+  const roots = (trustedCa: object): Secret => ({
+    kind: 'validation',
+    name: 'roots',
+    validation: { ...rules, sanMatches: [], ...trustedCa },
+  });
+  await plane.update({
+    secrets: { set: [roots({})] },
+    listeners: { set: [listener([chain([saying('a')], {}, tls)])] },
+  });
+  const visit = async (client: TestCertificate): Promise<string> => {
+    const socket = await handshake(portOf(plane), authority, { servername: 'a.test', ...client });
+    socket.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    socket.destroy();
+    return answer.toString('latin1', 0, 15);
+  };
+  await assert.rejects(visit(stranger));
+  await plane.update({ secrets: { set: [roots({ trustedCa: bytes(authority.root) })] } });
+  assert.equal(await visit(await authority.issue({ dns: ['client.test'] })), 'HTTP/1.1 200 OK');
+});
