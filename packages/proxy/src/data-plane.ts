@@ -352,6 +352,12 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     takeHostHealth: (cluster) => clusters.find(cluster)?.takeHealth(),
     takeOutlier: (cluster, host, reason) => clusters.find(cluster)?.takeOutlier(host, reason),
     reopenLogs: () => logFiles.reopen(),
+    set onRotationFailed(told: (secret: string) => void) {
+      secrets.onRotationFailed = told;
+    },
+    get onRotationFailed() {
+      return secrets.onRotationFailed;
+    },
     firstCertificateExpiryMs: () => expiry.firstMs(),
     listeners: () => listeners.status(),
     clusters: () => clusters.status(),

@@ -95,6 +95,7 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
     },
   });
   const statistics = subscriptionStatistics(dataPlane.stats, (name) => warming.routeOwners().get(name) ?? '');
+  dataPlane.onRotationFailed = (name) => statistics.rotationFailed(name);
   dataPlane.stats.add(managerStats('cluster', () => warming.counts.clusters));
   dataPlane.stats.add(managerStats('listener', () => warming.counts.listeners));
   const taking = resourceSink({

@@ -58,6 +58,8 @@ export class SecretStore {
   readonly watched: WatchedDirectories;
   /** What servers make keys of session tickets from that have none given; undefined: OpenSSL makes some for each context. */
   readonly ticketSecret: Uint8Array | undefined;
+  /** Told the name of a secret whose files have changed and cannot be used. */
+  onRotationFailed: (name: string) => void = () => {};
   readonly #secrets = new Map<string, Kept>();
   #revision = 0;
 
@@ -96,8 +98,10 @@ export class SecretStore {
     for (const { secret, loaded: present } of this.#secrets.values()) {
       if (!directoriesOfSecret(secret).includes(directory)) continue;
       const loaded = loadSecret(secret);
-      if (!loaded.ok) this.watched.noteUnusable(`secret ${secret.name}`, loaded.problems);
-      else if (!isDeepStrictEqual(loaded.value, present)) this.#put(secret, loaded.value);
+      if (!loaded.ok) {
+        this.watched.noteUnusable(`secret ${secret.name}`, loaded.problems);
+        this.onRotationFailed(secret.name);
+      } else if (!isDeepStrictEqual(loaded.value, present)) this.#put(secret, loaded.value);
     }
   }
 

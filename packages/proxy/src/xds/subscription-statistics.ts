@@ -20,6 +20,8 @@ class SubscriptionStats implements StatGroup {
   fetchTimeout = 0;
   updatedAtMs = 0;
   versionText = '';
+  /** Files of a secret that have changed and could not be used; undefined for other kinds. */
+  keyRotationFailed: number | undefined;
 
   constructor(prefix: string, prometheusPrefix: string, labels: Readonly<Record<string, string>> = {}) {
     this.prefix = prefix;
@@ -34,6 +36,8 @@ class SubscriptionStats implements StatGroup {
     visitor.number('update_rejected', 'counter', this.rejected);
     visitor.number('update_success', 'counter', this.success);
     visitor.number('update_time', 'gauge', this.updatedAtMs);
+    if (this.keyRotationFailed !== undefined)
+      visitor.number('key_rotation_failed', 'counter', this.keyRotationFailed);
     visitor.text('version_text', this.versionText);
   }
 
@@ -43,6 +47,7 @@ class SubscriptionStats implements StatGroup {
     this.failure = 0;
     this.rejected = 0;
     this.fetchTimeout = 0;
+    if (this.keyRotationFailed !== undefined) this.keyRotationFailed = 0;
   }
 }
 
@@ -56,6 +61,8 @@ export interface SubscriptionStatistics {
   failed(types: Iterable<ResourceType>): void;
   /** Something was not waited for any longer. */
   fetchTimedOut(type: ResourceType, name: string): void;
+  /** Files of a secret have changed and cannot be used. */
+  rotationFailed(secret: string): void;
   /** The control plane is, or is not, connected. */
   connected(is: boolean): void;
 }
@@ -92,8 +99,11 @@ export function subscriptionStatistics(
           envoy_rds_route_config: name,
         });
       }
-      case 'secret':
-        return new SubscriptionStats(`sds.${name}.`, 'envoy_sds_', { envoy_xds_resource_name: name });
+      case 'secret': {
+        const stats = new SubscriptionStats(`sds.${name}.`, 'envoy_sds_', { envoy_xds_resource_name: name });
+        stats.keyRotationFailed = 0;
+        return stats;
+      }
       case 'extensionConfig':
         return new SubscriptionStats(
           `extension_config_discovery.${name}.`,
@@ -167,6 +177,10 @@ export function subscriptionStatistics(
     fetchTimedOut(type, name) {
       const stats = named.get(type)?.get(name);
       if (stats !== undefined) stats.fetchTimeout++;
+    },
+    rotationFailed(secret) {
+      const stats = named.get('secret')?.get(secret);
+      if (stats !== undefined) stats.keyRotationFailed = (stats.keyRotationFailed ?? 0) + 1;
     },
     connected(is) {
       connected = is;
