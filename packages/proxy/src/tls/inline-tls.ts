@@ -1,4 +1,5 @@
-import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import { getCurves } from 'node:crypto';
+import { createSecureContext, getCiphers, type SecureContextOptions } from 'node:tls';
 import type { Problem, Result } from '@lateen/core';
 import type { DataSource, TlsOptions, TlsVersion } from '../model/tls.ts';
 import {
@@ -97,15 +98,10 @@ function parameterProblems(options: TlsOptions): readonly Problem[] {
       message: `OpenSSL has no cipher suite "${unknown}"`,
     });
   }
-  const old = cipherSuites.flatMap(suitesOf).filter((suite) => !suite.startsWith('TLS_'));
-  if (
-    cipherSuites.length > 0 &&
-    (old.length === 0 || !isUsable({ ciphers: old.join(':') })) &&
-    wrong.length === 0
-  )
+  if (wrong.length === 0 && cipherSuites.length > 0 && !leavesSome(cipherSuites.flatMap(suitesOf)))
     wrong.push({ path: `${params}.cipher_suites`, message: 'has no suite for TLS 1.2 that OpenSSL can use' });
   for (const [i, curve] of ecdhCurves.entries()) {
-    if (!isUsable({ ecdhCurve: curveName(curve) }))
+    if (!isKnownCurve(curveName(curve)))
       wrong.push({ path: `${params}.ecdh_curves[${i}]`, message: `OpenSSL has no curve "${curve}"` });
   }
   for (const [i, sigalgs] of signatureAlgorithms.entries()) {
@@ -124,7 +120,23 @@ function alpnProblems({ alpn }: TlsOptions): readonly Problem[] {
 
 /** Operators change the list; the suites of TLS 1.3 are always on; 3DES, which Envoy's library has, is left out. */
 function isKnownSuite(suite: string): boolean {
-  return /^[!+@-]|^TLS_|^DES-CBC3-SHA$/.test(suite) || isUsable({ ciphers: suite });
+  return /^[!+@-]|^TLS_|^DES-CBC3-SHA$/.test(suite) || isListed(suite) || isUsable({ ciphers: suite });
+}
+
+/** True where a list of suites leaves one for the versions before TLS 1.3, whose suites are always on. */
+function leavesSome(suites: readonly string[]): boolean {
+  const old = suites.filter((suite) => !suite.startsWith('TLS_'));
+  return old.some(isListed) || (old.length > 0 && isUsable({ ciphers: old.join(':') }));
+}
+
+/** The curves with the usual names of their own are not among those that are listed. */
+function isKnownCurve(curve: string): boolean {
+  return curve === 'X25519' || getCurves().includes(curve) || isUsable({ ecdhCurve: curve });
+}
+
+/** True for names of which no context needs to be made, which costs, to know that they are good. */
+function isListed(suite: string): boolean {
+  return getCiphers().includes(suite.toLowerCase());
 }
 
 function isUsable(options: SecureContextOptions): boolean {
