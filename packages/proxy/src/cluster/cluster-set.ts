@@ -7,6 +7,7 @@ import { endpointNameOf } from '../model/references.ts';
 import type { StatsRegistry } from '../telemetry/stats-registry.ts';
 import { DnsRefresh } from './dns-refresh.ts';
 import { systemResolver } from './name-resolver.ts';
+import { RedisDiscovery } from './redis-discovery.ts';
 import { serverResolver } from './server-resolver.ts';
 import { clusterKeysOf } from './runtime-limits.ts';
 import { UpstreamCluster, type ClusterContext } from './upstream-cluster.ts';
@@ -28,7 +29,7 @@ export class ClusterSet {
   readonly #assignments = new Map<string, ClusterLoadAssignment>();
   /** The ends of assignments that are not to be used for longer (`endpoint_stale_after`). */
   readonly #stale = new Map<string, Timer>();
-  readonly #resolving = new Map<string, DnsRefresh>();
+  readonly #resolving = new Map<string, Pick<DnsRefresh, 'asked' | 'close'>>();
   readonly #resolve = systemResolver();
 
   constructor(context: ClusterContext, stats: StatsRegistry, logger: Logger, clock: Clock = systemClock) {
@@ -154,6 +155,17 @@ export class ClusterSet {
     if (discovery.kind === 'eds') {
       const assignment = this.#assignments.get(endpointNameOf(model) ?? model.name);
       if (assignment !== undefined) cluster.setEndpoints(assignment);
+    } else if (discovery.kind === 'redis') {
+      const nodes = new RedisDiscovery(model, discovery, {
+        clock: this.#clock,
+        logger: this.#logger,
+        random: this.#context.random,
+        connector: cluster.connector,
+        stats: cluster.stats,
+        onSlots: (slots, assignment) => cluster.setSlots(slots, assignment),
+      });
+      cluster.onRedirection = () => nodes.noteRedirection();
+      this.#resolving.set(model.name, nodes);
     } else if (model.loadAssignment !== undefined) {
       if (discovery.kind === 'strict_dns' || discovery.kind === 'logical_dns') {
         const { nameServers = [] } = discovery;

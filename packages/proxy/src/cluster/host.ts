@@ -117,3 +117,8 @@ export class Host {
     };
   }
 }
+
+/** An endpoint of which nothing but its address is known. */
+export function endpointAt(address: Address): Endpoint {
+  return { address, hostname: '', healthStatus: 'unknown', weight: 1, metadata: {} };
+}

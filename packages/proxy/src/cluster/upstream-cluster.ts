@@ -18,6 +18,8 @@ import type { PriorityBalancer } from './balancer/priority-balancer.ts';
 import type { SubsetBalancer } from './balancer/subset-balancer.ts';
 import { breakersFor, type Breakers, type ClusterBreakers } from './breakers.ts';
 import { compileBalancers, type HostGroup } from './compile-balancers.ts';
+import type { RedisReadPolicy } from '../model/redis.ts';
+import type { RedisSlots } from './redis-slots.ts';
 import { outlierUnder, panicThresholdUnder, thresholdsUnder } from './runtime-limits.ts';
 import type { ThreadShare } from '../workers/thread-share.ts';
 import { sharedHostsOf, type SharedHosts } from './shared-hosts.ts';
@@ -26,8 +28,9 @@ import { connectsAlike } from './connects-alike.ts';
 import type { Connector, ConnectorContext, Downstream } from './connector.ts';
 import { createChecker } from './health/create-checker.ts';
 import type { HealthChecker } from './health/health-checker.ts';
+import { textIn } from './metadata-text.ts';
 import { mayOverride, type HostOverride } from './host-override.ts';
-import { Host } from './host.ts';
+import { endpointAt, Host } from './host.ts';
 import type { LocalCluster } from './local-cluster.ts';
 import { OutlierDetector, type OutlierReason } from './outlier/outlier-detector.ts';
 import { ClientPools } from './pool/client-pools.ts';
@@ -64,14 +67,12 @@ export interface HostRequest extends BalancerRequest {
   /** What the metadata of the endpoint must be, for clusters with subsets. */
   readonly subset: SubsetCriteria | undefined;
   readonly override?: HostOverride | undefined;
+  /** Of a key in a Redis Cluster: its slot, and who may answer. */
+  readonly redis?: { readonly slot: number; readonly policy: RedisReadPolicy } | undefined;
 }
 
 const nowhere: Locality = { region: '', zone: '', subZone: '' };
 const maxOriginalDestinations = 4_096;
-
-function originalDestinationEndpoint(address: SocketAddress): Endpoint {
-  return { address, hostname: '', healthStatus: 'unknown', weight: 1, metadata: {} };
-}
 
 /**
  * A cluster at work: its endpoints, who of them is next, its connections, limits and statistics.
@@ -101,6 +102,9 @@ export class UpstreamCluster {
   readonly #checker: HealthChecker | undefined;
   /** How the hosts are, where other threads serve them too. */
   readonly #shared: SharedHosts | undefined;
+  #slots: RedisSlots | undefined;
+  /** Called where a node of a Redis Cluster does not have a slot any more. */
+  onRedirection: () => void = () => {};
   #overprovisioning = 140;
   #drops: ClusterLoadAssignment['dropFractions'] = [];
   #closed = false;
@@ -150,6 +154,7 @@ export class UpstreamCluster {
       this.#hosts = previous.#hosts;
       this.#groups = previous.#groups;
       this.#subsets = previous.#subsets;
+      this.#slots = previous.#slots;
       this.#overprovisioning = previous.#overprovisioning;
       this.#drops = previous.#drops;
       previous.#hosts = new Map();
@@ -233,6 +238,17 @@ export class UpstreamCluster {
     this.#rebuild();
   }
 
+  /** Puts in force who has which slots of a Redis Cluster. */
+  setSlots(slots: RedisSlots, assignment: ClusterLoadAssignment): void {
+    this.#slots = slots;
+    this.setEndpoints(assignment);
+  }
+
+  /** The host at an address, as `10.0.0.1:6379`. */
+  hostAt(key: string): Host | undefined {
+    return this.#hosts.get(key);
+  }
+
   /** To be called when the cluster that the proxy is part of has changed. */
   onLocalClusterChange(): void {
     if (this.model.zoneAware !== undefined) this.#rebuild();
@@ -275,6 +291,10 @@ export class UpstreamCluster {
       if (override.strict) return undefined;
     }
     if (this.model.discovery.kind === 'original_dst') return this.#originalDestination(request);
+    if (request.redis !== undefined && this.#slots !== undefined) {
+      const { slot, policy } = request.redis;
+      return this.#slots.choose(slot, policy, this.#hosts, this.#context.random());
+    }
     if (this.#subsets !== undefined) return this.#subsets.pick(request, priority);
     const balancer = this.#balancer;
     return priority === undefined ? balancer?.pick(request) : balancer?.pickAt(priority, request);
@@ -462,7 +482,7 @@ export class UpstreamCluster {
     let host = this.#hosts.get(key);
     if (host === undefined) {
       if (this.#hosts.size >= maxOriginalDestinations) this.#forgetUnused();
-      host = new Host(originalDestinationEndpoint(address), nowhere, 0, this.#context.turn.nowMs);
+      host = new Host(endpointAt(address), nowhere, 0, this.#context.turn.nowMs);
       this.#hosts.set(key, host);
       this.stats.n.membershipTotal = this.#hosts.size;
       this.stats.n.membershipHealthy = this.#hosts.size;
@@ -475,15 +495,4 @@ export class UpstreamCluster {
       if (host.active === 0 && host.cxActive === 0) this.#hosts.delete(key);
     }
   }
-}
-
-/** The text at a place in metadata. */
-function textIn(
-  metadata: Metadata | undefined,
-  key: { readonly namespace: string; readonly path: readonly string[] } | undefined,
-): string | undefined {
-  if (key === undefined) return undefined;
-  let value: unknown = metadata?.[key.namespace];
-  for (const name of key.path) value = (value as { readonly [key: string]: unknown } | undefined)?.[name];
-  return typeof value === 'string' ? value : undefined;
 }

@@ -2,6 +2,7 @@ import type { Cluster as ClusterMessage } from '@lateen/protocol/envoy/config/cl
 import * as core from '@lateen/protocol/envoy/config/core/v3';
 import * as cluster from '@lateen/protocol/envoy/config/cluster/v3';
 import { ClusterConfig as AggregateConfig } from '@lateen/protocol/envoy/extensions/clusters/aggregate/v3';
+import { RedisClusterConfig } from '@lateen/protocol/envoy/extensions/clusters/redis/v3';
 import { RedisProtocolOptions } from '@lateen/protocol/envoy/extensions/filters/network/redis_proxy/v3';
 import type {
   HappyEyeballs,
@@ -127,10 +128,20 @@ const originalDstPolicy = fieldPolicy(cluster.Cluster_OriginalDstLbConfig, [
 ]);
 
 const aggregatePolicy = fieldPolicy(AggregateConfig, ['clusters']);
+const redisClusterPolicy = fieldPolicy(
+  RedisClusterConfig,
+  ['clusterRefreshRate', 'clusterRefreshTimeout', 'redirectRefreshInterval', 'redirectRefreshThreshold'],
+  {
+    failureRefreshThreshold: 'nodes are asked again at intervals and after redirections',
+    hostDegradedRefreshThreshold: 'nodes are asked again at intervals and after redirections',
+  },
+);
+const redisName = 'envoy.clusters.redis';
 const aggregateName = 'envoy.clusters.aggregate';
 
 export const clusterPolicies = [
   aggregatePolicy,
+  redisClusterPolicy,
   clusterPolicy,
   preconnectPolicyPolicy,
   edsPolicy,
@@ -281,6 +292,18 @@ function decodeDiscovery(scope: Scope, message: ClusterMessage): Discovery {
     const clusters = config?.clusters ?? [];
     if (clusters.length === 0) at.at('clusters').fail('must name at least one cluster');
     return { kind: 'aggregate', clusters };
+  }
+  if (message.clusterType?.name === redisName) {
+    const at = scope.at('clusterType').at('typedConfig');
+    const config = at.unpack(RedisClusterConfig, message.clusterType.typedConfig) ?? {};
+    at.check(redisClusterPolicy, config);
+    return {
+      kind: 'redis',
+      refreshMs: config.clusterRefreshRate ?? 5_000,
+      timeoutMs: config.clusterRefreshTimeout ?? 3_000,
+      redirectThreshold: config.redirectRefreshThreshold ?? 5,
+      redirectIntervalMs: config.redirectRefreshInterval ?? 5_000,
+    };
   }
   if (message.clusterType !== undefined) {
     scope.at('clusterType').fail(`"${message.clusterType.name}" is not supported`);

@@ -1,3 +1,4 @@
+import { RedisClusterConfig } from '@lateen/protocol/envoy/extensions/clusters/redis/v3';
 import { CaresDnsResolverConfig } from '@lateen/protocol/envoy/extensions/network/dns_resolver/cares/v3';
 import { GetAddrInfoDnsResolverConfig } from '@lateen/protocol/envoy/extensions/network/dns_resolver/getaddrinfo/v3';
 import { HealthCheckEventFileSink } from '@lateen/protocol/envoy/extensions/health_check/event_sinks/file/v3';
@@ -119,6 +120,7 @@ export const typesInAny = (): readonly AnyMessageType[] => [
   RawBuffer,
   RedisProtocolOptions,
   Redis,
+  RedisClusterConfig,
   CaresDnsResolverConfig,
   GetAddrInfoDnsResolverConfig,
   HealthCheckEventFileSink,

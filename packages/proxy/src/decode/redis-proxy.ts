@@ -1,5 +1,12 @@
 import * as redis from '@lateen/protocol/envoy/extensions/filters/network/redis_proxy/v3';
-import type { DataSource, RedisCredentials, RedisFault, RedisProxy, RedisRoute } from '../model/index.ts';
+import type {
+  DataSource,
+  RedisCredentials,
+  RedisFault,
+  RedisProxy,
+  RedisReadPolicy,
+  RedisRoute,
+} from '../model/index.ts';
 import { decodeDataSource, decodeRuntimeFraction } from './basics.ts';
 import { fieldPolicy } from './field-policy.ts';
 import type { Scope } from './scope.ts';
@@ -15,13 +22,23 @@ const filterPolicy = fieldPolicy(redis.RedisProxy, [
   'faults',
 ]);
 const oneWrite = 'what is written in one turn of the event loop leaves together';
-const settingsPolicy = fieldPolicy(redis.RedisProxy_ConnPoolSettings, ['opTimeout', 'enableHashtagging'], {
-  maxBufferSizeBeforeFlush: oneWrite,
-  bufferFlushTimeout: oneWrite,
-  enableCommandStats: 'commands are counted by the filter, not once more by cluster',
-  maxUpstreamUnknownConnections: 'only known endpoints are connected to',
-  readPolicy: 'the endpoints of a cluster are not told apart as primaries and replicas',
-});
+const settingsPolicy = fieldPolicy(
+  redis.RedisProxy_ConnPoolSettings,
+  ['opTimeout', 'enableHashtagging', 'enableRedirection', 'readPolicy'],
+  {
+    maxBufferSizeBeforeFlush: oneWrite,
+    bufferFlushTimeout: oneWrite,
+    enableCommandStats: 'commands are counted by the filter, not once more by cluster',
+    maxUpstreamUnknownConnections: 'only known endpoints are connected to',
+  },
+);
+const readPolicies = {
+  MASTER: 'primary',
+  PREFER_MASTER: 'prefer_primary',
+  REPLICA: 'replica',
+  PREFER_REPLICA: 'prefer_replica',
+  ANY: 'any',
+} as const satisfies Readonly<Record<string, RedisReadPolicy>>;
 const routesPolicy = fieldPolicy(redis.RedisProxy_PrefixRoutes, [
   'routes',
   'caseInsensitive',
@@ -83,6 +100,8 @@ export function decodeRedisProxy(scope: Scope, message: redis.RedisProxy): Redis
     statPrefix: message.statPrefix ?? '',
     opTimeoutMs: settings.opTimeout ?? 0,
     hashTags: settings.enableHashtagging ?? false,
+    readPolicy: at.at('readPolicy').choice(settings.readPolicy, readPolicies, 'primary'),
+    followsRedirections: settings.enableRedirection ?? false,
     latencyInMicros: message.latencyInMicros ?? false,
     routes: prefixes,
     ...(catchAll === undefined ? {} : { catchAll }),

@@ -31,7 +31,16 @@ export type Discovery =
       readonly metadataKey?: { readonly namespace: string; readonly path: readonly string[] };
       readonly portOverride?: number;
     }
-  | { readonly kind: 'aggregate'; readonly clusters: readonly string[] };
+  | { readonly kind: 'aggregate'; readonly clusters: readonly string[] }
+  | {
+      /** A Redis Cluster, whose nodes say who has which slots. */
+      readonly kind: 'redis';
+      readonly refreshMs: number;
+      readonly timeoutMs: number;
+      /** After so many redirections it is asked again, if not within this time; 0: never for that. */
+      readonly redirectThreshold: number;
+      readonly redirectIntervalMs: number;
+    };
 
 export interface SlowStart {
   readonly windowMs: number;

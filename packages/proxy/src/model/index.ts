@@ -45,7 +45,14 @@ export {
   type IstioStatsOptions,
 } from './istio-stats.ts';
 export type { MongoProxy } from './mongo.ts';
-export type { RedisCredentials, RedisFault, RedisMirror, RedisProxy, RedisRoute } from './redis.ts';
+export type {
+  RedisCredentials,
+  RedisFault,
+  RedisMirror,
+  RedisProxy,
+  RedisReadPolicy,
+  RedisRoute,
+} from './redis.ts';
 export type {
   ClusterStatus,
   DataPlane,

@@ -29,6 +29,9 @@ export interface RedisFault {
   readonly commands: readonly string[];
 }
 
+/** Who of a shard of a Redis Cluster answers commands that change nothing. */
+export type RedisReadPolicy = 'primary' | 'prefer_primary' | 'replica' | 'prefer_replica' | 'any';
+
 /** `envoy.filters.network.redis_proxy`. */
 export interface RedisProxy {
   readonly kind: 'redis_proxy';
@@ -37,6 +40,9 @@ export interface RedisProxy {
   readonly opTimeoutMs: number;
   /** Only the part of a key in braces is hashed, where there is one. */
   readonly hashTags: boolean;
+  readonly readPolicy: RedisReadPolicy;
+  /** Follows a node that says that another one has the slot. */
+  readonly followsRedirections: boolean;
   readonly latencyInMicros: boolean;
   readonly routes: readonly RedisRoute[];
   /** For keys of no prefix; undefined: they have no endpoint. */

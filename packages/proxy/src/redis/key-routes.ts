@@ -1,9 +1,9 @@
 import type { ClusterRef } from '../cluster/cluster-set.ts';
 import type { Host } from '../cluster/host.ts';
 import type { HostRequest, UpstreamCluster } from '../cluster/upstream-cluster.ts';
-import type { RedisProxy, RedisRoute } from '../model/redis.ts';
+import type { RedisProxy, RedisReadPolicy, RedisRoute } from '../model/redis.ts';
 import type { Fraction } from '../model/string-match.ts';
-import { keyHash } from './key-hash.ts';
+import { keyHash, slotOf } from './key-hash.ts';
 
 export interface CompiledMirror {
   readonly ref: ClusterRef;
@@ -33,10 +33,11 @@ export class KeyRoutes {
   readonly #catchAll: CompiledRoute | undefined;
   readonly #ignoreCase: boolean;
   readonly #hashTags: boolean;
+  readonly #readPolicy: RedisReadPolicy;
   readonly #random: () => number;
 
   constructor(
-    { routes, catchAll, ignoreCase, hashTags }: RedisProxy,
+    { routes, catchAll, ignoreCase, hashTags, readPolicy }: RedisProxy,
     clusterRef: (name: string) => ClusterRef,
     random: () => number,
   ) {
@@ -56,6 +57,7 @@ export class KeyRoutes {
     this.#catchAll = catchAll === undefined ? undefined : compile(catchAll);
     this.#ignoreCase = ignoreCase;
     this.#hashTags = hashTags;
+    this.#readPolicy = readPolicy;
     this.#random = random;
   }
 
@@ -77,15 +79,18 @@ export class KeyRoutes {
   hostOf(
     { key }: RoutedKey,
     ref: ClusterRef,
+    reads: boolean,
   ): { readonly cluster: UpstreamCluster; readonly host: Host } | undefined {
     const serving = ref.cluster?.servingCluster(this.#random());
     if (serving === undefined) return undefined;
-    const hash = keyHash(key, this.#hashTags);
+    const isSlotted = serving.cluster.model.discovery.kind === 'redis';
+    const hash = isSlotted ? undefined : keyHash(key, this.#hashTags);
     const request: HostRequest = {
       hash: () => hash,
       selection: 0,
       originalDestination: undefined,
       subset: undefined,
+      redis: isSlotted ? { slot: slotOf(key), policy: reads ? this.#readPolicy : 'primary' } : undefined,
     };
     const host = serving.cluster.chooseHost(request, serving.priority);
     if (host === undefined) serving.cluster.stats.n.upstreamCxNoneHealthy++;

@@ -17,8 +17,8 @@ export interface ReplyListener {
 export interface RedisClientContext {
   readonly timers: CoarseTimers;
   readonly opTimeoutMs: number;
-  /** Sent first on a new connection; empty: nothing. */
-  readonly greeting: Buffer;
+  /** Sent first on a new connection. */
+  readonly greetings: readonly Buffer[];
 }
 
 /** Whom nobody waits for. */
@@ -53,7 +53,7 @@ export class RedisClient extends Expirable implements ConnectListener, WireHandl
     host.cxActive++;
     (host.others ??= new Set()).add(this);
     this.#connecting = cluster.connector.connect(host, this);
-    if (context.greeting.length > 0) this.#write(context.greeting, greeter);
+    for (const greeting of context.greetings) this.#write(greeting, greeter);
   }
 
   /** Sends a request after those before it. */

@@ -24,7 +24,7 @@ export function compileRedisProxy(
   const split: SplitterContext = {
     model,
     routes: new KeyRoutes(model, clusterRef, random),
-    upstreams: new RedisUpstreams(timers, model.opTimeoutMs),
+    upstreams: new RedisUpstreams(timers, model.opTimeoutMs, model.readPolicy),
     random,
   };
   const setup: RedisSetup = {

@@ -4,6 +4,7 @@ import type { Command } from './commands.ts';
 import type { KeyRoutes, RoutedKey } from './key-routes.ts';
 import { nobody, type ReplyListener } from './redis-client.ts';
 import { encodeArray, encodeError, encodeInteger, encodeRequest, encodeStatus } from './resp-writer.ts';
+import { Redirections } from './redirections.ts';
 import type { RedisUpstreams } from './upstreams.ts';
 
 export type OnReply = (reply: Buffer) => void;
@@ -127,7 +128,7 @@ export class Splitter {
   #ask(command: Command, routed: RoutedKey, request: Buffer, done: OnReply): void {
     const { route } = routed;
     const ref = command.reads && route.readRef !== undefined ? route.readRef : route.ref;
-    if (!this.#send(routed, ref, request, listenerOf(done))) {
+    if (!this.#send(command, routed, ref, request, listenerOf(done))) {
       done(encodeError(noHost));
       return;
     }
@@ -135,16 +136,26 @@ export class Splitter {
       if (excludeReads && command.reads) continue;
       if (fraction !== undefined && this.#context.random() * fraction.denominator >= fraction.numerator)
         continue;
-      this.#send(routed, mirror, request, nobody);
+      this.#send(command, routed, mirror, request, nobody);
     }
   }
 
   /** False where there is no endpoint. */
-  #send(routed: RoutedKey, ref: ClusterRef, request: Buffer, listener: ReplyListener): boolean {
-    const { routes, upstreams } = this.#context;
-    const chosen = routes.hostOf(routed, ref);
+  #send(
+    command: Command,
+    routed: RoutedKey,
+    ref: ClusterRef,
+    request: Buffer,
+    listener: ReplyListener,
+  ): boolean {
+    const { routes, upstreams, model } = this.#context;
+    const chosen = routes.hostOf(routed, ref, command.reads);
     const client = chosen === undefined ? undefined : upstreams.client(chosen.cluster, chosen.host);
-    client?.send(request, listener);
+    const hears =
+      chosen !== undefined && model.followsRedirections && listener !== nobody
+        ? new Redirections(chosen.cluster, upstreams, request, listener)
+        : listener;
+    client?.send(request, hears);
     return client !== undefined;
   }
 }

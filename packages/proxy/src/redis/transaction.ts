@@ -142,7 +142,7 @@ export class Transaction {
     if (this.#client !== undefined) return this.#client.over ? undefined : this.#client;
     const { routes, upstreams } = this.#context;
     const routed = key === undefined ? undefined : routes.find(key);
-    const chosen = routed === undefined ? undefined : routes.hostOf(routed, routed.route.ref);
+    const chosen = routed === undefined ? undefined : routes.hostOf(routed, routed.route.ref, false);
     this.#client = chosen === undefined ? undefined : upstreams.open(chosen.cluster, chosen.host);
     return this.#client;
   }

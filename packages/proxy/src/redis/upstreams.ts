@@ -1,16 +1,23 @@
 import type { Host } from '../cluster/host.ts';
 import type { UpstreamCluster } from '../cluster/upstream-cluster.ts';
 import type { CoarseTimers } from '../timer/coarse-timers.ts';
+import type { Cluster } from '../model/cluster.ts';
+import type { RedisReadPolicy } from '../model/redis.ts';
 import { greetingOf } from './greeting.ts';
+import { encodeRequest } from './resp-writer.ts';
 import { RedisClient } from './redis-client.ts';
+
+const readOnly = encodeRequest(['READONLY']);
 
 /** The connections of a filter to its endpoints: one to each, and those of transactions. */
 export class RedisUpstreams {
   readonly #timers: CoarseTimers;
   readonly #opTimeoutMs: number;
+  readonly #readPolicy: RedisReadPolicy;
   readonly #clients = new WeakMap<Host, RedisClient>();
 
-  constructor(timers: CoarseTimers, opTimeoutMs: number) {
+  constructor(timers: CoarseTimers, opTimeoutMs: number, readPolicy: RedisReadPolicy) {
+    this.#readPolicy = readPolicy;
     this.#timers = timers;
     this.#opTimeoutMs = opTimeoutMs;
   }
@@ -33,7 +40,14 @@ export class RedisUpstreams {
     return new RedisClient(cluster, host, {
       timers: this.#timers,
       opTimeoutMs: this.#opTimeoutMs,
-      greeting: greetingOf(cluster.model),
+      greetings: this.#greetingsOf(cluster.model),
     });
+  }
+
+  /** A replica of a Redis Cluster answers for its slots only where it has been told that this is wanted. */
+  #greetingsOf(model: Cluster): readonly Buffer[] {
+    const login = greetingOf(model);
+    const toRead = model.discovery.kind === 'redis' && this.#readPolicy !== 'primary';
+    return [...(login.length === 0 ? [] : [login]), ...(toRead ? [readOnly] : [])];
   }
 }

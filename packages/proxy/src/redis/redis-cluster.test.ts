@@ -1,0 +1,196 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { clusterFromJson, listenerFromJson } from '../testing/envoy-config.ts';
+import { portOf, startDataPlane, statOf, tcpUpstream, type Closers } from '../testing/harness.ts';
+import { slotOf } from './key-hash.ts';
+import { RequestReader } from './resp-reader.ts';
+import { encodeArray, encodeError, encodeInteger, encodeStatus, encodeString } from './resp-writer.ts';
+import { redisClient } from './testing/redis-peers.ts';
+
+const types = 'type.googleapis.com/envoy.extensions';
+
+/** A proxy for a Redis Cluster of which these nodes are known. */
+async function serve(t: Closers, seeds: readonly number[], settings: object = {}) {
+  const dataPlane = startDataPlane(t);
+  const cluster = clusterFromJson('shards', seeds, {
+    lb_policy: 'CLUSTER_PROVIDED',
+    cluster_type: {
+      name: 'envoy.clusters.redis',
+      typed_config: {
+        '@type': `${types}.clusters.redis.v3.RedisClusterConfig`,
+        cluster_refresh_rate: '600s',
+        redirect_refresh_threshold: 1,
+        redirect_refresh_interval: '0s',
+      },
+    },
+  });
+  const listener = listenerFromJson({}, undefined, {
+    filter_chains: [
+      {
+        filters: [
+          {
+            name: 'envoy.filters.network.redis_proxy',
+            typed_config: {
+              '@type': `${types}.filters.network.redis_proxy.v3.RedisProxy`,
+              stat_prefix: 'main',
+              settings: { op_timeout: '5s', enable_redirection: true, ...settings },
+              prefix_routes: { catch_all_route: { cluster: 'shards' } },
+            },
+          },
+        ],
+      },
+    ],
+  });
+  const { refused } = await dataPlane.update({
+    clusters: { set: [cluster] },
+    listeners: { set: [listener] },
+  });
+  assert.deepEqual(refused, []);
+  await dataPlane.whenResolved();
+  return { dataPlane, port: portOf(dataPlane) };
+}
+
+/** A node that says what a test wants; collects what it hears. */
+async function node(t: Closers, answer: (parts: readonly string[]) => Buffer) {
+  const heard: string[] = [];
+  const port = await tcpUpstream(t, (socket) => {
+    const reader = new RequestReader((parts) => {
+      const words = (parts ?? []).map(String);
+      heard.push(words.join(' '));
+      socket.write(answer(words));
+    });
+    socket.on('data', (chunk: Buffer) => reader.push(chunk, 0, chunk.length));
+    socket.on('end', () => socket.end());
+  });
+  return { port, heard };
+}
+
+const nodeAt = (port: number): Buffer =>
+  encodeArray([encodeString('127.0.0.1'), encodeInteger(port), encodeString('id')]);
+const range = (start: number, end: number, ...ports: readonly number[]): Buffer =>
+  encodeArray([encodeInteger(start), encodeInteger(end), ...ports.map(nodeAt)]);
+const isSlots = (parts: readonly string[]): boolean => parts.join(' ') === 'CLUSTER SLOTS';
+
+test('slots of keys are those of the specification, by their tags', () => {
+  assert.equal(slotOf(Buffer.from('123456789')), 0x31c3);
+  assert.equal(slotOf(Buffer.from('{user1000}.following')), slotOf(Buffer.from('{user1000}.followers')));
+  assert.equal(slotOf(Buffer.from('foo{}{bar}')), slotOf(Buffer.from('foo{}{bar}')));
+});
+
+test('reads go where the policy says, to a replica that is told of it, and writes to the primary', async (t) => {
+  let slots: Buffer = Buffer.alloc(0);
+  const answer = (parts: readonly string[]): Buffer => (isSlots(parts) ? slots : encodeStatus('OK'));
+  const primary = await node(t, answer);
+  const replica = await node(t, answer);
+  slots = encodeArray([range(0, 16_383, primary.port, replica.port)]);
+  const { port } = await serve(t, [primary.port], { read_policy: 'REPLICA' });
+  const client = await redisClient(t, port);
+  assert.deepEqual(await client.ask('SET a 1', 'GET a'), ['+OK', '+OK']);
+  assert.deepEqual(primary.heard, ['CLUSTER SLOTS', 'READONLY', 'SET a 1']);
+  assert.deepEqual(replica.heard, ['READONLY', 'GET a']);
+});
+
+test('a request follows a slot that moves, and its new place is asked for', async (t) => {
+  let moved: 'no' | 'ask' | 'moved' = 'no';
+  let slots: Buffer = Buffer.alloc(0);
+  const slot = slotOf(Buffer.from('a'));
+  const old = await node(t, (parts) => {
+    if (isSlots(parts)) return slots;
+    if (moved === 'ask') return encodeError(`ASK ${slot} 127.0.0.1:${next.port}`);
+    return moved === 'moved' ? encodeError(`MOVED ${slot} 127.0.0.1:${next.port}`) : encodeString('old');
+  });
+  const next = await node(t, (parts) =>
+    isSlots(parts) ? slots : parts[0] === 'ASKING' ? encodeStatus('OK') : encodeString('new'),
+  );
+  slots = encodeArray([range(0, 16_382, old.port), range(16_383, 16_383, next.port)]);
+  const { dataPlane, port } = await serve(t, [old.port]);
+  const client = await redisClient(t, port);
+  assert.deepEqual(await client.ask('GET a'), ['$3 old']);
+  moved = 'ask';
+  assert.deepEqual(await client.ask('GET a'), ['$3 new']);
+  assert.deepEqual(
+    next.heard.filter((line) => line !== 'CLUSTER SLOTS'),
+    ['ASKING', 'GET a'],
+  );
+  moved = 'moved';
+  slots = encodeArray([range(0, 16_383, next.port)]);
+  assert.deepEqual(await client.ask('GET a'), ['$3 new']);
+  while (statOf(dataPlane, 'cluster.shards.membership_total') > 1)
+    await new Promise((resolve) => setImmediate(resolve));
+  const before = old.heard.length;
+  assert.deepEqual(await client.ask('GET a'), ['$3 new']);
+  assert.equal(old.heard.length, before);
+});
+
+const missing = ['redis-server', 'redis-cli'].filter(
+  (tool) => spawnSync(tool, ['--version']).error !== undefined,
+);
+
+/** Starts a server with this configuration; answers with its port. */
+async function startServer(t: Closers): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  await once(probe, 'close');
+  const dir = mkdtempSync(join(tmpdir(), 'lateen-redis-cluster-'));
+  const args = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', dir, '--save', ''];
+  // The bus is 10,000 above by default, which may be too high.
+  const bus = port > 40_000 ? port - 10_000 : port + 10_000;
+  const child = spawn('redis-server', [...args, '--cluster-enabled', 'yes', '--cluster-port', `${bus}`], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.after(async () => {
+    child.kill();
+    await once(child, 'exit');
+    rmSync(dir, { recursive: true });
+  });
+  for await (const text of child.stdout) if (String(text).includes('Ready to accept')) break;
+  child.stdout.resume();
+  return port;
+}
+
+test(
+  'a Redis Cluster serves its keys through the proxy as they lie on its nodes',
+  missing.length > 0 ? { skip: `needs ${missing.join(', ')}` } : {},
+  async (t) => {
+    const ports = [await startServer(t), await startServer(t), await startServer(t)];
+    const cli = (port: number, ...args: readonly string[]): string =>
+      spawnSync('redis-cli', ['-p', `${port}`, ...args], { encoding: 'utf8' }).stdout.trim();
+    const made = spawnSync(
+      'redis-cli',
+      ['--cluster', 'create', ...ports.map((port) => `127.0.0.1:${port}`), '--cluster-yes'],
+      { encoding: 'utf8' },
+    );
+    assert.equal(made.status, 0, made.stdout + made.stderr);
+    for (const port of ports) while (!cli(port, 'cluster', 'info').includes('cluster_state:ok'));
+    const { dataPlane, port } = await serve(t, [ports[0] as number]);
+    assert.equal(statOf(dataPlane, 'cluster.shards.membership_total'), 3);
+    const client = await redisClient(t, port);
+    const keys = Array.from({ length: 60 }, (_, i) => `key${i}`);
+    assert.deepEqual(
+      await client.ask(...keys.map((key) => `SET ${key} of-${key}`)),
+      keys.map(() => '+OK'),
+    );
+    const sizes = ports.map((one) => Number(cli(one, 'dbsize')));
+    assert.equal(
+      sizes.reduce((sum, one) => sum + one),
+      60,
+    );
+    assert.ok(
+      sizes.every((size) => size > 5),
+      sizes.join(),
+    );
+    assert.deepEqual(
+      await client.ask(...keys.map((key) => `GET ${key}`)),
+      keys.map((key) => `$${key.length + 3} of-${key}`),
+    );
+    assert.deepEqual(await client.ask('MGET key1 nothing key2'), ['*3 $7 of-key1 $-1 $7 of-key2']);
+  },
+);
