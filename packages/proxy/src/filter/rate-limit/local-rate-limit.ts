@@ -115,9 +115,10 @@ interface Answer {
   readonly headers: CompiledHeaderOperations | undefined;
 }
 
-/** A limit that routes have is one for all listeners that use them. */
-function ownerOf({ route }: FilterExchange, { place }: LocalRateLimit): string {
-  return `routes ${route?.table.name} ${route?.virtualHost.name} ${place}`;
+/** A limit that routes have is one for all listeners that use them; routes within a listener are its own. */
+function ownerOf({ route }: FilterExchange, { place }: LocalRateLimit, listener: string): string {
+  const owner = place.includes('route_config') ? listener : '';
+  return `routes ${owner} ${route?.table.name} ${route?.virtualHost.name} ${place}`;
 }
 
 /** Answers what is too much with 429, for this proxy alone; a route may have a limit of its own. */
@@ -140,7 +141,9 @@ export function localRateLimitFilter(
     let compiled = ofRoutes.get(config.limit);
     if (compiled === undefined) {
       const place =
-        limits === undefined ? undefined : { cells: limits.cells, owner: ownerOf(exchange, config.limit) };
+        limits === undefined
+          ? undefined
+          : { cells: limits.cells, owner: ownerOf(exchange, config.limit, limits.owner) };
       compiled = new CompiledLimit(config.limit, clock, sourceCluster, place, path, []);
       ofRoutes.set(config.limit, compiled);
     }
