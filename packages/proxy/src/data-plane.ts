@@ -380,6 +380,9 @@ function tellsServices({ listeners, extensions }: DataPlaneChange): boolean {
     ...filters.flatMap((one) =>
       one.kind === 'http_connection_manager' || one.kind === 'tcp_proxy' ? one.accessLogs : [],
     ),
+    ...filters
+      .flatMap((one) => (one.kind === 'http_connection_manager' ? one.httpFilters : []))
+      .flatMap(({ config }) => (config.kind === 'router' ? (config.attemptLogs ?? []) : [])),
   ];
   return logs.some(({ sink }) => sink.kind === 'grpc' || sink.kind === 'open_telemetry');
 }

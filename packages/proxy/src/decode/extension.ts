@@ -2,7 +2,8 @@ import type { TypedExtensionConfig } from '@lateen/protocol/envoy/config/core/v3
 import * as core from '@lateen/protocol/envoy/config/core/v3';
 import type { ExtensionConfig } from '../model/index.ts';
 import { fieldPolicy } from './field-policy.ts';
-import { decodeHttpFilter, typeNameOf } from './http-filter.ts';
+import { decodeHttpFilter } from './http-filter.ts';
+import { typeNameOf } from './type-name.ts';
 import { decodeNetworkFilter } from './network-filter.ts';
 import type { Scope } from './scope.ts';
 

@@ -27,6 +27,7 @@ import type { HttpFilter as HttpFilterMessage } from '@lateen/protocol/envoy/ext
 import * as hcm from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
 import type { HttpFilter, HttpFilterConfig } from '../model/index.ts';
 import { FilterConfig as AlpnConfig } from '@lateen/protocol/istio/envoy/config/filter/http/alpn/v2alpha1';
+import { decodeAccessLogs } from './access-log.ts';
 import { decodeAdaptiveConcurrency } from './adaptive-concurrency.ts';
 import { decodeAdmissionControl } from './admission-control.ts';
 import { decodeBandwidthLimit } from './bandwidth-limit.ts';
@@ -47,6 +48,7 @@ import { decodeGlobalRateLimit, decodeLocalRateLimit, decodeRateLimitPerRoute } 
 import { decodeRbacRules } from './rbac.ts';
 import { decodeHealthCheckFilter } from './health-check-filter.ts';
 import type { Scope } from './scope.ts';
+import { typeNameOf } from './type-name.ts';
 import { decodeSetMetadata } from './set-metadata.ts';
 import { decodeStatefulSession, decodeStatefulSessionRoute } from './stateful-session.ts';
 import { decodeBuffer, decodeBufferPerRoute, decodeHeaderMutation } from './small-filters.ts';
@@ -60,15 +62,24 @@ const filterPolicy = fieldPolicy(hcm.HttpFilter, [
 ]);
 const routerPolicy = fieldPolicy(
   router.Router,
-  ['suppressEnvoyHeaders', 'respectExpectedRqTimeout', 'strictCheckHeaders', 'upstreamHttpFilters'],
+  [
+    'suppressEnvoyHeaders',
+    'respectExpectedRqTimeout',
+    'strictCheckHeaders',
+    'upstreamHttpFilters',
+    'upstreamLog',
+    'upstreamLogOptions',
+  ],
   {
     dynamicStats: 'statistics are always kept',
     startChildSpan: 'a request has one span',
-    upstreamLogOptions: 'only of use with upstream_log, which is refused',
     suppressGrpcRequestFailureCodeStats: 'adds statistics only',
   },
 );
 
+const upstreamLogPolicy = fieldPolicy(router.Router_UpstreamAccessLogOptions, [
+  'flushUpstreamLogOnUpstreamStream',
+]);
 const noMethodStats = 'adds statistics only';
 const grpcStatsPolicy = fieldPolicy(GrpcStats, ['emitFilterState'], {
   statsForAllMethods: noMethodStats,
@@ -77,7 +88,20 @@ const grpcStatsPolicy = fieldPolicy(GrpcStats, ['emitFilterState'], {
   replaceDotsInGrpcServiceName: noMethodStats,
 });
 
-export const httpFilterPolicies = [filterPolicy, routerPolicy, grpcStatsPolicy];
+export const httpFilterPolicies = [filterPolicy, routerPolicy, upstreamLogPolicy, grpcStatsPolicy];
+
+/** Where the router logs its tries. */
+function decodeAttemptLogs(
+  scope: Scope,
+  { upstreamLog, upstreamLogOptions: options }: router.Router,
+): Pick<Extract<HttpFilterConfig, { kind: 'router' }>, 'attemptLogs' | 'logsReadyAttempts'> {
+  if (options !== undefined) scope.at('upstreamLogOptions').check(upstreamLogPolicy, options);
+  if (upstreamLog === undefined) return {};
+  return {
+    attemptLogs: decodeAccessLogs(scope.at('upstreamLog'), upstreamLog),
+    logsReadyAttempts: options?.flushUpstreamLogOnUpstreamStream ?? false,
+  };
+}
 
 /** Facts of the listener that some filters are made from. */
 export interface FilterContext {
@@ -107,11 +131,6 @@ const never: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.http.wasm.v3.Wasm': noPrograms,
   'envoy.extensions.filters.http.golang.v3alpha.Config': noPrograms,
 };
-
-/** The name of the type that an Any holds. */
-export function typeNameOf(any: Any | undefined): string {
-  return (any?.typeUrl ?? '').replace(/^.*\//, '');
-}
 
 /** A filter of a connection manager. */
 export function decodeHttpFilter(
@@ -159,6 +178,7 @@ function decodeConfig(scope: Scope, message: HttpFilterMessage, context: FilterC
         suppressEnvoyHeaders: config.suppressEnvoyHeaders ?? false,
         ...(config.respectExpectedRqTimeout === true ? { respectExpectedTimeout: true } : {}),
         ...(config.strictCheckHeaders === undefined ? {} : { strictHeaders: config.strictCheckHeaders }),
+        ...decodeAttemptLogs(at, config),
       };
     }
     case GrpcStats.typeName: {

@@ -12,7 +12,8 @@ import type { FilterChain, FilterChainMatch, Listener, ListenerFilter } from '..
 import { decodeAccessLogs } from './access-log.ts';
 import { decodeAddress, decodeCidr, decodeMetadata } from './basics.ts';
 import { fieldPolicy } from './field-policy.ts';
-import { typeNameOf, type FilterContext } from './http-filter.ts';
+import type { FilterContext } from './http-filter.ts';
+import { typeNameOf } from './type-name.ts';
 import { decodeNetworkFilter } from './network-filter.ts';
 import { decodeProxyProtocolRules, standardProxyProtocolRules } from './proxy-protocol.ts';
 import type { Scope } from './scope.ts';

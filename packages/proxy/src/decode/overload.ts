@@ -10,7 +10,7 @@ import type {
   OverloadTrigger,
 } from '../model/overload.ts';
 import { fieldPolicy } from './field-policy.ts';
-import { typeNameOf } from './http-filter.ts';
+import { typeNameOf } from './type-name.ts';
 import type { Scope } from './scope.ts';
 
 const managerPolicy = fieldPolicy(

@@ -13,6 +13,7 @@ import { Http2ServerConnection, type Http2ServerOptions } from '../http2/server-
 import type { ConnectionInfo } from '../listener/connection-info.ts';
 import { compileStrictCheck } from '../route/strict-headers.ts';
 import type { OverloadState } from '../overload/overload-state.ts';
+import type { AccessLog } from '../model/access-log.ts';
 import type { AlpnOverride } from '../model/alpn-override.ts';
 import { defaultIstioStats } from '../model/istio-stats.ts';
 import type { HttpConnectionManager } from '../model/network-filter.ts';
@@ -36,6 +37,7 @@ import { compileHttpFilters, compileUpgradeFilters, type FilterServices } from '
 import { Exchange } from './exchange.ts';
 import { compileForwardedClientCert, type ForwardedClientCert } from './forward-client-cert.ts';
 import type { CompiledHttpFilter, LocalReplyOptions } from './http-filter.ts';
+import type { AttemptLogs } from './router/attempt-log.ts';
 import type { RequestIds } from './request-id.ts';
 import { recordUnread } from './unread-request.ts';
 
@@ -116,6 +118,8 @@ export class ConnectionManager {
   /** Some filters run only where a route turns them on. */
   readonly hasDisabledFilters: boolean;
   readonly accessLogs: readonly CompiledAccessLog[];
+  /** Undefined where tries are not logged. */
+  readonly attemptLogs: AttemptLogs | undefined;
   readonly serverLine: HeaderLine;
   readonly suppressEnvoyHeaders: boolean;
   /** Clients say by `x-envoy-expected-rq-timeout-ms` how long they wait. */
@@ -161,6 +165,7 @@ export class ConnectionManager {
     filters: readonly CompiledHttpFilter[],
     upgradeFilters: ReadonlyMap<string, readonly CompiledHttpFilter[]> | undefined,
     accessLogs: readonly CompiledAccessLog[],
+    attemptLogs: AttemptLogs | undefined,
     localReply: LocalReplyRules | undefined,
     earlyHeaders: readonly CompiledHeaderOperations[] | undefined,
     bufferLimitBytes: number,
@@ -173,6 +178,7 @@ export class ConnectionManager {
       chain.some((filter) => filter.disabled === true),
     );
     this.accessLogs = accessLogs;
+    this.attemptLogs = attemptLogs;
     this.serverLine = headerLine(names.server, model.serverName);
     const router = model.httpFilters.find((filter) => filter.config.kind === 'router')?.config;
     this.suppressEnvoyHeaders = router?.kind === 'router' && router.suppressEnvoyHeaders;
@@ -233,12 +239,23 @@ export class ConnectionManager {
       facts,
       context.filterServices,
     );
-    const accessLogs: CompiledAccessLog[] = [];
-    model.accessLogs.forEach((log, i) => {
-      const compiled = compileAccessLog(log, context);
-      if (compiled.ok) accessLogs.push(compiled.value);
-      else bad.push(...compiled.problems.map((p) => ({ ...p, path: `${path}.access_log[${i}].${p.path}` })));
-    });
+    const compileLogs = (logs: readonly AccessLog[], field: string): CompiledAccessLog[] =>
+      logs.flatMap((log, i) => {
+        const compiled = compileAccessLog(log, context);
+        if (compiled.ok) return [compiled.value];
+        bad.push(...compiled.problems.map((p) => ({ ...p, path: `${path}.${field}[${i}].${p.path}` })));
+        return [];
+      });
+    const accessLogs = compileLogs(model.accessLogs, 'access_log');
+    const routerAt = model.httpFilters.findIndex(({ config }) => config.kind === 'router');
+    const router = model.httpFilters[routerAt]?.config;
+    const attemptLogs =
+      router?.kind !== 'router' || router.attemptLogs === undefined
+        ? undefined
+        : {
+            logs: compileLogs(router.attemptLogs, `http_filters[${routerAt}].upstream_log`),
+            onReady: router.logsReadyAttempts === true,
+          };
     const localReply =
       model.localReply === undefined
         ? undefined
@@ -255,6 +272,7 @@ export class ConnectionManager {
       filters,
       compileUpgradeFilters(model, path, bad, facts, context.filterServices),
       accessLogs,
+      attemptLogs,
       localReply,
       earlyHeaders,
       bufferLimitBytes,

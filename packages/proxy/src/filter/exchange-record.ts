@@ -128,11 +128,11 @@ export abstract class ExchangeRecord extends Expirable implements StreamInfo {
   }
 
   get upstreamLocal(): string {
-    return this.router?.localAddress ?? '';
+    return this.router?.connected?.localAddress ?? '';
   }
 
   get upstreamTls(): TlsInfo | undefined {
-    return this.router?.tls;
+    return this.router?.connected?.tls;
   }
 
   get upstreamCluster(): string {

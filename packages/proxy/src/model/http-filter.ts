@@ -1,3 +1,4 @@
+import type { AccessLog } from './access-log.ts';
 import type { AdaptiveConcurrency } from './adaptive-concurrency.ts';
 import type { AdmissionControl } from './admission-control.ts';
 import type { AlpnOverride } from './alpn-override.ts';
@@ -86,6 +87,10 @@ export type HttpFilterConfig =
       readonly respectExpectedTimeout?: boolean;
       /** Of the headers that steer tries and time, those for which a bad value is refused. */
       readonly strictHeaders?: readonly string[];
+      /** Told of each try when it is over. */
+      readonly attemptLogs?: readonly AccessLog[];
+      /** Also when it has a connection. */
+      readonly logsReadyAttempts?: boolean;
     }
   | { readonly kind: 'cors'; readonly policy?: CorsPolicy }
   | { readonly kind: 'stateful_session'; readonly session: StatefulSession }

@@ -15,6 +15,8 @@ export type AccessLogType =
   | 'DownstreamPeriodic'
   | 'DownstreamTunnelSuccessfullyEstablished'
   | 'DownstreamEnd'
+  | 'UpstreamPoolReady'
+  | 'UpstreamEnd'
   | 'TcpUpstreamConnected'
   | 'TcpPeriodic'
   | 'TcpConnectionEnd';

@@ -38,6 +38,18 @@ export interface AttemptOwner {
   hedges(attempt: Attempt): boolean;
 }
 
+/** Watches an attempt, for logs. */
+export interface AttemptWatch {
+  /** It has a connection. */
+  onReady(): void;
+  onHead(head: ResponseHead): void;
+  /** Bytes of the body of the request, and of the answer. */
+  onSent(bytes: number): void;
+  onReceived(bytes: number): void;
+  /** How it ended; only the first time counts. */
+  onOver(outcome: AttemptOutcome | 'answered' | 'given_up', detail: string, trailers?: HeaderBlock): void;
+}
+
 /** One try to have a request answered by one host. */
 export class Attempt extends Expirable implements StreamWaiter {
   readonly #owner: AttemptOwner;
@@ -59,6 +71,8 @@ export class Attempt extends Expirable implements StreamWaiter {
   /** True once bytes of the request may have reached the host. */
   sent = false;
   headReceived = false;
+  /** Undefined where nobody watches. */
+  watch: AttemptWatch | undefined;
 
   constructor(
     owner: AttemptOwner,
@@ -112,6 +126,7 @@ export class Attempt extends Expirable implements StreamWaiter {
     this.#over = true;
     this.deadline?.stop();
     this.cluster.stats.n.upstreamRqPendingOverflow++;
+    this.watch?.onOver(failure, detail);
     this.#owner.onAttemptFailed(this, failure, detail);
   }
 
@@ -149,6 +164,7 @@ export class Attempt extends Expirable implements StreamWaiter {
   }
 
   sendData(buffer: Uint8Array, start: number, end: number): void {
+    this.watch?.onSent(end - start);
     this.#stream?.sendData(buffer, start, end);
   }
 
@@ -168,6 +184,7 @@ export class Attempt extends Expirable implements StreamWaiter {
   abort(): void {
     if (this.#over) return;
     const stream = this.#stream;
+    this.watch?.onOver('given_up', '');
     this.#finish();
     const { n } = this.cluster.stats;
     if (stream === undefined) {
@@ -186,10 +203,12 @@ export class Attempt extends Expirable implements StreamWaiter {
     n.upstreamRqTotal++;
     n.upstreamRqActive++;
     this.cluster.outlier?.onConnected(this.host);
+    this.watch?.onReady();
     this.#owner.onAttemptReady(this);
   }
 
   onPoolFailure(failure: PoolFailure, detail: string): void {
+    this.watch?.onOver(failure, detail);
     this.#finish();
     this.host.rqError++;
     if (failure !== 'overflow') this.#observeFailure();
@@ -203,6 +222,7 @@ export class Attempt extends Expirable implements StreamWaiter {
       // The time for one try is the time until its answer begins.
       this.deadline?.stop();
       this.#observe(head, endStream);
+      this.watch?.onHead(head);
       if (endStream) this.#complete(head.status);
       else this.#count(head.status);
     }
@@ -211,10 +231,12 @@ export class Attempt extends Expirable implements StreamWaiter {
 
   onResponseData(buffer: Buffer, start: number, end: number): void {
     if (this.#idle !== undefined) this.#timers.start(this.#idle, this.#idleMs);
+    this.watch?.onReceived(end - start);
     this.#owner.onAttemptData(buffer, start, end);
   }
 
   onResponseEnd(trailers: HeaderBlock | undefined): void {
+    this.watch?.onOver('answered', '', trailers);
     this.#finish();
     if (this.#awaitsGrpcStatus) {
       this.cluster.outlier?.onStatus(this.host, httpStatusOfGrpc(trailers?.get(names.grpcStatus) ?? '2'));
@@ -227,6 +249,7 @@ export class Attempt extends Expirable implements StreamWaiter {
   }
 
   onUpstreamReset(reason: ResetReason, detail: string): void {
+    this.watch?.onOver(reason, detail);
     this.#finish();
     const { n } = this.cluster.stats;
     if (reason === 'remote_reset' || reason === 'refused') n.upstreamRqRxReset++;
@@ -243,6 +266,7 @@ export class Attempt extends Expirable implements StreamWaiter {
     this.host.rqTimeout++;
     this.onTimedOut();
     if (this.#owner.hedges(this)) return;
+    this.watch?.onOver('per_try_timeout', '');
     this.abort();
     this.#owner.onAttemptFailed(this, 'per_try_timeout', 'no answer in the time for one try');
   }
@@ -250,6 +274,7 @@ export class Attempt extends Expirable implements StreamWaiter {
   #giveUp(outcome: AttemptOutcome, detail: string): void {
     if (this.#over) return;
     this.onTimedOut();
+    this.watch?.onOver(outcome, detail);
     this.abort();
     this.#owner.onAttemptFailed(this, outcome, detail);
   }
@@ -297,6 +322,7 @@ export class Attempt extends Expirable implements StreamWaiter {
 
   #complete(status: number): void {
     this.#count(status);
+    this.watch?.onOver('answered', '');
     this.#finish();
   }
 

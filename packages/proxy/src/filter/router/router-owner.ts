@@ -4,6 +4,7 @@ import type { HeadPool, RequestHead, ResponseHead } from '../../codec/head.ts';
 import type { HeaderBlock } from '../../codec/header-block.ts';
 import type { CompiledForward } from '../../route/route-action.ts';
 import type { HostOverride } from '../../cluster/host-override.ts';
+import type { AttemptLogs } from './attempt-log.ts';
 import type { BodyBuffer } from './body-buffer.ts';
 import type { ConnectionInfo } from '../../listener/connection-info.ts';
 import type { StreamInfo } from '../../telemetry/stream-info.ts';
@@ -33,6 +34,8 @@ export interface RouterOwner extends StreamInfo {
     readonly stats: { readonly n: { noCluster: number; rqTooLarge: number } };
     readonly heads: HeadPool;
     readonly alpn: AlpnOverride | undefined;
+    /** Undefined where tries are not logged. */
+    readonly attemptLogs: AttemptLogs | undefined;
   };
   /** The endpoint that a filter wants. */
   readonly hostOverride: HostOverride | undefined;

@@ -10,6 +10,7 @@ import type { CompiledForward } from '../../route/route-action.ts';
 import type { CompiledRoute } from '../../route/route-table.ts';
 import { flag } from '../../telemetry/response-flags.ts';
 import { Attempt, type AttemptOutcome, type AttemptOwner } from './attempt.ts';
+import { attemptLog } from './attempt-log.ts';
 import { BodyBuffer } from './body-buffer.ts';
 import { failureBody, failureDetails, failureReports, isIdempotent, transportFailure } from './failure.ts';
 import { HostChoice } from './host-choice.ts';
@@ -24,7 +25,6 @@ import {
   announceTry,
   endsTunnel,
 } from './upstream-head.ts';
-import type { TlsInfo } from '../../wire/tls-info.ts';
 
 /**
  * Sends one request to an endpoint of its cluster, again where the policy says so, within its time. Where tries are
@@ -34,9 +34,8 @@ export class Router extends HostChoice implements AttemptOwner {
   readonly #route: CompiledRoute;
   #timing: RequestTiming;
   host: Host | undefined;
-  localAddress = '';
-  /** Of the connection to the endpoint. */
-  tls: TlsInfo | undefined;
+  /** The one that has had a connection last. */
+  connected: Attempt | undefined;
   lastFailure = '';
   attempts = 0;
   /** The one that answers, or the latest. */
@@ -166,6 +165,7 @@ export class Router extends HostChoice implements AttemptOwner {
       ? new TerminatedConnect(cluster, host, heads, owner.connection)
       : undefined;
     const attempt = new Attempt(this, cluster, host, priority, timers, pool);
+    attempt.watch = attemptLog(owner, attempt, this.attempts);
     if (this.#attempt?.over === false) (this.#others ??= []).push(this.#attempt);
     this.#attempt = attempt;
     if (this.#requestDone) attempt.startTimers(this.#timing);
@@ -193,8 +193,7 @@ export class Router extends HostChoice implements AttemptOwner {
 
   onAttemptReady(attempt: Attempt): void {
     const { head } = this.owner;
-    this.localAddress = attempt.localAddress;
-    this.tls = attempt.tls;
+    this.connected = attempt;
     const body = this.#body;
     const complete =
       this.#requestDone && (body === undefined || body.bytes === 0) && body?.trailers === undefined;
@@ -294,14 +293,14 @@ export class Router extends HostChoice implements AttemptOwner {
     if (policy !== undefined && policy.retriesStatus(head)) {
       if (this.#mayRetry()) {
         const resetMs = policy.resetAfterMs(head, owner.manager.turn.wallMs);
-        owner.manager.heads.releaseResponse(head);
         if (!endStream) attempt.abort();
+        owner.manager.heads.releaseResponse(head);
         this.#retry(attempt, resetMs);
         return;
       }
       if (this.#leaveToOthers(attempt)) {
-        owner.manager.heads.releaseResponse(head);
         if (!endStream) attempt.abort();
+        owner.manager.heads.releaseResponse(head);
         return;
       }
       if (this.attempts > 1) {
@@ -333,8 +332,7 @@ export class Router extends HostChoice implements AttemptOwner {
     this.retries?.timer?.cancel();
     this.#attempt = attempt;
     this.host = attempt.host;
-    this.localAddress = attempt.localAddress;
-    this.tls = attempt.tls;
+    this.connected = attempt;
     for (const loser of losers) loser?.abort();
   }
 
@@ -476,13 +474,13 @@ export class Router extends HostChoice implements AttemptOwner {
     if (!begun) {
       this.#attempt?.onTimedOut();
       cluster.stats.countStatus(504);
+      owner.addFlag(flag.upstreamRequestTimeout);
     }
     this.abort();
     if (begun) {
       owner.onRouterBroken(flag.upstreamRequestTimeout, 'response_timeout');
       return;
     }
-    owner.addFlag(flag.upstreamRequestTimeout);
     owner.reply(504, 'upstream request timeout', 'response_timeout');
   }
 
