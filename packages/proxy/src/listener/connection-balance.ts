@@ -1,7 +1,7 @@
 import type { ThreadShare } from '../workers/thread-share.ts';
 
-/** What is in a thread's slot: whether it serves the listener, and how many connections of it it has. */
-const part = { serves: 0, connections: 1 } as const;
+/** What is in a thread's slot: whether it serves the listener, how many connections of it it has; the lock is in that of the first. */
+const part = { serves: 0, connections: 1, lock: 2 } as const;
 
 /**
  * Which thread of the process serves a connection of a listener.
@@ -37,6 +37,20 @@ export class ConnectionBalance {
 
   /** Chooses the thread for a connection that has been accepted here, and counts the connection for it. */
   choose(): number {
+    if (!this.exact) return this.#choose();
+    // As in Envoy: two threads that choose at the same moment would choose the same one.
+    const { cells } = this.#share.cells;
+    const lock = (this.#slots[0] ?? 0) + part.lock;
+    while (Atomics.compareExchange(cells, lock, 0, 1) !== 0) Atomics.wait(cells, lock, 1);
+    try {
+      return this.#choose();
+    } finally {
+      Atomics.store(cells, lock, 0);
+      Atomics.notify(cells, lock, 1);
+    }
+  }
+
+  #choose(): number {
     const { index } = this.#share;
     let least = this.#connections(index);
     const slack = this.exact ? 0 : Math.max(leastSlack, least >> slackShift);
