@@ -73,6 +73,8 @@ export class TcpConnection
   readonly #startWallMs: number;
   readonly #startMs: number;
   #upstream: TcpUpstream | undefined;
+  /** Our end of the connection to the endpoint; only for access logs. */
+  #upstreamLocal = '';
   #cluster: UpstreamCluster | undefined;
   #host: Host | undefined;
   #connecting: PendingConnection | undefined;
@@ -231,6 +233,8 @@ export class TcpConnection
     }
     if (cluster.model.closeConnectionsOnHealthFailure === true) (host.others ??= new Set()).add(this);
     this.#upstream = wire;
+    // The kernel forgets it with the connection, and access logs ask afterwards.
+    if (this.#setup.accessLogs.length > 0) this.#upstreamLocal = `${wire.localAddress}:${wire.localPort}`;
     cluster.outlier?.onTcpConnected(host);
     this.#cell = this.#setup.observe?.(this.#streamInfo());
     if (this.#cell !== undefined) {
@@ -437,6 +441,8 @@ export class TcpConnection
 
   #streamInfo(): StreamInfo {
     const info = this.#info;
+    const known = this.#upstreamLocal;
+    const upstream = this.#upstream;
     return {
       request: undefined,
       response: undefined,
@@ -456,8 +462,10 @@ export class TcpConnection
       downstreamTls: info.tls,
       requestedServerName: info.serverName,
       upstreamHost: this.#host === undefined ? '' : formatAddress(this.#host.address),
-      upstreamLocal:
-        this.#upstream === undefined ? '' : `${this.#upstream.localAddress}:${this.#upstream.localPort}`,
+      get upstreamLocal() {
+        if (known !== '' || upstream === undefined || upstream.closed) return known;
+        return `${upstream.localAddress}:${upstream.localPort}`;
+      },
       upstreamTls: this.#upstream?.tls,
       upstreamCluster: this.#cluster?.name ?? '',
       upstreamFailure: this.#failure,
