@@ -114,6 +114,39 @@ test('the log of a listener is told of each connection, and of those that no cha
   ]);
 });
 
+test('the log of a listener is told what network filters say of the connection', async (t) => {
+  const kept = keptAccessLog('');
+  const dataPlane = startDataPlane(t, kept.options);
+  const filters = 'type.googleapis.com/envoy.extensions.filters';
+  const rbac = {
+    name: 'rbac',
+    typed_config: {
+      '@type': `${filters}.network.rbac.v3.RBAC`,
+      stat_prefix: 'r',
+      shadow_rules: { policies: { all: { permissions: [{ any: true }], principals: [{ any: true }] } } },
+    },
+  };
+  const manager = {
+    name: 'http',
+    typed_config: {
+      '@type': `${filters}.network.http_connection_manager.v3.HttpConnectionManager`,
+      stat_prefix: 'h',
+      http_filters: [{ name: 'router', typed_config: { '@type': `${filters}.http.router.v3.Router` } }],
+      route_config: routesJson([{ match: { prefix: '/' }, direct_response: { status: 200 } }]),
+    },
+  };
+  const own = listenerFromJson(
+    {},
+    { filters: [rbac, manager] },
+    { access_log: [log('%DYNAMIC_METADATA(envoy.filters.network.rbac:shadow_engine_result)%\n')] },
+  );
+  const { refused } = await dataPlane.update({ listeners: { set: [own] } });
+  assert.deepEqual(refused, []);
+  await ask(portOf(dataPlane), '/');
+  while (kept.lines.length < 1) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(kept.lines, ['allowed\n']);
+});
+
 test('expressions of CEL choose the requests that are written', async (t) => {
   const kept = keptAccessLog('');
   const cel = (expression: string): object => ({

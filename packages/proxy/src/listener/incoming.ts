@@ -49,6 +49,8 @@ export class Incoming extends Expirable implements WireHandler {
   readonly #started: StartTime | undefined;
   #serverName = '';
   #flags = 0;
+  /** What the filters of the chain were told of the connection, and have said of it. */
+  #info: ConnectionInfo | undefined;
 
   constructor(
     listener: CompiledListener,
@@ -167,7 +169,7 @@ export class Incoming extends Expirable implements WireHandler {
     this.#closed = true;
     const { accessLogs } = this.#listener;
     if (accessLogs.length > 0) {
-      const info = this.#connectionInfo(this.#wire, this.#serverName);
+      const info = this.#info ?? this.#connectionInfo(this.#wire, this.#serverName);
       const about = aboutConnection(info, this.#started, this.#turn.nowMs, this.#flags);
       for (const log of accessLogs) log.log(about);
     }
@@ -207,7 +209,9 @@ export class Incoming extends Expirable implements WireHandler {
   }
 
   #hand(chain: CompiledChain, wire: Wire, serverName: string): void {
-    this.#served = chain.serve(wire, this.#connectionInfo(wire, serverName), () => this.#closeOnce());
+    const info = this.#connectionInfo(wire, serverName);
+    this.#info = info;
+    this.#served = chain.serve(wire, info, () => this.#closeOnce());
   }
 
   #connectionInfo(wire: Wire, serverName: string): ConnectionInfo {
