@@ -132,6 +132,12 @@ export class HeaderBlock {
     return true;
   }
 
+  /** True where one line of the name is there, with exactly this value; makes no string. */
+  is(name: HeaderName, text: string): boolean {
+    const line = this.find(name);
+    return line >= 0 && this.valueIs(line, text) && this.find(name, line + 1) < 0;
+  }
+
   isLive(line: number): boolean {
     return this.#at(line, 0) >= 0;
   }

@@ -1,5 +1,5 @@
 import type { RequestHead } from '../codec/head.ts';
-import type { HeaderBlock } from '../codec/header-block.ts';
+import { headerLine, type HeaderBlock } from '../codec/header-block.ts';
 import { headerName, names, type HeaderName } from '../codec/header-name.ts';
 import { reasonOfId, withReason } from '../decide/trace-decision.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
@@ -38,6 +38,10 @@ const edgeHeaders = [
   headerName('x-envoy-downstream-service-node'),
 ];
 const forwardedPort = headerName('x-forwarded-port');
+const forwardedProtoLines = {
+  http: headerLine(names.forwardedProto, 'http'),
+  https: headerLine(names.forwardedProto, 'https'),
+} as const;
 
 /** What the head of a request is brought into form by. */
 export interface Preparation {
@@ -102,7 +106,7 @@ export function prepareRequest(
       if (!external) headers.set(names.envoyInternal, 'true');
     }
     if (!headers.has(names.forwardedProto)) {
-      headers.add(names.forwardedProto, connection.tls === undefined ? 'http' : 'https');
+      headers.addLine(forwardedProtoLines[connection.tls === undefined ? 'http' : 'https']);
     }
     if (model.appendXForwardedPort === true && !headers.has(forwardedPort)) {
       headers.set(forwardedPort, String(connection.local.port));
@@ -110,7 +114,7 @@ export function prepareRequest(
   }
   if (external) removeInternalHeaders(head, edge, internalOnly);
   if (model.scheme === 'http' || model.scheme === 'https') head.scheme = model.scheme;
-  else head.scheme = headers.get(names.forwardedProto) === 'https' ? 'https' : 'http';
+  else head.scheme = headers.is(names.forwardedProto, 'https') ? 'https' : 'http';
   if (connection.tls !== undefined || headers.has(names.forwardedClientCert)) {
     forwardClientCert(headers, connection.tls);
   }

@@ -8,6 +8,11 @@ import type { Http1ServerOptions } from './server-options.ts';
 const slash = 47;
 const http2Settings = headerName('http2-settings');
 
+/** The host of the last request of a connection: that of the next is nearly always the same, and then the same string. */
+export interface LastHost {
+  text: string;
+}
+
 /**
  * Completes a head whose lines were read: authority, path, and what is said to this hop (`te`, `upgrade`, `expect`)
  * become its fields. A fault where host or target are not what they must be (RFC 9112 section 3.2).
@@ -18,18 +23,23 @@ export function completeRequestHead(
   target: string,
   connection: ConnectionOptions,
   options: Http1ServerOptions,
+  lastHost: LastHost,
 ): 'missing_host' | 'bad_host' | 'bad_target' | undefined {
   const block = head.headers;
   const { seen, first } = lines;
   let host: string | undefined;
   if ((seen[slot.host] as number) > 0) {
     if ((seen[slot.host] as number) > 1) return 'bad_host';
-    host = block.value(first[slot.host] as number);
-    block.drop(first[slot.host] as number);
+    const line = first[slot.host] as number;
+    host = block.valueIs(line, lastHost.text) ? lastHost.text : block.value(line);
+    block.drop(line);
   } else if (head.version === 'HTTP/1.0') {
     host = options.defaultHostForHttp10;
   }
-  if (host !== undefined && !isAuthority(host)) return 'bad_host';
+  if (host !== undefined && host !== lastHost.text) {
+    if (!isAuthority(host)) return 'bad_host';
+    lastHost.text = host;
+  }
   if (!applyTarget(head, target, host, options.allowAbsoluteUrl)) {
     return host === undefined && target.charCodeAt(0) === slash ? 'missing_host' : 'bad_target';
   }

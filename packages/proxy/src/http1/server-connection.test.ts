@@ -452,3 +452,12 @@ test('a draining connection says close with its next answer', () => {
   assert.match(wire.sent, /\r\nconnection: close\r\n/);
   assert.ok(wire.ended);
 });
+
+test('each request of a connection has its own host, also after one that was the same', () => {
+  const to = (host: string): string => `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
+  const { requests } = outcome(['a', 'a', 'b', 'A', '', 'a'].map(to).join(''), []);
+  assert.deepEqual(
+    requests.map((r) => r.line),
+    ['a', 'a', 'b', 'A', '', 'a'].map((host) => `GET ${host} / HTTP/1.1`),
+  );
+});

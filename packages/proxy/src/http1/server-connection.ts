@@ -19,7 +19,7 @@ import {
 } from './message-framing.ts';
 import { isRegisteredMethod } from './methods.ts';
 import { parseRequestLine, type RequestLine } from './request-line.ts';
-import { completeRequestHead } from './request-head.ts';
+import { completeRequestHead, type LastHost } from './request-head.ts';
 import {
   responseFraming,
   writeInterimHead,
@@ -67,6 +67,7 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
   #writing: WriteState = 'idle';
   #head: RequestHead | undefined;
   #target = '';
+  readonly #lastHost: LastHost = { text: '' };
   #lineParsed = false;
   #headBytes = 0;
   #stash: Buffer | undefined;
@@ -293,7 +294,7 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
     if (typeof framing === 'string') {
       return this.#refuse(framingFaults[framing]);
     }
-    const fault = completeRequestHead(head, lines, this.#target, connection, options);
+    const fault = completeRequestHead(head, lines, this.#target, connection, options, this.#lastHost);
     if (fault !== undefined) return this.#refuse(fault);
     // Where a body and a tunnel are asked for at once, two implementations disagree about where the tunnel begins.
     if (head.upgrade !== undefined && framing !== undefined && framing.kind !== 'none') {

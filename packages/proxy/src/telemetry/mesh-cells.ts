@@ -68,6 +68,8 @@ export class CellTable<A extends object, B extends object, Cell> {
   readonly #limit: number;
   readonly #overflow: readonly [A, B];
   #size = 0;
+  /** What was asked for last. */
+  #last: { readonly a: A; readonly b: B; readonly code: number; readonly cell: Cell } | undefined;
 
   constructor(create: () => Cell, overflow: readonly [A, B], limit = 10_000) {
     this.#create = create;
@@ -76,7 +78,13 @@ export class CellTable<A extends object, B extends object, Cell> {
   }
 
   get(a: A, b: B, code: number): Cell {
-    return this.#cells.get(a)?.get(b)?.get(code) ?? this.#add(a, b, code);
+    const last = this.#last;
+    // One request after the other is for the same service with the same end.
+    if (last !== undefined && last.a === a && last.b === b && last.code === code) return last.cell;
+    const cell = this.#cells.get(a)?.get(b)?.get(code);
+    if (cell === undefined) return this.#add(a, b, code);
+    this.#last = { a, b, code, cell };
+    return cell;
   }
 
   #add(a: A, b: B, code: number): Cell {
