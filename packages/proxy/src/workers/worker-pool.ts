@@ -209,12 +209,14 @@ export class WorkerPool {
       fd = this.#dataPlane?.sockets().get(address);
       if (fd === undefined) await new Promise((resolve) => setTimeout(resolve, betweenSocketLooksMs));
     }
+    let copy: number | undefined;
     try {
-      const copy = fd === undefined ? undefined : this.#duplicate(fd);
-      send(member, { kind: 'socket', id, fd: copy });
+      copy = fd === undefined ? undefined : this.#duplicate(fd);
     } catch (error) {
       this.#options.log.error('a worker has no socket', { address, error: messageOf(error) });
     }
+    // Also where there is none: the worker waits for the answer with everything that came after the listener.
+    send(member, { kind: 'socket', id, fd: copy });
   }
 
   #handOver(listener: string, thread: number, fd: number): boolean {

@@ -199,13 +199,13 @@ function carryOut(
       dataPlane.startDraining();
       return;
     case 'stopAccepting':
-      void dataPlane.stopAccepting().then(() => answer(message.id));
+      void dataPlane.stopAccepting().finally(() => answer(message.id));
       return;
     case 'drainConnections':
       dataPlane.drainConnections();
       return;
     case 'drain':
-      void dataPlane.drain(message.ms).then(() => answer(message.id));
+      void dataPlane.drain(message.ms).finally(() => answer(message.id));
       return;
     case 'failHealthChecks':
       dataPlane.failHealthChecks(message.failed);
