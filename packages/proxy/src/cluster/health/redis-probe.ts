@@ -2,9 +2,9 @@ import type { HealthCheck } from '../../model/cluster.ts';
 import { encodeRequest } from '../../redis/resp-writer.ts';
 import { ReplyReader, RespError, type Reply } from '../../redis/resp-reader.ts';
 import type { Wire } from '../../wire/wire.ts';
-import type { PendingConnection } from '../connector.ts';
 import type { Host } from '../host.ts';
-import type { Probe, ProbeContext, ProbeResult } from './probe.ts';
+import { ConnectionProbe } from './connection-probe.ts';
+import type { ProbeContext } from './probe.ts';
 
 type RedisCheck = Extract<HealthCheck['check'], { kind: 'redis' }>;
 
@@ -16,94 +16,46 @@ const welcome = '+OK\r\n';
  * Sends `PING`, or asks for a key: while it is there the host is not to be used (Envoy,
  * `envoy.health_checkers.redis`). Where the cluster has a password it comes first.
  */
-export class RedisProbe implements Probe {
+export class RedisProbe extends ConnectionProbe {
   readonly #request: Buffer;
   readonly #good: string;
   readonly #greeting: Buffer;
-  readonly #host: Host;
-  readonly #context: ProbeContext;
-  #pending: PendingConnection | undefined;
-  #wire: Wire | undefined;
   #greeted = true;
-  #done: ((result: ProbeResult) => void) | undefined;
+  #reader = new ReplyReader((reply) => this.#onReply(reply));
 
   constructor({ key }: RedisCheck, greeting: Buffer, host: Host, context: ProbeContext) {
+    super(host, context);
     this.#request = encodeRequest(key === '' ? ['PING'] : ['EXISTS', key]);
     this.#good = key === '' ? pong : keyIsMissing;
     this.#greeting = greeting;
-    this.#host = host;
-    this.#context = context;
   }
 
-  run(done: (result: ProbeResult) => void): void {
-    this.#done = done;
-    if (this.#wire !== undefined) {
-      this.#send(this.#request);
-      return;
-    }
-    this.#pending = this.#context.connector.connect(this.#host, {
-      onConnected: (wire) => this.#connected(wire),
-      onFailed: () => this.#finish('network'),
-    });
-  }
-
-  cancel(): void {
-    this.#done = undefined;
-    this.#pending?.cancel();
-    this.#pending = undefined;
-    const wire = this.#wire;
-    this.#wire = undefined;
-    wire?.destroy();
-  }
-
-  close(): void {
-    this.cancel();
-  }
-
-  #connected(wire: Wire): void {
-    this.#pending = undefined;
-    this.#wire = wire;
+  protected greet(wire: Wire): void {
     this.#greeted = this.#greeting.length === 0;
-    const reader = new ReplyReader((reply) => this.#onReply(reply));
-    // The end of a connection that was given up is no answer to the check after it.
-    const lost = (): void => {
-      if (this.#wire === wire) this.#finish('network');
-    };
-    wire.handler = {
-      onBytes: (buffer, start, end) => {
-        try {
-          reader.push(buffer, start, end);
-        } catch (error) {
-          if (!(error instanceof RespError)) throw error;
-          this.#finish('network');
-        }
-      },
-      onEnd: lost,
-      onDrain() {},
-      onClose: lost,
-    };
-    if (!this.#greeted) this.#send(this.#greeting);
-    this.#send(this.#request);
+    this.#reader = new ReplyReader((reply) => this.#onReply(reply));
+    if (!this.#greeted) wire.write(this.#greeting, 0, this.#greeting.length);
   }
 
-  #send(bytes: Buffer): void {
-    this.#wire?.write(bytes, 0, bytes.length);
+  protected begin(wire: Wire): void {
+    wire.write(this.#request, 0, this.#request.length);
+  }
+
+  protected onBytes(buffer: Buffer, start: number, end: number): void {
+    try {
+      this.#reader.push(buffer, start, end);
+    } catch (error) {
+      if (!(error instanceof RespError)) throw error;
+      this.finish('network', false);
+    }
   }
 
   #onReply(reply: Reply): void {
     const text = reply.toString('latin1');
     if (!this.#greeted) {
       this.#greeted = true;
-      if (text !== welcome) this.#finish('refused');
+      if (text !== welcome) this.finish('refused', false);
       return;
     }
-    this.#finish(text === this.#good ? 'success' : 'refused');
-  }
-
-  #finish(result: ProbeResult): void {
-    const done = this.#done;
-    this.#done = undefined;
-    if (result !== 'success' || done === undefined || !this.#context.reuseConnection) this.cancel();
-    done?.(result);
+    this.finish(text === this.#good ? 'success' : 'refused', true);
   }
 }
