@@ -89,7 +89,8 @@ const tls = (secret: string) => ({
 
 test('a proxy that starts again without its control plane serves what it had, and takes news when it is back', async (t) => {
   const statePath = mkdtempSync(join(tmpdir(), 'lateen-kept-'));
-  t.after(() => rmSync(statePath, { recursive: true }));
+  // Proxies write into it until they are closed, which is after what is asked for here.
+  process.once('exit', () => rmSync(statePath, { recursive: true, force: true }));
   const { port: backend } = await upstream(t, (request, response) => response.end(`hello ${request.url}`));
   const endpoint = { address: { socket_address: { address: '127.0.0.1', port_value: backend } } };
   const of = (
