@@ -16,7 +16,12 @@ export interface Peer {
 }
 
 /** How Node runs the proxy in a pod. */
-const sidecarNodeOptions = ['--max-semi-space-size=1', '--v8-pool-size=1', '--single-threaded-gc'];
+const sidecarNodeOptions = [
+  '--max-semi-space-size=1',
+  '--v8-pool-size=1',
+  '--single-threaded-gc',
+  '--no-memory-reducer',
+];
 const sidecarEnv = { MALLOC_ARENA_MAX: '1' };
 
 /** Our proxy, by its bundle and with Envoy's option, run as in a pod. */

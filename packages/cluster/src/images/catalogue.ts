@@ -15,7 +15,12 @@ function image(id: string, entrypoint: readonly string[], rest: Partial<Image> =
  * enough for what V8 does in the background.
  */
 const nodeOptions: Readonly<Record<string, readonly string[]>> = {
-  'lateen-proxy': ['--max-semi-space-size=1', '--v8-pool-size=1', '--single-threaded-gc'],
+  'lateen-proxy': [
+    '--max-semi-space-size=1',
+    '--v8-pool-size=1',
+    '--single-threaded-gc',
+    '--no-memory-reducer',
+  ],
 };
 
 /** Threads that hardly allocate need no arenas of their own: a megabyte for each proxy. */

@@ -26,8 +26,8 @@ export interface ProcessMemory {
   anonymousBytes(): number;
   /** CPU that the process has used so far, in milliseconds. */
   cpuMs(): number;
-  /** Collects everything; takes a tenth of a second. */
-  collect(): void;
+  /** Collects everything; takes some hundredths of a second. `'all'` forgets the shapes of objects, too. */
+  collect(what: 'all' | 'objects'): void;
   /** Gives what is free outside of the heap to the system; takes two milliseconds. */
   trim(): void;
 }
@@ -42,11 +42,13 @@ export function ownMemory(): ProcessMemory {
       const { user, system } = process.cpuUsage();
       return (user + system) / 1000;
     },
-    collect() {
+    collect(what) {
       setFlagsFromString('--expose-gc');
       const collect: unknown = runInNewContext('globalThis.gc');
       setFlagsFromString('--no-expose-gc');
-      if (typeof collect === 'function') collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+      if (typeof collect === 'function') {
+        collect({ type: 'major', execution: 'sync', flavor: what === 'all' ? 'last-resort' : 'regular' });
+      }
     },
     trim() {
       mallocTrim ??= loadTrim();
@@ -74,6 +76,11 @@ function loadTrim(): (keepBytes: number) => number {
  * configuration, or of ten thousand connections, would stay for ever, paid for every pod. Under traffic it is not
  * collected by us, as that stops all requests for a tenth of a second.
  *
+ * A collection that is to free as much as it can forgets also the shapes (V8's maps) of which no object is left, and with them
+ * all code that was compiled for them: the next requests were 5 ms late while it was compiled again. So it is for the
+ * start, before there is such code, and for who is short of memory. V8's own (`--memory-reducer`) does the same eight seconds
+ * after a traffic has ended; the proxy runs without it.
+ *
  * What V8's compiler has had from malloc is trimmed also under traffic: of a proxy under load that was a third.
  */
 export function giveMemoryBack(clock: Clock, memory: ProcessMemory = ownMemory()): Timer {
@@ -82,13 +89,13 @@ export function giveMemoryBack(clock: Clock, memory: ProcessMemory = ownMemory()
   let cpuMs = 0;
   let looks: Timer | undefined;
   let trims: Timer | undefined;
-  const look = (sinceMs: number): void => {
+  const look = (sinceMs: number, what: Parameters<ProcessMemory['collect']>[0]): void => {
     const usedMs = memory.cpuMs() - cpuMs;
     cpuMs += usedMs;
     const isResting = usedMs <= sinceMs * restingShare;
     const grown = leastHeapBytes === undefined || memory.usedBytes() - leastHeapBytes >= worthwhileHeapBytes;
     if (isResting && grown) {
-      memory.collect();
+      memory.collect(what);
       leastHeapBytes = memory.usedBytes();
       cpuMs = memory.cpuMs();
     }
@@ -101,9 +108,9 @@ export function giveMemoryBack(clock: Clock, memory: ProcessMemory = ownMemory()
   let first = clock.after(firstLookMs, () => {
     cpuMs = memory.cpuMs();
     first = clock.after(settledMs - firstLookMs, () => {
-      look(settledMs - firstLookMs);
+      look(settledMs - firstLookMs, 'all');
       trim();
-      looks = clock.every(betweenLooksMs, () => look(betweenLooksMs));
+      looks = clock.every(betweenLooksMs, () => look(betweenLooksMs, 'objects'));
       trims = clock.every(betweenTrimsMs, trim);
     });
   });
@@ -119,6 +126,6 @@ export function giveMemoryBack(clock: Clock, memory: ProcessMemory = ownMemory()
 /** Gives back at once what can be, for who is short of memory. */
 export function shrinkMemory(): void {
   const memory = ownMemory();
-  memory.collect();
+  memory.collect('all');
   memory.trim();
 }
