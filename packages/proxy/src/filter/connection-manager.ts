@@ -302,7 +302,7 @@ export class HttpConnection implements ServerConnectionOwner {
     const { n } = manager.stats;
     n.cxTotal++;
     n.cxActive++;
-    wire.bytes = manager.stats.bytes;
+    wire.countInto(manager.stats.bytes);
     if (manager.model.maxConnectionDurationMs > 0) this.#limitDuration();
     const known = knownProtocol(manager.model.codec, wire.tls?.alpn ?? '');
     this.#codec =

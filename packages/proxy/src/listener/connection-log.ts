@@ -1,4 +1,5 @@
 import type { StreamInfo } from '../telemetry/stream-info.ts';
+import type { ByteCounter } from '../wire/byte-counter.ts';
 import type { ConnectionInfo } from './connection-info.ts';
 
 /** When a connection was accepted, by the two clocks. */
@@ -13,6 +14,7 @@ export function aboutConnection(
   started: StartTime | undefined,
   nowMs: number,
   flags: number,
+  bytes: ByteCounter | undefined,
 ): StreamInfo {
   return {
     request: undefined,
@@ -21,8 +23,8 @@ export function aboutConnection(
     status: 0,
     flags,
     details: flags === 0 ? '' : 'filter_chain_not_found',
-    bytesReceived: 0,
-    bytesSent: 0,
+    bytesReceived: bytes?.received ?? 0,
+    bytesSent: bytes?.sent ?? 0,
     startWallMs: started?.wallMs ?? 0,
     durationMs: started === undefined ? 0 : nowMs - started.ms,
     requestDurationMs: undefined,

@@ -4,6 +4,7 @@ import type { ListenerStats } from '../telemetry/listener-stats.ts';
 import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
 import { serverHandshake } from '../tls/server-handshake.ts';
 import type { PlainWire } from '../wire/plain-wire.ts';
+import type { ByteCounter } from '../wire/byte-counter.ts';
 import type { Turn } from '../wire/turn.ts';
 import type { Wire, WireHandler } from '../wire/wire.ts';
 import type { CompiledChain, CompiledListener, ServedConnection } from './compiled-listener.ts';
@@ -47,6 +48,8 @@ export class Incoming extends Expirable implements WireHandler {
   readonly #turn: Turn;
   /** For access logs of the listener. */
   readonly #started: StartTime | undefined;
+  /** What the chain has read and sent, for those logs too. */
+  #counted: ByteCounter | undefined;
   #serverName = '';
   #flags = 0;
   /** What the filters of the chain were told of the connection, and have said of it. */
@@ -170,7 +173,7 @@ export class Incoming extends Expirable implements WireHandler {
     const { accessLogs } = this.#listener;
     if (accessLogs.length > 0) {
       const info = this.#info ?? this.#connectionInfo(this.#wire, this.#serverName);
-      const about = aboutConnection(info, this.#started, this.#turn.nowMs, this.#flags);
+      const about = aboutConnection(info, this.#started, this.#turn.nowMs, this.#flags, this.#counted);
       for (const log of accessLogs) log.log(about);
     }
     this.#onClosed();
@@ -211,6 +214,7 @@ export class Incoming extends Expirable implements WireHandler {
   #hand(chain: CompiledChain, wire: Wire, serverName: string): void {
     const info = this.#connectionInfo(wire, serverName);
     this.#info = info;
+    if (this.#started !== undefined) this.#counted = wire.countAlone();
     this.#served = chain.serve(wire, info, () => this.#closeOnce());
   }
 

@@ -81,7 +81,7 @@ export class RedisClient extends Expirable implements ConnectListener, WireHandl
     this.#connecting = undefined;
     this.#wire = wire;
     wire.handler = this;
-    wire.bytes = this.#cluster.stats.bytes;
+    wire.countInto(this.#cluster.stats.bytes);
     this.#cluster.outlier?.onTcpConnected(this.#host);
     for (const bytes of this.#early) wire.write(bytes, 0, bytes.length);
     this.#early = [];

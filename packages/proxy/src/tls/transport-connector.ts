@@ -74,7 +74,7 @@ class CountingConnector implements Connector {
     const counting: ConnectListener = {
       onConnected: (wire) => {
         this.#stats.connectTime.record(this.#turn.nowMs - startMs);
-        wire.bytes = this.#stats.bytes;
+        wire.countInto(this.#stats.bytes);
         listener.onConnected(wire);
       },
       onFailed: (failure, detail) => listener.onFailed(failure, detail),

@@ -1,4 +1,4 @@
-import type { ByteCounter } from './byte-counter.ts';
+import { ConnectionBytes, type ByteCounter } from './byte-counter.ts';
 import { deafHandler } from './deaf-handler.ts';
 import {
   endOfStream,
@@ -45,6 +45,15 @@ export abstract class HandleWire implements Wire, OutputOwner, HandleOwner {
     this.readBuffer = readBuffer;
     this.bytes = turn.uncounted;
     own(handle, this, readBuffer);
+  }
+
+  countInto(counter: ByteCounter): void {
+    if (this.bytes instanceof ConnectionBytes) this.bytes.shared = counter;
+    else this.bytes = counter;
+  }
+
+  countAlone(): ByteCounter {
+    return (this.bytes = new ConnectionBytes(this.bytes));
   }
 
   get output(): Buffer {

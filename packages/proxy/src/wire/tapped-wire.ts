@@ -64,8 +64,12 @@ export class TappedWire implements Wire {
     return this.#wire.bytes;
   }
 
-  set bytes(counter: ByteCounter) {
-    this.#wire.bytes = counter;
+  countInto(counter: ByteCounter): void {
+    this.#wire.countInto(counter);
+  }
+
+  countAlone(): ByteCounter {
+    return this.#wire.countAlone();
   }
 
   get writable(): boolean {

@@ -16,8 +16,12 @@ export interface WireHandler {
 /** A connected byte stream, plain or TLS, with its back-pressure; knows nothing of protocols. */
 export interface Wire {
   handler: WireHandler;
-  /** Where its bytes are counted; whoever takes the wire over puts the right one here. */
-  bytes: ByteCounter;
+  /** Where its bytes are counted. */
+  readonly bytes: ByteCounter;
+  /** Counts its bytes here from now on: for whoever takes the wire over. */
+  countInto(counter: ByteCounter): void;
+  /** Counts its bytes by themselves too; answers with that count. */
+  countAlone(): ByteCounter;
   /** Room for `bytes` in the turn's output buffer; write from the returned offset, then {@link commit} its end. */
   claim(bytes: number): number;
   /** The buffer that {@link claim} gave room in; ask again after each claim. */

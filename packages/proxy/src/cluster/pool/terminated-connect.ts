@@ -44,7 +44,7 @@ export class TerminatedConnect implements HttpPool, ClientStream, WireHandler {
         this.#wire = wire;
         this.#handler = waiter;
         wire.handler = this;
-        wire.bytes = stats.bytes;
+        wire.countInto(stats.bytes);
         waiter.onStreamReady(this);
       },
       onFailed: (failure, detail) => this.#connectFailed(waiter, failure, detail),

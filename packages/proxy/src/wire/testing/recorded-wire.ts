@@ -1,11 +1,11 @@
-import { ByteCounter } from '../byte-counter.ts';
+import { ByteCounter, ConnectionBytes } from '../byte-counter.ts';
 import { deafHandler } from '../deaf-handler.ts';
 import type { Wire, WireHandler } from '../wire.ts';
 
 /** A wire without a socket, for tests of codecs: what is written is kept, what the peer sends is given by hand. */
 export class RecordedWire implements Wire {
   handler: WireHandler = deafHandler;
-  bytes = new ByteCounter();
+  bytes: ByteCounter = new ByteCounter();
   output: Buffer = Buffer.alloc(1024);
   readonly #sent: Buffer[] = [];
   #claimed = 0;
@@ -19,6 +19,14 @@ export class RecordedWire implements Wire {
   readonly localAddress = '192.0.2.2';
   readonly localPort = 2;
   readonly tls = undefined;
+
+  countInto(counter: ByteCounter): void {
+    this.bytes = counter;
+  }
+
+  countAlone(): ByteCounter {
+    return (this.bytes = new ConnectionBytes(this.bytes));
+  }
 
   /** Everything that was written, as text. */
   get sent(): string {
