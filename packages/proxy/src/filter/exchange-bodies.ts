@@ -5,9 +5,9 @@ import type { ConnectionInfo } from '../listener/connection-info.ts';
 import type { ConnectionManager } from './connection-manager.ts';
 import { EarlyBody, type BodyState } from './early-body.ts';
 import { ExchangeRecord } from './exchange-record.ts';
-import { ChainedTransform } from './chained-transform.ts';
 import type { BodyOutput, BodyTransform } from './http-filter.ts';
 import type { Router } from './router/router.ts';
+import { TransformedBody } from './transformed-body.ts';
 
 export type ExchangeState =
   /** Filters are at work, or wait. */
@@ -18,6 +18,15 @@ export type ExchangeState =
   | 'responding'
   | 'done';
 
+/** Who holds a sender back; it goes on when nobody does. */
+const heldBy = {
+  /** Who takes the body cannot take more. */
+  taker: 1,
+  /** Filters are at work, and what is kept for them is as much as may be. */
+  filters: 2,
+  transforms: 4,
+} as const;
+
 /**
  * The bodies of a request and its response on their way: what comes while filters wait is kept, and filters may lead
  * them through transformations.
@@ -27,8 +36,11 @@ export abstract class ExchangeBodies extends ExchangeRecord {
   protected state: ExchangeState = 'filtering';
   protected lastActivityMs: number;
   protected early: EarlyBody | undefined;
-  #requestTransform: BodyTransform | undefined;
-  #responseTransform: BodyTransform | undefined;
+  #requestTransform: TransformedBody | undefined;
+  #responseTransform: TransformedBody | undefined;
+  /** Who holds back the client, and the endpoint. */
+  #requestHolds = 0;
+  #responseHolds = 0;
 
   constructor(
     manager: ConnectionManager,
@@ -49,7 +61,7 @@ export abstract class ExchangeBodies extends ExchangeRecord {
   awaitBody(limitBytes: number, run: (state: BodyState) => void): void {
     this.early ??= new EarlyBody();
     this.early.await(limitBytes, run);
-    this.stream.resumeRequest();
+    this.#releaseRequest(heldBy.filters);
   }
 
   get earlyBody(): EarlyBody | undefined {
@@ -60,19 +72,52 @@ export abstract class ExchangeBodies extends ExchangeRecord {
     const { early } = this;
     // A request without a body has none to change.
     if (early === undefined && this.requestDoneMs !== undefined) return;
-    const before = this.#requestTransform;
-    this.#requestTransform = before === undefined ? transform : new ChainedTransform(before, transform);
+    this.#requestTransform ??= new TransformedBody(this.#requestOutput);
+    const output = this.#requestTransform.add(transform);
     if (early === undefined) return;
     // What came while filters before this one were waiting takes the same way.
     this.early = new EarlyBody();
-    const output = this.#requestOutput;
     for (const chunk of early.chunks) transform.data(chunk, 0, chunk.length, output);
     if (early.ended) transform.end(early.trailers, output);
   }
 
   transformResponse(transform: BodyTransform): void {
-    const before = this.#responseTransform;
-    this.#responseTransform = before === undefined ? transform : new ChainedTransform(before, transform);
+    this.#responseTransform ??= new TransformedBody(this.#responseOutput);
+    this.#responseTransform.add(transform);
+  }
+
+  // Holding back who sends
+
+  pauseRequest(): void {
+    this.#holdRequest(heldBy.taker);
+  }
+
+  resumeRequest(): void {
+    this.#releaseRequest(heldBy.taker);
+  }
+
+  onResponseDrain(): void {
+    this.#releaseResponse(heldBy.taker);
+  }
+
+  #holdRequest(who: number): void {
+    this.#requestHolds |= who;
+    this.stream.pauseRequest();
+  }
+
+  #releaseRequest(who: number): void {
+    this.#requestHolds &= ~who;
+    if (this.#requestHolds === 0) this.stream.resumeRequest();
+  }
+
+  #holdResponse(who: number): void {
+    this.#responseHolds |= who;
+    this.router?.pauseResponse();
+  }
+
+  #releaseResponse(who: number): void {
+    this.#responseHolds &= ~who;
+    if (this.#responseHolds === 0) this.router?.resumeResponse();
   }
 
   /** Hands over what came while filters were waiting. */
@@ -82,7 +127,7 @@ export abstract class ExchangeBodies extends ExchangeRecord {
     if (early === undefined) return;
     for (const chunk of early.chunks) router.onRequestData(chunk, 0, chunk.length);
     if (early.ended) router.onRequestEnd(early.trailers);
-    this.stream.resumeRequest();
+    this.#releaseRequest(heldBy.filters);
   }
 
   onRequestData(buffer: Buffer, start: number, end: number): void {
@@ -100,7 +145,7 @@ export abstract class ExchangeBodies extends ExchangeRecord {
     }
     // A transform may give out later what it takes now: the request has a body all the same.
     if (this.state === 'filtering') this.early ??= new EarlyBody();
-    transform.data(buffer, start, end, this.#requestOutput);
+    transform.data(buffer, start, end);
   }
 
   #takeRequestData(buffer: Buffer, start: number, end: number): void {
@@ -110,15 +155,15 @@ export abstract class ExchangeBodies extends ExchangeRecord {
     }
     if (this.state !== 'filtering') return;
     this.early ??= new EarlyBody();
-    if (!this.early.add(buffer, start, end) && this.state === 'filtering') this.stream.pauseRequest();
+    if (!this.early.add(buffer, start, end) && this.state === 'filtering') this.#holdRequest(heldBy.filters);
   }
 
   get #requestOutput(): BodyOutput {
     return {
       data: (buffer, start, end) => this.#takeRequestData(buffer, start, end),
       end: (trailers) => this.#takeRequestEnd(trailers),
-      pause: () => this.stream.pauseRequest(),
-      resume: () => this.stream.resumeRequest(),
+      pause: () => this.#holdRequest(heldBy.transforms),
+      resume: () => this.#releaseRequest(heldBy.transforms),
     };
   }
 
@@ -126,8 +171,8 @@ export abstract class ExchangeBodies extends ExchangeRecord {
     return {
       data: (buffer, start, end) => this.#sendResponseData(buffer, start, end),
       end: (trailers) => this.#sendResponseEnd(trailers),
-      pause: () => this.router?.pauseResponse(),
-      resume: () => this.router?.resumeResponse(),
+      pause: () => this.#holdResponse(heldBy.transforms),
+      resume: () => this.#releaseResponse(heldBy.transforms),
     };
   }
 
@@ -140,7 +185,7 @@ export abstract class ExchangeBodies extends ExchangeRecord {
       return;
     }
     if (this.state === 'filtering') this.early ??= new EarlyBody();
-    transform.end(trailers, this.#requestOutput);
+    transform.end(trailers);
   }
 
   #takeRequestEnd(trailers: HeaderBlock | undefined): void {
@@ -161,14 +206,14 @@ export abstract class ExchangeBodies extends ExchangeRecord {
     }
     const transform = this.#responseTransform;
     if (transform === undefined) this.#sendResponseData(buffer, start, end);
-    else transform.data(buffer, start, end, this.#responseOutput);
+    else transform.data(buffer, start, end);
   }
 
   /** Sends the body of an answer that is not an endpoint's. */
   protected sendOwnBody(bytes: Buffer): void {
     const transform = this.#responseTransform;
     if (transform === undefined) this.#sendResponseData(bytes, 0, bytes.length);
-    else transform.data(bytes, 0, bytes.length, this.#responseOutput);
+    else transform.data(bytes, 0, bytes.length);
     this.onRouterEnd(undefined);
   }
 
@@ -177,13 +222,13 @@ export abstract class ExchangeBodies extends ExchangeRecord {
     this.bytesSent += end - start;
     this.lastActivityMs = this.manager.turn.nowMs;
     this.stream.sendData(buffer, start, end);
-    if (!this.stream.writable) this.router?.pauseResponse();
+    if (!this.stream.writable) this.#holdResponse(heldBy.taker);
   }
 
   onRouterEnd(trailers: HeaderBlock | undefined): void {
     const transform = this.#responseTransform;
     if (transform === undefined) this.#sendResponseEnd(trailers);
-    else transform.end(trailers, this.#responseOutput);
+    else transform.end(trailers);
   }
 
   #sendResponseEnd(trailers: HeaderBlock | undefined): void {

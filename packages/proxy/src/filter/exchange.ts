@@ -329,10 +329,6 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
     this.#limits?.endRequest();
   }
 
-  onResponseDrain(): void {
-    this.router?.resumeResponse();
-  }
-
   onUnreadable(): void {
     if (this.state === 'done') return;
     this.flags |= flag.downstreamProtocolError;
@@ -361,14 +357,6 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
 
   get requestWritable(): boolean {
     return this.stream.writable;
-  }
-
-  pauseRequest(): void {
-    this.stream.pauseRequest();
-  }
-
-  resumeRequest(): void {
-    this.stream.resumeRequest();
   }
 
   onRouterHead(head: ResponseHead, endStream: boolean): void {
