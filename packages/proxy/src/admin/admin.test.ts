@@ -92,6 +92,7 @@ before(async () => {
           .join('\n'),
       json: () => ({ stats: [] }),
       prometheus: () => 'envoy_x 1\n',
+      histogramStates: () => new Map(),
       resetCounters: () => calls.push('resetCounters'),
       add() {},
       remove() {},

@@ -13,6 +13,7 @@ import { profilerRoutes } from './profiler-routes.ts';
 import { runtimeRoutes } from './runtime-routes.ts';
 import { scopes, type LogLevels } from './log-levels.ts';
 import { serverInfoJson, type ServerState } from './server-info.ts';
+import { HistogramIntervals } from '../telemetry/histogram-intervals.ts';
 import { prometheusAnswer, statsAnswer } from './stats.ts';
 
 /** What the admin port shows and changes. */
@@ -43,6 +44,9 @@ export interface AdminContext {
 /** The paths of the admin port, with Envoy's names and shapes. */
 export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
   const { proxy, logLevels } = context;
+  const intervals = new HistogramIntervals(context.clock, proxy.bootstrap.stats.flushIntervalMs, async () =>
+    (await context.stats()).histogramStates(),
+  );
   const isDynamic = (name: string): boolean => proxy.store.kind('cluster').resources.has(name);
 
   return [
@@ -161,6 +165,7 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
       mutates: true,
       handle() {
         context.resetCounters();
+        intervals.forget();
         return done;
       },
     },
@@ -186,11 +191,11 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
     {
       path: '/stats',
       help: 'print server stats (?usedonly, ?hidden=, ?filter=REGEX, ?type=, ?histogram_buckets=, ?format=json|prometheus)',
-      handle: async ({ query }) => statsAnswer(await context.stats(), query),
+      handle: async ({ query }) => statsAnswer(await context.stats(), query, () => intervals.look()),
     },
     {
       path: '/stats/prometheus',
-      help: 'print server stats in prometheus format (?usedonly, ?text_readouts, ?filter=REGEX)',
+      help: 'print server stats in prometheus format (?usedonly, ?text_readouts, ?filter=REGEX, ?histogram_buckets=summary)',
       async handle({ query }) {
         return prometheusAnswer(await context.stats(), query);
       },

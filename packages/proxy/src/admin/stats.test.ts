@@ -1,13 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { TestClock } from '@lateen/core';
+import { HistogramIntervals } from '../telemetry/histogram-intervals.ts';
 import { Histogram } from '../telemetry/histogram.ts';
 import { StatsRegistry } from '../telemetry/stats-registry.ts';
 import { prometheusAnswer, statsAnswer } from './stats.ts';
 
 function registry(): StatsRegistry {
-  const stats = new StatsRegistry();
   const time = new Histogram();
   for (const ms of [3, 3, 7, 40]) time.record(ms);
+  return registryOf(time);
+}
+
+function registryOf(time: Histogram): StatsRegistry {
+  const stats = new StatsRegistry();
   stats.add({
     prefix: 'cluster.a.',
     prometheusPrefix: 'envoy_cluster_',
@@ -25,7 +31,7 @@ function registry(): StatsRegistry {
 }
 
 function ask(query: string): { readonly status: number; readonly body: string } {
-  return statsAnswer(registry(), new URLSearchParams(query));
+  return statsAnswer(registry(), new URLSearchParams(query), () => new Map());
 }
 
 test('statistics are shown by kind, by name, and only those that are used', () => {
@@ -72,6 +78,52 @@ test('as JSON histograms stand in one object at the end', () => {
   assert.deepEqual(buckets.stats[0].histograms[0].buckets[2], { upper_bound: 5, interval: 0, cumulative: 2 });
 });
 
+test('details are the buckets that are filled, and the summary', () => {
+  const text = ask('type=Histograms&histogram_buckets=detailed').body;
+  assert.match(
+    text,
+    /^cluster\.a\.rq_time:\n {2}totals=1,4:2, 5,5:1, 25,25:1\n {2}intervals=\n {2}summary=P0\(nan,1\) /,
+  );
+  const { stats } = JSON.parse(ask('format=json&type=Histograms&histogram_buckets=detailed').body) as {
+    readonly stats: readonly [
+      { readonly histograms: { readonly details: readonly [{ readonly totals: object[] }] } },
+    ];
+  };
+  assert.deepEqual(stats[0].histograms.details[0].totals[1], { lower_bound: 5, width: 5, count: 1 });
+});
+
+test('the last whole interval is shown from the second look on, while somebody looks', async () => {
+  const clock = new TestClock();
+  const time = new Histogram();
+  const stats = registryOf(time);
+  const intervals = new HistogramIntervals(clock, 5_000, async () => stats.histogramStates());
+  const median = async (): Promise<string | undefined> => {
+    await new Promise((resolve) => setImmediate(resolve));
+    const query = new URLSearchParams('type=Histograms&usedonly');
+    return / (P50\(\S*\)) /.exec(statsAnswer(stats, query, () => intervals.look()).body)?.[1];
+  };
+  const pass = async (ms: number): Promise<void> => {
+    for (let i = 0; i < ms; i += 5_000) {
+      clock.advance(5_000);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  for (let i = 0; i < 100; i++) time.record(40);
+  assert.equal(await median(), 'P50(nan,37.5)');
+  await new Promise((resolve) => setImmediate(resolve));
+  for (let i = 0; i < 4; i++) time.record(3);
+  assert.equal(await median(), 'P50(nan,37)');
+  await pass(5_000);
+  assert.equal(await median(), 'P50(3,37)');
+  await pass(5_000);
+  assert.equal(await median(), 'P50(nan,37)');
+  time.record(3);
+  await pass(100_000);
+  assert.equal(await median(), 'P50(nan,36.88)');
+  await pass(100_000);
+  assert.equal(clock.pending, 0);
+});
+
 test('what nobody knows is answered by what there is', () => {
   for (const query of ['type=Sums', 'histogram_buckets=square', 'format=xml', 'filter=(']) {
     const { status, body } = ask(query);
@@ -87,6 +139,10 @@ test('Prometheus has labels, and words only where they are asked for', () => {
     /^# TYPE envoy_cluster_rq_total counter\nenvoy_cluster_rq_total\{cluster_name="a"\} 4\n/,
   );
   assert.match(scrape(''), /envoy_cluster_rq_time_bucket\{cluster_name="a",le="10"\} 3\n/);
+  assert.match(
+    scrape('filter=rq_time&histogram_buckets=summary'),
+    /^# TYPE envoy_cluster_rq_time summary\n.*quantile="0.5"\} 5\n.*_sum\{cluster_name="a"\} 53\n.*_count\{cluster_name="a"\} 4\n$/s,
+  );
   assert.doesNotMatch(scrape(''), /version/);
   assert.match(scrape('text_readouts'), /envoy_cluster_version\{cluster_name="a",text_value="v1"\} 0\n/);
   assert.equal(

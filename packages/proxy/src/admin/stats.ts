@@ -1,4 +1,5 @@
 import type { StatFilter, StatKind, StatsView } from '../model/data-plane.ts';
+import type { HistogramStates } from '../telemetry/histogram-intervals.ts';
 import { json, text, type AdminResponse } from './admin-request.ts';
 import { regexOf, wrongRegex } from './query-regex.ts';
 
@@ -15,12 +16,17 @@ const views: Readonly<Record<string, NonNullable<StatFilter['histograms']>>> = {
   summary: 'summary',
   cumulative: 'cumulative',
   disjoint: 'disjoint',
+  detailed: 'detailed',
 };
 
 const hiddenChoices: readonly string[] = ['include', 'only', 'exclude'];
 
-/** `/stats`, with the parameters that Envoy has for it. */
-export function statsAnswer(view: StatsView, query: URLSearchParams): AdminResponse {
+/** `/stats`, with the parameters that Envoy has for it; `look` at the last interval of the histograms, where they are shown. */
+export function statsAnswer(
+  view: StatsView,
+  query: URLSearchParams,
+  look: () => HistogramStates,
+): AdminResponse {
   const format = query.get('format') ?? 'text';
   if (format === 'prometheus') return prometheusAnswer(view, query);
   if (format !== 'json' && format !== 'text')
@@ -41,6 +47,7 @@ export function statsAnswer(view: StatsView, query: URLSearchParams): AdminRespo
   const filter: StatFilter = {
     usedOnly: query.has('usedonly'),
     histograms,
+    intervals: kind === undefined || kind === 'histogram' ? look() : new Map(),
     ...(regex === undefined ? {} : { regex }),
     ...(kind === undefined ? {} : { kind }),
   };
@@ -55,6 +62,7 @@ export function prometheusAnswer(view: StatsView, query: URLSearchParams): Admin
     view.prometheus({
       usedOnly: query.has('usedonly'),
       textReadouts: query.has('text_readouts'),
+      summaries: query.get('histogram_buckets') === 'summary',
       ...(regex === undefined ? {} : { regex }),
     }),
   );

@@ -4,6 +4,8 @@ import type { OutlierReason } from '../cluster/outlier/outlier-detector.ts';
 import type { OnDemand } from '../on-demand/on-demand.ts';
 import type { OverloadState } from '../overload/overload-state.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import type { HistogramStates } from '../telemetry/histogram-intervals.ts';
+import type { HistogramView } from '../telemetry/histogram-views.ts';
 import type { StatGroup } from '../telemetry/stat-group.ts';
 import type { StatsSnapshot } from '../telemetry/stats-snapshot.ts';
 import type { ThreadShare } from '../workers/thread-share.ts';
@@ -109,7 +111,9 @@ export interface StatFilter {
   readonly regex?: { test(name: string): boolean };
   readonly kind?: StatKind;
   /** Default `summary`. */
-  readonly histograms?: 'summary' | 'cumulative' | 'disjoint';
+  readonly histograms?: HistogramView;
+  /** What histograms recorded in the last interval; default: nothing is known of it. */
+  readonly intervals?: HistogramStates;
 }
 
 export interface PrometheusFilter {
@@ -118,6 +122,8 @@ export interface PrometheusFilter {
   readonly regex?: { test(name: string): boolean };
   /** Words too, as gauges of 0 with the label `text_value`. */
   readonly textReadouts?: boolean;
+  /** Histograms as summaries, by their quantiles. */
+  readonly summaries?: boolean;
 }
 
 /** The counters, gauges and histograms of the process, as the admin port and scrapes show them. */
@@ -129,6 +135,8 @@ export interface StatsView {
   /** Prometheus text: `envoy_…` and Istio's own metrics. */
   prometheus(filter?: PrometheusFilter): string;
   resetCounters(): void;
+  /** What each histogram has recorded. */
+  histogramStates(): HistogramStates;
   /** Everything as it is now, to be sent to another thread or process. */
   snapshot(): StatsSnapshot;
   /** These statistics and those of others as one. */

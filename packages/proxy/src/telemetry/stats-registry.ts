@@ -1,8 +1,9 @@
 import type { PrometheusFilter, StatFilter, StatKind, StatsView } from '../model/data-plane.ts';
 import type { StatsOptions } from '../model/stats.ts';
 import { compileHistogramBounds, compileStatsMatcher, namesOf, type NameStat } from './stat-names.ts';
-import { histogramsJson, histogramText } from './histogram-views.ts';
-import type { Histogram } from './histogram.ts';
+import type { HistogramStates } from './histogram-intervals.ts';
+import { histogramsJson, histogramText, quantilesOf, shown, type ShownHistogram } from './histogram-views.ts';
+import type { Histogram, HistogramState } from './histogram.ts';
 import { mergeGroups, mergeMetrics, snapshotGroup, type StatsSnapshot } from './stats-snapshot.ts';
 import type { StatGroup } from './stat-group.ts';
 
@@ -46,6 +47,15 @@ export function histogramLines(name: string, labels: Readonly<Record<string, str
   const plain = formatLabels(labels);
   text += `${name}_bucket${formatLabels({ ...labels, le: '+Inf' })} ${h.count}\n`;
   return `${text}${name}_sum${plain} ${h.sum}\n${name}_count${plain} ${h.count}\n`;
+}
+
+/** Appends the lines of one histogram as a summary. */
+function summaryLines(name: string, labels: Readonly<Record<string, string>>, h: Histogram): string {
+  const plain = formatLabels(labels);
+  const quantiles = quantilesOf(h).map(
+    ([quantile, value]) => `${name}${formatLabels({ ...labels, quantile })} ${value}\n`,
+  );
+  return `${quantiles.join('')}${name}_sum${plain} ${h.sum}\n${name}_count${plain} ${h.count}\n`;
 }
 
 /** A statistic that is told to others. */
@@ -135,17 +145,18 @@ export class StatsRegistry implements StatsView {
     let histograms = '';
     for (const { name, value, histogram } of this.#lines(filter)) {
       if (histogram === undefined) text += `${name}: ${valueText(value)}\n`;
-      else histograms += `${name}: ${histogramText(histogram, filter.histograms ?? 'summary')}\n`;
+      else
+        histograms += histogramText(shown(name, histogram, filter.intervals), filter.histograms ?? 'summary');
     }
     return text + histograms;
   }
 
   json(filter: StatFilter = {}): unknown {
     const stats: unknown[] = [];
-    const histograms: { readonly name: string; readonly histogram: Histogram }[] = [];
+    const histograms: ShownHistogram[] = [];
     for (const { name, value, histogram } of this.#lines(filter)) {
       if (histogram === undefined) stats.push({ name, value });
-      else histograms.push({ name, histogram });
+      else histograms.push(shown(name, histogram, filter.intervals));
     }
     if (histograms.length > 0)
       stats.push({ histograms: histogramsJson(histograms, filter.histograms ?? 'summary') });
@@ -162,7 +173,7 @@ export class StatsRegistry implements StatsView {
       }
       return found;
     };
-    const { usedOnly, regex, textReadouts } = filter;
+    const { usedOnly, regex, textReadouts, summaries } = filter;
     const isSeen = this.#isSeen;
     const nameOf = this.#nameOf;
     for (const group of this.#groups) {
@@ -187,7 +198,8 @@ export class StatsRegistry implements StatsView {
         histogram(name, histogram) {
           if (histogram.count === 0 || skips(name)) return;
           const { metric, labels } = nameOf(group, name);
-          family(metric, 'histogram').text += histogramLines(metric, labels, histogram);
+          if (summaries === true) family(metric, 'summary').text += summaryLines(metric, labels, histogram);
+          else family(metric, 'histogram').text += histogramLines(metric, labels, histogram);
         },
         text(name, value) {
           if (textReadouts !== true || (usedOnly === true && value === '') || skips(name)) return;
@@ -207,6 +219,16 @@ export class StatsRegistry implements StatsView {
           : metricsOf(metrics, (name) => regex.test(`istiocustom.${name}`) || regex.test(name));
     }
     return text;
+  }
+
+  histogramStates(): HistogramStates {
+    const states = new Map<string, HistogramState>();
+    for (const group of this.#groups) {
+      forEachHistogram(group, (name, histogram) => {
+        if (histogram.count > 0) states.set(group.prefix + name, histogram.state());
+      });
+    }
+    return states;
   }
 
   snapshot(): StatsSnapshot {
