@@ -43,6 +43,7 @@ export function decodeBandwidthLimit(scope: Scope, message: Message, isRoute: bo
   if (tickMs < 20 || tickMs > 1_000) scope.at('fillInterval').fail('must be from 20 ms to 1 s');
   return {
     statPrefix: message.statPrefix ?? '',
+    place: scope.path,
     ...limited,
     bytesPerSecond: (limitKbps ?? 0) * unitBytes,
     tickMs,

@@ -2,9 +2,10 @@ import { HeaderBlock } from '../codec/header-block.ts';
 import { headerName } from '../codec/header-name.ts';
 import type { BandwidthLimit } from '../model/bandwidth-limit.ts';
 import { BandwidthLimitStats } from '../telemetry/bandwidth-limit-stats.ts';
-import { SharedBucket } from './byte-bucket.ts';
+import { CommonBucket } from './byte-bucket.ts';
 import type { FilterServices } from './compile-filters.ts';
 import type { CompiledHttpFilter, FilterExchange } from './http-filter.ts';
+import { placeOfRoute, placeWithin, sharedLevel, type LimitPlace } from './rate-limit/limit-place.ts';
 import { SlowedBody, type SlowedBodyWatch } from './slowed-body.ts';
 
 /** How long a body took, and how much of it was the limit's doing, in milliseconds. */
@@ -15,7 +16,7 @@ interface Taken {
 
 interface Limit {
   readonly model: BandwidthLimit;
-  readonly bucket: SharedBucket;
+  readonly bucket: CommonBucket;
   readonly request: BandwidthLimitStats;
   readonly response: BandwidthLimitStats;
 }
@@ -66,33 +67,42 @@ function watchBody(
 
 /**
  * Limits how fast bodies pass (Envoy, bandwidth limit filter). All requests share one limit, that of their route where it
- * has one; each worker counts for itself.
+ * has one, also those that other threads serve.
  */
 export function bandwidthLimitFilter(
   name: string,
   model: BandwidthLimit,
   services: FilterServices,
+  path: string,
 ): CompiledHttpFilter {
-  const { clock } = services;
+  const { clock, limits } = services;
   const now = (): number => clock.monotonicMs();
   const stats = (prefix: string, direction: 'request' | 'response'): BandwidthLimitStats =>
     services.statGroup(
       `bandwidth limit ${prefix} ${direction}`,
       () => new BandwidthLimitStats(prefix, direction),
     );
-  const compile = (one: BandwidthLimit): Limit => ({
+  const compile = (one: BandwidthLimit, place: LimitPlace | undefined): Limit => ({
     model: one,
-    bucket: new SharedBucket(one.bytesPerSecond, one.tickMs, clock),
+    bucket: new CommonBucket(
+      one.bytesPerSecond,
+      one.tickMs,
+      clock,
+      sharedLevel(place, `${one.bytesPerSecond} bytes/s`),
+    ),
     request: stats(one.statPrefix, 'request'),
     response: stats(one.statPrefix, 'response'),
   });
-  const own = compile(model);
+  const own = compile(model, placeWithin(limits, path));
   const ofRoutes = new WeakMap<object, Limit>();
   const limitOf = (exchange: FilterExchange): Limit => {
     const route = exchange.routeConfig(name);
     if (route?.kind !== 'bandwidth_limit') return own;
     let limit = ofRoutes.get(route);
-    if (limit === undefined) ofRoutes.set(route, (limit = compile(route.limit)));
+    if (limit === undefined) {
+      limit = compile(route.limit, placeOfRoute(exchange, route.limit.place, limits));
+      ofRoutes.set(route, limit);
+    }
     return limit;
   };
   /** What the bodies of requests took, for their answers. */

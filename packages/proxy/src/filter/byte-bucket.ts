@@ -1,4 +1,5 @@
 import type { Clock } from '@lateen/core';
+import type { SharedLevel } from './rate-limit/shared-level.ts';
 import type { ByteBucket } from './slowed-body.ts';
 
 /** The bytes of one body: so many at each tick. */
@@ -23,27 +24,36 @@ export class TickBucket implements ByteBucket {
 }
 
 /** The bytes of all bodies together: it fills all the time, up to what comes in a second. */
-export class SharedBucket implements ByteBucket {
+export class CommonBucket implements ByteBucket {
   readonly #perSecond: number;
   readonly #clock: Clock;
-  #tokens: number;
-  #filledMs: number;
+  /** Where all threads of the process take of it. */
+  readonly #level: SharedLevel | undefined;
+  tokens: number;
+  filledMs: number;
 
   /** It begins with what comes in `tickMs`. */
-  constructor(bytesPerSecond: number, tickMs: number, clock: Clock) {
+  constructor(bytesPerSecond: number, tickMs: number, clock: Clock, level?: SharedLevel) {
     this.#perSecond = bytesPerSecond;
     this.#clock = clock;
-    this.#tokens = (bytesPerSecond * tickMs) / 1_000;
-    this.#filledMs = clock.monotonicMs();
+    this.#level = level;
+    this.tokens = (bytesPerSecond * tickMs) / 1_000;
+    this.filledMs = clock.monotonicMs();
   }
 
   take(wanted: number): number {
+    return this.#level === undefined
+      ? this.#takeAlone(wanted)
+      : this.#level.change(this, () => this.#takeAlone(wanted));
+  }
+
+  #takeAlone(wanted: number): number {
     const nowMs = this.#clock.monotonicMs();
-    const fresh = ((nowMs - this.#filledMs) * this.#perSecond) / 1_000;
-    this.#filledMs = nowMs;
-    this.#tokens = Math.min(this.#perSecond, this.#tokens + fresh);
-    const taken = Math.min(wanted, Math.floor(this.#tokens));
-    this.#tokens -= taken;
+    const fresh = ((nowMs - this.filledMs) * this.#perSecond) / 1_000;
+    this.filledMs = nowMs;
+    this.tokens = Math.min(this.#perSecond, this.tokens + fresh);
+    const taken = Math.min(wanted, Math.floor(this.tokens));
+    this.tokens -= taken;
     return taken;
   }
 

@@ -1,4 +1,4 @@
-import type { LimitPlace } from './rate-limit/token-bucket.ts';
+import type { LimitPlace } from './rate-limit/limit-place.ts';
 import { messageOf, type Clock, type Problem } from '@lateen/core';
 import type { CallContext } from '../call/index.ts';
 import type { ClusterRef } from '../cluster/cluster-set.ts';
@@ -184,7 +184,7 @@ export function compileHttpFilters(
         break;
       case 'bandwidth_limit':
         pushLazy(services.lazy.bandwidthLimit, (module) =>
-          module.bandwidthLimitFilter(name, config.limit, services),
+          module.bandwidthLimitFilter(name, config.limit, services, `${path}[${i}]`),
         );
         break;
       case 'adaptive_concurrency':

@@ -1,6 +1,7 @@
 import { messageOf, type Problem } from '@lateen/core';
 import { rbacGate } from '../filter/rbac.ts';
-import { createTokenBucket, placeWithin, type LimitPlace } from '../filter/rate-limit/token-bucket.ts';
+import { placeWithin, type LimitPlace } from '../filter/rate-limit/limit-place.ts';
+import { createTokenBucket } from '../filter/rate-limit/token-bucket.ts';
 import { CounterGroup } from '../telemetry/counter-group.ts';
 import type { ConnectionLimitStats } from '../telemetry/connection-limit-stats.ts';
 import type { CoarseTimers } from '../timer/coarse-timers.ts';

@@ -1,6 +1,8 @@
 /** Lets bodies through at so many bytes a second, all requests of the filter or route together. */
 export interface BandwidthLimit {
   readonly statPrefix: string;
+  /** Where it stands in its resource. */
+  readonly place: string;
   readonly limitsRequests: boolean;
   readonly limitsResponses: boolean;
   /** 0 where nothing is limited. */

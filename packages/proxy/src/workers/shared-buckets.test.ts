@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { request } from 'node:http';
 import { test } from 'node:test';
-import type { DataPlane } from '../model/index.ts';
+import { TestClock } from '@lateen/core';
+import type { Cluster, DataPlane, DataPlaneOptions, Listener } from '../model/index.ts';
 import { clusterFromJson, filterTypes, listenerFromJson, routerJson } from '../testing/envoy-config.ts';
-import { ask, portOf, startDataPlane, upstream } from '../testing/harness.ts';
+import { ask, portOf, startDataPlane, statOf, upstream, type Closers } from '../testing/harness.ts';
 import { SharedCells } from './shared-cells.ts';
 
 const always = { default_value: { numerator: 100 } };
@@ -13,6 +15,33 @@ const limit = (tokens: number) => ({
   filter_enabled: always,
   filter_enforced: always,
 });
+
+/** One of two threads of a process; each binds ports of its own, as only what is counted is of interest. */
+async function startThread(
+  t: Closers,
+  cells: SharedCells,
+  index: number,
+  clusters: readonly Cluster[],
+  listeners: readonly Listener[],
+  options: DataPlaneOptions = {},
+): Promise<DataPlane> {
+  const dataPlane = startDataPlane(t, {
+    ...options,
+    share: {
+      cells: new SharedCells(cells.buffer),
+      ticketSecret: new Uint8Array(32),
+      leads: true,
+      index,
+      threads: 2,
+      handOver: () => false,
+      hostsChanged() {},
+      outlierDetected() {},
+    },
+  });
+  const { refused } = await dataPlane.update({ clusters: { set: clusters }, listeners: { set: listeners } });
+  assert.deepEqual(refused, []);
+  return dataPlane;
+}
 
 test('a limit of a route within a listener is one for all threads, and not that of another listener', async (t) => {
   const { port: up } = await upstream(t, (_request, response) => response.end());
@@ -41,27 +70,8 @@ test('a limit of a route within a listener is one for all threads, and not that 
       {},
       { name },
     );
-  const thread = async (index: number): Promise<DataPlane> => {
-    const dataPlane = startDataPlane(t, {
-      share: {
-        cells: new SharedCells(cells.buffer),
-        ticketSecret: new Uint8Array(32),
-        // Each binds ports of its own: only what is counted is of interest.
-        leads: true,
-        index,
-        threads: 2,
-        handOver: () => false,
-        hostsChanged() {},
-        outlierDetected() {},
-      },
-    });
-    const { refused } = await dataPlane.update({
-      clusters: { set: [clusterFromJson('up', [up])] },
-      listeners: { set: [listener('a'), listener('b')] },
-    });
-    assert.deepEqual(refused, []);
-    return dataPlane;
-  };
+  const thread = (index: number): Promise<DataPlane> =>
+    startThread(t, cells, index, [clusterFromJson('up', [up])], [listener('a'), listener('b')]);
   const [one, other] = [await thread(0), await thread(1)];
   const statusOf = async (dataPlane: DataPlane, name: string): Promise<number> =>
     (await ask(portOf(dataPlane, name))).status;
@@ -70,4 +80,54 @@ test('a limit of a route within a listener is one for all threads, and not that 
   assert.deepEqual([await statusOf(one, 'a'), await statusOf(other, 'a')], [429, 429]);
   assert.deepEqual([await statusOf(one, 'b'), await statusOf(other, 'b')], [200, 200]);
   assert.equal(await statusOf(one, 'b'), 429);
+});
+
+test('bodies of all threads together are as fast as a bandwidth limit says, of a filter and of a route', async (t) => {
+  const { port: up } = await upstream(t, (_request, response) => response.end(Buffer.alloc(100_000)));
+  const bandwidth = (kbps: number) => ({
+    '@type': `${filterTypes}.bandwidth_limit.v3.BandwidthLimit`,
+    stat_prefix: 'slow',
+    enable_mode: 'RESPONSE',
+    limit_kbps: kbps,
+    fill_interval: '0.1s',
+  });
+  for (const ofRoute of [false, true]) {
+    const clock = new TestClock();
+    const cells = new SharedCells();
+    const route = {
+      match: { prefix: '/' },
+      route: { cluster: 'up' },
+      typed_per_filter_config: ofRoute ? { limit: bandwidth(10) } : {},
+    };
+    const listener = listenerFromJson({
+      route_config: {
+        name: 'local_route',
+        virtual_hosts: [{ name: 'all', domains: ['*'], routes: [route] }],
+      },
+      http_filters: [{ name: 'limit', typed_config: bandwidth(ofRoute ? 100_000 : 10) }, routerJson],
+    });
+    const threads = await Promise.all(
+      [0, 1].map((index) =>
+        startThread(t, cells, index, [clusterFromJson('up', [up])], [listener], { clock }),
+      ),
+    );
+    const stat = (thread: DataPlane, name: string): number =>
+      statOf(thread, `slow.http_bandwidth_limit.response_${name}`);
+    for (const thread of threads) {
+      const asked = request({ port: portOf(thread), host: '127.0.0.1', agent: false }, (response) =>
+        response.resume(),
+      );
+      asked.on('error', () => {});
+      asked.end();
+      t.after(() => asked.destroy());
+      while (stat(thread, 'pending') < 1) await new Promise((resolve) => setImmediate(resolve));
+    }
+    for (let i = 0; i < 9; i++) clock.advance(100);
+    const allowed = threads.map((thread) => stat(thread, 'allowed_total_size'));
+    assert.equal(
+      allowed.reduce((sum, bytes) => sum + bytes, 0),
+      10 * 1_024,
+      `${allowed}`,
+    );
+  }
 });

@@ -8,7 +8,8 @@ import type { FilterServices } from '../compile-filters.ts';
 import type { CompiledHttpFilter, FilterExchange } from '../http-filter.ts';
 import { DescriptorFinder, type Entry } from './descriptors.ts';
 import { addLimitHeaders, type LimitNotice } from './limit-headers.ts';
-import { createTokenBucket, placeWithin, type LimitPlace, type TokenBucket } from './token-bucket.ts';
+import { placeOfRoute, placeWithin, type LimitPlace } from './limit-place.ts';
+import { createTokenBucket, type TokenBucket } from './token-bucket.ts';
 
 const resourceExhausted = 8;
 
@@ -115,12 +116,6 @@ interface Answer {
   readonly headers: CompiledHeaderOperations | undefined;
 }
 
-/** A limit that routes have is one for all listeners that use them; routes within a listener are its own. */
-function ownerOf({ route }: FilterExchange, { place }: LocalRateLimit, listener: string): string {
-  const owner = place.includes('route_config') ? listener : '';
-  return `routes ${owner} ${route?.table.name} ${route?.virtualHost.name} ${place}`;
-}
-
 /** Answers what is too much with 429, for this proxy alone; a route may have a limit of its own. */
 export function localRateLimitFilter(
   name: string,
@@ -140,10 +135,7 @@ export function localRateLimitFilter(
     if (config?.kind !== 'local_rate_limit') return own;
     let compiled = ofRoutes.get(config.limit);
     if (compiled === undefined) {
-      const place =
-        limits === undefined
-          ? undefined
-          : { cells: limits.cells, owner: ownerOf(exchange, config.limit, limits.owner) };
+      const place = placeOfRoute(exchange, config.limit.place, limits);
       compiled = new CompiledLimit(config.limit, clock, sourceCluster, place, path, []);
       ofRoutes.set(config.limit, compiled);
     }

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TestClock } from '@lateen/core';
 import { SharedCells } from '../../workers/shared-cells.ts';
-import { createTokenBucket, placeWithin, type TokenBucket } from './token-bucket.ts';
+import { placeWithin } from './limit-place.ts';
+import { createTokenBucket, type TokenBucket } from './token-bucket.ts';
 
 const limit = { maxTokens: 3, tokensPerFill: 2, fillIntervalMs: 1_000 };
 const taken = (...buckets: readonly TokenBucket[]): number => {

@@ -1,0 +1,50 @@
+import type { SharedCells } from '../../workers/shared-cells.ts';
+
+/** What a bucket holds: tokens, and when they were last added to, on the clock of `performance.now()`. */
+export interface Level {
+  tokens: number;
+  filledMs: number;
+}
+
+/** What is in a slot: the lock, whether it has begun, and two numbers of two cells each, tokens and time. */
+const part = { lock: 0, begun: 1, numbers: 2 } as const;
+
+/**
+ * The level of a bucket of which all threads of a process take, in shared memory under a lock of its own. The time of
+ * `performance.now()` is one for all threads.
+ */
+export class SharedLevel {
+  readonly #cells: Int32Array;
+  readonly #at: number;
+  /** The tokens, and the time. */
+  readonly #numbers: Float64Array;
+
+  constructor({ cells, buffer }: SharedCells, at: number) {
+    this.#cells = cells;
+    this.#at = at;
+    this.#numbers = new Float64Array(buffer, (at + part.numbers) * Int32Array.BYTES_PER_ELEMENT, 2);
+  }
+
+  /** Runs `change` with the level as it is for all, and keeps for all what it makes of it. */
+  change<T>(level: Level, change: () => T): T {
+    const cells = this.#cells;
+    const lock = this.#at + part.lock;
+    const begun = this.#at + part.begun;
+    const numbers = this.#numbers;
+    while (Atomics.compareExchange(cells, lock, 0, 1) !== 0) Atomics.wait(cells, lock, 1);
+    try {
+      if (cells[begun] === 1) {
+        level.tokens = numbers[0] ?? 0;
+        level.filledMs = numbers[1] ?? 0;
+      }
+      const result = change();
+      cells[begun] = 1;
+      numbers[0] = level.tokens;
+      numbers[1] = level.filledMs;
+      return result;
+    } finally {
+      Atomics.store(cells, lock, 0);
+      Atomics.notify(cells, lock, 1);
+    }
+  }
+}
