@@ -5,7 +5,7 @@ import { formatAddress } from '../model/address.ts';
 import { defaultCluster, type Discovery } from '../model/index.ts';
 import { ClusterStats } from '../telemetry/cluster-stats.ts';
 import { DnsRefresh } from './dns-refresh.ts';
-import { systemResolver, type ResolvedName } from './name-resolver.ts';
+import { ofFamily, systemResolver, type ResolvedName } from './name-resolver.ts';
 
 type Answer = ResolvedName | Error;
 
@@ -139,4 +139,16 @@ test('a name that fails keeps its addresses, is tried again with a back-off, and
 test("the system's resolver knows the hosts file, whose names have no TTL", async () => {
   const { addresses } = await systemResolver()('localhost', 'v4_only', false);
   assert.deepEqual(addresses, ['127.0.0.1']);
+});
+
+test('where a name has addresses of both families, the lookup family says which count', () => {
+  const both = [
+    { family: 4, address: '10.0.0.1' },
+    { family: 6, address: 'fd00::1' },
+  ];
+  assert.deepEqual(ofFamily('auto', both), ['fd00::1']);
+  assert.deepEqual(ofFamily('v4_preferred', both), ['10.0.0.1']);
+  assert.deepEqual(ofFamily('all', both), ['fd00::1', '10.0.0.1']);
+  assert.deepEqual(ofFamily('auto', both.slice(0, 1)), ['10.0.0.1']);
+  assert.deepEqual(ofFamily('v4_preferred', both.slice(1)), ['fd00::1']);
 });
