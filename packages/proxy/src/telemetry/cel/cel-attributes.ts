@@ -5,7 +5,7 @@ import type { JsonValue, Metadata } from '../../model/metadata.ts';
 import { grpcStatusOf } from '../grpc-status.ts';
 import type { Peer } from '../peer.ts';
 import type { StreamInfo } from '../stream-info.ts';
-import type { CelMap, CelRoots, CelValue } from './cel-evaluation.ts';
+import type { CelMap, CelRoot, CelRoots, CelValue } from './cel-evaluation.ts';
 
 /** What expressions are told of. */
 export interface CelContext {
@@ -18,10 +18,15 @@ export interface CelContext {
 type Read = (info: StreamInfo) => CelValue;
 const nonEmpty = (text: string | undefined): CelValue => (text === '' ? undefined : text);
 
-function attributes(table: Readonly<Record<string, Read>>): (context: CelContext) => CelMap {
-  return ({ info }) => ({
+/** A root that has these members and no others. */
+function closed(members: readonly string[], read: (context: CelContext) => CelValue): CelRoot<CelContext> {
+  return Object.assign(read, { members: new Set(members) });
+}
+
+function attributes(table: Readonly<Record<string, Read>>): CelRoot<CelContext> {
+  return closed(Object.keys(table), ({ info }) => ({
     member: (key) => (Object.hasOwn(table, key) ? table[key]?.(info) : undefined),
-  });
+  }));
 }
 
 function headers(block: HeaderBlock | undefined): CelMap {
@@ -139,6 +144,9 @@ function peer(of: Peer | undefined): CelValue {
   return { member: (key) => (Object.hasOwn(fields, key) ? fields[key] : undefined) };
 }
 
+const endMembers = ['address', 'port'];
+const peerMembers = ['workload', 'namespace', 'service', 'revision', 'app', 'version', 'cluster'];
+
 /** Envoy's attributes (https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/advanced/attributes). */
 export const celRoots: CelRoots<CelContext> = {
   request: attributes(request),
@@ -146,12 +154,12 @@ export const celRoots: CelRoots<CelContext> = {
   connection: attributes(connection),
   upstream: attributes(upstream),
   xds: attributes(xds),
-  source: ({ info }) => ends(info.downstreamRemote),
-  destination: ({ info }) => ends(info.downstreamLocal),
-  metadata: ({ info }) => metadata(info.dynamicMetadata),
+  source: closed(endMembers, ({ info }) => ends(info.downstreamRemote)),
+  destination: closed(endMembers, ({ info }) => ends(info.downstreamLocal)),
+  metadata: closed(['filter_metadata'], ({ info }) => metadata(info.dynamicMetadata)),
   route_name: ({ info }) => nonEmpty(info.routeName),
   cluster_name: ({ info }) => nonEmpty(info.upstreamCluster),
   node: ({ node }) => node,
-  upstream_peer: ({ peers }) => peer(peers?.upstream),
-  downstream_peer: ({ peers }) => peer(peers?.downstream),
+  upstream_peer: closed(peerMembers, ({ peers }) => peer(peers?.upstream)),
+  downstream_peer: closed(peerMembers, ({ peers }) => peer(peers?.downstream)),
 };

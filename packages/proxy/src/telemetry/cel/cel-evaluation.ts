@@ -9,8 +9,14 @@ export interface CelMap {
   member(key: string): CelValue;
 }
 
-/** The names that an expression may begin with, and how to find what they stand for. */
-export type CelRoots<C> = Readonly<Record<string, (context: C) => CelValue>>;
+/** How to find what a name stands for that an expression begins with. */
+export interface CelRoot<C> {
+  (context: C): CelValue;
+  /** The members that it may have; undefined where any may be there. */
+  readonly members?: ReadonlySet<string>;
+}
+
+export type CelRoots<C> = Readonly<Record<string, CelRoot<C>>>;
 
 /** A compiled expression. */
 export type CelProgram<C> = (context: C) => CelValue;
@@ -119,6 +125,7 @@ class Compiler<C> {
       }
       case 'member': {
         const of = this.compile(node.of);
+        this.#checkMember(node);
         const key = this.compile(node.key);
         return (context) => memberOf(of(context), key(context));
       }
@@ -148,6 +155,16 @@ class Compiler<C> {
       default:
         return this.#call(node);
     }
+  }
+
+  /** What a root can never have is a mistake, not something that is missing now. */
+  #checkMember({ of, key }: CelNode & { readonly kind: 'member' }): void {
+    if (of.kind !== 'name' || key.kind !== 'literal') return;
+    const members = this.#roots[of.name]?.members;
+    if (members === undefined || members.has(String(key.value))) return;
+    throw new CelSyntaxError(
+      `the attribute "${of.name}.${String(key.value)}" is not known: ${of.name} has ${[...members].join(', ')}`,
+    );
   }
 
   #binary(op: string, left: CelProgram<C>, right: CelProgram<C>): CelProgram<C> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { celOf } from './cel-attributes.ts';
+import { celOf, celRoots } from './cel-attributes.ts';
 import { compileCel, type CelRoots } from './cel-evaluation.ts';
 import { CelSyntaxError } from './cel-syntax.ts';
 
@@ -80,6 +80,20 @@ test('what cannot be read, or is not known, is refused', () => {
     assert.throws(() => value(text), CelSyntaxError, text);
   }
   assert.throws(() => value("a.text.matches('(')"));
+});
+
+test('a member that a root can never have is refused, and those that it may have are named', () => {
+  for (const text of [
+    'request.nonsense',
+    "request['nonsense'] == 1",
+    'has(source.nonsense)',
+    'xds.nonsense.a',
+  ]) {
+    assert.throws(() => compileCel(text, celRoots), /"\w+\.nonsense" is not known: \w+ has \w+, /, text);
+  }
+  for (const text of ['has(request.headers.nonsense)', "node.metadata['x']", 'upstream_peer.workload']) {
+    assert.doesNotThrow(() => compileCel(text, celRoots), text);
+  }
 });
 
 test('any text is read or refused, and nothing else happens', () => {
