@@ -102,9 +102,15 @@ export class RedisDiscovery {
 
   async #take(reply: Buffer | undefined, asked: SocketAddress): Promise<void> {
     this.#timeout?.cancel();
-    const slots = reply === undefined ? undefined : RedisSlots.of(reply, asked);
-    if (slots === undefined) {
+    const told = reply === undefined ? undefined : RedisSlots.of(reply, asked);
+    if (told === undefined) {
       this.#failed(reply === undefined ? 'it cannot be reached' : 'its answer does not tell all slots');
+      return;
+    }
+    const slots = told.names.length === 0 ? told : told.resolved(await addressesOf(told.names));
+    if (this.#closed) return;
+    if (slots === undefined) {
+      this.#failed(`not all primaries have an address: ${told.names.join(', ')}`);
       return;
     }
     this.#nodes = slots.addresses;
@@ -137,6 +143,18 @@ export class RedisDiscovery {
     this.#timeout?.cancel();
     this.#asking?.cancel();
   }
+}
+
+/** The first address of each name that has one. */
+async function addressesOf(names: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>();
+  await Promise.all(
+    names.map(async (name) => {
+      const node = await numeric({ kind: 'socket', address: name, port: 0 });
+      if (node !== undefined) found.set(name, node.address);
+    }),
+  );
+  return found;
 }
 
 /** The first address of a name; undefined where it has none. */

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { SocketAddress } from '../model/address.ts';
 import { formatAddress } from '../model/address.ts';
 import type { RedisReadPolicy } from '../model/redis.ts';
@@ -18,10 +19,17 @@ export class RedisSlots {
   readonly #shards: readonly Shard[];
   /** By slot; -1: nobody has it. */
   readonly #shardOf: Int16Array;
+  /** Addresses of nodes that the cluster calls by names, by those, as `node-1.redis:6379`. */
+  readonly #named: ReadonlyMap<string, string>;
 
-  private constructor(shards: readonly Shard[], shardOf: Int16Array) {
+  private constructor(
+    shards: readonly Shard[],
+    shardOf: Int16Array,
+    named: ReadonlyMap<string, string> = new Map(),
+  ) {
     this.#shards = shards;
     this.#shardOf = shardOf;
+    this.#named = named;
   }
 
   /** Reads the answer to `CLUSTER SLOTS`; undefined where it is none. `asked` is who stands without an address in it. */
@@ -45,6 +53,41 @@ export class RedisSlots {
   get addresses(): readonly SocketAddress[] {
     const all = this.#shards.flatMap(({ primary, replicas }) => [primary, ...replicas]);
     return [...new Map(all.map((address) => [formatAddress(address), address])).values()];
+  }
+
+  /** The names in it that are no addresses, each once. */
+  get names(): readonly string[] {
+    return [
+      ...new Set(this.addresses.map(({ address }) => address).filter((address) => isIP(address) === 0)),
+    ];
+  }
+
+  /** The same with addresses for names; undefined where a primary has none. A replica without is left out. */
+  resolved(byName: ReadonlyMap<string, string>): RedisSlots | undefined {
+    const named = new Map<string, string>();
+    const resolve = (node: SocketAddress): SocketAddress | undefined => {
+      if (isIP(node.address) !== 0) return node;
+      const address = byName.get(node.address);
+      if (address === undefined) return undefined;
+      const found = { ...node, address };
+      named.set(formatAddress(node), formatAddress(found));
+      return found;
+    };
+    const shards: Shard[] = [];
+    for (const shard of this.#shards) {
+      const primary = resolve(shard.primary);
+      if (primary === undefined) return undefined;
+      shards.push({
+        primary,
+        replicas: shard.replicas.map(resolve).filter((one) => one !== undefined),
+      });
+    }
+    return new RedisSlots(shards, this.#shardOf, named);
+  }
+
+  /** The address of a node that the cluster calls by a name, with its port; what is no such name is as it was. */
+  placeOf(node: string): string {
+    return this.#named.get(node) ?? node;
   }
 
   /** Who serves a slot; undefined where nobody does. `draw` is below 1. */

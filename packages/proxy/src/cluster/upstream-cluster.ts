@@ -244,9 +244,9 @@ export class UpstreamCluster {
     this.setEndpoints(assignment);
   }
 
-  /** The host at an address, as `10.0.0.1:6379`. */
+  /** The host at an address, as `10.0.0.1:6379`, or at the name that a Redis Cluster has for it. */
   hostAt(key: string): Host | undefined {
-    return this.#hosts.get(key);
+    return this.#hosts.get(this.#slots?.placeOf(key) ?? key);
   }
 
   /** To be called when the cluster that the proxy is part of has changed. */

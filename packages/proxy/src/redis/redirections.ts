@@ -42,7 +42,7 @@ export class Redirections implements ReplyListener {
     if (kind !== 'MOVED' && kind !== 'ASK') return false;
     this.#cluster.onRedirection();
     const address = parseSocketAddress(place);
-    const host = address === undefined ? undefined : this.#cluster.hostAt(formatAddress(address));
+    const host = this.#cluster.hostAt(address === undefined ? place : formatAddress(address));
     if (host === undefined || ++this.#hops > maxHops) return false;
     const client = this.#upstreams.client(this.#cluster, host);
     if (client === undefined) return false;

@@ -128,6 +128,45 @@ test('a request follows a slot that moves, and its new place is asked for', asyn
   assert.equal(old.heard.length, before);
 });
 
+test('nodes that the cluster calls by names are found, and a slot that moves to one', async (t) => {
+  const slot = slotOf(Buffer.from('a'));
+  const named = (name: string, port: number): Buffer =>
+    encodeArray([encodeString(name), encodeInteger(port), encodeString('id')]);
+  const rangeOf = (start: number, end: number, ...nodes: readonly Buffer[]): Buffer =>
+    encodeArray([encodeInteger(start), encodeInteger(end), ...nodes]);
+  let slots: Buffer = Buffer.alloc(0);
+  const old = await node(t, (parts) =>
+    isSlots(parts) ? slots : encodeError(`MOVED ${slot} localhost:${next.port}`),
+  );
+  const next = await node(t, (parts) => (isSlots(parts) ? slots : encodeString('new')));
+  slots = encodeArray([
+    rangeOf(0, 16_382, named('localhost', old.port), named('nobody.invalid', 1)),
+    rangeOf(16_383, 16_383, named('localhost', next.port)),
+  ]);
+  const { dataPlane, port } = await serve(t, [old.port]);
+  // The replica whose name nobody knows is left out.
+  assert.equal(statOf(dataPlane, 'cluster.shards.membership_total'), 2);
+  const client = await redisClient(t, port);
+  assert.deepEqual(await client.ask('GET a'), ['$3 new']);
+  assert.deepEqual(
+    old.heard.filter((line) => line !== 'CLUSTER SLOTS'),
+    ['GET a'],
+  );
+});
+
+test('slots are not taken where the name of a primary has no address', async (t) => {
+  const slots = encodeArray([
+    encodeArray([
+      encodeInteger(0),
+      encodeInteger(16_383),
+      encodeArray([encodeString('nobody.invalid'), encodeInteger(1), encodeString('id')]),
+    ]),
+  ]);
+  const only = await node(t, () => slots);
+  const { dataPlane } = await serve(t, [only.port]);
+  assert.equal(statOf(dataPlane, 'cluster.shards.update_failure'), 1);
+});
+
 const missing = ['redis-server', 'redis-cli'].filter(
   (tool) => spawnSync(tool, ['--version']).error !== undefined,
 );
