@@ -1,7 +1,7 @@
 import { getCurves } from 'node:crypto';
 import { createSecureContext, getCiphers, type SecureContextOptions } from 'node:tls';
 import type { Problem, Result } from '@lateen/core';
-import type { DataSource, TlsOptions, TlsVersion } from '../model/tls.ts';
+import type { CertificateValidation, DataSource, TlsOptions, TlsVersion } from '../model/tls.ts';
 import {
   loadCertificate,
   loadTicketKeys,
@@ -59,12 +59,19 @@ export function inlineTlsProblems(
   ];
 }
 
+/** Somebody says whom to trust, inline or by a secret that is to come. */
+export function verifiesPeers({ validation, validationSecret }: TlsOptions): boolean {
+  return validationSecret !== undefined || (validation !== undefined && hasRoots(validation));
+}
+
+function hasRoots({ trustedCa, systemRoots, trustDomains }: CertificateValidation): boolean {
+  return trustedCa !== undefined || systemRoots === true || trustDomains !== undefined;
+}
+
 /** As Envoy: who is not verified by roots may call himself what he likes. */
 function validationProblems({ validation, validationSecret }: TlsOptions): readonly Problem[] {
-  if (validation === undefined || validationSecret !== undefined) return [];
-  const { trustedCa, systemRoots, trustDomains, acceptUntrusted } = validation;
-  if (trustedCa !== undefined || systemRoots === true || trustDomains !== undefined || acceptUntrusted)
-    return [];
+  if (validation === undefined || validationSecret !== undefined || validation.acceptUntrusted) return [];
+  if (hasRoots(validation)) return [];
   const path = `${common}.validation_context`;
   const wrong: Problem[] = [];
   if (validation.sanMatches.length > 0) {

@@ -44,6 +44,25 @@ test('roots of which OpenSSL would read only some are refused, and so are names 
   );
 });
 
+test('names are verified against the request only where roots vouch for them', async () => {
+  const { root } = await createTestAuthority();
+  const problems = (common: object): string[] => {
+    const typed_config = { '@type': `${types}.UpstreamTlsContext`, common_tls_context: common };
+    const cluster = clusterFromJson('c', [1], {
+      transport_socket: { name: 'tls', typed_config },
+      upstream_http_protocol_options: { auto_sni: true, auto_san_validation: true },
+    });
+    return clusterTlsProblems(cluster).map(({ path, message }) => `${path}: ${message}`);
+  };
+  assert.deepEqual(problems({}), [
+    `${context}.validation_context: must say whom to trust, by trusted_ca or system_root_certs: auto_san_validation asks for a name that somebody vouches for`,
+  ]);
+  assert.equal(problems({ validation_context: { trust_chain_verification: 'ACCEPT_UNTRUSTED' } }).length, 1);
+  assert.deepEqual(problems({ validation_context: { trusted_ca: { inline_string: root } } }), []);
+  assert.deepEqual(problems({ validation_context: { system_root_certs: {} } }), []);
+  assert.deepEqual(problems({ validation_context_sds_secret_config: { name: 'roots' } }), []);
+});
+
 test('parameters that leave nothing to agree on are refused one by one', () => {
   const params = (tls_params: object): string[] =>
     ofCluster({ tls_params }).map((text) => text.slice(context.length + 1));

@@ -2,7 +2,7 @@ import type { Problem } from '@lateen/core';
 import type { Cluster } from '../model/cluster.ts';
 import type { Listener } from '../model/listener.ts';
 import type { DownstreamTransport, UpstreamTransport } from '../model/tls.ts';
-import { inlineTlsProblems } from './inline-tls.ts';
+import { inlineTlsProblems, verifiesPeers } from './inline-tls.ts';
 
 const typedConfig = 'transport_socket.typed_config';
 
@@ -44,7 +44,13 @@ function upstreamProblems(transport: UpstreamTransport, path: string): readonly 
   if (transport.kind === 'raw') return [];
   // The transport that sends the PROXY protocol's header holds the other one.
   const at = transport.proxyProtocol === undefined ? path : `${path}.${typedConfig}`;
-  return within(at, inlineTlsProblems(transport.options));
+  const message =
+    'must say whom to trust, by trusted_ca or system_root_certs: auto_san_validation asks for a name that somebody vouches for';
+  const unverified =
+    transport.autoSanValidation && !verifiesPeers(transport.options)
+      ? [{ path: 'common_tls_context.validation_context', message }]
+      : [];
+  return within(at, [...unverified, ...inlineTlsProblems(transport.options)]);
 }
 
 function within(path: string, list: readonly Problem[]): readonly Problem[] {

@@ -5,11 +5,18 @@ import { HttpProtocolOptions } from '@lateen/protocol/envoy/extensions/upstreams
 
 const extensionName = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
+/** What TLS takes from each request. */
+export interface NamesFromRequest {
+  readonly serverName: boolean;
+  /** The server has to show that name. */
+  readonly verified: boolean;
+}
+
 /** How HTTP is spoken to the endpoints of a port: nothing where the defaults (HTTP/1.1, no limits) do. */
 export function httpOptionFields(
   protocol: PortProtocol,
   pool: ConnectionPool | undefined,
-  serverNameFromRequest = false,
+  fromRequest: NamesFromRequest = { serverName: false, verified: false },
 ): Pick<Cluster, 'typedExtensionProtocolOptions'> {
   const http = pool?.http;
   const maxRequests = http?.maxRequestsPerConnection ?? 0;
@@ -19,7 +26,7 @@ export function httpOptionFields(
   const http2 = isHttp2(protocol) || upgrade;
   const streams = http?.maxConcurrentStreams ?? 0;
   const http2ProtocolOptions = streams > 0 ? { maxConcurrentStreams: streams } : {};
-  if (!http2 && !asClient && !serverNameFromRequest && maxRequests === 0 && idleTimeout === undefined) {
+  if (!http2 && !asClient && !fromRequest.serverName && maxRequests === 0 && idleTimeout === undefined) {
     return {};
   }
 
@@ -32,8 +39,8 @@ export function httpOptionFields(
           },
         }
       : {}),
-    ...(serverNameFromRequest
-      ? { upstreamHttpProtocolOptions: { autoSni: true, autoSanValidation: true } }
+    ...(fromRequest.serverName
+      ? { upstreamHttpProtocolOptions: { autoSni: true, autoSanValidation: fromRequest.verified } }
       : {}),
     ...(asClient
       ? { useDownstreamProtocolConfig: { httpProtocolOptions: {}, http2ProtocolOptions } }

@@ -21,7 +21,7 @@ import {
   policyOfPort,
   type PortPolicy,
 } from './traffic-policy.ts';
-import { takesServerNameFromRequest, transportFields } from './transport.ts';
+import { namesFromRequest, transportFields } from './transport.ts';
 
 /** How the endpoints of a service's clusters are found by a kind of proxy. */
 export function discoveryOf(
@@ -133,7 +133,7 @@ function translateCluster(
         ? { lbPolicy: 'MAGLEV' }
         : balancingFields(settings.loadBalancer, settings.outlierDetection)),
     ...outlierFields(settings.outlierDetection),
-    ...httpOptionFields(port.protocol, settings.connectionPool, takesServerNameFromRequest(settings.tls)),
+    ...httpOptionFields(port.protocol, settings.connectionPool, namesFromRequest(settings.tls)),
     metadata: istioMetadata({
       default_original_port: port.port,
       services: [{ host: of.hostname, name: of.name, namespace: of.namespace }],

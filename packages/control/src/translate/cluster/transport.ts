@@ -1,5 +1,6 @@
 import { isHttp2, type ClientTls, type PortProtocol } from '@lateen/config';
 import type { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
+import type { NamesFromRequest } from './http-options.ts';
 import {
   externalClientSocket,
   meshAlpn,
@@ -63,7 +64,8 @@ export function transportFields(facts: TransportFacts): Partial<Cluster> {
   }
 }
 
-/** True where the server's name in TLS is that of the request, because the rule names none. */
-export function takesServerNameFromRequest(tls: ClientTls | undefined): boolean {
-  return (tls?.mode === 'SIMPLE' || tls?.mode === 'MUTUAL') && tls.sni === undefined;
+/** The server's name in TLS is that of the request where the rule names none, and is verified unless that is waived. */
+export function namesFromRequest(tls: ClientTls | undefined): NamesFromRequest {
+  const serverName = (tls?.mode === 'SIMPLE' || tls?.mode === 'MUTUAL') && tls.sni === undefined;
+  return { serverName, verified: serverName && tls?.insecureSkipVerify !== true };
 }
