@@ -1,4 +1,6 @@
 import * as overload from '@lateen/protocol/envoy/config/overload/v3';
+import * as group from '@lateen/protocol/envoy/extensions/resource_monitors/cgroup_memory/v3';
+import * as cpu from '@lateen/protocol/envoy/extensions/resource_monitors/cpu_utilization/v3';
 import * as connections from '@lateen/protocol/envoy/extensions/resource_monitors/downstream_connections/v3';
 import * as heap from '@lateen/protocol/envoy/extensions/resource_monitors/fixed_heap/v3';
 import * as injected from '@lateen/protocol/envoy/extensions/resource_monitors/injected_resource/v3';
@@ -25,6 +27,8 @@ const thresholdPolicy = fieldPolicy(overload.ThresholdTrigger, ['value']);
 const scaledPolicy = fieldPolicy(overload.ScaledTrigger, ['scalingThreshold', 'saturationThreshold']);
 const heapPolicy = fieldPolicy(heap.FixedHeapConfig, ['maxHeapSizeBytes']);
 const injectedPolicy = fieldPolicy(injected.InjectedResourceConfig, ['filename']);
+const cpuPolicy = fieldPolicy(cpu.CpuUtilizationConfig, ['mode']);
+const groupPolicy = fieldPolicy(group.CgroupMemoryConfig, ['maxMemoryBytes']);
 const connectionsPolicy = fieldPolicy(connections.DownstreamConnectionsConfig, [
   'maxActiveDownstreamConnections',
 ]);
@@ -38,6 +42,8 @@ export const overloadPolicies = [
   scaledPolicy,
   heapPolicy,
   injectedPolicy,
+  cpuPolicy,
+  groupPolicy,
   connectionsPolicy,
 ];
 
@@ -45,8 +51,12 @@ export const overloadPolicies = [
 export const overloadTypes = [
   heap.FixedHeapConfig,
   injected.InjectedResourceConfig,
+  cpu.CpuUtilizationConfig,
+  group.CgroupMemoryConfig,
   connections.DownstreamConnectionsConfig,
 ] as const;
+
+const cpuModes = { HOST: 'host', CONTAINER: 'container' } as const;
 
 const actionNames: readonly OverloadActionName[] = [
   'envoy.overload_actions.stop_accepting_requests',
@@ -85,6 +95,19 @@ function decodeMonitor(scope: Scope, message: overload.ResourceMonitor): Overloa
       at.check(injectedPolicy, config);
       return { kind: 'injected', name, file: config.filename ?? '' };
     }
+    case cpu.CpuUtilizationConfig.typeName: {
+      const config = at.unpack(cpu.CpuUtilizationConfig, typedConfig) ?? {};
+      at.check(cpuPolicy, config);
+      return { kind: 'cpu_utilization', name, of: at.at('mode').choice(config.mode, cpuModes, 'host') };
+    }
+    case group.CgroupMemoryConfig.typeName: {
+      const config = at.unpack(group.CgroupMemoryConfig, typedConfig) ?? {};
+      const { maxMemoryBytes } = config;
+      at.check(groupPolicy, config);
+      if (maxMemoryBytes === undefined) return { kind: 'cgroup_memory', name };
+      if (maxMemoryBytes === 0) at.at('maxMemoryBytes').fail('must be more than 0');
+      return { kind: 'cgroup_memory', name, maxMemoryBytes };
+    }
     case connections.DownstreamConnectionsConfig.typeName: {
       const config = at.unpack(connections.DownstreamConnectionsConfig, typedConfig) ?? {};
       at.check(connectionsPolicy, config);
@@ -93,7 +116,7 @@ function decodeMonitor(scope: Scope, message: overload.ResourceMonitor): Overloa
     }
     default:
       scope.fail(
-        `resource monitor "${name}" is not supported: use fixed_heap, injected_resource or downstream_connections`,
+        `resource monitor "${name}" is not supported: use fixed_heap, cgroup_memory, cpu_utilization, injected_resource or downstream_connections`,
       );
       return undefined;
   }

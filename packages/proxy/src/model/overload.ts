@@ -2,6 +2,10 @@
 export type OverloadMonitor =
   /** Anonymous memory of the process against its limit. */
   | { readonly kind: 'fixed_heap'; readonly name: string; readonly maxHeapBytes: number }
+  /** Time of the processors that is used: by the whole machine, or by the container of what it may use. */
+  | { readonly kind: 'cpu_utilization'; readonly name: string; readonly of: 'host' | 'container' }
+  /** Memory of the container against its limit, or this one where it is less; default: only its own. */
+  | { readonly kind: 'cgroup_memory'; readonly name: string; readonly maxMemoryBytes?: number }
   /** The pressure is read from a file: a number from 0 to 1. */
   | { readonly kind: 'injected'; readonly name: string; readonly file: string }
   /** Connections of clients over all listeners; more are not taken. */

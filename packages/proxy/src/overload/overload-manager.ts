@@ -4,9 +4,12 @@ import type {
   OverloadAction,
   OverloadActionName,
   OverloadConfig,
+  OverloadMonitor,
   OverloadTrigger,
 } from '../model/overload.ts';
 import type { StatGroup, StatVisitor } from '../telemetry/stat-group.ts';
+import { ControlGroup, controlGroupPath } from './control-group.ts';
+import { cpuUtilization, groupWork, hostWork } from './cpu-utilization.ts';
 import { OverloadState } from './overload-state.ts';
 import { anonymousBytes } from './process-memory.ts';
 
@@ -19,6 +22,8 @@ export interface OverloadManagerOptions {
   readonly log: Logger;
   /** Gives memory back to the system. */
   readonly shrinkHeap: () => void;
+  /** Default: that of this container. */
+  readonly controlGroup?: string;
 }
 
 /** How much of a resource is used, read anew at each refresh. */
@@ -54,10 +59,7 @@ export class OverloadManager implements StatGroup {
         this.state.maxDownstreamConnections = monitor.maxConnections;
         continue;
       }
-      const read =
-        monitor.kind === 'fixed_heap'
-          ? () => anonymousBytes() / monitor.maxHeapBytes
-          : () => pressureIn(monitor.file);
+      const read = readerOf(monitor, options);
       this.#resources.set(monitor.name, { read, pressure: 0, failedUpdates: 0 });
     }
     for (const { name } of config.actions) this.#scale.set(name, 0);
@@ -119,6 +121,28 @@ export class OverloadManager implements StatGroup {
     const pressure = this.#resources.get(resource)?.pressure ?? 0;
     if (pressure >= saturatedAt) return 1;
     return pressure <= scalingAt ? 0 : (pressure - scalingAt) / (saturatedAt - scalingAt);
+  }
+}
+
+/** How a resource is looked at. */
+function readerOf(
+  monitor: Exclude<OverloadMonitor, { kind: 'downstream_connections' }>,
+  { clock, controlGroup = controlGroupPath }: OverloadManagerOptions,
+): () => number {
+  switch (monitor.kind) {
+    case 'fixed_heap':
+      return () => anonymousBytes() / monitor.maxHeapBytes;
+    case 'cpu_utilization':
+      return cpuUtilization(
+        monitor.of === 'host' ? hostWork : groupWork(new ControlGroup(controlGroup), clock),
+      );
+    case 'cgroup_memory': {
+      const group = new ControlGroup(controlGroup);
+      const { maxMemoryBytes = Infinity } = monitor;
+      return () => group.memoryBytes() / Math.min(maxMemoryBytes, group.memoryLimitBytes());
+    }
+    default:
+      return () => pressureIn(monitor.file);
   }
 }
 
