@@ -79,6 +79,7 @@ const routerPolicy = fieldPolicy(
 
 const upstreamLogPolicy = fieldPolicy(router.Router_UpstreamAccessLogOptions, [
   'flushUpstreamLogOnUpstreamStream',
+  'upstreamLogFlushInterval',
 ]);
 const noMethodStats = 'adds statistics only';
 const grpcStatsPolicy = fieldPolicy(GrpcStats, ['emitFilterState'], {
@@ -94,11 +95,19 @@ export const httpFilterPolicies = [filterPolicy, routerPolicy, upstreamLogPolicy
 function decodeAttemptLogs(
   scope: Scope,
   { upstreamLog, upstreamLogOptions: options }: router.Router,
-): Pick<Extract<HttpFilterConfig, { kind: 'router' }>, 'attemptLogs' | 'logsReadyAttempts'> {
+): Pick<
+  Extract<HttpFilterConfig, { kind: 'router' }>,
+  'attemptLogs' | 'attemptLogIntervalMs' | 'logsReadyAttempts'
+> {
   if (options !== undefined) scope.at('upstreamLogOptions').check(upstreamLogPolicy, options);
+  const intervalMs = options?.upstreamLogFlushInterval ?? 0;
+  if (options?.upstreamLogFlushInterval !== undefined && intervalMs < 1) {
+    scope.at('upstreamLogOptions').at('upstreamLogFlushInterval').fail('must be at least 1 ms');
+  }
   if (upstreamLog === undefined) return {};
   return {
     attemptLogs: decodeAccessLogs(scope.at('upstreamLog'), upstreamLog),
+    attemptLogIntervalMs: intervalMs,
     logsReadyAttempts: options?.flushUpstreamLogOnUpstreamStream ?? false,
   };
 }

@@ -255,6 +255,7 @@ export class ConnectionManager {
         : {
             logs: compileLogs(router.attemptLogs, `http_filters[${routerAt}].upstream_log`),
             onReady: router.logsReadyAttempts === true,
+            intervalMs: router.attemptLogIntervalMs ?? 0,
           };
     const localReply =
       model.localReply === undefined

@@ -89,6 +89,8 @@ export type HttpFilterConfig =
       readonly strictHeaders?: readonly string[];
       /** Told of each try when it is over. */
       readonly attemptLogs?: readonly AccessLog[];
+      /** Also while it lasts, so often, milliseconds; 0 or none: not. */
+      readonly attemptLogIntervalMs?: number;
       /** Also when it has a connection. */
       readonly logsReadyAttempts?: boolean;
     }

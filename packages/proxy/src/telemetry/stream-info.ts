@@ -16,6 +16,7 @@ export type AccessLogType =
   | 'DownstreamTunnelSuccessfullyEstablished'
   | 'DownstreamEnd'
   | 'UpstreamPoolReady'
+  | 'UpstreamPeriodic'
   | 'UpstreamEnd'
   | 'TcpUpstreamConnected'
   | 'TcpPeriodic'

@@ -30,7 +30,7 @@ async function serve(t: Closers, options: object = {}, route: object = {}) {
   const { port: up } = await upstream(t, (request, response) => {
     response.setHeader('x-from', 'up');
     request.resume();
-    if (request.url === '/silent') return silent.resolve();
+    if (request.url?.startsWith('/silent') === true) return silent.resolve();
     if (request.url === '/broken') request.socket.destroy();
     else if (request.url === '/again' && left-- > 0) response.writeHead(503).end('no');
     else request.on('end', () => response.end('hello'));
@@ -96,13 +96,42 @@ test('a try that has a connection is logged where that is asked for', async (t) 
   ]);
 });
 
+test('a try that lasts is logged again and again where that is asked for, until it is over', async (t) => {
+  const { port, isSilent, lines } = await serve(t, {
+    upstream_log_options: { upstream_log_flush_interval: '0.02s' },
+  });
+  const request = get({ host: '127.0.0.1', port, path: '/silent', agent: false });
+  request.on('error', () => {});
+  await isSilent;
+  while (lines().length < 2) await new Promise((resolve) => setImmediate(resolve));
+  request.destroy();
+  while (!lines().includes('request 0')) await new Promise((resolve) => setImmediate(resolve));
+  const all = lines();
+  assert.ok(
+    all.slice(0, -2).every((line) => line === 'UpstreamPeriodic 1 0 - - 0 0 - /silent'),
+    all.join('\n'),
+  );
+  assert.match(all.at(-2) ?? '', /^UpstreamEnd 1 0 DC /);
+  // Nothing more is written of what is over, while there is something of another one.
+  const other = get({ host: '127.0.0.1', port, path: '/silent/other', agent: false });
+  other.on('error', () => {});
+  while (lines().length < all.length + 3) await new Promise((resolve) => setImmediate(resolve));
+  other.destroy();
+  assert.ok(
+    lines()
+      .slice(all.length)
+      .every((line) => line.endsWith(' /silent/other')),
+    lines().join('\n'),
+  );
+});
+
 test('a format that cannot be read is refused where it stands', async (t) => {
   await assert.rejects(
     serve(t, { upstream_log: [log('%NO_SUCH%')] }),
     /http_filters\[0\].*upstream_log.*NO_SUCH/,
   );
   await assert.rejects(
-    serve(t, { upstream_log_options: { upstream_log_flush_interval: '1s' } }),
+    serve(t, { upstream_log_options: { upstream_log_flush_interval: '0s' } }),
     /upstream_log_flush_interval/,
   );
 });

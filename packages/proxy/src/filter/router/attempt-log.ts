@@ -3,6 +3,8 @@ import type { HeaderBlock } from '../../codec/header-block.ts';
 import { formatAddress } from '../../model/address.ts';
 import type { CompiledAccessLog } from '../../telemetry/access-log.ts';
 import type { AccessLogType, StreamInfo } from '../../telemetry/stream-info.ts';
+import type { CoarseTimers } from '../../timer/coarse-timers.ts';
+import { Deadline } from '../../timer/deadline.ts';
 import type { Turn } from '../../wire/turn.ts';
 import type { Attempt, AttemptOutcome, AttemptWatch } from './attempt.ts';
 import { failureDetails, failureReports, transportFailure } from './failure.ts';
@@ -12,22 +14,28 @@ export interface AttemptLogs {
   readonly logs: readonly CompiledAccessLog[];
   /** Also when a try has a connection. */
   readonly onReady: boolean;
+  /** Also while a try lasts; 0: not. */
+  readonly intervalMs: number;
 }
 
 interface Surroundings extends StreamInfo {
-  readonly manager: { readonly attemptLogs: AttemptLogs | undefined; readonly turn: Turn };
+  readonly manager: {
+    readonly attemptLogs: AttemptLogs | undefined;
+    readonly turn: Turn;
+    readonly timers: CoarseTimers;
+  };
 }
 
 /** What logs a try of a request; undefined where nobody asks for it. */
 export function attemptLog(request: Surroundings, attempt: Attempt, number: number): AttemptLog | undefined {
-  const { attemptLogs, turn } = request.manager;
-  return attemptLogs === undefined ? undefined : new AttemptLog(attemptLogs, request, turn, attempt, number);
+  const { attemptLogs } = request.manager;
+  return attemptLogs === undefined ? undefined : new AttemptLog(attemptLogs, request, attempt, number);
 }
 
-/** Tells logs of a try when it is over, as of a request of its own to the endpoint (Envoy, the router's `upstream_log`). */
+/** Tells logs of a try when it is over, and where it is asked for before, as of a request of its own to the endpoint (Envoy, the router's `upstream_log`). */
 class AttemptLog implements AttemptWatch {
   readonly #logs: AttemptLogs;
-  readonly #request: StreamInfo;
+  readonly #request: Surroundings;
   readonly #turn: Turn;
   readonly #attempt: Attempt;
   readonly #number: number;
@@ -38,8 +46,10 @@ class AttemptLog implements AttemptWatch {
   #sent = 0;
   #received = 0;
   #over = false;
+  #next: Deadline | undefined;
 
-  constructor(logs: AttemptLogs, request: StreamInfo, turn: Turn, attempt: Attempt, number: number) {
+  constructor(logs: AttemptLogs, request: Surroundings, attempt: Attempt, number: number) {
+    const { turn, timers } = request.manager;
     this.#logs = logs;
     this.#request = request;
     this.#turn = turn;
@@ -47,6 +57,14 @@ class AttemptLog implements AttemptWatch {
     this.#number = number;
     this.#startMs = turn.nowMs;
     this.#startWallMs = turn.wallMs;
+    const { intervalMs } = logs;
+    if (intervalMs === 0) return;
+    const next = new Deadline(() => {
+      this.#tell('UpstreamPeriodic', 0, '', '', undefined);
+      timers.start(next, intervalMs);
+    });
+    this.#next = next;
+    timers.start(next, intervalMs);
   }
 
   onReady(): void {
@@ -69,6 +87,7 @@ class AttemptLog implements AttemptWatch {
   onOver(outcome: AttemptOutcome | 'answered' | 'given_up', detail: string, trailers?: HeaderBlock): void {
     if (this.#over) return;
     this.#over = true;
+    if (this.#next !== undefined) this.#request.manager.timers.stop(this.#next);
     if (outcome === 'answered') {
       this.#tell('UpstreamEnd', 0, 'via_upstream', '', trailers);
     } else if (outcome === 'given_up') {
