@@ -205,8 +205,8 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
       : import('./telemetry/sinks/stats-sinks.ts').then(({ StatsSinks }) => {
           const { sinks: list = [], flushIntervalMs = 0, sinksHearValuesOnly } = options.stats ?? {};
           const clusterRef = (name: string): ClusterRef => clusters.ref(name);
-          const { otherWorkers } = options;
-          const sinkContext = { clock, turn, clusterRef, stats, otherWorkers };
+          const { otherWorkers, node } = options;
+          const sinkContext = { ...clusterContext, clusterRef, stats, otherWorkers, node };
           return new StatsSinks(list, sinksHearValuesOnly === true ? 0 : flushIntervalMs, sinkContext);
         });
 

@@ -6,7 +6,7 @@ import { Redis } from '@lateen/protocol/envoy/extensions/health_checkers/redis/v
 import { typeRegistry, type AnyMessageType, type TypeRegistry } from '@lateen/protocol';
 import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
 import { TypedExtensionConfig } from '@lateen/protocol/envoy/config/core/v3';
-import { DogStatsdSink, StatsdSink } from '@lateen/protocol/envoy/config/metrics/v3';
+import { DogStatsdSink, MetricsServiceConfig, StatsdSink } from '@lateen/protocol/envoy/config/metrics/v3';
 import { ClusterLoadAssignment } from '@lateen/protocol/envoy/config/endpoint/v3';
 import { Listener } from '@lateen/protocol/envoy/config/listener/v3';
 import { FilterConfig, RouteConfiguration } from '@lateen/protocol/envoy/config/route/v3';
@@ -85,6 +85,7 @@ export const typesInAny = (): readonly AnyMessageType[] => [
   CorsPolicy,
   DirectResponse,
   DogStatsdSink,
+  MetricsServiceConfig,
   DownstreamTlsContext,
   ExpressionFilter,
   FileAccessLog,

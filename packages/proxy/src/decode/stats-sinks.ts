@@ -1,6 +1,7 @@
 import * as metrics from '@lateen/protocol/envoy/config/metrics/v3';
 import type { StatsSink } from '../model/stats.ts';
 import { decodeAddress } from './basics.ts';
+import { decodeGrpcService } from './grpc-service.ts';
 import { fieldPolicy } from './field-policy.ts';
 import type { Scope } from './scope.ts';
 
@@ -8,7 +9,22 @@ const sinkPolicy = fieldPolicy(metrics.StatsSink, ['name', 'typedConfig']);
 const statsdPolicy = fieldPolicy(metrics.StatsdSink, ['address', 'tcpClusterName', 'prefix']);
 const dogStatsdPolicy = fieldPolicy(metrics.DogStatsdSink, ['address', 'prefix', 'maxBytesPerDatagram']);
 
-export const statsSinkPolicies = [sinkPolicy, statsdPolicy, dogStatsdPolicy];
+const servicePolicy = fieldPolicy(metrics.MetricsServiceConfig, [
+  'grpcService',
+  'transportApiVersion',
+  'reportCountersAsDeltas',
+  'emitTagsAsLabels',
+  'histogramEmitMode',
+]);
+
+export const statsSinkPolicies = [sinkPolicy, statsdPolicy, dogStatsdPolicy, servicePolicy];
+
+const both = { summaries: true, buckets: true };
+const emitModes = {
+  SUMMARY_AND_HISTOGRAM: both,
+  SUMMARY: { summaries: true, buckets: false },
+  HISTOGRAM: { summaries: false, buckets: true },
+};
 
 /** Where statistics are sent to. */
 export function decodeStatsSinks(scope: Scope, list: readonly metrics.StatsSink[]): readonly StatsSink[] {
@@ -43,8 +59,20 @@ function decodeSink(scope: Scope, message: metrics.StatsSink): StatsSink | undef
         maxDatagramBytes: config.maxBytesPerDatagram ?? 0,
       };
     }
+    case metrics.MetricsServiceConfig.typeName: {
+      const config = at.unpack(metrics.MetricsServiceConfig, message.typedConfig) ?? {};
+      at.check(servicePolicy, config);
+      at.at('transportApiVersion').choice(config.transportApiVersion, { AUTO: 3, V3: 3 }, 3);
+      return {
+        kind: 'metrics_service',
+        service: decodeGrpcService(at.at('grpcService'), config.grpcService),
+        countersAsDeltas: config.reportCountersAsDeltas ?? false,
+        labels: config.emitTagsAsLabels ?? false,
+        ...at.at('histogramEmitMode').choice(config.histogramEmitMode, emitModes, both),
+      };
+    }
     default:
-      at.fail(`sink ${type} is not supported: use StatsdSink or DogStatsdSink`);
+      at.fail(`sink ${type} is not supported: use StatsdSink, DogStatsdSink or MetricsServiceConfig`);
       return undefined;
   }
 }

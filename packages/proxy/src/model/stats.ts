@@ -1,3 +1,4 @@
+import type { GrpcServiceConfig } from './grpc-service.ts';
 import type { StringMatch } from './string-match.ts';
 
 /** A label that is cut out of the names of statistics, or has one value for all. */
@@ -44,4 +45,19 @@ export type StatsSink =
       readonly maxDatagramBytes: number;
     }
   /** StatsD on a connection to a cluster. */
-  | { readonly kind: 'statsd_tcp'; readonly cluster: string; readonly prefix: string };
+  | { readonly kind: 'statsd_tcp'; readonly cluster: string; readonly prefix: string }
+  | MetricsServiceSink;
+
+/** `envoy.service.metrics.v3.MetricsService` (Envoy's `MetricsServiceConfig`). */
+export interface MetricsServiceSink {
+  readonly kind: 'metrics_service';
+  readonly service: GrpcServiceConfig;
+  /** Counters tell what came since the last time; default: all. */
+  readonly countersAsDeltas: boolean;
+  /** Labels beside names without what they say; default: whole names. */
+  readonly labels: boolean;
+  /** Histograms by their quantiles; default both. */
+  readonly summaries: boolean;
+  /** Histograms by their buckets. */
+  readonly buckets: boolean;
+}

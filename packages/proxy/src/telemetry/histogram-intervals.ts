@@ -53,7 +53,7 @@ export class HistogramIntervals {
       this.forget();
       return;
     }
-    if (this.#before !== undefined) this.#interval = difference(now, this.#before);
+    if (this.#before !== undefined) this.#interval = since(now, this.#before);
     this.#before = now;
     this.#clock.after(this.#intervalMs, () => {
       if (this.#patience-- > 0) {
@@ -66,8 +66,8 @@ export class HistogramIntervals {
   }
 }
 
-/** What came after `before`. */
-function difference(now: HistogramStates, before: HistogramStates): HistogramStates {
+/** What was recorded after `before`; those that recorded nothing are left out. */
+export function since(now: HistogramStates, before: HistogramStates): HistogramStates {
   const fresh = new Map<string, HistogramState>();
   for (const [name, state] of now) {
     const earlier = before.get(name);

@@ -125,6 +125,16 @@ export class StatsRegistry implements StatsView {
     }
   }
 
+  /** Calls back with each histogram that is seen. */
+  forEachHistogram(visit: (stat: SeenStat) => void): void {
+    for (const group of this.#groups) {
+      forEachHistogram(group, (name) => {
+        const stat = this.#seen(group, name);
+        if (stat !== undefined) visit(stat);
+      });
+    }
+  }
+
   #seen(group: StatGroup, name: string): SeenStat | undefined {
     const full = group.prefix + name;
     if (this.#isSeen !== undefined && !this.#isSeen(full)) return undefined;

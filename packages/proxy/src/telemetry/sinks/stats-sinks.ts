@@ -1,32 +1,54 @@
 import type { Clock, Timer } from '@lateen/core';
 import type { ClusterRef } from '../../cluster/cluster-set.ts';
 import type { StatsSink } from '../../model/stats.ts';
-import type { Turn } from '../../wire/turn.ts';
+import type { CallContext } from '../../call/index.ts';
+import type { NodeIdentity } from '../../model/data-plane.ts';
 import type { StatsRegistry } from '../stats-registry.ts';
 import type { StatsSnapshot } from '../stats-snapshot.ts';
+import { MetricsServiceTeller } from './metrics-service.ts';
 import { StatsdLines, timingLine } from './statsd-lines.ts';
 import { TcpSender } from './tcp-sender.ts';
 import { UdpSender } from './udp-sender.ts';
 
-export interface StatsSinkContext {
+export interface StatsSinkContext extends CallContext {
   readonly clock: Clock;
-  readonly turn: Turn;
+  readonly node: NodeIdentity | undefined;
   readonly clusterRef: (name: string) => ClusterRef;
   readonly stats: StatsRegistry;
   /** What else has been counted in this process. */
   readonly otherWorkers: (() => Promise<readonly StatsSnapshot[]>) | undefined;
 }
 
-interface Sender {
-  send(lines: readonly string[]): void;
+/** Somebody who is told of all statistics again and again. */
+interface Teller {
+  tell(all: StatsRegistry): void;
+  /** Lets what was told last get there. */
   close(): Promise<void>;
+}
+
+/** Tells a StatsD, also of each value of a histogram. */
+function statsdTeller(
+  sink: Exclude<StatsSink, { kind: 'metrics_service' }>,
+  { clusterRef, turn, stats }: StatsSinkContext,
+): Teller {
+  const format = { prefix: sink.prefix, tags: sink.kind === 'statsd_udp' && sink.tags };
+  const sender =
+    sink.kind === 'statsd_udp'
+      ? new UdpSender(sink.to, sink.maxDatagramBytes)
+      : new TcpSender(clusterRef(sink.cluster), turn);
+  stats.onValues((stat) => {
+    const line = timingLine(format, stat);
+    return (value) => sender.send([line(value)]);
+  });
+  const lines = new StatsdLines(format);
+  return { tell: (all) => sender.send(lines.since(all)), close: () => sender.close() };
 }
 
 /** Tells sinks of the statistics, again and again; of each value of a histogram when it is recorded. */
 export class StatsSinks {
   readonly #context: StatsSinkContext;
   readonly #intervalMs: number;
-  readonly #sinks: readonly { readonly lines: StatsdLines; readonly sender: Sender }[];
+  readonly #tellers: readonly Teller[];
   #timer: Timer | undefined;
   #closed = false;
 
@@ -34,18 +56,11 @@ export class StatsSinks {
   constructor(sinks: readonly StatsSink[], intervalMs: number, context: StatsSinkContext) {
     this.#context = context;
     this.#intervalMs = intervalMs;
-    this.#sinks = sinks.map((sink) => {
-      const format = { prefix: sink.prefix, tags: sink.kind === 'statsd_udp' && sink.tags };
-      const sender =
-        sink.kind === 'statsd_udp'
-          ? new UdpSender(sink.to, sink.maxDatagramBytes)
-          : new TcpSender(context.clusterRef(sink.cluster), context.turn);
-      context.stats.onValues((stat) => {
-        const line = timingLine(format, stat);
-        return (value) => sender.send([line(value)]);
-      });
-      return { lines: new StatsdLines(format), sender };
-    });
+    this.#tellers = sinks.map((sink) =>
+      sink.kind === 'metrics_service'
+        ? new MetricsServiceTeller(sink, context.clusterRef(sink.service.cluster), context)
+        : statsdTeller(sink, context),
+    );
     this.#next();
   }
 
@@ -54,13 +69,13 @@ export class StatsSinks {
     this.#closed = true;
     this.#timer?.cancel();
     if (this.#intervalMs > 0) await this.flush();
-    await Promise.all(this.#sinks.map(({ sender }) => sender.close()));
+    await Promise.all(this.#tellers.map((teller) => teller.close()));
   }
 
   async flush(): Promise<void> {
     const { stats, otherWorkers } = this.#context;
     const all = otherWorkers === undefined ? stats : stats.mergedWith(await otherWorkers());
-    for (const { lines, sender } of this.#sinks) sender.send(lines.since(all));
+    for (const teller of this.#tellers) teller.tell(all);
   }
 
   #next(): void {
