@@ -45,8 +45,8 @@ test('the first route that matches is found, as by trying one after another', ()
       (routes, paths) => {
         const list = routeList(routes);
         for (const path of paths) {
-          const expected = routes.find((route) => route.matches(request(path), path, 0));
-          assert.equal(list.find(request(path), path, 0), expected);
+          const expected = routes.find((route) => route.matches(request(path), path, 0, undefined));
+          assert.equal(list.find(request(path), path, 0, undefined), expected);
         }
       },
     ),
@@ -72,7 +72,7 @@ test('among many routes only those are tried whose path matches', () => {
     ['/part-4711', 4711],
     ['/part-4712/x', 4712],
   ] as const) {
-    assert.equal(list.find(request(path), path, 0), routes[index]);
+    assert.equal(list.find(request(path), path, 0, undefined), routes[index]);
   }
   assert.deepEqual(tried, [4711, 4712]);
 });

@@ -1,3 +1,4 @@
+import type { Metadata } from '../model/metadata.ts';
 import type { RouteMatch } from '../model/route.ts';
 import type { RoutableRequest } from './header-match.ts';
 import { PathTree } from './path-tree.ts';
@@ -11,8 +12,13 @@ export interface Matching {
 
 /** Finds the first of a list that takes a request. */
 export interface RouteList<T> {
-  /** `pathOnly` and `draw` as in {@link RouteTest}. */
-  find(request: RoutableRequest, pathOnly: string, draw: number): T | undefined;
+  /** `pathOnly`, `draw` and `metadata` as in {@link RouteTest}. */
+  find(
+    request: RoutableRequest,
+    pathOnly: string,
+    draw: number,
+    metadata: Metadata | undefined,
+  ): T | undefined;
 }
 
 /** Up to here it is quicker to try one after another. */
@@ -33,8 +39,13 @@ class FewRoutes<T extends Matching> implements RouteList<T> {
     this.#routes = routes;
   }
 
-  find(request: RoutableRequest, pathOnly: string, draw: number): T | undefined {
-    for (const route of this.#routes) if (route.matches(request, pathOnly, draw)) return route;
+  find(
+    request: RoutableRequest,
+    pathOnly: string,
+    draw: number,
+    metadata: Metadata | undefined,
+  ): T | undefined {
+    for (const route of this.#routes) if (route.matches(request, pathOnly, draw, metadata)) return route;
     return undefined;
   }
 }
@@ -58,7 +69,12 @@ class IndexedRoutes<T extends Matching> implements RouteList<T> {
     }
   }
 
-  find(request: RoutableRequest, pathOnly: string, draw: number): T | undefined {
+  find(
+    request: RoutableRequest,
+    pathOnly: string,
+    draw: number,
+    metadata: Metadata | undefined,
+  ): T | undefined {
     const lists = this.#lists;
     const done = this.#done;
     let count = 0;
@@ -76,7 +92,7 @@ class IndexedRoutes<T extends Matching> implements RouteList<T> {
       }
       if (from < 0) return undefined;
       const route = this.#routes[lowest] as T;
-      if (route.matches(request, pathOnly, draw)) return route;
+      if (route.matches(request, pathOnly, draw, metadata)) return route;
       done[from] = (done[from] as number) + 1;
     }
   }

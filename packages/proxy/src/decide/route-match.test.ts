@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { HeaderBlock } from '../codec/header-block.ts';
 import { headerName } from '../codec/header-name.ts';
+import type { Metadata } from '../model/metadata.ts';
 import type { HeaderMatch, RouteMatch } from '../model/route.ts';
 import type { StringMatch } from '../model/string-match.ts';
 import type { RoutableRequest } from './header-match.ts';
@@ -20,7 +21,7 @@ function request(
   return { method: 'GET', scheme: 'http', authority: 'example.com', path, headers: block, ...more };
 }
 
-function matches(match: Partial<RouteMatch>, one: RoutableRequest, draw = 0): boolean {
+function matches(match: Partial<RouteMatch>, one: RoutableRequest, draw = 0, metadata?: Metadata): boolean {
   const full: RouteMatch = {
     path: { kind: 'prefix', value: '/' },
     caseSensitive: true,
@@ -31,7 +32,7 @@ function matches(match: Partial<RouteMatch>, one: RoutableRequest, draw = 0): bo
     ...match,
   };
   const query = one.path.indexOf('?');
-  return compileRouteMatch(full)(one, query < 0 ? one.path : one.path.slice(0, query), draw);
+  return compileRouteMatch(full)(one, query < 0 ? one.path : one.path.slice(0, query), draw, metadata);
 }
 
 function header(name: string, string: StringMatch, more: Partial<HeaderMatch> = {}): HeaderMatch {
@@ -135,4 +136,21 @@ test('gRPC routes take gRPC only', () => {
   assert.ok(matches({ grpc: true }, request('/', { 'content-type': 'application/grpc+proto' })));
   assert.ok(!matches({ grpc: true }, request('/', { 'content-type': 'application/grpc-web' })));
   assert.ok(!matches({ grpc: true }, request('/')));
+});
+
+test('what filters have said of a request chooses among routes', () => {
+  const gold = {
+    namespace: 'jwt',
+    path: ['payload', 'plan'],
+    value: { kind: 'string', match: { kind: 'exact', value: 'gold', ignoreCase: false } },
+    invert: false,
+  } as const;
+  const one = request('/');
+  const metadata = { jwt: { payload: { plan: 'gold' } } };
+  assert.equal(matches({ dynamicMetadata: [gold] }, one, 0, metadata), true);
+  assert.equal(matches({ dynamicMetadata: [gold] }, one, 0, { jwt: { payload: { plan: 'tin' } } }), false);
+  assert.equal(matches({ dynamicMetadata: [gold] }, one), false);
+  assert.equal(matches({ dynamicMetadata: [{ ...gold, invert: true }] }, one), true);
+  const both = [gold, { ...gold, path: ['payload', 'other'] }];
+  assert.equal(matches({ dynamicMetadata: both }, one, 0, metadata), false);
 });

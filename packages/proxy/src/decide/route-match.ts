@@ -1,16 +1,24 @@
 import { isGrpcType } from '../codec/grpc-timeout.ts';
 import { names } from '../codec/header-name.ts';
+import type { Metadata } from '../model/metadata.ts';
 import type { RouteMatch } from '../model/route.ts';
 import { compileHeaderMatch, type RoutableRequest } from './header-match.ts';
+import { compileMetadataMatch } from './metadata-match.ts';
 import { compileQueryMatch } from './query-match.ts';
 import { compileRegex } from './string-match.ts';
 import { parseUriTemplate } from './uri-template.ts';
 
 /**
  * True where a request matches a route. `pathOnly` is its path without the query; `draw` is the request's
- * random number in [0, 1), the same for every route, so that shares of following routes do not overlap.
+ * random number in [0, 1), the same for every route, so that shares of following routes do not overlap;
+ * `metadata` what has been said of it so far (Envoy, `StreamInfo.dynamicMetadata`).
  */
-export type RouteTest = (request: RoutableRequest, pathOnly: string, draw: number) => boolean;
+export type RouteTest = (
+  request: RoutableRequest,
+  pathOnly: string,
+  draw: number,
+  metadata: Metadata | undefined,
+) => boolean;
 
 type PathTest = (pathOnly: string, request: RoutableRequest) => boolean;
 
@@ -47,19 +55,21 @@ export function compileRouteMatch(match: RouteMatch): RouteTest {
   const onPath = pathTest(match);
   const headers = match.headers.map(compileHeaderMatch);
   const query = match.queryParameters.map(compileQueryMatch);
+  const said = match.dynamicMetadata.map(compileMetadataMatch);
   const { runtimeFraction, grpc } = match;
   const whole = { numerator: 1, denominator: 1 };
   // A share without a key stays what it is.
   const isAll = (runtimeFraction?.runtimeKey ?? '') === '' && shareOf(runtimeFraction ?? whole) >= 1;
   const share = isAll ? whole : (runtimeFraction ?? whole);
-  if (headers.length === 0 && query.length === 0 && isAll && !grpc) {
+  if (headers.length === 0 && query.length === 0 && said.length === 0 && isAll && !grpc) {
     return (request, pathOnly) => onPath(pathOnly, request);
   }
-  return (request, pathOnly, draw) => {
+  return (request, pathOnly, draw, metadata) => {
     if (!onPath(pathOnly, request)) return false;
     if (!isAll && draw >= shareOf(share)) return false;
     for (const test of headers) if (!test(request)) return false;
     for (const test of query) if (!test(request.path)) return false;
+    for (const test of said) if (!test(metadata)) return false;
     return !grpc || isGrpcType(request.headers.get(names.contentType));
   };
 }

@@ -8,6 +8,7 @@ import type { PathMatch, QueryParameterMatch, RouteMatch } from '../model/index.
 import { decodeRegex, decodeRuntimeFraction, decodeStringMatch } from './basics.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { decodeHeaderMatch } from './headers.ts';
+import { decodeMetadataMatch } from './metadata-match.ts';
 import type { Scope } from './scope.ts';
 
 const matchPolicy = fieldPolicy(route.RouteMatch, [
@@ -22,6 +23,7 @@ const matchPolicy = fieldPolicy(route.RouteMatch, [
   'headers',
   'queryParameters',
   'grpc',
+  'dynamicMetadata',
 ]);
 const queryPolicy = fieldPolicy(route.QueryParameterMatcher, ['name', 'stringMatch', 'presentMatch']);
 
@@ -41,7 +43,9 @@ export function decodeRouteMatch(scope: Scope, message: RouteMatchMessage): Rout
       ? {}
       : { runtimeFraction: decodeRuntimeFraction(scope.at('runtimeFraction'), message.runtimeFraction) }),
     grpc: message.grpc !== undefined,
-    dynamicMetadata: [],
+    dynamicMetadata: (message.dynamicMetadata ?? []).map((condition, i) =>
+      decodeMetadataMatch(scope.at('dynamicMetadata').at(i), condition),
+    ),
   };
 }
 

@@ -85,8 +85,8 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
       for (const operations of manager.earlyHeaders) operations.apply(head.headers, this);
     }
     const route = manager.hasScopes
-      ? manager.routes(head)?.find(head, this.draw)
-      : table?.find(head, this.draw);
+      ? manager.routes(head)?.find(head, this.draw, this.dynamicMetadata)
+      : table?.find(head, this.draw, this.dynamicMetadata);
     this.route = route;
     if (manager.tracer !== undefined) this.trace = manager.tracer.begin(this);
     if (model.logTimes !== undefined) this.#logBefore(model.logTimes);
@@ -110,7 +110,7 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
   }
 
   reroute(): void {
-    const route = this.routeTable()?.find(this.head, this.draw);
+    const route = this.routeTable()?.find(this.head, this.draw, this.dynamicMetadata);
     this.route = route;
     if (route?.action.kind === 'forward' && route.action.streamLimits !== undefined) {
       this.#limitStream(route.action);
@@ -393,7 +393,7 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
     const served = [...(this.#served ?? []), route];
     const clientScheme = this.connection.tls === undefined ? 'http' : 'https';
     const next = followRedirect(head, response, policy, clientScheme, served, () =>
-      manager.routes(head)?.find(head, this.draw),
+      manager.routes(head)?.find(head, this.draw, this.dynamicMetadata),
     );
     if (next === undefined) return undefined;
     return (body) => {

@@ -1,6 +1,7 @@
 import type { RuntimeCell } from '../runtime/runtime.ts';
 import type { CorsPolicy, HttpFilter, HttpFilterConfig } from './http-filter.ts';
-import type { JsonValue, Metadata } from './metadata.ts';
+import type { MetadataMatch } from './metadata-match.ts';
+import type { Metadata } from './metadata.ts';
 import type { RateLimitRule } from './rate-limit.ts';
 import type { Fraction, StringMatch } from './string-match.ts';
 import type { RouteTracing } from './tracing.ts';
@@ -45,7 +46,8 @@ export interface RouteMatch {
   readonly runtimeFraction?: Fraction;
   /** Only gRPC requests (`content-type: application/grpc…`). */
   readonly grpc: boolean;
-  readonly dynamicMetadata: readonly JsonValue[];
+  /** Conditions on what filters, or the listener, have said of the request; all have to hold. */
+  readonly dynamicMetadata: readonly MetadataMatch[];
 }
 
 /** A header that is added; the value may hold Envoy's substitutions (`%DOWNSTREAM_REMOTE_ADDRESS%`). */

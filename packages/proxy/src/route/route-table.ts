@@ -10,6 +10,7 @@ import type { RoutableRequest } from '../decide/header-match.ts';
 import { routeList, type RouteList } from '../decide/route-list.ts';
 import { compileRouteMatch, type RouteTest } from '../decide/route-match.ts';
 import type { HttpFilterConfig } from '../model/http-filter.ts';
+import type { Metadata } from '../model/metadata.ts';
 import type { Route, RouteConfiguration, VirtualHost } from '../model/route.ts';
 import { wholly, type Parts } from '../timer/in-slices.ts';
 import { compileAction, type CompiledAction } from './route-action.ts';
@@ -57,8 +58,8 @@ export class RouteTable {
     return this.#hosts.find(this.config.ignorePortInHostMatching ? withoutPort(host) : host) !== undefined;
   }
 
-  /** The route of a request; undefined where no virtual host or no route takes it. `draw` as in {@link RouteTest}. */
-  find(request: RoutableRequest, draw: number): CompiledRoute | undefined {
+  /** The route of a request; undefined where no virtual host or no route takes it. `draw` and `metadata` as in {@link RouteTest}. */
+  find(request: RoutableRequest, draw: number, metadata?: Metadata): CompiledRoute | undefined {
     let host = lowerHost(request.authority);
     if (this.config.ignorePortInHostMatching) host = withoutPort(host);
     const found = this.#hosts.find(host);
@@ -71,7 +72,7 @@ export class RouteTable {
       const parameters = pathOnly.indexOf(';');
       if (parameters >= 0) pathOnly = pathOnly.slice(0, parameters);
     }
-    return found.routes.find(request, pathOnly, draw);
+    return found.routes.find(request, pathOnly, draw, metadata);
   }
 }
 

@@ -332,3 +332,57 @@ test('claims are found by their path, and become text', () => {
   assert.equal(Buffer.from(claimText(claimAt(payload, 'list')) ?? '', 'base64').toString(), '[1]');
   assert.deepEqual(splitClaims(payload, ['scope', 'none'])['scope'], ['x', 'y']);
 });
+
+test('a route is chosen by a claim once the token is known to be good', async (t) => {
+  const { port: plain } = await upstream(t, (_, response) => response.end('everybody'));
+  const match = (value: string) => ({
+    prefix: '/',
+    dynamic_metadata: [
+      {
+        filter: 'envoy.filters.http.jwt_authn',
+        path: [{ key: 'payload' }, { key: 'groups' }],
+        value: { list_match: { one_of: { string_match: { exact: value } } } },
+      },
+    ],
+  });
+  const { port } = await serveEnvoy(
+    t,
+    {
+      route_config: routesJson([
+        { match: match('admin'), direct_response: { status: 200, body: { inline_string: 'admin' } } },
+        { match: { prefix: '/' }, route: { cluster: 'plain' } },
+      ]),
+      http_filters: [
+        {
+          name: 'jwt',
+          typed_config: {
+            '@type': `${filterTypes}.jwt_authn.v3.JwtAuthentication`,
+            providers: {
+              shop: {
+                issuer: 'shop',
+                local_jwks: { inline_string: issuer.jwks },
+                payload_in_metadata: 'payload',
+                clear_route_cache: true,
+              },
+            },
+            rules: [
+              {
+                match: { prefix: '/' },
+                requires: {
+                  requires_any: { requirements: [{ provider_name: 'shop' }, { allow_missing: {} }] },
+                },
+              },
+            ],
+          },
+        },
+        routerJson,
+      ],
+    },
+    [clusterFromJson('plain', [plain])],
+  );
+  const body = async (groups: readonly string[]): Promise<string> =>
+    (await ask(port, '/', bearer(issuer.token({ ...claims, groups })))).body;
+  assert.equal(await body(['user', 'admin']), 'admin');
+  assert.equal(await body(['user']), 'everybody');
+  assert.equal((await ask(port, '/', { headers: { host: 'shop' } })).body, 'everybody');
+});

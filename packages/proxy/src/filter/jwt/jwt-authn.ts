@@ -90,10 +90,10 @@ export function jwtAuthnFilter(
     [...config.named].map(([key, requirement]) => [key, compileRequirement(requirement, providers)]),
   );
 
-  function byRule({ head, draw }: FilterExchange): CompiledRequirement | undefined {
+  function byRule({ head, draw, dynamicMetadata }: FilterExchange): CompiledRequirement | undefined {
     const at = head.path.indexOf('?');
     const pathOnly = at < 0 ? head.path : head.path.slice(0, at);
-    return rules.find(({ matches }) => matches(head, pathOnly, draw))?.requirement;
+    return rules.find(({ matches }) => matches(head, pathOnly, draw, dynamicMetadata))?.requirement;
   }
 
   function onVerified(exchange: FilterExchange, failure: JwtFailure | undefined): void {
