@@ -1,3 +1,4 @@
+import { isRoutingClaim, routingClaim } from '../claim-name.ts';
 import { joinPath, type Report } from '../schema/check-shape.ts';
 import { parseDuration } from '../schema/duration.ts';
 import type { Destination, HeaderChanges } from '../kinds/destination.ts';
@@ -63,7 +64,16 @@ function checkMatch(match: HttpMatchRequest, path: string, report: Report): void
   for (const field of ['headers', 'withoutHeaders', 'queryParams'] as const) {
     for (const [name, value] of Object.entries(match[field] ?? {})) {
       const at = joinPath(`${path}.${field}`, name);
-      if (field !== 'queryParams' && !isHeaderName(name)) report(at, `"${name}" is not the name of a header`);
+      if (field !== 'queryParams' && isRoutingClaim(name)) {
+        if (routingClaim(name) === undefined) {
+          report(
+            at,
+            `"${name}" must be @request.auth.claims.NAME or @request.auth.claims[NAME], nested names likewise`,
+          );
+        }
+      } else if (field !== 'queryParams' && !isHeaderName(name)) {
+        report(at, `"${name}" is not the name of a header`);
+      }
       checkStringMatch(value, at, false, report);
     }
   }

@@ -144,6 +144,12 @@ test('of two rules for the same hosts of a gateway both are reached, the one for
   matchesFile(t, 'websites.endpoints', endpoints);
 });
 
+test('routes of a gateway ask for claims of the token that it has verified', (t) => {
+  const engine = meshOf('bookinfo.yaml', 'claims.yaml');
+  const of = viewFor(engine, ingress);
+  matchesFile(t, 'claims.routes', expand(namedResource(engine, of, 'route', 'http.8080')));
+});
+
 test('a gateway without rules answers 404 from an empty virtual host', () => {
   const engine = meshOf('bookinfo.yaml', 'gateway.yaml');
   engine.advance([remove(virtualServices, 'default/bookinfo')]);

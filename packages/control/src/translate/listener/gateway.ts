@@ -111,7 +111,7 @@ export const gatewayListeners = query(
   'listeners.gateway',
   (view, edge: GuardedEdge): readonly EncodedResource[] => {
     const mesh = settingsOf(view);
-    const security = view.get(securityFilters, edge.security);
+    const security = view.get(securityFilters, { ...edge.security, atGateway: true });
     const byPort = new Map<number, BoundServer[]>();
     for (const bound of view.get(boundServers, edge)) {
       const others = byPort.get(bound.listenPort);

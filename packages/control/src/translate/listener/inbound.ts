@@ -131,7 +131,7 @@ export const virtualInbound = query(
   'listeners.inbound',
   (view, { ports, mutualTls, security: policies }: InboundFacts): EncodedResource => {
     const mesh = settingsOf(view);
-    const security = view.get(securityFilters, policies);
+    const security = view.get(securityFilters, { ...policies, atGateway: false });
     const byPort = new Map<number, InboundPort>();
     // The first of a port is of the oldest service.
     for (const port of ports) if (!byPort.has(port.targetPort)) byPort.set(port.targetPort, port);

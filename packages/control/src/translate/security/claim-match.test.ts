@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bracketedNames, requestPrincipal } from './claim-match.ts';
+import { requestPrincipal } from './claim-match.ts';
 
 test('the identity of a token is its issuer and, after the last slash, its subject', () => {
   const any = { safeRegex: { regex: '.+' } };
@@ -19,10 +19,4 @@ test('the identity of a token is its issuer and, after the last slash, its subje
     const [iss, sub] = requestPrincipal(value);
     assert.deepEqual([iss.value?.stringMatch, sub.value?.stringMatch], [issuer, subject], value);
   }
-});
-
-test('names of nested claims stand in brackets of their own', () => {
-  assert.deepEqual(bracketedNames('[realm_access][roles]'), ['realm_access', 'roles']);
-  for (const bad of ['', '[]', 'a', '[a', '[a]b', '[a[b]]'])
-    assert.equal(bracketedNames(bad), undefined, bad);
 });

@@ -16,11 +16,21 @@ export function claimText(claim: string, stringMatch: StringMatcher): MetadataMa
 
 /** A claim, reached by names one in the other, that is one of these texts or a list with one of them. */
 export function claimAmong(claims: readonly string[], values: readonly string[]): MetadataMatcher {
-  const valueMatchers = values.flatMap((value) => {
-    const one = { stringMatch: textMatch(value) };
+  return claimFitting(claims, values.map(textMatch));
+}
+
+/** A claim, reached likewise, that is a text which one of these fits, or a list with such a text. */
+export function claimFitting(claims: readonly string[], texts: readonly StringMatcher[]): MetadataMatcher {
+  const valueMatchers = texts.flatMap((stringMatch) => {
+    const one = { stringMatch };
     return [one, { listMatch: { oneOf: one } }];
   });
   return { filter: tokenFilter, path: path(claims), value: { orMatch: { valueMatchers } } };
+}
+
+/** A claim, reached likewise, of whatever value. */
+export function claimPresent(claims: readonly string[]): MetadataMatcher {
+  return { filter: tokenFilter, path: path(claims), value: { presentMatch: true } };
 }
 
 /**
@@ -43,10 +53,4 @@ export function requestPrincipal(value: string): readonly [MetadataMatcher, Meta
     return slash < 0 ? both(textMatch(value), anyText) : both({ exact: issuer }, textMatch(subject));
   }
   return both({ exact: issuer }, { exact: subject });
-}
-
-/** The names in `[a][b]`; undefined where they are written otherwise. */
-export function bracketedNames(text: string): readonly string[] | undefined {
-  if (!/^(\[[^[\]]+\])+$/.test(text)) return undefined;
-  return text.slice(1, -1).split('][');
 }

@@ -30,7 +30,7 @@ function keysOf(view: View, rule: JwtRule): string {
   return view.row(keySets, uri)?.jwks ?? nobodysKeys;
 }
 
-function provider(view: View, rule: JwtRule): JwtProvider {
+function provider(view: View, rule: JwtRule, routesByClaims: boolean): JwtProvider {
   const { fromHeaders = [], fromParams = [], fromCookies = [], outputClaimToHeaders = [] } = rule;
   return {
     issuer: rule.issuer,
@@ -57,6 +57,7 @@ function provider(view: View, rule: JwtRule): JwtProvider {
           })),
         }),
     payloadInMetadata: payloadKey,
+    ...(routesByClaims ? { clearRouteCache: true } : {}),
     normalizePayloadInMetadata: { spaceDelimitedClaims: ['scope', 'permission'] },
   };
 }
@@ -81,15 +82,22 @@ function requirement(names: readonly string[]): JwtRequirement {
 /**
  * The filter that verifies tokens as these RequestAuthentications say; undefined where they say nothing.
  *
- * A request without a token passes: an AuthorizationPolicy is what asks for one.
+ * A request without a token passes: an AuthorizationPolicy is what asks for one. `routesByClaims`: the route is
+ * looked up again once a token is known to be good, since it may ask for its claims.
  */
-export function jwtFilter(view: View, policies: readonly string[]): HttpFilter | undefined {
+export function jwtFilter(
+  view: View,
+  policies: readonly string[],
+  routesByClaims: boolean,
+): HttpFilter | undefined {
   const rules = policies
     .flatMap((key) => view.row(requestAuthentications, key)?.spec.jwtRules ?? [])
     // However the policies were named, their providers are the same (Istio sorts by issuer).
     .sort((a, b) => compareText(a.issuer, b.issuer));
   if (rules.length === 0) return undefined;
-  const providers = Object.fromEntries(rules.map((rule, i) => [`origins-${i}`, provider(view, rule)]));
+  const providers = Object.fromEntries(
+    rules.map((rule, i) => [`origins-${i}`, provider(view, rule, routesByClaims)]),
+  );
   const config: JwtAuthentication = {
     providers,
     rules: [{ match: { prefix: '/' }, requires: requirement(Object.keys(providers)) }],

@@ -1,9 +1,9 @@
 import { packAny } from '@lateen/protocol';
 import type { Permission, Policy, Principal } from '@lateen/protocol/envoy/config/rbac/v3';
 import { UriTemplateMatchConfig } from '@lateen/protocol/envoy/extensions/path/match/uri_template/v3';
-import type { AuthorizationRule } from '@lateen/config';
+import { bracketedNames, type AuthorizationRule } from '@lateen/config';
 import { prefixRanges } from '../listener/filter-chain-match.ts';
-import { bracketedNames, claimAmong, requestPrincipal } from './claim-match.ts';
+import { claimAmong, requestPrincipal } from './claim-match.ts';
 import { escapeRegex, headerMatch, textMatch, textMatchAfter } from './text-match.ts';
 import { inOwnTrustDomains } from './trust-domain.ts';
 

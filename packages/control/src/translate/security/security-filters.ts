@@ -14,12 +14,17 @@ export interface SecurityFilters {
   readonly network: readonly Filter[];
 }
 
+/** Whose filters: the policies of a workload, and whether it is a gateway, whose routes may ask for claims. */
+export interface SecurityPlace extends SecurityPolicies {
+  readonly atGateway: boolean;
+}
+
 /** What the policies of a workload become. */
-export const securityFilters = query('security.filters', (view, of: SecurityPolicies): SecurityFilters => {
+export const securityFilters = query('security.filters', (view, of: SecurityPlace): SecurityFilters => {
   const { trustDomain, trustDomainAliases } = settingsOf(view);
   const trustDomains = [...new Set([trustDomain, ...trustDomainAliases])];
   const policies = of.authorization.flatMap((key) => view.row(authorizationPolicies, key) ?? []);
-  const tokens = jwtFilter(view, of.authentication);
+  const tokens = jwtFilter(view, of.authentication, of.atGateway);
   const custom = customFilters(view, policies, trustDomains);
   return {
     http: [
