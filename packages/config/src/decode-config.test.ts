@@ -247,6 +247,12 @@ const bad: [kind: string, spec: string, path: string, words: RegExp][] = [
   ['Sidecar', 'egress: [{hosts: [reviews]}]', 'spec.egress[0].hosts[0]', /NAMESPACE\/HOST/],
   ['PeerAuthentication', 'mtls: {mode: STRICKT}', 'spec.mtls.mode', /did you mean STRICT\?/],
   ['PeerAuthentication', 'portLevelMtls: {"80": {mode: STRICT}}', 'spec.portLevelMtls', /needs a selector/],
+  [
+    'RequestAuthentication',
+    'jwtRules: [{issuer: a, timeout: 0s}]',
+    'spec.jwtRules[0].timeout',
+    /at least 1ms/,
+  ],
   ['RequestAuthentication', 'jwtRules: [{issuer: a, jwksUri: ftp://x}]', 'spec.jwtRules[0].jwksUri', /http/],
   [
     'RequestAuthentication',

@@ -1,5 +1,6 @@
 import type { PeerAuthentication, RequestAuthentication } from '../kinds/config-object.ts';
 import { joinPath, type Report } from '../schema/check-shape.ts';
+import { checkDuration } from './durations.ts';
 import { checkLabels, isHeaderName } from './names.ts';
 import { checkTargets } from './policy-targets.ts';
 
@@ -34,6 +35,7 @@ export function checkRequestAuthentication({ spec }: RequestAuthentication, repo
     if (rule.jwks !== undefined && rule.jwks !== '' && !isKeySet(rule.jwks)) {
       report(`${path}.jwks`, 'must be a JSON Web Key Set: {"keys": [ … ]}');
     }
+    checkDuration(rule.timeout, `${path}.timeout`, report);
     for (const [h, { name }] of (rule.fromHeaders ?? []).entries()) {
       if (!isHeaderName(name))
         report(`${path}.fromHeaders[${h}].name`, `"${name}" is not the name of a header`);

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer, type RequestListener } from 'node:http';
+import { EventEmitter, once } from 'node:events';
+import { createServer, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test, type TestContext } from 'node:test';
+import type { JwtRule } from '@lateen/config';
 import { silentLogger, TestClock } from '@lateen/core';
 import { put, remove, type Change, type State } from '../engine/state.ts';
 import { emptyMesh, keySets, requestAuthentications } from '../model/tables.ts';
@@ -36,9 +37,9 @@ function following(t: TestContext) {
   return {
     clock,
     keyAt: (uri: string) => state.row(keySets, uri)?.jwks,
-    ask(rule: { readonly issuer: string; readonly jwksUri?: string }) {
+    ask(...rules: readonly JwtRule[]) {
       const base = { namespace: 'a', name: 'a', createdMs: 0, labels: {}, annotations: {} };
-      change([put(requestAuthentications, 'a/a', { ...base, spec: { jwtRules: [rule] } })]);
+      change([put(requestAuthentications, 'a/a', { ...base, spec: { jwtRules: rules } })]);
       keys.refresh();
     },
     forget() {
@@ -77,4 +78,27 @@ test('where a rule says nothing, the issuer’s OpenID configuration says where 
   mesh.ask({ issuer: `${uri}/` });
   await changed;
   assert.equal(mesh.keyAt(`${uri}/.well-known/openid-configuration`), '{"keys":[{"kid":"a"}]}');
+});
+
+test('an issuer may take as long as a rule says, the longest of several', async (t) => {
+  const asked = new EventEmitter();
+  const uri = await issuer(t, (_request, response) => void asked.emit('asked', response));
+  const quick = following(t);
+  let next = once(asked, 'asked');
+  quick.ask({ issuer: 'i', jwksUri: uri, timeout: '2s' });
+  const [given] = (await next) as [ServerResponse];
+  const closed = once(given, 'close');
+  quick.clock.advance(2_000);
+  await closed;
+  assert.equal(given.writableFinished, false);
+
+  const patient = following(t);
+  next = once(asked, 'asked');
+  patient.ask({ issuer: 'i', jwksUri: uri, timeout: '8s' }, { issuer: 'j', jwksUri: uri });
+  const [waited] = (await next) as [ServerResponse];
+  const changed = patient.changed();
+  patient.clock.advance(7_999);
+  waited.end('{"keys":[]}');
+  await changed;
+  assert.equal(patient.keyAt(uri), '{"keys":[]}');
 });

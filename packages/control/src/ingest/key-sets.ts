@@ -1,3 +1,4 @@
+import { durationMs } from '@lateen/config';
 import { Backoff, messageOf, type Clock, type Logger, type Timer } from '@lateen/core';
 import { put, remove, type Change, type State } from '../engine/state.ts';
 import { keySetUri } from '../model/key-set.ts';
@@ -5,7 +6,8 @@ import { keySets, requestAuthentications } from '../model/tables.ts';
 
 /** How old keys may get (Istio, PILOT_JWT_PUB_KEY_REFRESH_INTERVAL). */
 const refreshMs = 20 * 60_000;
-const timeLimitMs = 5_000;
+/** How long an issuer may take to answer where no rule says so (Istio, `JWTRule.timeout`). */
+const defaultTimeLimitMs = 5_000;
 const maxBytes = 1 << 20;
 
 export interface KeySetsOptions {
@@ -19,6 +21,8 @@ export interface KeySetsOptions {
 
 interface Followed {
   readonly abort: AbortController;
+  /** For each answer. */
+  timeLimitMs: number;
   timer: Timer | undefined;
   readonly backoff: Backoff;
 }
@@ -42,7 +46,11 @@ export class KeySets {
   /** Begins to follow what is newly asked for, and forgets what is no longer. Call it after each change. */
   refresh(): void {
     const wanted = this.#wanted();
-    for (const uri of wanted) if (!this.#followed.has(uri)) this.#follow(uri);
+    for (const [uri, timeLimitMs] of wanted) {
+      const followed = this.#followed.get(uri);
+      if (followed === undefined) this.#follow(uri, timeLimitMs);
+      else followed.timeLimitMs = timeLimitMs;
+    }
     for (const [uri, followed] of this.#followed) {
       if (wanted.has(uri)) continue;
       stop(followed);
@@ -56,17 +64,26 @@ export class KeySets {
     this.#followed.clear();
   }
 
-  #wanted(): ReadonlySet<string> {
+  /** The places that rules name, each with the longest time that one of them gives it. */
+  #wanted(): ReadonlyMap<string, number> {
     const state = this.#options.state();
     const rules = state
       .keys(requestAuthentications)
       .flatMap((key) => state.row(requestAuthentications, key)?.spec.jwtRules ?? []);
-    return new Set(rules.flatMap((rule) => keySetUri(rule) ?? []));
+    const wanted = new Map<string, number>();
+    for (const rule of rules) {
+      const uri = keySetUri(rule);
+      if (uri === undefined) continue;
+      const timeLimitMs = durationMs(rule.timeout, defaultTimeLimitMs);
+      wanted.set(uri, Math.max(timeLimitMs, wanted.get(uri) ?? 0));
+    }
+    return wanted;
   }
 
-  #follow(uri: string): void {
+  #follow(uri: string, timeLimitMs: number): void {
     const followed: Followed = {
       abort: new AbortController(),
+      timeLimitMs,
       timer: undefined,
       backoff: new Backoff({ baseMs: 1_000, maxMs: 60_000 }),
     };
@@ -78,7 +95,7 @@ export class KeySets {
     const { clock, apply } = this.#options;
     let nextMs = refreshMs;
     try {
-      const jwks = await this.#keysAt(uri, followed.abort.signal);
+      const jwks = await this.#keysAt(uri, followed);
       if (followed.abort.signal.aborted) return;
       followed.backoff.reset();
       apply([put(keySets, uri, { jwks })]);
@@ -97,24 +114,24 @@ export class KeySets {
   }
 
   /** The key set at a place, or the one that the OpenID configuration there points to. */
-  async #keysAt(uri: string, signal: AbortSignal): Promise<string> {
-    const text = await this.#textAt(uri, signal);
+  async #keysAt(uri: string, followed: Followed): Promise<string> {
+    const text = await this.#textAt(uri, followed);
     if (isKeySet(text)) return text;
     const pointer = (JSON.parse(text) as { readonly jwks_uri?: unknown } | null)?.jwks_uri;
     if (typeof pointer !== 'string')
       throw new Error('the answer is neither keys nor an OpenID configuration');
-    const keys = await this.#textAt(pointer, signal);
+    const keys = await this.#textAt(pointer, followed);
     if (!isKeySet(keys)) throw new Error(`the answer of ${pointer} is not a JSON Web Key Set`);
     return keys;
   }
 
-  async #textAt(uri: string, signal: AbortSignal): Promise<string> {
+  async #textAt(uri: string, { abort, timeLimitMs }: Followed): Promise<string> {
     const late = new AbortController();
     const timer = this.#options.clock.after(timeLimitMs, () =>
       late.abort(new Error(`no answer within ${timeLimitMs / 1_000} s`)),
     );
     try {
-      const response = await fetch(uri, { signal: AbortSignal.any([signal, late.signal]) });
+      const response = await fetch(uri, { signal: AbortSignal.any([abort.signal, late.signal]) });
       if (!response.ok) throw new Error(`status ${response.status}`);
       const parts: Uint8Array[] = [];
       let bytes = 0;
