@@ -52,6 +52,7 @@ import { directoriesOfCluster, directoriesOfListener } from './tls/watched-paths
 import { createTransportConnector } from './tls/transport-connector.ts';
 import { inSlices } from './timer/in-slices.ts';
 import { CoarseTimers } from './timer/coarse-timers.ts';
+import { openSocketPoll } from './wire/stream-handle.ts';
 import { LazyTransparentSockets } from './wire/transparent-socket.ts';
 import { Turn } from './wire/turn.ts';
 
@@ -64,6 +65,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   const clock = options.clock ?? systemClock;
   const logger = options.logger ?? silentLogger;
   const random = options.random ?? Math.random;
+  void openSocketPoll();
   const turn = new Turn(clock);
   turn.onBug = (error) =>
     logger.error('a connection ended by a bug', {

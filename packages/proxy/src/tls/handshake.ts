@@ -1,5 +1,5 @@
 import type { TransportHandle, HandleOwner } from '../wire/stream-handle.ts';
-import { closeHandle, own, writeHandle } from '../wire/stream-handle.ts';
+import { closeHandle, own, startReading, writeHandle } from '../wire/stream-handle.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
 import type { Turn } from '../wire/turn.ts';
 import type { Openssl } from './openssl/openssl.ts';
@@ -43,7 +43,7 @@ export class Handshake implements HandleOwner {
   /** Begins, with what has been read already. */
   start(early?: Buffer): void {
     if (early !== undefined) this.#openssl.input.feed(early, early.length);
-    this.#handle.readStart();
+    startReading(this.#handle);
     this.#step();
   }
 
@@ -123,9 +123,9 @@ export class Handshake implements HandleOwner {
   }
 
   #send(): void {
-    sendEncrypted(this.#openssl, (bytes) => {
+    sendEncrypted(this.#openssl, (bytes, length) => {
       if (this.#over) return true;
-      const status = writeHandle(this.#handle, bytes);
+      const status = writeHandle(this.#handle, bytes, length);
       if (status < 0) this.#fail('handshake', '');
       return status <= 0;
     });

@@ -1,17 +1,18 @@
 import { PlainWire } from '../wire/plain-wire.ts';
-import { endOfStream, type TransportHandle } from '../wire/stream-handle.ts';
+import { endOfStream } from '../wire/socket-poll.ts';
+import type { TransportHandle } from '../wire/stream-handle.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
 import type { Turn } from '../wire/turn.ts';
 import type { Openssl } from './openssl/openssl.ts';
 import type { TlsSession } from './openssl/tls-session.ts';
 
 /** Sends what OpenSSL has encrypted; false where `send` says so. */
-export function sendEncrypted(openssl: Openssl, send: (bytes: Buffer) => boolean): void {
+export function sendEncrypted(openssl: Openssl, send: (bytes: Buffer, length: number) => boolean): void {
   const { c, output } = openssl;
   while (output.pendingBytes > 0) {
     const { cipher } = openssl;
     const length = c.BIO_read(output.pointer, cipher, cipher.length);
-    if (!send(cipher.subarray(0, length))) openssl.replaceCipher();
+    if (!send(cipher, length)) openssl.replaceCipher();
   }
 }
 
@@ -112,7 +113,7 @@ export class SecureWire extends PlainWire {
   }
 
   #send(): void {
-    sendEncrypted(this.#openssl, (bytes) => this.closed || this.send(bytes));
+    sendEncrypted(this.#openssl, (bytes, length) => this.closed || this.send(bytes, length));
   }
 
   #break(): void {

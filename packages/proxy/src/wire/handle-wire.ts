@@ -1,10 +1,12 @@
 import { ConnectionBytes, type ByteCounter } from './byte-counter.ts';
 import { deafHandler } from './deaf-handler.ts';
+import { endOfStream } from './socket-poll.ts';
 import {
-  endOfStream,
   handleError,
   nameOf,
   own,
+  startReading,
+  stopReading,
   type HandleName,
   type HandleOwner,
   type StreamHandle,
@@ -97,11 +99,11 @@ export abstract class HandleWire implements Wire, OutputOwner, HandleOwner {
   }
 
   pause(): void {
-    if (!this.closed) this.handle.readStop();
+    if (!this.closed) stopReading(this.handle);
   }
 
   resume(): void {
-    if (!this.closed && !this.readEnded) this.handle.readStart();
+    if (!this.closed && !this.readEnded) startReading(this.handle);
   }
 
   get remoteAddress(): string {

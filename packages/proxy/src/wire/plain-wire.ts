@@ -25,18 +25,18 @@ export class PlainWire extends HandleWire implements LoopEndOwner {
   flushOutput(buffer: Buffer, length: number): boolean {
     if (this.closed || this.sending !== 'open') return true;
     this.bytes.sent += length;
-    return this.send(new Uint8Array(buffer.buffer, buffer.byteOffset, length));
+    return this.send(buffer, length);
   }
 
-  /** Writes; false where `bytes` must stay as they are until they have left. */
-  protected send(bytes: Uint8Array): boolean {
-    const status = writeHandle(this.handle, bytes);
+  /** Writes `bytes[0, length)`; false where they must stay as they are until they have left. */
+  protected send(bytes: Buffer, length: number): boolean {
+    const status = writeHandle(this.handle, bytes, length);
     if (status === 0) return true;
     if (status < 0) {
       this.fail(status, 'write');
       return true;
     }
-    this.wait(bytes.length, highWaterBytes);
+    this.wait(status, highWaterBytes);
     return false;
   }
 

@@ -1,11 +1,10 @@
 import process from 'node:process';
 import { getSystemErrorName } from 'node:util';
 import { LateenError } from '@lateen/core';
+import { SocketPoll, type PolledSocket, type SocketReader, type Waker } from './socket-poll.ts';
 
 /** What a handle calls back; each is told of one event of the connection. */
-export interface HandleOwner {
-  /** More bytes are in the read buffer; 0 or less: the end or an error, as libuv counts them. */
-  onHandleRead(length: number): void;
+export interface HandleOwner extends SocketReader {
   /** A write that did not leave at once has left; less than 0: an error. */
   onHandleWritten(status: number, length: number): void;
   /** Our half of the connection is closed. */
@@ -16,6 +15,12 @@ export interface HandleOwner {
 
 /** Where a handle, or a request on it, finds who hears of it. */
 const owner = Symbol('owner');
+/** What it reads goes here. */
+const readBuffer = Symbol('readBuffer');
+/** The socket of a write that waits. */
+const writtenTo = Symbol('writtenTo');
+/** How it is read; not yet: undefined. */
+const readBy = Symbol('readBy');
 
 interface PendingWrite {
   oncomplete: (this: PendingWrite, status: number) => void;
@@ -24,6 +29,7 @@ interface PendingWrite {
   /** The end, where it came before somebody could be told. */
   writeStatus: number | null;
   [owner]: HandleOwner;
+  [writtenTo]?: PolledSocket;
 }
 
 interface SocketName {
@@ -40,6 +46,8 @@ export interface HandleName {
 /** The part of Node's native stream handles that wires use. */
 export interface StreamHandle {
   [owner]?: HandleOwner | undefined;
+  [readBuffer]?: Uint8Array;
+  [readBy]?: PolledSocket | 'libuv' | undefined;
   readonly fd: number;
   onread: (this: StreamHandle) => void;
   useUserBuffer(buffer: Uint8Array): void;
@@ -49,6 +57,8 @@ export interface StreamHandle {
   writeBuffer(request: null, bytes: Uint8Array): number | PendingWrite;
   shutdown(request: object): number;
   close(done: (this: StreamHandle) => void): void;
+  ref(): void;
+  unref(): void;
   /** Missing on pipes. */
   getpeername?(out: SocketName): number;
   getsockname?(out: SocketName): number;
@@ -145,34 +155,93 @@ export function connectHandle(
     : handle.connect(request, address, port);
 }
 
+let poll: SocketPoll | undefined;
+let opening: Promise<void> | undefined;
+
+/**
+ * Lets this thread read its connections in batches, where the system can; those that are read before it is ready stay with
+ * libuv.
+ */
+export function openSocketPoll(): Promise<void> {
+  opening ??= SocketPoll.open(createWaker).then((opened) => {
+    poll = opened;
+  });
+  return opening;
+}
+
+/** A stream of which libuv tells `onWake` that it found nothing. */
+function createWaker(fd: number, onWake: () => void): Waker {
+  const handle = createPipeHandle();
+  handle.open?.(fd);
+  // eventfd(2) refuses to be read into less.
+  handle.useUserBuffer(Buffer.alloc(8));
+  handle.onread = onWake;
+  handle.readStart();
+  handle.unref();
+  return { fd, keep: (alive) => (alive ? handle.ref() : handle.unref()) };
+}
+
 /** Makes `to` hear of the handle; what it reads goes into `buffer`, which may be shared and stays the same. */
 export function own(handle: StreamHandle, to: HandleOwner, buffer: Uint8Array): void {
-  const isNew = !(owner in handle);
   handle[owner] = to;
-  if (!isNew) return;
-  handle.onread = onRead;
-  handle.useUserBuffer(buffer);
+  handle[readBuffer] = buffer;
+  const by = handle[readBy];
+  if (typeof by === 'object') by.reader = to;
 }
 
 /** Nobody hears of the handle any more. */
 export function disown(handle: StreamHandle): void {
   handle[owner] = undefined;
-  handle.readStop();
+  stopReading(handle);
+}
+
+/** The owner hears of what comes. */
+export function startReading(handle: StreamHandle): void {
+  const by = (handle[readBy] ??= beginReading(handle));
+  if (by === 'libuv') handle.readStart();
+  else poll?.resume(by);
+}
+
+export function stopReading(handle: StreamHandle): void {
+  const by = handle[readBy];
+  if (by === 'libuv') handle.readStop();
+  else if (by !== undefined) poll?.pause(by);
+}
+
+function beginReading(handle: StreamHandle): PolledSocket | 'libuv' {
+  const to = handle[owner];
+  const buffer = handle[readBuffer] as Uint8Array;
+  if (poll !== undefined && to !== undefined && handle.fd >= 0) return poll.adopt(handle.fd, to, buffer);
+  handle.onread = onRead;
+  handle.useUserBuffer(buffer);
+  return 'libuv';
 }
 
 /**
- * Writes; 0 where the bytes have left, 1 where they are to stay as they are until `onHandleWritten`, less for an error.
+ * Writes `bytes[0, length)`. 0: they have left. More: so many of them, the last ones, are to stay as they are until
+ * `onHandleWritten`. Less: an error.
  */
-export function writeHandle(handle: StreamHandle, bytes: Uint8Array): number {
+export function writeHandle(handle: StreamHandle, bytes: Uint8Array, length: number): number {
+  const by = handle[readBy];
+  const sent = typeof by === 'object' && poll !== undefined ? poll.send(by, bytes, length) : 0;
+  return sent === length ? 0 : writeByLibuv(handle, bytes.subarray(sent, length));
+}
+
+function writeByLibuv(handle: StreamHandle, bytes: Uint8Array): number {
   const result = handle.writeBuffer(null, bytes);
   if (typeof result === 'number') return result;
   const error = state[writeErrorAt] as number;
   if (error !== 0) return error;
+  if (result.writeStatus !== null) return Math.min(0, result.writeStatus);
+  const by = handle[readBy];
+  if (typeof by === 'object') {
+    by.pendingWrites++;
+    result[writtenTo] = by;
+  }
   result[owner] = handle[owner] as HandleOwner;
   result.buffer = bytes;
   result.oncomplete = onWritten;
-  if (result.writeStatus === null) return 1;
-  return Math.min(0, result.writeStatus);
+  return bytes.length;
 }
 
 /** Closes our half after what was written; the owner hears of it, or it has happened where the answer is true. */
@@ -186,6 +255,8 @@ export function shutdownHandle(handle: StreamHandle): boolean {
 
 /** Closes the descriptor; `reset` with RST. */
 export function closeHandle(handle: TransportHandle, reset: boolean): void {
+  const by = handle[readBy];
+  if (typeof by === 'object') poll?.forget(by);
   if (reset && handle.reset !== undefined && handle.reset(onClosed) === 0) return;
   handle.close(onClosed);
 }
@@ -204,14 +275,13 @@ export function handleError(status: number, call: string): Error {
   return Object.assign(new Error(`${call} ${code}`), { code, errno: status, syscall: call });
 }
 
-/** libuv's number for the end of a stream. */
-export const endOfStream = -4095;
-
 function onRead(this: StreamHandle): void {
   this[owner]?.onHandleRead(state[readAt] as number);
 }
 
 function onWritten(this: PendingWrite, status: number): void {
+  const socket = this[writtenTo];
+  if (socket !== undefined) socket.pendingWrites--;
   this[owner].onHandleWritten(status, this.buffer.length);
 }
 

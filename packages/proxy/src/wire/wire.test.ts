@@ -12,6 +12,7 @@ import { contextOptions } from '../tls/openssl/testing/context-options.ts';
 import { TlsSession } from '../tls/openssl/tls-session.ts';
 import type { HandleWire } from './handle-wire.ts';
 import { PlainWire } from './plain-wire.ts';
+import { openSocketPoll } from './stream-handle.ts';
 import { Turn } from './turn.ts';
 import type { WireHandler } from './wire.ts';
 
@@ -139,11 +140,16 @@ async function securePair(): Promise<Pair> {
   return adopt(await accepted.promise, client, turn);
 }
 
-for (const [name, makePair] of [
-  ['a plain wire', plainPair],
-  ['a wire with TLS', securePair],
+// In this order: what is read in batches is read so from the first time on.
+for (const [name, makePair, prepare] of [
+  ['a plain wire read by libuv', plainPair, undefined],
+  ['a wire with TLS read by libuv', securePair, undefined],
+  ['a plain wire', plainPair, openSocketPoll],
+  ['a wire with TLS', securePair, openSocketPoll],
 ] as const) {
   suite(name, () => {
+    before(async () => await prepare?.());
+
     test('carries bytes both ways and counts them', async () => {
       const { wire, recorder, client } = await makePair();
       client.on('error', () => {});
@@ -298,4 +304,16 @@ test('a plain wire can reset its peer', async () => {
   assert.equal((await failed).code, 'ECONNRESET');
   await recorder.until(() => recorder.has('close'));
   assert.deepEqual(recorder.events.at(-1), ['close', undefined]);
+});
+
+test('a peer that resets while nobody reads is told when somebody does', async () => {
+  const { wire, recorder, client } = await plainPair();
+  wire.pause();
+  await once(client, 'connect');
+  client.resetAndDestroy();
+  for (let i = 0; i < 5; i++) await new Promise(setImmediate);
+  assert.deepEqual(recorder.events, []);
+  wire.resume();
+  await recorder.until(() => recorder.has('close'));
+  assert.deepEqual(recorder.events.at(-1), ['close', 'ECONNRESET']);
 });
