@@ -322,7 +322,13 @@ testsInNamespaces(import.meta.url, () => {
         {
           name: 'main',
           image: 'busybox',
-          command: ['sh', '-c', 'trap "cat /tmp/hook; exit 0" TERM; sleep infinity & wait'],
+          command: [
+            'sh',
+            '-c',
+            'trap "cat /tmp/hook; exit 0" TERM; touch /tmp/trapped; sleep infinity & wait',
+          ],
+          // Before its trap is set the signal ends the shell.
+          readinessProbe: { exec: { command: ['test', '-e', '/tmp/trapped'] }, periodSeconds: 1 },
           lifecycle: { preStop: { exec: { command: ['sh', '-c', 'echo goodbye > /tmp/hook'] } } },
         },
       ],
