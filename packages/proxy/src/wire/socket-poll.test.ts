@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { constants } from 'node:os';
 import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { takeConnections } from '../listener/accept.ts';
 import { PlainWire } from './plain-wire.ts';
-import { openSocketPoll } from './stream-handle.ts';
+import { SocketPoll } from './socket-poll.ts';
+import { createWaker, openSocketPoll } from './stream-handle.ts';
 import { Turn } from './turn.ts';
 
 const skip = process.platform === 'linux' ? false : 'sockets are read in batches on Linux only';
@@ -121,6 +123,15 @@ test('a connection that is paused and resumed within a pass loses nothing and is
   }
   peer.wire.destroy();
   peer.client.destroy();
+});
+
+test('a connection that the kernel cannot watch is told of as an error', { skip }, async () => {
+  const poll = await SocketPoll.open(createWaker);
+  assert.ok(poll);
+  const told = Promise.withResolvers<number>();
+  const noDescriptor = 1_000_000;
+  poll.resume(poll.adopt(noDescriptor, { onHandleRead: told.resolve }, readBuffer));
+  assert.equal(await told.promise, -constants.errno.EBADF);
 });
 
 test('open connections keep the process alive, closed ones do not', { skip }, async () => {

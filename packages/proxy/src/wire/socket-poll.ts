@@ -135,8 +135,11 @@ export class SocketPoll {
   resume(socket: PolledSocket): void {
     socket.isReading = true;
     if (socket.isWatched) return;
+    if (!this.#tell(add, socket.fd, socket.fd, 0)) {
+      this.#refused(socket, this.#calls.koffi.errno());
+      return;
+    }
     socket.isWatched = true;
-    this.#tell(add, socket.fd, socket.fd, 0);
     if (this.#watched++ === 0) this.#waker.keep(true);
   }
 
@@ -187,6 +190,14 @@ export class SocketPoll {
       socket.reader.onHandleRead(length);
       if (length < room) return;
     }
+  }
+
+  /** The kernel cannot watch it, as where a user's watches are used up: its reader hears of it as of any error. */
+  #refused(socket: PolledSocket, error: number): void {
+    socket.isReading = false;
+    setImmediate(() => {
+      if (this.#sockets[socket.fd] === socket) socket.reader.onHandleRead(-error);
+    });
   }
 
   #readOver(socket: PolledSocket, length: number): void {

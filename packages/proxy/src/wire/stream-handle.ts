@@ -170,7 +170,7 @@ export function openSocketPoll(): Promise<void> {
 }
 
 /** A stream of which libuv tells `onWake` that it found nothing. */
-function createWaker(fd: number, onWake: () => void): Waker {
+export function createWaker(fd: number, onWake: () => void): Waker {
   const handle = createPipeHandle();
   handle.open?.(fd);
   // eventfd(2) refuses to be read into less.
