@@ -34,9 +34,9 @@ export class PolledSocket {
 
 /** A stream of Node's that wakes its event loop; nothing is ever read from it. */
 export interface Waker {
-  readonly fd: number;
   /** Keeps the process alive, or does not. */
   keep(alive: boolean): void;
+  close(): void;
 }
 
 interface Calls {
@@ -115,10 +115,14 @@ export class SocketPoll {
     await new Promise<void>((resolve) => void setImmediate(() => void setImmediate(resolve)));
     const place = findInEpoll(fd);
     const epoll = place === undefined ? -1 : calls.epollCreate(closeOnExec);
-    if (place === undefined || epoll < 0) return undefined;
+    if (place === undefined || epoll < 0) {
+      waker.close();
+      return undefined;
+    }
     poll = new SocketPoll(calls, waker, epoll);
     if (!poll.#joinLoop(place)) {
       calls.close(epoll);
+      waker.close();
       return undefined;
     }
     process.once('exit', () => calls.close(epoll));

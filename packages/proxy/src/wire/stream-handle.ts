@@ -178,7 +178,10 @@ export function createWaker(fd: number, onWake: () => void): Waker {
   handle.onread = onWake;
   handle.readStart();
   handle.unref();
-  return { fd, keep: (alive) => (alive ? handle.ref() : handle.unref()) };
+  return {
+    keep: (alive) => (alive ? handle.ref() : handle.unref()),
+    close: () => handle.close(() => {}),
+  };
 }
 
 /** Makes `to` hear of the handle; what it reads goes into `buffer`, which may be shared and stays the same. */
