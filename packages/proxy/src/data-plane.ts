@@ -161,7 +161,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
       onDemand,
       nodeCluster: options.node?.cluster ?? '',
       nodeMetadata: options.node?.metadata ?? {},
-      lazy: new LazyHttpFilters(),
+      lazy: new LazyHttpFilters(transparent),
       statGroup: sharedGroups(stats),
       healthCheckFailed: () => healthCheckFailed,
       extensions,

@@ -17,6 +17,7 @@ import * as extAuthz from '@lateen/protocol/envoy/extensions/filters/http/ext_au
 import * as jwtAuthn from '@lateen/protocol/envoy/extensions/filters/http/jwt_authn/v3';
 import * as fault from '@lateen/protocol/envoy/extensions/filters/http/fault/v3';
 import * as localRateLimit from '@lateen/protocol/envoy/extensions/filters/http/local_ratelimit/v3';
+import { OriginalSrc } from '@lateen/protocol/envoy/extensions/filters/http/original_src/v3';
 import * as onDemand from '@lateen/protocol/envoy/extensions/filters/http/on_demand/v3';
 import * as rateLimit from '@lateen/protocol/envoy/extensions/filters/http/ratelimit/v3';
 import * as rbac from '@lateen/protocol/envoy/extensions/filters/http/rbac/v3';
@@ -51,7 +52,12 @@ import type { Scope } from './scope.ts';
 import { typeNameOf } from './type-name.ts';
 import { decodeSetMetadata } from './set-metadata.ts';
 import { decodeStatefulSession, decodeStatefulSessionRoute } from './stateful-session.ts';
-import { decodeBuffer, decodeBufferPerRoute, decodeHeaderMutation } from './small-filters.ts';
+import {
+  decodeBuffer,
+  decodeBufferPerRoute,
+  decodeHeaderMutation,
+  decodeOriginalSrc,
+} from './small-filters.ts';
 
 const filterPolicy = fieldPolicy(hcm.HttpFilter, [
   'name',
@@ -227,6 +233,8 @@ function decodeConfig(scope: Scope, message: HttpFilterMessage, context: FilterC
       const config = at.unpack(AdaptiveConcurrency, message.typedConfig) ?? {};
       return { kind: 'adaptive_concurrency', rules: decodeAdaptiveConcurrency(at, config) };
     }
+    case OriginalSrc.typeName:
+      return decodeOriginalSrc(at, at.unpack(OriginalSrc, message.typedConfig) ?? {});
     case CdnLoopConfig.typeName:
       return decodeCdnLoop(at, at.unpack(CdnLoopConfig, message.typedConfig) ?? {});
     case AdmissionControl.typeName: {

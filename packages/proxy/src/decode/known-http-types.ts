@@ -12,6 +12,7 @@ import { HeaderBasedSessionState } from '@lateen/protocol/envoy/extensions/http/
 import { AdmissionControl } from '@lateen/protocol/envoy/extensions/filters/http/admission_control/v3';
 import { BandwidthLimit } from '@lateen/protocol/envoy/extensions/filters/http/bandwidth_limit/v3';
 import { AdaptiveConcurrency } from '@lateen/protocol/envoy/extensions/filters/http/adaptive_concurrency/v3';
+import { OriginalSrc } from '@lateen/protocol/envoy/extensions/filters/http/original_src/v3';
 import { CdnLoopConfig } from '@lateen/protocol/envoy/extensions/filters/http/cdn_loop/v3';
 import { Brotli as BrotliDecompressor } from '@lateen/protocol/envoy/extensions/compression/brotli/decompressor/v3';
 import { Gzip as GzipDecompressor } from '@lateen/protocol/envoy/extensions/compression/gzip/decompressor/v3';
@@ -66,6 +67,7 @@ export const knownHttpTypes = [
   ZstdDecompressor,
   AdmissionControl,
   CdnLoopConfig,
+  OriginalSrc,
   AdaptiveConcurrency,
   BandwidthLimit,
   SetMetadata,

@@ -192,6 +192,9 @@ export function compileHttpFilters(
           module.adaptiveConcurrencyFilter(name, config.rules, manager.statPrefix, services),
         );
         break;
+      case 'original_src':
+        pushLazy(services.lazy.originalSource, (module) => module.originalSourceFilter(name, config.mark));
+        break;
       case 'cdn_loop':
         pushLazy(services.lazy.cdnLoop, (module) =>
           module.cdnLoopFilter(name, config.cdnId, config.maxOccurrences),

@@ -1,3 +1,4 @@
+import type { OriginalSource } from '../wire/transparent-socket.ts';
 import type { HostOverride } from '../cluster/host-override.ts';
 import type { Host } from '../cluster/host.ts';
 import { GrpcMessages } from '../codec/grpc-messages.ts';
@@ -42,6 +43,7 @@ export abstract class ExchangeRecord extends Expirable implements StreamInfo {
   /** What filters found out, by namespace and key. */
   dynamicMetadata: Metadata | undefined;
   hostOverride: HostOverride | undefined;
+  upstreamSource: OriginalSource | undefined;
   /** Of a gRPC request whose messages are counted. */
   grpcMessages: GrpcMessages | undefined;
   status = 0;

@@ -8,6 +8,7 @@ import type { HeaderBlock } from '../codec/header-block.ts';
 import type { Metadata } from '../model/metadata.ts';
 import type { BodyState, EarlyBody } from './early-body.ts';
 import type { Peer } from '../telemetry/peer.ts';
+import type { OriginalSource } from '../wire/transparent-socket.ts';
 import type { StreamInfo } from '../telemetry/stream-info.ts';
 
 /** What a filter sees of the request that passes it, and what it may do with it. */
@@ -37,6 +38,8 @@ export interface FilterExchange extends StreamInfo {
   continueRequest(): void;
   /** The endpoint that the request is to go to, in place of the balancer's choice. */
   hostOverride: HostOverride | undefined;
+  /** Where the request is sent on from; undefined: where the connection's listener says, else the proxy. */
+  upstreamSource: OriginalSource | undefined;
   readonly random: () => number;
   /** Calls `run` once later, unless the request ends before. */
   later(delayMs: number, run: () => void): void;

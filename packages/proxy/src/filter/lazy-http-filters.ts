@@ -1,5 +1,6 @@
 import type { HttpFilter } from '../model/http-filter.ts';
 import type { Listener } from '../model/listener.ts';
+import type { LazyTransparentSockets } from '../wire/transparent-socket.ts';
 import type * as compressor from './compression/compressor.ts';
 import type * as decompressor from './compression/decompressor.ts';
 import type * as statefulSession from './session/stateful-session.ts';
@@ -7,6 +8,7 @@ import type * as admissionControl from './admission-control.ts';
 import type * as bandwidthLimit from './bandwidth-limit.ts';
 import type * as adaptiveConcurrency from './adaptive-concurrency.ts';
 import type * as cdnLoop from './cdn-loop.ts';
+import type * as originalSource from './original-source.ts';
 import type * as csrf from './csrf.ts';
 import type * as setMetadata from './set-metadata.ts';
 import type * as extAuthz from './ext-authz/ext-authz.ts';
@@ -25,11 +27,19 @@ export class LazyHttpFilters {
   bandwidthLimit: typeof bandwidthLimit | undefined;
   adaptiveConcurrency: typeof adaptiveConcurrency | undefined;
   cdnLoop: typeof cdnLoop | undefined;
+  originalSource: typeof originalSource | undefined;
   admissionControl: typeof admissionControl | undefined;
   setMetadata: typeof setMetadata | undefined;
   extAuthz: typeof extAuthz | undefined;
   jwtAuthn: typeof jwtAuthn | undefined;
   rateLimit: typeof globalRateLimit | undefined;
+
+  readonly #transparent: LazyTransparentSockets;
+
+  /** `transparent`: what the filters need that send requests on from addresses of others. */
+  constructor(transparent: LazyTransparentSockets) {
+    this.#transparent = transparent;
+  }
 
   /** Loads what these listeners need and is not there yet. */
   async loadFor(listeners: readonly Listener[]): Promise<void> {
@@ -63,6 +73,10 @@ export class LazyHttpFilters {
     if (kinds.has('adaptive_concurrency'))
       this.adaptiveConcurrency ??= await import('./adaptive-concurrency.ts');
     if (kinds.has('cdn_loop')) this.cdnLoop ??= await import('./cdn-loop.ts');
+    if (kinds.has('original_src')) {
+      await this.#transparent.load();
+      this.originalSource ??= await import('./original-source.ts');
+    }
     if (kinds.has('admission_control')) this.admissionControl ??= await import('./admission-control.ts');
     if (kinds.has('set_metadata')) this.setMetadata ??= await import('./set-metadata.ts');
     if (kinds.has('ext_authz')) this.extAuthz ??= await import('./ext-authz/ext-authz.ts');

@@ -160,7 +160,8 @@ export class CompiledListener {
   /** Where connections made for a client are to come from. */
   sourceOf({ address, port }: SocketAddress): OriginalSource | undefined {
     const rules = this.#originalSrc;
-    if (rules === undefined) return undefined;
+    // Over a Unix socket clients have no address.
+    if (rules === undefined || address === '') return undefined;
     return { address, port: rules.bindPort ? port : 0, mark: rules.mark };
   }
 

@@ -3,8 +3,6 @@ import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-const program = fileURLToPath(new URL('testing/transparent-program.ts', import.meta.url));
-
 /**
  * A network namespace in which packets to 198.51.100.1 go to the proxy by TPROXY, and answers of the endpoint to
  * 192.0.2.7 come back to this host.
@@ -28,20 +26,47 @@ const reason =
       ? `needs ${tools.join(', ')}`
       : undefined;
 
+/** What a program of `testing/` prints in that namespace. */
+function runInside(program: string): Record<string, unknown> {
+  const path = fileURLToPath(new URL(`testing/${program}`, import.meta.url));
+  const run = spawnSync('unshare', ['--net', 'bash', '-c', script, process.execPath, path], {
+    encoding: 'utf8',
+    timeout: 20_000,
+  });
+  assert.equal(run.status, 0, run.stderr + run.stdout);
+  return JSON.parse(run.stdout) as Record<string, unknown>;
+}
+
+const options = reason === undefined ? {} : { skip: reason };
+
 test(
   'with TPROXY a listener knows what was wanted, and endpoints see the address of the client',
-  reason === undefined ? {} : { skip: reason },
+  options,
   () => {
-    const run = spawnSync('unshare', ['--net', 'bash', '-c', script, process.execPath, program], {
-      encoding: 'utf8',
-      timeout: 20_000,
-    });
-    assert.equal(run.status, 0, run.stderr + run.stdout);
-    const seen = JSON.parse(run.stdout) as Record<string, unknown>;
+    const seen = runInside('transparent-program.ts');
     assert.deepEqual(seen['refused'], []);
     assert.equal(seen['tproxy'], 'wanted 198.51.100.1:80');
     assert.match(String(seen['source']), /^192\.0\.2\.7:\d+$/);
     assert.notEqual(seen['source'], '192.0.2.7:40007');
     assert.equal(seen['sourceAndPort'], '192.0.2.7:40007');
+  },
+);
+
+test(
+  'requests come from their client: connections are kept for it, and others do not get them',
+  options,
+  () => {
+    const seen = runInside('source-over-http-program.ts');
+    assert.deepEqual(seen['refused'], []);
+    const addresses = (kind: string): string[] => {
+      const list = seen[kind] as string[];
+      // The third request is the first one's client again.
+      assert.equal(list[2], list[0], kind);
+      return list.map((one) => one.slice(0, one.lastIndexOf(':')));
+    };
+    const clients = ['192.0.2.7', '192.0.2.8', '192.0.2.7'];
+    assert.deepEqual(addresses('connection'), clients);
+    assert.deepEqual(addresses('http2'), clients);
+    assert.deepEqual(addresses('request'), ['192.0.2.9', '192.0.2.10', '192.0.2.9', '127.0.0.1']);
   },
 );

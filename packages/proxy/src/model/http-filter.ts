@@ -99,6 +99,8 @@ export type HttpFilterConfig =
   | { readonly kind: 'csrf'; readonly policy: CsrfPolicy }
   | { readonly kind: 'bandwidth_limit'; readonly limit: BandwidthLimit }
   | { readonly kind: 'adaptive_concurrency'; readonly rules: AdaptiveConcurrency }
+  /** `mark`: of the packets; 0: none. */
+  | { readonly kind: 'original_src'; readonly mark: number }
   | { readonly kind: 'cdn_loop'; readonly cdnId: string; readonly maxOccurrences: number }
   | { readonly kind: 'admission_control'; readonly rules: AdmissionControl }
   | { readonly kind: 'set_metadata'; readonly entries: readonly MetadataToSet[] }

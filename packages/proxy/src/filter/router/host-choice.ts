@@ -43,7 +43,10 @@ export abstract class HostChoice extends Expirable implements HostRequest, HashS
   }
 
   get downstream(): Downstream {
-    return this.owner.connection;
+    const { connection, upstreamSource: source } = this.owner;
+    if (source === undefined) return connection;
+    const { id, remote, local, tlvs } = connection;
+    return { id, remote, local, tlvs, source };
   }
 
   get alpn(): AlpnOverride | undefined {

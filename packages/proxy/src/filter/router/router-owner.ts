@@ -11,6 +11,7 @@ import type { StreamInfo } from '../../telemetry/stream-info.ts';
 import type { RequestTrace } from '../../tracing/request-trace.ts';
 import type { CompiledRoute } from '../../route/route-table.ts';
 import type { CoarseTimers } from '../../timer/coarse-timers.ts';
+import type { OriginalSource } from '../../wire/transparent-socket.ts';
 import type { Turn } from '../../wire/turn.ts';
 import type { LocalReplyOptions } from '../http-filter.ts';
 
@@ -39,6 +40,8 @@ export interface RouterOwner extends StreamInfo {
   };
   /** The endpoint that a filter wants. */
   readonly hostOverride: HostOverride | undefined;
+  /** Where a filter wants the request to be sent on from. */
+  readonly upstreamSource: OriginalSource | undefined;
   addFlag(bit: number): void;
   reply(status: number, body: string, details: string, options?: LocalReplyOptions): void;
   pauseRequest(): void;

@@ -162,7 +162,7 @@ export class Router extends HostChoice implements AttemptOwner {
     }
     const { timers, heads } = owner.manager;
     const pool = endsTunnel(owner.head, action)
-      ? new TerminatedConnect(cluster, host, heads, owner.connection)
+      ? new TerminatedConnect(cluster, host, heads, this.downstream)
       : undefined;
     const attempt = new Attempt(this, cluster, host, priority, timers, pool);
     attempt.watch = attemptLog(owner, attempt, this.attempts);
