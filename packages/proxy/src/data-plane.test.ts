@@ -8,6 +8,8 @@ import {
   defaultFilterChain,
   defaultTcpProxy,
   defaultRoute,
+  defaultRouteConfiguration,
+  defaultVirtualHost,
   type Route,
 } from './model/index.ts';
 import {
@@ -216,22 +218,17 @@ test('retries follow the policy: another host, the count in the header, and URX 
   };
   const lines: string[] = [];
   const dataPlane = startDataPlane(t, { writeAccessLog: (_sink, text) => void lines.push(text.trim()) });
-  const table = routeTable([defaultRoute({ ...defaultForward('up'), retryPolicy })]);
+  const routes = [defaultRoute({ ...defaultForward('up'), retryPolicy })];
+  const counting = { ...defaultVirtualHost('all', ['*'], routes), includeRequestAttemptCount: true };
   await dataPlane.update({
     clusters: { set: [cluster('up', [up])] },
     listeners: {
       set: [
-        httpListener(
-          {
-            ...table,
-            virtualHosts: table.virtualHosts.map((v) => ({ ...v, includeRequestAttemptCount: true })),
-          },
-          {
-            accessLogs: [
-              { name: 'log', sink: { kind: 'stdout' }, format: { kind: 'text', text: '%RESPONSE_FLAGS%' } },
-            ],
-          },
-        ),
+        httpListener(defaultRouteConfiguration('routes', [counting]), {
+          accessLogs: [
+            { name: 'log', sink: { kind: 'stdout' }, format: { kind: 'text', text: '%RESPONSE_FLAGS%' } },
+          ],
+        }),
       ],
     },
   });

@@ -285,7 +285,10 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
       onDemand.clustersChanged((name) => clusters.ref(name).cluster !== undefined);
     }
     for (const config of change.routes?.set ?? []) {
-      const compiled = await inSlices(routeTableParts(config, listenerContext), clock);
+      const compiled = await inSlices(
+        routeTableParts(config, listenerContext, tables.get(config.name)),
+        clock,
+      );
       if (compiled.ok) tables.set(config.name, compiled.value);
       else refused.push({ kind: 'routes', name: config.name, problems: compiled.problems });
     }

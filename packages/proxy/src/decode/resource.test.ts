@@ -4,7 +4,8 @@ import { encode, fromJson } from '@lateen/protocol';
 import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
 import { RouteConfiguration } from '@lateen/protocol/envoy/config/route/v3';
 import { messageValidator } from '@lateen/protocol/validate';
-import { defaultCluster } from '../model/index.ts';
+import { defaultCluster, type Route, type RouteConfiguration as RouteTableModel } from '../model/index.ts';
+import { wholly } from '../timer/in-slices.ts';
 import { knownTypes } from './known-types.ts';
 import {
   clusterDecoder,
@@ -223,6 +224,10 @@ test("Istio's own filters are taken whatever their configuration, and statistics
   assert.deepEqual(filters('OUTBOUND')[2], { kind: 'istio_stats', reporter: 'client', options });
 });
 
+function routesOf({ virtualHosts: [host] }: RouteTableModel): readonly Route[] {
+  return host === undefined ? [] : wholly(host.read()).routes;
+}
+
 test('a route table keeps weights, matches, rewrites, retries and header operations', () => {
   const { model } = good(routeDecoder, {
     name: '9080',
@@ -275,7 +280,7 @@ test('a route table keeps weights, matches, rewrites, retries and header operati
       },
     ],
   });
-  const [first, second, third, last] = model.virtualHosts[0]?.routes ?? [];
+  const [first, second, third, last] = routesOf(model);
   assert.ok(first?.action.kind === 'forward');
   assert.deepEqual(first.match.headers, [
     {
@@ -385,6 +390,44 @@ test('a certificate in PKCS #12 is refused with what to do', () => {
   ]);
 });
 
+test('what cannot be compiled of a route table is told with its place, also what only a request would need', () => {
+  const forward = { match: { prefix: '/' }, route: { cluster: 'c' } };
+  const added = (key: string, value: string) => [{ header: { key, value } }];
+  const problems = bad(routeDecoder, {
+    name: 'r',
+    response_headers_to_add: added('x', '%NO_SUCH%'),
+    virtual_hosts: [
+      {
+        name: 'one',
+        domains: ['one'],
+        routes: [{ match: { safe_regex: { regex: '[' } }, route: { cluster: 'c' } }, forward],
+      },
+      {
+        name: 'two',
+        domains: ['two'],
+        request_headers_to_add: added('x', '%NO_SUCH%'),
+        routes: [
+          { ...forward, request_headers_to_add: added('bad name', 'x') },
+          {
+            match: { prefix: '/' },
+            direct_response: { status: 200, body: { inline_string: 'x'.repeat(5_000) } },
+          },
+        ],
+      },
+    ],
+  });
+  assert.deepEqual(
+    problems.map((problem) => problem.split(': ')[0]),
+    [
+      'response_headers_to_add[0]',
+      'virtual_hosts[0].routes[0].match',
+      'virtual_hosts[1].request_headers_to_add[0]',
+      'virtual_hosts[1].routes[0].request_headers_to_add[0].header.key',
+      'virtual_hosts[1].routes[1].direct_response.body',
+    ],
+  );
+});
+
 test('a hash policy of the connection looks at the address only where it says so', () => {
   const table = (...hash_policy: readonly object[]) => ({
     name: 'r',
@@ -398,7 +441,7 @@ test('a hash policy of the connection looks at the address only where it says so
   });
   const policies = (connection_properties: object) => {
     const { model } = good(routeDecoder, table({ connection_properties }));
-    const action = model.virtualHosts[0]?.routes[0]?.action;
+    const action = routesOf(model)[0]?.action;
     return action?.kind === 'forward' ? action.hashPolicies : undefined;
   };
   assert.deepEqual(policies({ source_ip: true }), [{ terminal: false, kind: 'source_ip' }]);

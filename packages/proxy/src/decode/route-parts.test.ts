@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decode, encode } from '@lateen/protocol';
 import { RouteConfiguration } from '@lateen/protocol/envoy/config/route/v3';
+import type { RouteConfiguration as Model } from '../model/index.ts';
 import { wholly } from '../timer/in-slices.ts';
 import { routeDecoder } from './resource.ts';
 
@@ -30,6 +31,10 @@ const message: RouteConfiguration = {
 };
 const bytes = encode(RouteConfiguration, message);
 
+function readWholly({ virtualHosts, ...settings }: Model): object {
+  return { ...settings, virtualHosts: virtualHosts.map((host) => ({ ...host, read: wholly(host.read()) })) };
+}
+
 test('a table is decoded route by route, to what the whole message says', () => {
   const parts = routeDecoder.bytesParts(bytes, 'web');
   let pauses = 0;
@@ -38,7 +43,7 @@ test('a table is decoded route by route, to what the whole message says', () => 
   assert.equal(pauses, routes + 1 + 2);
   const whole = routeDecoder.fromMessage(message);
   assert.ok(step.value.ok && whole.ok);
-  assert.deepEqual(step.value.value, whole.value);
+  assert.deepEqual(readWholly(step.value.value.model), readWholly(whole.value.model));
 });
 
 test('a route that cannot be read is named with its place, beside what is wrong elsewhere', () => {

@@ -4,7 +4,16 @@ import type {
   VirtualHost as VirtualHostMessage,
 } from '@lateen/protocol/envoy/config/route/v3';
 import * as route from '@lateen/protocol/envoy/config/route/v3';
-import type { Route, RouteAction, RouteConfiguration, VirtualHost } from '../model/index.ts';
+import {
+  heldVirtualHost,
+  type Route,
+  type RouteAction,
+  type RouteConfiguration,
+  type RouteTableSettings,
+  type VirtualHost,
+  type VirtualHostSource,
+} from '../model/index.ts';
+import { RouteCheck } from '../route/route-check.ts';
 import { decodeConfigSource } from './config-source.ts';
 import { wholly, type Parts } from '../timer/in-slices.ts';
 import { decodeMetadata } from './basics.ts';
@@ -17,7 +26,7 @@ import { decodeDirectResponse, decodeForward, decodeMirrors, decodeRedirect } fr
 import { decodeRateLimits } from './rate-limit-rules.ts';
 import { decodeRouteMatch } from './route-match.ts';
 import { splitField } from './field-split.ts';
-import type { Scope } from './scope.ts';
+import { Scope } from './scope.ts';
 import { decodeRouteTracing } from './tracing.ts';
 
 const tablePolicy = fieldPolicy(
@@ -99,6 +108,17 @@ const mostAtOnceBytes = 4_096;
 /** A message, or its bytes while its turn has not come. */
 type Unread<T> = T | Uint8Array;
 
+/** Takes routes: a list, or a count. */
+type RouteCollector = Pick<Route[], 'push'>;
+
+/** How the virtual hosts of a table are decoded. */
+interface HostDecoding {
+  /** Says what cannot be compiled; undefined where that is known already. */
+  readonly check: RouteCheck | undefined;
+  /** The constraints of Envoy's API are checked too, and not with the message around it. */
+  readonly constrains: boolean;
+}
+
 /** A route table. */
 export function decodeRouteConfiguration(scope: Scope, message: TableMessage): RouteConfiguration {
   return wholly(tableParts(scope, message, message.virtualHosts ?? [], false));
@@ -110,8 +130,9 @@ export function routeConfigurationParts(scope: Scope, message: TableMessage): Pa
 }
 
 /**
- * The same from bytes. Of the messages that a table consists of only one virtual host is there at a time, of a large one
- * only one route: what is made of 5,000 routes would else all grow old, and be collected while requests wait.
+ * The same from bytes. Of the messages and models that a table consists of only one virtual host is there at a time, of a
+ * large one only one route: what is made of 5,000 routes would else all grow old, and be collected while requests wait.
+ * The model keeps the virtual hosts' bytes.
  */
 export function* routeBytesParts(scope: Scope, bytes: Uint8Array): Parts<RouteConfiguration | undefined> {
   const split = splitField(bytes, virtualHostsField);
@@ -127,18 +148,34 @@ function* tableParts(
   constrains: boolean,
 ): Parts<RouteConfiguration> {
   scope.check(tablePolicy, message);
-  const virtualHosts: VirtualHost[] = [];
-  for (const [i, host] of hosts.entries()) {
-    yield;
-    const decoded = yield* hostParts(scope.at('virtualHosts').at(i), host, constrains);
-    if (decoded !== undefined) virtualHosts.push(decoded);
-  }
+  const settings = decodeSettings(scope, message);
   const { virtualHosts: _, ...table } = message;
   if (constrains) scope.constrain(route.RouteConfiguration, table);
+  const check = new RouteCheck(settings);
+  scope.failAll(check.table());
+  const virtualHosts: VirtualHostSource[] = [];
+  for (const [i, host] of hosts.entries()) {
+    yield;
+    const at = hostScope(scope, i);
+    if (host instanceof Uint8Array) {
+      const source = yield* checkedHost(at, host, check, () => hostScope(Scope.root(scope.runtime), i));
+      if (source !== undefined) virtualHosts.push(source);
+    } else {
+      virtualHosts.push(heldVirtualHost(yield* heldHostParts(at, host, { check, constrains })));
+    }
+  }
+  return { ...settings, virtualHosts };
+}
+
+function hostScope(table: Scope, index: number): Scope {
+  return table.at('virtualHosts').at(index);
+}
+
+/** What a table says for all its virtual hosts. */
+function decodeSettings(scope: Scope, message: TableMessage): RouteTableSettings {
   return {
     name: message.name ?? '',
     ...(message.vhds === undefined ? {} : decodeVhds(scope.at('vhds').at('configSource'), message)),
-    virtualHosts,
     requestHeaders: decodeHeaderOperations(scope, message, 'request'),
     responseHeaders: decodeHeaderOperations(scope, message, 'response'),
     mostSpecificHeaderMutationsWins: message.mostSpecificHeaderMutationsWins ?? false,
@@ -168,47 +205,89 @@ function decodeVhds(scope: Scope, { name = '', vhds }: TableMessage): { readonly
   return { onDemandHosts: true };
 }
 
+/** A virtual host that comes by itself; what of it cannot be compiled, its table says. */
 export function decodeVirtualHost(scope: Scope, message: VirtualHostMessage): VirtualHost {
-  return wholly(virtualHostParts(scope, message, message.routes ?? [], false));
+  return wholly(heldHostParts(scope, message, { check: undefined, constrains: false }));
 }
 
-function* hostParts(
+function* heldHostParts(
   scope: Scope,
-  host: Unread<VirtualHostMessage>,
-  constrains: boolean,
-): Parts<VirtualHost | undefined> {
-  if (!(host instanceof Uint8Array))
-    return yield* virtualHostParts(scope, host, host.routes ?? [], constrains);
-  const split = host.length > mostAtOnceBytes ? splitField(host, routesField) : undefined;
-  const message = scope.read(route.VirtualHost, split?.rest ?? host);
-  if (message === undefined) return undefined;
-  return yield* virtualHostParts(scope, message, split?.values ?? message.routes ?? [], constrains);
+  message: VirtualHostMessage,
+  decoding: HostDecoding,
+): Parts<VirtualHost> {
+  const routes: Route[] = [];
+  const host = yield* virtualHostParts(scope, message, message.routes ?? [], decoding, routes);
+  return { ...host, routes };
 }
 
+/** Says what is wrong with a virtual host, and keeps its bytes only. Undefined where they cannot be read. */
+function* checkedHost(
+  scope: Scope,
+  bytes: Uint8Array,
+  check: RouteCheck,
+  place: () => Scope,
+): Parts<VirtualHostSource | undefined> {
+  let routeCount = 0;
+  const counter: RouteCollector = { push: (...routes) => (routeCount += routes.length) };
+  const host = yield* hostBytesParts(scope, bytes, { check, constrains: true }, counter);
+  if (host === undefined) return undefined;
+  const { name, domains } = host;
+  return { name, domains, routeCount, read: () => readHost(place(), bytes) };
+}
+
+function* readHost(scope: Scope, bytes: Uint8Array): Parts<VirtualHost> {
+  const routes: Route[] = [];
+  const host = yield* hostBytesParts(scope, bytes, { check: undefined, constrains: false }, routes);
+  if (host === undefined) throw new Error(`${scope.path} was good and cannot be read any more`);
+  return { ...host, routes };
+}
+
+function* hostBytesParts(
+  scope: Scope,
+  bytes: Uint8Array,
+  decoding: HostDecoding,
+  routes: RouteCollector,
+): Parts<VirtualHost | undefined> {
+  const split = bytes.length > mostAtOnceBytes ? splitField(bytes, routesField) : undefined;
+  const message = scope.read(route.VirtualHost, split?.rest ?? bytes);
+  if (message === undefined) return undefined;
+  return yield* virtualHostParts(scope, message, split?.values ?? message.routes ?? [], decoding, routes);
+}
+
+/** Hands its routes to a collector, one by one; the virtual host itself has none. */
 function* virtualHostParts(
   scope: Scope,
   message: VirtualHostMessage,
   items: readonly Unread<RouteMessage>[],
-  constrains: boolean,
+  { check, constrains }: HostDecoding,
+  routes: RouteCollector,
 ): Parts<VirtualHost> {
   scope.check(hostPolicy, message);
-  if ((message.domains ?? []).length === 0) scope.at('domains').fail('must have at least one domain');
-  const routes: Route[] = [];
+  const { routes: _, ...itself } = message;
+  const host = decodeHostItself(scope, itself);
+  if (constrains) scope.constrain(route.VirtualHost, itself);
+  scope.failAll(check?.host(host));
   for (const [i, item] of items.entries()) {
     yield;
     const at = scope.at('routes').at(i);
     const one = item instanceof Uint8Array ? at.read(route.Route, item) : item;
     if (one === undefined) continue;
-    routes.push(decodeRoute(at, one));
+    const { problemCount } = scope;
+    const decoded = decodeRoute(at, one);
+    routes.push(decoded);
     // After the decoders, whose words say more.
     if (constrains) at.constrain(route.Route, one);
+    if (scope.problemCount === problemCount) at.failAll(check?.route(decoded, host));
   }
-  const { routes: _, ...host } = message;
-  if (constrains) scope.constrain(route.VirtualHost, host);
+  return host;
+}
+
+function decodeHostItself(scope: Scope, message: VirtualHostMessage): VirtualHost {
+  if ((message.domains ?? []).length === 0) scope.at('domains').fail('must have at least one domain');
   return {
     name: message.name ?? '',
     domains: message.domains ?? [],
-    routes,
+    routes: [],
     requireTls: scope.at('requireTls').choice(message.requireTls, tlsRequirements, 'none'),
     requestHeaders: decodeHeaderOperations(scope, message, 'request'),
     responseHeaders: decodeHeaderOperations(scope, message, 'response'),

@@ -69,9 +69,19 @@ export class Scope {
     this.#shared.problems.push({ path, message });
   }
 
+  /** Records what was found of what is here; paths are relative to this place. */
+  failAll(problems: readonly Problem[] = []): void {
+    for (const { path, message } of problems) this.at(path).fail(message);
+  }
+
+  /** How many problems the resource has so far. */
+  get problemCount(): number {
+    return this.#shared.problems.length;
+  }
+
   /** Refuses what breaks a constraint of Envoy's API, here and in all nested messages (not in an Any). */
   constrain<T>(type: MessageType<T>, message: T): void {
-    for (const { path, message: text } of messageValidator.validate(type, message)) this.at(path).fail(text);
+    this.failAll(messageValidator.validate(type, message));
   }
 
   /**

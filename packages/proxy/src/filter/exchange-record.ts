@@ -9,7 +9,7 @@ import type { ConnectionInfo } from '../listener/connection-info.ts';
 import { formatAddress, type SocketAddress } from '../model/address.ts';
 import type { Cluster } from '../model/cluster.ts';
 import type { Metadata } from '../model/metadata.ts';
-import type { CompiledRoute } from '../route/route-table.ts';
+import type { CompiledRoute } from '../route/virtual-host.ts';
 import type { Peer } from '../telemetry/peer.ts';
 import type { AccessLogType, StreamInfo } from '../telemetry/stream-info.ts';
 import { Expirable } from '../timer/coarse-timers.ts';

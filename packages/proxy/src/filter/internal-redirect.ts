@@ -2,7 +2,7 @@ import type { RequestHead, ResponseHead } from '../codec/head.ts';
 import { headerName, names } from '../codec/header-name.ts';
 import { internalRedirectTarget } from '../decide/internal-redirect.ts';
 import type { InternalRedirectPolicy } from '../model/route.ts';
-import type { CompiledRoute } from '../route/route-table.ts';
+import type { CompiledRoute } from '../route/virtual-host.ts';
 
 /** A redirect that the proxy follows itself: the head of the request is that of the next one already. */
 export interface FollowedRedirect {

@@ -1,5 +1,5 @@
 import type { HttpConnectionManager } from '../model/network-filter.ts';
-import type { CompiledRoute } from '../route/route-table.ts';
+import type { CompiledRoute } from '../route/virtual-host.ts';
 
 /** True where requests may be upgraded to this: by their route where it says so, else by the connection manager. */
 export function mayUpgrade(

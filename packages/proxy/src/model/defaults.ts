@@ -9,6 +9,7 @@ import {
   type Route,
   type RouteConfiguration,
   type VirtualHost,
+  type VirtualHostSource,
 } from './route.ts';
 
 /** Envoy's defaults, at one place: the decoder and tests start from these and set what differs. */
@@ -245,6 +246,19 @@ export function defaultVirtualHost(
   };
 }
 
+/** A virtual host that has been read already. */
+export function heldVirtualHost(host: VirtualHost): VirtualHostSource {
+  return {
+    name: host.name,
+    domains: host.domains,
+    routeCount: host.routes.length,
+    // oxlint-disable-next-line require-yield -- there is nothing to read
+    *read() {
+      return host;
+    },
+  };
+}
+
 /** A route table of these virtual hosts. */
 export function defaultRouteConfiguration(
   name: string,
@@ -252,7 +266,7 @@ export function defaultRouteConfiguration(
 ): RouteConfiguration {
   return {
     name,
-    virtualHosts,
+    virtualHosts: virtualHosts.map(heldVirtualHost),
     requestHeaders: noHeaderOperations,
     responseHeaders: noHeaderOperations,
     mostSpecificHeaderMutationsWins: false,

@@ -78,6 +78,7 @@ export {
   defaultThresholds,
   defaultUpstreamHttp,
   defaultVirtualHost,
+  heldVirtualHost,
 } from './defaults.ts';
 export type {
   ClusterLoadAssignment,
@@ -166,8 +167,10 @@ export {
   type RouteAction,
   type RouteConfiguration,
   type RouteMatch,
+  type RouteTableSettings,
   type UpgradeRule,
   type VirtualHost,
+  type VirtualHostSource,
   type WeightedCluster,
 } from './route.ts';
 export type { Fraction, StringMatch } from './string-match.ts';

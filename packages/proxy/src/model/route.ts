@@ -4,6 +4,7 @@ import type { MetadataMatch } from './metadata-match.ts';
 import type { Metadata } from './metadata.ts';
 import type { RateLimitRule } from './rate-limit.ts';
 import type { Fraction, StringMatch } from './string-match.ts';
+import type { Parts } from '../timer/in-slices.ts';
 import type { RouteTracing } from './tracing.ts';
 
 /** A condition on one header; pseudo headers (`:method`, `:authority`, `:path`, `:scheme`) are allowed. */
@@ -285,11 +286,24 @@ export interface VirtualHost {
   readonly metadata: Metadata;
 }
 
-export interface RouteConfiguration {
+/**
+ * A virtual host of a table. Its routes are read when a request asks for it: of the thousands of hosts of a mesh a
+ * workload asks for few, and what is not read takes neither memory nor time of the collector.
+ */
+export interface VirtualHostSource {
+  readonly name: string;
+  /** As {@link VirtualHost.domains}. */
+  readonly domains: readonly string[];
+  readonly routeCount: number;
+  /** Reads it, route by route. It is good: what is wrong with a virtual host is said before it is listed. */
+  readonly read: () => Parts<VirtualHost>;
+}
+
+/** What a table says for all its virtual hosts. */
+export interface RouteTableSettings {
   readonly name: string;
   /** True where further virtual hosts are fetched when they are asked for (VHDS). */
   readonly onDemandHosts?: boolean;
-  readonly virtualHosts: readonly VirtualHost[];
   readonly requestHeaders: HeaderOperations;
   readonly responseHeaders: HeaderOperations;
   /** Header operations apply from route to virtual host to table; true: the other way round. */
@@ -303,6 +317,10 @@ export interface RouteConfiguration {
   readonly filterConfig: Readonly<Record<string, HttpFilterConfig>>;
   /** Refuse the table where a cluster is not known. */
   readonly validateClusters: boolean;
+}
+
+export interface RouteConfiguration extends RouteTableSettings {
+  readonly virtualHosts: readonly VirtualHostSource[];
 }
 
 /** How one part of the key of a scope is found in a request. */

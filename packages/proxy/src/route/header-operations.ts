@@ -67,7 +67,7 @@ export function compileHeaderOperations(
   const additions: Addition[] = [];
   operations.add.forEach((addition, i) => {
     // `host` and pseudo headers are the routing's own: Envoy refuses them here.
-    const compiled = compileAddition(addition, `${path}.add[${i}]`, problems);
+    const compiled = compileAddition(addition, `${path}_to_add[${i}]`, problems);
     if (compiled !== undefined) additions.push(compiled);
   });
   const removals = operations.remove.map(headerName);

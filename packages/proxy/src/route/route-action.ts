@@ -14,7 +14,7 @@ import type {
   HedgePolicy,
   RedirectAction,
   Route,
-  RouteConfiguration,
+  RouteTableSettings,
   VirtualHost,
 } from '../model/route.ts';
 import { compileHashPolicies, type RequestHash } from './hash-policy.ts';
@@ -23,7 +23,7 @@ import { compileRedirect, type Redirect } from './redirect.ts';
 import { expectedMs, timingOf, type RequestTiming } from './request-timing.ts';
 import { compileRetryPolicy, type CompiledRetryPolicy } from './retry-policy.ts';
 import { compileRegexRewrite, splitQuery, type Rewrite } from './rewrite.ts';
-import type { RouteCompileContext } from './route-table.ts';
+import type { RouteCompileContext } from './virtual-host.ts';
 
 /** A cluster with what the choice of it changes. */
 export interface ClusterTarget {
@@ -137,7 +137,7 @@ function compileChoice(
     };
   }
   const targets = choice.clusters.map((cluster, i) => {
-    const at = `${path}.weighted_clusters[${i}]`;
+    const at = `${path}.weighted_clusters.clusters[${i}]`;
     const target = {
       requestHeaders: compileHeaderOperations(cluster.requestHeaders, `${at}.request_headers`, bad),
       responseHeaders: compileHeaderOperations(cluster.responseHeaders, `${at}.response_headers`, bad),
@@ -245,7 +245,7 @@ function compileStreamLimits(action: ForwardAction): StreamLimits | undefined {
 export function compileAction(
   route: Route,
   virtualHost: VirtualHost,
-  config: RouteConfiguration,
+  table: RouteTableSettings,
   context: RouteCompileContext,
   path: string,
   bad: Problem[],
@@ -253,10 +253,10 @@ export function compileAction(
   const { action } = route;
   if (action.kind === 'direct_response') {
     const size = action.body?.length ?? 0;
-    if (size > config.maxDirectResponseBodyBytes) {
+    if (size > table.maxDirectResponseBodyBytes) {
       bad.push({
-        path: `${path}.direct_response.body`,
-        message: `response body size is ${size} bytes; maximum is ${config.maxDirectResponseBodyBytes}`,
+        path: `${path}direct_response.body`,
+        message: `response body size is ${size} bytes; maximum is ${table.maxDirectResponseBodyBytes}`,
       });
       return undefined;
     }
@@ -264,14 +264,14 @@ export function compileAction(
   }
   if (action.kind === 'redirect')
     return { kind: 'redirect', model: action, redirect: compileRedirect(route, action) };
-  const mirrors = [action.mirrors, virtualHost.mirrors, config.mirrors].find((list) => list.length > 0) ?? [];
+  const mirrors = [action.mirrors, virtualHost.mirrors, table.mirrors].find((list) => list.length > 0) ?? [];
   const retryPolicy = action.retryPolicy ?? virtualHost.retryPolicy;
   const hedge = action.hedgePolicy ?? virtualHost.hedgePolicy;
   const timing = timingOf(action, retryPolicy, hedge?.hedgeOnPerTryTimeout === true);
   return {
     kind: 'forward',
     model: action,
-    choose: compileChoice(action, context, `${path}.route`, bad),
+    choose: compileChoice(action, context, `${path}route`, bad),
     rewritePath: compilePathRewrite(route, action),
     rewriteHost: compileHostRewrite(action),
     retry: retryPolicy === undefined ? undefined : compileRetryPolicy(retryPolicy),

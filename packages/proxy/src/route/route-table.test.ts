@@ -8,11 +8,15 @@ import {
   defaultRoute,
   defaultRouteConfiguration,
   defaultVirtualHost,
+  heldVirtualHost,
   type RedirectAction,
   type Route,
   type RouteConfiguration,
+  type VirtualHostSource,
 } from '../model/index.ts';
-import { compileRouteTable, type RouteCompileContext, type RouteTable } from './route-table.ts';
+import { wholly } from '../timer/in-slices.ts';
+import { compileRouteTable, routeTableParts, type RouteTable } from './route-table.ts';
+import type { RouteCompileContext } from './virtual-host.ts';
 
 const context: RouteCompileContext = {
   clusterRef: (name) => ({ name, cluster: undefined }),
@@ -63,48 +67,71 @@ test('ports are left out of the comparison where the table says so', () => {
   assert.equal(table.find(request('b:8080'), 0), undefined);
 });
 
-test('every mistake of a table is told with its place', () => {
-  const route = defaultRoute(defaultForward('c'));
+test('a domain that is there twice is told with its place', () => {
+  const routes = [defaultRoute(defaultForward('c'))];
   const compiled = compileRouteTable(
     defaultRouteConfiguration('r', [
-      defaultVirtualHost(
-        'one',
-        ['a', '*'],
-        [{ ...route, match: { ...route.match, path: { kind: 'regex', regex: '[' } } }],
-      ),
-      defaultVirtualHost(
-        'two',
-        ['A'],
-        [
-          {
-            ...route,
-            requestHeaders: {
-              add: [{ name: 'bad name', value: 'x', action: 'append', keepEmpty: false }],
-              remove: [],
-            },
-          },
-          {
-            ...route,
-            responseHeaders: {
-              add: [{ name: 'x', value: '%NO_SUCH%', action: 'append', keepEmpty: false }],
-              remove: [],
-            },
-          },
-        ],
-      ),
+      defaultVirtualHost('one', ['a', '*'], routes),
+      defaultVirtualHost('two', ['A'], routes),
     ]),
     context,
   );
   assert.ok(!compiled.ok);
   assert.deepEqual(
-    compiled.problems.map((p) => p.path),
-    [
-      'virtual_hosts[0].routes[0].match',
-      'virtual_hosts[1].routes[0].request_headers.add[0]',
-      'virtual_hosts[1].routes[1].response_headers.add[0]',
-      'virtual_hosts[1].domains',
-    ],
+    compiled.problems.map(({ path }) => path),
+    ['virtual_hosts[1].domains'],
   );
+});
+
+test('a table that wants its clusters to be there is refused without them', () => {
+  const table = (validateClusters: boolean) => ({
+    ...defaultRouteConfiguration('r', [
+      defaultVirtualHost('a', ['a'], [defaultRoute(defaultForward('nowhere'))]),
+    ]),
+    validateClusters,
+  });
+  const compiled = compileRouteTable(table(true), context);
+  assert.ok(!compiled.ok);
+  assert.deepEqual(compiled.problems, [{ path: 'virtual_hosts[0]', message: 'unknown cluster "nowhere"' }]);
+  assert.ok(compileRouteTable(table(false), context).ok);
+});
+
+test('a virtual host is read when a request asks for it, and ahead where it was asked for before or is large', () => {
+  const read: string[] = [];
+  const source = (name: string, routes: number): VirtualHostSource => {
+    const host = heldVirtualHost(
+      defaultVirtualHost(
+        name,
+        [name],
+        Array.from({ length: routes }, () => defaultRoute(defaultForward('c'))),
+      ),
+    );
+    return {
+      ...host,
+      read() {
+        read.push(name);
+        return host.read();
+      },
+    };
+  };
+  const config = {
+    ...defaultRouteConfiguration('r', []),
+    virtualHosts: [source('asked', 1), source('other', 1), source('large', 1_000)],
+  };
+  const take = (): string[] => read.splice(0);
+  const table = compile(config);
+  assert.deepEqual(take(), ['large']);
+  assert.notEqual(table.find(request('asked'), 0), undefined);
+  assert.notEqual(table.find(request('asked'), 0), undefined);
+  assert.deepEqual(take(), ['asked']);
+  assert.ok(table.takes('other'));
+  const next = wholly(routeTableParts(config, context, table));
+  assert.ok(next.ok);
+  assert.deepEqual(take(), ['asked', 'large']);
+  assert.notEqual(next.value.find(request('asked'), 0), undefined);
+  assert.deepEqual(take(), []);
+  assert.notEqual(next.value.find(request('other'), 0), undefined);
+  assert.deepEqual(take(), ['other']);
 });
 
 test('the cost of finding a route does not grow with the number of virtual hosts', () => {

@@ -10,7 +10,7 @@ import type {
   TraceSampling,
   Tracing,
 } from '../model/tracing.ts';
-import type { CompiledRoute } from '../route/route-table.ts';
+import type { CompiledRoute } from '../route/virtual-host.ts';
 import type { TraceDecisionStats } from '../telemetry/trace-stats.ts';
 import { readB3, writeB3, type FoundContext } from './b3.ts';
 import { compileCustomTags, type CompiledTag, type TaggedRequest } from './custom-tags.ts';

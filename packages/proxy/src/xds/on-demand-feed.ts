@@ -1,7 +1,13 @@
 import { formatProblem } from '@lateen/core';
 import { virtualHostDecoder } from '../decode/resource.ts';
-import type { ConfigSource, RouteConfiguration, VirtualHost } from '../model/index.ts';
+import {
+  heldVirtualHost,
+  type ConfigSource,
+  type RouteConfiguration,
+  type VirtualHostSource,
+} from '../model/index.ts';
 import type { OnDemand } from '../on-demand/on-demand.ts';
+import { RouteCheck } from '../route/route-check.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { ResourceUpdate } from './subscription.ts';
 import type { Subscriptions } from './subscriptions.ts';
@@ -30,7 +36,7 @@ interface Table {
   base: RouteConfiguration;
   source: ConfigSource | undefined;
   /** By the names of the resources. */
-  readonly hosts: Map<string, VirtualHost>;
+  readonly hosts: Map<string, VirtualHostSource>;
   /** Hosts that were asked for, as `TABLE/HOST`. */
   readonly asked: Set<string>;
 }
@@ -98,12 +104,18 @@ export function onDemandFeed(options: OnDemandFeedOptions): OnDemandFeed {
       for (const { name, bytes, aliases = [] } of changed) {
         const table = tables.get(tableOf(name));
         const decoded = virtualHostDecoder.fromBytes(bytes, undefined, options.runtime);
-        if (table === undefined) refused.set(name, 'there is no route configuration with this name and vhds');
-        else if (decoded.ok) {
-          table.hosts.set(name, decoded.value.model);
+        if (table === undefined) {
+          refused.set(name, 'there is no route configuration with this name and vhds');
+          continue;
+        }
+        const problems = decoded.ok
+          ? new RouteCheck(table.base).whole(decoded.value.model)
+          : decoded.problems;
+        if (decoded.ok && problems.length === 0) {
+          table.hosts.set(name, heldVirtualHost(decoded.value.model));
           touched.add(table);
           came.push(name, ...aliases);
-        } else refused.set(name, decoded.problems.map(formatProblem).join('; '));
+        } else refused.set(name, problems.map(formatProblem).join('; '));
       }
       for (const name of removed) {
         const table = tables.get(tableOf(name));

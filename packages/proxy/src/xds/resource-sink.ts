@@ -77,7 +77,7 @@ export function resourceSink(options: ResourceSinkOptions): ResourceSink {
   return {
     // Those of a type one after another: a large one that is still being decoded must not win over a later one.
     update(update) {
-      const done = (last.get(update.type) ?? Promise.resolve()).then(() => take(update));
+      const done = (last.get(update.type) ?? Promise.resolve()).then(() => take(withOwnBytes(update)));
       last.set(
         update.type,
         done.catch(() => undefined),
@@ -184,6 +184,11 @@ export function resourceSink(options: ResourceSinkOptions): ResourceSink {
     }
     for (const name of update.removed) store.remove(type, name);
   }
+}
+
+/** The update with copies of its resources: models and the store keep their bytes, which are views of the whole response. */
+function withOwnBytes(update: ResourceUpdate): ResourceUpdate {
+  return { ...update, changed: update.changed.map((one) => ({ ...one, bytes: one.bytes.slice() })) };
 }
 
 function changeOf(

@@ -41,7 +41,7 @@ interface Kind extends StoredKind {
 
 const emptyKind: StoredKind = { version: '', resources: new Map(), refused: new Map() };
 
-/** The last good version of every resource that came by subscription, in the bytes in which it came. */
+/** The last good version of every resource that came by subscription, in the bytes in which it came: they are kept. */
 export class ResourceStore {
   /** Told the kind whenever resources that may last change. */
   onChange: ((type: ResourceType) => void) | undefined;
@@ -68,14 +68,13 @@ export class ResourceStore {
 
   accept(type: ResourceType, resource: RawResource, atMs: number, lasting: boolean, warming = false): void {
     const kind = this.#of(type);
-    // A copy, since the bytes are a view of the whole response.
     const { name, version } = resource;
     const before = kind.resources.get(name);
     const previous = warming && before !== undefined && !before.warming ? before : before?.previous;
     kind.resources.set(name, {
       name,
       version,
-      bytes: resource.bytes.slice(),
+      bytes: resource.bytes,
       updatedAtMs: atMs,
       lasting,
       warming,
@@ -98,7 +97,7 @@ export class ResourceStore {
     this.#of(type).refused.set(name, {
       name,
       version,
-      bytes: resource.bytes.slice(),
+      bytes: resource.bytes,
       refusedAtMs: atMs,
       reason,
     });

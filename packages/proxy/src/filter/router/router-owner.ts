@@ -9,7 +9,7 @@ import type { BodyBuffer } from './body-buffer.ts';
 import type { ConnectionInfo } from '../../listener/connection-info.ts';
 import type { StreamInfo } from '../../telemetry/stream-info.ts';
 import type { RequestTrace } from '../../tracing/request-trace.ts';
-import type { CompiledRoute } from '../../route/route-table.ts';
+import type { CompiledRoute } from '../../route/virtual-host.ts';
 import type { CoarseTimers } from '../../timer/coarse-timers.ts';
 import type { OriginalSource } from '../../wire/transparent-socket.ts';
 import type { Turn } from '../../wire/turn.ts';

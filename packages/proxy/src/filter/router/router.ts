@@ -7,7 +7,7 @@ import { names } from '../../codec/header-name.ts';
 import type { RequestTiming } from '../../route/request-timing.ts';
 import type { AttemptFailure } from '../../route/retry-policy.ts';
 import type { CompiledForward } from '../../route/route-action.ts';
-import type { CompiledRoute } from '../../route/route-table.ts';
+import type { CompiledRoute } from '../../route/virtual-host.ts';
 import { flag } from '../../telemetry/response-flags.ts';
 import { Attempt, type AttemptOutcome, type AttemptOwner } from './attempt.ts';
 import { attemptLog } from './attempt-log.ts';

@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import {
   defaultForward,
   defaultRoute,
+  defaultRouteConfiguration,
+  defaultVirtualHost,
   defaultUpstreamHttp,
   type ForwardAction,
   type RetryPolicy,
@@ -317,14 +319,12 @@ test('a try after a time-out says so where the virtual host asks for it', async 
     if (seen.length > 1) response.end();
   });
   const { dataPlane, port } = await serveHttp(t, [], [cluster('up', [up])]);
-  const { httpListener, routeTable, portOf } = await import('../../testing/harness.ts');
-  const table = routeTable([defaultRoute(forward({ retryPolicy: { ...retry, perTryTimeoutMs: 30 } }))]);
-  const [host] = table.virtualHosts;
-  assert.ok(host !== undefined && port > 0);
+  const { httpListener, portOf } = await import('../../testing/harness.ts');
+  const route = defaultRoute(forward({ retryPolicy: { ...retry, perTryTimeoutMs: 30 } }));
+  const host = { ...defaultVirtualHost('all', ['*'], [route]), includeIsTimeoutRetryHeader: true };
+  assert.ok(port > 0);
   await dataPlane.update({
-    listeners: {
-      set: [httpListener({ ...table, virtualHosts: [{ ...host, includeIsTimeoutRetryHeader: true }] })],
-    },
+    listeners: { set: [httpListener(defaultRouteConfiguration('routes', [host]))] },
   });
   assert.equal((await ask(portOf(dataPlane))).status, 200);
   assert.deepEqual(seen, [undefined, 'true']);

@@ -10,7 +10,7 @@ import {
 import { retryFromHeaders, steersTries } from '../../route/retry-headers.ts';
 import type { CompiledRetryPolicy } from '../../route/retry-policy.ts';
 import type { ClusterTarget, CompiledForward } from '../../route/route-action.ts';
-import type { CompiledRoute } from '../../route/route-table.ts';
+import type { CompiledRoute } from '../../route/virtual-host.ts';
 import type { VirtualHost } from '../../model/route.ts';
 import type { StreamInfo } from '../../telemetry/stream-info.ts';
 import type { RouterOwner } from './router-owner.ts';

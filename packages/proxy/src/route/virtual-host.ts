@@ -1,0 +1,145 @@
+import { messageOf, type Problem } from '@lateen/core';
+import type { HashFunction } from '../cluster/balancer/hash-function.ts';
+import type { ClusterRef } from '../cluster/cluster-set.ts';
+import { routeList, type RouteList } from '../decide/route-list.ts';
+import { compileRouteMatch, type RouteTest } from '../decide/route-match.ts';
+import { defaultRoute } from '../model/defaults.ts';
+import type { HttpFilterConfig } from '../model/http-filter.ts';
+import type { Route, RouteTableSettings, VirtualHost } from '../model/route.ts';
+import type { Parts } from '../timer/in-slices.ts';
+import { compileHeaderOperations, type CompiledHeaderOperations } from './header-operations.ts';
+import { compileRedirect } from './redirect.ts';
+import { compileAction, type CompiledAction } from './route-action.ts';
+
+/** A route ready to match and to act. */
+export interface CompiledRoute {
+  readonly route: Route;
+  readonly virtualHost: VirtualHost;
+  readonly matches: RouteTest;
+  readonly action: CompiledAction;
+  /** In the order in which they apply. */
+  readonly requestHeaders: readonly CompiledHeaderOperations[];
+  readonly responseHeaders: readonly CompiledHeaderOperations[];
+  /** Configuration of HTTP filters, most specific first: route, virtual host, table. */
+  readonly filterConfig: Readonly<Record<string, HttpFilterConfig>>;
+  /** True where {@link filterConfig} turns a filter off. */
+  readonly disablesFilters: boolean;
+  readonly table: RouteTableSettings;
+}
+
+/** A virtual host ready to serve. */
+export interface CompiledVirtualHost {
+  readonly virtualHost: VirtualHost;
+  /** Where requests without TLS are sent; undefined where they are served. */
+  readonly toTls: CompiledRoute | undefined;
+  readonly routes: RouteList<CompiledRoute>;
+}
+
+/** What routes need to be compiled. */
+export interface RouteCompileContext {
+  readonly clusterRef: (name: string) => ClusterRef;
+  readonly hash: HashFunction;
+}
+
+/** Header operations of one level: the table's, a virtual host's. */
+interface LevelHeaders {
+  readonly request: CompiledHeaderOperations | undefined;
+  readonly response: CompiledHeaderOperations | undefined;
+}
+
+function levelHeaders(
+  level: Pick<VirtualHost, 'requestHeaders' | 'responseHeaders'>,
+  path: string,
+  bad: Problem[],
+): LevelHeaders {
+  return {
+    request: compileHeaderOperations(level.requestHeaders, `${path}request_headers`, bad),
+    response: compileHeaderOperations(level.responseHeaders, `${path}response_headers`, bad),
+  };
+}
+
+/** Compiles the routes of one table's virtual hosts. What is wrong with them is told to `bad`. */
+export class RouteCompiler {
+  readonly #table: RouteTableSettings;
+  readonly #context: RouteCompileContext;
+  readonly #bad: Problem[];
+  readonly #tableHeaders: LevelHeaders;
+
+  constructor(table: RouteTableSettings, context: RouteCompileContext, bad: Problem[]) {
+    this.#table = table;
+    this.#context = context;
+    this.#bad = bad;
+    this.#tableHeaders = levelHeaders(table, '', bad);
+  }
+
+  /** Route by route; `path` is the place of the virtual host, with a dot at its end where it is not empty. */
+  *virtualHost(virtualHost: VirtualHost, path: string): Parts<CompiledVirtualHost> {
+    const headers = this.hostHeaders(virtualHost, path);
+    const routes: CompiledRoute[] = [];
+    for (const [r, route] of virtualHost.routes.entries()) {
+      yield;
+      const compiled = this.route(route, virtualHost, headers, `${path}routes[${r}].`);
+      if (compiled !== undefined) routes.push(compiled);
+    }
+    return { virtualHost, toTls: redirectToTls(virtualHost, this.#table), routes: routeList(routes) };
+  }
+
+  hostHeaders(virtualHost: VirtualHost, path: string): LevelHeaders {
+    return levelHeaders(virtualHost, path, this.#bad);
+  }
+
+  /** One route; undefined after a problem without which it could not act. */
+  route(
+    route: Route,
+    virtualHost: VirtualHost,
+    hostHeaders: LevelHeaders,
+    path: string,
+  ): CompiledRoute | undefined {
+    const table = this.#table;
+    const bad = this.#bad;
+    try {
+      const matches = compileRouteMatch(route.match);
+      const action = compileAction(route, virtualHost, table, this.#context, path, bad);
+      if (action === undefined) return undefined;
+      const headers = levelHeaders(route, path, bad);
+      const filterConfig = { ...table.filterConfig, ...virtualHost.filterConfig, ...route.filterConfig };
+      return {
+        route,
+        virtualHost,
+        matches,
+        action,
+        requestHeaders: this.#order(headers.request, hostHeaders.request, this.#tableHeaders.request),
+        responseHeaders: this.#order(headers.response, hostHeaders.response, this.#tableHeaders.response),
+        filterConfig,
+        disablesFilters: Object.values(filterConfig).some(({ kind }) => kind === 'disabled'),
+        table,
+      };
+    } catch (error) {
+      // The only thing that throws here is a regular expression that RE2 does not take.
+      bad.push({ path: `${path}match`, message: messageOf(error) });
+      return undefined;
+    }
+  }
+
+  #order<T>(route: T | undefined, host: T | undefined, table: T | undefined): T[] {
+    const list = this.#table.mostSpecificHeaderMutationsWins ? [table, host, route] : [route, host, table];
+    return list.filter((one) => one !== undefined);
+  }
+}
+
+function redirectToTls(virtualHost: VirtualHost, table: RouteTableSettings): CompiledRoute | undefined {
+  if (virtualHost.requireTls === 'none') return undefined;
+  const model = { kind: 'redirect', scheme: 'https', status: 301, stripQuery: false } as const;
+  const route = defaultRoute(model);
+  return {
+    route,
+    virtualHost,
+    matches: () => true,
+    action: { kind: 'redirect', model, redirect: compileRedirect(route, model) },
+    requestHeaders: [],
+    responseHeaders: [],
+    filterConfig: {},
+    disablesFilters: false,
+    table,
+  };
+}
