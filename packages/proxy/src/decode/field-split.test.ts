@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { decode, encode } from '@lateen/protocol';
 import { RouteConfiguration, VirtualHost } from '@lateen/protocol/envoy/config/route/v3';
 import fc from 'fast-check';
-import { splitField } from './field-split.ts';
+import { splitField, textField } from './field-split.ts';
 
 const virtualHosts = 2;
 
@@ -50,4 +50,18 @@ test('bytes of any kind end in parts that fit in them, or in nothing', () => {
     }),
   );
   assert.equal(splitField(Uint8Array.of(0x12, 0xff, 0x01, 0x00), virtualHosts), undefined);
+});
+
+test('a text is read from a message that is not decoded: the last one, and only UTF-8', () => {
+  const message = encode(RouteConfiguration, {
+    name: 'webé',
+    virtualHosts: [{ name: 'host' }],
+    validateClusters: true,
+  });
+  const other = encode(RouteConfiguration, { name: 'other' });
+  assert.equal(textField(message, 1), 'webé');
+  assert.equal(textField(Buffer.concat([message, other]), 1), 'other');
+  assert.equal(textField(Buffer.alloc(0), 1), '');
+  assert.equal(textField(message.subarray(0, message.length - 1), 1), undefined);
+  assert.equal(textField(Uint8Array.of(0x0a, 1, 0xff), 1), undefined);
 });
