@@ -46,6 +46,15 @@ test('what is noted is written once a while later, for its owner only, and read 
   assert.deepEqual(make('me').read(), [{ type: 'cluster', version: 'v', resources }]);
 });
 
+test('many resources are written in pieces, and are the same again', async (t) => {
+  const { state, make, resources } = folder(t);
+  for (let i = 0; i < 60; i++)
+    resources.push({ name: `r${i}`, version: String(i), typeUrl, bytes: new Uint8Array(5_000).fill(i) });
+  state.note('cluster');
+  await state.close();
+  assert.deepEqual(make('me').read(), [{ type: 'cluster', version: 'v', resources }]);
+});
+
 test('a file that was cut off, changed in any byte, or is of another node is passed over with a line in the log', async (t) => {
   const { path, state, make, warnings } = folder(t);
   const file = join(path, 'cluster.state');

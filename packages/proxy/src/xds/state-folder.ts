@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
 import { mkdir, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -41,6 +41,35 @@ const gatherMs = 2_000;
 const magic = 'lateen-state-1';
 const fileOf = (path: string, type: ResourceType): string => join(path, `${type}.state`);
 
+/** Resources are encoded up to so many bytes in a turn: a fraction of a millisecond. */
+const pieceBytes = 65_536;
+
+function lineOf(sum: string): string {
+  return `${magic} ${sum}\n`;
+}
+
+function sumFor(nodeId: string): Hash {
+  return createHash('sha256').update(nodeId).update('\n');
+}
+
+/** The message of a file in pieces: messages one after another are one message with the fields of all. */
+function* piecesOf({ type, version, resources }: KeptResources): Generator<Buffer> {
+  const { typeUrl } = resourceTypeFacts[type];
+  let parts = [encode(DeltaDiscoveryResponse, { systemVersionInfo: version, typeUrl })];
+  let length = 0;
+  for (const one of resources) {
+    const resource = { name: one.name, version: one.version, resource: { typeUrl, value: one.bytes } };
+    const part = encode(DeltaDiscoveryResponse, { resources: [resource] });
+    parts.push(part);
+    length += part.length;
+    if (length < pieceBytes) continue;
+    yield Buffer.concat(parts);
+    parts = [];
+    length = 0;
+  }
+  if (parts.length > 0) yield Buffer.concat(parts);
+}
+
 /**
  * A folder with one file for each kind: a line with the format and a checksum, then a DeltaDiscoveryResponse.
  * A file is written beside its place and renamed, so that it is whole or the one before.
@@ -51,10 +80,6 @@ export function stateFolder(options: StateFolderOptions): StateFolder {
   let timer: Timer | undefined;
   let last: Promise<void> = Promise.resolve();
   let failed = false;
-
-  function sumOf(body: Uint8Array): string {
-    return createHash('sha256').update(nodeId).update('\n').update(body).digest('hex');
-  }
 
   function readOne(type: ResourceType): KeptResources | string | undefined {
     let bytes: Buffer;
@@ -67,7 +92,7 @@ export function stateFolder(options: StateFolderOptions): StateFolder {
     const [format, sum] = bytes.toString('latin1', 0, Math.max(end, 0)).split(' ');
     if (format !== magic) return 'it has another format';
     const body = bytes.subarray(end + 1);
-    if (sum !== sumOf(body)) return 'it is not whole, or of another node';
+    if (sum !== sumFor(nodeId).update(body).digest('hex')) return 'it is not whole, or of another node';
     const message = decode(DeltaDiscoveryResponse, body);
     if (!message.ok) return 'it cannot be read';
     const { typeUrl } = resourceTypeFacts[type];
@@ -79,24 +104,20 @@ export function stateFolder(options: StateFolderOptions): StateFolder {
   }
 
   async function writeOne(type: ResourceType): Promise<void> {
-    const { version, resources } = options.current(type);
-    const { typeUrl } = resourceTypeFacts[type];
-    const body = encode(DeltaDiscoveryResponse, {
-      systemVersionInfo: version,
-      typeUrl,
-      resources: resources.map((one) => ({
-        name: one.name,
-        version: one.version,
-        resource: { typeUrl, value: one.bytes },
-      })),
-    });
     const file = fileOf(path, type);
     await mkdir(path, { recursive: true, mode: 0o700 });
     const next = `${file}.next`;
     const handle = await open(next, 'w', 0o600);
     try {
-      await handle.write(`${magic} ${sumOf(body)}\n`);
-      await handle.write(body);
+      const sum = sumFor(nodeId);
+      // The line with the sum, which is known at the end, takes its place now.
+      let at = lineOf(sum.copy().digest('hex')).length;
+      for (const piece of piecesOf({ type, ...options.current(type) })) {
+        sum.update(piece);
+        await handle.write(piece, 0, piece.length, at);
+        at += piece.length;
+      }
+      await handle.write(lineOf(sum.digest('hex')), 0);
       await handle.sync();
     } finally {
       await handle.close();
