@@ -5,6 +5,7 @@ import type { LatencyEstimate } from './balancer/latency-estimate.ts';
 import type { HostMonitor } from './outlier/host-monitor.ts';
 import type { ClientPools } from './pool/client-pools.ts';
 import type { HttpPool } from './pool/http-pool.ts';
+import type { SharedConnections } from './shared-connections.ts';
 
 /** Who keeps connections to a host. */
 export interface HostUser {
@@ -27,7 +28,9 @@ export class Host {
   /** Requests (or TCP connections) under way; what least request balances by. */
   active = 0;
   cxTotal = 0;
+  /** Connections of this thread; {@link countConnection} changes it. */
   cxActive = 0;
+  #shared: SharedConnections | undefined;
   cxConnectFail = 0;
   rqTotal = 0;
   rqSuccess = 0;
@@ -65,6 +68,23 @@ export class Host {
     this.locality = locality;
     this.priority = priority;
     this.weight = endpoint.weight;
+  }
+
+  countConnection(change: 1 | -1): void {
+    this.cxActive += change;
+    this.#shared?.count(change);
+  }
+
+  /** Connections of all threads, where the cluster limits them; else of this one. */
+  get connections(): number {
+    return this.#shared?.total ?? this.cxActive;
+  }
+
+  /** Where its connections are counted from now on; undefined: only here. */
+  shareConnections(shared: SharedConnections | undefined): void {
+    this.#shared?.leave(this.cxActive);
+    this.#shared = shared;
+    shared?.count(this.cxActive);
   }
 
   /** Ends connections that are kept to it, after what they carry or at once. */

@@ -7,7 +7,7 @@ import type { Cluster } from '../model/cluster.ts';
 import type { ClusterStatus } from '../model/data-plane.ts';
 import type { ClusterLoadAssignment, Endpoint, Locality } from '../model/endpoint.ts';
 import { headerName, type HeaderName } from '../codec/header-name.ts';
-import { formatAddress, parseSocketAddress, type SocketAddress } from '../model/address.ts';
+import { formatAddress, type SocketAddress } from '../model/address.ts';
 import type { Metadata } from '../model/metadata.ts';
 import type { LogWriter } from '../telemetry/log-files.ts';
 import { ClusterStats } from '../telemetry/cluster-stats.ts';
@@ -22,13 +22,14 @@ import type { RedisReadPolicy } from '../model/redis.ts';
 import type { RedisSlots } from './redis-slots.ts';
 import { outlierUnder, panicThresholdUnder, thresholdsUnder } from './runtime-limits.ts';
 import type { ThreadShare } from '../workers/thread-share.ts';
+import { shareConnections } from './shared-connections.ts';
 import { sharedHostsOf, type SharedHosts } from './shared-hosts.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { connectsAlike } from './connects-alike.ts';
 import type { Connector, ConnectorContext, Downstream } from './connector.ts';
 import { createChecker } from './health/create-checker.ts';
 import type { HealthChecker } from './health/health-checker.ts';
-import { textIn } from './metadata-text.ts';
+import { namedDestination } from './named-destination.ts';
 import { mayOverride, type HostOverride } from './host-override.ts';
 import { endpointAt, Host } from './host.ts';
 import type { LocalCluster } from './local-cluster.ts';
@@ -166,6 +167,7 @@ export class UpstreamCluster {
     for (const host of this.#hosts.values()) {
       if (this.#shared === undefined) shared?.remove(host);
       else this.#shared.add(host);
+      shareConnections(host, model, context.share?.cells);
     }
     this.outlier = this.#watchForOutliers();
     this.#checker = this.#checkHealth();
@@ -364,6 +366,7 @@ export class UpstreamCluster {
     for (const host of this.#hosts.values()) {
       this.#shared?.remove(host);
       host.leave('close');
+      host.shareConnections(undefined);
     }
     this.#forgetHosts();
   }
@@ -380,6 +383,7 @@ export class UpstreamCluster {
     // With health checks a host has to pass one first.
     host.failedHealthCheck = this.model.healthChecks.length > 0;
     this.#shared?.add(host);
+    shareConnections(host, this.model, this.#context.share?.cells);
     return host;
   }
 
@@ -429,6 +433,7 @@ export class UpstreamCluster {
 
   #drop(host: Host): void {
     this.#shared?.remove(host);
+    host.shareConnections(undefined);
     host.removed = true;
     host.leave(this.model.closeConnectionsOnHostRemoval ? 'close' : 'drain');
   }
@@ -459,30 +464,20 @@ export class UpstreamCluster {
     if (isLocal) localCluster.setHosts(this.#hosts.values());
   }
 
-  /** Where a header or metadata say that the request is to go; undefined where none does, or it is no address. */
-  #namedDestination(request: HostRequest): SocketAddress | undefined {
+  #originalDestination(request: HostRequest): Host | undefined {
     const { discovery } = this.model;
     if (discovery.kind !== 'original_dst') return undefined;
-    const inHeader =
-      this.#originalHeader === undefined ? undefined : request.headerValue?.(this.#originalHeader);
-    const text = inHeader ?? textIn(request.dynamicMetadata, discovery.metadataKey);
-    if (text === undefined) return undefined;
-    const address = parseSocketAddress(text);
-    if (address === undefined) this.stats.n.originalDstHostInvalid++;
-    return address;
-  }
-
-  #originalDestination(request: HostRequest): Host | undefined {
-    const wanted = this.#namedDestination(request) ?? request.originalDestination;
+    const named = namedDestination(request, discovery, this.#originalHeader, this.stats);
+    const wanted = named ?? request.originalDestination;
     if (wanted === undefined) return undefined;
-    const { discovery } = this.model;
-    const port = discovery.kind === 'original_dst' ? (discovery.portOverride ?? wanted.port) : wanted.port;
+    const port = discovery.portOverride ?? wanted.port;
     const address: SocketAddress = { kind: 'socket', address: wanted.address, port };
     const key = formatAddress(address);
     let host = this.#hosts.get(key);
     if (host === undefined) {
       if (this.#hosts.size >= maxOriginalDestinations) this.#forgetUnused();
       host = new Host(endpointAt(address), nowhere, 0, this.#context.turn.nowMs);
+      shareConnections(host, this.model, this.#context.share?.cells);
       this.#hosts.set(key, host);
       this.stats.n.membershipTotal = this.#hosts.size;
       this.stats.n.membershipHealthy = this.#hosts.size;
@@ -492,7 +487,9 @@ export class UpstreamCluster {
 
   #forgetUnused(): void {
     for (const [key, host] of this.#hosts) {
-      if (host.active === 0 && host.cxActive === 0) this.#hosts.delete(key);
+      if (host.active !== 0 || host.cxActive !== 0) continue;
+      host.shareConnections(undefined);
+      this.#hosts.delete(key);
     }
   }
 }

@@ -50,7 +50,7 @@ export class RedisClient extends Expirable implements ConnectListener, WireHandl
     n.upstreamCxTotal++;
     n.upstreamCxActive++;
     host.cxTotal++;
-    host.cxActive++;
+    host.countConnection(1);
     (host.others ??= new Set()).add(this);
     this.#connecting = cluster.connector.connect(host, this);
     for (const greeting of context.greetings) this.#write(greeting, greeter);
@@ -174,7 +174,7 @@ export class RedisClient extends Expirable implements ConnectListener, WireHandl
     this.#context.timers.stop(this);
     this.#connecting?.cancel();
     this.#host.others?.delete(this);
-    this.#host.cxActive--;
+    this.#host.countConnection(-1);
     this.#cluster.breakers('default').countConnection(-1);
     const waiting = this.#waiting.slice(this.#first);
     this.#waiting = [];

@@ -228,7 +228,7 @@ export class TcpConnection
     const host = this.#host as Host;
     const cluster = this.#cluster as UpstreamCluster;
     if (this.#setup.tunnel === undefined) {
-      host.cxActive++;
+      host.countConnection(1);
       host.active++;
     }
     if (cluster.model.closeConnectionsOnHealthFailure === true) (host.others ??= new Set()).add(this);
@@ -308,7 +308,7 @@ export class TcpConnection
     }
     const mayConnect =
       this.#breakers().mayConnect() &&
-      host.cxActive < (cluster.model.maxHostConnections ?? Number.POSITIVE_INFINITY);
+      host.connections < (cluster.model.maxHostConnections ?? Number.POSITIVE_INFINITY);
     if (!(tunnel === undefined ? mayConnect : this.#breakers().mayRequest())) {
       if (tunnel === undefined) cluster.stats.n.upstreamCxOverflow++;
       else cluster.stats.n.upstreamRqPendingOverflow++;
@@ -423,7 +423,7 @@ export class TcpConnection
     if (upstream !== undefined) {
       if (counts) {
         const host = this.#host as Host;
-        host.cxActive--;
+        host.countConnection(-1);
         host.active--;
         (this.#cluster as UpstreamCluster).stats.countClosed(connectionEnd(this.#upstreamEnded, false));
         this.#breakers().countConnection(-1);

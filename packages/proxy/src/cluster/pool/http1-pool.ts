@@ -97,7 +97,7 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
       const free = this.#idle.length + this.#connecting.size;
       const active = this.#breakersOfConnection.size - this.#idle.length;
       if ((this.#waiting.length + active) * preconnectRatio <= free + active) return;
-      if (!breakers.mayConnect() || this.#host.cxActive >= maxHostConnections) return;
+      if (!breakers.mayConnect() || this.#host.connections >= maxHostConnections) return;
       this.#connect(breakers);
     }
   }
@@ -124,7 +124,7 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
       pending.cancel();
       breakers.countConnection(-1);
       this.#context.stats.countClosed(connectionEnd(false, false));
-      this.#host.cxActive--;
+      this.#host.countConnection(-1);
     }
     this.#connecting.clear();
     for (const connection of this.#breakersOfConnection.keys()) connection.reset();
@@ -155,7 +155,7 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
     if (breakers !== undefined) {
       breakers.countConnection(-1);
       stats.countClosed(end);
-      this.#host.cxActive--;
+      this.#host.countConnection(-1);
       if (this.#waiting.length > this.#connecting.size) this.#connectFor(breakers);
     }
   }
@@ -163,7 +163,7 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
   #connectFor(breakers: Breakers): void {
     const { stats } = this.#context;
     const busy = this.#breakersOfConnection.size - this.#idle.length;
-    const mayConnect = breakers.mayConnect() && this.#host.cxActive < this.#context.maxHostConnections;
+    const mayConnect = breakers.mayConnect() && this.#host.connections < this.#context.maxHostConnections;
     if (!mayConnect && busy + this.#connecting.size > 0) {
       // One that exists will serve the request in its turn.
       stats.n.upstreamCxOverflow++;
@@ -180,7 +180,7 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
     stats.n.upstreamCxHttp1Total++;
     stats.n.upstreamCxActive++;
     this.#host.cxTotal++;
-    this.#host.cxActive++;
+    this.#host.countConnection(1);
     const pending = connector.connect(this.#host, {
       onConnected: (wire) => this.#connected(pending, wire),
       onFailed: (failure, detail) => this.#connectFailed(pending, failure, detail),
@@ -209,7 +209,7 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
     const { stats } = this.#context;
     breakers.countConnection(-1);
     stats.countConnectFailure(failure === 'connect_timeout', this.#waiting.length);
-    this.#host.cxActive--;
+    this.#host.countConnection(-1);
     this.#host.cxConnectFail++;
     // As Envoy: who waits is told at once, and may try another host.
     const waiting = this.#waiting;

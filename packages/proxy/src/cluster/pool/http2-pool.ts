@@ -104,7 +104,7 @@ export class Http2Pool implements HttpPool, Http2ClientOwner {
       pending.cancel();
       breakers.countConnection(-1);
       this.#context.stats.countClosed(connectionEnd(false, false));
-      this.#host.cxActive--;
+      this.#host.countConnection(-1);
     }
     this.#connecting.clear();
     for (const connection of this.#connections.keys()) connection.close();
@@ -135,7 +135,7 @@ export class Http2Pool implements HttpPool, Http2ClientOwner {
     const { stats } = this.#context;
     breakers.countConnection(-1);
     stats.countClosed(end);
-    this.#host.cxActive--;
+    this.#host.countConnection(-1);
     this.onLeaving(connection);
     const [next] = this.#waiting;
     if (next !== undefined) this.#connectFor(next.breakers);
@@ -144,7 +144,7 @@ export class Http2Pool implements HttpPool, Http2ClientOwner {
   #connectFor(breakers: Breakers): void {
     if (this.#connecting.size * waitersAConnection >= this.#waiting.length) return;
     const { stats, connector } = this.#context;
-    if (!breakers.mayConnect() || this.#host.cxActive >= this.#context.maxHostConnections) {
+    if (!breakers.mayConnect() || this.#host.connections >= this.#context.maxHostConnections) {
       stats.n.upstreamCxOverflow++;
       // One that exists will serve the request when it has room.
       if (this.#usable.length + this.#connecting.size > 0) return;
@@ -154,7 +154,7 @@ export class Http2Pool implements HttpPool, Http2ClientOwner {
     stats.n.upstreamCxHttp2Total++;
     stats.n.upstreamCxActive++;
     this.#host.cxTotal++;
-    this.#host.cxActive++;
+    this.#host.countConnection(1);
     const pending = connector.connect(this.#host, {
       onConnected: (wire) => this.#connected(pending, wire),
       onFailed: (failure, detail) => this.#connectFailed(pending, failure, detail),
@@ -184,7 +184,7 @@ export class Http2Pool implements HttpPool, Http2ClientOwner {
     const { stats } = this.#context;
     breakers.countConnection(-1);
     stats.countConnectFailure(failure === 'connect_timeout', this.#waiting.length);
-    this.#host.cxActive--;
+    this.#host.countConnection(-1);
     this.#host.cxConnectFail++;
     // As Envoy: who waits is told at once, and may try another host.
     const waiting = this.#waiting;

@@ -37,7 +37,7 @@ export class TerminatedConnect implements HttpPool, ClientStream, WireHandler {
     stats.n.upstreamCxTotal++;
     stats.n.upstreamCxActive++;
     this.#host.cxTotal++;
-    this.#host.cxActive++;
+    this.#host.countConnection(1);
     const listener: ConnectListener = {
       onConnected: (wire) => {
         this.#pending = undefined;
@@ -64,7 +64,7 @@ export class TerminatedConnect implements HttpPool, ClientStream, WireHandler {
 
   #uncount(): void {
     this.#cluster.stats.n.upstreamCxActive--;
-    this.#host.cxActive--;
+    this.#host.countConnection(-1);
   }
 
   cancel(): void {
