@@ -1,9 +1,11 @@
-import { GradientController } from '../decide/gradient-controller.ts';
 import type { AdaptiveConcurrency } from '../model/adaptive-concurrency.ts';
 import { NumberGroup } from '../telemetry/number-group.ts';
 import type { FilterServices } from './compile-filters.ts';
 import type { BodyOutput, BodyTransform, CompiledHttpFilter, FilterExchange } from './http-filter.ts';
 import type { HeaderBlock } from '../codec/header-block.ts';
+import type { StatVisitor } from '../telemetry/stat-group.ts';
+import { placeWithin } from './rate-limit/limit-place.ts';
+import { concurrencyLimit, type ConcurrencyLimit } from './shared-gradient.ts';
 
 const statNames = {
   blocked: ['rq_blocked', 'counter'],
@@ -15,6 +17,25 @@ const statNames = {
   minRttMs: ['min_rtt_msecs', 'gauge'],
   sampleRttMs: ['sample_rtt_msecs', 'gauge'],
 } as const;
+
+/** Says how a limit is when somebody asks; of several of a name, that which has last served a request. */
+class ConcurrencyStats extends NumberGroup<typeof statNames> {
+  shown: ConcurrencyLimit | undefined;
+
+  override visit(visitor: StatVisitor): void {
+    if (this.shown !== undefined) {
+      const { n } = this;
+      const { isMeasuring, state } = this.shown;
+      n.limit = state.limit;
+      n.headroom = Math.floor(state.headroom);
+      n.gradient = Math.floor(state.gradient * 1_000);
+      n.isMeasuring = isMeasuring ? 1 : 0;
+      n.minRttMs = Math.round(state.minRttMs);
+      n.sampleRttMs = Math.round(state.sampleRttMs);
+    }
+    super.visit(visitor);
+  }
+}
 
 /** A request that was let go on; its answer passes unchanged, and that it has come to its end is noted. */
 class Admitted implements BodyTransform {
@@ -36,51 +57,47 @@ class Admitted implements BodyTransform {
 }
 
 /**
- * Refuses requests beyond a limit that follows how long they take (Envoy, adaptive concurrency filter). Each filter, and
- * each worker, has a limit of its own.
+ * Refuses requests beyond a limit that follows how long they take (Envoy, adaptive concurrency filter). Each filter has a
+ * limit of its own, which holds for all threads; `path` says where the filter stands in its listener.
  */
 export function adaptiveConcurrencyFilter(
   name: string,
   { enabled, status, gradient: rules }: AdaptiveConcurrency,
   statPrefix: string,
   services: FilterServices,
+  path: string,
 ): CompiledHttpFilter {
   const prefix = `http.${statPrefix}.adaptive_concurrency.gradient_controller.`;
-  const { n } = services.statGroup(prefix, () => {
+  const stats = services.statGroup(prefix, () => {
     const labels = { http_conn_manager_prefix: statPrefix };
-    return new NumberGroup(prefix, 'envoy_http_adaptive_concurrency_gradient_controller_', labels, statNames);
+    return new ConcurrencyStats(
+      prefix,
+      'envoy_http_adaptive_concurrency_gradient_controller_',
+      labels,
+      statNames,
+    );
   });
   const { clock } = services;
-  let controller: GradientController | undefined;
+  const limit = concurrencyLimit(rules, clock.monotonicMs(), placeWithin(services.limits, path));
+  stats.shown ??= limit;
   const admitted = new WeakMap<FilterExchange, Admitted>();
-  const show = (of: GradientController): void => {
-    n.limit = of.limit;
-    n.headroom = Math.floor(of.headroom);
-    n.gradient = Math.floor(of.gradient * 1_000);
-    n.isMeasuring = of.isMeasuring ? 1 : 0;
-    n.minRttMs = Math.round(of.minRttMs);
-    n.sampleRttMs = Math.round(of.sampleRttMs);
-  };
 
   return {
     name,
     onRequest(exchange) {
       if (!enabled() || exchange.healthCheck) return 'continue';
       const nowMs = clock.monotonicMs();
-      const control = (controller ??= new GradientController(rules, nowMs, exchange.random));
-      const mayPass = control.admit(nowMs);
-      show(control);
-      if (!mayPass) {
-        n.blocked++;
+      stats.shown = limit;
+      if (!limit.admit(nowMs)) {
+        stats.n.blocked++;
         exchange.reply(status, 'reached concurrency limit', 'reached_concurrency_limit');
         return 'stop';
       }
       const request = new Admitted(nowMs);
       admitted.set(exchange, request);
       exchange.atEnd(() => {
-        if (request.complete) control.record(request.startMs, clock.monotonicMs());
-        else control.cancel();
-        show(control);
+        if (request.complete) limit.record(request.startMs, clock.monotonicMs(), exchange.random);
+        else limit.cancel();
       });
       return 'continue';
     },

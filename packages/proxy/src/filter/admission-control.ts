@@ -17,7 +17,7 @@ function grpcStatusIn(headers: HeaderBlock): number | undefined {
 
 /**
  * Refuses requests by chance while too many of those before them fail (Envoy, admission control filter). The results
- * of requests are looked at for this filter alone, and for each worker by itself.
+ * of requests are looked at for this filter alone, and for each worker by itself, as Envoy's are.
  */
 export function admissionControlFilter(
   name: string,

@@ -189,7 +189,7 @@ export function compileHttpFilters(
         break;
       case 'adaptive_concurrency':
         pushLazy(services.lazy.adaptiveConcurrency, (module) =>
-          module.adaptiveConcurrencyFilter(name, config.rules, manager.statPrefix, services),
+          module.adaptiveConcurrencyFilter(name, config.rules, manager.statPrefix, services, `${path}[${i}]`),
         );
         break;
       case 'original_src':

@@ -28,6 +28,19 @@ test('cells are forgotten with the last one who holds them, and used again', () 
   assert.equal(shared.cells[first], 0);
 });
 
+test('a name has as many cells in a row as it asks for', () => {
+  const shared = new SharedCells();
+  const free = shared.acquire('free') as number;
+  const before = shared.acquire('before') as number;
+  shared.release(free);
+  const many = shared.acquire('many', 100) as number;
+  const after = shared.acquire('after', 13) as number;
+  assert.equal(shared.acquire('many', 100), many);
+  assert.ok(many > before && after >= many + 100);
+  // What was let go is for those who need few.
+  assert.equal(shared.acquire('few'), free);
+});
+
 test('each of many names keeps cells of its own while others come and go', () => {
   const shared = new SharedCells();
   const held = new Map<string, number>();

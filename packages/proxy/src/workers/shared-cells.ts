@@ -1,3 +1,5 @@
+import { locked } from './shared-lock.ts';
+
 /** Cells of a slot: as many as fill a line of a processor's cache, so that two slots never share one. */
 const slotCells = 16;
 const maxSlots = 1 << 17;
@@ -37,19 +39,23 @@ export class SharedCells {
     Atomics.add(this.cells, header.connections, change);
   }
 
-  /** The first cell of a name's slot, held until {@link release}; undefined where there is no room for one more. */
-  acquire(name: string): number | undefined {
+  /**
+   * The first cell of a name's slot, held until {@link release}; undefined where there is no room for one more. Who needs
+   * more than {@link slotValues} says how many; those cells are in a row, the same number at each call, and are not to be
+   * let go.
+   */
+  acquire(name: string, count = slotValues): number | undefined {
     const low = hash(name, 0x811c9dc5);
     const high = hash(name, 0x2545f491);
     const { cells } = this;
-    return this.#locked(() => {
+    return locked(cells, header.lock, () => {
       const bucket = bucketOf(low);
       for (let slot = cells[bucket] ?? 0; slot !== 0; slot = cells[slot + part.next] ?? 0) {
         if (cells[slot + part.hashLow] !== low || cells[slot + part.hashHigh] !== high) continue;
         cells[slot + part.references] = (cells[slot + part.references] ?? 0) + 1;
         return slot + part.values;
       }
-      const slot = this.#take();
+      const slot = this.#take(Math.ceil((count + part.values) / slotCells));
       if (slot === undefined) return undefined;
       cells[slot + part.references] = 1;
       cells[slot + part.hashLow] = low;
@@ -64,7 +70,7 @@ export class SharedCells {
   release(first: number): void {
     const slot = first - part.values;
     const { cells } = this;
-    this.#locked(() => {
+    locked(cells, header.lock, () => {
       const left = (cells[slot + part.references] ?? 0) - 1;
       cells[slot + part.references] = left;
       if (left > 0) return;
@@ -77,29 +83,18 @@ export class SharedCells {
     });
   }
 
-  /** A slot that nobody has, all its cells 0. */
-  #take(): number | undefined {
+  /** The first of so many slots in a row that nobody has, all their cells 0. */
+  #take(slots: number): number | undefined {
     const { cells } = this;
     const free = cells[header.free] ?? 0;
-    if (free !== 0) {
+    if (free !== 0 && slots === 1) {
       cells[header.free] = cells[free + part.next] ?? 0;
       return free;
     }
     const used = cells[header.slots] ?? 0;
-    if (used === maxSlots) return undefined;
-    cells[header.slots] = used + 1;
+    if (used + slots > maxSlots) return undefined;
+    cells[header.slots] = used + slots;
     return slotsAt + used * slotCells;
-  }
-
-  #locked<T>(run: () => T): T {
-    const { cells } = this;
-    while (Atomics.compareExchange(cells, header.lock, 0, 1) !== 0) Atomics.wait(cells, header.lock, 1);
-    try {
-      return run();
-    } finally {
-      Atomics.store(cells, header.lock, 0);
-      Atomics.notify(cells, header.lock, 1);
-    }
   }
 }
 

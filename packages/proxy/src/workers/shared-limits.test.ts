@@ -65,11 +65,15 @@ async function serve(
 }
 
 /** Sends a request on a connection of its own, which stays. */
-function send(t: TestContext, port: number): { readonly socket: Socket; readonly status: Promise<number> } {
+function send(
+  t: TestContext,
+  port: number,
+  headers = '',
+): { readonly socket: Socket; readonly status: Promise<number> } {
   const socket = connect(port, '127.0.0.1');
   t.after(() => socket.destroy());
   socket.on('error', () => {});
-  socket.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
+  socket.write(`GET / HTTP/1.1\r\nhost: a\r\n${headers}\r\n`);
   const status = new Promise<number>((resolve) => {
     socket.once('data', (chunk) => resolve(Number(chunk.toString().slice(9, 12))));
     socket.once('close', () => resolve(0));
@@ -227,5 +231,60 @@ test('limits of connections hold for all workers: of a filter, and of a listener
     held[3]?.destroy();
     while ((await send(t, port).status) !== 200);
     assert.equal(await send(t, port).status, 0);
+  }
+});
+
+test('a limit that follows times is one for all workers, and learns from what all of them see', async (t) => {
+  const held: ServerResponse[] = [];
+  let arrived = Promise.withResolvers<void>();
+  const { port: up } = await upstream(t, (_request, response) => {
+    held.push(response);
+    arrived.resolve();
+  });
+  const adaptive = {
+    name: 'adaptive',
+    typed_config: {
+      '@type': `${types}.extensions.filters.http.adaptive_concurrency.v3.AdaptiveConcurrency`,
+      gradient_controller_config: {
+        concurrency_limit_params: { concurrency_update_interval: '60s' },
+        min_rtt_calc_params: { interval: '3600s', request_count: 8, min_concurrency: 4 },
+      },
+    },
+  };
+  const { port, at } = await serve(t, up, {}, { http: [adaptive] });
+  const stat = (name: string): Promise<number> =>
+    statistic(at, `http.main.adaptive_concurrency.gradient_controller.${name}`);
+  for (let round = 0; round < 2; round++) {
+    assert.equal(await stat('min_rtt_calculation_active'), 1);
+    const statuses: Promise<number>[] = [];
+    for (let i = 0; i < 20; i++) {
+      arrived = Promise.withResolvers();
+      const { status } = send(t, port);
+      statuses.push(status);
+      await Promise.race([arrived.promise, status.then((one) => assert.equal(one, 503))]);
+    }
+    assert.equal(held.length, 4);
+    for (const response of held.splice(0)) response.end();
+    const all = await Promise.all(statuses);
+    assert.equal(all.filter((one) => one === 200).length, 4);
+  }
+  assert.equal(await stat('rq_blocked'), 32);
+  assert.equal(await stat('min_rtt_calculation_active'), 0);
+  assert.equal(await stat('concurrency_limit'), 4);
+});
+
+test('connections to one endpoint count against its limit, whichever worker has them', async (t) => {
+  const peers = new Set<Socket>();
+  const { port: up } = await upstream(t, ({ socket }) => void peers.add(socket));
+  const limits = { circuit_breakers: { per_host_thresholds: [{ max_connections: 4 }] } };
+  const original = { type: 'ORIGINAL_DST', lb_policy: 'CLUSTER_PROVIDED', load_assignment: undefined };
+  const byHeader = { original_dst_lb_config: { use_http_header: true } };
+  for (const kind of [{}, { type: 'STRICT_DNS' }, { ...original, ...byHeader }]) {
+    peers.clear();
+    const { port, at } = await serve(t, up, { ...limits, ...kind });
+    for (let i = 0; i < 30; i++) send(t, port, `x-envoy-original-dst-host: 127.0.0.1:${up}\r\n`);
+    while ((await statistic(at, 'cluster.up.upstream_cx_overflow')) < 26 || peers.size < 4);
+    // A worker that has none to an endpoint may always have one, so that its requests do not wait in vain.
+    assert.ok(peers.size === 4 || peers.size === 5, `${peers.size} connections`);
   }
 });

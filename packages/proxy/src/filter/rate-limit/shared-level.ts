@@ -1,4 +1,5 @@
 import type { SharedCells } from '../../workers/shared-cells.ts';
+import { locked } from '../../workers/shared-lock.ts';
 
 /** What a bucket holds: tokens, and when they were last added to, on the clock of `performance.now()`. */
 export interface Level {
@@ -28,11 +29,9 @@ export class SharedLevel {
   /** Runs `change` with the level as it is for all, and keeps for all what it makes of it. */
   change<T>(level: Level, change: () => T): T {
     const cells = this.#cells;
-    const lock = this.#at + part.lock;
     const begun = this.#at + part.begun;
     const numbers = this.#numbers;
-    while (Atomics.compareExchange(cells, lock, 0, 1) !== 0) Atomics.wait(cells, lock, 1);
-    try {
+    return locked(cells, this.#at + part.lock, () => {
       if (cells[begun] === 1) {
         level.tokens = numbers[0] ?? 0;
         level.filledMs = numbers[1] ?? 0;
@@ -42,9 +41,6 @@ export class SharedLevel {
       numbers[0] = level.tokens;
       numbers[1] = level.filledMs;
       return result;
-    } finally {
-      Atomics.store(cells, lock, 0);
-      Atomics.notify(cells, lock, 1);
-    }
+    });
   }
 }
