@@ -7,7 +7,7 @@ import {
   type DescService,
 } from '@bufbuild/protobuf';
 import { jsonNameOf, type ScalarName } from '../src/codec/message-type.ts';
-import type { ConstraintReader } from './constraints.ts';
+import type { OptionReaders } from './options.ts';
 import { enumsOf, generatedHead, importAlias, localName, messagesOf, modulePath } from './module-names.ts';
 import { wellKnownNotes, wellKnownShapes } from './well-known-shapes.ts';
 
@@ -41,13 +41,13 @@ const scalarNames: Readonly<Record<ScalarType, ScalarName>> = {
 export class PackageEmitter {
   readonly #name: string;
   readonly #files: readonly DescFile[];
-  readonly #constraintsOf: ConstraintReader;
+  readonly #options: OptionReaders;
   readonly #imports = new Set<string>();
 
-  constructor(name: string, files: readonly DescFile[], constraintsOf: ConstraintReader) {
+  constructor(name: string, files: readonly DescFile[], options: OptionReaders) {
     this.#name = name;
     this.#files = files;
-    this.#constraintsOf = constraintsOf;
+    this.#options = options;
   }
 
   emit(): Output[] {
@@ -107,7 +107,7 @@ export class PackageEmitter {
     const name = localName(desc);
     const refs: string[] = [];
     const entries = desc.fields.map((field) => this.#fieldEntry(field, refs));
-    const constraints = this.#constraintsOf(desc);
+    const constraints = this.#options.constraintsOf(desc);
     const args = [
       `'${desc.typeName}'`,
       `'${entries.join(' ')}'`,
@@ -170,6 +170,7 @@ export class PackageEmitter {
     else if (field.fieldKind === 'map') type += `{${scalarNames[field.mapKey]}}`;
     else if (field.oneof !== undefined) type += `|${field.oneof.name}`;
     else if (field.proto.proto3Optional) type += '?';
+    if (this.#options.isSensitive(field)) type += '!';
     return `${field.name}:${field.number}:${type}`;
   }
 

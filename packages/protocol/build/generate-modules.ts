@@ -1,8 +1,8 @@
 import { createFileRegistry, fromBinary, type DescFile } from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
-import { constraintReader, type ConstraintReader } from './constraints.ts';
 import { emitAllTypes } from './emit-all-types.ts';
 import { PackageEmitter, type Output } from './emit-package.ts';
+import { optionReaders, type OptionReaders } from './options.ts';
 import { compile, readProtos } from './proto-sources.ts';
 
 /** What goes into gen/. */
@@ -23,11 +23,11 @@ export function generateModules(): Generated {
   const files: DescFile[] = [...registry.files]
     .filter((file) => !left.test(file.proto.package))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
-  return { modules: emitPackages(files, constraintReader(registry)), descriptors };
+  return { modules: emitPackages(files, optionReaders(registry)), descriptors };
 }
 
 /** Groups the files by protobuf package, and writes a module for each: tables in .js, interfaces in .d.ts. */
-function emitPackages(files: readonly DescFile[], constraintsOf: ConstraintReader): Output[] {
+function emitPackages(files: readonly DescFile[], options: OptionReaders): Output[] {
   const packages = new Map<string, DescFile[]>();
   for (const file of files) {
     const name = file.proto.package;
@@ -36,8 +36,7 @@ function emitPackages(files: readonly DescFile[], constraintsOf: ConstraintReade
     else list.push(file);
   }
   const outputs: Output[] = [];
-  for (const [name, members] of packages)
-    outputs.push(...new PackageEmitter(name, members, constraintsOf).emit());
+  for (const [name, members] of packages) outputs.push(...new PackageEmitter(name, members, options).emit());
   outputs.push(...emitAllTypes(packages));
   return outputs;
 }

@@ -13,7 +13,7 @@ const registry = typeRegistry(allTypes);
 function expand<T>(type: MessageType<T>, resource: EncodedResource): unknown {
   const decoded = decode(type, resource.value);
   return decoded.ok
-    ? { '@type': type.typeUrl, ...(toJson(type, decoded.value, { registry }) as object) }
+    ? { '@type': type.typeUrl, ...(toJson(type, decoded.value, { registry, redact: true }) as object) }
     : { name: resource.name, error: decoded.problems };
 }
 

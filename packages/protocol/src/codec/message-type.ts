@@ -43,6 +43,8 @@ export interface Field {
   readonly explicit: boolean;
   /** Name of the oneof that it belongs to. */
   readonly oneof: string | undefined;
+  /** True for what must not be shown, such as a private key (`udpa.annotations.sensitive`). */
+  readonly sensitive: boolean;
 }
 
 /** The fields of a message type and their indexes. */
@@ -189,7 +191,8 @@ class LazyMessageType<T> implements MessageType<T> {
  *
  * The table has one entry a field, separated by blanks: `name:number:type`, where `name` is the .proto name and
  * `type` a scalar's name or an index into `refs`, followed by `*` when repeated, `{key}` when a map with that
- * key type, `?` when optional and `|name` when a member of that oneof. It is parsed when the type is first used.
+ * key type, `?` when optional and `|name` when a member of that oneof, and by `!` when it must not be shown. It is
+ * parsed when the type is first used.
  */
 export function message<T>(
   typeName: string,
@@ -243,7 +246,7 @@ function interned(text: string): string {
   return Object.keys({ [text]: 0 })[0] ?? text;
 }
 
-const entryPattern = /^(\w+):(\d+):(\w+)(?:(\*)|\{(\w+)\}|(\?)|\|(\w+))?$/;
+const entryPattern = /^(\w+):(\d+):(\w+)(?:(\*)|\{(\w+)\}|(\?)|\|(\w+))?(!)?$/;
 
 function scalarOf(name: string): ScalarName {
   const scalar = scalarNames[name];
@@ -259,7 +262,7 @@ function parseTable(text: string, refs: readonly (AnyMessageType | EnumType<stri
   for (const entry of text === '' ? [] : text.split(' ')) {
     const match = entryPattern.exec(entry);
     if (match === null) throw new Error(`malformed field table entry ${entry}`);
-    const [, protoName = '', number = '', type = '', star, mapKey, optional, oneof] = match;
+    const [, protoName = '', number = '', type = '', star, mapKey, optional, oneof, secret] = match;
     const ref = /^\d/.test(type) ? refs[Number(type)] : undefined;
     const isMessage = ref !== undefined && 'table' in ref;
     const field: Field = {
@@ -273,6 +276,7 @@ function parseTable(text: string, refs: readonly (AnyMessageType | EnumType<stri
       mapKey: mapKey === undefined ? undefined : scalarOf(mapKey),
       explicit: optional !== undefined || oneof !== undefined,
       oneof,
+      sensitive: secret !== undefined,
     };
     fields.push(field);
     byNumber.set(field.number, field);

@@ -7,7 +7,9 @@ import { Address, Node } from '@lateen/protocol/envoy/config/core/v3';
 import { ClusterLoadAssignment } from '@lateen/protocol/envoy/config/endpoint/v3';
 import { Listener } from '@lateen/protocol/envoy/config/listener/v3';
 import { Route, VirtualHost } from '@lateen/protocol/envoy/config/route/v3';
+import { CheckSettings } from '@lateen/protocol/envoy/extensions/filters/http/ext_authz/v3';
 import { Router } from '@lateen/protocol/envoy/extensions/filters/http/router/v3';
+import { TlsCertificate } from '@lateen/protocol/envoy/extensions/transport_sockets/tls/v3';
 import { DiscoveryResponse } from '@lateen/protocol/envoy/service/discovery/v3';
 import { anyIs, packAny, typeRegistry, unpackAny, unpackAs } from './any.ts';
 import type { UnknownField } from './byte-reader.ts';
@@ -214,6 +216,39 @@ describe('toJson', () => {
         typedPerFilterConfig: { a: { '@type': 't/x.Y', value: 'AQ==' } },
       },
     );
+  });
+
+  test('redacts what must not be shown, at any depth, and nothing else', () => {
+    const provider = {
+      providerName: 'p',
+      typedConfig: packAny(Router, { suppressEnvoyHeaders: true, strictCheckHeaders: ['secret'] }),
+    };
+    const certificate = {
+      certificateChain: { inlineString: 'chain' },
+      privateKey: { inlineBytes: Buffer.from('secret') },
+      privateKeyProvider: provider,
+    };
+    const shown = { registry, redact: true };
+    assert.deepEqual(toJson(TlsCertificate, certificate, shown), {
+      certificateChain: { inlineString: 'chain' },
+      privateKey: { inlineBytes: Buffer.from('[redacted]').toString('base64') },
+      privateKeyProvider: {
+        providerName: 'p',
+        typedConfig: { '@type': Router.typeUrl, strictCheckHeaders: ['[redacted]'] },
+      },
+    });
+    assert.deepEqual(toJson(CheckSettings, { contextExtensions: { a: 'secret' } }, shown), {
+      contextExtensions: { a: '[redacted]' },
+    });
+    assert.match(JSON.stringify(toJson(TlsCertificate, certificate, { registry })), /"secret"/);
+  });
+
+  test('shows nothing of what cannot be read where it redacts', () => {
+    const any = { typeUrl: Router.typeUrl, value: Uint8Array.of(0xff) };
+    const host = { typedPerFilterConfig: { a: any } };
+    assert.deepEqual(toJson(VirtualHost, host, { registry, redact: true }), {
+      typedPerFilterConfig: { a: { '@type': Router.typeUrl } },
+    });
   });
 });
 

@@ -3,14 +3,21 @@ import { isImplicitZero } from './implicit-zero.ts';
 import type { AnyMessageType, Field, JsonWriteContext, MessageType, TypeRegistry } from './message-type.ts';
 import { scalarToJson } from './scalar-json.ts';
 import { setEntry } from './set-entry.ts';
-import { NullValue, type Any } from './well-known.ts';
+import { Any, NullValue } from './well-known.ts';
 
 export interface ToJsonOptions {
   /** Types that may be inside an Any. An Any of another type shows its bytes in base64 under `value`. */
   readonly registry?: TypeRegistry;
   /** Names of fields as in the .proto files (`virtual_hosts`), as Envoy's admin pages have them; default false. */
   readonly protoNames?: boolean;
+  /**
+   * Texts and bytes of what must not be shown read `[redacted]`, and what else is in it is left out, as Envoy shows
+   * configuration; default false.
+   */
+  readonly redact?: boolean;
 }
+
+const redacted = '[redacted]';
 
 /** The message in protobuf's canonical JSON, fields in order of their numbers. */
 export function toJson<T>(type: MessageType<T>, value: T, options: ToJsonOptions = {}): unknown {
@@ -20,20 +27,26 @@ export function toJson<T>(type: MessageType<T>, value: T, options: ToJsonOptions
 class JsonWriter implements JsonWriteContext {
   readonly #registry: TypeRegistry | undefined;
   readonly #protoNames: boolean;
+  readonly #redacts: boolean;
+  /** True within what must not be shown. */
+  #hidden = false;
 
   constructor(options: ToJsonOptions) {
     this.#registry = options.registry;
     this.#protoNames = options.protoNames ?? false;
+    this.#redacts = options.redact ?? false;
   }
 
   message(type: AnyMessageType, value: unknown): unknown {
-    if (type.special !== undefined) return type.special.toJson(value, this);
+    if (type.special !== undefined)
+      return this.#hidden && type !== Any ? undefined : type.special.toJson(value, this);
     const source = value as Readonly<Record<string, unknown>>;
     const json: Record<string, unknown> = {};
     for (const field of type.table.fields) {
       const fieldValue = source[field.name];
       if (fieldValue === undefined || (!field.explicit && isEmpty(field, fieldValue))) continue;
-      json[this.#protoNames ? field.protoName : field.name] = this.#field(field, fieldValue);
+      const shown = this.#shown(field, fieldValue);
+      if (shown !== undefined) json[this.#protoNames ? field.protoName : field.name] = shown;
     }
     return json;
   }
@@ -43,14 +56,28 @@ class JsonWriter implements JsonWriteContext {
     const type = this.#registry?.get(typeNameOf(any.typeUrl));
     const inner = type === undefined ? undefined : decode(type, any.value);
     if (type === undefined || inner?.ok !== true) {
-      return { '@type': any.typeUrl, value: scalarToJson('bytes', any.value) };
+      // Bytes that cannot be read may hold anything.
+      const hides = this.#hidden || (this.#redacts && type !== undefined);
+      return { '@type': any.typeUrl, ...(hides ? {} : { value: scalarToJson('bytes', any.value) }) };
     }
     const json = this.message(type, inner.value);
     if (type.special !== undefined) return { '@type': any.typeUrl, value: json };
     return { '@type': any.typeUrl, ...(json as object) };
   }
 
+  /** The JSON of a field; undefined where it is neither shown nor redacted. */
+  #shown(field: Field, value: unknown): unknown {
+    if (!this.#redacts || this.#hidden || !field.sensitive) return this.#field(field, value);
+    this.#hidden = true;
+    try {
+      return this.#field(field, value);
+    } finally {
+      this.#hidden = false;
+    }
+  }
+
   #field(field: Field, value: unknown): unknown {
+    if (this.#hidden && field.message === undefined) return this.#redacted(field, value);
     if (field.shape === 'repeated')
       return (value as readonly unknown[]).map((item) => this.#value(field, item));
     if (field.shape === 'single') return this.#value(field, value);
@@ -58,6 +85,15 @@ class JsonWriter implements JsonWriteContext {
     const json: Record<string, unknown> = {};
     for (const key of Object.keys(map).sort()) setEntry(json, key, this.#value(field, map[key]));
     return json;
+  }
+
+  /** A field of scalars that is not shown; undefined where it could not hold the word. */
+  #redacted(field: Field, value: unknown): unknown {
+    if (field.kind !== 'string' && field.kind !== 'bytes') return undefined;
+    const word = field.kind === 'string' ? redacted : scalarToJson('bytes', Buffer.from(redacted));
+    if (field.shape === 'repeated') return (value as readonly unknown[]).map(() => word);
+    if (field.shape === 'single') return word;
+    return Object.fromEntries(Object.keys(value as object).map((key) => [key, word]));
   }
 
   #value(field: Field, value: unknown): unknown {

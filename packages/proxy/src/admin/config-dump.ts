@@ -1,15 +1,11 @@
 import { decode, packAny, toJson, type Any, type MessageType } from '@lateen/protocol';
 import * as admin from '@lateen/protocol/envoy/admin/v3';
-import type { Bootstrap } from '@lateen/protocol/envoy/config/bootstrap/v3';
 import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
 import { ClusterLoadAssignment } from '@lateen/protocol/envoy/config/endpoint/v3';
 import { Listener } from '@lateen/protocol/envoy/config/listener/v3';
 import { RouteConfiguration } from '@lateen/protocol/envoy/config/route/v3';
 import { HttpConnectionManager } from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
-import {
-  Secret as SecretMessage,
-  type Secret,
-} from '@lateen/protocol/envoy/extensions/transport_sockets/tls/v3';
+import { Secret } from '@lateen/protocol/envoy/extensions/transport_sockets/tls/v3';
 import type { RunningProxy } from '../bootstrap/running-proxy.ts';
 import { knownTypes } from '../decode/known-types.ts';
 import type { RefusedUpdate, StoredResource } from '../xds/resource-store.ts';
@@ -29,7 +25,7 @@ export interface DumpOptions {
   readonly nameMatches?: (name: string) => boolean;
 }
 
-/** Everything that the proxy was told, in the shape of Envoy's `/config_dump`; private keys are left out. */
+/** Everything that the proxy was told, in the shape of Envoy's `/config_dump`; private keys and their like are redacted. */
 export function dumpConfig(proxy: RunningProxy, options: DumpOptions): readonly DumpPart[] {
   const matches = options.nameMatches ?? (() => true);
   const message = proxy.bootstrap.message;
@@ -44,12 +40,13 @@ export function dumpConfig(proxy: RunningProxy, options: DumpOptions): readonly 
     name,
     versionInfo,
     lastUpdated: at,
-    secret: any === undefined ? undefined : redactAny(any),
-    errorState: errorState === undefined ? undefined : { ...errorState, failedConfiguration: undefined },
+    secret: any,
+    errorState,
   }));
   const parts: DumpPart[] = [];
   if (options.nameMatches === undefined) {
-    parts.push(part(admin.BootstrapConfigDump, { bootstrap: redactBootstrap(message), lastUpdated }));
+    const bootstrap = { ...message, node: describeNode(message.node ?? {}) };
+    parts.push(part(admin.BootstrapConfigDump, { bootstrap, lastUpdated }));
   }
   parts.push(
     part(admin.ClustersConfigDump, {
@@ -105,7 +102,7 @@ export function dumpConfig(proxy: RunningProxy, options: DumpOptions): readonly 
       staticSecrets: named(statics?.secrets).map((secret) => ({
         name: secret.name,
         lastUpdated,
-        secret: packAny(SecretMessage, redactSecret(secret)),
+        secret: packAny(Secret, secret),
       })),
       dynamicActiveSecrets: secrets,
       dynamicWarmingSecrets: proxy.warming
@@ -123,7 +120,7 @@ export function dumpConfig(proxy: RunningProxy, options: DumpOptions): readonly 
 }
 
 function part<T>(type: MessageType<T>, value: T): DumpPart {
-  const json = toJson(type, value, { registry: knownTypes, protoNames: true });
+  const json = toJson(type, value, { registry: knownTypes, protoNames: true, redact: true });
   return { typeName: type.typeName, json: json as Readonly<Record<string, unknown>> };
 }
 
@@ -194,39 +191,6 @@ function inlineRoutes(listeners: readonly Listener[]): readonly RouteConfigurati
       }),
     ),
   );
-}
-
-const redacted = { inlineBytes: Buffer.from('[redacted]') };
-
-/** Leaves out what must not be seen: keys, passwords, generic secrets. */
-function redactSecret(secret: Secret): Secret {
-  const { tlsCertificate, genericSecret, sessionTicketKeys } = secret;
-  return {
-    ...secret,
-    ...(tlsCertificate === undefined
-      ? {}
-      : {
-          tlsCertificate: {
-            ...tlsCertificate,
-            privateKey: redacted,
-            ...(tlsCertificate.password === undefined ? {} : { password: redacted }),
-          },
-        }),
-    ...(genericSecret === undefined ? {} : { genericSecret: { secret: redacted } }),
-    ...(sessionTicketKeys === undefined ? {} : { sessionTicketKeys: { keys: [redacted] } }),
-  };
-}
-
-function redactAny(any: Any): Any | undefined {
-  const secret = decode(SecretMessage, any.value);
-  return secret.ok ? packAny(SecretMessage, redactSecret(secret.value)) : undefined;
-}
-
-function redactBootstrap(given: Bootstrap): Bootstrap {
-  const message = { ...given, node: describeNode(given.node ?? {}) };
-  const statics = message.staticResources;
-  if (statics?.secrets === undefined) return message;
-  return { ...message, staticResources: { ...statics, secrets: statics.secrets.map(redactSecret) } };
 }
 
 /** Picks one field of all parts, as `?resource=dynamic_active_clusters` asks; undefined where no part has it. */
