@@ -3,10 +3,12 @@ import { createSocket } from 'node:dgram';
 import { EventEmitter, once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { decodeBootstrap } from '../../bootstrap/bootstrap.ts';
 import { listenerFromJson, routesJson } from '../../testing/envoy-config.ts';
+import type { StatsSnapshot } from '../stats-snapshot.ts';
 import { ask, cluster, portOf, startDataPlane, tcpUpstream, type Closers } from '../../testing/harness.ts';
-import type { Cluster, DataPlane } from '../../model/index.ts';
+import type { Cluster, DataPlane, DataPlaneOptions } from '../../model/index.ts';
 
 /** Lines that a StatsD has heard. */
 class Heard extends EventEmitter<{ line: [] }> {
@@ -40,14 +42,19 @@ async function udpServer(t: Closers): Promise<{ port: number; heard: Heard }> {
 }
 
 /** A proxy whose bootstrap has these sinks; it answers every request with 200. */
-async function serve(t: Closers, sink: object, clusters: readonly Cluster[] = []): Promise<DataPlane> {
+async function serve(
+  t: Closers,
+  sink: object,
+  clusters: readonly Cluster[] = [],
+  options: DataPlaneOptions = {},
+): Promise<DataPlane> {
   const bootstrap = decodeBootstrap({
     stats_flush_interval: '0.05s',
     stats_sinks: [{ name: 'sink', typed_config: sink }],
     stats_config: { stats_matcher: { inclusion_list: { patterns: [{ prefix: 'http.main' }] } } },
   });
   assert.ok(bootstrap.ok, JSON.stringify(bootstrap));
-  const dataPlane = startDataPlane(t, { stats: bootstrap.value.stats });
+  const dataPlane = startDataPlane(t, { stats: bootstrap.value.stats, ...options });
   await dataPlane.update({
     clusters: { set: clusters },
     listeners: {
@@ -117,6 +124,36 @@ test('StatsD is told over a connection to a cluster, also of the last before the
   await ask(portOf(dataPlane), '/', { method: 'POST', body: 'x' });
   await dataPlane.close();
   await heard.until(/^envoy\.http\.main\.downstream_rq_2xx:1\|c$/);
+});
+
+test('StatsD is told by datagrams of the last too; what other workers have counted may come when the proxy has ended', async (t) => {
+  const { port, heard } = await udpServer(t);
+  const late = Promise.withResolvers<readonly StatsSnapshot[]>();
+  const asked = Promise.withResolvers<void>();
+  let isFirst = true;
+  const otherWorkers = (): Promise<readonly StatsSnapshot[]> => {
+    if (!isFirst) return Promise.resolve([]);
+    isFirst = false;
+    asked.resolve();
+    return late.promise;
+  };
+  const dataPlane = await serve(t, { '@type': statsd, address: at(port) }, [], { otherWorkers });
+  await ask(portOf(dataPlane));
+  await asked.promise;
+  await dataPlane.close();
+  await heard.until(/^envoy\.http\.main\.downstream_rq_total:1\|c$/);
+  const numbers = [['late', 'counter', 1]] as const;
+  const group = {
+    prefix: 'http.main.',
+    prometheusPrefix: '',
+    labels: {},
+    numbers,
+    histograms: [],
+    texts: [],
+  };
+  late.resolve([{ groups: [group], metrics: [] }]);
+  // A fault would be an error that nobody catches, by which this test fails.
+  await setImmediate();
 });
 
 test('other sinks, and addresses that are none, are refused by their paths', () => {

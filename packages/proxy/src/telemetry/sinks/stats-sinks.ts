@@ -81,7 +81,7 @@ export class StatsSinks {
   #next(): void {
     if (this.#closed || this.#intervalMs === 0) return;
     this.#timer = this.#context.clock.after(this.#intervalMs, () => {
-      void this.flush().then(() => this.#next());
+      void this.flush().finally(() => this.#next());
     });
   }
 }

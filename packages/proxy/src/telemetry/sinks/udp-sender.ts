@@ -6,6 +6,9 @@ export class UdpSender {
   readonly #socket: Socket;
   readonly #to: { readonly address: string; readonly port: number };
   readonly #maxBytes: number;
+  /** Datagrams that the socket has not sent yet: those that it has when it is closed are lost. */
+  #underWay = 0;
+  #closing: PromiseWithResolvers<void> | undefined;
 
   /** `maxBytes`: as many lines as fit share a datagram; 0: each line has one of its own. */
   constructor(to: { readonly address: string; readonly port: number }, maxBytes: number) {
@@ -17,6 +20,7 @@ export class UdpSender {
   }
 
   send(lines: readonly string[]): void {
+    if (this.#closing !== undefined) return;
     let datagram = '';
     for (const line of lines) {
       if (datagram !== '' && datagram.length + 1 + line.length > this.#maxBytes) {
@@ -28,11 +32,25 @@ export class UdpSender {
     if (datagram !== '') this.#sendOne(datagram);
   }
 
+  /** Resolves when everything is sent; what comes after this call is not. */
   close(): Promise<void> {
-    return new Promise((resolve) => this.#socket.close(() => resolve()));
+    if (this.#closing === undefined) {
+      this.#closing = Promise.withResolvers();
+      this.#closeIfDone();
+    }
+    return this.#closing.promise;
   }
 
   #sendOne(text: string): void {
-    this.#socket.send(text, this.#to.port, this.#to.address, () => {});
+    this.#underWay++;
+    this.#socket.send(text, this.#to.port, this.#to.address, () => {
+      this.#underWay--;
+      this.#closeIfDone();
+    });
+  }
+
+  #closeIfDone(): void {
+    const closing = this.#closing;
+    if (closing !== undefined && this.#underWay === 0) this.#socket.close(() => closing.resolve());
   }
 }
