@@ -205,11 +205,15 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     (options.stats?.sinks ?? []).length === 0
       ? undefined
       : import('./telemetry/sinks/stats-sinks.ts').then(({ StatsSinks }) => {
-          const { sinks: list = [], flushIntervalMs = 0, sinksHearValuesOnly } = options.stats ?? {};
+          const { sinks: list = [], flushIntervalMs, sinksHearValuesOnly } = options.stats ?? {};
           const clusterRef = (name: string): ClusterRef => clusters.ref(name);
           const { otherWorkers, node } = options;
           const sinkContext = { ...clusterContext, clusterRef, stats, otherWorkers, node };
-          return new StatsSinks(list, sinksHearValuesOnly === true ? 0 : flushIntervalMs, sinkContext);
+          return new StatsSinks(
+            list,
+            sinksHearValuesOnly === true ? undefined : flushIntervalMs,
+            sinkContext,
+          );
         });
 
   /** Watches the folders of files that resources themselves name, and knows when their certificates end. */
@@ -357,6 +361,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     takeHostHealth: (cluster) => clusters.find(cluster)?.takeHealth(),
     takeOutlier: (cluster, host, reason) => clusters.find(cluster)?.takeOutlier(host, reason),
     reopenLogs: () => logFiles.reopen(),
+    flushStats: async () => (await sinks)?.flush(),
     set onRotationFailed(told: (secret: string) => void) {
       secrets.onRotationFailed = told;
     },

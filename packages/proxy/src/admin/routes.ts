@@ -44,9 +44,15 @@ export interface AdminContext {
 /** The paths of the admin port, with Envoy's names and shapes. */
 export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
   const { proxy, logLevels } = context;
-  const intervals = new HistogramIntervals(context.clock, proxy.bootstrap.stats.flushIntervalMs, async () =>
+  const { flushIntervalMs } = proxy.bootstrap.stats;
+  const intervals = new HistogramIntervals(context.clock, flushIntervalMs, async () =>
     (await context.stats()).histogramStates(),
   );
+  /** The statistics that are shown; sinks that have no interval are told of them before. */
+  async function flushed(): Promise<StatsView> {
+    if (flushIntervalMs === undefined) await Promise.all([proxy.dataPlane.flushStats(), intervals.end()]);
+    return context.stats();
+  }
   const isDynamic = (name: string): boolean => proxy.store.kind('cluster').resources.has(name);
 
   return [
@@ -191,13 +197,13 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
     {
       path: '/stats',
       help: 'print server stats (?usedonly, ?hidden=, ?filter=REGEX, ?type=, ?histogram_buckets=, ?format=json|prometheus)',
-      handle: async ({ query }) => statsAnswer(await context.stats(), query, () => intervals.look()),
+      handle: async ({ query }) => statsAnswer(await flushed(), query, () => intervals.look()),
     },
     {
       path: '/stats/prometheus',
       help: 'print server stats in prometheus format (?usedonly, ?text_readouts, ?filter=REGEX, ?histogram_buckets=summary)',
       async handle({ query }) {
-        return prometheusAnswer(await context.stats(), query);
+        return prometheusAnswer(await flushed(), query);
       },
     },
   ];

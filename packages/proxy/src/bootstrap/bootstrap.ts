@@ -128,7 +128,7 @@ export function decodeBootstrapMessage(
     stats: {
       ...decodeStatsConfig(scope.at('statsConfig'), message.statsConfig ?? {}),
       sinks: decodeStatsSinks(scope.at('statsSinks'), message.statsSinks ?? []),
-      flushIntervalMs: message.statsFlushInterval ?? 5_000,
+      flushIntervalMs: flushIntervalOf(scope, message),
     },
     listeners: take('listeners', statics?.listeners, listenerDecoder),
     clusters: take('clusters', statics?.clusters, clusterDecoder),
@@ -166,6 +166,25 @@ function nodeOf(node: Node, overrides: NodeOverrides): Node {
     userAgentName: 'lateen',
     clientFeatures: ['envoy.lb.does_not_support_overprovisioning'],
   };
+}
+
+const defaultFlushIntervalMs = 5_000;
+const shortestFlushIntervalMs = 1;
+const longestFlushIntervalMs = 300_000;
+
+/** How often sinks of statistics are told; undefined: when the admin port is asked for statistics. */
+function flushIntervalOf(scope: Scope, message: Bootstrap): number | undefined {
+  const { statsFlushInterval: intervalMs, statsFlushOnAdmin } = message;
+  if (
+    intervalMs !== undefined &&
+    !(intervalMs >= shortestFlushIntervalMs && intervalMs < longestFlushIntervalMs)
+  )
+    scope.at('statsFlushInterval').fail('must be at least 1 ms and less than 300 s');
+  if (statsFlushOnAdmin === undefined) return intervalMs ?? defaultFlushIntervalMs;
+  const at = scope.at('statsFlushOnAdmin');
+  if (!statsFlushOnAdmin) at.fail('must be true where it is given');
+  if (intervalMs !== undefined) at.fail('cannot be together with stats_flush_interval');
+  return undefined;
 }
 
 function decodeSource(

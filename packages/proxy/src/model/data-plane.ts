@@ -188,6 +188,8 @@ export interface DataPlane {
   takeOutlier(cluster: string, host: string, reason: OutlierReason): void;
   /** Opens the files of access logs anew: for whoever has moved them away. */
   reopenLogs(): void;
+  /** Tells the sinks of statistics what there is now. */
+  flushStats(): Promise<void>;
   /** Told the name of a secret whose files have changed and cannot be used: the last good one stays. */
   onRotationFailed: (secret: string) => void;
   /** When the first certificate in use ends, in milliseconds since 1970; undefined where there is none. */

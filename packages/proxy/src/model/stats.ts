@@ -29,8 +29,8 @@ export interface StatsOptions {
   readonly sinks: readonly StatsSink[];
   /** Sinks are told of the values of histograms only: another worker tells them of the rest. */
   readonly sinksHearValuesOnly?: boolean;
-  /** How often sinks are told; default 5 s. */
-  readonly flushIntervalMs: number;
+  /** How often sinks are told; undefined: when the admin port is asked for statistics, and at no other time. */
+  readonly flushIntervalMs: number | undefined;
 }
 
 /** Where statistics are sent to. */

@@ -13,7 +13,7 @@ const patience = 12;
  */
 export class HistogramIntervals {
   readonly #clock: Clock;
-  readonly #intervalMs: number;
+  readonly #intervalMs: number | undefined;
   readonly #now: () => Promise<HistogramStates>;
   /** At the end of the last interval; undefined while nobody looks. */
   #before: HistogramStates | undefined;
@@ -21,7 +21,8 @@ export class HistogramIntervals {
   #patience = 0;
   #running = false;
 
-  constructor(clock: Clock, intervalMs: number, now: () => Promise<HistogramStates>) {
+  /** `intervalMs`: undefined where intervals end by `end` only. */
+  constructor(clock: Clock, intervalMs: number | undefined, now: () => Promise<HistogramStates>) {
     this.#clock = clock;
     this.#intervalMs = intervalMs;
     this.#now = now;
@@ -30,9 +31,9 @@ export class HistogramIntervals {
   /** The last whole interval. */
   look(): HistogramStates {
     this.#patience = patience;
-    if (!this.#running) {
+    if (!this.#running && this.#intervalMs !== undefined) {
       this.#running = true;
-      void this.#next();
+      void this.#next(this.#intervalMs);
     }
     return this.#interval;
   }
@@ -43,21 +44,25 @@ export class HistogramIntervals {
     this.#interval = new Map();
   }
 
-  async #next(): Promise<void> {
-    let now: HistogramStates;
+  /** An interval is over, and the next begins. */
+  async end(): Promise<void> {
+    const now = await this.#now();
+    if (this.#before !== undefined) this.#interval = since(now, this.#before);
+    this.#before = now;
+  }
+
+  async #next(intervalMs: number): Promise<void> {
     try {
-      now = await this.#now();
+      await this.end();
     } catch {
       // Nothing can be told, as where a thread is gone: the next look tries again.
       this.#running = false;
       this.forget();
       return;
     }
-    if (this.#before !== undefined) this.#interval = since(now, this.#before);
-    this.#before = now;
-    this.#clock.after(this.#intervalMs, () => {
+    this.#clock.after(intervalMs, () => {
       if (this.#patience-- > 0) {
-        void this.#next();
+        void this.#next(intervalMs);
         return;
       }
       this.#running = false;

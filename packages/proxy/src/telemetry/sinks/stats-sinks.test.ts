@@ -4,7 +4,12 @@ import { EventEmitter, once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
+import { silentLogger, TestClock } from '@lateen/core';
+import { LogLevels } from '../../admin/log-levels.ts';
 import { decodeBootstrap } from '../../bootstrap/bootstrap.ts';
+import { serve as serveProxy } from '../../bootstrap/serve.ts';
+import { Histogram } from '../histogram.ts';
+import { NumberGroup } from '../number-group.ts';
 import { listenerFromJson, routesJson } from '../../testing/envoy-config.ts';
 import type { StatsSnapshot } from '../stats-snapshot.ts';
 import { ask, cluster, portOf, startDataPlane, tcpUpstream, type Closers } from '../../testing/harness.ts';
@@ -154,6 +159,76 @@ test('StatsD is told by datagrams of the last too; what other workers have count
   late.resolve([{ groups: [group], metrics: [] }]);
   // A fault would be an error that nobody catches, by which this test fails.
   await setImmediate();
+});
+
+test('with stats_flush_on_admin sinks are told when the admin port shows statistics, and at no other time', async (t) => {
+  const { port, heard } = await udpServer(t);
+  const bootstrap = decodeBootstrap({
+    stats_flush_on_admin: true,
+    stats_sinks: [{ name: 'sink', typed_config: { '@type': statsd, address: at(port) } }],
+    admin: { address: at(0) },
+  });
+  assert.ok(bootstrap.ok, JSON.stringify(bootstrap));
+  const clock = new TestClock();
+  const serving = await serveProxy({
+    bootstrap: bootstrap.value,
+    clock,
+    log: silentLogger,
+    logLevels: new LogLevels('info'),
+    drainTimeMs: 0,
+    drainStrategy: 'immediate',
+    terminationMs: 0,
+    lameDuckMs: 0,
+    configPath: undefined,
+    adminAddressPath: undefined,
+    statePath: undefined,
+  });
+  t.after(async () => {
+    serving.stop();
+    await serving.stopped;
+  });
+  const time = new Histogram();
+  const group = new NumberGroup('mine.', 'envoy_mine_', {}, { count: ['count', 'counter'] });
+  serving.proxy.dataPlane.stats.add(group);
+  serving.proxy.dataPlane.stats.add({
+    prefix: 'mine.',
+    prometheusPrefix: 'envoy_mine_',
+    labels: {},
+    visit: (visitor) => visitor.histogram('time', time),
+    resetCounters() {},
+  });
+  const address = serving.admin?.address;
+  assert.ok(address?.kind === 'socket');
+  const look = async (path: string): Promise<string> =>
+    await (await fetch(`http://127.0.0.1:${address.port}${path}`)).text();
+  group.n.count = 3;
+  clock.advance(60_000);
+  await look('/clusters');
+  assert.deepEqual(heard.lines, []);
+  await look('/stats?filter=mine');
+  await heard.until(/^envoy\.mine\.count:3\|c$/);
+  group.n.count = 5;
+  time.record(3);
+  // An interval of histograms lasts from one look to the next.
+  assert.match(await look('/stats?filter=mine.time'), /P100\(5,5\)/);
+  assert.match(await look('/stats?filter=mine.time'), /P100\(nan,5\)/);
+  await heard.until(/^envoy\.mine\.count:2\|c$/);
+  group.n.count = 9;
+  await look('/stats/prometheus');
+  await heard.until(/^envoy\.mine\.count:4\|c$/);
+});
+
+test('intervals that are too short or too long, or two ways to flush, are refused by their paths', () => {
+  const problems = (json: object): string[] => {
+    const decoded = decodeBootstrap(json);
+    return decoded.ok ? [] : decoded.problems.map(({ path }) => path);
+  };
+  for (const interval of ['0s', '0.0005s', '300s'])
+    assert.deepEqual(problems({ stats_flush_interval: interval }), ['stats_flush_interval'], interval);
+  assert.deepEqual(problems({ stats_flush_on_admin: false }), ['stats_flush_on_admin']);
+  assert.deepEqual(problems({ stats_flush_interval: '1s', stats_flush_on_admin: true }), [
+    'stats_flush_on_admin',
+  ]);
 });
 
 test('other sinks, and addresses that are none, are refused by their paths', () => {

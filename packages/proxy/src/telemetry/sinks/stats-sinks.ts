@@ -44,16 +44,16 @@ function statsdTeller(
   return { tell: (all) => sender.send(lines.since(all)), close: () => sender.close() };
 }
 
-/** Tells sinks of the statistics, again and again; of each value of a histogram when it is recorded. */
+/** Tells sinks of the statistics, again and again or when it is asked to; of each value of a histogram when it is recorded. */
 export class StatsSinks {
   readonly #context: StatsSinkContext;
-  readonly #intervalMs: number;
+  readonly #intervalMs: number | undefined;
   readonly #tellers: readonly Teller[];
   #timer: Timer | undefined;
   #closed = false;
 
-  /** `intervalMs`: 0 where sinks are told of the values of histograms only. */
-  constructor(sinks: readonly StatsSink[], intervalMs: number, context: StatsSinkContext) {
+  /** `intervalMs`: undefined where sinks are told of the rest by `flush` only. */
+  constructor(sinks: readonly StatsSink[], intervalMs: number | undefined, context: StatsSinkContext) {
     this.#context = context;
     this.#intervalMs = intervalMs;
     this.#tellers = sinks.map((sink) =>
@@ -64,11 +64,11 @@ export class StatsSinks {
     this.#next();
   }
 
-  /** Tells of what there is, and ends. */
+  /** Tells of what there is, where that is done at intervals, and ends. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#timer?.cancel();
-    if (this.#intervalMs > 0) await this.flush();
+    if (this.#intervalMs !== undefined) await this.flush();
     await Promise.all(this.#tellers.map((teller) => teller.close()));
   }
 
@@ -79,7 +79,7 @@ export class StatsSinks {
   }
 
   #next(): void {
-    if (this.#closed || this.#intervalMs === 0) return;
+    if (this.#closed || this.#intervalMs === undefined) return;
     this.#timer = this.#context.clock.after(this.#intervalMs, () => {
       void this.flush().finally(() => this.#next());
     });
