@@ -31,6 +31,8 @@ interface Resource {
   readonly read: () => number;
   pressure: number;
   failedUpdates: number;
+  /** False since it could not be read. */
+  isReadable: boolean;
 }
 
 const shares = {
@@ -60,7 +62,7 @@ export class OverloadManager implements StatGroup {
         continue;
       }
       const read = readerOf(monitor, options);
-      this.#resources.set(monitor.name, { read, pressure: 0, failedUpdates: 0 });
+      this.#resources.set(monitor.name, { read, pressure: 0, failedUpdates: 0, isReadable: true });
     }
     for (const { name } of config.actions) this.#scale.set(name, 0);
     this.#timer = clock.every(config.refreshIntervalMs, () => this.#refresh());
@@ -86,16 +88,24 @@ export class OverloadManager implements StatGroup {
   }
 
   #refresh(): void {
-    for (const [name, resource] of this.#resources) {
-      try {
-        resource.pressure = resource.read();
-      } catch (error) {
-        resource.failedUpdates++;
-        // As it was: what cannot be read is neither good nor bad news.
-        this.#options.log.warn('a resource cannot be looked at', { resource: name, error: messageOf(error) });
-      }
-    }
+    for (const [name, resource] of this.#resources) this.#look(name, resource);
     for (const action of this.#options.config.actions) this.#act(action);
+  }
+
+  #look(name: string, resource: Resource): void {
+    const { log } = this.#options;
+    const wasReadable = resource.isReadable;
+    try {
+      resource.pressure = resource.read();
+      resource.isReadable = true;
+      if (!wasReadable) log.info('a resource can be looked at again', { resource: name });
+    } catch (error) {
+      // As it was: what cannot be read is neither good nor bad news.
+      resource.failedUpdates++;
+      resource.isReadable = false;
+      if (wasReadable)
+        log.warn('a resource cannot be looked at', { resource: name, error: messageOf(error) });
+    }
   }
 
   #act({ name, triggers }: OverloadAction): void {

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { silentLogger, TestClock } from '@lateen/core';
+import { lineLogger, TestClock } from '@lateen/core';
 import { decodeBootstrap } from '../bootstrap/bootstrap.ts';
 import { StatsRegistry } from '../telemetry/stats-registry.ts';
 import { hostWork } from './cpu-utilization.ts';
@@ -42,10 +42,11 @@ function watch(t: TestContext, type: string, config: object, files: Readonly<Rec
   const overload = decoded.value.overload;
   assert.ok(overload !== undefined);
   const clock = new TestClock();
+  const lines: string[] = [];
   const manager = new OverloadManager({
     config: overload,
     clock,
-    log: silentLogger,
+    log: lineLogger({ write: (line) => lines.push(line), level: () => 'info', scope: 'overload' }),
     shrinkHeap() {},
     controlGroup: folder,
   });
@@ -56,6 +57,7 @@ function watch(t: TestContext, type: string, config: object, files: Readonly<Rec
     Number(new RegExp(`^overload\\.${name}: (\\d+)$`, 'm').exec(stats.text())?.[1]);
   return {
     number,
+    lines,
     scale: () => manager.state.disableHttpKeepalive,
     look(changed: Readonly<Record<string, string>>): number {
       put(changed);
@@ -79,6 +81,19 @@ test('memory of a container is looked at against its limit, and actions grow wit
   assert.equal(group.look({ 'memory.current': '' }), 70);
   assert.equal(group.number('seen.failed_updates'), 1);
   assert.equal(group.look({ 'memory.current': '700', 'memory.max': 'max' }), 0);
+});
+
+test('a resource that cannot be looked at is told of once, and once more when it can', (t) => {
+  const group = watch(t, memoryType, {}, { ...version2, 'memory.max': '1000' });
+  for (let i = 0; i < 3; i++) group.look({});
+  assert.equal(group.number('seen.failed_updates'), 3);
+  assert.equal(group.lines.length, 1);
+  assert.match(group.lines[0] ?? '', /warn.*cannot be looked at.*memory\.current/);
+  for (let i = 0; i < 3; i++) group.look({ 'memory.current': '100' });
+  assert.equal(group.lines.length, 2);
+  assert.match(group.lines[1] ?? '', /can be looked at again/);
+  group.look({ 'memory.current': 'much' });
+  assert.equal(group.lines.length, 3);
 });
 
 test('the limit of the configuration counts where it is the lower one, in either version', (t) => {
