@@ -1,11 +1,13 @@
 import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import type { Result } from '@lateen/core';
 import type { Cluster, DataSource, Listener, Secret } from '../model/index.ts';
 import {
   certificatesOfCluster,
   certificatesOfListener,
   certificatesOfSecret,
 } from '../tls/certificates-in-use.ts';
+import { readDataSource } from '../tls/data-source.ts';
+import { readChain } from '../tls/load-certificate.ts';
 
 /** Envoy's JSON of `/certs`: what each secret and each TLS context holds and when it ends; never a key. */
 export function certificatesJson(
@@ -21,19 +23,18 @@ export function certificatesJson(
   ];
   return {
     certificates: groups.map(({ roots, chains }) => ({
-      ca_cert: roots.flatMap((source) => describe(source, nowMs)),
-      cert_chain: chains.flatMap((source) => describe(source, nowMs)),
+      ca_cert: roots.flatMap((source) => describe(source, readDataSource(source, ''), nowMs)),
+      cert_chain: chains.flatMap((own) => describe(own.chain, readChain(own), nowMs)),
     })),
   };
 }
 
-function describe(source: DataSource, nowMs: number): readonly unknown[] {
-  const pem = pemOf(source);
-  if (pem === undefined) return [];
-  return [...pem.matchAll(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g)].flatMap(([text]) => {
+function describe(source: DataSource, pem: Result<Buffer>, nowMs: number): readonly unknown[] {
+  const text = pem.ok ? pem.value.toString('latin1') : '';
+  return [...text.matchAll(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g)].flatMap(([one]) => {
     let certificate: X509Certificate;
     try {
-      certificate = new X509Certificate(text);
+      certificate = new X509Certificate(one);
     } catch {
       return [];
     }
@@ -49,16 +50,6 @@ function describe(source: DataSource, nowMs: number): readonly unknown[] {
       },
     ];
   });
-}
-
-function pemOf(source: DataSource): string | undefined {
-  if (source.kind === 'inline') return Buffer.from(source.bytes).toString('latin1');
-  if (source.kind !== 'file') return undefined;
-  try {
-    return readFileSync(source.path, 'latin1');
-  } catch {
-    return undefined;
-  }
 }
 
 /** `URI:spiffe://…, DNS:a` -> `[{uri}, {dns}]`. */

@@ -7,13 +7,7 @@ import { messageValidator } from '@lateen/protocol/validate';
 import { defaultCluster, type Route, type RouteConfiguration as RouteTableModel } from '../model/index.ts';
 import { wholly } from '../timer/in-slices.ts';
 import { knownTypes } from './known-types.ts';
-import {
-  clusterDecoder,
-  listenerDecoder,
-  routeDecoder,
-  secretDecoder,
-  type ResourceDecoder,
-} from './resource.ts';
+import { clusterDecoder, listenerDecoder, routeDecoder, type ResourceDecoder } from './resource.ts';
 
 /** A resource written as JSON, encoded and decoded again by the proxy. */
 function decodeJson<M, T>(decoder: ResourceDecoder<M, T>, json: unknown) {
@@ -380,13 +374,6 @@ test('keys of session tickets that have not 80 bytes are refused by their place'
   const chain = { filters: [], transport_socket: { name: 'tls', typed_config: typedConfig } };
   assert.deepEqual(bad(listenerDecoder, listenerWith({}, { filter_chains: [chain] })), [
     'filter_chains[0].transport_socket.typed_config.session_ticket_keys.keys[1]: must have 80 bytes, has 1',
-  ]);
-});
-
-test('a certificate in PKCS #12 is refused with what to do', () => {
-  const secret = { name: 's', tls_certificate: { pkcs12: { filename: '/a.p12' } } };
-  assert.deepEqual(bad(secretDecoder, secret), [
-    'tls_certificate.pkcs12: is not supported: turn it into PEM (openssl pkcs12 -in FILE -nodes) for certificate_chain and private_key',
   ]);
 });
 

@@ -76,7 +76,7 @@ const parametersPolicy = fieldPolicy(tls.TlsParameters, [
 ]);
 const certificatePolicy = fieldPolicy(
   tls.TlsCertificate,
-  ['certificateChain', 'privateKey', 'password', 'watchedDirectory'],
+  ['certificateChain', 'privateKey', 'pkcs12', 'password', 'watchedDirectory'],
   {
     ocspStaple: 'no OCSP response is stapled',
     signedCertificateTimestamp: 'not sent to clients',
@@ -302,28 +302,32 @@ function decodeSds(scope: Scope, message: SdsSecretConfig): string {
 }
 
 function decodeCertificate(scope: Scope, message: TlsCertificateMessage): TlsCertificate {
-  if (message.pkcs12 !== undefined) {
-    // What many tools write still is encrypted by means that OpenSSL has only with its legacy provider.
-    scope
-      .at('pkcs12')
-      .fail(
-        'is not supported: turn it into PEM (openssl pkcs12 -in FILE -nodes) for certificate_chain and private_key',
-      );
-    scope.holdsSecret();
-    const none: DataSource = { kind: 'inline', bytes: new Uint8Array() };
-    return { chain: none, privateKey: none };
-  }
   scope.check(certificatePolicy, message);
-  const privateKey = decodeDataSource(scope.at('privateKey'), message.privateKey);
-  if (privateKey.kind === 'inline' || message.password !== undefined) scope.holdsSecret();
   return {
-    chain: decodeDataSource(scope.at('certificateChain'), message.certificateChain),
-    privateKey,
+    ...decodeChainAndKey(scope, message),
     ...(message.password === undefined
       ? {}
       : { password: decodeDataSource(scope.at('password'), message.password) }),
     ...decodeWatchedDirectory(scope.at('watchedDirectory'), message.watchedDirectory),
   };
+}
+
+function decodeChainAndKey(
+  scope: Scope,
+  message: TlsCertificateMessage,
+): Pick<TlsCertificate, 'format' | 'chain' | 'privateKey'> {
+  if (message.password !== undefined) scope.holdsSecret();
+  if (message.pkcs12 !== undefined) {
+    for (const field of ['certificateChain', 'privateKey'] as const) {
+      if (message[field] !== undefined) scope.at(field).fail('must not be set beside pkcs12, which holds it');
+    }
+    const bundle = decodeDataSource(scope.at('pkcs12'), message.pkcs12);
+    if (bundle.kind === 'inline') scope.holdsSecret();
+    return { format: 'pkcs12', chain: bundle, privateKey: bundle };
+  }
+  const privateKey = decodeDataSource(scope.at('privateKey'), message.privateKey);
+  if (privateKey.kind === 'inline') scope.holdsSecret();
+  return { chain: decodeDataSource(scope.at('certificateChain'), message.certificateChain), privateKey };
 }
 
 /** How a peer is verified; names are verified only where a root is given. */

@@ -11,8 +11,10 @@ export type DataSource =
     }
   | { readonly kind: 'environment'; readonly variable: string };
 
-/** A certificate chain with its key, PEM. */
+/** A certificate chain with its key. */
 export interface TlsCertificate {
+  /** `pkcs12`: chain and key are the same bundle (RFC 7292). Default PEM. */
+  readonly format?: 'pkcs12';
   readonly chain: DataSource;
   readonly privateKey: DataSource;
   readonly password?: DataSource;

@@ -1,7 +1,9 @@
 import { X509Certificate } from 'node:crypto';
+import type { Result } from '@lateen/core';
 import type { DataSource } from '../model/tls.ts';
 import type { CertificateGroup } from './certificates-in-use.ts';
 import { readDataSource } from './data-source.ts';
+import { readChain } from './load-certificate.ts';
 
 const pemCertificate = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 const dayMs = 86_400_000;
@@ -21,20 +23,31 @@ export class CertificateExpiry {
   /** Milliseconds since 1970; undefined where there is no certificate. Of a chain of ours the first certificate counts. */
   firstMs(): number | undefined {
     const known = new Map<string, number>();
-    const endOf = (source: DataSource, all: boolean): number => {
-      const pem = readDataSource(source, '');
-      if (!pem.ok) return Infinity;
-      const text = pem.value.toString('latin1');
-      const key = `${all} ${text}`;
-      const end = this.#known.get(key) ?? firstEndOf(text, all);
+    const endOf = (source: DataSource, all: boolean, pemOf: () => Result<Buffer>): number => {
+      const bytes = readDataSource(source, '');
+      if (!bytes.ok) return Infinity;
+      const key = `${all} ${bytes.value.toString('latin1')}`;
+      let end = this.#known.get(key);
+      if (end === undefined) {
+        const pem = pemOf();
+        end = pem.ok ? firstEndOf(pem.value.toString('latin1'), all) : Infinity;
+      }
       known.set(key, end);
       return end;
     };
     let first = Infinity;
     for (const groups of this.#groups.values()) {
       for (const { roots, chains } of groups) {
-        for (const source of roots) first = Math.min(first, endOf(source, true));
-        for (const source of chains) first = Math.min(first, endOf(source, false));
+        for (const source of roots)
+          first = Math.min(
+            first,
+            endOf(source, true, () => readDataSource(source, '')),
+          );
+        for (const own of chains)
+          first = Math.min(
+            first,
+            endOf(own.chain, false, () => readChain(own)),
+          );
       }
     }
     this.#known = known;

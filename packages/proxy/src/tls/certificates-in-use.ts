@@ -1,18 +1,24 @@
 import type { Cluster } from '../model/cluster.ts';
 import type { Listener } from '../model/listener.ts';
-import type { DataSource, DownstreamTransport, Secret, UpstreamTransport } from '../model/tls.ts';
+import type {
+  DataSource,
+  DownstreamTransport,
+  Secret,
+  TlsCertificate,
+  UpstreamTransport,
+} from '../model/tls.ts';
 
 /** Certificates that are used together. */
 export interface CertificateGroup {
   /** Roots by which peers are verified. */
   readonly roots: readonly DataSource[];
   /** Our own, each with its issuers. */
-  readonly chains: readonly DataSource[];
+  readonly chains: readonly TlsCertificate[];
 }
 
 /** What a secret holds; nothing for one without certificates. */
 export function certificatesOfSecret(secret: Secret): readonly CertificateGroup[] {
-  if (secret.kind === 'certificate') return [{ roots: [], chains: [secret.certificate.chain] }];
+  if (secret.kind === 'certificate') return [{ roots: [], chains: [secret.certificate] }];
   if (secret.kind !== 'validation') return [];
   return nonEmpty({ roots: rootsOf(secret.validation), chains: [] });
 }
@@ -39,7 +45,7 @@ function certificatesOfTransport(
   const { certificates, validation } = transport.options;
   return nonEmpty({
     roots: validation === undefined ? [] : rootsOf(validation),
-    chains: certificates.map(({ chain }) => chain),
+    chains: certificates,
   });
 }
 

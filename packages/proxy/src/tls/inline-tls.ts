@@ -2,13 +2,8 @@ import { getCurves } from 'node:crypto';
 import { createSecureContext, getCiphers, type SecureContextOptions } from 'node:tls';
 import type { Problem, Result } from '@lateen/core';
 import type { CertificateValidation, DataSource, TlsOptions, TlsVersion } from '../model/tls.ts';
-import {
-  loadCertificate,
-  loadTicketKeys,
-  loadValidation,
-  type LoadedCertificate,
-  type LoadedValidation,
-} from './secret-store.ts';
+import { loadCertificate, type LoadedCertificate } from './load-certificate.ts';
+import { loadTicketKeys, loadValidation, type LoadedValidation } from './secret-store.ts';
 
 /** What a resource itself says of its TLS, secrets left out, read; what is wrong has its path in the TLS context. */
 export interface InlineTls {

@@ -1,21 +1,14 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
-import { messageOf, ok, problem, problems, type Problem, type Result } from '@lateen/core';
+import { ok, problem, problems, type Problem, type Result } from '@lateen/core';
 import type { ResourceChange } from '../model/change.ts';
-import type { CertificateValidation, DataSource, Secret, TlsCertificate, TrustDomain } from '../model/tls.ts';
+import type { CertificateValidation, DataSource, Secret, TrustDomain } from '../model/tls.ts';
 import { placeOf, readDataSource } from './data-source.ts';
+import { errorOf, loadCertificate, type LoadedCertificate } from './load-certificate.ts';
 import { brokenCertificates } from './pem-certificates.ts';
 import { WatchedDirectories } from './watched-directories.ts';
 import { directoriesOfSecret } from './watched-paths.ts';
 import { ticketKeyBytes } from './openssl/ticket-keys.ts';
-
-/** A certificate chain with its key, read and found to belong together. */
-export interface LoadedCertificate {
-  readonly chain: Buffer;
-  readonly privateKey: Buffer;
-  readonly passphrase: string | undefined;
-}
 
 /** A trust domain with its bundle read, PEM. */
 export interface LoadedTrustDomain {
@@ -157,52 +150,6 @@ export function loadTicketKeys(sources: readonly DataSource[], path: string): Re
     return key.ok ? key.value : Buffer.alloc(0);
   });
   return wrong.length > 0 ? problems(wrong) : ok(keys);
-}
-
-/** Reads a certificate and its key; a problem where they do not belong together. */
-export function loadCertificate(model: TlsCertificate, path: string): Result<LoadedCertificate> {
-  const chain = readDataSource(model.chain, `${path}.certificate_chain`);
-  const key = readDataSource(model.privateKey, `${path}.private_key`);
-  const password =
-    model.password === undefined ? undefined : readDataSource(model.password, `${path}.password`);
-  const wrong: Problem[] = [];
-  for (const result of [chain, key, password]) if (result?.ok === false) wrong.push(...result.problems);
-  if (!chain.ok || !key.ok || password?.ok === false) return problems(wrong);
-  const passphrase = password?.value.toString('utf8');
-  const loaded: LoadedCertificate = { chain: chain.value, privateKey: key.value, passphrase };
-  const reason = whyUnusable(model, loaded);
-  return reason === undefined ? ok(loaded) : problem(`${path}.${reason.field}`, reason.message);
-}
-
-/** Which of the two cannot be used, and why; undefined where both can, together. */
-function whyUnusable(
-  model: TlsCertificate,
-  { chain, privateKey, passphrase }: LoadedCertificate,
-): { readonly field: string; readonly message: string } | undefined {
-  const chainError = brokenCertificates(chain) ?? errorOf(() => createSecureContext({ cert: chain, ca: [] }));
-  if (chainError !== undefined) {
-    const message = `holds no certificates in PEM that can be used${placeOf(model.chain)}: ${chainError}`;
-    return { field: 'certificate_chain', message };
-  }
-  const unlocked = passphrase === undefined ? {} : { passphrase };
-  const keyError = errorOf(() => createSecureContext({ key: privateKey, ca: [], ...unlocked }));
-  if (keyError !== undefined) {
-    const message = `holds no key in PEM that can be used${placeOf(model.privateKey)}: ${keyError}`;
-    return { field: 'private_key', message };
-  }
-  if (new X509Certificate(chain).checkPrivateKey(createPrivateKey({ key: privateKey, ...unlocked })))
-    return undefined;
-  const message = `is not the key of the certificate${placeOf(model.privateKey)}: give the one that it was issued for`;
-  return { field: 'private_key', message };
-}
-
-function errorOf(run: () => void): string | undefined {
-  try {
-    run();
-    return undefined;
-  } catch (error) {
-    return messageOf(error);
-  }
 }
 
 /** Reads the roots of a validation context; a problem where they are none. */

@@ -12,7 +12,8 @@ import type { LazyOpenssl, Openssl } from './openssl/openssl.ts';
 import { ticketKeyBytes } from './openssl/ticket-keys.ts';
 import type { TlsSession } from './openssl/tls-session.ts';
 import { compilePeerCheck, type PeerCheck } from './peer-verification.ts';
-import type { LoadedCertificate, LoadedValidation, SecretStore } from './secret-store.ts';
+import type { LoadedCertificate } from './load-certificate.ts';
+import type { LoadedValidation, SecretStore } from './secret-store.ts';
 import { directoriesOfTls } from './watched-paths.ts';
 
 /** What connections are made with while the secrets stay the same. */

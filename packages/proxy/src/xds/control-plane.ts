@@ -9,7 +9,8 @@ import {
   type Metadata,
 } from '@lateen/protocol/grpc';
 import { clusterDecoder } from '../decode/resource.ts';
-import type { DataSource, UpstreamTls } from '../model/index.ts';
+import type { DataSource, TlsCertificate, UpstreamTls } from '../model/index.ts';
+import { readCertificate } from '../tls/load-certificate.ts';
 
 export interface ControlPlaneOptions {
   readonly cluster: ClusterMessage;
@@ -72,10 +73,19 @@ function tlsOf(transport: UpstreamTls): ChannelTls {
   return {
     ...(validation?.trustedCa === undefined ? {} : { ca: bytesOf(validation.trustedCa) }),
     ...(transport.sni === '' ? {} : { serverName: transport.sni }),
-    ...(certificate === undefined
-      ? {}
-      : { cert: bytesOf(certificate.chain), key: bytesOf(certificate.privateKey) }),
+    ...(certificate === undefined ? {} : ownOf(certificate)),
   };
+}
+
+function ownOf(certificate: TlsCertificate): Pick<ChannelTls, 'cert' | 'key'> {
+  if (certificate.format !== 'pkcs12')
+    return { cert: bytesOf(certificate.chain), key: bytesOf(certificate.privateKey) };
+  const read = readCertificate(certificate, 'tls_certificates[0]');
+  if (read.ok) return { cert: read.value.chain, key: read.value.privateKey };
+  throw new LateenError(
+    'EBOOTSTRAP',
+    read.problems.map(({ path, message }) => `${path}: ${message}`).join('; '),
+  );
 }
 
 function bytesOf(source: DataSource): Buffer {

@@ -226,10 +226,30 @@ const signatures: Readonly<
 
 type Koffi = typeof koffiModule;
 
+/** Makes a function of the library callable. */
+export type Define = (name: string, result: string, args: readonly string[]) => unknown;
+
 /** The library that Node itself is linked with, and what reads native memory. */
 export interface Library {
   readonly functions: OpensslFunctions;
   readonly koffi: Koffi;
+  /** For those of which few have need: each that is defined costs memory. */
+  readonly define: Define;
+}
+
+/** Some functions alone, for whoever makes no connections. */
+export function loadFunctions<K extends keyof OpensslFunctions>(
+  names: readonly K[],
+): { readonly functions: Pick<OpensslFunctions, K>; readonly define: Define } {
+  const koffi = createRequire(import.meta.url)('koffi') as Koffi;
+  const program = koffi.load(null);
+  const define: Define = (name, result, args) => program.func(name, result, [...args]);
+  const functions: Partial<Record<K, unknown>> = {};
+  for (const name of names) {
+    const [result, args, as = name] = signatures[name];
+    functions[name] = define(as, result, args);
+  }
+  return { functions: functions as Pick<OpensslFunctions, K>, define };
 }
 
 /**
@@ -237,17 +257,14 @@ export interface Library {
  * Throws `ENODE` where one is missing.
  */
 export function loadLibrary(): Library {
-  const koffi = createRequire(import.meta.url)('koffi') as Koffi;
-  const program = koffi.load(null);
-  const functions: Record<string, unknown> = {};
   try {
-    for (const [name, [result, args, as = name]] of Object.entries(signatures))
-      functions[name] = program.func(as, result, [...args]);
+    const koffi = createRequire(import.meta.url)('koffi') as Koffi;
+    const names = Object.keys(signatures) as (keyof OpensslFunctions)[];
+    return { ...loadFunctions(names), koffi };
   } catch (error) {
     throw new LateenError('ENODE', `TLS needs the OpenSSL of Node's own builds: ${messageOf(error)}`, {
       hint: 'run the proxy with the Node that npm ci installs: node_modules/.bin/node',
       cause: error,
     });
   }
-  return { functions: functions as unknown as OpensslFunctions, koffi };
 }

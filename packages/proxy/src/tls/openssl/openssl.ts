@@ -1,10 +1,10 @@
 import { CertificateChooser } from './certificate-chooser.ts';
 import { loadLibrary, type Library, type OpensslFunctions, type Pointer } from './functions.ts';
+import { memoryOf, takeError } from './memory-of.ts';
 import { checkBios, InputBio, OutputBio } from './memory-bio.ts';
 import { TicketKeys } from './ticket-keys.ts';
 import { TrustDomainVerifier } from './trust-domains.ts';
 
-const ctrlPending = 10;
 /** SSL_TLSEXT_ERR_OK and SSL_TLSEXT_ERR_NOACK. */
 const alpnChosen = 0;
 const alpnNone = 3;
@@ -141,23 +141,13 @@ export class Openssl {
 
   /** The first error since the last call, as OpenSSL words it; empty for none. */
   takeError(): string {
-    const code = this.c.ERR_get_error();
-    if (code === 0) return '';
-    const text = Buffer.alloc(256);
-    this.c.ERR_error_string_n(code, text, text.length);
-    this.c.ERR_clear_error();
-    return text.toString('latin1', 0, text.indexOf(0));
+    return takeError(this.c);
   }
 
   /** DER of a certificate. */
   derOf(certificate: Pointer): Buffer {
     const { c } = this;
-    const bio = c.BIO_new(c.BIO_s_mem());
-    c.i2d_X509_bio(bio, certificate);
-    const der = Buffer.alloc(c.BIO_ctrl(bio, ctrlPending, 0, null));
-    c.BIO_read(bio, der, der.length);
-    c.BIO_free(bio);
-    return der;
+    return memoryOf(c, (bio) => c.i2d_X509_bio(bio, certificate));
   }
 }
 

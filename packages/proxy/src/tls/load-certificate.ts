@@ -1,0 +1,84 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createSecureContext } from 'node:tls';
+import { messageOf, ok, problem, problems, type Problem, type Result } from '@lateen/core';
+import type { TlsCertificate } from '../model/tls.ts';
+import { placeOf, readDataSource } from './data-source.ts';
+import { readPkcs12 } from './openssl/pkcs12.ts';
+import { brokenCertificates } from './pem-certificates.ts';
+
+/** A certificate chain with its key, read and found to belong together. */
+export interface LoadedCertificate {
+  readonly chain: Buffer;
+  readonly privateKey: Buffer;
+  readonly passphrase: string | undefined;
+}
+
+/** Reads a certificate and its key; a problem where they do not belong together. */
+export function loadCertificate(model: TlsCertificate, path: string): Result<LoadedCertificate> {
+  const read = readCertificate(model, path);
+  // OpenSSL has put what a bundle holds together.
+  if (!read.ok || model.format === 'pkcs12') return read;
+  const reason = whyUnusable(model, read.value);
+  return reason === undefined ? read : problem(`${path}.${reason.field}`, reason.message);
+}
+
+/** Reads a certificate and its key, and does not look at what they are. */
+export function readCertificate(model: TlsCertificate, path: string): Result<LoadedCertificate> {
+  const password =
+    model.password === undefined ? undefined : readDataSource(model.password, `${path}.password`);
+  const passphrase = password?.ok === true ? password.value.toString('utf8') : undefined;
+  const wrong: Problem[] = password?.ok === false ? [...password.problems] : [];
+  if (model.format === 'pkcs12') {
+    const bundle = readDataSource(model.chain, `${path}.pkcs12`);
+    if (!bundle.ok) wrong.push(...bundle.problems);
+    if (!bundle.ok || wrong.length > 0) return problems(wrong);
+    const contents = readPkcs12(bundle.value, passphrase ?? '');
+    if (contents.ok) return ok({ ...contents.value, passphrase: undefined });
+    const message = contents.problems.map((one) => one.message).join('; ');
+    return problem(`${path}.pkcs12`, `${message}${placeOf(model.chain)}`);
+  }
+  const chain = readDataSource(model.chain, `${path}.certificate_chain`);
+  const key = readDataSource(model.privateKey, `${path}.private_key`);
+  for (const result of [chain, key]) if (!result.ok) wrong.push(...result.problems);
+  if (!chain.ok || !key.ok || wrong.length > 0) return problems(wrong);
+  return ok({ chain: chain.value, privateKey: key.value, passphrase });
+}
+
+/** The certificates as they are now, PEM. */
+export function readChain(model: TlsCertificate): Result<Buffer> {
+  if (model.format !== 'pkcs12') return readDataSource(model.chain, '');
+  const read = readCertificate(model, '');
+  return read.ok ? ok(read.value.chain) : read;
+}
+
+/** Which of the two cannot be used, and why; undefined where both can, together. */
+function whyUnusable(
+  model: TlsCertificate,
+  { chain, privateKey, passphrase }: LoadedCertificate,
+): { readonly field: string; readonly message: string } | undefined {
+  const chainError = brokenCertificates(chain) ?? errorOf(() => createSecureContext({ cert: chain, ca: [] }));
+  if (chainError !== undefined) {
+    const message = `holds no certificates in PEM that can be used${placeOf(model.chain)}: ${chainError}`;
+    return { field: 'certificate_chain', message };
+  }
+  const unlocked = passphrase === undefined ? {} : { passphrase };
+  const keyError = errorOf(() => createSecureContext({ key: privateKey, ca: [], ...unlocked }));
+  if (keyError !== undefined) {
+    const message = `holds no key in PEM that can be used${placeOf(model.privateKey)}: ${keyError}`;
+    return { field: 'private_key', message };
+  }
+  if (new X509Certificate(chain).checkPrivateKey(createPrivateKey({ key: privateKey, ...unlocked })))
+    return undefined;
+  const message = `is not the key of the certificate${placeOf(model.privateKey)}: give the one that it was issued for`;
+  return { field: 'private_key', message };
+}
+
+/** What is thrown, if anything is. */
+export function errorOf(run: () => void): string | undefined {
+  try {
+    run();
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
