@@ -29,7 +29,27 @@ const mostTried = 8;
  * as much among thousands as among ten where their paths tell them apart.
  */
 export function routeList<T extends Matching>(routes: readonly T[]): RouteList<T> {
+  const [first] = routes;
+  if (routes.length === 1 && first !== undefined) return new OneRoute(first);
   return routes.length > mostTried ? new IndexedRoutes(routes) : new FewRoutes(routes);
+}
+
+class OneRoute<T extends Matching> implements RouteList<T> {
+  readonly #route: T;
+
+  constructor(route: T) {
+    this.#route = route;
+  }
+
+  find(
+    request: RoutableRequest,
+    pathOnly: string,
+    draw: number,
+    metadata: Metadata | undefined,
+  ): T | undefined {
+    const route = this.#route;
+    return route.matches(request, pathOnly, draw, metadata) ? route : undefined;
+  }
 }
 
 class FewRoutes<T extends Matching> implements RouteList<T> {

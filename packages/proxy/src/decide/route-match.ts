@@ -20,30 +20,36 @@ export type RouteTest = (
   metadata: Metadata | undefined,
 ) => boolean;
 
-type PathTest = (pathOnly: string, request: RoutableRequest) => boolean;
+type PathTest = (request: RoutableRequest, pathOnly: string) => boolean;
+
+/** One for all: most routes of a mesh take every path. */
+const anyPath: PathTest = (_, text) => text.charCodeAt(0) === 47;
 
 function pathTest(match: RouteMatch): PathTest {
   const { path, caseSensitive } = match;
-  if (path.kind === 'connect') return (_, request) => request.method === 'CONNECT';
-  if (path.kind === 'template') return compileRegex(parseUriTemplate(path.template).regex);
+  if (path.kind === 'connect') return (request) => request.method === 'CONNECT';
+  if (path.kind === 'template') {
+    const test = compileRegex(parseUriTemplate(path.template).regex);
+    return (_, text) => test(text);
+  }
   if (path.kind === 'regex') {
     const test = compileRegex(caseSensitive ? path.regex : `(?i:${path.regex})`);
-    return test;
+    return (_, text) => test(text);
   }
   if (caseSensitive) {
     const { value } = path;
-    if (path.kind === 'exact') return (text) => text === value;
+    if (path.kind === 'exact') return (_, text) => text === value;
     if (path.kind === 'prefix') {
-      return value === '/' ? (text) => text.charCodeAt(0) === 47 : (text) => text.startsWith(value);
+      return value === '/' ? anyPath : (_, text) => text.startsWith(value);
     }
-    return (text) =>
+    return (_, text) =>
       text.startsWith(value) && (text.length === value.length || text.charCodeAt(value.length) === 47);
   }
   const value = path.value.toLowerCase();
-  if (path.kind === 'exact') return (text) => text.length === value.length && text.toLowerCase() === value;
+  if (path.kind === 'exact') return (_, text) => text.length === value.length && text.toLowerCase() === value;
   const starts = (text: string): boolean => text.slice(0, value.length).toLowerCase() === value;
-  if (path.kind === 'prefix') return starts;
-  return (text) => starts(text) && (text.length === value.length || text.charCodeAt(value.length) === 47);
+  if (path.kind === 'prefix') return (_, text) => starts(text);
+  return (_, text) => starts(text) && (text.length === value.length || text.charCodeAt(value.length) === 47);
 }
 
 function shareOf({ numerator, denominator }: { numerator: number; denominator: number }): number {
@@ -62,10 +68,10 @@ export function compileRouteMatch(match: RouteMatch): RouteTest {
   const isAll = (runtimeFraction?.runtimeKey ?? '') === '' && shareOf(runtimeFraction ?? whole) >= 1;
   const share = isAll ? whole : (runtimeFraction ?? whole);
   if (headers.length === 0 && query.length === 0 && said.length === 0 && isAll && !grpc) {
-    return (request, pathOnly) => onPath(pathOnly, request);
+    return onPath;
   }
   return (request, pathOnly, draw, metadata) => {
-    if (!onPath(pathOnly, request)) return false;
+    if (!onPath(request, pathOnly)) return false;
     if (!isAll && draw >= shareOf(share)) return false;
     for (const test of headers) if (!test(request)) return false;
     for (const test of query) if (!test(request.path)) return false;

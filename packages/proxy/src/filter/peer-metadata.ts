@@ -6,7 +6,6 @@ import { encodePeerMetadata, type PeerTable } from '../telemetry/peer.ts';
 import type { CompiledHttpFilter, FilterExchange } from './http-filter.ts';
 
 /** Clusters behind which nobody of the mesh is: they are told nothing. */
-const foreignClusters = new Set(['PassthroughCluster', 'BlackHoleCluster', 'InboundPassthroughCluster']);
 
 /** What a proxy tells of itself, ready to be added to a head. */
 export interface PeerIntroduction {
@@ -92,6 +91,5 @@ function hide(response: ResponseHead): void {
 function isForeign(exchange: FilterExchange): boolean {
   const action = exchange.route?.action;
   if (action?.kind !== 'forward') return true;
-  const { cluster } = action.model;
-  return cluster.kind === 'cluster' && foreignClusters.has(cluster.name);
+  return action.leavesMesh;
 }

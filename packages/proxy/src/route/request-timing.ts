@@ -31,11 +31,23 @@ export function expectedMs(timing: RequestTiming): number {
   return timing.perTryMs > 0 && !timing.hedge ? timing.perTryMs : timing.globalMs;
 }
 
-/** The global limit of a gRPC request where `max_grpc_timeout` is set; undefined for other requests. */
-export function grpcGlobalMs(head: RequestHead, action: ForwardAction): number | undefined {
-  const { maxGrpcTimeoutMs } = action;
-  if (maxGrpcTimeoutMs === undefined || !isGrpcRequest(head)) return undefined;
-  return cappedGrpcMs(head, maxGrpcTimeoutMs, action.grpcTimeoutOffsetMs ?? 0) ?? maxGrpcTimeoutMs;
+/** `max_grpc_timeout` of a route, and what is taken off. */
+export interface GrpcLimit {
+  readonly maxMs: number;
+  readonly offsetMs: number;
+}
+
+export function grpcLimitOf({
+  maxGrpcTimeoutMs: maxMs,
+  grpcTimeoutOffsetMs: offsetMs = 0,
+}: ForwardAction): GrpcLimit | undefined {
+  return maxMs === undefined ? undefined : { maxMs, offsetMs };
+}
+
+/** The global limit of a gRPC request; undefined for other requests. */
+export function grpcGlobalMs(head: RequestHead, { maxMs, offsetMs }: GrpcLimit): number | undefined {
+  if (!isGrpcRequest(head)) return undefined;
+  return cappedGrpcMs(head, maxMs, offsetMs) ?? maxMs;
 }
 
 /** What `grpc-timeout` asks for, less an offset, at most `maxMs` (0: no cap); undefined where it is not there. */

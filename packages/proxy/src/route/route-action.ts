@@ -1,7 +1,6 @@
 import type { Problem } from '@lateen/core';
 import type { ClusterRef } from '../cluster/cluster-set.ts';
-import { headerLine, type HeaderLine } from '../codec/header-block.ts';
-import { names } from '../codec/header-name.ts';
+import type { HeaderLine } from '../codec/header-block.ts';
 import { headerReader, type RoutableRequest } from '../decide/header-match.ts';
 import { regexEngine } from '../decide/regex-engine.ts';
 import { parseUriRewrite, parseUriTemplate } from '../decide/uri-template.ts';
@@ -12,6 +11,7 @@ import type {
   DirectResponseAction,
   ForwardAction,
   HedgePolicy,
+  InternalRedirectPolicy,
   RedirectAction,
   Route,
   RouteTableSettings,
@@ -20,10 +20,14 @@ import type {
 import { compileHashPolicies, type RequestHash } from './hash-policy.ts';
 import { compileHeaderOperations, type CompiledHeaderOperations } from './header-operations.ts';
 import { compileRedirect, type Redirect } from './redirect.ts';
-import { expectedMs, timingOf, type RequestTiming } from './request-timing.ts';
+import { grpcLimitOf, timingOf, type GrpcLimit, type RequestTiming } from './request-timing.ts';
 import { compileRetryPolicy, type CompiledRetryPolicy } from './retry-policy.ts';
 import { compileRegexRewrite, splitQuery, type Rewrite } from './rewrite.ts';
+import { plainTarget, type SharedParts } from './shared-parts.ts';
 import type { RouteCompileContext } from './virtual-host.ts';
+
+/** Istio's clusters for what is no service of the mesh. */
+const foreignClusters = new Set(['PassthroughCluster', 'BlackHoleCluster', 'InboundPassthroughCluster']);
 
 /** A cluster with what the choice of it changes. */
 export interface ClusterTarget {
@@ -50,9 +54,13 @@ export interface StreamLimits {
   readonly maxDurationMs: number | undefined;
 }
 
+/** What requests read of every route comes first, so that it lies together. */
 export interface CompiledForward {
   readonly kind: 'forward';
-  readonly model: ForwardAction;
+  /** The cluster where it is the same for all requests. */
+  readonly only: ClusterTarget | undefined;
+  readonly timing: RequestTiming;
+  readonly priority: ForwardAction['priority'];
   /** The cluster of a request; `draw` is its random number in [0, 1). Undefined where a header names none. */
   readonly choose: (request: RoutableRequest, draw: number) => ClusterTarget | undefined;
   /** The path that the endpoint sees; undefined: unchanged. */
@@ -60,9 +68,14 @@ export interface CompiledForward {
   readonly rewriteHost: ((request: RoutableRequest) => string | undefined) | undefined;
   readonly retry: CompiledRetryPolicy | undefined;
   readonly mirrors: readonly CompiledMirror[];
+  readonly internalRedirect: InternalRedirectPolicy | undefined;
+  readonly grpcLimit: GrpcLimit | undefined;
+  /** The host of the request becomes that of the endpoint. */
+  readonly takesHostOfEndpoint: boolean;
+  /** It goes to no service of the mesh. */
+  readonly leavesMesh: boolean;
   /** The hash for consistent balancers. */
   readonly hash: RequestHash | undefined;
-  readonly timing: RequestTiming;
   readonly hedge: HedgePolicy | undefined;
   /** `x-envoy-expected-rq-timeout-ms` for endpoints; undefined where the time is not limited. */
   readonly expectedTimeout: HeaderLine | undefined;
@@ -74,6 +87,7 @@ export interface CompiledForward {
   readonly choosesFilters: boolean;
   /** CONNECT (and POST) end here: what comes goes to an endpoint as bare bytes. */
   readonly terminates: { readonly allowPost: boolean } | undefined;
+  readonly model: ForwardAction;
 }
 
 export interface CompiledRedirect {
@@ -88,17 +102,6 @@ export interface CompiledDirectResponse {
 }
 
 export type CompiledAction = CompiledForward | CompiledRedirect | CompiledDirectResponse;
-
-function plainTarget(ref: ClusterRef, subset: SubsetCriteria | undefined): ClusterTarget {
-  return {
-    ref,
-    requestHeaders: undefined,
-    responseHeaders: undefined,
-    hostRewrite: undefined,
-    subset,
-    filterConfig: undefined,
-  };
-}
 
 /** A cluster by its name, or by the name that a header of the request has. */
 function compileReference(
@@ -117,23 +120,32 @@ function compileReference(
   };
 }
 
+/** The cluster of all requests; undefined where they choose. */
+function onlyTarget(
+  { cluster, metadataMatch }: ForwardAction,
+  shared: SharedParts,
+): ClusterTarget | undefined {
+  if (cluster.kind !== 'cluster') return undefined;
+  const plain = shared.plainTarget(cluster.name);
+  const subset = subsetCriteria(metadataMatch);
+  return subset === undefined ? plain : { ...plain, subset };
+}
+
 function compileChoice(
   action: ForwardAction,
+  only: ClusterTarget | undefined,
   context: RouteCompileContext,
   path: string,
   bad: Problem[],
 ): CompiledForward['choose'] {
   const choice = action.cluster;
+  if (choice.kind === 'cluster') return () => only;
   const subset = subsetCriteria(action.metadataMatch);
-  if (choice.kind === 'cluster') {
-    const target = plainTarget(context.clusterRef(choice.name), subset);
-    return () => target;
-  }
   if (choice.kind === 'header') {
     const find = compileReference('', choice.header, context);
     return (request) => {
       const ref = find(request);
-      return ref === undefined ? undefined : plainTarget(ref, subset);
+      return ref === undefined ? undefined : { ...plainTarget(ref), subset };
     };
   }
   const targets = choice.clusters.map((cluster, i) => {
@@ -247,6 +259,7 @@ export function compileAction(
   virtualHost: VirtualHost,
   table: RouteTableSettings,
   context: RouteCompileContext,
+  shared: SharedParts,
   path: string,
   bad: Problem[],
 ): CompiledAction | undefined {
@@ -267,29 +280,37 @@ export function compileAction(
   const mirrors = [action.mirrors, virtualHost.mirrors, table.mirrors].find((list) => list.length > 0) ?? [];
   const retryPolicy = action.retryPolicy ?? virtualHost.retryPolicy;
   const hedge = action.hedgePolicy ?? virtualHost.hedgePolicy;
-  const timing = timingOf(action, retryPolicy, hedge?.hedgeOnPerTryTimeout === true);
+  const { timing, expectedTimeout } = shared.timing(
+    timingOf(action, retryPolicy, hedge?.hedgeOnPerTryTimeout === true),
+  );
+  const only = onlyTarget(action, shared);
   return {
     kind: 'forward',
-    model: action,
-    choose: compileChoice(action, context, `${path}route`, bad),
+    only,
+    timing,
+    priority: action.priority,
+    choose: compileChoice(action, only, context, `${path}route`, bad),
     rewritePath: compilePathRewrite(route, action),
     rewriteHost: compileHostRewrite(action),
     retry: retryPolicy === undefined ? undefined : compileRetryPolicy(retryPolicy),
-    timing,
+    mirrors: mirrors.map((mirror) => ({
+      choose: compileReference(mirror.cluster, mirror.header, context),
+      keepHost: mirror.keepHost === true,
+      fraction: mirror.fraction,
+    })),
+    internalRedirect: action.internalRedirect,
+    grpcLimit: grpcLimitOf(action),
+    takesHostOfEndpoint: action.hostRewrite?.kind === 'endpoint',
+    leavesMesh: action.cluster.kind === 'cluster' && foreignClusters.has(action.cluster.name),
+    hash: compileHashPolicies(action.hashPolicies, context.hash),
     hedge,
-    expectedTimeout:
-      expectedMs(timing) > 0 ? headerLine(names.expectedTimeout, String(expectedMs(timing))) : undefined,
+    expectedTimeout,
     streamLimits: compileStreamLimits(action),
     bufferLimitBytes: route.bufferLimitBytes ?? virtualHost.bufferLimitBytes,
     choosesFilters:
       action.cluster.kind === 'weighted' &&
       action.cluster.clusters.some(({ filterConfig }) => Object.keys(filterConfig).length > 0),
     terminates: action.upgrades.find(({ type }) => type === 'connect')?.terminates,
-    hash: compileHashPolicies(action.hashPolicies, context.hash),
-    mirrors: mirrors.map((mirror) => ({
-      choose: compileReference(mirror.cluster, mirror.header, context),
-      keepHost: mirror.keepHost === true,
-      fraction: mirror.fraction,
-    })),
+    model: action,
   };
 }

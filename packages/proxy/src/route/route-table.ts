@@ -3,15 +3,11 @@ import { ok, problems as failed } from '@lateen/core';
 import { headerName, names, type HeaderName } from '../codec/header-name.ts';
 import { DomainTable, lowerHost, withoutPort } from '../decide/domain-match.ts';
 import type { RoutableRequest } from '../decide/header-match.ts';
+import type { RouteList } from '../decide/route-list.ts';
 import type { Metadata } from '../model/metadata.ts';
 import type { RouteConfiguration, VirtualHost, VirtualHostSource } from '../model/route.ts';
 import { wholly, type Parts } from '../timer/in-slices.ts';
-import {
-  RouteCompiler,
-  type CompiledRoute,
-  type CompiledVirtualHost,
-  type RouteCompileContext,
-} from './virtual-host.ts';
+import { RouteCompiler, type CompiledRoute, type RouteCompileContext } from './virtual-host.ts';
 
 /** A virtual host with more routes is not left to the request that first asks for it: that takes milliseconds. */
 const mostRoutesForRequest = 64;
@@ -21,24 +17,28 @@ class ServedHost {
   readonly source: VirtualHostSource;
   /** True from when a request has asked for it. */
   isAsked = false;
+  toTls: CompiledRoute | undefined;
+  requireTls: VirtualHost['requireTls'] = 'none';
   readonly #compiler: RouteCompiler;
-  #compiled: CompiledVirtualHost | undefined;
+  #routes: RouteList<CompiledRoute> | undefined;
 
   constructor(source: VirtualHostSource, compiler: RouteCompiler) {
     this.source = source;
     this.#compiler = compiler;
   }
 
-  /** For a request. */
-  ask(): CompiledVirtualHost {
+  /** Its routes, for a request. */
+  ask(): RouteList<CompiledRoute> {
     this.isAsked = true;
-    return this.#compiled ?? wholly(this.compile());
+    return this.#routes ?? wholly(this.compile());
   }
 
-  *compile(): Parts<CompiledVirtualHost> {
-    const compiled = yield* this.#compiler.virtualHost(yield* this.source.read(), '');
-    this.#compiled = compiled;
-    return compiled;
+  *compile(): Parts<RouteList<CompiledRoute>> {
+    const { virtualHost, toTls, routes } = yield* this.#compiler.virtualHost(yield* this.source.read(), '');
+    this.toTls = toTls;
+    this.requireTls = virtualHost.requireTls;
+    this.#routes = routes;
+    return routes;
   }
 }
 
@@ -72,9 +72,10 @@ export class RouteTable {
   find(request: RoutableRequest, draw: number, metadata?: Metadata): CompiledRoute | undefined {
     let host = lowerHost(request.authority);
     if (this.config.ignorePortInHostMatching) host = withoutPort(host);
-    const found = this.#byDomain.find(host)?.ask();
+    const found = this.#byDomain.find(host);
     if (found === undefined) return undefined;
-    if (found.toTls !== undefined && needsTls(found.virtualHost, request)) return found.toTls;
+    const routes = found.ask();
+    if (found.toTls !== undefined && needsTls(found, request)) return found.toTls;
     const { path } = request;
     const query = path.indexOf('?');
     let pathOnly = query < 0 ? path : path.slice(0, query);
@@ -82,12 +83,15 @@ export class RouteTable {
       const parameters = pathOnly.indexOf(';');
       if (parameters >= 0) pathOnly = pathOnly.slice(0, parameters);
     }
-    return found.routes.find(request, pathOnly, draw, metadata);
+    return routes.find(request, pathOnly, draw, metadata);
   }
 }
 
 /** True for requests that are to come again by TLS (Envoy, `VirtualHost.require_tls`). */
-function needsTls({ requireTls }: VirtualHost, { scheme, headers }: RoutableRequest): boolean {
+function needsTls(
+  { requireTls }: Pick<VirtualHost, 'requireTls'>,
+  { scheme, headers }: RoutableRequest,
+): boolean {
   if (scheme === 'https') return false;
   return requireTls === 'all' || headers.get(names.envoyInternal) !== 'true';
 }

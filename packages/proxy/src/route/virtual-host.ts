@@ -9,6 +9,7 @@ import type { Route, RouteTableSettings, VirtualHost } from '../model/route.ts';
 import type { Parts } from '../timer/in-slices.ts';
 import { compileHeaderOperations, type CompiledHeaderOperations } from './header-operations.ts';
 import { compileRedirect } from './redirect.ts';
+import { SharedParts } from './shared-parts.ts';
 import { compileAction, type CompiledAction } from './route-action.ts';
 
 /** A route ready to match and to act. */
@@ -21,10 +22,12 @@ export interface CompiledRoute {
   readonly requestHeaders: readonly CompiledHeaderOperations[];
   readonly responseHeaders: readonly CompiledHeaderOperations[];
   /** Configuration of HTTP filters, most specific first: route, virtual host, table. */
-  readonly filterConfig: Readonly<Record<string, HttpFilterConfig>>;
+  readonly filterConfig: FilterConfigs;
   /** True where {@link filterConfig} turns a filter off. */
   readonly disablesFilters: boolean;
   readonly table: RouteTableSettings;
+  /** The virtual host tells endpoints or clients which try it is. */
+  readonly tellsTries: boolean;
 }
 
 /** A virtual host ready to serve. */
@@ -40,6 +43,12 @@ export interface RouteCompileContext {
   readonly clusterRef: (name: string) => ClusterRef;
   readonly hash: HashFunction;
 }
+
+type FilterConfigs = Readonly<Record<string, HttpFilterConfig>>;
+
+// What has nothing is one object for all routes: each of its own is one more line of memory that a request waits for.
+const noFilterConfig: FilterConfigs = {};
+const noOperations: readonly CompiledHeaderOperations[] = [];
 
 /** Header operations of one level: the table's, a virtual host's. */
 interface LevelHeaders {
@@ -64,11 +73,13 @@ export class RouteCompiler {
   readonly #context: RouteCompileContext;
   readonly #bad: Problem[];
   readonly #tableHeaders: LevelHeaders;
+  readonly #shared: SharedParts;
 
   constructor(table: RouteTableSettings, context: RouteCompileContext, bad: Problem[]) {
     this.#table = table;
     this.#context = context;
     this.#bad = bad;
+    this.#shared = new SharedParts(context.clusterRef);
     this.#tableHeaders = levelHeaders(table, '', bad);
   }
 
@@ -99,10 +110,14 @@ export class RouteCompiler {
     const bad = this.#bad;
     try {
       const matches = compileRouteMatch(route.match);
-      const action = compileAction(route, virtualHost, table, this.#context, path, bad);
+      const action = compileAction(route, virtualHost, table, this.#context, this.#shared, path, bad);
       if (action === undefined) return undefined;
       const headers = levelHeaders(route, path, bad);
-      const filterConfig = { ...table.filterConfig, ...virtualHost.filterConfig, ...route.filterConfig };
+      const filterConfig = mergedFilterConfig([
+        table.filterConfig,
+        virtualHost.filterConfig,
+        route.filterConfig,
+      ]);
       return {
         route,
         virtualHost,
@@ -113,6 +128,7 @@ export class RouteCompiler {
         filterConfig,
         disablesFilters: Object.values(filterConfig).some(({ kind }) => kind === 'disabled'),
         table,
+        tellsTries: tellsTries(virtualHost),
       };
     } catch (error) {
       // The only thing that throws here is a regular expression that RE2 does not take.
@@ -121,10 +137,29 @@ export class RouteCompiler {
     }
   }
 
-  #order<T>(route: T | undefined, host: T | undefined, table: T | undefined): T[] {
+  #order(
+    route: CompiledHeaderOperations | undefined,
+    host: CompiledHeaderOperations | undefined,
+    table: CompiledHeaderOperations | undefined,
+  ): readonly CompiledHeaderOperations[] {
+    if (route === undefined && host === undefined && table === undefined) return noOperations;
     const list = this.#table.mostSpecificHeaderMutationsWins ? [table, host, route] : [route, host, table];
     return list.filter((one) => one !== undefined);
   }
+}
+
+function tellsTries(host: VirtualHost): boolean {
+  return (
+    host.includeRequestAttemptCount ||
+    host.includeAttemptCountInResponse ||
+    host.includeIsTimeoutRetryHeader === true
+  );
+}
+
+/** Configuration of filters, the most specific on top; the same object where only one level has any. */
+function mergedFilterConfig(levels: readonly FilterConfigs[]): FilterConfigs {
+  const some = levels.filter((level) => Object.keys(level).length > 0);
+  return some.length > 1 ? Object.assign({}, ...some) : (some[0] ?? noFilterConfig);
 }
 
 function redirectToTls(virtualHost: VirtualHost, table: RouteTableSettings): CompiledRoute | undefined {
@@ -136,10 +171,11 @@ function redirectToTls(virtualHost: VirtualHost, table: RouteTableSettings): Com
     virtualHost,
     matches: () => true,
     action: { kind: 'redirect', model, redirect: compileRedirect(route, model) },
-    requestHeaders: [],
-    responseHeaders: [],
-    filterConfig: {},
+    requestHeaders: noOperations,
+    responseHeaders: noOperations,
+    filterConfig: noFilterConfig,
     disablesFilters: false,
     table,
+    tellsTries: false,
   };
 }

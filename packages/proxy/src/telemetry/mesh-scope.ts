@@ -87,7 +87,7 @@ export class MeshScope implements RequestObserver {
 
   #serviceOf(info: StreamInfo, peer: Peer, inbound: boolean): DimensionedService {
     const authority = this.#options.hostHeaderFallback ? (info.request?.authority ?? '') : '';
-    const service = this.#directory.services.of(info.upstreamModel, authority, info.routeName);
+    const service = this.#directory.services.of(info.upstreamModel, authority, info);
     return this.#dimensions === undefined
       ? service
       : this.#dimensions.extend(service, this.#context(info, peer, inbound));

@@ -26,9 +26,9 @@ export class MeshServices {
    * The service of a cluster, from its metadata. Without a cluster, and of a passthrough cluster, it is whatever was
    * asked for (`authority`; empty where that is not to count).
    */
-  of(cluster: Cluster | undefined, authority: string, routeName = ''): Service {
+  of(cluster: Cluster | undefined, authority: string, info?: { readonly routeName: string }): Service {
     if (cluster === undefined) {
-      const name = nameOfRoute[routeName] ?? authority;
+      const name = nameOfRoute[info?.routeName ?? ''] ?? authority;
       return name === '' ? unknownService : this.#service(authority || 'unknown', name, 'unknown');
     }
     const known = this.#ofCluster.get(cluster);

@@ -62,7 +62,7 @@ export class Router extends HostChoice implements AttemptOwner {
     const { owner, action } = this;
     const { head } = owner;
     this.#requestDone = endStream;
-    const target = action.choose(head, owner.draw);
+    const target = action.only ?? action.choose(head, owner.draw);
     const cluster = target?.ref.cluster;
     this.target = target;
     if (target === undefined || cluster === undefined) {
@@ -134,14 +134,14 @@ export class Router extends HostChoice implements AttemptOwner {
   /** True while the body may have to be sent once more. */
   get #mayNeedBody(): boolean {
     if (this.retries !== undefined && this.retries.left > 0) return true;
-    return this.#others !== undefined || this.action.model.internalRedirect !== undefined;
+    return this.#others !== undefined || this.action.internalRedirect !== undefined;
   }
 
   // Attempts
 
   #try(fresh: boolean): void {
     const { owner, action } = this;
-    const { priority, hostRewrite } = action.model;
+    const { priority } = action;
     const host = this.chooseHost();
     const cluster = this.cluster as UpstreamCluster;
     if (host === undefined) {
@@ -155,9 +155,10 @@ export class Router extends HostChoice implements AttemptOwner {
     }
     this.host = host;
     this.attempts++;
-    announceTry(owner.head, this.#route.virtualHost, this.attempts, this.#timedOutBefore);
+    if (this.#route.tellsTries)
+      announceTry(owner.head, this.#route.virtualHost, this.attempts, this.#timedOutBefore);
     if (owner.trace !== undefined) owner.trace.startTry(owner);
-    if (hostRewrite?.kind === 'endpoint' && host.endpoint.hostname !== '') {
+    if (action.takesHostOfEndpoint && host.endpoint.hostname !== '') {
       setHost(owner.head, action, host.endpoint.hostname);
     }
     const { timers, heads } = owner.manager;
@@ -310,12 +311,12 @@ export class Router extends HostChoice implements AttemptOwner {
     } else if (this.attempts > 1) {
       (this.cluster as UpstreamCluster).stats.n.upstreamRqRetrySuccess++;
     }
-    const { internalRedirect } = this.action.model;
+    const { internalRedirect } = this.action;
     if (internalRedirect?.statuses.includes(head.status) === true && this.#redirect(attempt, head, endStream))
       return;
     this.#take(attempt);
     this.#body?.forget();
-    if (this.#route.virtualHost.includeAttemptCountInResponse) {
+    if (this.#route.tellsTries && this.#route.virtualHost.includeAttemptCountInResponse) {
       head.headers.set(names.attemptCount, String(this.attempts));
     }
     if (this.cookies !== undefined) for (const line of this.cookies) head.headers.add(names.setCookie, line);
@@ -440,7 +441,7 @@ export class Router extends HostChoice implements AttemptOwner {
     if (retries === undefined || retries.left === 0 || this.#body?.lossy === true) return false;
     if (retries.timer !== undefined) return false;
     const cluster = this.cluster as UpstreamCluster;
-    if (retries.admits(cluster, this.action.model.priority)) return true;
+    if (retries.admits(cluster, this.action.priority)) return true;
     this.owner.addFlag(flag.upstreamOverflow);
     return false;
   }
@@ -450,7 +451,7 @@ export class Router extends HostChoice implements AttemptOwner {
     const retries = this.retries as Retries;
     const { manager } = this.owner;
     const cluster = this.cluster as UpstreamCluster;
-    retries.begin(cluster, this.action.model.priority, attempt.host);
+    retries.begin(cluster, this.action.priority, attempt.host);
     const waitMs = retries.waitMs(cluster, manager.random(), resetMs);
     retries.timer = manager.clock.after(waitMs, () => {
       retries.timer = undefined;

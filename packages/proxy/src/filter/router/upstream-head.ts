@@ -27,7 +27,7 @@ export function timingOfRequest(
   manager: { readonly respectExpectedTimeout: boolean },
 ): RequestTiming {
   let { timing } = action;
-  const grpcMs = grpcGlobalMs(head, action.model);
+  const grpcMs = action.grpcLimit === undefined ? undefined : grpcGlobalMs(head, action.grpcLimit);
   if (grpcMs !== undefined) timing = { ...timing, globalMs: grpcMs };
   if (manager.respectExpectedTimeout || steersTries(head.headers)) {
     timing = timingFromHeaders(head, timing, manager.respectExpectedTimeout);
@@ -69,7 +69,7 @@ export function finishHead(
   const ms = expectedMs(timing);
   if (ms > 0) headers.set(names.expectedTimeout, String(ms));
   // The endpoint is to know the deadline that holds here, not the one that the client asked for.
-  if (ms > 0 && action.model.maxGrpcTimeoutMs !== undefined && headers.has(names.grpcTimeout)) {
+  if (ms > 0 && action.grpcLimit !== undefined && headers.has(names.grpcTimeout)) {
     headers.set(names.grpcTimeout, formatGrpcTimeout(ms));
   }
 }
