@@ -56,8 +56,12 @@ export class RedisClient extends Expirable implements ConnectListener, WireHandl
     for (const greeting of context.greetings) this.#write(greeting, greeter);
   }
 
-  /** Sends a request after those before it. */
+  /** Sends a request after those before it; fails at once where the connection is over. */
   send(request: Buffer, listener: ReplyListener): void {
+    if (this.over) {
+      listener.onFailure('upstream failure');
+      return;
+    }
     const { n } = this.#cluster.stats;
     n.upstreamRqTotal++;
     n.upstreamRqActive++;

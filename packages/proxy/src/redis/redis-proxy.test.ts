@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Cluster, DataPlane } from '../model/index.ts';
 import { clusterFromJson, listenerFromJson } from '../testing/envoy-config.ts';
-import { portOf, portOfServer, startDataPlane, statOf, type Closers } from '../testing/harness.ts';
+import { portOf, portOfServer, startDataPlane, statOf, until, type Closers } from '../testing/harness.ts';
 import { fakeRedis, redisClient } from './testing/redis-peers.ts';
 
 const type = 'type.googleapis.com/envoy.extensions.filters.network.redis_proxy.v3.RedisProxy';
@@ -244,6 +244,37 @@ test('a transaction happens on one connection of its own', async (t) => {
     '+OK',
     '$1 2',
   ]);
+});
+
+test('a transaction whose endpoint goes away fails, and the next one is made anew', async (t) => {
+  const { all, cluster } = await shards(t, 1);
+  const { dataPlane, port } = await serve(t, [cluster]);
+  const client = await redisClient(t, port);
+  const [fake] = all;
+  assert.ok(fake !== undefined);
+  const lose = async (): Promise<void> => {
+    const before = statOf(dataPlane, 'cluster.shards.upstream_cx_destroy_remote');
+    for (const socket of fake.sockets) socket.destroy();
+    await until(() => statOf(dataPlane, 'cluster.shards.upstream_cx_destroy_remote') > before);
+  };
+  assert.deepEqual(await client.ask('MULTI', 'SET n 1'), ['+OK', '+QUEUED']);
+  await lose();
+  assert.deepEqual(await client.ask('SET n 2', 'EXEC'), ['-no upstream host', '-upstream failure']);
+  assert.deepEqual(await client.ask('WATCH n'), ['+OK']);
+  await lose();
+  // What was watched may have changed meanwhile.
+  assert.deepEqual(await client.ask('MULTI', 'SET n 3', 'EXEC'), [
+    '+OK',
+    '-no upstream host',
+    '-upstream failure',
+  ]);
+  assert.deepEqual(await client.ask('MULTI', 'SET n 4', 'EXEC', 'GET n'), [
+    '+OK',
+    '+QUEUED',
+    '*1 +OK',
+    '$1 4',
+  ]);
+  assert.equal(statOf(dataPlane, 'cluster.shards.upstream_rq_active'), 0);
 });
 
 test('clients must log in where passwords are set, and endpoints are logged in to', async (t) => {

@@ -217,6 +217,11 @@ export async function exchangeRaw(
   return text;
 }
 
+/** Resolves in the turn of the event loop in which this has become true. */
+export async function until(isTrue: () => boolean): Promise<void> {
+  while (!isTrue()) await new Promise((resolve) => setImmediate(resolve));
+}
+
 /** The value of a statistic, as the admin port shows it. */
 export function statOf(dataPlane: DataPlane, name: string): number {
   const line = dataPlane.stats
