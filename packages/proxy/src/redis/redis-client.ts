@@ -17,6 +17,8 @@ export interface ReplyListener {
 export interface RedisClientContext {
   readonly timers: CoarseTimers;
   readonly opTimeoutMs: number;
+  /** How long a connection stays that carries nothing; 0: for ever. */
+  readonly idleTimeoutMs: number;
   /** Sent first on a new connection. */
   readonly greetings: readonly Buffer[];
 }
@@ -111,8 +113,8 @@ export class RedisClient extends Expirable implements ConnectListener, WireHandl
       this.#fail('upstream protocol error', 'proxy', 'protocol_error');
       return;
     }
-    if (this.#outstanding > 0) this.#startTimer();
-    else if (this.#draining) this.close();
+    if (this.#draining && this.#outstanding === 0) this.close();
+    else this.#startTimer();
   }
 
   onEnd(): void {
@@ -125,8 +127,12 @@ export class RedisClient extends Expirable implements ConnectListener, WireHandl
     this.#fail('upstream failure', 'endpoint');
   }
 
-  /** The endpoint took too long for an answer; what comes after it cannot be told apart any more. */
   onExpire(): void {
+    if (this.#outstanding === 0) {
+      this.#fail('upstream failure', 'proxy', 'idle_timeout');
+      return;
+    }
+    // The endpoint took too long for an answer; what comes after it cannot be told apart any more.
     this.#cluster.stats.n.upstreamRqTimeout++;
     this.#host.rqTimeout++;
     this.#cluster.outlier?.onTimeout(this.#host);
@@ -145,7 +151,11 @@ export class RedisClient extends Expirable implements ConnectListener, WireHandl
   }
 
   #startTimer(): void {
-    if (this.#context.opTimeoutMs > 0) this.#context.timers.start(this, this.#context.opTimeoutMs);
+    if (this.over) return;
+    const { timers, opTimeoutMs, idleTimeoutMs } = this.#context;
+    const ms = this.#outstanding > 0 ? opTimeoutMs : idleTimeoutMs;
+    if (ms > 0) timers.start(this, ms);
+    else timers.stop(this);
   }
 
   #onReply(reply: Reply): void {
@@ -156,7 +166,6 @@ export class RedisClient extends Expirable implements ConnectListener, WireHandl
     if (this.#first === this.#waiting.length) {
       this.#waiting = [];
       this.#first = 0;
-      this.#context.timers.stop(this);
     }
     this.#count(listener, reply[0] !== errorByte);
     listener.onReply(reply);

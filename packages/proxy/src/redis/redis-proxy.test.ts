@@ -6,7 +6,8 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { Cluster, DataPlane } from '../model/index.ts';
+import { TestClock } from '@lateen/core';
+import type { Cluster, DataPlane, DataPlaneOptions } from '../model/index.ts';
 import { clusterFromJson, listenerFromJson } from '../testing/envoy-config.ts';
 import { portOf, portOfServer, startDataPlane, statOf, until, type Closers } from '../testing/harness.ts';
 import { fakeRedis, redisClient } from './testing/redis-peers.ts';
@@ -19,8 +20,9 @@ async function serve(
   test: Closers,
   clusters: readonly Cluster[],
   filter: object = toAll,
+  options: DataPlaneOptions = {},
 ): Promise<{ dataPlane: DataPlane; port: number }> {
-  const dataPlane = startDataPlane(test);
+  const dataPlane = startDataPlane(test, options);
   const listener = listenerFromJson({}, undefined, {
     filter_chains: [
       {
@@ -351,6 +353,33 @@ test('an endpoint that is silent, gone or talks nonsense fails its requests, and
   assert.deepEqual(await client.ask('GET a'), ['$-1']);
   await dataPlane.update({ clusters: { set: [clusterFromJson('shards', [], ring)] } });
   assert.deepEqual(await client.ask('GET a'), ['-no upstream host']);
+});
+
+test('a connection to an endpoint that carries nothing for an hour ends, but not one whose client watches keys', async (t) => {
+  const { all, cluster } = await shards(t, 1);
+  const clock = new TestClock();
+  const { dataPlane, port } = await serve(t, [cluster], toAll, { clock });
+  const client = await redisClient(t, port);
+  const stat = (name: string): number => statOf(dataPlane, `cluster.shards.${name}`);
+  assert.deepEqual(await client.ask('GET a', 'WATCH a'), ['$-1', '+OK']);
+  clock.advance(3_000_000);
+  assert.deepEqual(await client.ask('GET a'), ['$-1']);
+  clock.advance(3_000_000);
+  assert.equal(stat('upstream_cx_active'), 2);
+  clock.advance(700_000);
+  assert.equal(stat('upstream_cx_active'), 1);
+  assert.equal(stat('upstream_cx_idle_timeout'), 1);
+  assert.equal(stat('upstream_rq_timeout'), 0);
+  assert.deepEqual(await client.ask('GET a', 'MULTI', 'SET a 1', 'EXEC'), [
+    '$-1',
+    '+OK',
+    '+QUEUED',
+    '*1 +OK',
+  ]);
+  assert.deepEqual(
+    all[0]?.heard.map((line) => line.slice(0, 6)),
+    ['1: GET', '2: WAT', '1: GET', '3: GET', '2: MUL', '2: SET', '2: EXE'],
+  );
 });
 
 test('a client that leaves in the middle leaves nothing behind', async (t) => {

@@ -7,6 +7,11 @@ import { greetingOf } from './greeting.ts';
 import { encodeRequest } from './resp-writer.ts';
 import { RedisClient } from './redis-client.ts';
 
+/**
+ * As long as Envoy keeps connections of HTTP and TCP that carry nothing: those of a filter that is gone end by it, since
+ * nobody sends on them any more.
+ */
+const idleTimeoutMs = 3_600_000;
 const readOnly = encodeRequest(['READONLY']);
 
 /** The connections of a filter to its endpoints: one to each, and those of transactions. */
@@ -26,13 +31,17 @@ export class RedisUpstreams {
   client(cluster: UpstreamCluster, host: Host): RedisClient | undefined {
     const present = this.#clients.get(host);
     if (present?.over === false) return present;
-    const client = this.open(cluster, host);
+    const client = this.#connect(cluster, host, idleTimeoutMs);
     if (client !== undefined) this.#clients.set(host, client);
     return client;
   }
 
-  /** A connection of one's own. */
+  /** A connection of one's own, which stays until it is closed: the endpoint watches keys for it. */
   open(cluster: UpstreamCluster, host: Host): RedisClient | undefined {
+    return this.#connect(cluster, host, 0);
+  }
+
+  #connect(cluster: UpstreamCluster, host: Host, idleMs: number): RedisClient | undefined {
     if (!cluster.breakers('default').mayConnect()) {
       cluster.stats.n.upstreamCxOverflow++;
       return undefined;
@@ -40,6 +49,7 @@ export class RedisUpstreams {
     return new RedisClient(cluster, host, {
       timers: this.#timers,
       opTimeoutMs: this.#opTimeoutMs,
+      idleTimeoutMs: idleMs,
       greetings: this.#greetingsOf(cluster.model),
     });
   }
