@@ -132,11 +132,10 @@ export function decodeLogFormat(
 ): AccessLogFormat | undefined {
   if (message === undefined) return undefined;
   scope.check(formatPolicy, message);
-  if (message.jsonFormat !== undefined)
-    return jsonFormat(message.jsonFormat, message.omitEmptyValues ?? false);
-  if (message.textFormat !== undefined) return { kind: 'text', text: message.textFormat };
-  const inline = message.textFormatSource?.inlineString;
-  if (inline !== undefined) return { kind: 'text', text: inline };
+  const omitEmpty = message.omitEmptyValues ?? false;
+  if (message.jsonFormat !== undefined) return jsonFormat(message.jsonFormat, omitEmpty);
+  const text = message.textFormat ?? message.textFormatSource?.inlineString;
+  if (text !== undefined) return { kind: 'text', text, omitEmpty };
   scope.fail('must have one of text_format, json_format, text_format_source.inline_string');
   return undefined;
 }

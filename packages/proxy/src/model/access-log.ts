@@ -31,9 +31,12 @@ export type AccessLogFilter =
   | { readonly kind: 'expression'; readonly text: string }
   | { readonly kind: 'and' | 'or'; readonly filters: readonly AccessLogFilter[] };
 
-/** The shape of a line: text with Envoy's `%COMMANDS%`, or JSON whose strings hold them. */
+/**
+ * The shape of a line: text with Envoy's `%COMMANDS%`, or JSON whose strings hold them. With `omitEmpty` a command that
+ * has nothing to say leaves nothing in a text, where it else leaves `-`, and no field in JSON.
+ */
 export type AccessLogFormat =
-  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'text'; readonly text: string; readonly omitEmpty?: boolean }
   | {
       readonly kind: 'json';
       readonly json: { readonly [key: string]: JsonValue };

@@ -25,7 +25,7 @@ function compileAddition(addition: HeaderAddition, path: string, problems: Probl
     problems.push({ path, message: `"${addition.name}" is no header name` });
     return undefined;
   }
-  const format = compileFormat(addition.value);
+  const format = compileFormat(addition.value, '');
   if (!format.ok) {
     problems.push(...format.problems.map((p) => ({ path, message: p.message })));
     return undefined;
@@ -52,7 +52,7 @@ function applyAddition(headers: HeaderBlock, addition: Addition, info: StreamInf
     return;
   }
   const value = headerValueOf(addition.format.render(info));
-  if ((value === '' || value === '-') && !addition.keepEmpty) return;
+  if (value === '' && !addition.keepEmpty) return;
   if (action !== 'append') headers.remove(name);
   headers.add(name, value);
 }

@@ -123,8 +123,14 @@ test('JSON keeps the types of single operators, nests, and leaves empty values o
     nothing: null,
     in: { list: ['HTTP/1.1', 1] },
   });
-  const omitted = JSON.parse(lineOf({ format: { kind: 'json', json, omitEmpty: true } }, info())) as object;
-  assert.ok(!('nothing' in omitted));
+  const sparse = { ...json, text: 'by %REQ(NO)%%REQ(NO):4%.', short: '%REQ(NO):4%' };
+  assert.deepEqual(JSON.parse(lineOf({ format: { kind: 'json', json: sparse, omitEmpty: true } }, info())), {
+    code: 200,
+    text: 'by .',
+    in: { list: ['HTTP/1.1', 1] },
+  });
+  const text = '%REQ(NO)%|%REQ(NO):4%|%PROTOCOL%';
+  assert.equal(lineOf({ format: { kind: 'text', text, omitEmpty: true } }, info()), '||HTTP/1.1');
 });
 
 test('a format with an operator that nobody knows is a problem', () => {

@@ -4,7 +4,7 @@ import { compileHeaderMatch } from '../decide/header-match.ts';
 import { metadataValue } from '../decide/metadata-value.ts';
 import { compileValueMatch } from '../decide/value-match.ts';
 import { reasonOfId } from '../decide/trace-decision.ts';
-import type { AccessLog, AccessLogFilter, AccessLogFormat } from '../model/access-log.ts';
+import type { AccessLog, AccessLogFilter, AccessLogFormat, RemoteLogSink } from '../model/access-log.ts';
 import type { JsonValue } from '../model/metadata.ts';
 import { celRoots } from './cel/cel-attributes.ts';
 import { compileCel } from './cel/cel-evaluation.ts';
@@ -99,13 +99,18 @@ export function compileLogFilter(filter: AccessLogFilter): InfoTest {
   }
 }
 
+/** What stands in a text where there is nothing to say. */
+function missingText(omitEmpty: boolean): string {
+  return omitEmpty ? '' : '-';
+}
+
 /** Makes a value of what is known of a request. */
 export type JsonMaker = (info: StreamInfo) => JsonValue | undefined;
 
 /** Compiles a value whose strings hold command operators. A string that is one operator keeps its type; others become text. */
 export function compileJson(value: JsonValue, omitEmpty: boolean, path: string, bad: Problem[]): JsonMaker {
   if (typeof value === 'string') {
-    const format = compileFormat(value);
+    const format = compileFormat(value, missingText(omitEmpty));
     if (!format.ok) {
       bad.push(...format.problems.map((p) => ({ ...p, path })));
       return () => undefined;
@@ -142,7 +147,7 @@ export function compileLogFormat(format: AccessLogFormat, bad: Problem[]): (info
     const make = compileJson(format.json, format.omitEmpty, 'jsonFormat', bad);
     return (info) => `${JSON.stringify(make(info))}\n`;
   }
-  const compiled: Result<Format> = compileFormat(format.text);
+  const compiled: Result<Format> = compileFormat(format.text, missingText(format.omitEmpty ?? false));
   if (compiled.ok) return (info) => compiled.value.render(info);
   bad.push(...compiled.problems);
   return () => '';
@@ -154,6 +159,8 @@ export interface LogSinks {
   /** There where a listener tells a service. */
   readonly remoteLogs: RemoteLogs | undefined;
 }
+
+const defaultFormat: AccessLogFormat = { kind: 'text', text: defaultAccessLogFormat };
 
 /** Compiles an access log; problems name the command operators that are not known. */
 export function compileAccessLog(log: AccessLog, sinks: LogSinks): Result<CompiledAccessLog> {
@@ -169,14 +176,19 @@ export function compileAccessLog(log: AccessLog, sinks: LogSinks): Result<Compil
       },
     });
   }
-  const render = compileLogFormat(log.format ?? { kind: 'text', text: defaultAccessLogFormat }, bad);
+  const render = compileLogFormat(log.format ?? defaultFormat, bad);
   if (bad.length > 0) return problems(bad);
   const write = sinks.writeLog;
-  const sink = log.sink.kind === 'file' ? log.sink.path : log.sink.kind;
+  const sink = writerSinkOf(log.sink);
   return ok({
     log(info) {
-      if (test === undefined || test(info))
-        write(sink === '/dev/stdout' ? 'stdout' : sink === '/dev/stderr' ? 'stderr' : sink, render(info));
+      if (test === undefined || test(info)) write(sink, render(info));
     },
   });
+}
+
+function writerSinkOf(sink: Exclude<AccessLog['sink'], RemoteLogSink>): string {
+  if (sink.kind !== 'file') return sink.kind;
+  if (sink.path === '/dev/stdout') return 'stdout';
+  return sink.path === '/dev/stderr' ? 'stderr' : sink.path;
 }

@@ -105,8 +105,11 @@ export interface Format {
   render(info: StreamInfo): string;
 }
 
-/** Compiles Envoy's format text; `%%` is a per cent sign. A command that does not exist is a problem. */
-export function compileFormat(format: string): Result<Format> {
+/**
+ * Compiles Envoy's format text; `%%` is a per cent sign. A command that does not exist is a problem. `missing` stands
+ * where a command has nothing to say.
+ */
+export function compileFormat(format: string, missing = '-'): Result<Format> {
   const parts: (string | Operator)[] = [];
   let literal = '';
   let at = 0;
@@ -133,15 +136,22 @@ export function compileFormat(format: string): Result<Format> {
     if (literal !== '') parts.push(literal);
     literal = '';
     const limit = length === undefined ? undefined : Number(length);
-    parts.push(limit === undefined ? operator : (info) => String(operator(info) ?? '-').slice(0, limit));
+    parts.push(limit === undefined ? operator : shortened(operator, limit));
     at += all.length;
   }
   if (literal !== '') parts.push(literal);
-  return ok({ parts, render: (info) => renderParts(parts, info) });
+  return ok({ parts, render: (info) => renderParts(parts, info, missing) });
 }
 
-function renderParts(parts: readonly (string | Operator)[], info: StreamInfo): string {
+function shortened(operator: Operator, length: number): Operator {
+  return (info) => {
+    const value = operator(info);
+    return value === undefined ? undefined : String(value).slice(0, length);
+  };
+}
+
+function renderParts(parts: readonly (string | Operator)[], info: StreamInfo, missing: string): string {
   let line = '';
-  for (const part of parts) line += typeof part === 'string' ? part : (part(info) ?? '-');
+  for (const part of parts) line += typeof part === 'string' ? part : (part(info) ?? missing);
   return line;
 }
