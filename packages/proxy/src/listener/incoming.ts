@@ -248,7 +248,8 @@ export class Incoming extends Expirable implements WireHandler {
       return;
     }
     const facts = { serverName, keepsPeerChain: tls.keepsPeerChain };
-    const handshake = serverHandshake(this.#turn, this.#plain, tls.model, settings.value, facts, {
+    const loop = { turn: this.#turn, timers: this.#timers };
+    const handshake = serverHandshake(loop, this.#plain, tls.model, settings.value, facts, {
       onSecure: (wire) => {
         this.#handshaking = undefined;
         this.#timers.stop(this);

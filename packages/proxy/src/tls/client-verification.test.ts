@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { test } from 'node:test';
-import { connect } from 'node:tls';
+import { connect, type SecureVersion, type TLSSocket } from 'node:tls';
 import { createTestAuthority, type TestCertificate } from '@lateen/testkit';
 import {
   defaultFilterChain,
@@ -9,6 +8,7 @@ import {
   defaultListener,
   defaultRoute,
   type CertificateValidation,
+  type DataPlane,
 } from '../model/index.ts';
 import { portOf, routeTable, startDataPlane, statOf, type Closers } from '../testing/harness.ts';
 
@@ -17,6 +17,9 @@ const bytes = (text: string) => ({ kind: 'inline' as const, bytes: Buffer.from(t
 interface Served {
   /** The body that a client with this certificate is answered; empty where it is refused. */
   answer(client?: TestCertificate): Promise<string>;
+  /** The alert that a client with this certificate hears. */
+  alert(client: TestCertificate | undefined, version: SecureVersion): Promise<string>;
+  readonly plane: DataPlane;
   /** How many clients were refused for the chain of their certificate. */
   refused(): number;
 }
@@ -56,24 +59,37 @@ async function serve(
   const plane = startDataPlane(t);
   const listener = defaultListener('main', { kind: 'socket', address: '127.0.0.1', port: 0 }, [chain]);
   assert.deepEqual(await plane.update({ listeners: { set: [listener] } }), { refused: [] });
+  const request = (client: TestCertificate | undefined, maxVersion?: SecureVersion): TLSSocket => {
+    const version = maxVersion === undefined ? {} : { maxVersion };
+    const to = { host: '127.0.0.1', port: portOf(plane), rejectUnauthorized: false };
+    const socket = connect({ ...to, ...version, ...client });
+    socket.on('error', () => {});
+    return socket;
+  };
   return {
     async answer(client) {
-      const socket = connect({
-        host: '127.0.0.1',
-        port: portOf(plane),
-        rejectUnauthorized: false,
-        ...client,
-      });
-      // A refusal is seen as a reset or as an end.
-      socket.on('error', () => {});
+      const socket = request(client);
       let answer = '';
       socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
       socket.write('GET / HTTP/1.1\r\nhost: a.test\r\nconnection: close\r\n\r\n');
-      await once(socket, 'close');
+      await closed(socket);
       return answer.slice(answer.indexOf('\r\n\r\n') + 4);
     },
+    async alert(client, version) {
+      const socket = request(client, version);
+      let alert = '';
+      socket.once('error', (error: Error & { reason?: string }) => (alert = error.reason ?? error.message));
+      socket.resume();
+      await closed(socket);
+      return alert.slice(alert.indexOf('alert '));
+    },
+    plane,
     refused: () => statOf(plane, 'listener.127.0.0.1_0.ssl.fail_verify_error'),
   };
+}
+
+function closed(socket: TLSSocket): Promise<void> {
+  return new Promise((resolve) => socket.once('close', () => resolve()));
 }
 
 const longAgo = { notBefore: new Date(0), notAfter: new Date(1_000) };
@@ -143,4 +159,39 @@ test('ACCEPT_UNTRUSTED takes a certificate of anybody, but asks for one', async 
   const served = await serve(t, own, { trustedCa: bytes(authority.root), acceptUntrusted: true });
   assert.equal(await served.answer(await other.issue({ dns: ['client.test'] })), 'hello');
   assert.equal(await served.answer(), '');
+});
+
+test('a client hears by an alert why its certificate is refused', async (t) => {
+  const [authority, other] = [await createTestAuthority(), await createTestAuthority('Other')];
+  const own = await authority.issue({ dns: ['a.test'] });
+  const served = await serve(t, own, {
+    trustedCa: bytes(authority.root),
+    sanMatches: [{ type: 'dns', match: { kind: 'exact', value: 'client.test' } }],
+  });
+  const named = await authority.issue({ dns: ['client.test'] });
+  assert.equal(await served.answer(named), 'hello');
+  const expected = [
+    [undefined, 'alert certificate required', 'alert handshake failure'],
+    [await other.issue({ dns: ['client.test'] }), 'alert unknown ca', 'alert unknown ca'],
+    [
+      await authority.issue({ dns: ['client.test'], ...longAgo }),
+      'alert certificate expired',
+      'alert certificate expired',
+    ],
+    [
+      await authority.issue({ dns: ['another.test'] }),
+      'alert certificate unknown',
+      'alert certificate unknown',
+    ],
+  ] as const;
+  for (const [client, thirteen, twelve] of expected) {
+    assert.equal(await served.alert(client, 'TLSv1.3'), thirteen);
+    assert.equal(await served.alert(client, 'TLSv1.2'), twelve);
+  }
+  assert.deepEqual(
+    ['fail_verify_no_cert', 'fail_verify_error', 'fail_verify_san', 'connection_error'].map((name) =>
+      statOf(served.plane, `listener.127.0.0.1_0.ssl.${name}`),
+    ),
+    [2, 4, 2, 8],
+  );
 });

@@ -1,7 +1,9 @@
+import type { CoarseTimers } from '../timer/coarse-timers.ts';
 import type { TransportHandle, HandleOwner } from '../wire/stream-handle.ts';
 import { closeHandle, own, startReading, writeHandle } from '../wire/stream-handle.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
 import type { Turn } from '../wire/turn.ts';
+import { LingeringClose } from './lingering-close.ts';
 import type { Openssl } from './openssl/openssl.ts';
 import type { TlsSession } from './openssl/tls-session.ts';
 import { SecureWire, sendEncrypted } from './secure-wire.ts';
@@ -22,14 +24,17 @@ export class Handshake implements HandleOwner {
   readonly #openssl: Openssl;
   readonly #session: TlsSession;
   readonly #listener: HandshakeListener;
+  readonly #timers: CoarseTimers | undefined;
   #over = false;
 
+  /** With `timers` the connection stays for a moment after an alert of ours. */
   constructor(
     turn: Turn,
     connection: { readonly handle: TransportHandle; readonly readBuffer: Buffer },
     openssl: Openssl,
     session: TlsSession,
     listener: HandshakeListener,
+    timers?: CoarseTimers,
   ) {
     this.#turn = turn;
     this.#handle = connection.handle;
@@ -37,6 +42,7 @@ export class Handshake implements HandleOwner {
     this.#openssl = openssl;
     this.#session = session;
     this.#listener = listener;
+    this.#timers = timers;
     own(this.#handle, this, this.#readBuffer);
   }
 
@@ -89,8 +95,11 @@ export class Handshake implements HandleOwner {
     const state = this.#session.handshake();
     if (state === 'failed') {
       const error = this.#openssl.takeError();
+      const refusal = this.#session.refusal(error);
+      const tells = this.#openssl.output.pendingBytes > 0;
       this.#send();
-      this.#fail('handshake', error);
+      if (refusal === undefined) this.#fail('handshake', error, tells);
+      else this.#fail('peer', refusal, tells);
       return;
     }
     this.#send();
@@ -131,16 +140,24 @@ export class Handshake implements HandleOwner {
     });
   }
 
-  #fail(reason: 'handshake' | 'peer', error: string): void {
+  /** `tells` where an alert has been sent. */
+  #fail(reason: 'handshake' | 'peer', error: string, tells = false): void {
     if (this.#over) return;
     this.#over = true;
-    this.#drop();
+    if (tells && this.#timers !== undefined) {
+      this.#free();
+      new LingeringClose(this.#handle, this.#readBuffer, this.#timers).start();
+    } else this.#drop();
     this.#listener.onFailed(reason, error);
   }
 
   #drop(): void {
+    this.#free();
+    closeHandle(this.#handle, false);
+  }
+
+  #free(): void {
     this.#openssl.input.discard();
     this.#session.free();
-    closeHandle(this.#handle, false);
   }
 }

@@ -1,9 +1,10 @@
 import type { DownstreamTls } from '../model/tls.ts';
+import type { CoarseTimers } from '../timer/coarse-timers.ts';
 import type { PlainWire } from '../wire/plain-wire.ts';
 import type { Turn } from '../wire/turn.ts';
 import { describeTls } from './describe-connection.ts';
-import { Handshake } from './handshake.ts';
-import { TlsSession } from './openssl/tls-session.ts';
+import { Handshake, type HandshakeListener } from './handshake.ts';
+import { TlsSession, type ClientAuthentication } from './openssl/tls-session.ts';
 import type { SecureWire } from './secure-wire.ts';
 import type { TlsSettings } from './tls-context.ts';
 
@@ -18,7 +19,7 @@ export interface ServerHandshakeListener {
  * `serverName` is what the client asked for. Exactly one method of the listener is called.
  */
 export function serverHandshake(
-  turn: Turn,
+  loop: { readonly turn: Turn; readonly timers: CoarseTimers },
   plain: PlainWire,
   model: DownstreamTls,
   settings: TlsSettings,
@@ -27,18 +28,25 @@ export function serverHandshake(
 ): Handshake {
   const { openssl, context, check, ownOf } = settings;
   const needsPeer = settings.needsPeer || model.requireClientCertificate;
-  const session = TlsSession.server(openssl, context, settings.verifies || needsPeer);
+  const clients: ClientAuthentication = {
+    required: needsPeer,
+    judge: (certificate, chainError) => check(certificate, chainError, serverName),
+  };
+  const asks = settings.verifies || needsPeer;
+  const session = TlsSession.server(openssl, context, asks ? clients : undefined);
   const connection = { handle: plain.detach(), readBuffer: plain.readBuffer };
-  return new Handshake(turn, connection, openssl, session, {
+  const own: HandshakeListener = {
     judge() {
       const certificate = session.peerCertificate();
       const info = describeTls(session, serverName, certificate, ownOf(session));
       if (certificate === undefined) return needsPeer ? { refused: 'no_certificate' } : info;
-      const refused = check(certificate, session.chainError, serverName);
+      // On a resumed session none is shown, and what it showed at first is judged by the rules of today.
+      const refused = session.resumed ? check(certificate, session.chainError, serverName) : undefined;
       if (refused !== undefined) return { refused };
       return keepsPeerChain ? { ...info, peerChain: session.peerChain() } : info;
     },
     onSecure: listener.onSecure,
     onFailed: listener.onFailed,
-  });
+  };
+  return new Handshake(loop.turn, connection, openssl, session, own, loop.timers);
 }

@@ -80,7 +80,7 @@ async function visit(
     ...(version === undefined ? {} : { minVersion: version, maxVersion: version }),
     ...(session === undefined ? {} : { session }),
   });
-  // A refusal is seen as a reset or as an end.
+  // A refusal is seen as an alert.
   socket.on('error', () => {});
   let ticket: Buffer | undefined;
   socket.on('session', (given: Buffer) => (ticket = given));
@@ -89,7 +89,7 @@ async function visit(
   let answered = false;
   socket.on('data', () => (answered = true));
   socket.write('GET / HTTP/1.1\r\nhost: a.test\r\nconnection: close\r\n\r\n');
-  await once(socket, 'close');
+  await new Promise((resolve) => socket.once('close', resolve));
   return { answered, reused, session: ticket };
 }
 

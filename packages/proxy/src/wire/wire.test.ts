@@ -124,7 +124,7 @@ async function securePair(): Promise<Pair> {
   const port = await listen(server);
   const accepted = Promise.withResolvers<HandleWire>();
   takeConnections(server, (handle) => {
-    const session = TlsSession.server(openssl, context.value, false);
+    const session = TlsSession.server(openssl, context.value, undefined);
     const handshake = new Handshake(turn, { handle, readBuffer }, openssl, session, {
       judge: () => noTlsInfo,
       onSecure: accepted.resolve,

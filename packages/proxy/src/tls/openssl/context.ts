@@ -84,6 +84,7 @@ export function createContext(openssl: Openssl, options: ContextOptions): Result
   // Sessions live in their tickets, not here.
   c.SSL_CTX_ctrl(pointer, ctrl.sessionCache, 0, null);
   if (options.ticketsDisabled) c.SSL_CTX_set_num_tickets(pointer, 0);
+  c.SSL_CTX_set_cert_verify_callback(pointer, openssl.verifyPeer, null);
   // OpenSSL refuses to resume sessions with client certificates unless it is said where they belong.
   const scope = options.sessionScope ?? Buffer.from('lateen');
   c.SSL_CTX_set_session_id_context(pointer, scope, scope.length);

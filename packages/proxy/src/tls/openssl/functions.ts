@@ -26,7 +26,7 @@ export interface OpensslFunctions {
   SSL_CTX_set_timeout(context: Pointer, seconds: number): number;
   SSL_CTX_set_num_tickets(context: Pointer, count: number): number;
   SSL_CTX_set_alpn_select_cb(context: Pointer, callback: Pointer, list: Pointer): void;
-  SSL_CTX_set_cert_verify_callback(context: Pointer, callback: Pointer, argument: Pointer): void;
+  SSL_CTX_set_cert_verify_callback(context: Pointer, callback: Pointer, argument: Pointer | null): void;
   SSL_CTX_set_client_hello_cb(context: Pointer, callback: Pointer, argument: null): void;
   SSL_client_hello_get0_ciphers(ssl: Ssl, at: Pointer[]): number;
   SSL_client_hello_get0_ext(ssl: Ssl, type: number, at: Pointer[], length: number[]): number;

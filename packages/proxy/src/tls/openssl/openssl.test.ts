@@ -37,7 +37,7 @@ async function startEcho(t: TestContext, more: Partial<ContextOptions> = {}) {
   const wires: SecureWire[] = [];
   let failed = Promise.withResolvers<string>();
   takeConnections(server, (handle) => {
-    const session = TlsSession.server(openssl, context.value, true);
+    const session = TlsSession.server(openssl, context.value, { required: false, judge: () => undefined });
     const listener: HandshakeListener = {
       judge: (ready) => describeTls(ready, '', ready.peerCertificate()),
       onSecure(wire) {
@@ -202,7 +202,7 @@ test('an error that another use of OpenSSL has left is not taken for one of a re
   const own = createContext(near, contextOptions(certificate));
   const other = createContext(far, contextOptions(certificate));
   assert.ok(own.ok && other.ok);
-  const server = TlsSession.server(near, own.value, false);
+  const server = TlsSession.server(near, own.value, undefined);
   const client = TlsSession.client(far, other.value, {
     serverName: '',
     protocols: Buffer.alloc(0),

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { CertificateChooser } from './certificate-chooser.ts';
 import { loadLibrary, type Library, type OpensslFunctions, type Pointer } from './functions.ts';
 import { memoryOf, takeError } from './memory-of.ts';
@@ -11,6 +12,12 @@ const alpnNone = 3;
 /** X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED. */
 const notYetValid = 9;
 const expired = 10;
+/**
+ * Judges a peer within its handshake, so that it is told by an alert; `chainError` is X509_V_OK for a good chain.
+ * Undefined: it is accepted; else the X509_V_ERR that OpenSSL chooses the alert by.
+ */
+export type PeerJudge = (certificate: X509Certificate, chainError: number) => number | undefined;
+
 /** What encrypted bytes leave through, at a time. */
 const cipherBytes = 64 * 1024;
 /** What is decrypted at a time; a record has 16 KiB at most. */
@@ -32,8 +39,10 @@ export class Openssl {
   /** What a connection has decrypted, for its own turn. */
   readonly plain: Buffer = Buffer.allocUnsafeSlow(plainBytes);
   cipher: Buffer = Buffer.allocUnsafeSlow(cipherBytes);
-  /** A callback that lets every chain pass: peers are judged after the handshake, by our own rules and counters. */
+  /** A callback that lets every certificate of a chain pass: {@link PeerJudge} decides by our own rules. */
   readonly acceptAny: Pointer;
+  /** A callback that verifies a chain, and judges the peer by it. */
+  readonly verifyPeer: Pointer;
   /** A callback that chooses from the protocols of ALPN. */
   readonly chooseProtocol: Pointer;
   #ticketKeys: TicketKeys | undefined;
@@ -41,6 +50,8 @@ export class Openssl {
   #trustDomains: TrustDomainVerifier | undefined;
   /** The last error of the chain that is being verified, those of time left out; 0 for none. */
   #chainError = 0;
+  /** Of the handshake that goes on; undefined where its peer is judged after it. */
+  #judge: PeerJudge | undefined;
   readonly #kept = new Map<Pointer, Buffer>();
   readonly #finalization = new FinalizationRegistry<() => void>((free) => free());
 
@@ -53,6 +64,7 @@ export class Openssl {
     checkBios(this.library, this.input, this.output);
     const verdict = koffi.pointer(koffi.proto('int', ['int', 'void *']));
     this.acceptAny = koffi.register(this.#accept, verdict);
+    this.verifyPeer = koffi.register(this.#verify, koffi.pointer(koffi.proto('int', ['void *', 'void *'])));
     const choice = koffi.pointer(
       koffi.proto('int', ['void *', 'void *', 'void *', 'void *', 'uint', 'void *']),
     );
@@ -60,8 +72,25 @@ export class Openssl {
   }
 
   /** Forgets what was wrong with other chains; to be called before a handshake goes on. */
-  startVerification(): void {
+  startVerification(judge: PeerJudge | undefined): void {
     this.#chainError = 0;
+    this.#judge = judge;
+  }
+
+  readonly #verify = (verification: Pointer): number => {
+    this.c.X509_verify_cert(verification);
+    return this.judgePeer(verification);
+  };
+
+  /** Has the peer of a verified chain judged: 1 where the handshake goes on, 0 where it fails with an alert. */
+  judgePeer(verification: Pointer): number {
+    if (this.#judge === undefined) return 1;
+    const { c } = this;
+    const certificate = new X509Certificate(this.derOf(c.X509_STORE_CTX_get0_cert(verification)));
+    const refusal = this.#judge(certificate, c.X509_STORE_CTX_get_error(verification));
+    if (refusal === undefined) return 1;
+    c.X509_STORE_CTX_set_error(verification, refusal);
+    return 0;
   }
 
   /**

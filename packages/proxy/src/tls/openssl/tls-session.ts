@@ -1,12 +1,20 @@
 import { X509Certificate } from 'node:crypto';
+import type { PeerRefusal } from '../peer-verification.ts';
 import type { TlsContext } from './context.ts';
 import type { Pointer } from './functions.ts';
-import type { Openssl } from './openssl.ts';
+import type { Openssl, PeerJudge } from './openssl.ts';
 
 /** SSL_CTRL_SET_TLSEXT_HOSTNAME with TLSEXT_NAMETYPE_host_name. */
 const setHostName = 55;
-/** SSL_VERIFY_PEER. */
+/** SSL_VERIFY_PEER, and the same with SSL_VERIFY_FAIL_IF_NO_PEER_CERT. */
 const verifyPeer = 1;
+const needPeer = 3;
+/** X509_V_OK. */
+const goodChain = 0;
+/** X509_V_ERR_PERMITTED_VIOLATION: OpenSSL has no better alert for it than certificate_unknown, as Envoy's for names. */
+const notPermitted = 47;
+/** How OpenSSL begins to say that a client which needs a certificate has shown none. */
+const noCertificate = 'error:0A0000C7:';
 /** SSL_ERROR_WANT_READ: more bytes are needed, and nothing is wrong. */
 const wantsBytes = 2;
 /** SSL_RECEIVED_SHUTDOWN. */
@@ -16,6 +24,14 @@ const bothHaveEnded = 3;
 /** X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED. */
 const notYetValid = 9;
 const expired = 10;
+
+/** What a server asks of its clients. */
+export interface ClientAuthentication {
+  /** The handshake fails without a certificate. */
+  readonly required: boolean;
+  /** Judges a certificate that is shown; `chainError` as {@link TlsSession.chainError}. */
+  judge(certificate: X509Certificate, chainError: string | undefined): PeerRefusal | undefined;
+}
 
 /** A session that a later connection may resume; freed when nobody holds it. */
 export interface ResumableSession {
@@ -42,6 +58,8 @@ export class TlsSession {
   #keptSession = false;
   #ended: 'no' | 'closed' | 'broken' = 'no';
   #error = '';
+  #judge: PeerJudge | undefined;
+  #refusal: PeerRefusal | undefined;
 
   private constructor(openssl: Openssl, context: TlsContext) {
     const { c, input, output } = openssl;
@@ -52,12 +70,23 @@ export class TlsSession {
     c.SSL_set_bio(this.#ssl, input.pointer, output.pointer);
   }
 
-  /** The server's side; `asksCertificate` of the client, which need not show one. */
-  static server(openssl: Openssl, context: TlsContext, asksCertificate: boolean): TlsSession {
+  /** The server's side; no certificate is asked for without `clients`. */
+  static server(
+    openssl: Openssl,
+    context: TlsContext,
+    clients: ClientAuthentication | undefined,
+  ): TlsSession {
     const session = new TlsSession(openssl, context);
     const { c, acceptAny } = openssl;
     c.SSL_set_accept_state(session.#ssl);
-    if (asksCertificate) c.SSL_set_verify(session.#ssl, verifyPeer, acceptAny);
+    if (clients === undefined) return session;
+    c.SSL_set_verify(session.#ssl, clients.required ? needPeer : verifyPeer, acceptAny);
+    session.#judge = (certificate, chainError) => {
+      const refusal = clients.judge(certificate, chainErrorOf(chainError));
+      session.#refusal = refusal;
+      if (refusal === undefined) return undefined;
+      return refusal === 'untrusted' && chainError !== goodChain ? chainError : notPermitted;
+    };
     return session;
   }
 
@@ -76,12 +105,17 @@ export class TlsSession {
   handshake(): 'done' | 'more' | 'failed' {
     const { c } = this.#openssl;
     c.ERR_clear_error();
-    this.#openssl.startVerification();
+    this.#openssl.startVerification(this.#judge);
     const result = c.SSL_do_handshake(this.#ssl);
     if (result !== 1) return c.SSL_get_error(this.#ssl, result) === wantsBytes ? 'more' : 'failed';
     // What was tolerated in the peer's certificate must not be taken for an error of a later read.
     c.ERR_clear_error();
     return 'done';
+  }
+
+  /** Why the peer is refused whose handshake has failed by `error`; undefined where that is not the reason. */
+  refusal(error: string): PeerRefusal | undefined {
+    return error.startsWith(noCertificate) ? 'no_certificate' : this.#refusal;
   }
 
   /** Decrypts into `buffer`; 0 where nothing more is there: see {@link ended}. */
@@ -95,8 +129,10 @@ export class TlsSession {
     const { c } = this.#openssl;
     if (this.#wantsBytes) return 0;
     if (this.#peerHasEnded) {
-      this.#ended = 'closed';
-      c.ERR_clear_error();
+      // A fatal alert ends a connection too, and is an error besides.
+      const error = this.#openssl.takeError();
+      if (error.includes(' alert ')) this.#error = error;
+      this.#ended = this.#error === '' ? 'closed' : 'broken';
       return 0;
     }
     // An error that somebody else has left is taken for one of this read: without it, the same read tells.
@@ -151,10 +187,7 @@ export class TlsSession {
 
   /** Undefined for a good chain; only the certificates of the peer tell whether it showed any. */
   get chainError(): string | undefined {
-    const code = this.#openssl.c.SSL_get_verify_result(this.#ssl);
-    if (code === 0) return undefined;
-    if (code === notYetValid) return 'CERT_NOT_YET_VALID';
-    return code === expired ? 'CERT_HAS_EXPIRED' : `X509_V_ERR_${code}`;
+    return chainErrorOf(this.#openssl.c.SSL_get_verify_result(this.#ssl));
   }
 
   get version(): string {
@@ -224,4 +257,10 @@ export class TlsSession {
     this.#openssl.freeWith(session, () => c.SSL_SESSION_free(pointer));
     return session;
   }
+}
+
+function chainErrorOf(code: number): string | undefined {
+  if (code === goodChain) return undefined;
+  if (code === notYetValid) return 'CERT_NOT_YET_VALID';
+  return code === expired ? 'CERT_HAS_EXPIRED' : `X509_V_ERR_${code}`;
 }

@@ -18,6 +18,7 @@ interface Verifying {
   /** Judges each certificate of a chain, as for chains of the usual kind. */
   readonly acceptAny: Pointer;
   derOf(certificate: Pointer): Buffer;
+  judgePeer(verification: Pointer): number;
 }
 
 /**
@@ -45,14 +46,13 @@ export class TrustDomainVerifier {
     };
   }
 
-  /** The handshake goes on whatever comes out: the result of the verification is judged after it. */
   readonly #verify = (verification: Pointer, context: Pointer): number => {
     const { functions: c } = this.#openssl.library;
     const leaf = c.X509_STORE_CTX_get0_cert(verification);
     const store = this.#storeFor(leaf, this.#byContext.get(context));
     const error = store === undefined ? refusedByUs : this.#errorOf(verification, leaf, store);
     c.X509_STORE_CTX_set_error(verification, error);
-    return 1;
+    return this.#openssl.judgePeer(verification);
   };
 
   /** Undefined for a certificate that is none of a workload's, or of a trust domain that is not known. */

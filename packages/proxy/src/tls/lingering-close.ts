@@ -1,0 +1,57 @@
+import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
+import {
+  closeHandle,
+  own,
+  shutdownHandle,
+  type HandleOwner,
+  type TransportHandle,
+} from '../wire/stream-handle.ts';
+
+/** How long a peer may take to hear why its handshake has failed. */
+const lingerMs = 1_000;
+
+/**
+ * Closes our half of a connection, and the connection when the peer does the same, or at the latest after a second.
+ * Closed at once, what the peer is still sending would be answered by a reset, before which it may not have read the
+ * last alert.
+ */
+export class LingeringClose extends Expirable implements HandleOwner {
+  readonly #handle: TransportHandle;
+  readonly #timers: CoarseTimers;
+  #closed = false;
+
+  constructor(handle: TransportHandle, readBuffer: Buffer, timers: CoarseTimers) {
+    super();
+    this.#handle = handle;
+    this.#timers = timers;
+    own(handle, this, readBuffer);
+  }
+
+  start(): void {
+    shutdownHandle(this.#handle);
+    this.#timers.start(this, lingerMs);
+  }
+
+  onHandleRead(length: number): void {
+    if (length < 0) this.#close();
+  }
+
+  onHandleWritten(status: number): void {
+    if (status < 0) this.#close();
+  }
+
+  onHandleShutdown(): void {}
+
+  onHandleClosed(): void {}
+
+  onExpire(): void {
+    this.#close();
+  }
+
+  #close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#timers.stop(this);
+    closeHandle(this.#handle, false);
+  }
+}
