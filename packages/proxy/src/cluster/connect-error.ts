@@ -23,25 +23,40 @@ const tlsReasons: Readonly<Record<string, number>> = {
 /** Alerts of TLS (RFC 8446 section 6.2) have numbers from here on. */
 const alertBase = 1_000;
 const alerts: Readonly<Record<string, number>> = {
+  UNEXPECTED_MESSAGE: 10,
+  BAD_RECORD_MAC: 20,
   HANDSHAKE_FAILURE: 40,
   BAD_CERTIFICATE: 42,
   UNSUPPORTED_CERTIFICATE: 43,
   CERTIFICATE_REVOKED: 44,
   CERTIFICATE_EXPIRED: 45,
   CERTIFICATE_UNKNOWN: 46,
+  ILLEGAL_PARAMETER: 47,
   UNKNOWN_CA: 48,
+  ACCESS_DENIED: 49,
+  DECODE_ERROR: 50,
+  DECRYPT_ERROR: 51,
   PROTOCOL_VERSION: 70,
+  INTERNAL_ERROR: 80,
   UNRECOGNIZED_NAME: 112,
   CERTIFICATE_REQUIRED: 116,
+  NO_APPLICATION_PROTOCOL: 120,
 };
 const tlsLibrary = 16 * 2 ** 24;
+
+const tlsErrorStart = 'TLS_error:';
+
+/** True for what {@link tlsErrorText} gave. */
+export function isTlsError(text: string): boolean {
+  return text.startsWith(tlsErrorStart);
+}
 
 /** A failure of TLS by OpenSSL's name, `WRONG_VERSION_NUMBER`, in the words that Envoy has for it. */
 export function tlsErrorText(reason: string): string {
   const alert = alerts[/ALERT_(.*)$/.exec(reason)?.[1] ?? ''];
   const number = alert === undefined ? tlsReasons[reason] : alertBase + alert;
   const id = number === undefined ? '' : String(tlsLibrary + number);
-  return `TLS_error:|${id}:SSL routines:OPENSSL_internal:${reason}:TLS_error_end`;
+  return `${tlsErrorStart}|${id}:SSL routines:OPENSSL_internal:${reason}:TLS_error_end`;
 }
 
 /** The same for an error as OpenSSL writes it: `error:0A00010B:SSL routines::wrong version number`. */

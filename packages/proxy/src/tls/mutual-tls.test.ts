@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createTestAuthority, type TestCertificate } from '@lateen/testkit';
+import { createTestAuthority, type TestAuthority, type TestCertificate } from '@lateen/testkit';
 import type { CertificateValidation, DataPlane, Secret, TlsOptions } from '../model/index.ts';
 import {
   ask,
@@ -59,10 +59,15 @@ interface Pair {
 }
 
 /** Two data planes with mutual TLS between them; the server's endpoint answers with the certificate header. */
-async function pair(t: Closers, expectedServer: string, clientName = 'productpage'): Promise<Pair> {
+async function pair(
+  t: Closers,
+  expectedServer: string,
+  clientName = 'productpage',
+  ofClients?: TestAuthority,
+): Promise<Pair> {
   const authority = await createTestAuthority();
   const serverCertificate = await authority.issue({ uris: [spiffe('reviews')] });
-  const clientCertificate = await authority.issue({ uris: [spiffe(clientName)] });
+  const clientCertificate = await (ofClients ?? authority).issue({ uris: [spiffe(clientName)] });
   const { port: up } = await upstream(t, (request, response) =>
     response.end(String(request.headers['x-forwarded-client-cert'])),
   );
@@ -141,6 +146,23 @@ test('a server with another name is not spoken to', async (t) => {
   assert.equal(status, 503);
   assert.match(body, /CERTIFICATE_VERIFY_FAILED/);
   assert.match(client.stats.text(), /^cluster\.reviews\.ssl\.fail_verify_san: 1$/m);
+});
+
+test('the answer and the log say by which alert a server refuses our certificate', async (t) => {
+  const { port, client } = await pair(
+    t,
+    spiffe('reviews'),
+    'productpage',
+    await createTestAuthority('Other'),
+  );
+  const { status, body } = await ask(port);
+  assert.equal(status, 503);
+  assert.match(
+    body,
+    /reset reason: connection termination, transport failure reason: TLS_error:\|268436504:/,
+  );
+  assert.match(body, /ALERT_UNKNOWN_CA/);
+  assert.match(client.stats.text(), /^cluster\.reviews\.ssl\.handshake: 1$/m);
 });
 
 test('a second connection resumes the session of the first, its client still known', async (t) => {

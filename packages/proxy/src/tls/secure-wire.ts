@@ -1,3 +1,4 @@
+import { opensslErrorText } from '../cluster/connect-error.ts';
 import { PlainWire } from '../wire/plain-wire.ts';
 import { endOfStream } from '../wire/socket-poll.ts';
 import type { TransportHandle } from '../wire/stream-handle.ts';
@@ -117,7 +118,7 @@ export class SecureWire extends PlainWire {
   }
 
   #break(): void {
-    this.error = new Error(`TLS error: ${this.#session.error}`);
+    this.error = new Error(opensslErrorText(this.#session.error));
     this.destroy();
   }
 }

@@ -1,3 +1,4 @@
+import { isTlsError } from '../../cluster/connect-error.ts';
 import { flag } from '../../telemetry/response-flags.ts';
 import type { AttemptFailure } from '../../route/retry-policy.ts';
 import type { AttemptOutcome } from './attempt.ts';
@@ -74,9 +75,14 @@ const ownDetails: Readonly<Partial<Record<AttemptOutcome, string>>> = {
   max_stream_duration: 'upstream_max_stream_duration_reached',
 };
 
-/** Why the connection could not be made, where that is the failure; empty for every other one. */
+/**
+ * Why the connection could not be made, or how TLS broke it: with TLS 1.3 a server refuses our certificate after
+ * our part of the handshake. Empty for every other failure.
+ */
 export function transportFailure(outcome: AttemptOutcome, detail: string): string {
-  return outcome === 'connection_failure' ? detail : '';
+  const isOfTransport =
+    outcome === 'connection_failure' || (outcome === 'connection_closed' && isTlsError(detail));
+  return isOfTransport ? detail : '';
 }
 
 /** Envoy's response code details. */
