@@ -1,9 +1,10 @@
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { LateenError, sleep } from '@lateen/core';
-import { isPodReady, resources, type HttpKubeClient, type Pod } from '@lateen/kube';
+import { isPodReady, resources, type HttpKubeClient, type KubeObject, type Pod } from '@lateen/kube';
 import type { CommandContext } from '../context.ts';
 import { applyObjects } from '../objects/apply-objects.ts';
+import { withLastApplied } from '../objects/last-applied.ts';
 import { readManifests } from '../objects/manifests.ts';
 import type { Progress } from '../output/progress.ts';
 import { findIngress, httpUrl } from './ingress.ts';
@@ -27,7 +28,8 @@ export async function deployDemo(
     await client.patch(resources.namespaces, undefined, 'default', 'merge', {
       metadata: { labels: { 'istio-injection': 'enabled' } },
     });
-    await applyObjects(client, objects, { namespace: 'default' });
+    // As if by kubectl: tutorials have their readers apply these files too.
+    await applyObjects(client, objects.map(inDefault), { namespace: 'default' });
     const deadlineMs = context.clock.monotonicMs() + patienceMs;
     const url = await until(context, deadlineMs, async () => {
       const pods = await client.list<Pod>(resources.pods, { namespace: 'default' });
@@ -44,6 +46,10 @@ export async function deployDemo(
     step.failed();
     throw error;
   }
+}
+
+function inDefault(object: KubeObject): KubeObject {
+  return withLastApplied({ ...object, metadata: { ...object.metadata, namespace: 'default' } });
 }
 
 async function until<T>(
