@@ -77,6 +77,9 @@ const fortio = sample(
     files: {
       '/usr/bin/fortio': launcher('samples/fortio'),
       '/usr/local/bin/fortio': launcher('samples/fortio'),
+      // Of `kubectl exec POD /usr/local/bin/fortio -- load URL`, as tutorials have it, newer kubectls send only what
+      // stands after the dashes.
+      '/usr/local/bin/load': `#!/bin/sh\nexec /usr/local/bin/fortio load "$@"\n`,
     },
   },
 );

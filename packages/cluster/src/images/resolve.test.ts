@@ -28,6 +28,10 @@ test('the images of the tutorials resolve to the samples, with their version', a
   assert.deepEqual(await env('aquamarine/kublr-tutorial-images:v3'), { SITE_VERSION: 'v3' });
   assert.match((await resolve('dustise/flaskapp', false)).entrypoint.join(' '), /samples\/flaskapp\.mjs$/);
   assert.ok('/usr/local/bin/init' in (await resolve('zze326/test-tools', true)).files);
+  assert.match(
+    (await resolve('fortio/fortio', true)).files['/usr/local/bin/load'] ?? '',
+    /fortio load "\$@"/,
+  );
 });
 
 test('an unknown image runs the command of its container, or waits with a message that says how to map it', async () => {
