@@ -13,6 +13,12 @@ import { servedResources } from './server-resources.ts';
 /** How soon to look again whether a namespace has become empty; the end of a pod is noticed at once. */
 const lookAgainMs = 200;
 
+/**
+ * How long the contents are left alone, by a timestamp of whole seconds: `kubectl delete -f` of a manifest that
+ * begins with the namespace still finds by name what comes after it (Kubernetes waits 5 s).
+ */
+const graceMs = 2_000;
+
 /** Empties namespaces that are to be deleted, then takes off the finalizer that held them. */
 export function namespaceDeletionController(context: ControllerContext): Controller {
   const { client, informers, clock, ready } = context;
@@ -21,6 +27,8 @@ export function namespaceDeletionController(context: ControllerContext): Control
   const sync = async (name: string): Promise<WorkResult | void> => {
     const namespace = informers.namespaces.get(undefined, name);
     if (namespace?.metadata.deletionTimestamp === undefined) return;
+    const restMs = Date.parse(namespace.metadata.deletionTimestamp) + graceMs - clock.now();
+    if (restMs > 0) return { againMs: restMs };
     const remaining = await empty(name);
     if (remaining.length === 0) {
       await finalize(namespace);

@@ -68,3 +68,19 @@ test('a namespace that is deleted takes all that is in it along', async () => {
     isStatus(error, 'NotFound'),
   );
 });
+
+test('what is deleted by name right after its namespace is still found', async () => {
+  const { client, informers, until } = cluster;
+  await client.create(resources.namespaces, namespace('shop'));
+  const names = Array.from({ length: 40 }, (_, i) => `map-${i}`);
+  for (const name of names) {
+    await client.create(resources.configMaps, {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name, namespace: 'shop' },
+    });
+  }
+  await client.delete(resources.namespaces, undefined, 'shop');
+  for (const name of names) await client.delete(resources.configMaps, 'shop', name);
+  await until(informers.namespaces, (all) => !all.some(({ metadata }) => metadata.name === 'shop'));
+});
