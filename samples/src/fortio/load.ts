@@ -39,6 +39,12 @@ function headerBytes(raw: readonly string[], statusLine: number): number {
   return size;
 }
 
+/** Each connection makes as many calls as the others, the first one what is left over: one that fails fast takes none from them. */
+function callsOf({ calls, connections }: LoadOptions, index: number): number {
+  if (calls === undefined) return Number.POSITIVE_INFINITY;
+  return Math.floor(calls / connections) + (index === 0 ? calls % connections : 0);
+}
+
 /** Runs the load; stops early, with what there is, when `signal` is aborted. */
 export async function runLoad(options: LoadOptions, signal: AbortSignal): Promise<LoadResult> {
   const outcomes: Outcome[] = [];
@@ -46,7 +52,6 @@ export async function runLoad(options: LoadOptions, signal: AbortSignal): Promis
   const sockets = new Set<unknown>();
   const started = performance.now();
   const deadline = options.calls === undefined ? started + options.durationMs : Number.POSITIVE_INFINITY;
-  let left = options.calls ?? Number.POSITIVE_INFINITY;
 
   const call = (agent: Agent): Promise<void> =>
     new Promise((resolve) => {
@@ -81,6 +86,7 @@ export async function runLoad(options: LoadOptions, signal: AbortSignal): Promis
     });
 
   const connection = async (index: number): Promise<void> => {
+    let left = callsOf(options, index);
     const agent = new Agent({ keepAlive: options.keepAlive, maxSockets: 1 });
     const periodMs = options.qps > 0 ? (1000 * options.connections) / options.qps : 0;
     let due = started + (periodMs * index) / options.connections;
