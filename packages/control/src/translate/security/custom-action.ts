@@ -1,3 +1,4 @@
+import type { Filter } from '@lateen/protocol/envoy/config/listener/v3';
 import type { HttpFilter } from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
 import type { View } from '../../engine/query.ts';
 import type { AuthorizationProvider } from '../../model/authorization-provider.ts';
@@ -5,7 +6,7 @@ import type { AuthorizationPolicy } from '../../model/config-object.ts';
 import { service } from '../../model/registry.ts';
 import { settingsOf } from '../../model/settings.ts';
 import { serviceEntriesByHost, servicesByHost } from '../../model/tables.ts';
-import { askedPrefix, askedStatPrefix, askingFilter } from './ext-authz.ts';
+import { askedPrefix, askedStatPrefix, askingFilter, connectionAskingFilter } from './ext-authz.ts';
 import { httpRbac, networkRbac, ruleSets } from './rbac-filter.ts';
 import type { RuleContext } from './rbac-rule.ts';
 import type { SecurityFilters } from './security-filters.ts';
@@ -46,6 +47,21 @@ function asking(
   ];
 }
 
+/** Marks the connections that policies are about, and asks about those; conditions on requests are left out. */
+function askingAboutConnections(
+  policies: readonly AuthorizationPolicy[],
+  provider: AuthorizationProvider,
+  hostname: string,
+  context: Context,
+): readonly Filter[] {
+  const rules = rulesOf(policies, context);
+  if (rules === undefined) return [];
+  return [
+    networkRbac({ shadowRules: rules, shadowRulesStatPrefix: askedStatPrefix }),
+    connectionAskingFilter(provider, hostname),
+  ];
+}
+
 /** The full name of a provider's service, written `host` or `namespace/host`; undefined where the mesh has none. */
 function hostnameOf(view: View, written: string): string | undefined {
   const slash = written.indexOf('/');
@@ -63,8 +79,8 @@ function hostnameOf(view: View, written: string): string | undefined {
  * What policies with action CUSTOM become: the service is asked before anything else is judged.
  *
  * What cannot be asked about is refused: where the provider is not in the mesh configuration or its service
- * not in the mesh, and where policies of one workload name several providers. On TCP nobody is asked: what
- * is for HTTP services only passes there, as in Istio; the rest is refused.
+ * not in the mesh, and where policies of one workload name several providers (Istio: one provider a workload).
+ * On TCP a provider for HTTP cannot be asked, and connections pass, as in Istio.
  */
 export function customFilters(
   view: View,
@@ -81,12 +97,14 @@ export function customFilters(
       ? settingsOf(view).authorizationProviders.find(({ name }) => names.has(name))
       : undefined;
   const hostname = provider === undefined ? undefined : hostnameOf(view, provider.service);
-  const refused = refusing(custom, onTcp);
   if (provider === undefined || hostname === undefined) {
-    return { http: [httpRbac(refusing(custom, onHttp))], network: [networkRbac(refused)] };
+    return {
+      http: [httpRbac(refusing(custom, onHttp))],
+      network: [networkRbac(refusing(custom, onTcp))],
+    };
   }
   return {
     http: asking(custom, provider, hostname, onHttp),
-    network: provider.protocol === 'http' ? [] : [networkRbac(refused)],
+    network: provider.protocol === 'http' ? [] : askingAboutConnections(custom, provider, hostname, onTcp),
   };
 }

@@ -1,7 +1,10 @@
 import { packAny } from '@lateen/protocol';
+import type { GrpcService } from '@lateen/protocol/envoy/config/core/v3';
+import type { Filter } from '@lateen/protocol/envoy/config/listener/v3';
 import { ExtAuthz, type HttpService } from '@lateen/protocol/envoy/extensions/filters/http/ext_authz/v3';
+import { ExtAuthz as NetworkExtAuthz } from '@lateen/protocol/envoy/extensions/filters/network/ext_authz/v3';
 import type { HttpFilter } from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
-import type { ListStringMatcher } from '@lateen/protocol/envoy/type/matcher/v3';
+import type { ListStringMatcher, MetadataMatcher } from '@lateen/protocol/envoy/type/matcher/v3';
 import type { AuthorizationProvider } from '../../model/authorization-provider.ts';
 import { outboundClusterName } from '../cluster-name.ts';
 import { textMatch } from './text-match.ts';
@@ -47,6 +50,35 @@ function httpService(provider: AuthorizationProvider, hostname: string, cluster:
   };
 }
 
+function grpcService(provider: AuthorizationProvider, cluster: string): GrpcService {
+  return {
+    // `|` may not stand in an authority.
+    envoyGrpc: { clusterName: cluster, authority: cluster.replaceAll('|', '_.') },
+    timeout: provider.timeoutMs ?? placeholderTimeoutMs,
+  };
+}
+
+/** Takes what the rules of this filter, which stands before, have marked. */
+function marked(filter: string): MetadataMatcher {
+  return {
+    filter,
+    path: [{ key: `${askedStatPrefix}shadow_effective_policy_id` }],
+    value: { stringMatch: { prefix: askedPrefix } },
+  };
+}
+
+/** The filter that asks a provider, one for gRPC, about the connections that the rules before it have marked. */
+export function connectionAskingFilter(provider: AuthorizationProvider, hostname: string): Filter {
+  const config: NetworkExtAuthz = {
+    statPrefix: 'tcp.',
+    grpcService: grpcService(provider, outboundClusterName(hostname, provider.port)),
+    transportApiVersion: 'V3',
+    ...(provider.failOpen ? { failureModeAllow: true } : {}),
+    filterEnabledMetadata: marked('envoy.filters.network.rbac'),
+  };
+  return { name: 'envoy.filters.network.ext_authz', typedConfig: packAny(NetworkExtAuthz, config) };
+}
+
 /** The filter that asks a provider about the requests that the rules before it have marked. */
 export function askingFilter(provider: AuthorizationProvider, hostname: string): HttpFilter {
   const cluster = outboundClusterName(hostname, provider.port);
@@ -54,13 +86,7 @@ export function askingFilter(provider: AuthorizationProvider, hostname: string):
   const config: ExtAuthz = {
     ...(provider.protocol === 'http'
       ? { httpService: httpService(provider, hostname, cluster) }
-      : {
-          grpcService: {
-            // `|` may not stand in an authority.
-            envoyGrpc: { clusterName: cluster, authority: cluster.replaceAll('|', '_.') },
-            timeout: provider.timeoutMs ?? placeholderTimeoutMs,
-          },
-        }),
+      : { grpcService: grpcService(provider, cluster) }),
     transportApiVersion: 'V3',
     ...(provider.failOpen ? { failureModeAllow: true } : {}),
     ...(provider.clearRouteCache ? { clearRouteCache: true } : {}),
@@ -74,11 +100,7 @@ export function askingFilter(provider: AuthorizationProvider, hostname: string):
             ...(body.packAsBytes ? { packAsBytes: true } : {}),
           },
         }),
-    filterEnabledMetadata: {
-      filter: 'envoy.filters.http.rbac',
-      path: [{ key: `${askedStatPrefix}shadow_effective_policy_id` }],
-      value: { stringMatch: { prefix: askedPrefix } },
-    },
+    filterEnabledMetadata: marked('envoy.filters.http.rbac'),
   };
   return { name: 'envoy.filters.http.ext_authz', typedConfig: packAny(ExtAuthz, config) };
 }
