@@ -83,9 +83,9 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   const logFiles = new LogFiles(clock);
   stats.add(logFiles);
   const tables = new Map<string, RouteTable>();
-  const secrets = new SecretStore(new WatchedDirectories(logger), options.share?.ticketSecret);
-  const expiry = new CertificateExpiry();
   const openssl = new LazyOpenssl();
+  const secrets = new SecretStore(openssl, new WatchedDirectories(logger), options.share?.ticketSecret);
+  const expiry = new CertificateExpiry();
   const meshMetrics = new MeshMetrics(options.node, compileHistogramBounds(options.stats));
   stats.addSource(meshMetrics);
   const hash = new LazyHashFunction();
@@ -253,11 +253,11 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     change: Pick<DataPlaneChange, 'clusters' | 'listeners' | 'secrets'>,
   ): Promise<ApplyResult> {
     await loadFor(change);
-    const store = new SecretStore();
+    const store = new SecretStore(openssl);
     const secretProblems = store.update(change.secrets);
     store.watched.close();
     const clusterProblems = (change.clusters?.set ?? [])
-      .map((model) => ({ name: model.name, problems: clusterTlsProblems(model) }))
+      .map((model) => ({ name: model.name, problems: clusterTlsProblems(openssl, model) }))
       .filter(({ problems }) => problems.length > 0);
     const listenerProblems = await listeners.check(
       (change.listeners?.set ?? []).map((model) => extensions.resolve(model)),
@@ -324,6 +324,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
 
   return {
     onDemand,
+    openssl,
     update,
     check,
     drain,

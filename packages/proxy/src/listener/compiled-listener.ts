@@ -274,7 +274,7 @@ function compileChain(
   const watched = watchers.reduceRight((inner, watch) => watch(inner), serve);
   const { transport } = chain;
   const settings = transport.kind === 'downstream_tls' ? followDownstream(transport, context) : undefined;
-  bad.push(...downstreamProblems(transport, `${path}.transport_socket.typed_config`));
+  bad.push(...downstreamProblems(context.openssl, transport, `${path}.transport_socket.typed_config`));
   const tls =
     transport.kind === 'downstream_tls' && settings !== undefined
       ? {

@@ -8,6 +8,7 @@ import type { HistogramStates } from '../telemetry/histogram-intervals.ts';
 import type { HistogramView } from '../telemetry/histogram-views.ts';
 import type { StatGroup } from '../telemetry/stat-group.ts';
 import type { StatsSnapshot } from '../telemetry/stats-snapshot.ts';
+import type { LazyOpenssl } from '../tls/openssl/openssl.ts';
 import type { ThreadShare } from '../workers/thread-share.ts';
 import type { DrainStrategy } from '../drain/drain-schedule.ts';
 import type { Address } from './address.ts';
@@ -156,6 +157,8 @@ export interface StatsView {
 export interface DataPlane {
   /** What waits for configuration that is fetched when it is needed. */
   readonly onDemand: OnDemand;
+  /** What TLS is checked and made with; whoever checks some in this thread uses it, so that it is there once. */
+  readonly openssl: LazyOpenssl;
   /** Compiles the change, binds new sockets, then swaps everything at once. Never throws for a bad resource. */
   update(change: DataPlaneChange): Promise<ApplyResult>;
   /** What of these would be refused; nothing is put in force, no socket bound and nobody connected to. */

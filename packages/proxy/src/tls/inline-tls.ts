@@ -1,8 +1,8 @@
-import { getCurves } from 'node:crypto';
-import { createSecureContext, getCiphers, type SecureContextOptions } from 'node:tls';
 import type { Problem, Result } from '@lateen/core';
 import type { CertificateValidation, DataSource, TlsOptions, TlsVersion } from '../model/tls.ts';
 import { loadCertificate, type LoadedCertificate } from './load-certificate.ts';
+import type { LazyOpenssl, Openssl } from './openssl/openssl.ts';
+import { takesCiphers, takesNames } from './openssl/usable.ts';
 import { loadTicketKeys, loadValidation, type LoadedValidation } from './secret-store.ts';
 
 /** What a resource itself says of its TLS, secrets left out, read; what is wrong has its path in the TLS context. */
@@ -16,7 +16,11 @@ export interface InlineTls {
 const common = 'common_tls_context';
 
 /** Reads what the resource itself says: certificates, roots, keys of session tickets. */
-export function readInlineTls(options: TlsOptions, ticketKeys: readonly DataSource[] = []): InlineTls {
+export function readInlineTls(
+  openssl: LazyOpenssl,
+  options: TlsOptions,
+  ticketKeys: readonly DataSource[] = [],
+): InlineTls {
   const wrong: Problem[] = [];
   const taken = <T>(loaded: Result<T>): T | undefined => {
     if (loaded.ok) return loaded.value;
@@ -30,12 +34,12 @@ export function readInlineTls(options: TlsOptions, ticketKeys: readonly DataSour
       : 'combined_validation_context.default_validation_context';
   return {
     certificates: certificates
-      .map((model, i) => taken(loadCertificate(model, `${common}.tls_certificates[${i}]`)))
+      .map((model, i) => taken(loadCertificate(openssl.get(), model, `${common}.tls_certificates[${i}]`)))
       .filter((certificate) => certificate !== undefined),
     validation:
       validation === undefined
         ? undefined
-        : taken(loadValidation(validation, `${common}.${validationField}`)),
+        : taken(loadValidation(openssl.get(), validation, `${common}.${validationField}`)),
     ticketKeys: taken(loadTicketKeys(ticketKeys, 'session_ticket_keys')) ?? [],
     wrong,
   };
@@ -43,13 +47,14 @@ export function readInlineTls(options: TlsOptions, ticketKeys: readonly DataSour
 
 /** Everything in a TLS context that makes connections impossible whatever its secrets will hold. */
 export function inlineTlsProblems(
+  openssl: LazyOpenssl,
   options: TlsOptions,
   ticketKeys?: readonly DataSource[],
 ): readonly Problem[] {
   return [
     ...validationProblems(options),
-    ...readInlineTls(options, ticketKeys).wrong,
-    ...parameterProblems(options),
+    ...readInlineTls(openssl, options, ticketKeys).wrong,
+    ...parameterProblems(openssl, options),
     ...alpnProblems(options),
   ];
 }
@@ -83,7 +88,7 @@ function validationProblems({ validation, validationSecret }: TlsOptions): reado
 const versionOrder: readonly TlsVersion[] = ['TLSv1.0', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'];
 
 /** Envoy refuses names that its library does not know; each is looked up by itself, so that it can be named. */
-function parameterProblems(options: TlsOptions): readonly Problem[] {
+function parameterProblems(openssl: LazyOpenssl, options: TlsOptions): readonly Problem[] {
   const params = `${common}.tls_params`;
   const { cipherSuites, ecdhCurves, signatureAlgorithms = [] } = options;
   const { minVersion = 'TLSv1.2', maxVersion = 'TLSv1.3' } = options;
@@ -93,22 +98,27 @@ function parameterProblems(options: TlsOptions): readonly Problem[] {
     wrong.push({ path: `${params}.tls_minimum_protocol_version`, message });
   }
   for (const [i, entry] of cipherSuites.entries()) {
-    const unknown = suitesOf(entry).find((suite) => !isKnownSuite(suite));
+    const unknown = suitesOf(entry).find((suite) => !isKnownSuite(openssl.get(), suite));
     if (unknown === undefined) continue;
     wrong.push({
       path: `${params}.cipher_suites[${i}]`,
       message: `OpenSSL has no cipher suite "${unknown}"`,
     });
   }
-  if (wrong.length === 0 && cipherSuites.length > 0 && !leavesSome(cipherSuites.flatMap(suitesOf)))
+  if (
+    wrong.length === 0 &&
+    cipherSuites.length > 0 &&
+    !leavesSome(openssl.get(), cipherSuites.flatMap(suitesOf))
+  )
     wrong.push({ path: `${params}.cipher_suites`, message: 'has no suite for TLS 1.2 that OpenSSL can use' });
   for (const [i, curve] of ecdhCurves.entries()) {
-    if (!isKnownCurve(curveName(curve)))
+    if (!takesNames(openssl.get(), 'groups', curveName(curve)))
       wrong.push({ path: `${params}.ecdh_curves[${i}]`, message: `OpenSSL has no curve "${curve}"` });
   }
   for (const [i, sigalgs] of signatureAlgorithms.entries()) {
     const message = `OpenSSL has no signature algorithm "${sigalgs}"`;
-    if (!isUsable({ sigalgs })) wrong.push({ path: `${params}.signature_algorithms[${i}]`, message });
+    if (!takesNames(openssl.get(), 'signatureAlgorithms', sigalgs))
+      wrong.push({ path: `${params}.signature_algorithms[${i}]`, message });
   }
   return wrong;
 }
@@ -121,33 +131,14 @@ function alpnProblems({ alpn }: TlsOptions): readonly Problem[] {
 }
 
 /** Operators change the list; the suites of TLS 1.3 are always on; 3DES, which Envoy's library has, is left out. */
-function isKnownSuite(suite: string): boolean {
-  return /^[!+@-]|^TLS_|^DES-CBC3-SHA$/.test(suite) || isListed(suite) || isUsable({ ciphers: suite });
+function isKnownSuite(openssl: Openssl, suite: string): boolean {
+  return /^[!+@-]|^TLS_|^DES-CBC3-SHA$/.test(suite) || takesCiphers(openssl, suite);
 }
 
 /** True where a list of suites leaves one for the versions before TLS 1.3, whose suites are always on. */
-function leavesSome(suites: readonly string[]): boolean {
+function leavesSome(openssl: Openssl, suites: readonly string[]): boolean {
   const old = suites.filter((suite) => !suite.startsWith('TLS_'));
-  return old.some(isListed) || (old.length > 0 && isUsable({ ciphers: old.join(':') }));
-}
-
-/** The curves with the usual names of their own are not among those that are listed. */
-function isKnownCurve(curve: string): boolean {
-  return curve === 'X25519' || getCurves().includes(curve) || isUsable({ ecdhCurve: curve });
-}
-
-/** True for names of which no context needs to be made, which costs, to know that they are good. */
-function isListed(suite: string): boolean {
-  return getCiphers().includes(suite.toLowerCase());
-}
-
-function isUsable(options: SecureContextOptions): boolean {
-  try {
-    createSecureContext({ ...options, ca: [] });
-    return true;
-  } catch {
-    return false;
-  }
+  return old.length > 0 && takesCiphers(openssl, old.join(':'));
 }
 
 /** Suites of an entry: those of `[a|b]` are of equal rank. */

@@ -1,9 +1,9 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { createSecureContext } from 'node:tls';
-import { messageOf, ok, problem, problems, type Problem, type Result } from '@lateen/core';
+import { ok, problem, problems, type Problem, type Result } from '@lateen/core';
 import type { TlsCertificate } from '../model/tls.ts';
 import { placeOf, readDataSource } from './data-source.ts';
+import type { Openssl } from './openssl/openssl.ts';
 import { readPkcs12 } from './openssl/pkcs12.ts';
+import { isKeyOf, whyChainUnusable, whyKeyUnusable } from './openssl/usable.ts';
 import { brokenCertificates } from './pem-certificates.ts';
 
 /** A certificate chain with its key, read and found to belong together. */
@@ -14,11 +14,15 @@ export interface LoadedCertificate {
 }
 
 /** Reads a certificate and its key; a problem where they do not belong together. */
-export function loadCertificate(model: TlsCertificate, path: string): Result<LoadedCertificate> {
+export function loadCertificate(
+  openssl: Openssl,
+  model: TlsCertificate,
+  path: string,
+): Result<LoadedCertificate> {
   const read = readCertificate(model, path);
   // OpenSSL has put what a bundle holds together.
   if (!read.ok || model.format === 'pkcs12') return read;
-  const reason = whyUnusable(model, read.value);
+  const reason = whyUnusable(openssl, model, read.value);
   return reason === undefined ? read : problem(`${path}.${reason.field}`, reason.message);
 }
 
@@ -53,32 +57,21 @@ export function readChain(model: TlsCertificate): Result<Buffer> {
 
 /** Which of the two cannot be used, and why; undefined where both can, together. */
 function whyUnusable(
+  openssl: Openssl,
   model: TlsCertificate,
   { chain, privateKey, passphrase }: LoadedCertificate,
 ): { readonly field: string; readonly message: string } | undefined {
-  const chainError = brokenCertificates(chain) ?? errorOf(() => createSecureContext({ cert: chain, ca: [] }));
+  const chainError = brokenCertificates(openssl, chain) ?? whyChainUnusable(openssl, chain);
   if (chainError !== undefined) {
     const message = `holds no certificates in PEM that can be used${placeOf(model.chain)}: ${chainError}`;
     return { field: 'certificate_chain', message };
   }
-  const unlocked = passphrase === undefined ? {} : { passphrase };
-  const keyError = errorOf(() => createSecureContext({ key: privateKey, ca: [], ...unlocked }));
+  const keyError = whyKeyUnusable(openssl, privateKey, passphrase);
   if (keyError !== undefined) {
     const message = `holds no key in PEM that can be used${placeOf(model.privateKey)}: ${keyError}`;
     return { field: 'private_key', message };
   }
-  if (new X509Certificate(chain).checkPrivateKey(createPrivateKey({ key: privateKey, ...unlocked })))
-    return undefined;
+  if (isKeyOf(openssl, chain, privateKey, passphrase)) return undefined;
   const message = `is not the key of the certificate${placeOf(model.privateKey)}: give the one that it was issued for`;
   return { field: 'private_key', message };
-}
-
-/** What is thrown, if anything is. */
-export function errorOf(run: () => void): string | undefined {
-  try {
-    run();
-    return undefined;
-  } catch (error) {
-    return messageOf(error);
-  }
 }

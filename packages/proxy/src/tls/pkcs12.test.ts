@@ -14,8 +14,11 @@ import { secretDecoder } from '../decode/resource.ts';
 import type { Secret } from '../model/index.ts';
 import { listenerFromJson, routesJson } from '../testing/envoy-config.ts';
 import { portOf, startDataPlane } from '../testing/harness.ts';
+import { LazyOpenssl } from './openssl/openssl.ts';
 import { listenerTlsProblems } from './resource-problems.ts';
 import { daysUntil } from './certificate-expiry.ts';
+
+const openssl = new LazyOpenssl();
 
 /** Writes certificates with their keys into files of one folder, as `openssl pkcs12` makes them. */
 function bundles(t: TestContext) {
@@ -112,6 +115,7 @@ test('a bundle that cannot be used is refused with its place and what to do, and
   const put = bundles(t);
   const problemOf = (pkcs12: object, password = 'secret'): string =>
     listenerTlsProblems(
+      openssl,
       listenerWith({ tls_certificates: [{ pkcs12, password: { inline_string: password } }] }),
     )
       .map(({ path, message }) => `${path}: ${message}`)

@@ -3,16 +3,18 @@ import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { createTestAuthority } from '@lateen/testkit';
 import { clusterFromJson, listenerFromJson, routesJson } from '../testing/envoy-config.ts';
+import { LazyOpenssl } from './openssl/openssl.ts';
 import { brokenCertificates } from './pem-certificates.ts';
 import { clusterTlsProblems, listenerTlsProblems } from './resource-problems.ts';
 
+const openssl = new LazyOpenssl();
 const types = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3';
 const context = 'transport_socket.typed_config.common_tls_context';
 
 function ofCluster(common: object): string[] {
   const typed_config = { '@type': `${types}.UpstreamTlsContext`, common_tls_context: common };
   const cluster = clusterFromJson('c', [1], { transport_socket: { name: 'tls', typed_config } });
-  return clusterTlsProblems(cluster).map(({ path, message }) => `${path}: ${message}`);
+  return clusterTlsProblems(openssl, cluster).map(({ path, message }) => `${path}: ${message}`);
 }
 
 test('roots of which OpenSSL would read only some are refused, and so are names that no root vouches for', async () => {
@@ -52,7 +54,7 @@ test('names are verified against the request only where roots vouch for them', a
       transport_socket: { name: 'tls', typed_config },
       upstream_http_protocol_options: { auto_sni: true, auto_san_validation: true },
     });
-    return clusterTlsProblems(cluster).map(({ path, message }) => `${path}: ${message}`);
+    return clusterTlsProblems(openssl, cluster).map(({ path, message }) => `${path}: ${message}`);
   };
   assert.deepEqual(problems({}), [
     `${context}.validation_context: must say whom to trust, by trusted_ca or system_root_certs: auto_san_validation asks for a name that somebody vouches for`,
@@ -100,7 +102,7 @@ test('a server needs a certificate', () => {
     { transport_socket: { name: 'tls', typed_config } },
   );
   assert.deepEqual(
-    listenerTlsProblems(listener).map(({ path }) => path),
+    listenerTlsProblems(openssl, listener).map(({ path }) => path),
     [`filter_chains[0].${context}.tls_certificates`],
   );
 });
@@ -109,6 +111,6 @@ test('whatever stands between the marks, nothing is thrown', () => {
   for (let i = 0; i < 500; i++) {
     const body = randomBytes(i % 50).toString(i % 2 === 0 ? 'base64' : 'latin1');
     const pem = `-----BEGIN CERTIFICATE-----\n${body}\n-----END CERTIFICATE-----\n`;
-    assert.equal(typeof brokenCertificates(Buffer.from(pem, 'latin1')), 'string');
+    assert.equal(typeof brokenCertificates(openssl.get(), Buffer.from(pem, 'latin1')), 'string');
   }
 });

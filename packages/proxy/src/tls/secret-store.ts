@@ -1,14 +1,15 @@
-import { createSecureContext } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
 import { ok, problem, problems, type Problem, type Result } from '@lateen/core';
 import type { ResourceChange } from '../model/change.ts';
 import type { CertificateValidation, DataSource, Secret, TrustDomain } from '../model/tls.ts';
 import { placeOf, readDataSource } from './data-source.ts';
-import { errorOf, loadCertificate, type LoadedCertificate } from './load-certificate.ts';
+import { loadCertificate, type LoadedCertificate } from './load-certificate.ts';
 import { brokenCertificates } from './pem-certificates.ts';
 import { WatchedDirectories } from './watched-directories.ts';
-import { directoriesOfSecret } from './watched-paths.ts';
+import type { LazyOpenssl, Openssl } from './openssl/openssl.ts';
 import { ticketKeyBytes } from './openssl/ticket-keys.ts';
+import { whyListsUnusable, whyRootsUnusable } from './openssl/usable.ts';
+import { directoriesOfSecret } from './watched-paths.ts';
 
 /** A trust domain with its bundle read, PEM. */
 export interface LoadedTrustDomain {
@@ -53,10 +54,12 @@ export class SecretStore {
   readonly ticketSecret: Uint8Array | undefined;
   /** Told the name of a secret whose files have changed and cannot be used. */
   onRotationFailed: (name: string) => void = () => {};
+  readonly #openssl: LazyOpenssl;
   readonly #secrets = new Map<string, Kept>();
   #revision = 0;
 
-  constructor(watched = new WatchedDirectories(), ticketSecret?: Uint8Array) {
+  constructor(openssl: LazyOpenssl, watched = new WatchedDirectories(), ticketSecret?: Uint8Array) {
+    this.#openssl = openssl;
     this.watched = watched;
     this.ticketSecret = ticketSecret;
     watched.onChange = (directory) => this.#readAgain(directory);
@@ -73,7 +76,7 @@ export class SecretStore {
       // Watched first, so that no change after the reading is missed.
       const before = this.#secrets.get(secret.name)?.secret;
       this.watched.own(`secrets/${secret.name}`, directoriesOfSecret(secret));
-      const loaded = loadSecret(secret);
+      const loaded = loadSecret(this.#openssl, secret);
       if (loaded.ok) this.#put(secret, loaded.value);
       else {
         this.watched.own(`secrets/${secret.name}`, before === undefined ? [] : directoriesOfSecret(before));
@@ -90,7 +93,7 @@ export class SecretStore {
   #readAgain(directory: string): void {
     for (const { secret, loaded: present } of this.#secrets.values()) {
       if (!directoriesOfSecret(secret).includes(directory)) continue;
-      const loaded = loadSecret(secret);
+      const loaded = loadSecret(this.#openssl, secret);
       if (!loaded.ok) {
         this.watched.noteUnusable(`secret ${secret.name}`, loaded.problems);
         this.onRotationFailed(secret.name);
@@ -122,13 +125,13 @@ export class SecretStore {
   }
 }
 
-function loadSecret(secret: Secret): Result<Loaded> {
+function loadSecret(openssl: LazyOpenssl, secret: Secret): Result<Loaded> {
   if (secret.kind === 'certificate') {
-    const certificate = loadCertificate(secret.certificate, 'tls_certificate');
+    const certificate = loadCertificate(openssl.get(), secret.certificate, 'tls_certificate');
     return certificate.ok ? ok({ kind: 'certificate', certificate: certificate.value }) : certificate;
   }
   if (secret.kind === 'validation') {
-    const validation = loadValidation(secret.validation, 'validation_context');
+    const validation = loadValidation(openssl.get(), secret.validation, 'validation_context');
     return validation.ok ? ok({ kind: 'validation', validation: validation.value }) : validation;
   }
   if (secret.kind === 'ticket_keys') {
@@ -153,35 +156,37 @@ export function loadTicketKeys(sources: readonly DataSource[], path: string): Re
 }
 
 /** Reads the roots of a validation context; a problem where they are none. */
-export function loadValidation(model: CertificateValidation, path: string): Result<LoadedValidation> {
+export function loadValidation(
+  openssl: Openssl,
+  model: CertificateValidation,
+  path: string,
+): Result<LoadedValidation> {
   const ca =
     model.trustedCa === undefined ? undefined : readDataSource(model.trustedCa, `${path}.trusted_ca`);
   const crl = model.crl === undefined ? undefined : readDataSource(model.crl, `${path}.crl`);
   const wrong: Problem[] = [];
   for (const result of [ca, crl]) if (result?.ok === false) wrong.push(...result.problems);
   if (ca?.ok === false || crl?.ok === false) return problems(wrong);
-  const broken = ca === undefined ? undefined : brokenCertificates(ca.value);
+  const broken = ca === undefined ? undefined : brokenCertificates(openssl, ca.value);
   if (broken !== undefined)
     return problem(
       `${path}.trusted_ca`,
       `holds no roots that can be used${placeOf(model.trustedCa)}: ${broken}`,
     );
-  for (const [field, option] of [
-    ['trusted_ca', { ca: ca?.value ?? [] }],
-    ['crl', crl === undefined ? undefined : { ca: [], crl: crl.value }],
-  ] as const) {
-    const error = option === undefined ? undefined : errorOf(() => createSecureContext(option));
-    if (error === undefined) continue;
-    const source = field === 'crl' ? model.crl : model.trustedCa;
-    return problem(`${path}.${field}`, `cannot be used${placeOf(source)}: ${error}`);
-  }
-  const trustDomains = loadTrustDomains(model.trustDomains ?? [], path);
+  const rootsError = ca === undefined ? undefined : whyRootsUnusable(openssl, ca.value);
+  if (rootsError !== undefined)
+    return problem(`${path}.trusted_ca`, `cannot be used${placeOf(model.trustedCa)}: ${rootsError}`);
+  const listsError = crl === undefined ? undefined : whyListsUnusable(openssl, crl.value);
+  if (listsError !== undefined)
+    return problem(`${path}.crl`, `cannot be used${placeOf(model.crl)}: ${listsError}`);
+  const trustDomains = loadTrustDomains(openssl, model.trustDomains ?? [], path);
   return trustDomains.ok
     ? ok({ model, trustedCa: ca?.value, crl: crl?.value, trustDomains: trustDomains.value })
     : trustDomains;
 }
 
 function loadTrustDomains(
+  openssl: Openssl,
   domains: readonly TrustDomain[],
   path: string,
 ): Result<readonly LoadedTrustDomain[]> {
@@ -191,7 +196,7 @@ function loadTrustDomains(
     const bundle = readDataSource(source, at);
     if (!bundle.ok) wrong.push(...bundle.problems);
     const pem = bundle.ok ? bundle.value : Buffer.alloc(0);
-    const error = brokenCertificates(pem) ?? errorOf(() => createSecureContext({ ca: pem }));
+    const error = brokenCertificates(openssl, pem) ?? whyRootsUnusable(openssl, pem);
     if (bundle.ok && error !== undefined)
       wrong.push({ path: at, message: `holds no roots of "${name}"${placeOf(source)}: ${error}` });
     return { name, bundle: pem };

@@ -10,6 +10,7 @@ import { clusterDecoder } from '../decode/resource.ts';
 import type { DataPlane } from '../model/index.ts';
 import { clusterFromJson, listenerFromJson, routesJson, serveEnvoy } from '../testing/envoy-config.ts';
 import { ask, portOf, startDataPlane, statOf } from '../testing/harness.ts';
+import { LazyOpenssl } from './openssl/openssl.ts';
 import { clusterTlsProblems } from './resource-problems.ts';
 
 const tlsTypes = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3';
@@ -194,7 +195,7 @@ test('a configuration that verifies nobody, or not as it seems to, is refused by
     const message = fromJson(clusterDecoder.type, cluster, { registry: knownTypes });
     assert.ok(message.ok, JSON.stringify(message));
     const decoded = clusterDecoder.fromMessage(message.value);
-    const list = decoded.ok ? clusterTlsProblems(decoded.value.model) : decoded.problems;
+    const list = decoded.ok ? clusterTlsProblems(new LazyOpenssl(), decoded.value.model) : decoded.problems;
     return list.map(({ path, message: text }) => `${path}: ${text}`);
   };
   const context = 'transport_socket.typed_config.common_tls_context.validation_context';

@@ -79,7 +79,7 @@ export class FollowingTlsSettings {
       const onlyFiles = revision === this.#revision;
       this.#revision = revision;
       this.#fileRevision = fileRevision;
-      const inline = readInlineTls(this.#options, this.#side.ticketKeys);
+      const inline = readInlineTls(this.#openssl, this.#options, this.#side.ticketKeys);
       if (onlyFiles && this.#current.ok) {
         // Files may be seen while only some of them are replaced.
         if (inline.wrong.length > 0) {

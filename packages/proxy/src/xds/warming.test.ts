@@ -11,6 +11,7 @@ import {
   type DataPlaneChange,
   type Listener,
 } from '../model/index.ts';
+import { LazyOpenssl } from '../tls/openssl/openssl.ts';
 import { Warming, type WarmingOptions } from './warming.ts';
 
 const timeout = (model: Cluster, warmingTimeoutMs = 0) => ({ model, warmingTimeoutMs });
@@ -42,6 +43,7 @@ function harness(options: Partial<WarmingOptions> = {}) {
   let ready = 0;
   const warming = new Warming({
     dataPlane: {
+      openssl: new LazyOpenssl(),
       async update(change) {
         changes.push(change);
         const refused = (change.listeners?.set ?? []).filter((l) => l.name === 'bad');

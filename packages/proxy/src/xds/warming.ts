@@ -56,7 +56,7 @@ export type WantedNames = ReadonlyMap<string, ConfigSource | undefined>;
 export type Wait = readonly [kind: ReferredKind, name: string];
 
 export interface WarmingOptions {
-  readonly dataPlane: Pick<DataPlane, 'update'>;
+  readonly dataPlane: Pick<DataPlane, 'openssl' | 'update'>;
   readonly clock: Clock;
   readonly log: Logger;
   /** Told the names that are referred to, and where each comes from (undefined: ADS), whenever they change. */
@@ -227,8 +227,13 @@ export class Warming {
       for (const resource of change[kind]?.set ?? []) this.#answered[kind].add(resource.name);
       for (const name of change[kind]?.remove ?? []) this.#answered[kind].add(name);
     }
-    const usableClusters = usablePart('clusters', change.clusters, clusterTlsProblems);
-    const usableListeners = usablePart('listeners', change.listeners, listenerTlsProblems);
+    const { openssl } = this.#options.dataPlane;
+    const usableClusters = usablePart('clusters', change.clusters, (model) =>
+      clusterTlsProblems(openssl, model),
+    );
+    const usableListeners = usablePart('listeners', change.listeners, (model) =>
+      listenerTlsProblems(openssl, model),
+    );
     const unusable = [...usableClusters.refused, ...usableListeners.refused];
     this.#warnOf(unusable);
     const goneClusters = this.#clusters.take(usableClusters.change, isStatic, isKept);

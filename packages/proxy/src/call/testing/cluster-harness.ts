@@ -22,8 +22,8 @@ export function startClusters(
 ): { readonly context: CallContext; readonly ref: (name: string) => ClusterRef } {
   const turn = new Turn();
   const timers = new CoarseTimers(turn);
-  const secrets = new SecretStore();
   const openssl = new LazyOpenssl();
+  const secrets = new SecretStore(openssl);
   const context: ClusterContext = {
     turn,
     timers,

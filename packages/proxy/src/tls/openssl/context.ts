@@ -4,6 +4,7 @@ import type { NativeCertificate } from './certificate-chooser.ts';
 import type { ClientHello } from './client-hello.ts';
 import type { Pointer } from './functions.ts';
 import type { Openssl } from './openssl.ts';
+import { readAll, readPrivateKey } from './pem.ts';
 
 /** What connections of one kind are made with. PEM throughout. */
 export interface ContextOptions {
@@ -41,7 +42,8 @@ export interface ContextOptions {
   readonly sessionScope?: Buffer;
 }
 
-const ctrl = {
+/** Commands of SSL_CTX_ctrl. */
+export const control = {
   mode: 33,
   sessionCache: 44,
   chainCertificate: 89,
@@ -79,10 +81,10 @@ export function createContext(openssl: Openssl, options: ContextOptions): Result
   const pointer = c.SSL_CTX_new(c.TLS_method());
   const context: TlsContext = { pointer, certificates: [] };
   openssl.freeWith(context, () => c.SSL_CTX_free(pointer));
-  c.SSL_CTX_ctrl(pointer, ctrl.mode, mode, null);
+  c.SSL_CTX_ctrl(pointer, control.mode, mode, null);
   c.SSL_CTX_set_options(pointer, noRenegotiation + (options.ticketsDisabled ? noTicket : 0));
   // Sessions live in their tickets, not here.
-  c.SSL_CTX_ctrl(pointer, ctrl.sessionCache, 0, null);
+  c.SSL_CTX_ctrl(pointer, control.sessionCache, 0, null);
   if (options.ticketsDisabled) c.SSL_CTX_set_num_tickets(pointer, 0);
   c.SSL_CTX_set_cert_verify_callback(pointer, openssl.verifyPeer, null);
   // OpenSSL refuses to resume sessions with client certificates unless it is said where they belong.
@@ -108,8 +110,8 @@ function setVersions({ c }: Openssl, context: Pointer, options: ContextOptions):
   const max = versionNumber[options.maxVersion ?? 'TLSv1.3'];
   const done =
     min <= max &&
-    c.SSL_CTX_ctrl(context, ctrl.minVersion, min, null) === 1 &&
-    c.SSL_CTX_ctrl(context, ctrl.maxVersion, max, null) === 1;
+    c.SSL_CTX_ctrl(context, control.minVersion, min, null) === 1 &&
+    c.SSL_CTX_ctrl(context, control.maxVersion, max, null) === 1;
   return done ? undefined : 'the versions of TLS cannot be used';
 }
 
@@ -121,8 +123,8 @@ function setAlgorithms(openssl: Openssl, context: Pointer, options: ContextOptio
     const text = Buffer.from(`${list}\0`);
     return list === '' || c.SSL_CTX_ctrl(context, command, 0, text) === 1;
   };
-  if (!takes(ctrl.groups, options.groups)) return 'the ECDH curves cannot be used';
-  if (!takes(ctrl.signatureAlgorithms, options.signatureAlgorithms ?? ''))
+  if (!takes(control.groups, options.groups)) return 'the ECDH curves cannot be used';
+  if (!takes(control.signatureAlgorithms, options.signatureAlgorithms ?? ''))
     return 'the signature algorithms cannot be used';
   return undefined;
 }
@@ -154,20 +156,18 @@ function readCertificate(
 ): NativeCertificate | undefined {
   const { c } = openssl;
   const [certificate, ...list] = readAll(openssl, chain, 'X509');
-  const bio = c.BIO_new_mem_buf(privateKey, privateKey.length);
-  const key = c.PEM_read_bio_PrivateKey(bio, null, null, passphrase ?? '');
-  c.BIO_free(bio);
+  const key = readPrivateKey(openssl, privateKey, passphrase);
   const issuers = c.OPENSSL_sk_new_null();
   for (const issuer of list) c.OPENSSL_sk_push(issuers, issuer);
-  const native = { certificate: certificate ?? 0n, key, issuers };
-  if (certificate !== undefined && isThere(key)) return native;
+  const native = { certificate: certificate ?? 0n, key: key ?? 0n, issuers };
+  if (certificate !== undefined && key !== undefined) return native;
   freeCertificate(openssl, native);
   return undefined;
 }
 
 function freeCertificate({ c }: Openssl, { certificate, key, issuers }: NativeCertificate): void {
   c.X509_free(certificate);
-  if (isThere(key)) c.EVP_PKEY_free(key);
+  c.EVP_PKEY_free(key);
   for (let i = c.OPENSSL_sk_num(issuers) - 1; i >= 0; i--) c.X509_free(c.OPENSSL_sk_value(issuers, i));
   c.OPENSSL_sk_free(issuers);
 }
@@ -178,7 +178,8 @@ function useCertificate({ c }: Openssl, context: Pointer, native: NativeCertific
   if (c.SSL_CTX_use_certificate(context, certificate) !== 1) return false;
   if (c.SSL_CTX_use_PrivateKey(context, key) !== 1) return false;
   for (let i = 0; i < c.OPENSSL_sk_num(issuers); i++) {
-    if (c.SSL_CTX_ctrl(context, ctrl.chainCertificate, 1, c.OPENSSL_sk_value(issuers, i)) !== 1) return false;
+    if (c.SSL_CTX_ctrl(context, control.chainCertificate, 1, c.OPENSSL_sk_value(issuers, i)) !== 1)
+      return false;
   }
   return true;
 }
@@ -234,28 +235,6 @@ function addTrustDomains(
   }
   openssl.freeWith(context, openssl.trustDomains.use(context, stores));
   return done ? undefined : 'the bundles of trust domains cannot be used';
-}
-
-function isThere(pointer: Pointer | null): pointer is Pointer {
-  return pointer !== null && pointer !== 0n;
-}
-
-/** Every object of one kind in a PEM text; the caller frees them. */
-function readAll({ c }: Openssl, pem: Buffer, kind: 'X509' | 'X509_CRL'): Pointer[] {
-  const bio = c.BIO_new_mem_buf(pem, pem.length);
-  const found: Pointer[] = [];
-  for (;;) {
-    const one =
-      kind === 'X509'
-        ? c.PEM_read_bio_X509(bio, null, null, null)
-        : c.PEM_read_bio_X509_CRL(bio, null, null, null);
-    if (!isThere(one)) break;
-    found.push(one);
-  }
-  // The end of the text is an error too.
-  c.ERR_clear_error();
-  c.BIO_free(bio);
-  return found;
 }
 
 function chooseProtocols(openssl: Openssl, context: TlsContext, alpn: readonly string[]): void {

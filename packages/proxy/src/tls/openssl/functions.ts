@@ -60,6 +60,7 @@ export interface OpensslFunctions {
   X509_STORE_CTX_set_verify_cb(verification: Pointer, callback: Pointer): void;
   X509_VERIFY_PARAM_set1(to: Pointer, from: Pointer): number;
   X509_verify_cert(verification: Pointer): number;
+  X509_check_private_key(certificate: Pointer, key: Pointer): number;
   X509_get_extension_flags(certificate: Pointer): number;
   X509_get_key_usage(certificate: Pointer): number;
   X509_STORE_CTX_get_error(verification: Pointer): number;
@@ -167,6 +168,7 @@ const signatures: Readonly<
   X509_STORE_CTX_set_verify_cb: ['void', [ptr, ptr]],
   X509_VERIFY_PARAM_set1: ['int', [ptr, ptr]],
   X509_verify_cert: ['int', [ptr]],
+  X509_check_private_key: ['int', [ptr, ptr]],
   X509_get_extension_flags: ['uint32_t', [ptr]],
   X509_get_key_usage: ['uint32_t', [ptr]],
   X509_STORE_CTX_get_error: ['int', [ptr]],
@@ -233,23 +235,25 @@ export type Define = (name: string, result: string, args: readonly string[]) => 
 export interface Library {
   readonly functions: OpensslFunctions;
   readonly koffi: Koffi;
-  /** For those of which few have need: each that is defined costs memory. */
-  readonly define: Define;
 }
 
-/** Some functions alone, for whoever makes no connections. */
-export function loadFunctions<K extends keyof OpensslFunctions>(
-  names: readonly K[],
-): { readonly functions: Pick<OpensslFunctions, K>; readonly define: Define } {
+/** The functions, each defined when it is first called: most are never needed, and each that is defined costs memory. */
+export function loadFunctions(): { readonly functions: OpensslFunctions; readonly define: Define } {
   const koffi = createRequire(import.meta.url)('koffi') as Koffi;
   const program = koffi.load(null);
   const define: Define = (name, result, args) => program.func(name, result, [...args]);
-  const functions: Partial<Record<K, unknown>> = {};
-  for (const name of names) {
-    const [result, args, as = name] = signatures[name];
-    functions[name] = define(as, result, args);
+  const undefinedYet: object = {};
+  const functions: object = Object.create(undefinedYet);
+  for (const [name, [result, args, as = name]] of Object.entries(signatures)) {
+    Object.defineProperty(undefinedYet, name, {
+      get(): unknown {
+        const value = define(as, result, args);
+        Object.defineProperty(functions, name, { value });
+        return value;
+      },
+    });
   }
-  return { functions: functions as Pick<OpensslFunctions, K>, define };
+  return { functions: functions as OpensslFunctions, define };
 }
 
 /**
@@ -257,14 +261,15 @@ export function loadFunctions<K extends keyof OpensslFunctions>(
  * Throws `ENODE` where one is missing.
  */
 export function loadLibrary(): Library {
+  const koffi = createRequire(import.meta.url)('koffi') as Koffi;
   try {
-    const koffi = createRequire(import.meta.url)('koffi') as Koffi;
-    const names = Object.keys(signatures) as (keyof OpensslFunctions)[];
-    return { ...loadFunctions(names), koffi };
+    const program = koffi.load(null);
+    for (const [name, [, , as = name]] of Object.entries(signatures)) program.symbol(as);
   } catch (error) {
     throw new LateenError('ENODE', `TLS needs the OpenSSL of Node's own builds: ${messageOf(error)}`, {
       hint: 'run the proxy with the Node that npm ci installs: node_modules/.bin/node',
       cause: error,
     });
   }
+  return { functions: loadFunctions().functions, koffi };
 }

@@ -76,22 +76,7 @@ function isThere(pointer: Pointer | null | undefined): pointer is Pointer {
 }
 
 function load() {
-  const { functions: c, define } = loadFunctions([
-    'BIO_new',
-    'BIO_new_mem_buf',
-    'BIO_s_mem',
-    'BIO_ctrl',
-    'BIO_read',
-    'BIO_free',
-    'X509_free',
-    'EVP_PKEY_free',
-    'OPENSSL_sk_num',
-    'OPENSSL_sk_value',
-    'OPENSSL_sk_free',
-    'ERR_get_error',
-    'ERR_error_string_n',
-    'ERR_clear_error',
-  ]);
+  const { functions: c, define } = loadFunctions();
   const ptr = 'void *';
   const found = '_Inout_ void **';
   const pkcs12 = {
