@@ -370,6 +370,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
       return secrets.onRotationFailed;
     },
     firstCertificateExpiryMs: () => expiry.firstMs(),
+    firstOcspExpiryMs: () => expiry.firstOcspMs(),
     listeners: () => listeners.status(),
     clusters: () => clusters.status(),
     get activeConnections() {

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import type { Result } from '@lateen/core';
-import type { Cluster, DataSource, Listener, Secret } from '../model/index.ts';
+import type { Cluster, DataSource, Listener, Secret, TlsCertificate } from '../model/index.ts';
 import {
   certificatesOfCluster,
   certificatesOfListener,
@@ -8,6 +8,7 @@ import {
 } from '../tls/certificates-in-use.ts';
 import { readDataSource } from '../tls/data-source.ts';
 import { readChain } from '../tls/load-certificate.ts';
+import { readOcspResponse } from '../tls/ocsp-response.ts';
 
 /** Envoy's JSON of `/certs`: what each secret and each TLS context holds and when it ends; never a key. */
 export function certificatesJson(
@@ -24,12 +25,25 @@ export function certificatesJson(
   return {
     certificates: groups.map(({ roots, chains }) => ({
       ca_cert: roots.flatMap((source) => describe(source, readDataSource(source, ''), nowMs)),
-      cert_chain: chains.flatMap((own) => describe(own.chain, readChain(own), nowMs)),
+      cert_chain: chains.flatMap((own) => withOcsp(own, describe(own.chain, readChain(own), nowMs))),
     })),
   };
 }
 
-function describe(source: DataSource, pem: Result<Buffer>, nowMs: number): readonly unknown[] {
+/** The first certificate with what its authority says of it. */
+function withOcsp({ ocspResponse }: TlsCertificate, chain: readonly object[]): readonly object[] {
+  const bytes = ocspResponse === undefined ? undefined : readDataSource(ocspResponse, '');
+  const response = bytes?.ok === true ? readOcspResponse(bytes.value) : undefined;
+  if (response?.ok !== true) return chain;
+  const { validFromMs, validUntilMs } = response.value;
+  const times = {
+    valid_from: new Date(validFromMs).toISOString(),
+    expiration: new Date(validUntilMs).toISOString(),
+  };
+  return chain.map((one, i) => (i === 0 ? { ...one, ocsp_details: times } : one));
+}
+
+function describe(source: DataSource, pem: Result<Buffer>, nowMs: number): readonly object[] {
   const text = pem.ok ? pem.value.toString('latin1') : '';
   return [...text.matchAll(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g)].flatMap(([one]) => {
     let certificate: X509Certificate;

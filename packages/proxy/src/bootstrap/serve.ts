@@ -13,7 +13,7 @@ import type { HotRestartOptions } from '../hot-restart/hot-restart.ts';
 import { hotRestartVersion } from '../hot-restart/messages.ts';
 import { formatAddress, type StatsView } from '../model/index.ts';
 import { ServerStats } from '../telemetry/server-stats.ts';
-import { daysUntil } from '../tls/certificate-expiry.ts';
+import { daysUntil, secondsUntil } from '../tls/certificate-expiry.ts';
 import { fleetOf, type Fleet } from '../workers/fleet.ts';
 import type { ProxyBootstrap } from './bootstrap.ts';
 import { giveMemoryBack, shrinkMemory } from './collect-garbage.ts';
@@ -311,6 +311,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       connections: fleet.activeConnections,
       parentConnections: hotRestart?.parentConnections ?? 0,
       daysUntilFirstCertExpiring: daysUntil(dataPlane.firstCertificateExpiryMs(), clock.now()),
+      secondsUntilFirstOcspExpiring: secondsUntil(dataPlane.firstOcspExpiryMs(), clock.now()),
     })),
   );
   await predecessor?.releaseAdmin();

@@ -5,6 +5,7 @@ import type { ProxyProtocolTransport } from '../model/tls.ts';
 import type { Tlv } from '../proxy-protocol/proxy-header.ts';
 import { headerFor } from './upstream-proxy-header.ts';
 import { connectErrorText } from './connect-error.ts';
+import type { LogWriter } from '../telemetry/log-files.ts';
 import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
 import { PlainWire } from '../wire/plain-wire.ts';
 import {
@@ -72,6 +73,8 @@ export interface ConnectorContext {
   readonly turn: Turn;
   readonly timers: CoarseTimers;
   readonly transparent: LazyTransparentSockets;
+  /** Where events of health checks, and keys of TLS sessions that are asked for, are written. */
+  readonly writeLog: LogWriter;
   /** Into which all connections read. */
   readonly readBuffer: Buffer;
 }

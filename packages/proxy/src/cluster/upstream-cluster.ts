@@ -9,7 +9,6 @@ import type { ClusterLoadAssignment, Endpoint, Locality } from '../model/endpoin
 import { headerName, type HeaderName } from '../codec/header-name.ts';
 import { formatAddress, type SocketAddress } from '../model/address.ts';
 import type { Metadata } from '../model/metadata.ts';
-import type { LogWriter } from '../telemetry/log-files.ts';
 import { ClusterStats } from '../telemetry/cluster-stats.ts';
 import { chooseMember, type ServingCluster } from './aggregate.ts';
 import type { BalancerContext, BalancerRequest } from './balancer/balancer.ts';
@@ -50,8 +49,6 @@ export interface ClusterContext extends ConnectorContext {
   readonly clusterRef: (name: string) => { readonly cluster: UpstreamCluster | undefined };
   readonly createConnector: (cluster: Cluster, stats: ClusterStats) => Connector;
   readonly runtime: Runtime;
-  /** Where events of health checks are written; undefined: nowhere. */
-  readonly writeLog?: LogWriter | undefined;
   /** Where other threads of this process serve the same clusters. */
   readonly share?: ThreadShare | undefined;
   /** The cluster that the proxy is part of, where it has been told. */

@@ -13,16 +13,19 @@ import { ProxyProtocolUpstreamTransport } from '@lateen/protocol/envoy/extension
 import * as tls from '@lateen/protocol/envoy/extensions/transport_sockets/tls/v3';
 import type {
   CertificateValidation,
+  CidrRange,
   DataSource,
   DownstreamTransport,
+  OcspPolicy,
   SanMatch,
   Secret,
   TlsCertificate,
+  TlsKeyLog,
   TlsOptions,
   TlsVersion,
   UpstreamTransport,
 } from '../model/index.ts';
-import { decodeDataSource, decodeStringMatch, decodeWatchedDirectory } from './basics.ts';
+import { decodeCidr, decodeDataSource, decodeStringMatch, decodeWatchedDirectory } from './basics.ts';
 import { decodeReference } from './config-source.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { decodeProxyProtocolConfig } from './proxy-protocol.ts';
@@ -39,30 +42,28 @@ const downstreamPolicy = fieldPolicy(
     'sessionTicketKeys',
     'sessionTicketKeysSdsSecretConfig',
     'fullScanCertsOnSniMismatch',
+    'ocspStaplePolicy',
   ],
   {
     requireSni: 'a chain that needs a name matches on it (filter_chain_match.server_names)',
     disableStatefulSessionResumption: 'sessions are resumed by tickets only',
-    ocspStaplePolicy: 'no OCSP response is stapled',
   },
 );
 const upstreamPolicy = fieldPolicy(tls.UpstreamTlsContext, ['commonTlsContext', 'sni', 'maxSessionKeys'], {
   allowRenegotiation: 'an endpoint that wants to renegotiate is refused',
   enforceRsaKeyUsage: 'key usage is checked by OpenSSL',
 });
-const commonPolicy = fieldPolicy(
-  tls.CommonTlsContext,
-  [
-    'tlsParams',
-    'tlsCertificates',
-    'tlsCertificateSdsSecretConfigs',
-    'validationContext',
-    'validationContextSdsSecretConfig',
-    'combinedValidationContext',
-    'alpnProtocols',
-  ],
-  { keyLog: 'session keys are never written' },
-);
+const commonPolicy = fieldPolicy(tls.CommonTlsContext, [
+  'tlsParams',
+  'tlsCertificates',
+  'tlsCertificateSdsSecretConfigs',
+  'validationContext',
+  'validationContextSdsSecretConfig',
+  'combinedValidationContext',
+  'alpnProtocols',
+  'keyLog',
+]);
+const keyLogPolicy = fieldPolicy(tls.TlsKeyLog, ['path', 'localAddressRange', 'remoteAddressRange']);
 const combinedPolicy = fieldPolicy(tls.CommonTlsContext_CombinedCertificateValidationContext, [
   'defaultValidationContext',
   'validationContextSdsSecretConfig',
@@ -76,9 +77,8 @@ const parametersPolicy = fieldPolicy(tls.TlsParameters, [
 ]);
 const certificatePolicy = fieldPolicy(
   tls.TlsCertificate,
-  ['certificateChain', 'privateKey', 'pkcs12', 'password', 'watchedDirectory'],
+  ['certificateChain', 'privateKey', 'pkcs12', 'password', 'ocspStaple', 'watchedDirectory'],
   {
-    ocspStaple: 'no OCSP response is stapled',
     signedCertificateTimestamp: 'not sent to clients',
   },
 );
@@ -111,6 +111,7 @@ const sdsPolicy = fieldPolicy(tls.SdsSecretConfig, ['name', 'sdsConfig']);
 const proxyProtocolPolicy = fieldPolicy(ProxyProtocolUpstreamTransport, ['config', 'transportSocket']);
 
 export const tlsPolicies = [
+  keyLogPolicy,
   proxyProtocolPolicy,
   downstreamPolicy,
   upstreamPolicy,
@@ -151,6 +152,11 @@ export function decodeDownstreamTransport(
     requireClientCertificate: message.requireClientCertificate ?? false,
     ...(message.fullScanCertsOnSniMismatch === true ? { scansAllCertificates: true } : {}),
     ...(message.sessionTimeout === undefined ? {} : { sessionTimeoutMs: message.sessionTimeout }),
+    ...(message.ocspStaplePolicy === undefined
+      ? {}
+      : {
+          ocspPolicy: at.at('ocspStaplePolicy').choice(message.ocspStaplePolicy, ocspPolicies, 'lenient'),
+        }),
     disableStatelessResumption: message.disableStatelessSessionResumption ?? false,
     ...(keys === undefined ? {} : { sessionTicketKeys: decodeTicketKeys(at.at('sessionTicketKeys'), keys) }),
     ...(keysSecret === undefined
@@ -158,6 +164,12 @@ export function decodeDownstreamTransport(
       : { sessionTicketKeysSecret: decodeSds(at.at('sessionTicketKeysSdsSecretConfig'), keysSecret) }),
   };
 }
+
+const ocspPolicies: Readonly<Record<string, OcspPolicy>> = {
+  LENIENT_STAPLING: 'lenient',
+  STRICT_STAPLING: 'strict',
+  MUST_STAPLE: 'must',
+};
 
 /** Keys of session tickets; what is inline is measured here, so that its field is named. */
 function decodeTicketKeys(scope: Scope, message: TlsSessionTicketKeys): readonly DataSource[] {
@@ -264,6 +276,20 @@ function decodeCommon(scope: Scope, message: CommonTlsContext): TlsOptions {
     ...(parameters.signatureAlgorithms === undefined
       ? {}
       : { signatureAlgorithms: parameters.signatureAlgorithms }),
+    ...(message.keyLog === undefined ? {} : { keyLog: decodeKeyLog(scope.at('keyLog'), message.keyLog) }),
+  };
+}
+
+function decodeKeyLog(scope: Scope, message: tls.TlsKeyLog): TlsKeyLog {
+  scope.check(keyLogPolicy, message);
+  const { path = '' } = message;
+  if (path === '') scope.at('path').fail('must not be empty');
+  const ranges = (field: 'localAddressRange' | 'remoteAddressRange'): readonly CidrRange[] =>
+    (message[field] ?? []).map((range, i) => decodeCidr(scope.at(field).at(i), range));
+  return {
+    path,
+    localRanges: ranges('localAddressRange'),
+    remoteRanges: ranges('remoteAddressRange'),
   };
 }
 
@@ -305,11 +331,21 @@ function decodeCertificate(scope: Scope, message: TlsCertificateMessage): TlsCer
   scope.check(certificatePolicy, message);
   return {
     ...decodeChainAndKey(scope, message),
+    ...decodeOcspStaple(scope.at('ocspStaple'), message.ocspStaple),
     ...(message.password === undefined
       ? {}
       : { password: decodeDataSource(scope.at('password'), message.password) }),
     ...decodeWatchedDirectory(scope.at('watchedDirectory'), message.watchedDirectory),
   };
+}
+
+function decodeOcspStaple(
+  scope: Scope,
+  message: TlsCertificateMessage['ocspStaple'],
+): Pick<TlsCertificate, 'ocspResponse'> {
+  if (message === undefined) return {};
+  if (message.inlineString !== undefined) scope.fail('must be bytes (DER): inline_bytes or filename');
+  return { ocspResponse: decodeDataSource(scope, message) };
 }
 
 function decodeChainAndKey(

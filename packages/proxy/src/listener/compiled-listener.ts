@@ -185,12 +185,14 @@ function runsOn(model: Listener, kind: string): PortTest {
 
 function followDownstream(model: DownstreamTls, context: ListenerContext): FollowingTlsSettings {
   return new FollowingTlsSettings(context.openssl, model.options, context.secrets, {
+    writeLog: context.writeLog,
     choosesProtocol: true,
     scansAllCertificates: model.scansAllCertificates === true,
     sessionTimeoutMs: model.sessionTimeoutMs,
     ticketsDisabled: model.disableStatelessResumption,
     ticketKeys: model.sessionTicketKeys,
     ticketKeysSecret: model.sessionTicketKeysSecret,
+    stapling: { policy: model.ocspPolicy ?? 'lenient', now: () => context.clock.now() },
   });
 }
 

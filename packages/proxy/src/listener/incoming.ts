@@ -247,9 +247,12 @@ export class Incoming extends Expirable implements WireHandler {
       this.#wire.destroy();
       return;
     }
-    const facts = { serverName, keepsPeerChain: tls.keepsPeerChain };
+    const { local, remote } = this.#accepted;
+    const ends = { local: local.address, remote: remote.address };
+    const facts = { serverName, keepsPeerChain: tls.keepsPeerChain, ends };
     const loop = { turn: this.#turn, timers: this.#timers };
     const handshake = serverHandshake(loop, this.#plain, tls.model, settings.value, facts, {
+      onStapled: (what) => this.#stats.tls.countStapled(what),
       onSecure: (wire) => {
         this.#handshaking = undefined;
         this.#timers.stop(this);

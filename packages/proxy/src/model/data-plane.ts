@@ -197,6 +197,8 @@ export interface DataPlane {
   onRotationFailed: (secret: string) => void;
   /** When the first certificate in use ends, in milliseconds since 1970; undefined where there is none. */
   firstCertificateExpiryMs(): number | undefined;
+  /** When the first OCSP response is too old, milliseconds since 1970; undefined where there is none. */
+  firstOcspExpiryMs(): number | undefined;
   listeners(): readonly ListenerStatus[];
   clusters(): readonly ClusterStatus[];
   readonly activeConnections: number;

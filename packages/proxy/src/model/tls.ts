@@ -1,3 +1,4 @@
+import type { CidrRange } from './address.ts';
 import type { StringMatch } from './string-match.ts';
 
 /** Bytes in the configuration, or in a file or an environment variable that is read when the resource is compiled. */
@@ -18,6 +19,8 @@ export interface TlsCertificate {
   readonly chain: DataSource;
   readonly privateKey: DataSource;
   readonly password?: DataSource;
+  /** What the authority says of it (OCSP, DER), for clients that ask. */
+  readonly ocspResponse?: DataSource;
   /** Folder whose changes mean that all of these are to be read again; goes before those of the sources. */
   readonly watchedDirectory?: string;
 }
@@ -63,6 +66,13 @@ export interface CertificateValidation {
 
 export type TlsVersion = 'TLSv1.0' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
 
+/** Session keys are written to a file, so that recorded traffic can be read; no range: of all connections. */
+export interface TlsKeyLog {
+  readonly path: string;
+  readonly localRanges: readonly CidrRange[];
+  readonly remoteRanges: readonly CidrRange[];
+}
+
 /** What is common to both directions of TLS. */
 export interface TlsOptions {
   readonly certificates: readonly TlsCertificate[];
@@ -79,7 +89,12 @@ export interface TlsOptions {
   readonly ecdhCurves: readonly string[];
   /** Names of TLS 1.3, as in `rsa_pss_rsae_sha256`; none: the default list. */
   readonly signatureAlgorithms?: readonly string[];
+  /** None: session keys are never written. */
+  readonly keyLog?: TlsKeyLog;
 }
+
+/** What becomes of clients that ask for an OCSP response. */
+export type OcspPolicy = 'lenient' | 'strict' | 'must';
 
 /** TLS towards a client. */
 export interface DownstreamTls {
@@ -88,6 +103,11 @@ export interface DownstreamTls {
   readonly requireClientCertificate: boolean;
   /** Look for a certificate that suits a client's kinds of keys where none is for the name that it asks for. */
   readonly scansAllCertificates?: boolean;
+  /**
+   * `lenient`: connections are served without an OCSP response where there is none that is good; `strict`: not where there
+   * is one that is too old; `must`: only with one. A certificate that demands it (RFC 7633) makes it `must`. Default `lenient`.
+   */
+  readonly ocspPolicy?: OcspPolicy;
   readonly sessionTimeoutMs?: number;
   readonly disableStatelessResumption: boolean;
   /** Of 80 bytes each: the first encrypts session tickets, all decrypt them; none: keys that nobody else has. */

@@ -13,6 +13,8 @@ export interface ServerFacts {
   /** Of the process that this one has taken over from. */
   readonly parentConnections: number;
   readonly daysUntilFirstCertExpiring: number;
+  /** Undefined where no certificate has an OCSP response. */
+  readonly secondsUntilFirstOcspExpiring: number | undefined;
 }
 
 /** The statistics of the process. */
@@ -38,6 +40,13 @@ export class ServerStats implements StatGroup {
     visitor.number('total_connections', 'gauge', facts.connections + facts.parentConnections);
     visitor.number('parent_connections', 'gauge', facts.parentConnections);
     visitor.number('days_until_first_cert_expiring', 'gauge', facts.daysUntilFirstCertExpiring);
+    if (facts.secondsUntilFirstOcspExpiring !== undefined) {
+      visitor.number(
+        'seconds_until_first_ocsp_response_expiring',
+        'gauge',
+        facts.secondsUntilFirstOcspExpiring,
+      );
+    }
     visitor.number('memory_allocated', 'gauge', memory.heapUsed + memory.external);
     visitor.number('memory_heap_size', 'gauge', memory.heapTotal);
     visitor.number('memory_physical_size', 'gauge', memory.rss);

@@ -1,3 +1,4 @@
+import type { Stapled } from '../tls/openssl/ocsp-stapler.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
 import { StatNumbers } from './stat-numbers.ts';
 
@@ -10,6 +11,10 @@ const statNames = {
   failVerifyError: ['ssl.fail_verify_error', 'counter'],
   failVerifySan: ['ssl.fail_verify_san', 'counter'],
   failVerifyCertHash: ['ssl.fail_verify_cert_hash', 'counter'],
+  ocspStapleRequests: ['ssl.ocsp_staple_requests', 'counter'],
+  ocspStapleResponses: ['ssl.ocsp_staple_responses', 'counter'],
+  ocspStapleOmitted: ['ssl.ocsp_staple_omitted', 'counter'],
+  ocspStapleFailed: ['ssl.ocsp_staple_failed', 'counter'],
 } as const;
 
 type Number = (name: string, kind: 'counter' | 'gauge', value: number) => void;
@@ -52,6 +57,15 @@ export class TlsStats extends StatNumbers<typeof statNames> {
       default:
         n.failVerifyError++;
     }
+  }
+
+  /** Counts a client that asked what an authority says of our certificate. */
+  countStapled(what: Stapled): void {
+    const { n } = this;
+    n.ocspStapleRequests++;
+    if (what === 'response') n.ocspStapleResponses++;
+    else if (what === 'omitted') n.ocspStapleOmitted++;
+    else n.ocspStapleFailed++;
   }
 
   #count(name: string): void {

@@ -4,6 +4,7 @@ import type { DataSource } from '../model/tls.ts';
 import type { CertificateGroup } from './certificates-in-use.ts';
 import { readDataSource } from './data-source.ts';
 import { readChain } from './load-certificate.ts';
+import { readOcspResponse } from './ocsp-response.ts';
 
 const pemCertificate = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 const dayMs = 86_400_000;
@@ -53,6 +54,24 @@ export class CertificateExpiry {
     this.#known = known;
     return first === Infinity ? undefined : first;
   }
+
+  /** Milliseconds since 1970 from which the first OCSP response is too old; undefined where there is none. */
+  firstOcspMs(): number | undefined {
+    return firstResponseEnd(this.#groups.values());
+  }
+}
+
+/** When the first OCSP response is too old; undefined without one. */
+function firstResponseEnd(groups: Iterable<readonly CertificateGroup[]>): number | undefined {
+  let first = Infinity;
+  for (const { chains } of [...groups].flat()) {
+    for (const { ocspResponse } of chains) {
+      const bytes = ocspResponse === undefined ? undefined : readDataSource(ocspResponse, '');
+      const response = bytes?.ok === true ? readOcspResponse(bytes.value) : undefined;
+      if (response?.ok === true) first = Math.min(first, response.value.validUntilMs);
+    }
+  }
+  return first === Infinity ? undefined : first;
 }
 
 function firstEndOf(text: string, all: boolean): number {
@@ -74,4 +93,9 @@ function endOfCertificate(pem: string): number {
 /** Whole days, 0 for what has ended; without a certificate the largest number of 32 bits, as Envoy has it. */
 export function daysUntil(endMs: number | undefined, nowMs: number): number {
   return endMs === undefined ? 0xffff_ffff : Math.max(0, Math.floor((endMs - nowMs) / dayMs));
+}
+
+/** Whole seconds, 0 for what is over. */
+export function secondsUntil(endMs: number | undefined, nowMs: number): number | undefined {
+  return endMs === undefined ? undefined : Math.max(0, Math.floor((endMs - nowMs) / 1_000));
 }

@@ -60,7 +60,7 @@ export interface ClientTlsOptions {
 /** The client's part of one connection's handshake. */
 export function clientTls(options: ClientTlsOptions): ClientHandshake & { readonly openssl: Openssl } {
   const { settings, sessions, serverName, protocols, stats } = options;
-  const { openssl, context, check } = settings;
+  const { openssl, context, check, keyLog } = settings;
   const key = `${options.hostKey} ${serverName}`;
   const known = sessions?.find(key, settings);
 
@@ -85,12 +85,16 @@ export function clientTls(options: ClientTlsOptions): ClientHandshake & { readon
 
   return {
     openssl,
-    create: () =>
-      TlsSession.client(openssl, context, {
+    create(wire) {
+      const session = TlsSession.client(openssl, context, {
         serverName: isIP(serverName) === 0 ? serverName : '',
         protocols,
         session: known?.session,
-      }),
+      });
+      if (keyLog?.covers({ local: wire.localAddress, remote: wire.remoteAddress }) === true)
+        session.tellKeys(keyLog.write);
+      return session;
+    },
     judge,
     onSecure(session: TlsSession, wire: SecureWire) {
       if (sessions === undefined) return;

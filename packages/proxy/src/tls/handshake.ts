@@ -5,12 +5,15 @@ import type { TlsInfo } from '../wire/tls-info.ts';
 import type { Turn } from '../wire/turn.ts';
 import { LingeringClose } from './lingering-close.ts';
 import type { Openssl } from './openssl/openssl.ts';
+import type { Stapled } from './openssl/ocsp-stapler.ts';
 import type { TlsSession } from './openssl/tls-session.ts';
 import { SecureWire, sendEncrypted } from './secure-wire.ts';
 
 export interface HandshakeListener {
   /** Judges the peer; what it says of the connection, or why it is refused. */
   judge(session: TlsSession): TlsInfo | { readonly refused: string };
+  /** A client has asked for an OCSP response of our certificate. */
+  onStapled?(what: Stapled): void;
   onSecure(wire: SecureWire): void;
   /** The connection is closed. `error` is OpenSSL's, empty where the peer went away. */
   onFailed(reason: 'handshake' | 'peer', error: string): void;
@@ -93,6 +96,8 @@ export class Handshake implements HandleOwner {
 
   #advance(): void {
     const state = this.#session.handshake();
+    const stapled = this.#openssl.takeStapled();
+    if (stapled !== undefined) this.#listener.onStapled?.(stapled);
     if (state === 'failed') {
       const error = this.#openssl.takeError();
       const refusal = this.#session.refusal(error);

@@ -1,8 +1,10 @@
 import type { Problem, Result } from '@lateen/core';
-import type { CertificateValidation, DataSource, TlsOptions, TlsVersion } from '../model/tls.ts';
+import type { CertificateValidation, DataSource, OcspPolicy, TlsOptions, TlsVersion } from '../model/tls.ts';
+import { whyNotWritable } from './key-log.ts';
 import { loadCertificate, type LoadedCertificate } from './load-certificate.ts';
 import type { LazyOpenssl, Openssl } from './openssl/openssl.ts';
 import { takesCiphers, takesNames } from './openssl/usable.ts';
+import { whyNotStapled } from './stapling.ts';
 import { loadTicketKeys, loadValidation, type LoadedValidation } from './secret-store.ts';
 
 /** What a resource itself says of its TLS, secrets left out, read; what is wrong has its path in the TLS context. */
@@ -50,13 +52,30 @@ export function inlineTlsProblems(
   openssl: LazyOpenssl,
   options: TlsOptions,
   ticketKeys?: readonly DataSource[],
+  ocspPolicy?: OcspPolicy,
 ): readonly Problem[] {
+  const read = readInlineTls(openssl, options, ticketKeys);
   return [
     ...validationProblems(options),
-    ...readInlineTls(openssl, options, ticketKeys).wrong,
+    ...read.wrong,
+    ...(ocspPolicy === undefined || read.wrong.length > 0
+      ? []
+      : staplingProblems(read.certificates, ocspPolicy)),
     ...parameterProblems(openssl, options),
     ...alpnProblems(options),
+    ...keyLogProblems(options),
   ];
+}
+
+/** Certificates that a server could not show for want of an OCSP response. */
+function staplingProblems(
+  certificates: readonly LoadedCertificate[],
+  policy: OcspPolicy,
+): readonly Problem[] {
+  return certificates.flatMap((certificate, i) => {
+    const message = whyNotStapled(certificate, policy);
+    return message === undefined ? [] : [{ path: `${common}.tls_certificates[${i}]`, message }];
+  });
 }
 
 /** Somebody says whom to trust, inline or by a secret that is to come. */
@@ -128,6 +147,13 @@ function alpnProblems({ alpn }: TlsOptions): readonly Problem[] {
   return alpn.flatMap((name, i) =>
     name.length >= 1 && name.length <= 255 ? [] : [{ path: `${common}.alpn_protocols[${i}]`, message }],
   );
+}
+
+function keyLogProblems({ keyLog }: TlsOptions): readonly Problem[] {
+  const message = keyLog === undefined ? undefined : whyNotWritable(keyLog.path);
+  return message === undefined
+    ? []
+    : [{ path: `${common}.key_log.path`, message: `cannot be written: ${message}` }];
 }
 
 /** Operators change the list; the suites of TLS 1.3 are always on; 3DES, which Envoy's library has, is left out. */

@@ -1,6 +1,8 @@
+import { X509Certificate } from 'node:crypto';
 import { ok, problem, problems, type Problem, type Result } from '@lateen/core';
-import type { TlsCertificate } from '../model/tls.ts';
+import type { DataSource, TlsCertificate } from '../model/tls.ts';
 import { placeOf, readDataSource } from './data-source.ts';
+import { readOcspResponse, type OcspResponse } from './ocsp-response.ts';
 import type { Openssl } from './openssl/openssl.ts';
 import { readPkcs12 } from './openssl/pkcs12.ts';
 import { isKeyOf, whyChainUnusable, whyKeyUnusable } from './openssl/usable.ts';
@@ -11,19 +13,39 @@ export interface LoadedCertificate {
   readonly chain: Buffer;
   readonly privateKey: Buffer;
   readonly passphrase: string | undefined;
+  readonly ocsp?: OcspResponse;
 }
 
-/** Reads a certificate and its key; a problem where they do not belong together. */
+/** Reads a certificate, its key and its OCSP response; a problem where they do not belong together. */
 export function loadCertificate(
   openssl: Openssl,
   model: TlsCertificate,
   path: string,
 ): Result<LoadedCertificate> {
   const read = readCertificate(model, path);
-  // OpenSSL has put what a bundle holds together.
-  if (!read.ok || model.format === 'pkcs12') return read;
-  const reason = whyUnusable(openssl, model, read.value);
-  return reason === undefined ? read : problem(`${path}.${reason.field}`, reason.message);
+  if (!read.ok) return read;
+  // What a bundle holds OpenSSL has put together.
+  const reason = model.format === 'pkcs12' ? undefined : whyUnusable(openssl, model, read.value);
+  if (reason !== undefined) return problem(`${path}.${reason.field}`, reason.message);
+  if (model.ocspResponse === undefined) return read;
+  const ocsp = loadOcspResponse(model.ocspResponse, read.value.chain, `${path}.ocsp_staple`);
+  return ocsp.ok ? ok({ ...read.value, ocsp: ocsp.value }) : ocsp;
+}
+
+function loadOcspResponse(source: DataSource, chain: Buffer, path: string): Result<OcspResponse> {
+  const bytes = readDataSource(source, path);
+  if (!bytes.ok) return bytes;
+  const response = readOcspResponse(bytes.value);
+  if (!response.ok) {
+    const message = response.problems.map((one) => one.message).join('; ');
+    return problem(path, `${message}${placeOf(source)}`);
+  }
+  const { serialNumber } = new X509Certificate(chain);
+  if (BigInt(`0x${serialNumber}`) === response.value.serialNumber) return response;
+  return problem(
+    path,
+    `is of another certificate${placeOf(source)}: its serial number is not ${serialNumber}`,
+  );
 }
 
 /** Reads a certificate and its key, and does not look at what they are. */

@@ -50,7 +50,12 @@ export function downstreamProblems(
       : [{ path: 'common_tls_context.tls_certificates', message }];
   return within(path, [
     ...missing,
-    ...inlineTlsProblems(openssl, transport.options, transport.sessionTicketKeys),
+    ...inlineTlsProblems(
+      openssl,
+      transport.options,
+      transport.sessionTicketKeys,
+      transport.ocspPolicy ?? 'lenient',
+    ),
   ]);
 }
 

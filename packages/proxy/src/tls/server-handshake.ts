@@ -4,11 +4,14 @@ import type { PlainWire } from '../wire/plain-wire.ts';
 import type { Turn } from '../wire/turn.ts';
 import { describeTls } from './describe-connection.ts';
 import { Handshake, type HandshakeListener } from './handshake.ts';
+import type { ConnectionEnds } from './key-log.ts';
+import type { Stapled } from './openssl/ocsp-stapler.ts';
 import { TlsSession, type ClientAuthentication } from './openssl/tls-session.ts';
 import type { SecureWire } from './secure-wire.ts';
 import type { TlsSettings } from './tls-context.ts';
 
 export interface ServerHandshakeListener {
+  readonly onStapled: (what: Stapled) => void;
   readonly onSecure: (wire: SecureWire) => void;
   /** The handshake did not come to its end; the connection is closed. */
   readonly onFailed: (reason: 'handshake' | 'peer', detail: string) => void;
@@ -23,10 +26,14 @@ export function serverHandshake(
   plain: PlainWire,
   model: DownstreamTls,
   settings: TlsSettings,
-  { serverName, keepsPeerChain }: { readonly serverName: string; readonly keepsPeerChain: boolean },
+  {
+    serverName,
+    keepsPeerChain,
+    ends,
+  }: { readonly serverName: string; readonly keepsPeerChain: boolean; readonly ends: ConnectionEnds },
   listener: ServerHandshakeListener,
 ): Handshake {
-  const { openssl, context, check, ownOf } = settings;
+  const { openssl, context, check, ownOf, keyLog } = settings;
   const needsPeer = settings.needsPeer || model.requireClientCertificate;
   const clients: ClientAuthentication = {
     required: needsPeer,
@@ -34,6 +41,7 @@ export function serverHandshake(
   };
   const asks = settings.verifies || needsPeer;
   const session = TlsSession.server(openssl, context, asks ? clients : undefined);
+  if (keyLog?.covers(ends) === true) session.tellKeys(keyLog.write);
   const connection = { handle: plain.detach(), readBuffer: plain.readBuffer };
   const own: HandshakeListener = {
     judge() {
@@ -45,6 +53,7 @@ export function serverHandshake(
       if (refused !== undefined) return { refused };
       return keepsPeerChain ? { ...info, peerChain: session.peerChain() } : info;
     },
+    onStapled: listener.onStapled,
     onSecure: listener.onSecure,
     onFailed: listener.onFailed,
   };

@@ -18,7 +18,7 @@ import type { SecureWire } from './secure-wire.ts';
 export interface ClientHandshake {
   readonly openssl: Openssl;
   /** A session of its own for the connection. */
-  readonly create: () => TlsSession;
+  create(wire: PlainWire): TlsSession;
   judge(session: TlsSession): TlsInfo | { readonly refused: string };
   onSecure(session: TlsSession, wire: SecureWire): void;
   /** The handshake broke by an error of TLS. */
@@ -64,8 +64,8 @@ export class TlsConnecting
   }
 
   onConnected(wire: PlainWire): void {
-    const { openssl, create } = this.#client;
-    const session = create();
+    const { openssl } = this.#client;
+    const session = this.#client.create(wire);
     this.#session = session;
     const connection = { handle: wire.detach(), readBuffer: wire.readBuffer };
     const handshake = new Handshake(this.#context.turn, connection, openssl, session, this);

@@ -45,6 +45,7 @@ export class TlsConnector implements Connector {
     this.#sessions = model.maxSessionKeys > 0 ? new SessionCache(model.maxSessionKeys) : undefined;
     this.#settings = new FollowingTlsSettings(openssl, model.options, secrets, {
       sanIsServerName: model.autoSanValidation,
+      writeLog: context.writeLog,
     });
   }
 

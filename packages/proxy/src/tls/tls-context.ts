@@ -1,12 +1,14 @@
 import { createHash, hkdfSync, X509Certificate } from 'node:crypto';
 import { getCACertificates } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
-import { ok, problem, problems, type Result } from '@lateen/core';
-import type { DataSource, TlsOptions } from '../model/tls.ts';
+import { messageOf, ok, problem, problems, type Result } from '@lateen/core';
+import type { DataSource, OcspPolicy, TlsOptions } from '../model/tls.ts';
+import type { LogWriter } from '../telemetry/log-files.ts';
 import type { OwnCertificate } from '../wire/tls-info.ts';
 import { compileCertificateChoice, traitsOf } from './certificate-choice.ts';
 import { describeOwn } from './describe-connection.ts';
 import { curveName, readInlineTls, suitesOf, type InlineTls } from './inline-tls.ts';
+import { openKeyLog, type KeyLog } from './key-log.ts';
 import { createContext, type TlsContext } from './openssl/context.ts';
 import type { LazyOpenssl, Openssl } from './openssl/openssl.ts';
 import { ticketKeyBytes } from './openssl/ticket-keys.ts';
@@ -14,6 +16,7 @@ import type { TlsSession } from './openssl/tls-session.ts';
 import { compilePeerCheck, type PeerCheck } from './peer-verification.ts';
 import type { LoadedCertificate } from './load-certificate.ts';
 import type { LoadedValidation, SecretStore } from './secret-store.ts';
+import { compileStapling, whyNotStapled } from './stapling.ts';
 import { directoriesOfTls } from './watched-paths.ts';
 
 /** What connections are made with while the secrets stay the same. */
@@ -25,12 +28,16 @@ export interface TlsSettings {
   /** True where a peer must show one, whatever else is said. */
   readonly needsPeer: boolean;
   readonly check: PeerCheck;
+  /** Whose session keys are written down; undefined: nobody's. */
+  readonly keyLog: KeyLog | undefined;
   /** What our certificate says that a connection shows. */
   readonly ownOf: (session: TlsSession) => OwnCertificate | undefined;
 }
 
 /** What the two sides of TLS do not have in common. */
 export interface TlsSide {
+  /** Writes session keys where they are asked for. */
+  readonly writeLog: LogWriter;
   /** The peer's certificate must carry the name that was asked for. */
   readonly sanIsServerName?: boolean;
   /** Servers choose from the protocols; clients offer them with each connection. */
@@ -41,6 +48,8 @@ export interface TlsSide {
   readonly ticketsDisabled?: boolean;
   readonly ticketKeys?: readonly DataSource[] | undefined;
   readonly ticketKeysSecret?: string | undefined;
+  /** Of a server: what clients get that ask for an OCSP response, and what time it is (since 1970). */
+  readonly stapling?: { readonly policy: OcspPolicy; readonly now: () => number };
 }
 
 /** TLS as a cluster or a filter chain asks for it; a changed secret is used from the next connection on. */
@@ -139,6 +148,14 @@ function buildSettings(
       'names are verified, and neither the resource nor its secret has a root that vouches for them',
     );
   const parsed = certificates.map(({ chain }) => new X509Certificate(chain));
+  const { stapling } = side;
+  const unstapled =
+    stapling === undefined ? [] : certificates.flatMap((one) => whyNotStapled(one, stapling.policy) ?? []);
+  if (unstapled[0] !== undefined) return problem('', unstapled[0]);
+  const staple =
+    stapling === undefined ? undefined : compileStapling(certificates, stapling.policy, stapling.now);
+  const keyLog = openedKeyLog(options, side);
+  if (typeof keyLog === 'string') return problem('', keyLog);
   const scope = sessionScope(parsed, validations);
   const context = createContext(openssl, {
     certificates,
@@ -150,6 +167,8 @@ function buildSettings(
           ),
         }
       : {}),
+    ...(staple === undefined ? {} : { staple }),
+    tellsKeys: keyLog !== undefined,
     roots,
     trustDomains,
     revocationLists: validations.flatMap((v) => v.crl ?? []),
@@ -180,9 +199,20 @@ function buildSettings(
     verifies: validations.length > 0,
     needsPeer: trustDomains.length > 0,
     check,
+    keyLog,
     ownOf: (session) =>
       descriptions[shown.length < 2 ? 0 : Math.max(0, shown.indexOf(session.ownCertificate))],
   });
+}
+
+/** The log of session keys, or why there can be none. */
+function openedKeyLog({ keyLog }: TlsOptions, { writeLog }: TlsSide): KeyLog | string | undefined {
+  if (keyLog === undefined) return undefined;
+  try {
+    return openKeyLog(keyLog, writeLog);
+  } catch (error) {
+    return `session keys cannot be written to ${keyLog.path}: ${messageOf(error)}`;
+  }
 }
 
 /** Keys that every worker of the process makes for the same TLS context; none where this thread is the only one. */

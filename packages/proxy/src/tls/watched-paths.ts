@@ -17,8 +17,14 @@ interface FileGroup {
   readonly watchedDirectory: string | undefined;
 }
 
-const certificateFiles = ({ chain, privateKey, password, watchedDirectory }: TlsCertificate): FileGroup => ({
-  sources: [chain, privateKey, password],
+const certificateFiles = ({
+  chain,
+  privateKey,
+  password,
+  ocspResponse,
+  watchedDirectory,
+}: TlsCertificate): FileGroup => ({
+  sources: [chain, privateKey, password, ocspResponse],
   watchedDirectory,
 });
 

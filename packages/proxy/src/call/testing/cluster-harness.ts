@@ -33,6 +33,7 @@ export function startClusters(
     runtime: new Runtime(),
     clock: systemClock,
     hash: new LazyHashFunction(),
+    writeLog() {},
     clusterRef: (name) => clusters.ref(name),
     readBuffer: Buffer.allocUnsafeSlow(64 * 1024),
     createConnector: (model, stats) => createTransportConnector(context, model, secrets, openssl, stats),

@@ -1,3 +1,5 @@
+import { der, explicit, octetString, oid, sequence, unsignedInteger } from '@lateen/core/der';
+import { readOcspResponse } from '../../tls/ocsp-response.ts';
 import { inspect } from '../../listener/inspection.ts';
 import { must, same, type FuzzTarget } from '../target.ts';
 
@@ -22,6 +24,27 @@ function clientHello(...extensions: readonly Buffer[]): Buffer {
 
 const serverName = Buffer.from('0000000e000c0000096c6f63616c686f7374', 'hex');
 const alpn = Buffer.from('0010000e000c02683208687474702f312e31', 'hex');
+
+/** An OCSP response of success. */
+function ocspResponse(...next: readonly Buffer[]): Buffer {
+  const hash = sequence(oid('1.3.14.3.2.26'));
+  const id = sequence(
+    hash,
+    octetString(Buffer.alloc(20)),
+    octetString(Buffer.alloc(20)),
+    unsignedInteger(Buffer.from([9])),
+  );
+  const one = sequence(id, der(0x80), generalized('20260101000000Z'), ...next);
+  const data = sequence(
+    explicit(2, octetString(Buffer.alloc(20))),
+    generalized('20260101000000Z'),
+    sequence(one),
+  );
+  const answer = sequence(oid('1.3.6.1.5.5.7.48.1.1'), octetString(sequence(data)));
+  return sequence(der(0x0a, Buffer.from([0])), explicit(0, answer));
+}
+
+const generalized = (text: string): Buffer => der(0x18, Buffer.from(text));
 
 export const wireTargets: readonly FuzzTarget[] = [
   {
@@ -52,6 +75,22 @@ export const wireTargets: readonly FuzzTarget[] = [
         const part = inspect(input.subarray(0, input.length >> 1), wish);
         if (part !== undefined) same(part, whole, 'more bytes change a verdict');
       }
+    },
+  },
+  {
+    name: 'ocsp-response',
+    seeds: [
+      ocspResponse(),
+      ocspResponse(explicit(0, generalized('20260101010000Z'))),
+      sequence(der(0x0a, Buffer.from([6]))),
+    ],
+    words: ['\x30\x80', '\x02\x00', '\xa0\x00', '20260101000000Z'],
+    run(input) {
+      const read = readOcspResponse(input);
+      must(
+        !read.ok || (read.value.serialNumber >= 0n && !Number.isNaN(read.value.validUntilMs)),
+        'no answer',
+      );
     },
   },
 ];

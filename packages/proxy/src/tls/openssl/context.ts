@@ -3,6 +3,7 @@ import type { TlsVersion } from '../../model/tls.ts';
 import type { NativeCertificate } from './certificate-chooser.ts';
 import type { ClientHello } from './client-hello.ts';
 import type { Pointer } from './functions.ts';
+import type { StapleChoice } from './ocsp-stapler.ts';
 import type { Openssl } from './openssl.ts';
 import { readAll, readPrivateKey } from './pem.ts';
 
@@ -15,6 +16,10 @@ export interface ContextOptions {
   }[];
   /** Chooses for a client where there are several; none: OpenSSL does, by the kind of key. */
   readonly chooseCertificate?: (hello: ClientHello) => number;
+  /** Answers clients that ask for an OCSP response; none: OpenSSL goes on without. */
+  readonly staple?: StapleChoice;
+  /** Session keys are told of the connections that want it. */
+  readonly tellsKeys?: boolean;
   readonly roots: readonly Buffer[];
   /** In place of roots: those of each trust domain, with its revocation lists. */
   readonly trustDomains?: readonly { readonly name: string; readonly bundle: Buffer }[];
@@ -101,6 +106,8 @@ export function createContext(openssl: Openssl, options: ContextOptions): Result
     addRoots(openssl, pointer, options) ??
     addTrustDomains(openssl, context, options);
   if (wrong !== undefined) return problem('', `${wrong}: ${openssl.takeError()}`);
+  if (options.tellsKeys === true) openssl.sessionKeys.use(context);
+  if (options.staple !== undefined) openssl.freeWith(context, openssl.stapler.use(context, options.staple));
   if (options.alpn.length > 0) chooseProtocols(openssl, context, options.alpn);
   return ok(context);
 }

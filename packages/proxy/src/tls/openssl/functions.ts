@@ -113,6 +113,9 @@ export interface OpensslFunctions {
   OPENSSL_sk_free(stack: Pointer): void;
   OPENSSL_sk_num(stack: Pointer): number;
   OPENSSL_sk_value(stack: Pointer, at: number): Pointer;
+  CRYPTO_malloc(length: number, file: null, line: 0): Pointer;
+  SSL_ctrl(ssl: Ssl, command: number, number: number, value: Pointer): number;
+  SSL_CTX_set_keylog_callback(context: Pointer, callback: Pointer): void;
   ERR_get_error(): number;
   ERR_clear_error(): void;
   ERR_error_string_n(error: number, into: Bytes, length: number): void;
@@ -221,6 +224,9 @@ const signatures: Readonly<
   OPENSSL_sk_free: ['void', [ptr]],
   OPENSSL_sk_num: ['int', [ptr]],
   OPENSSL_sk_value: [ptr, [ptr, 'int']],
+  CRYPTO_malloc: [ptr, ['size_t', ptr, 'int']],
+  SSL_ctrl: ['long', [ptr, 'int', 'long', ptr]],
+  SSL_CTX_set_keylog_callback: ['void', [ptr, ptr]],
   ERR_get_error: ['ulong', []],
   ERR_clear_error: ['void', []],
   ERR_error_string_n: ['void', ['ulong', ptr, 'size_t']],

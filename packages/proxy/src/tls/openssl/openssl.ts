@@ -3,6 +3,8 @@ import { CertificateChooser } from './certificate-chooser.ts';
 import { loadLibrary, type Library, type OpensslFunctions, type Pointer } from './functions.ts';
 import { memoryOf, takeError } from './memory-of.ts';
 import { checkBios, InputBio, OutputBio } from './memory-bio.ts';
+import { OcspStapler, type Stapled } from './ocsp-stapler.ts';
+import { SessionKeys } from './session-keys.ts';
 import { TicketKeys } from './ticket-keys.ts';
 import { TrustDomainVerifier } from './trust-domains.ts';
 
@@ -48,6 +50,9 @@ export class Openssl {
   #ticketKeys: TicketKeys | undefined;
   #chooser: CertificateChooser | undefined;
   #trustDomains: TrustDomainVerifier | undefined;
+  #sessionKeys: SessionKeys | undefined;
+  #stapler: OcspStapler | undefined;
+  #stapled: Stapled | undefined;
   /** The last error of the chain that is being verified, those of time left out; 0 for none. */
   #chainError = 0;
   /** Of the handshake that goes on; undefined where its peer is judged after it. */
@@ -148,6 +153,25 @@ export class Openssl {
   get trustDomains(): TrustDomainVerifier {
     this.#trustDomains ??= new TrustDomainVerifier(this);
     return this.#trustDomains;
+  }
+
+  /** Tells session keys, for the contexts that log them. */
+  get sessionKeys(): SessionKeys {
+    this.#sessionKeys ??= new SessionKeys(this.library);
+    return this.#sessionKeys;
+  }
+
+  /** Staples OCSP responses, for the contexts that have some. */
+  get stapler(): OcspStapler {
+    this.#stapler ??= new OcspStapler(this.library, (what) => (this.#stapled = what));
+    return this.#stapler;
+  }
+
+  /** What was done for a client that asked for an OCSP response since the last call. */
+  takeStapled(): Stapled | undefined {
+    const stapled = this.#stapled;
+    if (stapled !== undefined) this.#stapled = undefined;
+    return stapled;
   }
 
   /** Keeps bytes in their place as long as `owner` is there; returns where that is. */

@@ -56,6 +56,7 @@ export class TlsSession {
   readonly #openssl: Openssl;
   #ssl: Pointer;
   #keptSession = false;
+  #tellsKeys = false;
   #ended: 'no' | 'closed' | 'broken' = 'no';
   #error = '';
   #judge: PeerJudge | undefined;
@@ -99,6 +100,12 @@ export class TlsSession {
     if (protocols.length > 0) c.SSL_set_alpn_protos(session.#ssl, protocols, protocols.length);
     if (settings.session !== undefined) c.SSL_set_session(session.#ssl, settings.session.pointer);
     return session;
+  }
+
+  /** Gives each line of the session's keys to `write`; before the handshake, where the context tells them. */
+  tellKeys(write: (line: string) => void): void {
+    this.#tellsKeys = true;
+    this.#openssl.sessionKeys.tell(this.#ssl, write);
   }
 
   /** Goes on with the handshake. */
@@ -181,6 +188,7 @@ export class TlsSession {
     const { c } = this.#openssl;
     // Freed in the midst, OpenSSL would take the session for a bad one, that must not be resumed; real errors mark it before.
     if (this.#keptSession) c.SSL_set_shutdown(this.#ssl, bothHaveEnded);
+    if (this.#tellsKeys) this.#openssl.sessionKeys.forget(this.#ssl);
     c.SSL_free(this.#ssl);
     this.#ssl = 0n;
   }
