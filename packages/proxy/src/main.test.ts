@@ -1,16 +1,14 @@
 import assert from 'node:assert/strict';
-import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, get, type Server } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { runEnvoy } from './bootstrap/main.ts';
+import { ask, logged, startProgram } from './testing/program.ts';
 
-const program = fileURLToPath(new URL('main.ts', import.meta.url));
 let folder: string;
 let upstream: Server;
 /** Ends the answer to `/slow`. */
@@ -71,19 +69,6 @@ static_resources:
   return file;
 }
 
-/** Resolves with the address of the admin port, once the program's log says it. */
-function adminAddress(child: ChildProcess): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let log = '';
-    child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
-      log += chunk;
-      const found = /admin address: (\S+)\n/.exec(log)?.[1];
-      if (found !== undefined) resolve(found);
-    });
-    child.on('exit', () => reject(new Error(`the program ended: ${log}`)));
-  });
-}
-
 /** Runs the program in this process; resolves with its exit code and what it wrote. */
 async function run(...args: readonly string[]): Promise<{ readonly code: number; readonly out: string }> {
   let out = '';
@@ -94,38 +79,43 @@ async function run(...args: readonly string[]): Promise<{ readonly code: number;
   return { code, out };
 }
 
-function fetchText(url: string): Promise<{ readonly status: number; readonly body: string }> {
-  return new Promise((resolve, reject) => {
-    get(url, { agent: false }, (response) => {
-      let body = '';
-      response.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
-    }).on('error', reject);
-  });
-}
-
-test('a static bootstrap is served, and a request that is under way at SIGTERM is finished', async () => {
-  const child = spawn(process.execPath, [program, '-c', bootstrapFile()], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+test('a static bootstrap is served, and a request that is under way at SIGTERM is finished', async (t) => {
+  const child = startProgram(t, ['-c', bootstrapFile()]);
   const exited = once(child, 'exit');
-  const admin = await adminAddress(child);
-  const [, main = ''] = /^main::(.*)$/m.exec((await fetchText(`http://${admin}/listeners`)).body) ?? [];
-  assert.deepEqual(await fetchText(`http://${main}/`), { status: 200, body: 'hello' });
+  const admin = await logged(child, /admin address: (\S+)/);
+  const [, main = ''] = /^main::(.*)$/m.exec((await ask(`http://${admin}/listeners`)).body) ?? [];
+  assert.deepEqual(await ask(`http://${main}/`), { status: 200, body: 'hello' });
 
   const asked = once(upstream, 'request');
-  const slow = fetchText(`http://${main}/slow`);
+  const slow = ask(`http://${main}/slow`);
   await asked;
   child.kill('SIGTERM');
   // What is new is refused as soon as the proxy has heard the signal.
   for (let refused = false; !refused; ) {
-    refused = await fetchText(`http://${main}/`).then(
+    refused = await ask(`http://${main}/`).then(
       () => false,
       () => true,
     );
   }
   release();
   assert.deepEqual(await slow, { status: 200, body: 'slow hello' });
+  assert.deepEqual(await exited, [0, null]);
+});
+
+test('a reader of access logs who does not read keeps neither requests nor the end', async (t) => {
+  const log = `
+          access_log:
+          - name: stdout
+            typed_config: {"@type": type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog}
+          route_config:`;
+  const file = bootstrapFile((text) => text.replace(/\n +route_config:/, log));
+  const child = startProgram(t, ['-c', file, '--disable-hot-restart'], 'pipe');
+  const exited = once(child, 'exit');
+  const admin = await logged(child, /admin address: (\S+)/);
+  const [, main = ''] = /^main::(.*)$/m.exec((await ask(`http://${admin}/listeners`)).body) ?? [];
+  // More than what the system takes between a writer and a reader who waits.
+  for (let i = 0; i < 400; i++) assert.equal((await ask(`http://${main}/${'x'.repeat(4_000)}`)).status, 200);
+  child.kill('SIGTERM');
   assert.deepEqual(await exited, [0, null]);
 });
 

@@ -1,10 +1,14 @@
 import { LateenError, messageOf, type Logger } from '@lateen/core';
 import type { Serving } from './serve.ts';
 
+/** How long what was written last may take to leave, once nothing is served any more. */
+const lastWordsMs = 1_000;
+
 /**
  * Serves until a signal or the admin port ends it; resolves to the exit code.
  *
- * The first SIGTERM or SIGINT drains, the second ends at once. An error that nobody caught is logged and
+ * The first SIGTERM or SIGINT drains, the second ends at once. Whoever does not read what is written does not keep the
+ * process: it ends a second later. An error that nobody caught is logged and
  * traffic goes on: whatever a peer does, the others' connections are not its victims.
  */
 export async function runUntilStopped(
@@ -24,5 +28,6 @@ export async function runUntilStopped(
   process.on('uncaughtException', onError);
   process.on('unhandledRejection', onError);
   await serving.stopped;
+  setTimeout(() => process.exit(), lastWordsMs).unref();
   return 0;
 }

@@ -1,17 +1,15 @@
 import assert from 'node:assert/strict';
-import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, createServer, get, type Server } from 'node:http';
 import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
-import { createServer as createTcpServer, type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test, type TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { after, before, test } from 'node:test';
 import { sleep } from '@lateen/core';
+import { freePort, logged, startProgram, statistic } from '../testing/program.ts';
 
-const program = fileURLToPath(new URL('../main.ts', import.meta.url));
 let folder: string;
 let upstream: Server;
 
@@ -74,29 +72,6 @@ static_resources:
   return file;
 }
 
-/** Starts the program; it is killed at the end of the test where it is still there. */
-function start(t: TestContext, ...args: readonly string[]): ChildProcess & { log: string } {
-  const child = Object.assign(
-    spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'ignore', 'pipe'] }),
-    {
-      log: '',
-    },
-  );
-  child.stderr?.setEncoding('utf8').on('data', (chunk: string) => (child.log += chunk));
-  t.after(() => child.kill('SIGKILL'));
-  return child;
-}
-
-/** What the program's log says after a pattern, as soon as it does. */
-async function logged(child: ChildProcess & { log: string }, pattern: RegExp): Promise<string> {
-  for (;;) {
-    const found = pattern.exec(child.log);
-    if (found !== null) return found[1] ?? '';
-    if (child.exitCode !== null) throw new Error(`the program ended: ${child.log}`);
-    await Promise.race([once(child.stderr as NodeJS.EventEmitter, 'data'), once(child, 'exit')]);
-  }
-}
-
 function fetchText(url: string, agent: Agent | false = false, socketPath?: string): Promise<string> {
   return new Promise((resolve, reject) => {
     get(url, { agent, ...(socketPath === undefined ? {} : { socketPath }) }, (response) => {
@@ -106,20 +81,6 @@ function fetchText(url: string, agent: Agent | false = false, socketPath?: strin
         response.statusCode === 200 ? resolve(body) : reject(new Error(`${response.statusCode}: ${body}`)),
       );
     }).on('error', reject);
-  });
-}
-
-async function statistic(admin: string, name: string): Promise<number> {
-  const text = await fetchText(`http://${admin}/stats?filter=^${name.replaceAll('.', '\\.')}$`);
-  return Number(/: (\d+)/.exec(text)?.[1] ?? Number.NaN);
-}
-
-function freePort(address: string): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createTcpServer().listen(0, address, () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
   });
 }
 
@@ -200,7 +161,7 @@ for (const workers of successions) {
       '--parent-shutdown-time-s=3',
       `--concurrency=${workers[epoch]}`,
     ];
-    let current = start(t, ...args(0));
+    let current = startProgram(t, args(0));
     await logged(current, /(\tready)/);
     const load = new Load();
     const closers: (() => void)[] = [];
@@ -217,7 +178,7 @@ for (const workers of successions) {
     }
     for (let epoch = 1; epoch <= 3; epoch++) {
       const before = load.answered;
-      const next = start(t, ...args(epoch));
+      const next = startProgram(t, args(epoch));
       const ended = once(current, 'exit');
       await logged(next, /(took over)/);
       assert.deepEqual(await ended, [0, null], current.log);
@@ -246,12 +207,12 @@ test('a listener that the new process does not have finishes with the old one', 
   ];
   const id = baseId();
   const common = ['--base-id', id, '--drain-time-s', '1', '--parent-shutdown-time-s', '2'];
-  const first = start(t, '-c', bootstrapFile([kept, dropped]), ...common);
+  const first = startProgram(t, ['-c', bootstrapFile([kept, dropped]), ...common]);
   await logged(first, /(\tready)/);
   const agent = new Agent({ keepAlive: true });
   t.after(() => agent.destroy());
   assert.equal(await fetchText(`http://127.0.0.1:${dropped.port}/`, agent), 'hello');
-  const second = start(t, '-c', bootstrapFile([kept]), ...common, '--restart-epoch', '1');
+  const second = startProgram(t, ['-c', bootstrapFile([kept]), ...common, '--restart-epoch', '1']);
   await logged(second, /(took over)/);
   assert.equal(await fetchText(`http://127.0.0.1:${dropped.port}/`, agent), 'hello');
   await once(first, 'exit');
@@ -263,11 +224,11 @@ test('a Unix domain socket stays where it is when its process is followed, and g
   const path = join(folder, 'listener');
   const file = bootstrapFile([{ name: 'pipe', address: path, port: 0 }]);
   const common = ['-c', file, '--base-id', baseId()];
-  const first = start(t, ...common);
+  const first = startProgram(t, common);
   await logged(first, /(\tready)/);
   assert.equal(await fetchText('http://a/', false, path), 'hello');
   const ended = once(first, 'exit');
-  const second = start(t, ...common, '--restart-epoch', '1');
+  const second = startProgram(t, [...common, '--restart-epoch', '1']);
   await logged(second, /(took over)/);
   await ended;
   assert.equal(await fetchText('http://a/', false, path), 'hello');
@@ -281,13 +242,13 @@ test('who may not take over is told why, and the process that serves goes on', a
   const place = { name: 'main', address: '127.0.0.1', port: await freePort('127.0.0.1') };
   const file = bootstrapFile([place]);
   const idFile = join(folder, 'base-id');
-  const first = start(t, '-c', file, '--use-dynamic-base-id', '--base-id-path', idFile);
+  const first = startProgram(t, ['-c', file, '--use-dynamic-base-id', '--base-id-path', idFile]);
   const admin = await logged(first, /admin address: (\S+)/);
   await logged(first, /(\tready)/);
   assert.match(await fetchText(`http://${admin}/hot_restart_version`), /^lateen\./);
   const id = readFileSync(idFile, 'utf8');
   const refused = async (pattern: RegExp, ...more: readonly string[]): Promise<void> => {
-    const other = start(t, '-c', file, ...more);
+    const other = startProgram(t, ['-c', file, ...more]);
     const [code] = (await once(other, 'exit')) as [number];
     assert.equal(code, 1);
     assert.match(other.log, pattern);
@@ -304,7 +265,7 @@ test('who may not take over is told why, and the process that serves goes on', a
     );
   }
   assert.equal(await fetchText(`http://127.0.0.1:${place.port}/`), 'hello');
-  const alone = start(t, '-c', bootstrapFile([]), '--disable-hot-restart');
+  const alone = startProgram(t, ['-c', bootstrapFile([]), '--disable-hot-restart']);
   const other = await logged(alone, /admin address: (\S+)/);
   assert.equal(await fetchText(`http://${other}/hot_restart_version`), 'disabled');
 });

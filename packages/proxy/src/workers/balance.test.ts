@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
-import { admin, ask, freePort, httpChain, logged, socketAddress, start } from './testing/program.ts';
+import { admin, ask, freePort, httpChain, logged, socketAddress, start } from '../testing/program.ts';
 
 const workers = 3;
 const routes = {
@@ -32,7 +32,7 @@ async function serve(t: TestContext, listener: object) {
     '--concurrency',
     String(workers),
   );
-  const at = await logged(child, /admin address: (\S+)/g);
+  const at = await logged(child, /admin address: (\S+)/);
   await logged(child, /warming listener main complete/g, workers);
   const spread = async (): Promise<readonly number[]> => {
     const { body } = await ask(`http://${at}/stats?filter=worker_.\\.downstream_cx_active`);

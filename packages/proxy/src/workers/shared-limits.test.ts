@@ -13,7 +13,7 @@ import {
   start,
   statistic,
   types,
-} from './testing/program.ts';
+} from '../testing/program.ts';
 
 /** Starts a proxy of two workers with one listener for one cluster; answers with its port and its admin's address. */
 async function serve(
@@ -59,8 +59,8 @@ async function serve(
     '--concurrency',
     '2',
   );
-  const at = await logged(child, /admin address: (\S+)/g);
-  await logged(child, /warming listener main complete/g, 2);
+  const at = await logged(child, /admin address: (\S+)/);
+  await logged(child, /warming listener main complete/, 2);
   return { port, at };
 }
 

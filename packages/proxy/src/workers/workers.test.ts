@@ -26,7 +26,7 @@ import {
   start,
   statistic,
   types,
-} from './testing/program.ts';
+} from '../testing/program.ts';
 import { trafficOf } from './worker-stats.ts';
 import { WorkerPool } from './worker-pool.ts';
 
@@ -97,8 +97,8 @@ test('workers share the connections, take what a control plane sends, and their 
     '--concurrency',
     '3',
   );
-  const at = await logged(child, /admin address: (\S+)/g);
-  await logged(child, /warming listener main complete/g, 3);
+  const at = await logged(child, /admin address: (\S+)/);
+  await logged(child, /warming listener main complete/, 3);
   const url = `http://127.0.0.1:${port}/`;
   let answered = 0;
   // Whoever is idle accepts: until each has carried something.
@@ -123,13 +123,13 @@ test('workers share the connections, take what a control plane sends, and their 
 
   // A change comes to all of them, what is refused to none.
   putRoute('2', { direct_response: { status: 201, body: { inline_string: 'new' } } });
-  await logged(child, /rds: add\/update 1 routes, remove 0/g, 6);
+  await logged(child, /rds: add\/update 1 routes, remove 0/, 6);
   const settled = async (): Promise<boolean> =>
     (await askOften(url, 60)).every(({ status, body }) => status === 201 && body === 'new');
   for (let i = 0; i < 100 && !(await settled()); i++);
   assert.ok(await settled());
   putRoute('3', { direct_response: { status: 77 } });
-  await logged(child, /RDS routes refused/g);
+  await logged(child, /RDS routes refused/);
   assert.ok(await settled());
 
   // What the admin port changes holds for all.
@@ -187,8 +187,8 @@ test('connections of all workers count against one limit, and the drain waits fo
     '--drain-time-s',
     '30',
   );
-  const at = await logged(child, /admin address: (\S+)/g);
-  await logged(child, /warming listener main complete/g, 2);
+  const at = await logged(child, /admin address: (\S+)/);
+  await logged(child, /warming listener main complete/, 2);
   const open = async (): Promise<{ readonly served: boolean; readonly end: () => void }> => {
     const socket = connect(port, '127.0.0.1');
     socket.on('error', () => {});
@@ -206,7 +206,7 @@ test('connections of all workers count against one limit, and the drain waits fo
   assert.equal(await statistic(at, 'server.total_connections'), 12);
   const exited = once(child, 'exit');
   child.kill('SIGTERM');
-  await logged(child, /draining\s+connections=12/g);
+  await logged(child, /draining\s+connections=12/);
   for (const { end } of held) end();
   assert.deepEqual(await exited, [0, null], child.log);
 });
@@ -305,7 +305,7 @@ test('a sink is told what all workers have counted, and of each value that any o
     '--concurrency',
     '2',
   );
-  await logged(child, /warming listener main complete/g, 2);
+  await logged(child, /warming listener main complete/, 2);
   let asked = 0;
   // So many that the other thread carries some of them.
   for (; asked < 600; asked += 20) await askOften(`http://127.0.0.1:${port}/`, 20);
@@ -353,7 +353,7 @@ test('a session of TLS is resumed by whichever worker accepts, and not where the
     ],
   }));
   const child = start(t, { admin, static_resources: { listeners } }, '--concurrency', '3');
-  await logged(child, /warming listener l1 complete/g, 3);
+  await logged(child, /warming listener l1 complete/, 3);
   const visit = async (
     port: number,
     version: SecureVersion,

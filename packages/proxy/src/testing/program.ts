@@ -8,20 +8,22 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-const program = fileURLToPath(new URL('../../main.ts', import.meta.url));
+const program = fileURLToPath(new URL('../main.ts', import.meta.url));
 export const types = 'type.googleapis.com/envoy';
 
 export type Program = ChildProcess & { log: string };
 
-/** Starts the program with this bootstrap. */
-export function start(t: TestContext, bootstrap: object, ...args: readonly string[]): Program {
-  const folder = mkdtempSync(join(tmpdir(), 'lateen-workers-'));
-  const file = join(folder, 'bootstrap.json');
-  writeFileSync(file, JSON.stringify(bootstrap));
+/**
+ * Starts the program with these arguments; it is killed at the end of the test where it is still there. `stdout`: where
+ * standard output goes; default: nowhere.
+ */
+export function startProgram(
+  t: TestContext,
+  args: readonly string[],
+  stdout: 'ignore' | 'pipe' = 'ignore',
+): Program {
   const child = Object.assign(
-    spawn(process.execPath, [program, '-c', file, '--disable-hot-restart', ...args], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    }),
+    spawn(process.execPath, [program, ...args], { stdio: ['ignore', stdout, 'pipe'] }),
     { log: '' },
   );
   child.setMaxListeners(0);
@@ -29,17 +31,28 @@ export function start(t: TestContext, bootstrap: object, ...args: readonly strin
     ?.setMaxListeners(0)
     .setEncoding('utf8')
     .on('data', (chunk: string) => (child.log += chunk));
-  t.after(() => {
-    child.kill('SIGKILL');
-    rmSync(folder, { recursive: true });
-  });
+  t.after(() => child.kill('SIGKILL'));
   return child;
+}
+
+/** Starts the program with this bootstrap, without hot restart. */
+export function start(t: TestContext, bootstrap: object, ...args: readonly string[]): Program {
+  return startProgram(t, ['-c', bootstrapFile(t, bootstrap), '--disable-hot-restart', ...args]);
+}
+
+/** A file with this bootstrap, as long as the test lasts. */
+export function bootstrapFile(t: TestContext, bootstrap: object): string {
+  const folder = mkdtempSync(join(tmpdir(), 'lateen-program-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'bootstrap.json');
+  writeFileSync(file, JSON.stringify(bootstrap));
+  return file;
 }
 
 /** Waits until the log has said this so often; what the last time said after it. */
 export async function logged(child: Program, pattern: RegExp, times = 1): Promise<string> {
   for (;;) {
-    const found = [...child.log.matchAll(pattern)];
+    const found = [...child.log.matchAll(new RegExp(pattern, 'g'))];
     if (found.length >= times) return found.at(-1)?.[1] ?? '';
     if (child.exitCode !== null) throw new Error(`the program ended: ${child.log}`);
     await Promise.race([once(child.stderr as NodeJS.EventEmitter, 'data'), once(child, 'exit')]);
@@ -63,9 +76,9 @@ export async function statistic(admin: string, name: string): Promise<number> {
   return Number(/: (\d+)/.exec(body)?.[1] ?? Number.NaN);
 }
 
-export function freePort(): Promise<number> {
+export function freePort(address = '127.0.0.1'): Promise<number> {
   return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
+    const server = createServer().listen(0, address, () => {
       const { port } = server.address() as AddressInfo;
       server.close(() => resolve(port));
     });
