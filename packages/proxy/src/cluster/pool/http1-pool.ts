@@ -1,4 +1,4 @@
-import { connectionEnd, type ConnectionEnd } from '../../codec/connection-end.ts';
+import type { ConnectionEnd } from '../../codec/connection-end.ts';
 import type { HeadPool } from '../../codec/head.ts';
 import {
   Http1ClientConnection,
@@ -8,16 +8,13 @@ import {
 import type { CoarseTimers } from '../../timer/coarse-timers.ts';
 import type { Wire } from '../../wire/wire.ts';
 import type { Breakers } from '../breakers.ts';
-import type { ConnectFailure, Connector, PendingConnection } from '../connector.ts';
+import type { Connector } from '../connector.ts';
 import type { Host } from '../host.ts';
 import { ConnectionLifetimes } from './connection-lifetimes.ts';
 import type { ClusterStats } from '../../telemetry/cluster-stats.ts';
 import type { HttpPool, StreamWaiter } from './http-pool.ts';
-
-interface Waiting {
-  readonly waiter: StreamWaiter;
-  readonly breakers: Breakers;
-}
+import { OpeningConnections } from './opening-connections.ts';
+import { StreamQueue } from './stream-queue.ts';
 
 /** What a pool needs from its cluster. */
 export interface PoolContext {
@@ -46,8 +43,8 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
   readonly #host: Host;
   readonly #context: PoolContext;
   readonly #idle: Http1ClientConnection[] = [];
-  readonly #connecting = new Map<PendingConnection, Breakers>();
-  #waiting: Waiting[] = [];
+  readonly #queue: StreamQueue;
+  readonly #opening: OpeningConnections;
   /** Of every connection, idle or not. */
   readonly #breakersOfConnection = new Map<Http1ClientConnection, Breakers>();
   #draining = false;
@@ -56,6 +53,14 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
   constructor(host: Host, context: PoolContext) {
     this.#host = host;
     this.#context = context;
+    this.#queue = new StreamQueue(context);
+    this.#opening = new OpeningConnections(
+      host,
+      context,
+      'upstreamCxHttp1Total',
+      this.#queue,
+      (wire, breakers) => this.#connected(wire, breakers),
+    );
     const { maxConnectionDurationMs, timers, stats } = context;
     if (maxConnectionDurationMs > 0) {
       this.#lifetimes = new ConnectionLifetimes(
@@ -73,17 +78,8 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
       if (this.#context.preconnectRatio > 1) this.#preconnect(priority);
       return;
     }
-    const { stats, breakersOf } = this.#context;
-    const breakers = breakersOf(priority);
-    if (!breakers.mayWait()) {
-      stats.n.upstreamRqPendingOverflow++;
-      waiter.onPoolFailure('overflow', 'too many pending requests');
-      return;
-    }
-    breakers.countPending(1);
-    stats.n.upstreamRqPendingTotal++;
-    stats.n.upstreamRqPendingActive++;
-    this.#waiting.push({ waiter, breakers });
+    const breakers = this.#queue.add(waiter, priority);
+    if (breakers === undefined) return;
     this.#connectFor(breakers);
     if (this.#context.preconnectRatio > 1) this.#preconnect(priority);
   }
@@ -94,23 +90,20 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
     const { breakersOf, preconnectRatio, maxHostConnections } = this.#context;
     const breakers = breakersOf(priority);
     for (let made = 0; made < maxPreconnects; made++) {
-      const free = this.#idle.length + this.#connecting.size;
+      const free = this.#idle.length + this.#opening.size;
       const active = this.#breakersOfConnection.size - this.#idle.length;
-      if ((this.#waiting.length + active) * preconnectRatio <= free + active) return;
+      if ((this.#queue.length + active) * preconnectRatio <= free + active) return;
       if (!breakers.mayConnect() || this.#host.connections >= maxHostConnections) return;
-      this.#connect(breakers);
+      this.#opening.open(breakers);
     }
   }
 
   cancel(waiter: StreamWaiter): void {
-    const at = this.#waiting.findIndex((w) => w.waiter === waiter);
-    if (at < 0) return;
-    const [waiting] = this.#waiting.splice(at, 1);
-    if (waiting !== undefined) this.#leaveQueue(waiting);
+    this.#queue.cancel(waiter);
   }
 
   get empty(): boolean {
-    return this.#breakersOfConnection.size + this.#connecting.size + this.#waiting.length === 0;
+    return this.#breakersOfConnection.size + this.#opening.size + this.#queue.length === 0;
   }
 
   drain(): void {
@@ -120,25 +113,18 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
 
   close(): void {
     this.#draining = true;
-    for (const [pending, breakers] of this.#connecting) {
-      pending.cancel();
-      breakers.countConnection(-1);
-      this.#context.stats.countClosed(connectionEnd(false, false));
-      this.#host.countConnection(-1);
-    }
-    this.#connecting.clear();
+    this.#opening.close();
     for (const connection of this.#breakersOfConnection.keys()) connection.reset();
   }
 
   onConnectionIdle(connection: Http1ClientConnection): void {
-    if (this.#draining) {
-      connection.closeWhenIdle();
+    const waiter = this.#queue.take();
+    if (waiter !== undefined) {
+      waiter.onStreamReady(connection.attach(waiter));
       return;
     }
-    const waiting = this.#waiting.shift();
-    if (waiting !== undefined) {
-      this.#leaveQueue(waiting);
-      waiting.waiter.onStreamReady(connection.attach(waiting.waiter));
+    if (this.#draining) {
+      connection.closeWhenIdle();
       return;
     }
     this.#idle.push(connection);
@@ -156,7 +142,7 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
       breakers.countConnection(-1);
       stats.countClosed(end);
       this.#host.countConnection(-1);
-      if (this.#waiting.length > this.#connecting.size) this.#connectFor(breakers);
+      if (this.#queue.length > this.#opening.size) this.#connectFor(breakers);
     }
   }
 
@@ -164,64 +150,20 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
     const { stats } = this.#context;
     const busy = this.#breakersOfConnection.size - this.#idle.length;
     const mayConnect = breakers.mayConnect() && this.#host.connections < this.#context.maxHostConnections;
-    if (!mayConnect && busy + this.#connecting.size > 0) {
+    if (!mayConnect && busy + this.#opening.size > 0) {
       // One that exists will serve the request in its turn.
       stats.n.upstreamCxOverflow++;
       return;
     }
     if (!mayConnect) stats.n.upstreamCxOverflow++;
-    this.#connect(breakers);
+    this.#opening.open(breakers);
   }
 
-  #connect(breakers: Breakers): void {
-    const { stats, connector } = this.#context;
-    breakers.countConnection(1);
-    stats.n.upstreamCxTotal++;
-    stats.n.upstreamCxHttp1Total++;
-    stats.n.upstreamCxActive++;
-    this.#host.cxTotal++;
-    this.#host.countConnection(1);
-    const pending = connector.connect(this.#host, {
-      onConnected: (wire) => this.#connected(pending, wire),
-      onFailed: (failure, detail) => this.#connectFailed(pending, failure, detail),
-    });
-    this.#connecting.set(pending, breakers);
-  }
-
-  #connected(pending: PendingConnection, wire: Wire): void {
-    const breakers = this.#connecting.get(pending);
-    this.#connecting.delete(pending);
-    if (breakers === undefined) {
-      wire.destroy();
-      return;
-    }
+  #connected(wire: Wire, breakers: Breakers): void {
     const { http1, heads, timers } = this.#context;
     const connection = new Http1ClientConnection(wire, http1, this, heads, timers);
     this.#breakersOfConnection.set(connection, breakers);
     this.#lifetimes?.begin(connection);
     this.onConnectionIdle(connection);
-  }
-
-  #connectFailed(pending: PendingConnection, failure: ConnectFailure, detail: string): void {
-    const breakers = this.#connecting.get(pending);
-    if (breakers === undefined) return;
-    this.#connecting.delete(pending);
-    const { stats } = this.#context;
-    breakers.countConnection(-1);
-    stats.countConnectFailure(failure === 'connect_timeout', this.#waiting.length);
-    this.#host.countConnection(-1);
-    this.#host.cxConnectFail++;
-    // As Envoy: who waits is told at once, and may try another host.
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const one of waiting) {
-      this.#leaveQueue(one);
-      one.waiter.onPoolFailure(failure, detail);
-    }
-  }
-
-  #leaveQueue(waiting: Waiting): void {
-    waiting.breakers.countPending(-1);
-    this.#context.stats.n.upstreamRqPendingActive--;
   }
 }

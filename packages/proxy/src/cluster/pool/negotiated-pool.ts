@@ -1,18 +1,12 @@
 import type { Turn } from '../../wire/turn.ts';
 import type { Wire } from '../../wire/wire.ts';
-import type { Breakers } from '../breakers.ts';
 import type { ConnectListener, Connector, PendingConnection } from '../connector.ts';
 import type { Host } from '../host.ts';
 import type { PoolContext } from './http1-pool.ts';
 import type { HttpPool, StreamWaiter } from './http-pool.ts';
+import { StreamQueue } from './stream-queue.ts';
 
 type AnyTurn = Pick<Turn, 'nowMs' | 'enter' | 'leave'>;
-
-interface Waiting {
-  readonly waiter: StreamWaiter;
-  readonly priority: 'default' | 'high';
-  readonly breakers: Breakers;
-}
 
 /** Connections of the version of HTTP that the endpoint chooses by ALPN; the first one shows which that is. */
 export class NegotiatedPool implements HttpPool {
@@ -22,7 +16,7 @@ export class NegotiatedPool implements HttpPool {
   readonly #create: (protocol: 'http1' | 'http2', connector: Connector) => HttpPool;
   #pool: HttpPool | undefined;
   #connecting: PendingConnection | undefined;
-  #waiting: Waiting[] = [];
+  readonly #queue: StreamQueue;
   #draining = false;
 
   /** `create` makes the pool of the version that was agreed on, over the given connector. */
@@ -36,6 +30,7 @@ export class NegotiatedPool implements HttpPool {
     this.#context = context;
     this.#turn = turn;
     this.#create = create;
+    this.#queue = new StreamQueue(context);
   }
 
   acquire(waiter: StreamWaiter, priority: 'default' | 'high', fresh: boolean): void {
@@ -43,41 +38,28 @@ export class NegotiatedPool implements HttpPool {
       this.#pool.acquire(waiter, priority, fresh);
       return;
     }
-    const { stats, breakersOf, connector } = this.#context;
-    const breakers = breakersOf(priority);
-    if (!breakers.mayWait()) {
-      stats.n.upstreamRqPendingOverflow++;
-      waiter.onPoolFailure('overflow', 'too many pending requests');
-      return;
-    }
-    breakers.countPending(1);
-    this.#waiting.push({ waiter, priority, breakers });
+    if (this.#queue.add(waiter, priority) === undefined) return;
+    const { stats, connector } = this.#context;
     this.#connecting ??= connector.connect(this.#host, {
       onConnected: (wire) => this.#connected(wire),
       onFailed: (failure, detail) => {
         stats.n.upstreamCxTotal++;
         stats.n.upstreamCxActive++;
-        stats.countConnectFailure(failure === 'connect_timeout', this.#waiting.length);
+        stats.countConnectFailure(failure === 'connect_timeout', this.#queue.length);
         this.#host.cxTotal++;
         this.#host.cxConnectFail++;
         this.#connecting = undefined;
-        for (const one of this.#takeWaiting()) one.waiter.onPoolFailure(failure, detail);
+        this.#queue.fail(failure, detail);
       },
     });
   }
 
   cancel(waiter: StreamWaiter): void {
-    const at = this.#waiting.findIndex((one) => one.waiter === waiter);
-    if (at < 0) {
-      this.#pool?.cancel(waiter);
-      return;
-    }
-    const [waiting] = this.#waiting.splice(at, 1);
-    if (waiting !== undefined) waiting.breakers.countPending(-1);
+    if (!this.#queue.cancel(waiter)) this.#pool?.cancel(waiter);
   }
 
   get empty(): boolean {
-    return (this.#pool?.empty ?? true) && this.#connecting === undefined && this.#waiting.length === 0;
+    return (this.#pool?.empty ?? true) && this.#connecting === undefined && this.#queue.length === 0;
   }
 
   drain(): void {
@@ -88,14 +70,13 @@ export class NegotiatedPool implements HttpPool {
   close(): void {
     this.#connecting?.cancel();
     this.#connecting = undefined;
-    this.#takeWaiting();
+    this.#queue.fail('connection_failure', '');
     this.#pool?.close();
   }
 
   #connected(wire: Wire): void {
     this.#connecting = undefined;
-    const waiting = this.#takeWaiting();
-    if (waiting.length === 0) {
+    if (this.#queue.length === 0) {
       wire.destroy();
       return;
     }
@@ -105,15 +86,8 @@ export class NegotiatedPool implements HttpPool {
       new FirstConnector(connector, wire, this.#turn),
     );
     this.#pool = pool;
-    for (const { waiter, priority } of waiting) pool.acquire(waiter, priority, false);
+    for (const { waiter, priority } of this.#queue.handOver()) pool.acquire(waiter, priority, false);
     if (this.#draining) pool.drain();
-  }
-
-  #takeWaiting(): readonly Waiting[] {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const { breakers } of waiting) breakers.countPending(-1);
-    return waiting;
   }
 }
 
