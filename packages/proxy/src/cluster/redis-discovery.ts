@@ -40,6 +40,8 @@ export class RedisDiscovery {
   #timer: Timer | undefined;
   #timeout: Timer | undefined;
   #asking: { cancel(): void } | undefined;
+  /** From a question until what is to be done with its answer is done, names looked up and all. */
+  #isUnderWay = false;
   #closed = false;
   #redirections = 0;
   #lastAskedMs = Number.NEGATIVE_INFINITY;
@@ -67,8 +69,9 @@ export class RedisDiscovery {
     this.#first.resolve();
   }
 
-  /** A node has said that another one has the slot: after so many it is time to ask again. */
+  /** A node has said that another one has the slot: after so many it is time to ask again, unless that is under way. */
   noteRedirection(): void {
+    if (this.#isUnderWay) return;
     const { redirectThreshold, redirectIntervalMs } = this.#rules;
     if (redirectThreshold === 0 || ++this.#redirections < redirectThreshold) return;
     if (this.#context.clock.monotonicMs() - this.#lastAskedMs < redirectIntervalMs) return;
@@ -78,7 +81,7 @@ export class RedisDiscovery {
 
   async #ask(): Promise<void> {
     const { clock, random, connector, stats } = this.#context;
-    this.#stopAsking();
+    this.#isUnderWay = true;
     this.#redirections = 0;
     this.#lastAskedMs = clock.monotonicMs();
     stats.n.updateAttempt++;
@@ -134,6 +137,7 @@ export class RedisDiscovery {
   }
 
   #later(): void {
+    this.#isUnderWay = false;
     this.#first.resolve();
     if (this.#closed) return;
     this.#timer = this.#context.clock.after(this.#rules.refreshMs, () => void this.#ask());

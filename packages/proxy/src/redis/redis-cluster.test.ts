@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { clusterFromJson, listenerFromJson } from '../testing/envoy-config.ts';
-import { portOf, startDataPlane, statOf, tcpUpstream, type Closers } from '../testing/harness.ts';
+import { portOf, startDataPlane, statOf, tcpUpstream, until, type Closers } from '../testing/harness.ts';
 import { slotOf } from './key-hash.ts';
 import { RequestReader } from './resp-reader.ts';
 import { encodeArray, encodeError, encodeInteger, encodeStatus, encodeString } from './resp-writer.ts';
@@ -57,13 +57,13 @@ async function serve(t: Closers, seeds: readonly number[], settings: object = {}
 }
 
 /** A node that says what a test wants; collects what it hears. */
-async function node(t: Closers, answer: (parts: readonly string[]) => Buffer) {
+async function node(t: Closers, answer: (parts: readonly string[], socket: Socket) => Buffer) {
   const heard: string[] = [];
   const port = await tcpUpstream(t, (socket) => {
     const reader = new RequestReader((parts) => {
       const words = (parts ?? []).map(String);
       heard.push(words.join(' '));
-      socket.write(answer(words));
+      socket.write(answer(words, socket));
     });
     socket.on('data', (chunk: Buffer) => reader.push(chunk, 0, chunk.length));
     socket.on('end', () => socket.end());
@@ -121,11 +121,31 @@ test('a request follows a slot that moves, and its new place is asked for', asyn
   moved = 'moved';
   slots = encodeArray([range(0, 16_383, next.port)]);
   assert.deepEqual(await client.ask('GET a'), ['$3 new']);
-  while (statOf(dataPlane, 'cluster.shards.membership_total') > 1)
-    await new Promise((resolve) => setImmediate(resolve));
+  await until(() => statOf(dataPlane, 'cluster.shards.membership_total') === 1);
   const before = old.heard.length;
   assert.deepEqual(await client.ask('GET a'), ['$3 new']);
   assert.equal(old.heard.length, before);
+});
+
+test('redirections do not interrupt a question that they have led to', async (t) => {
+  let slots: Buffer = Buffer.alloc(0);
+  const late: Socket[] = [];
+  let questions = 0;
+  const old = await node(t, (parts, socket) => {
+    if (!isSlots(parts)) return encodeError(`MOVED ${slotOf(Buffer.from('a'))} 127.0.0.1:${next.port}`);
+    if (++questions > 1) late.push(socket);
+    return questions > 1 ? Buffer.alloc(0) : slots;
+  });
+  const next = await node(t, () => encodeString('new'));
+  slots = encodeArray([range(0, 16_382, old.port), range(16_383, 16_383, next.port)]);
+  const { dataPlane, port } = await serve(t, [old.port]);
+  const client = await redisClient(t, port);
+  for (let i = 0; i < 5; i++) assert.deepEqual(await client.ask('GET a'), ['$3 new']);
+  await until(() => late.length > 0);
+  for (let i = 0; i < 5; i++) assert.deepEqual(await client.ask('GET a'), ['$3 new']);
+  assert.equal(questions, 2);
+  late[0]?.write(encodeArray([range(0, 16_383, next.port)]));
+  await until(() => statOf(dataPlane, 'cluster.shards.membership_total') === 1);
 });
 
 test('nodes that the cluster calls by names are found, and a slot that moves to one', async (t) => {
