@@ -33,7 +33,7 @@ interface Place {
 }
 
 /** A bootstrap with a listener at each place, and a route to the upstream. */
-function bootstrapFile(places: readonly Place[]): string {
+function bootstrapFile(places: readonly Place[], adminHost = '127.0.0.1'): string {
   const { port } = upstream.address() as AddressInfo;
   const listeners = places.map(
     ({ name, address, port: own }) => `
@@ -56,7 +56,7 @@ function bootstrapFile(places: readonly Place[]): string {
   writeFileSync(
     file,
     `
-admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}
+admin: {address: {socket_address: {address: ${adminHost}, port_value: 0}}}
 static_resources:
   listeners: ${listeners.join('')}
   clusters:
@@ -255,15 +255,24 @@ test('who may not take over is told why, and the process that serves goes on', a
   };
   await refused(/base id \d+ is in use/, '--base-id', id);
   await refused(/no process of base id \d+ and restart epoch 1/, '--base-id', id, '--restart-epoch', '2');
+  const nowhere = '203.0.113.1';
+  const next = ['--base-id', id, '--restart-epoch', '1'];
+  await refused(
+    /EADDRNOTAVAIL/,
+    ...next,
+    '-c',
+    bootstrapFile([{ ...place, name: 'other', address: nowhere }]),
+  );
   // One that comes so far as to ask for the admin port, and fails, gives it back.
-  const bad = bootstrapFile([{ ...place, name: 'other', address: '203.0.113.1' }]);
-  await refused(/EADDRNOTAVAIL/, '--base-id', id, '--restart-epoch', '1', '-c', bad);
+  await refused(/EADDRNOTAVAIL/, ...next, '-c', bootstrapFile([place], nowhere));
   for (let answered = false; !answered; await sleep(5)) {
     answered = await fetchText(`http://${admin}/ready`).then(
       () => true,
       () => false,
     );
   }
+  assert.doesNotMatch(first.log, /\terror\t/);
+  assert.equal([...first.log.matchAll(/this one goes on/g)].length, 2);
   assert.equal(await fetchText(`http://127.0.0.1:${place.port}/`), 'hello');
   const alone = startProgram(t, ['-c', bootstrapFile([]), '--disable-hot-restart']);
   const other = await logged(alone, /admin address: (\S+)/);

@@ -59,6 +59,7 @@ export async function openSuccessorDoor(options: SuccessorDoorOptions): Promise<
       socket.destroy();
       return;
     }
+    let hasAdmin = false;
     let drains = false;
     const handOver = native;
     const onLine = (line: string): void => {
@@ -72,8 +73,10 @@ export async function openSuccessorDoor(options: SuccessorDoorOptions): Promise<
         say(to, { id, stats: await options.stats(), connections: options.connections() });
         return;
       }
-      if (request.ask === 'release_admin') await options.releaseAdmin();
-      else {
+      if (request.ask === 'release_admin') {
+        hasAdmin = true;
+        await options.releaseAdmin();
+      } else {
         drains = true;
         options.drain(request.endAfterMs);
       }
@@ -92,7 +95,7 @@ export async function openSuccessorDoor(options: SuccessorDoorOptions): Promise<
       successor = undefined;
       if (drains) return;
       log.warn('the process that was to take over has gone; this one goes on');
-      options.takeAdminBack();
+      if (hasAdmin) options.takeAdminBack();
     });
   });
 
