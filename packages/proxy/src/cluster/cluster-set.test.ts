@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TestClock } from '@lateen/core';
-import { cluster, serveHttp, ask, statOf, upstream, routeTo } from '../testing/harness.ts';
+import { formatAddress, type Cluster } from '../model/index.ts';
+import { cluster, endpoint, serveHttp, ask, statOf, upstream, routeTo } from '../testing/harness.ts';
 
 test('endpoints that are not sent again within endpoint_stale_after are not used any more', async (t) => {
   const clock = new TestClock();
@@ -20,4 +21,23 @@ test('endpoints that are not sent again within endpoint_stale_after are not used
   assert.equal((await ask(listening)).body, 'no healthy upstream');
   assert.equal(statOf(dataPlane, 'cluster.e.assignment_stale'), 1);
   assert.equal(statOf(dataPlane, 'cluster.e.assignment_timeout_received'), 2);
+});
+
+test('a new version of a cluster has the addresses of its names at once, though its connections are made anew', async (t) => {
+  const { port } = await upstream(t, (_, response) => response.end('here'));
+  const named = (name: string, connectTimeoutMs: number): Cluster => ({
+    ...cluster('dns', [{ ...endpoint(port), address: { kind: 'socket', address: name, port } }]),
+    discovery: { kind: 'strict_dns', refreshMs: 60_000, respectTtl: false, family: 'v4_only' },
+    connectTimeoutMs,
+  });
+  const { dataPlane } = await serveHttp(t, [routeTo('dns')], [named('localhost', 1_000)]);
+  await dataPlane.whenResolved();
+  const hosts = (): readonly string[] =>
+    dataPlane.clusters().flatMap(({ endpoints }) => endpoints.map(({ address }) => formatAddress(address)));
+  assert.deepEqual(hosts(), [`127.0.0.1:${port}`]);
+  await dataPlane.update({ clusters: { set: [named('localhost', 2_000)] } });
+  assert.deepEqual(hosts(), [`127.0.0.1:${port}`]);
+  // Of another name nothing is known yet.
+  await dataPlane.update({ clusters: { set: [named('localhost.localdomain', 3_000)] } });
+  assert.deepEqual(hosts(), []);
 });

@@ -1,6 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import { systemClock, type Clock, type Logger, type Timer } from '@lateen/core';
 import type { ResourceChange } from '../model/change.ts';
-import type { Cluster } from '../model/cluster.ts';
+import type { Cluster, Discovery } from '../model/cluster.ts';
 import type { ClusterStatus } from '../model/data-plane.ts';
 import type { ClusterLoadAssignment } from '../model/endpoint.ts';
 import { endpointNameOf } from '../model/references.ts';
@@ -150,8 +151,9 @@ export class ClusterSet {
     ref.cluster = cluster;
     if (previous === undefined) this.#stats.add(cluster.stats);
     else previous.drain();
-    this.#stopResolving(model.name);
     const { discovery } = model;
+    const known = this.#addressesUnder(model.name, discovery);
+    this.#stopResolving(model.name);
     if (discovery.kind === 'eds') {
       const assignment = this.#assignments.get(endpointNameOf(model) ?? model.name);
       if (assignment !== undefined) cluster.setEndpoints(assignment);
@@ -175,6 +177,7 @@ export class ClusterSet {
           random: this.#context.random,
           resolve: nameServers.length === 0 ? this.#resolve : serverResolver(nameServers),
           stats: cluster.stats,
+          known,
           onEndpoints: (assignment) => cluster.setEndpoints(assignment),
         });
         this.#resolving.set(model.name, refresh);
@@ -182,6 +185,13 @@ export class ClusterSet {
         cluster.setEndpoints(model.loadAssignment);
       }
     }
+  }
+
+  /** What is known of a cluster's names, where these rules are those by which it was found. */
+  #addressesUnder(name: string, discovery: Discovery): DnsRefresh['addresses'] | undefined {
+    const refresh = this.#resolving.get(name);
+    if (!(refresh instanceof DnsRefresh)) return undefined;
+    return isDeepStrictEqual(refresh.discovery, discovery) ? refresh.addresses : undefined;
   }
 
   #removeCluster(name: string): void {

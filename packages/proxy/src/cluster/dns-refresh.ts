@@ -14,6 +14,8 @@ export interface DnsContext {
   readonly random: () => number;
   readonly resolve: NameResolver;
   readonly stats: ClusterStats;
+  /** What another refresh by the same rules has found: it holds until there is an answer. */
+  readonly known?: ReadonlyMap<string, readonly string[] | undefined> | undefined;
   /** The endpoints have changed, or are known for the first time. */
   readonly onEndpoints: (assignment: ClusterLoadAssignment) => void;
 }
@@ -29,7 +31,7 @@ const shortestMs = 1_000;
  * `dns_failure_refresh_rate`.
  */
 export class DnsRefresh {
-  readonly #discovery: DnsDiscovery;
+  readonly discovery: DnsDiscovery;
   readonly #assignment: ClusterLoadAssignment;
   readonly #context: DnsContext;
   readonly #name: string;
@@ -47,13 +49,13 @@ export class DnsRefresh {
     context: DnsContext,
   ) {
     this.#name = cluster.name;
-    this.#discovery = discovery;
+    this.discovery = discovery;
     this.#assignment = assignment;
     this.#context = context;
     for (const { endpoints } of assignment.localities) {
       for (const { address } of endpoints) {
         if (address.kind === 'socket' && isIP(address.address) === 0)
-          this.#addresses.set(address.address, undefined);
+          this.#addresses.set(address.address, context.known?.get(address.address));
       }
     }
     if (this.#addresses.size === 0) {
@@ -61,6 +63,7 @@ export class DnsRefresh {
       this.asked = Promise.resolve();
       return;
     }
+    if ([...this.#addresses.values()].some((one) => one !== undefined)) context.onEndpoints(this.#resolved());
     const { failureBaseMs, failureMaxMs, refreshMs } = discovery;
     const asked: Promise<void>[] = [];
     for (const name of this.#addresses.keys()) {
@@ -76,6 +79,11 @@ export class DnsRefresh {
     this.asked = Promise.all(asked).then(() => {});
   }
 
+  /** The addresses of each name; undefined where they are not known yet. */
+  get addresses(): ReadonlyMap<string, readonly string[] | undefined> {
+    return this.#addresses;
+  }
+
   close(): void {
     this.#closed = true;
     for (const timer of this.#timers.values()) timer.cancel();
@@ -84,7 +92,7 @@ export class DnsRefresh {
 
   async #resolve(name: string, backoff: Backoff): Promise<void> {
     const { clock, logger, resolve, stats } = this.#context;
-    const { family, respectTtl, refreshMs } = this.#discovery;
+    const { family, respectTtl, refreshMs } = this.discovery;
     stats.n.updateAttempt++;
     let nextMs: number;
     try {
@@ -107,7 +115,7 @@ export class DnsRefresh {
   }
 
   #take(name: string, addresses: readonly string[]): void {
-    const used = this.#discovery.kind === 'logical_dns' ? addresses.slice(0, 1) : addresses;
+    const used = this.discovery.kind === 'logical_dns' ? addresses.slice(0, 1) : addresses;
     const before = this.#addresses.get(name);
     // The order of an answer changes from one to the next and means nothing.
     const same =
