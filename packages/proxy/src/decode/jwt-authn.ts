@@ -1,6 +1,13 @@
 import * as core from '@lateen/protocol/envoy/config/core/v3';
 import * as jwt from '@lateen/protocol/envoy/extensions/filters/http/jwt_authn/v3';
-import type { HttpFilterConfig, JwksSource, JwtAuthn, JwtProvider, JwtRequirement } from '../model/index.ts';
+import type {
+  HttpFilterConfig,
+  JwksSource,
+  JwtAuthn,
+  JwtProvider,
+  JwtRequirement,
+  RouteMatch,
+} from '../model/index.ts';
 import { decodeDataSource, decodeStringMatch } from './basics.ts';
 import { decodeHttpUri } from './ext-authz.ts';
 import { fieldPolicy } from './field-policy.ts';
@@ -88,7 +95,7 @@ export function decodeJwtAuthn(scope: Scope, message: jwt.JwtAuthentication): Jw
   const rules = (message.rules ?? []).map((rule, i) => {
     const at = scope.at('rules').at(i);
     at.check(rulePolicy, rule);
-    const match = decodeRouteMatch(at.at('match'), rule.match ?? {});
+    const match = judgedByRules(decodeRouteMatch(at.at('match'), rule.match ?? {}));
     if (rule.requirementName !== undefined) {
       const requires = named.get(rule.requirementName);
       if (requires === undefined)
@@ -105,6 +112,14 @@ export function decodeJwtAuthn(scope: Scope, message: jwt.JwtAuthentication): Jw
     bypassCorsPreflight: message.bypassCorsPreflight ?? false,
     stripFailureResponse: message.stripFailureResponse ?? false,
   };
+}
+
+/**
+ * What rules look at: path, headers and query. As in Envoy's matcher the rest of a route's match says nothing here, so
+ * that no request can do without its token for the lack of it.
+ */
+function judgedByRules({ path, caseSensitive, headers, queryParameters }: RouteMatch): RouteMatch {
+  return { path, caseSensitive, headers, queryParameters, grpc: false, dynamicMetadata: [] };
 }
 
 function decodeProvider(scope: Scope, name: string, message: jwt.JwtProvider): JwtProvider {

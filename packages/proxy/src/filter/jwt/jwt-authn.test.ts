@@ -170,6 +170,31 @@ test('requirements are combined, and may be lenient to requests without tokens',
   assert.equal(await status({ allow_missing_or_failed: {} }, bad), 200);
 });
 
+test('rules look at path, headers and query alone: the rest of a match spares no request its token', async (t) => {
+  for (const match of [
+    { dynamic_metadata: [{ filter: 'a', path: [{ key: 'b' }], value: { present_match: true } }] },
+    { runtime_fraction: { default_value: { numerator: 0 } } },
+    { grpc: {} },
+  ]) {
+    const { port } = await serve(t, {
+      filter: { rules: [{ match: { prefix: '/', ...match }, requires: { provider_name: 'shop' } }] },
+    });
+    assert.equal((await ask(port, '/')).status, 401, JSON.stringify(match));
+  }
+  const { port } = await serve(t, {
+    filter: {
+      rules: [
+        {
+          match: { prefix: '/', headers: [{ name: 'x', present_match: true }] },
+          requires: { provider_name: 'shop' },
+        },
+      ],
+    },
+  });
+  assert.equal((await ask(port, '/')).status, 200);
+  assert.equal((await ask(port, '/', { headers: { x: '1' } })).status, 401);
+});
+
 test('rules, routes and preflights say whether a token is needed', async (t) => {
   const filter = {
     rules: [
