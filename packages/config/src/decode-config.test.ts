@@ -287,6 +287,12 @@ const bad: [kind: string, spec: string, path: string, words: RegExp][] = [
     words,
   ]),
   [
+    'VirtualService',
+    'hosts: [a]\nhttp: [{match: [{withoutHeaders: {"@request.auth.claims.a": {}}}], route: [{destination: {host: a}}]}]',
+    'spec.http[0].match[0].withoutHeaders["@request.auth.claims.a"]',
+    /can only be matched at gateways: name one in spec\.gateways/,
+  ],
+  [
     'AuthorizationPolicy',
     'action: CUSTOM\nprovider: {name: a}\nrules: [{from: [{source: {requestPrincipals: ["*"]}}]}]',
     'spec.rules[0].from[0].source.requestPrincipals',

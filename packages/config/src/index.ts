@@ -1,4 +1,5 @@
 export { crdManifest, crdManifests, type CrdManifest } from './crd/crd-manifests.ts';
+export { claimMatchesAtSidecars } from './claim-matches.ts';
 export { bracketedNames, routingClaim } from './claim-name.ts';
 export { decodeConfig } from './decode-config.ts';
 export {

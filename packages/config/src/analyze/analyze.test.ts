@@ -170,3 +170,79 @@ kind: AuthorizationPolicy
     /^Error \[IST0101\].*spec\.rules\[0\]\.from\[0\]\.source\.namespaces\[0\]: there is no namespace none/,
   );
 });
+
+test('routes by claims are named where no claim is known: at sidecars, and where nobody verifies tokens', () => {
+  const mesh = (gateways: string, match: string, authentication: string): string[] =>
+    analyzed(`
+apiVersion: v1
+kind: Service
+metadata: {name: a}
+spec: {ports: [{port: 80, name: http}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: edge-1, namespace: istio-system, labels: {istio: ingressgateway}}
+spec: {containers: [{name: istio-proxy}]}
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: edge}
+spec: {selector: {istio: ingressgateway}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ["*"]}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: a}
+spec:
+  hosts: [a]
+  gateways: [${gateways}]
+  http: [{match: [{headers: {"@request.auth.claims.sub": {exact: me}}, ${match}}], route: [{destination: {host: a}}]}]
+---
+apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: {name: tokens, ${authentication}}
+`).filter((line) => line.includes('@request'));
+  const held = 'namespace: istio-system}\nspec: {selector: {matchLabels: {istio: ingressgateway}}';
+  assert.deepEqual(mesh('edge', '', held), []);
+  assert.deepEqual(mesh('edge, mesh', 'gateways: [edge]', held), []);
+  assert.match(
+    mesh('edge, mesh', '', held)[0] ?? '',
+    /^Warning \[LTN0001\] \(VirtualService a\.default\) spec\.http\[0\]\.match\[0\]\.headers\["@request\.auth\.claims\.sub"\]: .*at sidecars/,
+  );
+  for (const elsewhere of [
+    'namespace: default}\nspec: {',
+    'namespace: istio-system}\nspec: {selector: {matchLabels: {istio: egressgateway}}',
+  ]) {
+    assert.match(
+      mesh('edge', '', elsewhere)[0] ?? '',
+      /^Error \[IST0149\].*no RequestAuthentication holds for pod edge-1\.istio-system of Gateway default\/edge/,
+    );
+  }
+});
+
+test('several CUSTOM providers of one workload are named at each policy', () => {
+  const policies = (provider: string, app: string): string[] =>
+    analyzed(`
+apiVersion: v1
+kind: Pod
+metadata: {name: a-1, labels: {app: a, sidecar.istio.io/inject: "false"}}
+spec: {containers: [{name: a}]}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: all, namespace: istio-system}
+spec: {action: CUSTOM, provider: {name: opa}, rules: [{}]}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: one}
+spec: {selector: {matchLabels: {app: ${app}}}, action: CUSTOM, provider: {name: ${provider}}, rules: [{}]}
+`).filter((line) => line.includes('LTN0002'));
+  assert.deepEqual(policies('opa', 'a'), []);
+  assert.deepEqual(policies('oauth', 'b'), []);
+  const found = policies('oauth', 'a');
+  assert.equal(found.length, 2);
+  assert.match(
+    found[1] ?? '',
+    /^Error \[LTN0002\] \(AuthorizationPolicy one\.default\) spec\.provider\.name: Pod a-1\.default is also under AuthorizationPolicy all\.istio-system with provider opa: only one/,
+  );
+});

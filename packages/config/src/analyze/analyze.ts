@@ -1,8 +1,9 @@
+import { claimRoutes } from './claims.ts';
 import { injectionStates } from './injection.ts';
 import { meshView, type MeshView, type MeshViewOptions } from './mesh-view.ts';
 import type { Message } from './message.ts';
 import { gatewaysWithoutPods, missingReferences } from './references.ts';
-import { idlePolicies } from './security.ts';
+import { idlePolicies, severalProviders } from './security.ts';
 import { portNames, sharedDeployments } from './services.ts';
 import { conflictingHosts, hostsOutsideGateways, unreachableRules } from './virtual-services.ts';
 
@@ -19,6 +20,8 @@ const analyzers: readonly Analyzer[] = [
   sharedDeployments,
   injectionStates,
   idlePolicies,
+  severalProviders,
+  claimRoutes,
 ];
 
 const order = { Error: 0, Warning: 1, Info: 2 };

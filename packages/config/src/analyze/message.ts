@@ -10,7 +10,7 @@ export interface ObjectName {
 
 /** Something that an analyzer found. */
 export interface Message {
-  /** Istio's code, such as IST0101. */
+  /** Istio's code, such as IST0101, or one of our own, such as LTN0001, where Istio has none. */
   readonly code: string;
   readonly level: MessageLevel;
   readonly object: ObjectName;
@@ -19,7 +19,7 @@ export interface Message {
   readonly message: string;
 }
 
-/** What is known of each code: its name in Istio's documentation and how grave it is. */
+/** What is known of each code: its name, for Istio's codes that of its documentation, and how grave it is. */
 export const messageCodes = {
   IST0002: { name: 'Deprecated', level: 'Warning' },
   IST0101: { name: 'ReferencedResourceNotFound', level: 'Error' },
@@ -32,6 +32,9 @@ export const messageCodes = {
   IST0127: { name: 'NoMatchingWorkloadsFound', level: 'Warning' },
   IST0130: { name: 'VirtualServiceUnreachableRule', level: 'Warning' },
   IST0132: { name: 'VirtualServiceHostNotFoundInGateway', level: 'Warning' },
+  IST0149: { name: 'JwtClaimBasedRoutingWithoutRequestAuthN', level: 'Error' },
+  LTN0001: { name: 'JwtClaimBasedRoutingAtSidecars', level: 'Warning' },
+  LTN0002: { name: 'SeveralCustomProvidersOfWorkload', level: 'Error' },
 } as const satisfies Record<string, { readonly name: string; readonly level: MessageLevel }>;
 
 export type MessageCode = keyof typeof messageCodes;

@@ -1,9 +1,9 @@
 import type { AuthorizationPolicy, RequestAuthentication } from '../kinds/config-object.ts';
-import { configName, type MeshView } from './mesh-view.ts';
+import { configName, type MeshView, type PodView } from './mesh-view.ts';
 import { message, type Message } from './message.ts';
 
 /** Namespace whose policies hold for all, unless the mesh configuration says otherwise. */
-const rootNamespace = 'istio-system';
+export const rootNamespace = 'istio-system';
 
 /** Policies that hold for no workload, and namespaces in them that are not there, in a view of a whole cluster. */
 export function idlePolicies(view: MeshView): Message[] {
@@ -46,4 +46,46 @@ function missingNamespaces(policy: AuthorizationPolicy, view: MeshView): Message
     }
   }
   return found;
+}
+
+/**
+ * Policies with action CUSTOM of one workload that name several providers: only one can be asked, so that none is, and
+ * what they are about is refused (Istio, "one provider per workload").
+ */
+export function severalProviders(view: MeshView): Message[] {
+  const custom = view.configs.filter(
+    (config): config is AuthorizationPolicy =>
+      config.kind === 'AuthorizationPolicy' && config.spec.action === 'CUSTOM',
+  );
+  const providerOf = (policy: AuthorizationPolicy): string => policy.spec.provider?.name ?? '';
+  return custom.flatMap((policy) => {
+    for (const workload of [...view.pods, ...view.deployments]) {
+      if (!selectsWorkload(policy, workload)) continue;
+      const rival = custom.find(
+        (other) => providerOf(other) !== providerOf(policy) && selectsWorkload(other, workload),
+      );
+      if (rival === undefined) continue;
+      const { kind, name, namespace } = workload.name;
+      const other = configName(rival);
+      return [
+        message(
+          'LTN0002',
+          configName(policy),
+          'spec.provider.name',
+          `${kind} ${name}.${namespace} is also under AuthorizationPolicy ${other.name}.${other.namespace} with provider ${providerOf(rival)}: only one provider can be asked for a workload, so that what both policies are about is refused with 403`,
+        ),
+      ];
+    }
+    return [];
+  });
+}
+
+function selectsWorkload(policy: AuthorizationPolicy, { name, labels }: PodView): boolean {
+  const { namespace } = configName(policy);
+  return (
+    (namespace === rootNamespace || namespace === name.namespace) &&
+    (policy.spec.targetRefs ?? []).length === 0 &&
+    policy.spec.targetRef === undefined &&
+    Object.entries(policy.spec.selector?.matchLabels ?? {}).every(([key, value]) => labels[key] === value)
+  );
 }

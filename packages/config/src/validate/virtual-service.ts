@@ -1,6 +1,7 @@
 import type { VirtualService } from '../kinds/config-object.ts';
 import type { Report } from '../schema/check-shape.ts';
 import { hostMatches } from '../analyze/host-name.ts';
+import { claimMatches, isOnlyForSidecars } from '../claim-matches.ts';
 import { checkDestination, checkGatewayName, checkHttpRoute, checkWeights } from './http-route.ts';
 import {
   checkExportTo,
@@ -44,6 +45,12 @@ export function checkVirtualService({ spec }: VirtualService, report: Report): v
   if (rules === 0) report('spec', 'must have at least one rule in http, tls or tcp');
   for (const [index, route] of (spec.http ?? []).entries()) {
     checkHttpRoute(route, `spec.http[${index}]`, isDelegate, report);
+  }
+  // Rules of a delegate are for whatever gateways name it.
+  if (!isDelegate && isOnlyForSidecars(spec)) {
+    for (const { path, name } of claimMatches(spec.http)) {
+      report(path, `"${name}" can only be matched at gateways: name one in spec.gateways`);
+    }
   }
   checkTlsRoutes(spec, report);
   checkTcpRoutes(spec, report);

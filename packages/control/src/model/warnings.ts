@@ -1,8 +1,15 @@
-import type { AuthorizationPolicy, ConfigObject, Destination } from '@lateen/config';
-import type { State } from '../engine/state.ts';
+import {
+  claimMatchesAtSidecars,
+  type AuthorizationPolicy,
+  type ConfigObject,
+  type Destination,
+} from '@lateen/config';
+import type { State, Table } from '../engine/state.ts';
 import { defaultMeshSettings } from './mesh-settings.ts';
 import { resolveHost, wildcardsOf } from './hostname.ts';
+import { selects } from './labels.ts';
 import {
+  authorizationPolicies,
   destinationRules,
   destinationRulesByHost,
   gateways,
@@ -10,7 +17,9 @@ import {
   servicesByHost,
   settings,
   settingsKey,
+  workloads,
 } from './tables.ts';
+import type { Workload } from './workload.ts';
 
 /**
  * What in an object refers to something that the mesh does not have, one sentence each.
@@ -18,7 +27,9 @@ import {
  * No reason to refuse it: objects may be applied in any order.
  */
 export function warningsAgainst(state: State, domain: string, object: ConfigObject): string[] {
-  if (object.kind === 'AuthorizationPolicy') return providerWarnings(state, object);
+  if (object.kind === 'AuthorizationPolicy') {
+    return [...providerWarnings(state, object), ...rivalWarnings(state, object)];
+  }
   if (object.kind !== 'VirtualService') return [];
   const namespace = object.metadata.namespace ?? 'default';
   const { spec } = object;
@@ -46,6 +57,11 @@ export function warningsAgainst(state: State, domain: string, object: ConfigObje
   for (const [i, route] of (spec.http ?? []).entries()) {
     if (route.mirror !== undefined) check(`spec.http[${i}].mirror`, route.mirror);
   }
+  for (const { path, name } of claimMatchesAtSidecars(spec)) {
+    warnings.push(
+      `${path}: ${name} is never there at sidecars, which spec.gateways names as mesh; restrict the match to gateways by its gateways`,
+    );
+  }
   return warnings;
 }
 
@@ -60,6 +76,33 @@ function providerWarnings(state: State, { spec }: AuthorizationPolicy): string[]
   return [
     `spec.provider.name: extensionProviders of the mesh configuration has no ${name} for authorization yet (${there}); requests that the rules match are refused with 403`,
   ];
+}
+
+/** That a workload would have to ask several providers, which it cannot: what its policies are about is refused. */
+function rivalWarnings(state: State, { metadata, spec }: AuthorizationPolicy): string[] {
+  if (spec.action !== 'CUSTOM') return [];
+  const own = { namespace: metadata.namespace ?? 'default', name: metadata.name, spec };
+  const { rootNamespace } = state.row(settings, settingsKey) ?? defaultMeshSettings;
+  const holds = (policy: typeof own, workload: Workload): boolean =>
+    [rootNamespace, workload.namespace].includes(policy.namespace) &&
+    (policy.spec.targetRefs ?? []).length === 0 &&
+    policy.spec.targetRef === undefined &&
+    selects(policy.spec.selector?.matchLabels, workload.labels);
+  const under = rows(state, workloads).filter((workload) => holds(own, workload));
+  for (const rival of rows(state, authorizationPolicies)) {
+    if (rival.spec.action !== 'CUSTOM' || rival.spec.provider?.name === spec.provider?.name) continue;
+    if (rival.namespace === own.namespace && rival.name === own.name) continue;
+    const shared = under.find((workload) => holds(rival, workload));
+    if (shared === undefined) continue;
+    return [
+      `spec.provider.name: pod ${shared.namespace}/${shared.name} is also under AuthorizationPolicy ${rival.namespace}/${rival.name} with provider ${rival.spec.provider?.name}; only one provider can be asked for a workload, and requests that either is about are refused with 403`,
+    ];
+  }
+  return [];
+}
+
+function rows<Row>(state: State, of: Table<Row>): Row[] {
+  return state.keys(of).flatMap((key) => state.row(of, key) ?? []);
 }
 
 function problemOf(
