@@ -1,4 +1,5 @@
 import type { AuthorizationProvider } from './authorization-provider.ts';
+import type { GatewayTopology } from './gateway-topology.ts';
 
 /** What holds for the whole mesh: the parts of Istio's MeshConfig that translation reads. */
 export interface MeshSettings {
@@ -22,6 +23,8 @@ export interface MeshSettings {
   readonly pathNormalization: 'NONE' | 'BASE' | 'MERGE_SLASHES' | 'DECODE_AND_MERGE_SLASHES';
   /** Whom policies with action CUSTOM can have asked. */
   readonly authorizationProviders: readonly AuthorizationProvider[];
+  /** What stands before gateways that do not say it themselves (`defaultConfig.gatewayTopology`). */
+  readonly gatewayTopology: GatewayTopology;
   readonly connectTimeoutMs: number;
   /** How long a proxy looks for the protocol of a connection; 0 means as long as it takes. */
   readonly protocolDetectionTimeoutMs: number;
@@ -48,6 +51,7 @@ export const defaultMeshSettings: MeshSettings = {
   accessLogFormat: '',
   pathNormalization: 'BASE',
   authorizationProviders: [],
+  gatewayTopology: {},
   connectTimeoutMs: 10_000,
   protocolDetectionTimeoutMs: 0,
   defaultServiceExportTo: ['*'],

@@ -1,3 +1,4 @@
+import type { GatewayTopology } from './gateway-topology.ts';
 import type { Labels } from './labels.ts';
 
 /** A proxy that is connected, as its xDS node describes it. */
@@ -17,4 +18,6 @@ export interface Proxy {
   /** Ports by the names that the containers give them. */
   readonly namedPorts: Readonly<Record<string, number>>;
   readonly interception: 'REDIRECT' | 'TPROXY' | 'NONE';
+  /** What stands before it, as it says itself; of no meaning for sidecars. */
+  readonly topology: GatewayTopology;
 }

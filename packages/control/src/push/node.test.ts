@@ -30,7 +30,45 @@ test('a node is who its id and metadata say', () => {
     network: '',
     namedPorts: { web: 9080 },
     interception: 'TPROXY',
+    topology: {},
   });
+});
+
+test('a gateway says what stands before it: its annotation over what it was started with', () => {
+  const at = (annotation: string | undefined, started: unknown) =>
+    decodeNode({
+      id: 'router~10.244.0.9~edge-1.istio-system~istio-system.svc.cluster.local',
+      metadata: {
+        ...(annotation === undefined ? {} : { ANNOTATIONS: { 'proxy.istio.io/config': annotation } }),
+        PROXY_CONFIG: { gatewayTopology: started },
+      },
+    } as Parameters<typeof decodeNode>[0]);
+  const both = at('gatewayTopology: { numTrustedProxies: 2 }', {
+    numTrustedProxies: 1,
+    forwardClientCertDetails: 'APPEND_FORWARD',
+    proxyProtocol: {},
+  });
+  assert.ok(both.ok);
+  assert.deepEqual(both.value.topology, {
+    numTrustedProxies: 2,
+    forwardClientCertDetails: 'APPEND_FORWARD',
+    proxyProtocol: true,
+  });
+  const annotation = 'node.metadata.ANNOTATIONS["proxy.istio.io/config"].gatewayTopology';
+  for (const [text, started, path] of [
+    ['gatewayTopology: { numTrustedProxies: two }', {}, `${annotation}.numTrustedProxies`],
+    ['gatewayTopology: { trusted: 2 }', {}, `${annotation}.trusted`],
+    [undefined, { numTrustedProxies: -1 }, 'node.metadata.PROXY_CONFIG.gatewayTopology.numTrustedProxies'],
+    [
+      undefined,
+      { forwardClientCertDetails: 'X' },
+      'node.metadata.PROXY_CONFIG.gatewayTopology.forwardClientCertDetails',
+    ],
+  ] as const) {
+    const wrong = at(text, started);
+    assert.ok(!wrong.ok);
+    assert.equal(wrong.problems[0]?.path, path);
+  }
 });
 
 test('a node without metadata is taken by its id alone', () => {

@@ -1,6 +1,7 @@
 import { problem, ok, type Result } from '@lateen/core';
 import type { JsonObject } from '@lateen/protocol';
 import type { Node } from '@lateen/protocol/envoy/config/core/v3';
+import { topologyOfNode } from '../model/gateway-topology.ts';
 import type { Labels } from '../model/labels.ts';
 import type { Proxy } from '../model/proxy.ts';
 
@@ -24,6 +25,8 @@ export function decodeNode(node: Node | undefined): Result<Proxy> {
   const namespace = textOf(metadata, 'NAMESPACE') ?? namespaceOfId ?? '';
   if (namespace === '') return problem('node.id', 'must name a namespace');
   const labels = labelsOf(metadata);
+  const topology = kind === 'router' ? topologyOfNode(metadata) : ok({});
+  if (!topology.ok) return topology;
   const { region, zone, subZone } = node?.locality ?? {};
   return ok({
     id,
@@ -39,6 +42,7 @@ export function decodeNode(node: Node | undefined): Result<Proxy> {
     network: textOf(metadata, 'NETWORK') ?? '',
     namedPorts: namedPortsOf(metadata['POD_PORTS']),
     interception: interceptionOf(textOf(metadata, 'INTERCEPTION_MODE')),
+    topology: topology.value,
   });
 }
 

@@ -161,6 +161,35 @@ test('a gateway without rules answers 404 from an empty virtual host', () => {
   assert.equal(namedResource(engine, of, 'route', 'http.9999'), undefined);
 });
 
+test('what stands before a gateway is said by the mesh, or by the gateway itself', () => {
+  const engine = meshOf('bookinfo.yaml', 'gateway.yaml', 'topology.yaml');
+  const listenerOf = (own: object) => {
+    const node = { id: ingress.id, metadata: { ...ingress.metadata, ...own } };
+    const [listener] = named(
+      allResources(engine, viewFor(engine, node), 'listener'),
+      /^0\.0\.0\.0_8080$/,
+    ) as { listenerFilters?: { name: string }[]; filterChains: { filters: { typedConfig: object }[] }[] }[];
+    const manager = listener?.filterChains[0]?.filters[0]?.typedConfig as Record<string, unknown> | undefined;
+    const names = listener?.listenerFilters?.map(({ name }) => name);
+    return {
+      xffNumTrustedHops: manager?.['xffNumTrustedHops'],
+      forwardClientCertDetails: manager?.['forwardClientCertDetails'],
+      names,
+    };
+  };
+  assert.deepEqual(listenerOf({}), {
+    xffNumTrustedHops: 1,
+    forwardClientCertDetails: 'APPEND_FORWARD',
+    names: undefined,
+  });
+  const annotation = 'gatewayTopology: { numTrustedProxies: 2, proxyProtocol: {} }';
+  assert.deepEqual(listenerOf({ ANNOTATIONS: { 'proxy.istio.io/config': annotation } }), {
+    xffNumTrustedHops: 2,
+    forwardClientCertDetails: 'APPEND_FORWARD',
+    names: ['envoy.filters.listener.proxy_protocol'],
+  });
+});
+
 test('every way to match and to act on a request is translated', (t) => {
   const engine = meshOf('bookinfo.yaml', 'routing.yaml');
   const of = viewFor(engine, productpage);

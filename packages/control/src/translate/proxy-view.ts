@@ -1,8 +1,10 @@
 import { query, type Query } from '../engine/query.ts';
+import type { GatewayTopology } from '../model/gateway-topology.ts';
 import { inboundPorts, type InboundPort } from '../model/inbound.ts';
 import { mutualTlsModes, type MutualTlsModes } from '../model/mutual-tls.ts';
 import { scopeOf, scopeText, type Scope } from '../model/scope.ts';
 import { securityPolicies, type SecurityPolicies } from '../model/security-policies.ts';
+import { settingsOf } from '../model/settings.ts';
 import { proxies } from '../model/tables.ts';
 import { inboundClusters, staticClusters } from './cluster/own.ts';
 import { outboundClusters } from './cluster/outbound.ts';
@@ -28,6 +30,8 @@ export interface ProxyView {
   readonly mutualTls: MutualTlsModes;
   /** Who may ask it for what. */
   readonly security: SecurityPolicies;
+  /** What stands before it; empty for sidecars. */
+  readonly topology: GatewayTopology;
 }
 
 /** The view of a connected proxy; undefined where it has gone. */
@@ -37,7 +41,8 @@ export const viewOfProxy = query('proxy.view', (view, proxyId: string): ProxyVie
   if (scope === undefined || proxy === undefined) return undefined;
   const mutualTls = mutualTlsModes(view, proxy.namespace, proxy.labels);
   const security = securityPolicies(view, proxy.namespace, proxy.labels);
-  return { scope, ports: view.get(inboundPorts, proxyId), mutualTls, security };
+  const topology = proxy.kind === 'router' ? { ...settingsOf(view).gatewayTopology, ...proxy.topology } : {};
+  return { scope, ports: view.get(inboundPorts, proxyId), mutualTls, security, topology };
 });
 
 /** Kinds of which a proxy gets all, without asking by name. */

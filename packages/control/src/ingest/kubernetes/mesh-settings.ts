@@ -1,5 +1,6 @@
 import { durationMs, parseManifests } from '@lateen/config';
 import { ok, problems, type Problem, type Result } from '@lateen/core';
+import { decodeGatewayTopology } from '../../model/gateway-topology.ts';
 import { defaultMeshSettings, type MeshSettings } from '../../model/mesh-settings.ts';
 import { authorizationProviders } from './authorization-providers.ts';
 
@@ -55,6 +56,9 @@ export function decodeMeshSettings(text: string, file = 'ConfigMap istio, key me
     ['DEFAULT', 'NONE', 'BASE', 'MERGE_SLASHES', 'DECODE_AND_MERGE_SLASHES'] as const,
     d.pathNormalization,
   );
+  const proxies = source['defaultConfig'] as { readonly gatewayTopology?: unknown } | null | undefined;
+  const topology = decodeGatewayTopology(proxies?.gatewayTopology, 'defaultConfig.gatewayTopology');
+  if (!topology.ok) for (const { path, message } of topology.problems) complain(path, message);
   const settings: MeshSettings = {
     ...d,
     trustDomain: string('trustDomain', d.trustDomain),
@@ -77,6 +81,7 @@ export function decodeMeshSettings(text: string, file = 'ConfigMap istio, key me
     accessLogFormat: string('accessLogFormat', d.accessLogFormat),
     pathNormalization: normalization === 'DEFAULT' ? 'BASE' : normalization,
     authorizationProviders: authorizationProviders(source['extensionProviders'], complain),
+    gatewayTopology: topology.ok ? topology.value : d.gatewayTopology,
     connectTimeoutMs: duration('connectTimeout', d.connectTimeoutMs),
     protocolDetectionTimeoutMs: duration('protocolDetectionTimeout', d.protocolDetectionTimeoutMs),
     defaultServiceExportTo: names('defaultServiceExportTo', d.defaultServiceExportTo),

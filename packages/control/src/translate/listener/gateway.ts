@@ -9,6 +9,7 @@ import {
   type BoundServer,
   type EdgeProxies,
 } from '../../model/gateway-servers.ts';
+import type { GatewayTopology } from '../../model/gateway-topology.ts';
 import type { MeshSettings } from '../../model/mesh-settings.ts';
 import type { SecurityPolicies } from '../../model/security-policies.ts';
 import { settingsOf } from '../../model/settings.ts';
@@ -18,7 +19,7 @@ import { httpRoutesName, httpsRoutesName, rulesOfGateway, sharedHosts } from '..
 import { gatewayServerSocket } from '../secret/gateway-tls.ts';
 import { securityFilters, type SecurityFilters } from '../security/security-filters.ts';
 import { prefixRanges } from './filter-chain-match.ts';
-import { inspectionFields, tlsInspector } from './listener-filter.ts';
+import { inspectionFields, proxyHeader, tlsInspector } from './listener-filter.ts';
 import { httpConnectionManager, tcpFilters } from './network-filter.ts';
 import { tcpChains, tlsChains, type TcpChain } from './tcp-route.ts';
 
@@ -46,7 +47,7 @@ function passedOn(
 /** The chains of a server whose TLS ends at the gateway; none where it does not say with what. */
 function ended(
   view: View,
-  edge: EdgeProxies,
+  edge: GuardedEdge,
   bound: BoundServer,
   mesh: MeshSettings,
   security: SecurityFilters,
@@ -64,6 +65,7 @@ function ended(
         direction: 'gateway',
         mesh,
         security: security.http,
+        topology: edge.topology,
       }),
     ];
     return [{ filterChainMatch: match, transportSocket: socket, filters }];
@@ -100,10 +102,11 @@ function passesTls({ server, protocol }: BoundServer): boolean {
 /** Proxies at the edge, with who may ask them for what. */
 export interface GuardedEdge extends EdgeProxies {
   readonly security: SecurityPolicies;
+  readonly topology: GatewayTopology;
 }
 
 export function guardedEdgeText(edge: GuardedEdge): string {
-  return `${edgeText(edge)} ${JSON.stringify(edge.security)}`;
+  return `${edgeText(edge)} ${JSON.stringify([edge.security, edge.topology])}`;
 }
 
 /** The listeners of proxies at the edge. */
@@ -133,6 +136,7 @@ export const gatewayListeners = query(
                 direction: 'gateway',
                 mesh,
                 security: security.http,
+                topology: edge.topology,
               }),
             ],
           });
@@ -154,13 +158,26 @@ export const gatewayListeners = query(
           name,
           address: socketAddress('0.0.0.0', port),
           filterChains: withoutTwins(chains),
-          ...(inspects ? { listenerFilters: [tlsInspector()], ...inspectionFields(mesh) } : {}),
+          ...inspection(inspects, edge.topology, mesh),
           trafficDirection: 'OUTBOUND',
         });
       });
   },
   { keyText: guardedEdgeText, equal: sameResources },
 );
+
+/** What a listener reads before it knows whose a connection is: the PROXY header stands before all else. */
+function inspection(
+  inspects: boolean,
+  { proxyProtocol = false }: GatewayTopology,
+  mesh: MeshSettings,
+): Partial<Listener> {
+  const filters = [...(proxyProtocol ? [proxyHeader] : []), ...(inspects ? [tlsInspector()] : [])];
+  return {
+    ...(filters.length === 0 ? {} : { listenerFilters: filters }),
+    ...(inspects ? inspectionFields(mesh) : {}),
+  };
+}
 
 /** Envoy refuses a listener with two chains for the same connections: the first stays. */
 function withoutTwins(chains: readonly FilterChain[]): FilterChain[] {

@@ -2,6 +2,7 @@ import { packAny } from '@lateen/protocol';
 import type { Listener, ListenerFilter } from '@lateen/protocol/envoy/config/listener/v3';
 import { HttpInspector } from '@lateen/protocol/envoy/extensions/filters/listener/http_inspector/v3';
 import { OriginalDst } from '@lateen/protocol/envoy/extensions/filters/listener/original_dst/v3';
+import { ProxyProtocol } from '@lateen/protocol/envoy/extensions/filters/listener/proxy_protocol/v3';
 import { TlsInspector } from '@lateen/protocol/envoy/extensions/filters/listener/tls_inspector/v3';
 import type { MeshSettings } from '../../model/mesh-settings.ts';
 
@@ -11,6 +12,12 @@ export const plainHttp = ['http/1.0', 'http/1.1', 'h2c'];
 export const originalDst: ListenerFilter = {
   name: 'envoy.filters.listener.original_dst',
   typedConfig: packAny(OriginalDst, {}),
+};
+
+/** Takes whose connection it is from the header of the PROXY protocol; without one a connection is closed. */
+export const proxyHeader: ListenerFilter = {
+  name: 'envoy.filters.listener.proxy_protocol',
+  typedConfig: packAny(ProxyProtocol, {}),
 };
 
 /** Looks for TLS, except on ports where none comes: there a server that speaks first would wait in vain. */

@@ -14,6 +14,7 @@ import { MongoProxy } from '@lateen/protocol/envoy/extensions/filters/network/mo
 import { RedisProxy } from '@lateen/protocol/envoy/extensions/filters/network/redis_proxy/v3';
 import { TcpProxy } from '@lateen/protocol/envoy/extensions/filters/network/tcp_proxy/v3';
 import { TypedStruct } from '@lateen/protocol/udpa/type/v1';
+import type { GatewayTopology } from '../../model/gateway-topology.ts';
 import type { MeshSettings } from '../../model/mesh-settings.ts';
 import { corsFilter, faultFilter } from '../route/fault.ts';
 import { accessLogs } from './access-log.ts';
@@ -89,8 +90,10 @@ export function httpConnectionManager(options: {
   readonly mesh: MeshSettings;
   /** Filters that decide who may pass; none where left out. */
   readonly security?: readonly HttpFilter[];
+  /** What stands before a gateway. */
+  readonly topology?: GatewayTopology;
 }): Filter {
-  const { routes, direction, mesh } = options;
+  const { routes, direction, mesh, topology = {} } = options;
   const logs = accessLogs(mesh);
   const manager: HttpConnectionManager = {
     statPrefix: options.statPrefix,
@@ -107,7 +110,8 @@ export function httpConnectionManager(options: {
     useRemoteAddress: direction === 'gateway',
     ...(direction === 'gateway'
       ? {
-          forwardClientCertDetails: 'SANITIZE_SET',
+          forwardClientCertDetails: topology.forwardClientCertDetails ?? 'SANITIZE_SET',
+          ...(topology.numTrustedProxies ? { xffNumTrustedHops: topology.numTrustedProxies } : {}),
           setCurrentClientCertDetails: { subject: true, cert: true, dns: true, uri: true },
         }
       : {}),
