@@ -1,9 +1,11 @@
 // Who may ask whom for what: Istio's tasks of authorization, word for word where they are about policies.
 import assert from 'node:assert/strict';
-import { generateKeyPairSync, sign } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { startCluster, type TestCluster } from './harness/cluster.ts';
 import { eventually } from './harness/eventually.ts';
+import { addProviders, grpcProvider, httpProvider } from './harness/mesh-config.ts';
+import { grpcAuthorizer, httpAuthorizer, serveScript } from './harness/served-script.ts';
+import { tokenIssuer } from './harness/tokens.ts';
 
 let cluster: TestCluster;
 const refused = [403, 'RBAC: access denied'] as const;
@@ -139,44 +141,7 @@ EOF`);
   await lift();
 });
 
-const keys = generateKeyPairSync('rsa', { modulusLength: 2048 });
-const jwks = JSON.stringify({
-  keys: [{ ...keys.publicKey.export({ format: 'jwk' }), kid: 'one', alg: 'RS256', use: 'sig' }],
-});
-
-/** A signed token. */
-function token(claims: object): string {
-  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const text = `${part({ alg: 'RS256', kid: 'one' })}.${part({
-    iss: 'testing@secure.istio.io',
-    sub: 'testing@secure.istio.io',
-    exp: Math.floor(Date.now() / 1000) + 3_600,
-    ...claims,
-  })}`;
-  return `${text}.${sign('sha256', Buffer.from(text), keys.privateKey).toString('base64url')}`;
-}
-const bearer = (claims: object): string => `-H 'Authorization: Bearer ${token(claims)}'`;
-
-/** A server in a pod: a script that the host's Node runs. That of the packages may lie where a pod does not look. */
-async function serve(name: string, port: number, script: string): Promise<void> {
-  const command = JSON.stringify(['node', '-e', script]);
-  await cluster.sh(`kubectl apply -f - <<'EOF'
-apiVersion: v1
-kind: Service
-metadata: { name: ${name} }
-spec: { selector: { app: ${name} }, ports: [{ name: http, port: ${port} }] }
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: { name: ${name} }
-spec:
-  selector: { matchLabels: { app: ${name} } }
-  template:
-    metadata: { labels: { app: ${name} }, annotations: { sidecar.istio.io/inject: "false" } }
-    spec: { containers: [{ name: ${name}, image: node, command: ${command} }] }
-EOF`);
-  await cluster.sh(`kubectl rollout status deploy/${name} --timeout=60s`);
-}
+const { jwks, bearer } = tokenIssuer();
 
 test('a bad token is 401, and only one with the claim is let in where a policy asks for it', async () => {
   await apply(
@@ -206,11 +171,8 @@ test('a bad token is 401, and only one with the claim is let in where a policy a
 });
 
 test('keys are fetched from where a rule says', async () => {
-  await serve(
-    'issuer',
-    8080,
-    `require("http").createServer((q, r) => r.end(${JSON.stringify(jwks)})).listen(8080)`,
-  );
+  const script = `require("http").createServer((q, r) => r.end(${JSON.stringify(jwks)})).listen(8080)`;
+  await serveScript(cluster, 'issuer', 8080, script);
   await apply(
     'RequestAuthentication',
     'tokens',
@@ -224,27 +186,7 @@ test('keys are fetched from where a rule says', async () => {
 });
 
 test('a service of one’s own is asked about what a policy is about, and nothing else', async () => {
-  await serve(
-    'ext-authz',
-    8000,
-    'require("http").createServer((q, r) => { const ok = q.headers["x-ext-authz"] === "allow"; r.writeHead(ok ? 200 : 403, { "x-ext-authz-check-result": ok ? "allowed" : "denied" }); r.end(ok ? "" : "denied by ext_authz"); }).listen(8000)',
-  );
-  const mesh = await cluster.sh(`kubectl get configmap istio -n istio-system -o jsonpath='{.data.mesh}'`);
-  const provider = `
-extensionProviders:
-- name: prometheus
-  prometheus: {}
-- name: sample-ext-authz-http
-  envoyExtAuthzHttp:
-    service: ext-authz.default.svc.cluster.local
-    port: 8000
-    includeRequestHeadersInCheck: [x-ext-authz]
-    headersToUpstreamOnAllow: [x-ext-authz-check-result]`;
-  const without = mesh.replace(/^extensionProviders:\n([ -].*\n?)*/m, '');
-  const write = (text: string): Promise<string> =>
-    cluster.sh(
-      `kubectl patch configmap istio -n istio-system --type merge -p '${JSON.stringify({ data: { mesh: text } })}'`,
-    );
+  await serveScript(cluster, 'ext-authz', 8000, httpAuthorizer);
   await apply(
     'AuthorizationPolicy',
     'ext-authz',
@@ -255,7 +197,7 @@ extensionProviders:
   // The mesh does not know the provider yet.
   await eventually(async () => assert.deepEqual(await ask('default', '/headers'), refused));
   assert.equal(await status('default', '/get'), 200);
-  await write(without.trimEnd() + provider);
+  const restore = await addProviders(cluster, httpProvider);
   await eventually(async () =>
     assert.deepEqual(await ask('default', '/headers', '-H "x-ext-authz: deny"'), [
       403,
@@ -266,15 +208,17 @@ extensionProviders:
   assert.equal(allowed, 200);
   assert.match(body, /"X-Ext-Authz-Check-Result": "allowed"/);
   assert.equal(await status('default', '/get'), 200);
-  await write(mesh);
+  await restore();
   await lift();
 });
 
+/** What the TCP server says to a client of a namespace; nothing where it is not let in. */
+const say = (from = 'default'): Promise<string> =>
+  cluster.sh(
+    `kubectl exec -n ${from} deploy/sleep -c sleep -- bash -c 'exec 3<>/dev/tcp/echo.default/9000; printf "one\\n" >&3; timeout 5 head -n 1 <&3 || true' || true`,
+  );
+
 test('TCP is let in by port, and no rule about requests lets it in', async () => {
-  const say = (): Promise<string> =>
-    cluster.sh(
-      `kubectl exec deploy/sleep -c sleep -- bash -c 'exec 3<>/dev/tcp/echo/9000; printf "one\\n" >&3; timeout 5 head -n 1 <&3 || true' || true`,
-    );
   await eventually(async () => assert.equal(await say(), 'hello one'));
   const only = (operation: string): Promise<void> =>
     apply(
@@ -290,4 +234,22 @@ test('TCP is let in by port, and no rule about requests lets it in', async () =>
   await eventually(async () => assert.equal(await say(), ''));
   await lift();
   await eventually(async () => assert.equal(await say(), 'hello one'));
+});
+
+test('a gRPC service is asked about TCP connections, and knows who makes them', async () => {
+  await serveScript(cluster, 'ext-authz-grpc', 9000, grpcAuthorizer, 'grpc');
+  const restore = await addProviders(cluster, grpcProvider);
+  await apply(
+    'AuthorizationPolicy',
+    'ext-authz-tcp',
+    '{ selector: { matchLabels: { app: echo } }, action: CUSTOM, provider: { name: sample-ext-authz-grpc }, rules: [{ to: [{ operation: { ports: ["9000"] } }] }] }',
+  );
+  await eventually(async () => assert.equal(await say('bar'), ''));
+  await eventually(async () => assert.equal(await say(), 'hello one'));
+  const stats = await cluster.sh(
+    'kubectl exec deploy/echo-v1 -c istio-proxy -- curl -s localhost:15000/stats | grep ext_authz',
+  );
+  assert.match(stats, /ext_authz\.tcp\.\S*denied: [1-9]/);
+  await restore();
+  await lift();
 });
