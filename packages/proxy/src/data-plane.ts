@@ -33,6 +33,7 @@ import { MongoStats } from './telemetry/mongo-stats.ts';
 import { RedisStats } from './telemetry/redis-stats.ts';
 import { TcpStats } from './telemetry/tcp-stats.ts';
 import { CertificateExpiry } from './tls/certificate-expiry.ts';
+import { certificateGauges } from './tls/certificate-gauges.ts';
 import {
   certificatesOfCluster,
   certificatesOfListener,
@@ -234,6 +235,12 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   }
 
   /** Loads what listeners of the change are compiled with, where it is not there yet. */
+  // Of several threads one tells, as the sums are of counts.
+  if (options.share?.leads !== false) {
+    const listenerModels = () => listeners.status().map(({ listener }) => listener);
+    stats.addMade(() => certificateGauges(listenerModels(), clusters.models(), secrets));
+  }
+
   async function loadFor(change: DataPlaneChange): Promise<void> {
     if (tracing === undefined && change.listeners?.set?.some(asksForTracing) === true) {
       const { TracingSystem } = await import('./tracing/tracing-system.ts');

@@ -108,6 +108,11 @@ export class ClusterSet {
     return this.#refs.get(name)?.cluster;
   }
 
+  /** As they are configured. */
+  *models(): Generator<Cluster> {
+    for (const { cluster } of this.#refs.values()) if (cluster !== undefined) yield cluster.model;
+  }
+
   status(): ClusterStatus[] {
     const list: ClusterStatus[] = [];
     for (const { cluster } of this.#refs.values()) if (cluster !== undefined) list.push(cluster.status());

@@ -3,7 +3,7 @@ import { connectionEnd, type ConnectionEnd } from '../codec/connection-end.ts';
 import { Http2Stats } from '../http2/http2-stats.ts';
 import { ByteCounter } from '../wire/byte-counter.ts';
 import { Histogram } from './histogram.ts';
-import type { StatGroup, StatVisitor } from './stats-registry.ts';
+import type { StatGroup, StatPlace, StatVisitor } from './stat-group.ts';
 import { TlsStats } from './tls-stats.ts';
 
 /** Field of {@link ClusterStats} -> Envoy's name. */
@@ -114,6 +114,15 @@ function visitBreakers(visitor: StatVisitor, priority: string, breakers: Breaker
   visitor.number(`${at}.rq_retry_open`, 'gauge', breakers.mayRetry() ? 0 : 1);
 }
 
+/** Where a cluster's statistics stand. */
+export function clusterStatPlace(name: string): StatPlace {
+  return {
+    prefix: `cluster.${name.replaceAll(':', '_')}.`,
+    prometheusPrefix: 'envoy_cluster_',
+    labels: { cluster_name: name },
+  };
+}
+
 /** The statistics of one cluster, Envoy's `cluster.NAME.…`. Count by `stats.n.upstreamRqTotal++`. */
 export class ClusterStats implements StatGroup {
   readonly prefix: string;
@@ -135,8 +144,9 @@ export class ClusterStats implements StatGroup {
   #tls: TlsStats | undefined;
 
   constructor(name: string) {
-    this.prefix = `cluster.${name.replaceAll(':', '_')}.`;
-    this.labels = { cluster_name: name };
+    const { prefix, labels } = clusterStatPlace(name);
+    this.prefix = prefix;
+    this.labels = labels;
   }
 
   /** There from the first use on, as are the three that follow. */

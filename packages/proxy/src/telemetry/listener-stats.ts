@@ -1,5 +1,15 @@
-import type { StatGroup, StatVisitor } from './stats-registry.ts';
+import type { StatGroup, StatPlace, StatVisitor } from './stat-group.ts';
 import { TlsStats } from './tls-stats.ts';
+
+/** Where a listener's statistics stand. */
+export function listenerStatPlace(address: string): StatPlace {
+  const name = address.replaceAll(':', '_');
+  return {
+    prefix: `listener.${name}.`,
+    prometheusPrefix: 'envoy_listener_',
+    labels: { listener_address: name },
+  };
+}
 
 /** The statistics of a listener, Envoy's `listener.ADDRESS.…`. */
 export class ListenerStats implements StatGroup {
@@ -17,9 +27,9 @@ export class ListenerStats implements StatGroup {
   #tls: TlsStats | undefined;
 
   constructor(address: string) {
-    const name = address.replaceAll(':', '_');
-    this.prefix = `listener.${name}.`;
-    this.labels = { listener_address: name };
+    const { prefix, labels } = listenerStatPlace(address);
+    this.prefix = prefix;
+    this.labels = labels;
   }
 
   /** There from the first TLS connection on. */

@@ -73,6 +73,7 @@ type ListenToHistogram = (stat: SeenStat) => (value: number) => void;
 export class StatsRegistry implements StatsView {
   readonly #groups = new Set<StatGroup>();
   readonly #sources = new Set<PrometheusSource>();
+  readonly #makers: (() => Iterable<StatGroup>)[] = [];
   readonly #listeners: ListenToHistogram[] = [];
   readonly #options: StatsOptions | undefined;
   readonly #nameOf: NameStat;
@@ -113,7 +114,7 @@ export class StatsRegistry implements StatsView {
 
   /** Calls back with each counter and gauge that is seen. */
   forEach(visit: (stat: SeenStat, kind: 'counter' | 'gauge', value: number) => void): void {
-    for (const group of this.#groups) {
+    for (const group of this.#all()) {
       group.visit({
         number: (name, kind, value) => {
           const stat = this.#seen(group, name);
@@ -140,6 +141,16 @@ export class StatsRegistry implements StatsView {
     if (this.#isSeen !== undefined && !this.#isSeen(full)) return undefined;
     const { metric, labels } = this.#nameOf(group, name);
     return { name: full, shortName: shortNameOf(group, name, metric), labels };
+  }
+
+  /** Groups of gauges that are made each time that somebody looks. */
+  addMade(make: () => Iterable<StatGroup>): void {
+    this.#makers.push(make);
+  }
+
+  *#all(): Generator<StatGroup> {
+    yield* this.#groups;
+    for (const make of this.#makers) yield* make();
   }
 
   remove(group: StatGroup): void {
@@ -186,7 +197,7 @@ export class StatsRegistry implements StatsView {
     const { usedOnly, regex, textReadouts, summaries } = filter;
     const isSeen = this.#isSeen;
     const nameOf = this.#nameOf;
-    for (const group of this.#groups) {
+    for (const group of this.#all()) {
       const skips = (name: string): boolean =>
         (regex !== undefined && !regex.test(group.prefix + name)) ||
         (isSeen !== undefined && !isSeen(group.prefix + name));
@@ -243,7 +254,7 @@ export class StatsRegistry implements StatsView {
 
   snapshot(): StatsSnapshot {
     return {
-      groups: [...this.#groups].map(snapshotGroup),
+      groups: [...this.#all()].map(snapshotGroup),
       metrics: [...this.#sources].map((source) => source.prometheus()),
     };
   }
@@ -266,7 +277,7 @@ export class StatsRegistry implements StatsView {
   #lines({ usedOnly, regex, kind: only }: StatFilter): Line[] {
     const lines: Line[] = [];
     const isSeen = this.#isSeen;
-    for (const group of this.#groups) {
+    for (const group of this.#all()) {
       const push = (line: Line, used: boolean): void => {
         if (usedOnly === true && !used) return;
         if (only !== undefined && line.kind !== only) return;
