@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
@@ -6,9 +7,11 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { runEnvoy } from './bootstrap/main.ts';
 import { ask, logged, startProgram } from './testing/program.ts';
 
+const program = fileURLToPath(new URL('main.ts', import.meta.url));
 let folder: string;
 let upstream: Server;
 /** Ends the answer to `/slow`. */
@@ -77,6 +80,15 @@ async function run(...args: readonly string[]): Promise<{ readonly code: number;
   };
   const code = await runEnvoy(args, write, new URL('main.ts', import.meta.url));
   return { code, out };
+}
+
+/** Runs the program in a process of its own to its end. */
+async function start(...args: readonly string[]): Promise<{ readonly code: number; readonly err: string }> {
+  const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+  let err = '';
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => (err += chunk));
+  const [code] = (await once(child, 'close')) as [number];
+  return { code, err };
 }
 
 test('a static bootstrap is served, and a request that is under way at SIGTERM is finished', async (t) => {
@@ -189,7 +201,35 @@ test('a listener whose address is taken ends the start with its name', async () 
   const file = bootstrapFile((text) =>
     text.replace(free, free.replace('port_value: 0', `port_value: ${port}`)),
   );
-  await assert.rejects(run('-c', file, '-l', 'off'), /listeners main: .*(EADDRINUSE|in use)/);
+  const line =
+    readFileSync(file, 'utf8')
+      .split('\n')
+      .findIndex((text) => text.includes(`value: ${port}`)) + 1;
+  const { code, err } = await start('-c', file);
+  assert.equal(code, 1);
+  assert.ok(
+    err.includes(
+      `${file}:${line}:5: static_resources.listeners[0].address: cannot listen on 127.0.0.1:${port}: another process has the address`,
+    ),
+    err,
+  );
+  assert.doesNotMatch(err, /\tready/);
+});
+
+test('nothing is served where the address of the admin port is taken', async () => {
+  const { port } = upstream.address() as AddressInfo;
+  const file = bootstrapFile((text) =>
+    text.replace(
+      'admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0',
+      `admin: {address: {socket_address: {address: 127.0.0.1, port_value: ${port}`,
+    ),
+  );
+  const { code, err } = await start('-c', file);
+  assert.equal(code, 1);
+  assert.match(
+    err,
+    /^error: admin\.address: cannot listen on 127\.0\.0\.1:\d+: another process has the address: .* \(EADDRINUSE\)$/m,
+  );
 });
 
 test('it is started until ready and ended where only that is asked, and says its help and version', async () => {

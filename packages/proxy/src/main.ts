@@ -46,16 +46,18 @@ async function run(args: readonly string[]): Promise<number> {
   }
 }
 
+function textOf(error: unknown): string {
+  if (!(error instanceof LateenError)) return String(error instanceof Error ? error.stack : error);
+  return `error: ${error.message}${error.hint === undefined ? '' : `\n  ${error.hint}`}`;
+}
+
 async function main(): Promise<void> {
   try {
     const args = process.argv.slice(2);
     process.exitCode = (await runOnRequiredNode(fileURLToPath(import.meta.url), args)) ?? (await run(args));
   } catch (error) {
-    if (error instanceof LateenError) {
-      const hint = error.hint === undefined ? '' : `\n  ${error.hint}`;
-      process.stderr.write(`error: ${error.message}${hint}\n`);
-    } else process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
-    process.exitCode = 1;
+    // What has been opened before a start failed would serve on otherwise.
+    process.stderr.write(`${textOf(error)}\n`, () => process.exit(1));
   }
 }
 

@@ -1,11 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { LateenError, formatProblem, lineLogger, messageOf, systemClock, type Result } from '@lateen/core';
+import {
+  LateenError,
+  formatProblem,
+  lineLogger,
+  messageOf,
+  systemClock,
+  type Problem,
+  type Result,
+} from '@lateen/core';
 import { LogLevels } from '../admin/log-levels.ts';
 import { proxyVersion, envoyVersion } from '../version.ts';
 import {
   decodeBootstrap,
-  formatProblems,
   mergeJson,
   readBootstrap,
   type NodeOverrides,
@@ -15,7 +22,8 @@ import { hotRestartVersion } from '../hot-restart/messages.ts';
 import { openLog } from './log.ts';
 import { parseProxyOptions, proxyUsage, type ProxyOptions } from './options.ts';
 import { runUntilStopped } from './run-until-stopped.ts';
-import { serve } from './serve.ts';
+import { RefusedBootstrap } from './refused-statics.ts';
+import { serve, type ServeOptions, type Serving } from './serve.ts';
 import { workerCount } from './worker-count.ts';
 
 /** The program with Envoy's command line; `entry` is what workers run. Resolves to its exit code. */
@@ -47,7 +55,7 @@ export async function runEnvoy(
   }
   const loaded = await loadBootstrap(options);
   if (!loaded.ok) {
-    throw new LateenError('EBOOTSTRAP', `the bootstrap is refused:\n  ${formatProblems(loaded.problems)}`);
+    throw new RefusedBootstrap(loaded.problems);
   }
   if (options.mode === 'validate') {
     await validate(loaded.value, options);
@@ -61,7 +69,7 @@ export async function runEnvoy(
     level: (scope) => logLevels.level(scope),
     scope: 'main',
   });
-  const serving = await serve({
+  const serving = await serveOrRefuse(options, {
     bootstrap: loaded.value,
     clock: systemClock,
     log,
@@ -92,17 +100,31 @@ export async function runEnvoy(
 }
 
 /** Compiles what the bootstrap holds; throws with everything that serving would refuse. */
-async function validate(bootstrap: ProxyBootstrap, { configPath, configYaml }: ProxyOptions): Promise<void> {
+async function validate(bootstrap: ProxyBootstrap, options: ProxyOptions): Promise<void> {
   const wrong = await (await import('./refused-statics.ts')).checkStatics(bootstrap);
-  if (wrong.length === 0) return;
+  if (wrong.length > 0) throw await refusal(wrong, options);
+}
+
+async function serveOrRefuse(options: ProxyOptions, setup: ServeOptions): Promise<Serving> {
+  try {
+    return await serve(setup);
+  } catch (error) {
+    throw error instanceof RefusedBootstrap ? await refusal(error.problems, options) : error;
+  }
+}
+
+/** With the place of each problem in the bootstrap's file. */
+async function refusal(
+  wrong: readonly Problem[],
+  { configPath, configYaml }: ProxyOptions,
+): Promise<RefusedBootstrap> {
   const { parseText } = await import('./text.ts');
   // What is merged from two texts has its place in none.
   const parsed =
     configPath === undefined || configYaml !== undefined
       ? undefined
       : parseText(read(configPath), configPath);
-  const located = parsed?.ok === true ? parsed.value.locate(wrong) : wrong;
-  throw new LateenError('EBOOTSTRAP', `the bootstrap is refused:\n  ${formatProblems(located)}`);
+  return new RefusedBootstrap(parsed?.ok === true ? parsed.value.locate(wrong) : wrong);
 }
 
 async function loadBootstrap(options: ProxyOptions): Promise<Result<ProxyBootstrap>> {

@@ -1,7 +1,17 @@
-import type { Problem } from '@lateen/core';
+import { LateenError, type Problem } from '@lateen/core';
 import { createDataPlane } from '../data-plane.ts';
 import type { RefusedResource } from '../model/index.ts';
-import type { ProxyBootstrap } from './bootstrap.ts';
+import { formatProblems, type ProxyBootstrap } from './bootstrap.ts';
+
+/** What a proxy does not start with: all problems, where they are known with file, line and column. */
+export class RefusedBootstrap extends LateenError {
+  readonly problems: readonly Problem[];
+
+  constructor(list: readonly Problem[]) {
+    super('EBOOTSTRAP', `the bootstrap is refused:\n  ${formatProblems(list)}`);
+    this.problems = list;
+  }
+}
 
 /** Problems of static resources with their paths in the bootstrap: `static_resources.listeners[0].filter_chains[1]`. */
 export function staticProblems(

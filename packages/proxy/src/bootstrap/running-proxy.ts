@@ -1,4 +1,4 @@
-import { formatProblem, LateenError, type Clock, type Logger } from '@lateen/core';
+import type { Clock, Logger } from '@lateen/core';
 import type { Channel, Metadata } from '@lateen/protocol/grpc';
 import { secretDecoder } from '../decode/resource.ts';
 import type { DataPlane, ReferredKind, Secret } from '../model/index.ts';
@@ -15,7 +15,7 @@ import type { ResourceType } from '../xds/resource-type.ts';
 import { createSubscriptions, type Subscriptions, type SubscriptionsOptions } from '../xds/subscriptions.ts';
 import { Warming } from '../xds/warming.ts';
 import type { ProxyBootstrap } from './bootstrap.ts';
-import { staticProblems } from './refused-statics.ts';
+import { RefusedBootstrap, staticProblems } from './refused-statics.ts';
 
 export interface RunningProxyOptions {
   readonly bootstrap: ProxyBootstrap;
@@ -73,6 +73,9 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
     staticSecrets.has(name) || options.isLocalSecret?.(name) === true;
   const own = new Map<string, Secret>();
 
+  // Nobody hears of being ready where a static resource is refused.
+  let staticsTaken = false;
+  let readyBefore = false;
   const warming = new Warming({
     dataPlane,
     clock,
@@ -80,7 +83,10 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
     isLocalSecret: isLocal,
     clustersExpected: bootstrap.cds !== undefined,
     listenersExpected: bootstrap.lds !== undefined,
-    ...(options.onReady === undefined ? {} : { onReady: options.onReady }),
+    onReady() {
+      if (staticsTaken) options.onReady?.();
+      else readyBefore = true;
+    },
     onInForce: (kind, name) => store.settle(kind === 'clusters' ? 'cluster' : 'listener', name),
     onFetchTimeout: (kind, name) => statistics.fetchTimedOut(typeOf[kind], name),
     want(kind, names) {
@@ -180,12 +186,10 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
     listeners: { set: bootstrap.listeners },
   });
   if (refused.length > 0) {
-    const list = refused.map((one) => {
-      const wrong = staticProblems(bootstrap, [one]).map(formatProblem);
-      return `${one.kind} ${one.name}: ${wrong.join('; ')}`;
-    });
-    throw new LateenError('EBOOTSTRAP', `static resources are refused: ${list.join('; ')}`);
+    throw new RefusedBootstrap(staticProblems(bootstrap, refused));
   }
+  staticsTaken = true;
+  if (readyBefore) options.onReady?.();
   if (kept.length > 0) {
     await restore(kept, sink, log.scope('xds'));
     // What nothing refers to is of no use.

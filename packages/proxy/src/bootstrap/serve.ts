@@ -1,6 +1,6 @@
 import { flushCompileCache } from 'node:module';
 import { writeFileSync } from 'node:fs';
-import { messageOf, sleep, type Clock, type Logger } from '@lateen/core';
+import { LateenError, messageOf, sleep, type Clock, type Logger } from '@lateen/core';
 import type { Metadata } from '@lateen/protocol/grpc';
 import type { LogLevels } from '../admin/log-levels.ts';
 import type { AdminServer } from '../admin/server.ts';
@@ -15,6 +15,7 @@ import { formatAddress, type StatsView } from '../model/index.ts';
 import { ServerStats } from '../telemetry/server-stats.ts';
 import { daysUntil, secondsUntil } from '../tls/certificate-expiry.ts';
 import { fleetOf, type Fleet } from '../workers/fleet.ts';
+import { listenErrorText } from '../wire/listen-error.ts';
 import type { ProxyBootstrap } from './bootstrap.ts';
 import { giveMemoryBack, shrinkMemory } from './collect-garbage.ts';
 import { startProxy, type RunningProxy } from './running-proxy.ts';
@@ -234,8 +235,9 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       import('../admin/routes.ts'),
       import('../admin/server.ts'),
     ]);
+    const address = admin?.address ?? bootstrap.admin;
     admin = await startAdminServer({
-      address: admin?.address ?? bootstrap.admin,
+      address,
       log: log.scope('admin'),
       routes: adminRoutes({
         proxy,
@@ -269,6 +271,9 @@ export async function serve(options: ServeOptions): Promise<Serving> {
         hotRestart:
           hotRestart === undefined ? undefined : { version: hotRestartVersion, epoch: hotRestart.epoch },
       }),
+    }).catch((cause: unknown) => {
+      const problem = listenErrorText(formatAddress(address), cause);
+      throw new LateenError('EADMIN', `admin.address: ${problem}`, { cause });
     });
     log.info(`admin address: ${formatAddress(admin.address)}`);
     if (options.adminAddressPath !== undefined) {

@@ -1,5 +1,5 @@
 import { closeSync } from 'node:fs';
-import { codeOf, type Logger, type Problem, type Result, type Timer } from '@lateen/core';
+import type { Logger, Problem, Result, Timer } from '@lateen/core';
 import type { DrainStrategy } from '../drain/drain-schedule.ts';
 import { formatAddress, type Address, type SocketAddress } from '../model/address.ts';
 import type { ResourceChange } from '../model/change.ts';
@@ -8,6 +8,7 @@ import type { Listener } from '../model/listener.ts';
 import { ListenerStats } from '../telemetry/listener-stats.ts';
 import type { StatGroup } from '../telemetry/stat-group.ts';
 import type { StatsRegistry } from '../telemetry/stats-registry.ts';
+import { listenErrorText } from '../wire/listen-error.ts';
 import { PlainWire } from '../wire/plain-wire.ts';
 import { closeHandle, createTcpHandle, handleError, type TransportHandle } from '../wire/stream-handle.ts';
 import type { RuntimeCell } from '../runtime/runtime.ts';
@@ -202,7 +203,7 @@ export class ListenerSet {
       const socket = await this.#listen(model, address);
       if (socket instanceof Error) {
         for (const other of opened) other.close();
-        return { path: 'address', message: `cannot listen on ${key}: ${codeOf(socket) ?? socket.message}` };
+        return { path: 'address', message: listenErrorText(key, socket) };
       }
       opened.push(socket);
       sockets.set(key, socket);
