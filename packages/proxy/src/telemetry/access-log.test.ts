@@ -274,3 +274,23 @@ test('filters go by gRPC status, event, metadata and trace', () => {
   traced.request?.headers.set(headerName('x-request-id'), '00000000-0000-9000-8000-000000000000');
   assert.ok(written({ kind: 'traceable' }, traced));
 });
+
+test('a file that cannot be opened and an operator that is not known are named by their places', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'lateen-log-'));
+  const compile = (sink: string, format?: AccessLog['format']) =>
+    compileAccessLog(
+      { name: 'log', sink: { kind: 'file', path: sink }, ...(format === undefined ? {} : { format }) },
+      { writeLog: () => {}, remoteLogs: undefined },
+    );
+  const json = { kind: 'json', json: { a: { b: '%NO_SUCH%' } }, omitEmpty: false } as const;
+  const compiled = compile(join(folder, 'none', 'log'), json);
+  assert.ok(!compiled.ok);
+  assert.deepEqual(
+    compiled.problems.map(({ path }) => path),
+    ['log_format.json_format.a.b', 'path'],
+  );
+  assert.match(compiled.problems[1]?.message ?? '', /^cannot be opened: ENOENT/);
+  assert.ok(compile(join(folder, 'log')).ok);
+  assert.ok(existsSync(join(folder, 'log')));
+  rmSync(folder, { recursive: true });
+});

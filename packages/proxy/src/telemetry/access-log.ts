@@ -1,4 +1,5 @@
-import { ok, problems, type Problem, type Result } from '@lateen/core';
+import { closeSync, openSync } from 'node:fs';
+import { messageOf, ok, problems, type Problem, type Result } from '@lateen/core';
 import { names } from '../codec/header-name.ts';
 import { compileHeaderMatch } from '../decide/header-match.ts';
 import { metadataValue } from '../decide/metadata-value.ts';
@@ -144,7 +145,7 @@ export function compileJson(value: JsonValue, omitEmpty: boolean, path: string, 
 /** Compiles what is written of a request; unknown command operators go to `bad`. */
 export function compileLogFormat(format: AccessLogFormat, bad: Problem[]): (info: StreamInfo) => string {
   if (format.kind === 'json') {
-    const make = compileJson(format.json, format.omitEmpty, 'jsonFormat', bad);
+    const make = compileJson(format.json, format.omitEmpty, 'json_format', bad);
     return (info) => `${JSON.stringify(make(info))}\n`;
   }
   const compiled: Result<Format> = compileFormat(format.text, missingText(format.omitEmpty ?? false));
@@ -176,15 +177,31 @@ export function compileAccessLog(log: AccessLog, sinks: LogSinks): Result<Compil
       },
     });
   }
-  const render = compileLogFormat(log.format ?? defaultFormat, bad);
-  if (bad.length > 0) return problems(bad);
+  const inFormat: Problem[] = [];
+  const render = compileLogFormat(log.format ?? defaultFormat, inFormat);
+  bad.push(...inFormat.map((one) => ({ ...one, path: below('log_format', one.path) })));
   const write = sinks.writeLog;
   const sink = writerSinkOf(log.sink);
+  if (log.sink.kind === 'file' && sink === log.sink.path) checkFile(sink, bad);
+  if (bad.length > 0) return problems(bad);
   return ok({
     log(info) {
       if (test === undefined || test(info)) write(sink, render(info));
     },
   });
+}
+
+function below(path: string, inner: string): string {
+  return inner === '' ? path : `${path}.${inner}`;
+}
+
+/** As Envoy, which opens the file with its listener: nobody would hear of lines that are lost. */
+function checkFile(path: string, bad: Problem[]): void {
+  try {
+    closeSync(openSync(path, 'a'));
+  } catch (error) {
+    bad.push({ path: 'path', message: `cannot be opened: ${messageOf(error)}` });
+  }
 }
 
 function writerSinkOf(sink: Exclude<AccessLog['sink'], RemoteLogSink>): string {

@@ -301,7 +301,7 @@ test('a command that is not known, and an old version of the service, are refuse
     ],
   });
   const { refused } = await dataPlane.update({ listeners: { set: [listener] } });
-  assert.match(refused[0]?.problems[0]?.path ?? '', /access_log\[0\]\.attributes\.a$/);
+  assert.match(refused[0]?.problems[0]?.path ?? '', /access_log\[0\]\.typed_config\.attributes\.a$/);
   const message = fromJson(
     listenerDecoder.type,
     {
