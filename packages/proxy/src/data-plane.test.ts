@@ -328,13 +328,13 @@ test('WebSocket passes when the upgrade is allowed, and is refused when it is no
 test('a listener that cannot be used is refused with the reason, and the one before goes on', async (t) => {
   const { port: up } = await upstream(t, (_request, response) => response.end('still here'));
   const { dataPlane, port } = await serveHttp(t, [routeTo('up')], [cluster('up', [up])]);
-  const regex = defaultRoute(defaultForward('up'));
-  const bad = routeTable([
-    { ...regex, match: { ...regex.match, path: { kind: 'regex', regex: '(unclosed' } } },
-  ]);
+  const bad = { ...routeTable([routeTo('nowhere')]), validateClusters: true };
   const { refused } = await dataPlane.update({ listeners: { set: [httpListener(bad)] } });
   assert.equal(refused.length, 1);
-  assert.match(refused[0]?.problems[0]?.path ?? '', /virtual_hosts\[0\]\.routes\[0\]\.match/);
+  assert.match(
+    refused[0]?.problems[0]?.path ?? '',
+    /filters\[0\]\.typed_config\.route_config\.virtual_hosts\[0\]\.routes\[0\]\.route/,
+  );
   assert.equal((await ask(port)).body, 'still here');
 });
 

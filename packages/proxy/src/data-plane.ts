@@ -120,6 +120,8 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
       createTransportConnector(clusterContext, cluster, secrets, openssl, clusterStats),
   };
   const clusters = new ClusterSet(clusterContext, stats, logger, clock);
+  /** The clusters of a change that is checked only. */
+  let checked: ReadonlySet<string> | undefined;
   const listenerContext: ListenerContext = {
     heads,
     turn,
@@ -132,6 +134,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     readBuffer: clusterContext.readBuffer,
     hash,
     clusterRef: (name) => clusters.ref(name),
+    hasCluster: (name) => checked?.has(name),
     routeTable: (name) => tables.get(name),
     httpStats: shared((prefix) => new HttpStats(prefix), stats),
     tcpStats: shared((prefix) => new TcpStats(prefix), stats),
@@ -266,6 +269,8 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     const clusterProblems = (change.clusters?.set ?? [])
       .map((model) => ({ name: model.name, problems: clusterTlsProblems(openssl, model) }))
       .filter(({ problems }) => problems.length > 0);
+    // Clusters are not made for that: they would look up names, and check the health of their hosts.
+    checked = new Set(change.clusters?.set?.map(({ name }) => name));
     const listenerProblems = await listeners.check(
       (change.listeners?.set ?? []).map((model) => extensions.resolve(model)),
     );

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
@@ -7,11 +6,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { runEnvoy } from './bootstrap/main.ts';
 import { ask, logged, startProgram } from './testing/program.ts';
 
-const program = fileURLToPath(new URL('main.ts', import.meta.url));
 let folder: string;
 let upstream: Server;
 /** Ends the answer to `/slow`. */
@@ -80,15 +77,6 @@ async function run(...args: readonly string[]): Promise<{ readonly code: number;
   };
   const code = await runEnvoy(args, write, new URL('main.ts', import.meta.url));
   return { code, out };
-}
-
-/** Runs the program in a process of its own to its end. */
-async function start(...args: readonly string[]): Promise<{ readonly code: number; readonly err: string }> {
-  const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
-  let err = '';
-  child.stderr.setEncoding('utf8').on('data', (chunk: string) => (err += chunk));
-  const [code] = (await once(child, 'close')) as [number];
-  return { code, err };
 }
 
 test('a static bootstrap is served, and a request that is under way at SIGTERM is finished', async (t) => {
@@ -187,6 +175,22 @@ test('what only compiling finds is found without serving, at its place and with 
     await assert.rejects(run('-c', file, '--mode', 'validate'), expected);
 });
 
+test('a route to a cluster that is not there is refused, unless its table does not want to know', async () => {
+  const elsewhere = bootstrapFile((text) =>
+    text.replace('route: {cluster: backend}', 'route: {cluster: nowhere}'),
+  );
+  await assert.rejects(
+    run('-c', elsewhere, '--mode', 'validate'),
+    /:18:40: static_resources\.listeners\[0\]\..*\.typed_config\.route_config\.virtual_hosts\[0\]\.routes\[0\]\.route: unknown cluster "nowhere"$/,
+  );
+  const lenient = readFileSync(elsewhere, 'utf8').replace(
+    'virtual_hosts:',
+    'validate_clusters: false\n            virtual_hosts:',
+  );
+  writeFileSync(elsewhere, lenient);
+  assert.equal((await run('-c', elsewhere, '--mode', 'validate')).code, 0);
+});
+
 test('the bootstrap in the documentation is one that the proxy takes', async () => {
   const document = readFileSync(new URL('../../../docs/proxy.md', import.meta.url), 'utf8');
   const [, yaml = ''] = /```yaml\n([\s\S]*?)```/.exec(document) ?? [];
@@ -195,7 +199,7 @@ test('the bootstrap in the documentation is one that the proxy takes', async () 
   assert.equal((await run('-c', file, '--mode', 'validate')).code, 0);
 });
 
-test('a listener whose address is taken ends the start with its name', async () => {
+test('a listener whose address is taken ends the start with its name', async (t) => {
   const { port } = upstream.address() as AddressInfo;
   const free = 'name: main\n    address: {socket_address: {address: 127.0.0.1, port_value: 0}}';
   const file = bootstrapFile((text) =>
@@ -205,7 +209,9 @@ test('a listener whose address is taken ends the start with its name', async () 
     readFileSync(file, 'utf8')
       .split('\n')
       .findIndex((text) => text.includes(`value: ${port}`)) + 1;
-  const { code, err } = await start('-c', file);
+  const child = startProgram(t, ['-c', file]);
+  const [code] = (await once(child, 'close')) as [number];
+  const err = child.log;
   assert.equal(code, 1);
   assert.ok(
     err.includes(
@@ -216,7 +222,7 @@ test('a listener whose address is taken ends the start with its name', async () 
   assert.doesNotMatch(err, /\tready/);
 });
 
-test('nothing is served where the address of the admin port is taken', async () => {
+test('nothing is served where the address of the admin port is taken', async (t) => {
   const { port } = upstream.address() as AddressInfo;
   const file = bootstrapFile((text) =>
     text.replace(
@@ -224,7 +230,9 @@ test('nothing is served where the address of the admin port is taken', async () 
       `admin: {address: {socket_address: {address: 127.0.0.1, port_value: ${port}`,
     ),
   );
-  const { code, err } = await start('-c', file);
+  const child = startProgram(t, ['-c', file]);
+  const [code] = (await once(child, 'close')) as [number];
+  const err = child.log;
   assert.equal(code, 1);
   assert.match(
     err,

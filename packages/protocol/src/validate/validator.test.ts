@@ -57,13 +57,13 @@ test('a missing message, a missing oneof and a missing entry are named', () => {
       'virtualHosts[0].domains: needs at least one entry',
       'virtualHosts[0].routes[0].match: is required',
       'virtualHosts[0].routes[1].match: needs one of ' +
-        'prefix, path, safeRegex, connectMatcher, pathSeparatedPrefix, pathMatchPolicy',
+        'prefix, path, safe_regex, connect_matcher, path_separated_prefix, path_match_policy',
       'virtualHosts[0].routes[1].route: needs one of ' +
-        'cluster, clusterHeader, weightedClusters, clusterSpecifierPlugin, inlineClusterSpecifierPlugin',
+        'cluster, cluster_header, weighted_clusters, cluster_specifier_plugin, inline_cluster_specifier_plugin',
     ],
   );
   assert.deepEqual(problemsOf(HttpConnectionManager, { statPrefix: 's' }), [
-    'needs one of rds, routeConfig, scopedRoutes',
+    'needs one of rds, route_config, scoped_routes',
   ]);
 });
 

@@ -66,7 +66,7 @@ class RuleValidator implements Validator {
       if (members.some((member) => values[member.name] !== undefined)) continue;
       problems.push({
         path: '',
-        message: `needs one of ${members.map((member) => member.name).join(', ')}`,
+        message: `needs one of ${members.map((member) => documentedName(member.name)).join(', ')}`,
       });
     }
     for (const check of fields) {
@@ -202,4 +202,9 @@ function placeAt(problems: Problem[], start: number, segment: string): void {
     const joint = path === '' || path.startsWith('[') ? '' : '.';
     problems[i] = { ...problem, path: `${segment}${joint}${path}` };
   }
+}
+
+/** As Envoy's documentation writes it: `routeConfig` is `route_config`. */
+function documentedName(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

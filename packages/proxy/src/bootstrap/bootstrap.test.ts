@@ -115,3 +115,91 @@ test('aliases without their anchor, and too many of them, are problems of the te
     assert.match(parsed.problems[0]?.message ?? '', /alias/);
   }
 });
+
+/** What is refused of static resources, as text. */
+async function refusalOf(statics: object): Promise<readonly string[]> {
+  const read = await readBootstrap(JSON.stringify({ static_resources: statics }), 'b.json');
+  return read.ok ? [] : read.problems.map(({ path, message }) => `${path}: ${message}`);
+}
+
+const at = (port: number, address = '127.0.0.1') => ({ socket_address: { address, port_value: port } });
+
+test('names and addresses that static resources have in common are refused', async () => {
+  const tcp = 'type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy';
+  const listener = (name: string, port: number) => ({
+    name,
+    address: at(port),
+    filter_chains: [
+      { filters: [{ name: 'tcp', typed_config: { '@type': tcp, stat_prefix: 'tcp', cluster: 'one' } }] },
+    ],
+  });
+  const one = { name: 'one', type: 'STATIC' };
+  assert.deepEqual(
+    await refusalOf({
+      listeners: [listener('a', 9001), listener('a', 9002), listener('b', 9001), listener('', 9003)],
+      clusters: [one, { ...one, name: 'two' }, one],
+    }),
+    [
+      'static_resources.listeners[1].name: "a" is the name of listeners[0] already',
+      'static_resources.clusters[2].name: "one" is the name of clusters[0] already',
+      'static_resources.listeners[2].address: 127.0.0.1:9001 is an address of listeners[0] already',
+    ],
+  );
+  // Two without a name are two, and port 0 is another one each time.
+  assert.deepEqual(await refusalOf({ listeners: [listener('', 0), listener('', 0)] }), []);
+});
+
+test('a name is refused where none is looked up, and more than one where only one is used', async () => {
+  const cluster = (type: string, ...names: readonly string[]) => ({
+    name: type,
+    type,
+    load_assignment: {
+      cluster_name: type,
+      endpoints: [{ lb_endpoints: names.map((name) => ({ endpoint: { address: at(80, name) } })) }],
+    },
+  });
+  assert.deepEqual(
+    await refusalOf({
+      clusters: [
+        cluster('STATIC', 'one.test'),
+        cluster('STRICT_DNS', 'one.test', 'two.test'),
+        cluster('LOGICAL_DNS', 'one.test', 'two.test'),
+      ],
+    }),
+    [
+      'static_resources.clusters[0].load_assignment.endpoints[0].lb_endpoints[0].endpoint.address.socket_address.address: ' +
+        '"one.test" is not an IP address, and no name is looked up here: use STRICT_DNS or LOGICAL_DNS',
+      'static_resources.clusters[2].load_assignment: LOGICAL_DNS takes exactly one endpoint, not 2: use STRICT_DNS for several',
+    ],
+  );
+});
+
+test('a file of resources that is not there is refused before the start', async () => {
+  const read = await readBootstrap(
+    'dynamic_resources: {cds_config: {path_config_source: {path: /no/such/cds.yaml}}}',
+    'b.yaml',
+  );
+  assert.deepEqual(read.ok ? [] : read.problems.map(formatProblem), [
+    'b.yaml:1:21: dynamic_resources.cds_config: /no/such/cds.yaml does not exist: write it before the start',
+  ]);
+});
+
+test('sizes of rings and tables that cannot be are refused', async () => {
+  assert.deepEqual(
+    await refusalOf({
+      clusters: [
+        {
+          name: 'a',
+          lb_policy: 'RING_HASH',
+          ring_hash_lb_config: { minimum_ring_size: 9, maximum_ring_size: 8 },
+        },
+        { name: 'b', lb_policy: 'MAGLEV', maglev_lb_config: { table_size: 100 } },
+        { name: 'c', lb_policy: 'MAGLEV', maglev_lb_config: { table_size: 101 } },
+      ],
+    }),
+    [
+      'static_resources.clusters[0].ring_hash_lb_config.minimum_ring_size: 9 is more than maximum_ring_size, 8',
+      'static_resources.clusters[1].maglev_lb_config.table_size: must be a prime number, as 65537; 100 is none',
+    ],
+  );
+});

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { formatProblem, ok, problem, problems, type Problem, type Result } from '@lateen/core';
 import { fromJson } from '@lateen/protocol';
 import type { Bootstrap } from '@lateen/protocol/envoy/config/bootstrap/v3';
@@ -7,7 +9,7 @@ import type {
   ConfigSource as SourceMessage,
   Node,
 } from '@lateen/protocol/envoy/config/core/v3';
-import { decodeAddress, decodeLocality } from '../decode/basics.ts';
+import { decodeIpAddress, decodeLocality } from '../decode/basics.ts';
 import { decodeConfigSource, decodeGrpcTarget } from '../decode/config-source.ts';
 import {
   adminPolicy,
@@ -31,6 +33,7 @@ import type { StatsOptions } from '../model/stats.ts';
 import { Scope } from '../decode/scope.ts';
 import { Runtime } from '../runtime/runtime.ts';
 import { decodeRuntimeLayers, type DecodedLayers } from './runtime-layers.ts';
+import { repeatedStatics } from './repeated-statics.ts';
 import type { AdsSource } from '../xds/subscriptions.ts';
 import { parseJsonObject } from './json-text.ts';
 import type { OverloadConfig } from '../model/overload.ts';
@@ -124,13 +127,13 @@ export function decodeBootstrapMessage(
     admin:
       message.admin?.address === undefined
         ? undefined
-        : decodeAddress(scope.at('admin').at('address'), message.admin.address),
+        : decodeIpAddress(scope.at('admin').at('address'), message.admin.address),
     stats: {
       ...decodeStatsConfig(scope.at('statsConfig'), message.statsConfig ?? {}),
       sinks: decodeStatsSinks(scope.at('statsSinks'), message.statsSinks ?? []),
       flushIntervalMs: flushIntervalOf(scope, message),
     },
-    listeners: take('listeners', statics?.listeners, listenerDecoder),
+    listeners: take('listeners', statics?.listeners, listenerDecoder).map(named),
     clusters: take('clusters', statics?.clusters, clusterDecoder),
     secrets: take('secrets', statics?.secrets, secretDecoder).map((decoded) => decoded.model),
     ads: decodeAds(scope.at('dynamicResources').at('adsConfig'), message),
@@ -151,9 +154,16 @@ export function decodeBootstrapMessage(
       message.dynamicResources?.cdsConfig,
     ),
   };
+  wrong.push(...repeatedStatics(value));
   const checked = scope.result(value);
   if (!checked.ok) wrong.push(...checked.problems);
   return wrong.length > 0 ? problems(wrong) : ok(value);
+}
+
+/** As Envoy, a listener without a name is given one. */
+function named(decoded: DecodedResource<Listener>): DecodedResource<Listener> {
+  if (decoded.model.name !== '') return decoded;
+  return { ...decoded, model: { ...decoded.model, name: randomUUID() } };
 }
 
 function nodeOf(node: Node, overrides: NodeOverrides): Node {
@@ -204,7 +214,10 @@ function decodeSource(
 
 /** As Envoy: a control plane must be one of the static clusters. */
 function clusterProblem(message: Bootstrap, source: ConfigSource): string | undefined {
-  if (source.kind === 'file' || source.kind === 'ads') return undefined;
+  // As Envoy: what is to be watched must be there.
+  if (source.kind === 'file')
+    return existsSync(source.path) ? undefined : `${source.path} does not exist: write it before the start`;
+  if (source.kind === 'ads') return undefined;
   return missingCluster(message, source.kind === 'rest' ? source.cluster : source.target.cluster);
 }
 

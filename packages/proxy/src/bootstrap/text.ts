@@ -17,7 +17,9 @@ export function parseText(text: string, file: string): Result<ParsedText> {
     return problems(
       document.errors.map((error) => {
         const { line, col } = lines.linePos(error.pos[0]);
-        return { path: '', message: error.message, file, line, column: col };
+        const message =
+          error.code === 'MULTIPLE_DOCS' ? 'a second document begins here: give one only' : error.message;
+        return { path: '', message, file, line, column: col };
       }),
     );
   }

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type {
   Address as AddressMessage,
   CidrRange as CidrMessage,
@@ -81,6 +82,16 @@ export function decodeSocketAddress(scope: Scope, socket: core.SocketAddress): S
   if (address === '') scope.at('address').fail('must not be empty');
   if (port > 65_535) scope.at('portValue').fail(`${port} is not a port: 0 to 65535`);
   return { kind: 'socket', address, port };
+}
+
+/** The same, of an address that nobody looks up (Envoy: "malformed IP address"); `instead` says what does. */
+export function decodeIpAddress(scope: Scope, message: AddressMessage | undefined, instead = ''): Address {
+  const decoded = decodeAddress(scope, message);
+  if (decoded.kind === 'socket' && decoded.address !== '' && isIP(decoded.address) === 0) {
+    const text = `"${decoded.address}" is not an IP address, and no name is looked up here${instead}`;
+    scope.at('socketAddress').at('address').fail(text);
+  }
+  return decoded;
 }
 
 export function decodeCidr(scope: Scope, message: CidrMessage): CidrRange {

@@ -12,9 +12,10 @@ import type {
   JsonValue,
   RedisCredentials,
 } from '../model/index.ts';
-import { decodeMetadata, decodeSocketAddress } from './basics.ts';
+import { decodeAddress, decodeMetadata, decodeSocketAddress } from './basics.ts';
 import { decodeCircuitBreakers, decodeHostConnections, decodeOutlier } from './cluster-limits.ts';
 import { decodeReference } from './config-source.ts';
+import type { ClusterLoadAssignment } from '@lateen/protocol/envoy/config/endpoint/v3';
 import { decodeAssignment, healthStatuses } from './endpoint.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { decodeHealthCheck } from './health-check.ts';
@@ -191,7 +192,7 @@ export function decodeCluster(scope: Scope, message: ClusterMessage): Cluster {
     discovery: decodeDiscovery(scope, message),
     ...(message.loadAssignment === undefined
       ? {}
-      : { loadAssignment: decodeAssignment(scope.at('loadAssignment'), message.loadAssignment) }),
+      : { loadAssignment: decodeOwnAssignment(scope.at('loadAssignment'), message, message.loadAssignment) }),
     loadBalancing: decodeLoadBalancing(scope, message),
     ...(message.lbSubsetConfig === undefined
       ? {}
@@ -388,4 +389,17 @@ function preconnectOf(
   scope.at('preconnectPolicy').check(preconnectPolicyPolicy, preconnectPolicy);
   const { perUpstreamPreconnectRatio: ratio } = preconnectPolicy;
   return ratio === undefined ? {} : { preconnectRatio: ratio };
+}
+
+/** The endpoints that come with a cluster; whether they may be names is a matter of its type. */
+function decodeOwnAssignment(
+  scope: Scope,
+  { type, clusterType }: ClusterMessage,
+  message: ClusterLoadAssignment,
+): ReturnType<typeof decodeAssignment> {
+  const looksUp = clusterType !== undefined || type === 'STRICT_DNS' || type === 'LOGICAL_DNS';
+  const count = (message.endpoints ?? []).reduce((sum, one) => sum + (one.lbEndpoints?.length ?? 0), 0);
+  if (type === 'LOGICAL_DNS' && clusterType === undefined && count !== 1)
+    scope.fail(`LOGICAL_DNS takes exactly one endpoint, not ${count}: use STRICT_DNS for several`);
+  return decodeAssignment(scope, message, looksUp ? decodeAddress : undefined);
 }

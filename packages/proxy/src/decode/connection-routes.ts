@@ -41,7 +41,11 @@ export function decodeRoutes(scope: Scope, message: HcmMessage): HttpConnectionM
   if (message.routeConfig === undefined) scope.fail('must have one of rds, route_config, scoped_routes');
   return {
     kind: 'inline',
-    config: decodeRouteConfiguration(scope.at('routeConfig'), message.routeConfig ?? {}),
+    // As Envoy: clusters are validated where the table comes with its listener, unless it says otherwise.
+    config: decodeRouteConfiguration(scope.at('routeConfig'), {
+      validateClusters: true,
+      ...message.routeConfig,
+    }),
   };
 }
 

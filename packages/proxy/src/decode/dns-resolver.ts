@@ -4,7 +4,7 @@ import type { Cluster as ClusterMessage } from '@lateen/protocol/envoy/config/cl
 import { CaresDnsResolverConfig } from '@lateen/protocol/envoy/extensions/network/dns_resolver/cares/v3';
 import { GetAddrInfoDnsResolverConfig } from '@lateen/protocol/envoy/extensions/network/dns_resolver/getaddrinfo/v3';
 import { formatAddress } from '../model/index.ts';
-import { decodeAddress } from './basics.ts';
+import { decodeIpAddress } from './basics.ts';
 import { fieldPolicy } from './field-policy.ts';
 import type { Scope } from './scope.ts';
 
@@ -58,7 +58,7 @@ function decodeTyped(scope: Scope, { typedConfig }: TypedExtensionConfig): reado
 
 function serversOf(scope: Scope, addresses: readonly AddressMessage[] = []): readonly string[] {
   return addresses.flatMap((message, i) => {
-    const address = decodeAddress(scope.at(i), message);
+    const address = decodeIpAddress(scope.at(i), message);
     if (address.kind === 'socket') return [formatAddress(address)];
     scope.at(i).fail('must be the address of a name server');
     return [];

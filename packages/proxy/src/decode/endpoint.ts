@@ -5,7 +5,7 @@ import type {
 } from '@lateen/protocol/envoy/config/endpoint/v3';
 import * as endpoint from '@lateen/protocol/envoy/config/endpoint/v3';
 import type { ClusterLoadAssignment, Endpoint, HealthStatus, LocalityEndpoints } from '../model/index.ts';
-import { decodeAddress, decodeLocality, decodeMetadata } from './basics.ts';
+import { decodeIpAddress, type decodeAddress, decodeLocality, decodeMetadata } from './basics.ts';
 import { fieldPolicy } from './field-policy.ts';
 import type { Scope } from './scope.ts';
 
@@ -55,15 +55,25 @@ export const healthStatuses: Readonly<Record<string, HealthStatus>> = {
   DEGRADED: 'degraded',
 };
 
+/** Reads the address of an endpoint: where names are looked up, or where they are not. */
+type AddressDecoder = typeof decodeAddress;
+
+const endpointIp: AddressDecoder = (scope, message) =>
+  decodeIpAddress(scope, message, ': use STRICT_DNS or LOGICAL_DNS');
+
 /** The endpoints of a cluster. */
-export function decodeAssignment(scope: Scope, message: AssignmentMessage): ClusterLoadAssignment {
+export function decodeAssignment(
+  scope: Scope,
+  message: AssignmentMessage,
+  addressOf: AddressDecoder = endpointIp,
+): ClusterLoadAssignment {
   scope.check(assignmentPolicy, message);
   const { policy } = message;
   if (policy !== undefined) scope.at('policy').check(dropPolicyPolicy, policy);
   return {
     name: message.clusterName ?? '',
     localities: (message.endpoints ?? []).map((locality, i) =>
-      decodeLocalityEndpoints(scope.at('endpoints').at(i), locality),
+      decodeLocalityEndpoints(scope.at('endpoints').at(i), locality, addressOf),
     ),
     overprovisioningFactor: policy?.overprovisioningFactor ?? 140,
     dropFractions: (policy?.dropOverloads ?? []).map((drop) => dropFraction(drop.dropPercentage)),
@@ -83,19 +93,23 @@ function dropFraction(
   return (percentage?.numerator ?? 0) / of;
 }
 
-function decodeLocalityEndpoints(scope: Scope, message: LocalityLbEndpoints): LocalityEndpoints {
+function decodeLocalityEndpoints(
+  scope: Scope,
+  message: LocalityLbEndpoints,
+  addressOf: AddressDecoder,
+): LocalityEndpoints {
   scope.check(localityPolicy, message);
   return {
     locality: decodeLocality(message.locality),
     priority: message.priority ?? 0,
     ...(message.loadBalancingWeight === undefined ? {} : { weight: message.loadBalancingWeight }),
     endpoints: (message.lbEndpoints ?? []).map((item, i) =>
-      decodeEndpoint(scope.at('lbEndpoints').at(i), item),
+      decodeEndpoint(scope.at('lbEndpoints').at(i), item, addressOf),
     ),
   };
 }
 
-function decodeEndpoint(scope: Scope, message: LbEndpoint): Endpoint {
+function decodeEndpoint(scope: Scope, message: LbEndpoint, addressOf: AddressDecoder): Endpoint {
   scope.check(lbEndpointPolicy, message);
   const host = message.endpoint ?? {};
   scope.at('endpoint').check(endpointPolicy, host);
@@ -103,12 +117,12 @@ function decodeEndpoint(scope: Scope, message: LbEndpoint): Endpoint {
   if (weight < 1) scope.at('loadBalancingWeight').fail('must be at least 1');
   const healthCheckPort = host.healthCheckConfig?.portValue;
   return {
-    address: decodeAddress(scope.at('endpoint').at('address'), host.address),
+    address: addressOf(scope.at('endpoint').at('address'), host.address),
     ...(host.additionalAddresses === undefined
       ? {}
       : {
           additionalAddresses: host.additionalAddresses.map(({ address }, i) =>
-            decodeAddress(scope.at('endpoint').at('additionalAddresses').at(i).at('address'), address),
+            addressOf(scope.at('endpoint').at('additionalAddresses').at(i).at('address'), address),
           ),
         }),
     hostname: host.hostname ?? '',

@@ -156,6 +156,9 @@ export function decodeConnectionManager(
   const filters = (message.httpFilters ?? []).map((filter, i) =>
     decodeHttpFilter(scope.at('httpFilters').at(i), filter, context),
   );
+  for (const [i, { config }] of filters.entries())
+    if (config.kind === 'router' && i < filters.length - 1)
+      scope.at('httpFilters').at(i).fail('the router must be the last filter, and the only one');
   if (filters.at(-1)?.config.kind !== 'router') {
     scope.at('httpFilters').fail('the last filter must be envoy.filters.http.router');
   }

@@ -10,7 +10,7 @@ import { ProxyProtocol } from '@lateen/protocol/envoy/extensions/filters/listene
 import * as listener from '@lateen/protocol/envoy/config/listener/v3';
 import type { FilterChain, FilterChainMatch, Listener, ListenerFilter } from '../model/index.ts';
 import { decodeAccessLogs } from './access-log.ts';
-import { decodeAddress, decodeCidr, decodeMetadata } from './basics.ts';
+import { decodeIpAddress, decodeCidr, decodeMetadata } from './basics.ts';
 import { fieldPolicy } from './field-policy.ts';
 import type { FilterContext } from './http-filter.ts';
 import { typeNameOf } from './type-name.ts';
@@ -108,9 +108,9 @@ export function decodeListener(scope: Scope, message: ListenerMessage): Listener
   }
   return {
     name: message.name ?? '',
-    address: decodeAddress(scope.at('address'), message.address),
+    address: decodeIpAddress(scope.at('address'), message.address),
     additionalAddresses: (message.additionalAddresses ?? []).map((additional, i) =>
-      decodeAddress(scope.at('additionalAddresses').at(i).at('address'), additional.address),
+      decodeIpAddress(scope.at('additionalAddresses').at(i).at('address'), additional.address),
     ),
     bindToPort: message.bindToPort ?? message.deprecatedV1?.bindToPort ?? true,
     useOriginalDst: message.useOriginalDst ?? false,

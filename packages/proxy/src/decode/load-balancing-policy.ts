@@ -10,7 +10,7 @@ import { RoundRobin } from '@lateen/protocol/envoy/extensions/load_balancing_pol
 import { WrrLocality } from '@lateen/protocol/envoy/extensions/load_balancing_policies/wrr_locality/v3';
 import { TypedStruct } from '@lateen/protocol/xds/type/v3';
 import type { LoadBalancing, ZoneAware } from '../model/index.ts';
-import { consistentOptions } from './consistent-hashing.ts';
+import { consistentOptions, maglevTableSize, ringSizes } from './consistent-hashing.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { slowStartOf } from './load-balancing.ts';
 import type { Scope } from './scope.ts';
@@ -103,7 +103,7 @@ function decodePolicy(scope: Scope, any: Any): DecodedPolicy | undefined {
       policy.consistentHashingLbConfig,
     );
     return {
-      loadBalancing: { kind: 'maglev', tableSize: policy.tableSize ?? 65_537, ...options },
+      loadBalancing: { kind: 'maglev', tableSize: maglevTableSize(scope, policy.tableSize), ...options },
       localityWeighted: policy.localityWeightedLbConfig !== undefined,
     };
   }
@@ -154,8 +154,7 @@ function decodeRingHash(scope: Scope, policy: RingHash): DecodedPolicy {
   return {
     loadBalancing: {
       kind: 'ring_hash',
-      minRingSize: policy.minimumRingSize ?? 1_024,
-      maxRingSize: policy.maximumRingSize ?? 8_388_608,
+      ...ringSizes(scope, policy),
       hashFunction: policy.hashFunction === 'MURMUR_HASH_2' ? 'murmur_hash_2' : 'xx_hash',
       ...consistentOptions(scope.at('consistentHashingLbConfig'), policy.consistentHashingLbConfig),
     },

@@ -12,7 +12,7 @@ import type {
   SubsetFallback,
   SubsetSelector,
 } from '../model/index.ts';
-import { consistentOptions } from './consistent-hashing.ts';
+import { consistentOptions, maglevTableSize, ringSizes } from './consistent-hashing.ts';
 import { fieldPolicy } from './field-policy.ts';
 import type { Scope } from './scope.ts';
 
@@ -60,8 +60,7 @@ export function decodeLoadBalancing(scope: Scope, message: ClusterMessage): Load
       const config = message.ringHashLbConfig ?? {};
       return {
         kind: 'ring_hash',
-        minRingSize: config.minimumRingSize ?? 1_024,
-        maxRingSize: config.maximumRingSize ?? 8_388_608,
+        ...ringSizes(scope.at('ringHashLbConfig'), config),
         hashFunction: config.hashFunction === 'MURMUR_HASH_2' ? 'murmur_hash_2' : 'xx_hash',
         ...consistent,
       };
@@ -69,7 +68,7 @@ export function decodeLoadBalancing(scope: Scope, message: ClusterMessage): Load
     case 'MAGLEV':
       return {
         kind: 'maglev',
-        tableSize: message.maglevLbConfig?.tableSize ?? 65_537,
+        tableSize: maglevTableSize(scope.at('maglevLbConfig'), message.maglevLbConfig?.tableSize),
         ...consistent,
       };
     case 'CLUSTER_PROVIDED':

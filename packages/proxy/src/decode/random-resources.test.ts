@@ -183,7 +183,10 @@ test('a listener that is refused leaves the last good one in force, and others c
     refused.map(({ name }) => name),
     ['main'],
   );
-  assert.match(refused[0]?.problems[0]?.path ?? '', /^filter_chains\[0\]\.filters\[0\]\.http_filters/);
+  assert.match(
+    refused[0]?.problems[0]?.path ?? '',
+    /^filter_chains\[0\]\.filters\[0\]\.typed_config\.http_filters/,
+  );
   assert.equal((await ask(portOf(dataPlane, 'main'))).body, 'fine');
   assert.equal((await ask(portOf(dataPlane, 'second'))).body, 'fine');
 });

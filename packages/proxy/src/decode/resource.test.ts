@@ -407,7 +407,7 @@ test('what cannot be compiled of a route table is told with its place, also what
     problems.map((problem) => problem.split(': ')[0]),
     [
       'response_headers_to_add[0]',
-      'virtual_hosts[0].routes[0].match',
+      'virtual_hosts[0].routes[0].match.safe_regex.regex',
       'virtual_hosts[1].request_headers_to_add[0]',
       'virtual_hosts[1].routes[0].request_headers_to_add[0].header.key',
       'virtual_hosts[1].routes[1].direct_response.body',

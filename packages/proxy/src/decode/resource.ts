@@ -129,7 +129,7 @@ export const clusterDecoder: ResourceDecoder<ClusterMessage, Cluster> = decoder(
 );
 export const endpointDecoder: ResourceDecoder<AssignmentMessage, ClusterLoadAssignment> = decoder(
   AssignmentMessage,
-  atOnce(AssignmentMessage, decodeAssignment),
+  atOnce(AssignmentMessage, (scope, message) => decodeAssignment(scope, message)),
 );
 export const listenerDecoder: ResourceDecoder<ListenerMessage, Listener> = decoder(
   ListenerMessage,

@@ -50,7 +50,10 @@ export function decodeRetryPolicy(scope: Scope, message: RetryMessage): RetryPol
   const updateFrequency =
     priority === undefined ? undefined : decodeRetryPriority(scope.at('retryPriority'), priority);
   const backoffBaseMs = message.retryBackOff?.baseInterval ?? 25;
+  const backoffMaxMs = message.retryBackOff?.maxInterval ?? backoffBaseMs * 10;
   if (backoffBaseMs < 1) scope.at('retryBackOff').at('baseInterval').fail('must be at least 1ms');
+  if (backoffMaxMs < backoffBaseMs)
+    scope.at('retryBackOff').at('maxInterval').fail('must not be less than base_interval');
   return {
     retryOn: (message.retryOn ?? '')
       .split(',')
@@ -64,7 +67,7 @@ export function decodeRetryPolicy(scope: Scope, message: RetryMessage): RetryPol
     ...(message.perTryTimeout === undefined ? {} : { perTryTimeoutMs: message.perTryTimeout }),
     ...(message.perTryIdleTimeout === undefined ? {} : { perTryIdleTimeoutMs: message.perTryIdleTimeout }),
     backoffBaseMs,
-    backoffMaxMs: message.retryBackOff?.maxInterval ?? backoffBaseMs * 10,
+    backoffMaxMs,
     ...predicates,
     hostSelectionMaxAttempts: message.hostSelectionRetryMaxAttempts ?? 1,
     ...(updateFrequency === undefined ? {} : { previousPrioritiesUpdateFrequency: updateFrequency }),

@@ -1,3 +1,4 @@
+import type { Problem } from '@lateen/core';
 import type {
   Route as RouteMessage,
   RouteConfiguration as TableMessage,
@@ -24,6 +25,7 @@ import { decodeRouteFilterConfig } from './http-filter.ts';
 import { decodeHedgePolicy, decodeRetryPolicy } from './retry-policy.ts';
 import { decodeDirectResponse, decodeForward, decodeMirrors, decodeRedirect } from './route-action.ts';
 import { decodeRateLimits } from './rate-limit-rules.ts';
+import { badRegexPlace } from './regex-place.ts';
 import { decodeRouteMatch } from './route-match.ts';
 import { splitField } from './field-split.ts';
 import { Scope } from './scope.ts';
@@ -277,9 +279,16 @@ function* virtualHostParts(
     routes.push(decoded);
     // After the decoders, whose words say more.
     if (constrains) at.constrain(route.Route, one);
-    if (scope.problemCount === problemCount) at.failAll(check?.route(decoded, host));
+    if (scope.problemCount === problemCount) at.failAll(placed(check?.route(decoded, host), one));
   }
   return host;
+}
+
+/** The check knows models: where an expression stands only the message tells. */
+function placed(found: readonly Problem[] = [], message: RouteMessage): readonly Problem[] {
+  return found.map((one) =>
+    one.path === 'match' ? { ...one, path: badRegexPlace(message) ?? one.path } : one,
+  );
 }
 
 function decodeHostItself(scope: Scope, message: VirtualHostMessage): VirtualHost {

@@ -243,7 +243,9 @@ export class ConnectionManager {
       logs.flatMap((log, i) => {
         const compiled = compileAccessLog(log, context);
         if (compiled.ok) return [compiled.value];
-        bad.push(...compiled.problems.map((p) => ({ ...p, path: `${path}.${field}[${i}].${p.path}` })));
+        bad.push(
+          ...compiled.problems.map((p) => ({ ...p, path: `${path}.${field}[${i}].typed_config.${p.path}` })),
+        );
         return [];
       });
     const accessLogs = compileLogs(model.accessLogs, 'access_log');

@@ -68,6 +68,7 @@ export interface CompiledChain {
 
 export interface ListenerContext extends ManagerContext {
   readonly clusterRef: (name: string) => ClusterRef;
+  readonly hasCluster: (name: string) => boolean | undefined;
   readonly hash: HashFunction;
   readonly tcpStats: (prefix: string) => TcpStats;
   readonly connectionLimitStats: (prefix: string) => ConnectionLimitStats;
@@ -206,7 +207,7 @@ export function compileListener(model: Listener, context: ListenerContext): Resu
   const accessLogs = model.accessLogs.flatMap((log, i) => {
     const compiled = compileAccessLog(log, context);
     if (compiled.ok) return [compiled.value];
-    bad.push(...compiled.problems.map((p) => ({ ...p, path: `access_log[${i}].${p.path}` })));
+    bad.push(...compiled.problems.map((p) => ({ ...p, path: `access_log[${i}].typed_config.${p.path}` })));
     return [];
   });
   const { defaultFilterChain } = model;
@@ -264,7 +265,7 @@ function compileChain(
       watchers.push(context.lazyFilters.mongo.compileMongoProxy(filter, context));
       return;
     }
-    const compiled = compileFilter(filter, chain, listener, context, at, bad);
+    const compiled = compileFilter(filter, chain, listener, context, `${at}.typed_config`, bad);
     if (compiled === undefined) return;
     if (serve !== undefined)
       bad.push({ path: at, message: `"${filter.name}" comes after a filter that ends the chain` });

@@ -92,7 +92,9 @@ test('a table that wants its clusters to be there is refused without them', () =
   });
   const compiled = compileRouteTable(table(true), context);
   assert.ok(!compiled.ok);
-  assert.deepEqual(compiled.problems, [{ path: 'virtual_hosts[0]', message: 'unknown cluster "nowhere"' }]);
+  assert.deepEqual(compiled.problems, [
+    { path: 'virtual_hosts[0].routes[0].route', message: 'unknown cluster "nowhere"' },
+  ]);
   assert.ok(compileRouteTable(table(false), context).ok);
 });
 

@@ -144,12 +144,18 @@ function* unknownClusters(
   let path = '';
   const clusterRef = (name: string): ReturnType<RouteCompileContext['clusterRef']> => {
     const ref = context.clusterRef(name);
-    if (ref.cluster === undefined) bad.push({ path, message: `unknown cluster "${name}"` });
+    const isThere = context.hasCluster?.(name) ?? ref.cluster !== undefined;
+    if (!isThere) bad.push({ path, message: `unknown cluster "${name}"` });
     return ref;
   };
   const compiler = new RouteCompiler(config, { hash: context.hash, clusterRef }, []);
+  const noHeaders = { request: undefined, response: undefined };
   for (const [v, source] of config.virtualHosts.entries()) {
-    path = `virtual_hosts[${v}]`;
-    yield* compiler.virtualHost(yield* source.read(), '');
+    const host = yield* source.read();
+    for (const [r, route] of host.routes.entries()) {
+      yield;
+      path = `virtual_hosts[${v}].routes[${r}].route`;
+      compiler.route(route, host, noHeaders, '');
+    }
   }
 }

@@ -66,7 +66,8 @@ export function clusterFromJson(name: string, ports: readonly number[], more: ob
 
 /** Routes of one virtual host for every name. */
 export function routesJson(routes: readonly object[], host: object = {}, table: object = {}): object {
-  return { virtual_hosts: [{ name: 'all', domains: ['*'], routes, ...host }], ...table };
+  const hosts = [{ name: 'all', domains: ['*'], routes, ...host }];
+  return { validate_clusters: false, virtual_hosts: hosts, ...table };
 }
 
 /** Serves a connection manager written in Envoy's JSON, as a user would configure it. */
