@@ -1,8 +1,6 @@
-import type { Metadata } from '../model/metadata.ts';
 import type { RouteMatch } from '../model/route.ts';
-import type { RoutableRequest } from './header-match.ts';
 import { PathTree } from './path-tree.ts';
-import type { RouteTest } from './route-match.ts';
+import type { RoutedRequest, RouteTest } from './route-match.ts';
 
 /** Something that takes the requests that match it. */
 export interface Matching {
@@ -12,13 +10,8 @@ export interface Matching {
 
 /** Finds the first of a list that takes a request. */
 export interface RouteList<T> {
-  /** `pathOnly`, `draw` and `metadata` as in {@link RouteTest}. */
-  find(
-    request: RoutableRequest,
-    pathOnly: string,
-    draw: number,
-    metadata: Metadata | undefined,
-  ): T | undefined;
+  /** `pathOnly` as in {@link RouteTest}. */
+  find(request: RoutedRequest, pathOnly: string): T | undefined;
 }
 
 /** Up to here it is quicker to try one after another. */
@@ -41,14 +34,9 @@ class OneRoute<T extends Matching> implements RouteList<T> {
     this.#route = route;
   }
 
-  find(
-    request: RoutableRequest,
-    pathOnly: string,
-    draw: number,
-    metadata: Metadata | undefined,
-  ): T | undefined {
+  find(request: RoutedRequest, pathOnly: string): T | undefined {
     const route = this.#route;
-    return route.matches(request, pathOnly, draw, metadata) ? route : undefined;
+    return route.matches(request, pathOnly) ? route : undefined;
   }
 }
 
@@ -59,13 +47,8 @@ class FewRoutes<T extends Matching> implements RouteList<T> {
     this.#routes = routes;
   }
 
-  find(
-    request: RoutableRequest,
-    pathOnly: string,
-    draw: number,
-    metadata: Metadata | undefined,
-  ): T | undefined {
-    for (const route of this.#routes) if (route.matches(request, pathOnly, draw, metadata)) return route;
+  find(request: RoutedRequest, pathOnly: string): T | undefined {
+    for (const route of this.#routes) if (route.matches(request, pathOnly)) return route;
     return undefined;
   }
 }
@@ -89,12 +72,7 @@ class IndexedRoutes<T extends Matching> implements RouteList<T> {
     }
   }
 
-  find(
-    request: RoutableRequest,
-    pathOnly: string,
-    draw: number,
-    metadata: Metadata | undefined,
-  ): T | undefined {
+  find(request: RoutedRequest, pathOnly: string): T | undefined {
     const lists = this.#lists;
     const done = this.#done;
     let count = 0;
@@ -112,7 +90,7 @@ class IndexedRoutes<T extends Matching> implements RouteList<T> {
       }
       if (from < 0) return undefined;
       const route = this.#routes[lowest] as T;
-      if (route.matches(request, pathOnly, draw, metadata)) return route;
+      if (route.matches(request, pathOnly)) return route;
       done[from] = (done[from] as number) + 1;
     }
   }

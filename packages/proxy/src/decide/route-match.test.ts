@@ -32,7 +32,8 @@ function matches(match: Partial<RouteMatch>, one: RoutableRequest, draw = 0, met
     ...match,
   };
   const query = one.path.indexOf('?');
-  return compileRouteMatch(full)(one, query < 0 ? one.path : one.path.slice(0, query), draw, metadata);
+  const routed = { head: one, draw, dynamicMetadata: metadata };
+  return compileRouteMatch(full)(routed, query < 0 ? one.path : one.path.slice(0, query));
 }
 
 function header(name: string, string: StringMatch, more: Partial<HeaderMatch> = {}): HeaderMatch {

@@ -8,26 +8,24 @@ import { compileQueryMatch } from './query-match.ts';
 import { compileRegex } from './string-match.ts';
 import { parseUriTemplate } from './uri-template.ts';
 
-/**
- * True where a request matches a route. `pathOnly` is its path without the query; `draw` is the request's
- * random number in [0, 1), the same for every route, so that shares of following routes do not overlap;
- * `metadata` what has been said of it so far (Envoy, `StreamInfo.dynamicMetadata`).
- */
-export type RouteTest = (
-  request: RoutableRequest,
-  pathOnly: string,
-  draw: number,
-  metadata: Metadata | undefined,
-) => boolean;
+/** A request for which a route is looked for. */
+export interface RoutedRequest {
+  readonly head: RoutableRequest;
+  /** The request's random number in [0, 1), the same for every route, so that shares of following routes do not overlap. */
+  readonly draw: number;
+  /** What has been said of it so far (Envoy, `StreamInfo.dynamicMetadata`). */
+  readonly dynamicMetadata: Metadata | undefined;
+}
 
-type PathTest = (request: RoutableRequest, pathOnly: string) => boolean;
+/** True where a request matches a route. `pathOnly` is its path without the query. */
+export type RouteTest = (request: RoutedRequest, pathOnly: string) => boolean;
 
 /** One for all: most routes of a mesh take every path. */
-const anyPath: PathTest = (_, text) => text.charCodeAt(0) === 47;
+const anyPath: RouteTest = (_, text) => text.charCodeAt(0) === 47;
 
-function pathTest(match: RouteMatch): PathTest {
+function pathTest(match: RouteMatch): RouteTest {
   const { path, caseSensitive } = match;
-  if (path.kind === 'connect') return (request) => request.method === 'CONNECT';
+  if (path.kind === 'connect') return ({ head }) => head.method === 'CONNECT';
   if (path.kind === 'template') {
     const test = compileRegex(parseUriTemplate(path.template).regex);
     return (_, text) => test(text);
@@ -70,12 +68,13 @@ export function compileRouteMatch(match: RouteMatch): RouteTest {
   if (headers.length === 0 && query.length === 0 && said.length === 0 && isAll && !grpc) {
     return onPath;
   }
-  return (request, pathOnly, draw, metadata) => {
+  return (request, pathOnly) => {
     if (!onPath(request, pathOnly)) return false;
-    if (!isAll && draw >= shareOf(share)) return false;
-    for (const test of headers) if (!test(request)) return false;
-    for (const test of query) if (!test(request.path)) return false;
-    for (const test of said) if (!test(metadata)) return false;
-    return !grpc || isGrpcType(request.headers.get(names.contentType));
+    if (!isAll && request.draw >= shareOf(share)) return false;
+    const { head } = request;
+    for (const test of headers) if (!test(head)) return false;
+    for (const test of query) if (!test(head.path)) return false;
+    for (const test of said) if (!test(request.dynamicMetadata)) return false;
+    return !grpc || isGrpcType(head.headers.get(names.contentType));
   };
 }

@@ -85,9 +85,7 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
     if (manager.earlyHeaders !== undefined) {
       for (const operations of manager.earlyHeaders) operations.apply(head.headers, this);
     }
-    const route = manager.hasScopes
-      ? manager.routes(head)?.find(head, this.draw, this.dynamicMetadata)
-      : table?.find(head, this.draw, this.dynamicMetadata);
+    const route = manager.hasScopes ? manager.routes(head)?.find(this) : table?.find(this);
     this.route = route;
     if (manager.tracer !== undefined) this.trace = manager.tracer.begin(this);
     if (model.logTimes !== undefined) this.#logBefore(model.logTimes);
@@ -111,7 +109,7 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
   }
 
   reroute(): void {
-    const route = this.routeTable()?.find(this.head, this.draw, this.dynamicMetadata);
+    const route = this.routeTable()?.find(this);
     this.route = route;
     if (route?.action.kind === 'forward' && route.action.streamLimits !== undefined) {
       this.#limitStream(route.action);
@@ -394,7 +392,7 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
     const served = [...(this.#served ?? []), route];
     const clientScheme = this.connection.tls === undefined ? 'http' : 'https';
     const next = followRedirect(head, response, policy, clientScheme, served, () =>
-      manager.routes(head)?.find(head, this.draw, this.dynamicMetadata),
+      manager.routes(head)?.find(this),
     );
     if (next === undefined) return undefined;
     return (body) => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LazyHashFunction } from '../cluster/balancer/hash-function.ts';
 import { HeaderBlock } from '../codec/header-block.ts';
-import type { RoutableRequest } from '../decide/header-match.ts';
+import type { RoutedRequest } from '../decide/route-match.ts';
 import {
   defaultForward,
   defaultRoute,
@@ -23,8 +23,9 @@ const context: RouteCompileContext = {
   hash: new LazyHashFunction(),
 };
 
-function request(authority: string, path = '/'): RoutableRequest {
-  return { method: 'GET', scheme: 'http', authority, path, headers: new HeaderBlock() };
+function request(authority: string, path = '/'): RoutedRequest {
+  const head = { method: 'GET', scheme: 'http', authority, path, headers: new HeaderBlock() };
+  return { head, draw: 0, dynamicMetadata: undefined };
 }
 
 function compile(config: RouteConfiguration): RouteTable {
@@ -52,7 +53,7 @@ test('the first route that matches is taken, from the virtual host of the name',
       defaultVirtualHost('any', ['*'], [defaultRoute(defaultForward('pass'), 'pass')]),
     ]),
   );
-  const name = (host: string, path: string) => table.find(request(host, path), 0)?.route.name;
+  const name = (host: string, path: string) => table.find(request(host, path))?.route.name;
   assert.equal(name('reviews', '/v2/never'), 'two');
   assert.equal(name('Reviews:9080', '/x?/v2'), 'one');
   assert.equal(name('reviews:80', '/'), 'pass');
@@ -63,8 +64,8 @@ test('ports are left out of the comparison where the table says so', () => {
     ...defaultRouteConfiguration('r', [defaultVirtualHost('a', ['a'], [defaultRoute(defaultForward('c'))])]),
     ignorePortInHostMatching: true,
   });
-  assert.notEqual(table.find(request('a:8080'), 0), undefined);
-  assert.equal(table.find(request('b:8080'), 0), undefined);
+  assert.notEqual(table.find(request('a:8080')), undefined);
+  assert.equal(table.find(request('b:8080')), undefined);
 });
 
 test('a domain that is there twice is told with its place', () => {
@@ -123,16 +124,16 @@ test('a virtual host is read when a request asks for it, and ahead where it was 
   const take = (): string[] => read.splice(0);
   const table = compile(config);
   assert.deepEqual(take(), ['large']);
-  assert.notEqual(table.find(request('asked'), 0), undefined);
-  assert.notEqual(table.find(request('asked'), 0), undefined);
+  assert.notEqual(table.find(request('asked')), undefined);
+  assert.notEqual(table.find(request('asked')), undefined);
   assert.deepEqual(take(), ['asked']);
   assert.ok(table.takes('other'));
   const next = wholly(routeTableParts(config, context, table));
   assert.ok(next.ok);
   assert.deepEqual(take(), ['asked', 'large']);
-  assert.notEqual(next.value.find(request('asked'), 0), undefined);
+  assert.notEqual(next.value.find(request('asked')), undefined);
   assert.deepEqual(take(), []);
-  assert.notEqual(next.value.find(request('other'), 0), undefined);
+  assert.notEqual(next.value.find(request('other')), undefined);
   assert.deepEqual(take(), ['other']);
 });
 
@@ -154,7 +155,7 @@ test('the cost of finding a route does not grow with the number of virtual hosts
     let best = Number.POSITIVE_INFINITY;
     for (let round = 0; round < 7; round++) {
       const began = process.hrtime.bigint();
-      for (let i = 0; i < 4_000; i++) table.find(asked[i % 10]!, 0);
+      for (let i = 0; i < 4_000; i++) table.find(asked[i % 10]!);
       best = Math.min(best, Number(process.hrtime.bigint() - began));
     }
     return best;
@@ -197,8 +198,8 @@ for (const [action, host, path, location] of redirects) {
       ]),
     );
     const asked = request(host, path);
-    const found = table.find(asked, 0)?.action;
-    assert.equal(found?.kind === 'redirect' ? found.redirect(asked) : '', location);
+    const found = table.find(asked)?.action;
+    assert.equal(found?.kind === 'redirect' ? found.redirect(asked.head) : '', location);
   });
 }
 
@@ -209,7 +210,7 @@ test('prefixes and paths are rewritten, the query kept', () => {
         defaultVirtualHost('v', ['*'], [at('/api', defaultRoute({ ...defaultForward('c'), ...action }))]),
       ]),
     );
-    const found = table.find(request('a', path), 0)?.action;
+    const found = table.find(request('a', path))?.action;
     return found?.kind === 'forward' ? (found.rewritePath?.(path) ?? path) : '';
   };
   assert.equal(rewritten({ prefixRewrite: '/v1' }, '/api/x?y=1'), '/v1/x?y=1');
@@ -242,10 +243,10 @@ test('weights of 0 get nothing, and the draw decides among the others', () => {
   const table = compile(
     defaultRouteConfiguration('r', [defaultVirtualHost('v', ['*'], [defaultRoute(action)])]),
   );
-  const found = table.find(request('x'), 0)?.action;
+  const found = table.find(request('x'))?.action;
   assert.ok(found?.kind === 'forward');
   const chosen = [0, 0.25, 0.4999, 0.5, 0.75, 0.9999].map(
-    (draw) => found.choose(request('x'), draw)?.ref.name,
+    (draw) => found.choose(request('x').head, draw)?.ref.name,
   );
   assert.deepEqual(chosen, ['a', 'a', 'a', 'c', 'c', 'c']);
 });

@@ -4,7 +4,7 @@ import { headerName, names, type HeaderName } from '../codec/header-name.ts';
 import { DomainTable, lowerHost, withoutPort } from '../decide/domain-match.ts';
 import type { RoutableRequest } from '../decide/header-match.ts';
 import type { RouteList } from '../decide/route-list.ts';
-import type { Metadata } from '../model/metadata.ts';
+import type { RoutedRequest } from '../decide/route-match.ts';
 import type { RouteConfiguration, VirtualHost, VirtualHostSource } from '../model/route.ts';
 import { wholly, type Parts } from '../timer/in-slices.ts';
 import { RouteCompiler, type CompiledRoute, type RouteCompileContext } from './virtual-host.ts';
@@ -68,22 +68,23 @@ export class RouteTable {
     return this.#byDomain.find(this.config.ignorePortInHostMatching ? withoutPort(host) : host) !== undefined;
   }
 
-  /** The route of a request; undefined where no virtual host or no route takes it. `draw` and `metadata` as in {@link RouteTest}. */
-  find(request: RoutableRequest, draw: number, metadata?: Metadata): CompiledRoute | undefined {
-    let host = lowerHost(request.authority);
+  /** The route of a request; undefined where no virtual host or no route takes it. */
+  find(request: RoutedRequest): CompiledRoute | undefined {
+    const { head } = request;
+    let host = lowerHost(head.authority);
     if (this.config.ignorePortInHostMatching) host = withoutPort(host);
     const found = this.#byDomain.find(host);
     if (found === undefined) return undefined;
     const routes = found.ask();
-    if (found.toTls !== undefined && needsTls(found, request)) return found.toTls;
-    const { path } = request;
+    if (found.toTls !== undefined && needsTls(found, head)) return found.toTls;
+    const { path } = head;
     const query = path.indexOf('?');
     let pathOnly = query < 0 ? path : path.slice(0, query);
     if (this.config.ignorePathParameters === true) {
       const parameters = pathOnly.indexOf(';');
       if (parameters >= 0) pathOnly = pathOnly.slice(0, parameters);
     }
-    return routes.find(request, pathOnly, draw, metadata);
+    return routes.find(request, pathOnly);
   }
 }
 

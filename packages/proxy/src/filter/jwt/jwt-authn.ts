@@ -90,10 +90,11 @@ export function jwtAuthnFilter(
     [...config.named].map(([key, requirement]) => [key, compileRequirement(requirement, providers)]),
   );
 
-  function byRule({ head, draw, dynamicMetadata }: FilterExchange): CompiledRequirement | undefined {
+  function byRule(exchange: FilterExchange): CompiledRequirement | undefined {
+    const { head } = exchange;
     const at = head.path.indexOf('?');
     const pathOnly = at < 0 ? head.path : head.path.slice(0, at);
-    return rules.find(({ matches }) => matches(head, pathOnly, draw, dynamicMetadata))?.requirement;
+    return rules.find(({ matches }) => matches(exchange, pathOnly))?.requirement;
   }
 
   function onVerified(exchange: FilterExchange, failure: JwtFailure | undefined): void {
