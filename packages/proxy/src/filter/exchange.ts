@@ -29,6 +29,9 @@ import { StreamLimits } from './stream-limits.ts';
 
 const noNames: readonly HeaderName[] = [];
 
+/** DEADLINE_EXCEEDED, as Envoy has it for a stream that lasts too long. */
+const overDeadline: LocalReplyOptions = { grpcStatus: 4 };
+
 /**
  * One request and its response: routed, led through the filters, sent on or answered, and told to
  * statistics and logs once at its end.
@@ -156,12 +159,12 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
     this.#limitsOf().limitDuration(ms, () => {
       this.manager.stats.n.rqMaxDurationReached++;
       this.flags |= flag.durationTimeout;
-      this.#endForTime('downstream duration timeout', 'max_duration_timeout');
+      this.#endForTime('downstream duration timeout', 'max_duration_timeout', overDeadline);
     });
   }
 
   /** Time is over: the client is told, or, where the answer has begun, cut off. */
-  #endForTime(body: string, details: string): void {
+  #endForTime(body: string, details: string, options?: LocalReplyOptions): void {
     if (this.state === 'done') return;
     if (this.state === 'responding') {
       this.details = details;
@@ -169,7 +172,7 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
       this.stream.reset();
       this.finish();
     } else {
-      this.reply(this.requestDoneMs === undefined ? 408 : 504, body, details);
+      this.reply(this.requestDoneMs === undefined ? 408 : 504, body, details, options);
     }
   }
 

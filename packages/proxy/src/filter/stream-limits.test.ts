@@ -74,10 +74,10 @@ test('a route has a duration and an idle time of its own, also by the deadline o
   assert.equal((await ask(off.port)).body, 'upstream request timeout');
   const grpc = await limited(t, {}, { grpcTimeoutHeaderMaxMs: 50, grpcTimeoutHeaderOffsetMs: 10 });
   const headers = { 'grpc-timeout': '1H', 'content-type': 'application/grpc' };
-  assert.equal(
-    (await ask(grpc.port, '/', { headers })).headers['grpc-message'],
-    'downstream duration timeout',
-  );
+  const late = await ask(grpc.port, '/', { headers });
+  assert.equal(late.headers['grpc-message'], 'downstream duration timeout');
+  // DEADLINE_EXCEEDED, by which a client of gRPC knows that its own time is over.
+  assert.equal(late.headers['grpc-status'], '4');
   const idle = await limited(t, {}, { idleTimeoutMs: 30 });
   assert.equal((await ask(idle.port)).body, 'stream timeout');
   await assert.rejects(ask(idle.port, '/slow'));
