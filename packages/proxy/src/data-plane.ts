@@ -120,6 +120,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
       createTransportConnector(clusterContext, cluster, secrets, openssl, clusterStats),
   };
   const clusters = new ClusterSet(clusterContext, stats, logger, clock);
+  const rbacLog = logger.scope('rbac');
   /** The clusters of a change that is checked only. */
   let checked: ReadonlySet<string> | undefined;
   const listenerContext: ListenerContext = {
@@ -171,9 +172,10 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
       extensions,
       introduction: introductionOf(options.node),
       peers: meshMetrics.peers,
-      rbacStats(layer, prefix) {
-        return (layer === 'http' ? httpRbacStats : networkRbacStats)(prefix);
-      },
+      rbacReports: (layer, prefix) => ({
+        stats: (layer === 'http' ? httpRbacStats : networkRbacStats)(prefix),
+        log: rbacLog,
+      }),
       rateLimitStats: shared((prefix) => new RateLimitStats(prefix), stats),
       faultStats: shared((prefix) => new FaultStats(prefix), stats),
       corsStats: shared((prefix) => new CorsStats(prefix), stats),

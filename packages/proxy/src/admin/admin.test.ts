@@ -226,6 +226,10 @@ test('a dump can be narrowed by resource, by mask and by name', async () => {
   });
   assert.deepEqual(await dump('?resource=dynamic_listeners'), []);
   assert.equal((await ask('/config_dump?resource=nothing')).status, 404);
+  assert.deepEqual(await ask('/config_dump?resource=bootstrap'), {
+    status: 400,
+    body: 'bootstrap is not a repeated field. Use ?mask=bootstrap to get only this field\n',
+  });
   const named = await dump('?name_regex=a%5C.b%24');
   assert.ok(!named.map(typeOf).includes('BootstrapConfigDump'));
   const active = named[0]?.['dynamic_active_clusters'];
@@ -272,6 +276,15 @@ test('levels of the log are changed while running', async () => {
   assert.equal(logLevels.level('data'), 'info');
   assert.match((await ask('/logging?level=warning', 'POST')).body, / {2}xds: warning/);
   assert.equal(logLevels.level('xds'), 'warn');
+  // Tools set levels of Envoy's loggers too; the program's own name is not a scope around all others.
+  assert.match(
+    (await ask('/logging?paths=rbac:debug,http:debug,main:error', 'POST')).body,
+    / {2}http: debug/,
+  );
+  assert.equal(logLevels.level('main:data:rbac'), 'debug');
+  assert.equal(logLevels.level('main'), 'error');
+  assert.equal(logLevels.level('main:xds'), 'warn');
+  assert.equal(logLevels.level('agent:worker1:xds'), 'warn');
   assert.equal((await ask('/logging?nothing=debug', 'POST')).status, 400);
   assert.equal((await ask('/logging?xds=loud', 'POST')).status, 400);
 });

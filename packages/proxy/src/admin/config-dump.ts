@@ -193,17 +193,20 @@ function inlineRoutes(listeners: readonly Listener[]): readonly RouteConfigurati
   );
 }
 
-/** Picks one field of all parts, as `?resource=dynamic_active_clusters` asks; undefined where no part has it. */
-export function pickResource(parts: readonly DumpPart[], resource: string): readonly unknown[] | undefined {
+/** Picks one list of all parts, as `?resource=dynamic_active_clusters` asks; undefined where no part has it. */
+export function pickResource(
+  parts: readonly DumpPart[],
+  resource: string,
+): readonly unknown[] | 'no_list' | undefined {
   for (const { typeName, json } of parts) {
     const value = json[resource];
     if (value === undefined) continue;
     const type = `type.googleapis.com/${typeName}.${itemNames[resource] ?? resource}`;
     return Array.isArray(value)
       ? value.map((item: unknown) => (isObject(item) ? { '@type': type, ...item } : item))
-      : [value];
+      : 'no_list';
   }
-  return resource in itemNames || resource === 'bootstrap' ? [] : undefined;
+  return resource in itemNames ? [] : undefined;
 }
 
 /** Names of the messages in each list. */

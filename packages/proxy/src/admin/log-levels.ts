@@ -6,30 +6,44 @@ export class LogLevels {
   onSet: ((scope: string | undefined, level: LogLevel) => void) | undefined;
   #base: LogLevel;
   readonly #scopes: Map<string, LogLevel>;
+  /** What {@link level} has found: it is asked for each line that may be written. */
+  readonly #found = new Map<string, LogLevel>();
 
   constructor(base: LogLevel, scopes: ReadonlyMap<string, LogLevel> = new Map()) {
     this.#base = base;
     this.#scopes = new Map(scopes);
   }
 
-  /** The level of a scope: its own, else that of the scope around it (`xds` for `xds:lds`), else the base. */
+  /**
+   * The level of a scope: its own, else that of the scope around it (`xds` for `main:xds:lds`), else the base. The
+   * program at the start of a scope is only meant where it stands alone: `main` says nothing of `main:xds`.
+   */
   level(scope: string): LogLevel {
-    for (let name = scope; ; name = name.slice(0, name.lastIndexOf(':'))) {
-      const own = this.#scopes.get(name);
-      if (own !== undefined) return own;
-      if (!name.includes(':')) return this.#base;
+    let level = this.#found.get(scope);
+    if (level === undefined) {
+      level = this.#find(scope.replace(/^(?:main|agent):/, '').split(':'));
+      this.#found.set(scope, level);
     }
+    return level;
+  }
+
+  #find(parts: readonly string[]): LogLevel {
+    if (parts.length === 0) return this.#base;
+    const own = this.#scopes.get(parts.join(':')) ?? this.#scopes.get(parts.at(-1) ?? '');
+    return own ?? this.#find(parts.slice(0, -1));
   }
 
   /** Sets the level of everything. */
   setAll(level: LogLevel): void {
     this.#base = level;
     this.#scopes.clear();
+    this.#found.clear();
     this.onSet?.(undefined, level);
   }
 
   set(scope: string, level: LogLevel): void {
     this.#scopes.set(scope, level);
+    this.#found.clear();
     this.onSet?.(scope, level);
   }
 
@@ -46,7 +60,26 @@ export class LogLevels {
 }
 
 /** Scopes that the proxy logs under. */
-export const scopes = ['admin', 'agent', 'config', 'data', 'main', 'xds'] as const;
+const ownScopes = [
+  'admin',
+  'agent',
+  'config',
+  'data',
+  'main',
+  'overload',
+  'rbac',
+  'runtime',
+  'workers',
+  'xds',
+];
+
+/** Envoy's loggers that nothing is logged under here: tools set their levels, and shall not fail by that. */
+const envoyScopes =
+  'assert aws backtrace cache_filter client connection conn_handler decompression dns dynamic_forward_proxy ext_authz ' +
+  'ext_proc file filter forward_proxy grpc hc health_checker http http2 init io jwt lua matcher misc mongo pool rds ' +
+  'redis router secret stats tap tracing udp upstream wasm websocket';
+
+export const scopes: readonly string[] = [...ownScopes, ...envoyScopes.split(' ')].sort();
 
 /** Envoy's word for a level. */
 export function envoyLevel(level: LogLevel): string {

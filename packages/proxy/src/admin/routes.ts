@@ -245,6 +245,10 @@ function configDump(proxy: RunningProxy, { query }: AdminRequest): AdminResponse
   if (resource !== null) {
     const items = pickResource(parts, resource);
     if (items === undefined) return text(`${resource} not found in config dump\n`, 404);
+    if (items === 'no_list') {
+      const hint = `Use ?mask=${resource} to get only this field`;
+      return text(`${resource} is not a repeated field. ${hint}\n`, 400);
+    }
     return json({ configs: items.map(masked) });
   }
   return json({

@@ -17,7 +17,6 @@ import type { FaultStats } from '../telemetry/fault-stats.ts';
 import type { PeerTable } from '../telemetry/peer.ts';
 import type { StatGroup } from '../telemetry/stat-group.ts';
 import type { RateLimitStats } from '../telemetry/rate-limit-stats.ts';
-import type { RbacStats } from '../telemetry/rbac-stats.ts';
 import type { CompiledHttpFilter } from './http-filter.ts';
 import type { OnDemand } from '../on-demand/on-demand.ts';
 import { healthCheckFilter } from './health-check.ts';
@@ -25,7 +24,7 @@ import { onDemandFilter } from './on-demand.ts';
 import type { LazyHttpFilters } from './lazy-http-filters.ts';
 import { localRateLimitFilter } from './rate-limit/local-rate-limit.ts';
 import { peerMetadataFilter, type PeerIntroduction } from './peer-metadata.ts';
-import { rbacFilter } from './rbac.ts';
+import { rbacFilter, type RbacReports } from './rbac.ts';
 
 /** What filters share in a data plane. */
 export interface FilterServices {
@@ -42,7 +41,7 @@ export interface FilterServices {
   readonly lazy: LazyHttpFilters;
   /** Statistics that are made when they are first used: those of a key are the same for all. */
   readonly statGroup: <T extends StatGroup>(key: string, create: () => T) => T;
-  readonly rbacStats: (layer: 'http' | 'network', statPrefix: string) => RbacStats;
+  readonly rbacReports: (layer: 'http' | 'network', statPrefix: string) => RbacReports;
   readonly rateLimitStats: (statPrefix: string) => RateLimitStats;
   readonly faultStats: (statPrefix: string) => FaultStats;
   readonly corsStats: (statPrefix: string) => CorsStats;
@@ -136,7 +135,7 @@ export function compileHttpFilters(
         break;
       case 'rbac':
         try {
-          push(rbacFilter(name, config, services.rbacStats('http', manager.statPrefix)), disabled);
+          push(rbacFilter(name, config, services.rbacReports('http', manager.statPrefix)), disabled);
         } catch (error) {
           problems.push({ path: `${path}[${i}]`, message: messageOf(error) });
         }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
-import { TestClock } from '@lateen/core';
+import { lineLogger, TestClock } from '@lateen/core';
 import { RequestHead } from '../codec/head.ts';
 import { headerName } from '../codec/header-name.ts';
 import { compileRbac, type RbacSubject } from '../decide/rbac.ts';
@@ -309,4 +309,42 @@ test('paths are permitted by templates, and a template that is none is refused',
   assert.equal((await ask(port, '/users/jason/cart?x=1')).status, 200);
   assert.equal((await ask(port, '/users/jason/old/cart')).status, 403);
   await assert.rejects(serve('/users/{a'), /http_filters\[0\]/);
+});
+
+test('the log says which policy decided, where it is to tell', async (t) => {
+  const { port: up } = await upstream(t, (_request, response) => response.end('in'));
+  const lines: string[] = [];
+  const logger = lineLogger({
+    write: (line) => lines.push(line),
+    level: (scope) => (scope === 'rbac' ? 'debug' : 'off'),
+  });
+  const filter: HttpFilter = {
+    name: 'rbac',
+    disabled: false,
+    config: {
+      kind: 'rbac',
+      rules: rules('deny', { kind: 'path', path: exact('/secret') }),
+      shadowRules: rules('allow', { kind: 'path', path: exact('/open') }),
+    },
+  };
+  const { port } = await serveHttp(
+    t,
+    [routeTo('up')],
+    [cluster('up', [up])],
+    { httpFilters: [filter, router] },
+    { logger },
+  );
+  assert.equal((await ask(port, '/secret')).status, 403);
+  assert.equal((await ask(port, '/open')).status, 200);
+  const told = lines.map((line) => line.split('\t').slice(1));
+  assert.deepEqual(
+    told.map(([level, scope, message]) => `${level} ${scope} ${message}`),
+    [
+      'debug rbac shadow denied, matched policy none',
+      'debug rbac enforced denied, matched policy p',
+      'debug rbac shadow allowed, matched policy p',
+      'debug rbac enforced allowed, matched policy none',
+    ],
+  );
+  assert.ok(told[1]?.includes('path=/secret'), String(told[1]));
 });

@@ -1,5 +1,7 @@
+import type { Logger } from '@lateen/core';
 import { compileRbac, type RbacDecision, type RbacSubject, type RbacVerdict } from '../decide/rbac.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
+import { formatAddress } from '../model/address.ts';
 import type { Metadata } from '../model/metadata.ts';
 import type { RbacRules } from '../model/rbac.ts';
 import type { RbacStats } from '../telemetry/rbac-stats.ts';
@@ -9,6 +11,12 @@ import type { CompiledHttpFilter, FilterExchange } from './http-filter.ts';
 
 interface WithMetadata {
   dynamicMetadata: Metadata | undefined;
+}
+
+/** Where decisions are counted, and told of where somebody wants to know. */
+export interface RbacReports {
+  readonly stats: RbacStats;
+  readonly log: Logger;
 }
 
 interface Decisions {
@@ -76,17 +84,20 @@ function tellShadow(
 function decide(
   decisions: Decisions,
   subject: RbacSubject,
-  stats: RbacStats,
+  { stats, log }: RbacReports,
   exchange: WithMetadata | undefined,
 ): string | undefined {
+  const tells = log.enabled('debug');
   const shadow = decisions.shadow?.(subject);
   if (shadow !== undefined) {
+    if (tells) tell(log, 'shadow', shadow, subject);
     if (shadow.allowed) stats.shadowAllowed++;
     else stats.shadowDenied++;
     if (exchange !== undefined) tellShadow(exchange, decisions, shadow);
   }
   const verdict = decisions.enforced?.(subject);
   if (verdict === undefined) return undefined;
+  if (tells) tell(log, 'enforced', verdict, subject);
   if (decisions.logs && exchange !== undefined) {
     addMetadata(exchange, 'envoy.common', { access_log_hint: verdict.policy !== undefined });
   }
@@ -98,8 +109,25 @@ function decide(
   return `rbac_access_denied_matched_policy[${verdict.policy ?? 'none'}]`;
 }
 
+/** In Envoy's words, which Istio's pages on debugging authorization look for. */
+function tell(log: Logger, engine: 'enforced' | 'shadow', verdict: RbacVerdict, subject: RbacSubject): void {
+  const { request, remote, destination, peerNames, serverName } = subject;
+  log.debug(
+    `${engine} ${verdict.allowed ? 'allowed' : 'denied'}, matched policy ${verdict.policy ?? 'none'}`,
+    {
+      remote: formatAddress(remote),
+      local: formatAddress(destination),
+      principal: peerNames[0],
+      serverName: serverName === '' ? undefined : serverName,
+      method: request?.method,
+      authority: request?.authority,
+      path: request?.path,
+    },
+  );
+}
+
 /** Lets pass who may; a route's rules take the place of the filter's own. Throws where a regular expression is none. */
-export function rbacFilter(name: string, rules: Rules, stats: RbacStats): CompiledHttpFilter {
+export function rbacFilter(name: string, rules: Rules, reports: RbacReports): CompiledHttpFilter {
   const own = compileBoth(rules, 'http');
   const ofRoute = new WeakMap<object, Decisions>();
 
@@ -127,7 +155,7 @@ export function rbacFilter(name: string, rules: Rules, stats: RbacStats): Compil
         request: head,
         metadata: exchange.dynamicMetadata,
       };
-      const denied = decide(decisions, subject, stats, exchange);
+      const denied = decide(decisions, subject, reports, exchange);
       if (denied === undefined) return 'continue';
       exchange.reply(403, 'RBAC: access denied', denied);
       return 'stop';
@@ -136,14 +164,14 @@ export function rbacFilter(name: string, rules: Rules, stats: RbacStats): Compil
 }
 
 /** Decides about a connection when it is made; what shadow rules say is told to those who come after. */
-export function rbacGate(rules: Rules, stats: RbacStats): (connection: ConnectionInfo) => boolean {
+export function rbacGate(rules: Rules, reports: RbacReports): (connection: ConnectionInfo) => boolean {
   const decisions = compileBoth(rules, 'network');
   const tells = decisions.shadow !== undefined || decisions.logs;
   return (connection) => {
     const subject = { ...connectionSubject(connection), request: undefined };
-    if (!tells) return decide(decisions, subject, stats, undefined) === undefined;
+    if (!tells) return decide(decisions, subject, reports, undefined) === undefined;
     const told: WithMetadata = { dynamicMetadata: connection.metadata };
-    const denied = decide(decisions, subject, stats, told);
+    const denied = decide(decisions, subject, reports, told);
     connection.metadata = told.dynamicMetadata;
     return denied === undefined;
   };

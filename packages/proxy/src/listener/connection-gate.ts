@@ -47,7 +47,7 @@ export function compileGate(
   }
   if (filter.kind !== 'rbac') return undefined;
   try {
-    const passes = rbacGate(filter, context.filterServices.rbacStats('network', filter.statPrefix));
+    const passes = rbacGate(filter, context.filterServices.rbacReports('network', filter.statPrefix));
     return (connection) => (passes(connection) ? undefined : atOnce);
   } catch (error) {
     bad.push({ path, message: messageOf(error) });
