@@ -67,6 +67,14 @@ test('the gateway answers at the address and port that its Service names', async
   await eventually(() => versionsShown(1));
 });
 
+test('the gateway answers at its NodePort, too, at the external address of the node', async () => {
+  const status = await cluster.sh(`
+    NODE=$(kubectl get nodes -o jsonpath='{.items[0].status.addresses[?(@.type=="ExternalIP")].address}')
+    PORT=$(kubectl -n istio-system get service istio-ingressgateway -o jsonpath='{.spec.ports[?(@.name=="http2")].nodePort}')
+    curl -s -o /dev/null -w '%{http_code}' http://$NODE:$PORT/productpage`);
+  assert.equal(status, '200');
+});
+
 test('without rules the page shows all three versions of reviews', async () => {
   assertShares(await versionsShown(150), { v1: 1 / 3, v2: 1 / 3, v3: 1 / 3 });
 });

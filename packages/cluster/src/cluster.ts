@@ -107,6 +107,7 @@ export async function startCluster(options: ClusterOptions, parts: ClusterParts)
   const node = await step('node', () =>
     createNodeRuntime({
       ...layout,
+      hostAddress,
       dataDir,
       installationDir: options.installationDir,
       allowHostPath: options.allowHostPath,

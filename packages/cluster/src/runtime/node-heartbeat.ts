@@ -50,7 +50,7 @@ export class NodeHeartbeat {
   }
 
   #object(): Node {
-    const { nodeName, nodeAddress, capacity, clock } = this.#node;
+    const { nodeName, nodeAddress, hostAddress, capacity, clock } = this.#node;
     const now = apiTime(clock.now());
     const platform = architectures[arch()] ?? arch();
     const resourcesOfNode = {
@@ -83,6 +83,7 @@ export class NodeHeartbeat {
       status: {
         addresses: [
           { type: 'InternalIP', address: nodeAddress },
+          { type: 'ExternalIP', address: hostAddress },
           { type: 'Hostname', address: nodeName },
         ],
         capacity: resourcesOfNode,

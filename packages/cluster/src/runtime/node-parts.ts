@@ -11,6 +11,8 @@ import type { NodeRoot } from './container/node-root.ts';
 export interface NodeParts {
   readonly nodeName: string;
   readonly nodeAddress: string;
+  /** The address of the host at which NodePorts answer. */
+  readonly hostAddress: string;
   readonly clusterDomain: string;
   readonly dnsAddress: string;
   /** The host's own resolv.conf, for pods that ask for it. */

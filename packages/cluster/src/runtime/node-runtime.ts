@@ -26,6 +26,8 @@ import { podAgent } from './pod-agent.ts';
 export interface NodeRuntimeOptions {
   readonly nodeName: string;
   readonly nodeAddress: string;
+  /** The address of the host at which NodePorts answer. */
+  readonly hostAddress: string;
   readonly podCidr: string;
   readonly clusterDomain: string;
   readonly dnsAddress: string;
@@ -81,6 +83,7 @@ export async function createNodeRuntime(options: NodeRuntimeOptions): Promise<No
   const parts: NodeParts = {
     nodeName,
     nodeAddress: options.nodeAddress,
+    hostAddress: options.hostAddress,
     clusterDomain: options.clusterDomain,
     dnsAddress: options.dnsAddress,
     hostResolvConf: readResolvConf(),

@@ -72,6 +72,7 @@ export async function startNode(): Promise<NodeHarness> {
   const runtime = await createNodeRuntime({
     nodeName: 'lateen',
     nodeAddress,
+    hostAddress: '127.0.0.1',
     podCidr: '10.244.0.0/16',
     clusterDomain: 'cluster.local',
     dnsAddress: '10.96.0.10',
