@@ -193,10 +193,9 @@ EOF`);
   );
   await eventually(async () => assert.deepEqual(await ask('/get', '-H "x-ext-authz: allow"'), refused));
   assert.deepEqual(await ask('/headers', '-H "x-ext-authz: allow"'), refused);
-  assert.match(
-    (await cluster.trySh('istioctl analyze -n istio-system')).stdout,
-    /LTN0002.*only one provider/,
-  );
+  for (const command of ['istioctl analyze -n istio-system', 'lateen status']) {
+    assert.match((await cluster.trySh(command)).stdout, /LTN0002.*only one provider/);
+  }
   await restore();
   await lift();
 });

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { stringify } from 'yaml';
 import { runningCluster } from '@lateen/cluster';
+import { formatMessage } from '@lateen/config';
 import { kubeconfigClient } from '@lateen/kube';
 import type { CommandContext } from '../context.ts';
 import { readStatus, type ClusterStatus } from '../local/cluster-status.ts';
@@ -16,7 +17,9 @@ interface Options {
 /** `status`: what runs, where it answers, and what is not ready. Exit code 1 where no cluster runs. */
 export function statusCommand(context: CommandContext): Command {
   return new Command('status')
-    .description('Shows the local cluster: addresses, deployments and pods. Exit code 1 where none runs.')
+    .description(
+      'Shows the local cluster: addresses, deployments, pods, and what does not fit together in its configuration. Exit code 1 where none runs.',
+    )
     .option('--data-dir <dir>', "the cluster's data directory", context.env.dataDir)
     .addOption(new Option('-o, --output <format>', 'for programs').choices(['json', 'yaml']))
     .addHelpText('after', "\nExample:\n  lateen status -o json | jq -r '.ingress.address'")
@@ -72,5 +75,9 @@ function describe(context: CommandContext, status: ClusterStatus): string {
     .map((pod) => [`${style.warn('…')} ${pod.namespace}`, pod.name, pod.ready, pod.phase, pod.message ?? '']);
   lines.push(alignColumns(deployments));
   if (waiting.length > 0) lines.push('Pods that are not ready:', alignColumns(waiting));
+  const problems = status.configuration.map(
+    (message) => `${message.level === 'Error' ? style.bad('✘') : style.warn('!')} ${formatMessage(message)}`,
+  );
+  if (problems.length > 0) lines.push('Configuration that does not fit together:', ...problems);
   return `${lines.join('\n').trimEnd()}\n`;
 }

@@ -1,3 +1,4 @@
+import { analyze, type Message } from '@lateen/config';
 import {
   isPodFinished,
   isPodReady,
@@ -6,6 +7,7 @@ import {
   type HttpKubeClient,
   type Pod,
 } from '@lateen/kube';
+import { collectMesh } from '../objects/collect-mesh.ts';
 import { findIngress, type IngressAddress } from './ingress.ts';
 
 export interface DeploymentStatus {
@@ -37,6 +39,8 @@ export interface ClusterStatus {
   readonly ingress?: IngressAddress;
   readonly deployments: readonly DeploymentStatus[];
   readonly pods: readonly PodStatus[];
+  /** What does not fit together in the configuration, as `analyze` finds it, without mere information. */
+  readonly configuration: readonly Message[];
 }
 
 function podStatus(pod: Pod): PodStatus {
@@ -60,11 +64,12 @@ export async function readStatus(
   client: HttpKubeClient,
   known: Pick<ClusterStatus, 'pid' | 'dataDir' | 'kubeconfig'>,
 ): Promise<ClusterStatus> {
-  const [version, ingress, deployments, pods] = await Promise.all([
+  const [version, ingress, deployments, pods, mesh] = await Promise.all([
     client.raw('GET', '/version') as Promise<{ readonly gitVersion: string }>,
     findIngress(client),
     client.list<Deployment>(resources.deployments),
     client.list<Pod>(resources.pods),
+    collectMesh(client),
   ]);
   return {
     running: true,
@@ -79,5 +84,6 @@ export async function readStatus(
       wanted: spec.replicas ?? 1,
     })),
     pods: pods.items.map(podStatus),
+    configuration: analyze(mesh).filter(({ level }) => level !== 'Info'),
   };
 }
