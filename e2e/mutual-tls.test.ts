@@ -1,4 +1,4 @@
-// Sidecars speak mutual TLS with each other unasked, and still serve whoever has none.
+// Sidecars speak mutual TLS with each other unasked, and still serve whoever has none; TLS from outside ends at the gateway.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { startCluster, type TestCluster } from './harness/cluster.ts';
@@ -55,6 +55,75 @@ EOF`);
     assert.notEqual(outside.code, 0);
   });
   await headersSeen('kubectl exec deploy/sleep -c sleep --', 'http://httpbin:8000/headers');
+});
+
+test('one port may still be open to those without mutual TLS', async () => {
+  await cluster.sh(`kubectl apply -f - <<'EOF'
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: httpbin }
+spec:
+  selector: { matchLabels: { app: httpbin } }
+  mtls: { mode: STRICT }
+  portLevelMtls: { 80: { mode: PERMISSIVE } }
+EOF`);
+  await eventually(() =>
+    headersSeen('kubectl exec -n outside deploy/sleep --', 'http://httpbin.default:8000/headers'),
+  );
+  await cluster.sh('kubectl delete peerauthentication httpbin default');
+});
+
+test('TLS ends at the gateway with the certificate of a secret, and asks clients for theirs where told to', async () => {
+  const folder = `${cluster.dataDir}/certificates`;
+  await cluster.sh(`mkdir ${folder} && cd ${folder}
+openssl req -x509 -nodes -days 2 -newkey rsa:2048 -subj /CN=example.com -keyout ca.key -out ca.crt
+for name in httpbin client; do
+  openssl req -nodes -newkey rsa:2048 -subj /CN=$name.example.com -keyout $name.key -out $name.csr
+  openssl x509 -req -days 2 -CA ca.crt -CAkey ca.key -set_serial 0x$RANDOM -in $name.csr -out $name.crt \\
+    -extfile <(echo subjectAltName=DNS:$name.example.com)
+done
+kubectl create -n istio-system secret generic httpbin-credential \\
+  --from-file=tls.key=httpbin.key --from-file=tls.crt=httpbin.crt --from-file=ca.crt=ca.crt`);
+  const gateway = (mode: string): Promise<string> =>
+    cluster.sh(`kubectl apply -f - <<'EOF'
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: mygateway }
+spec:
+  selector: { istio: ingressgateway }
+  servers:
+    - port: { number: 443, name: https, protocol: HTTPS }
+      tls: { mode: ${mode}, credentialName: httpbin-credential }
+      hosts: [httpbin.example.com]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: httpbin }
+spec:
+  hosts: [httpbin.example.com]
+  gateways: [mygateway]
+  http: [{ route: [{ destination: { host: httpbin, port: { number: 8000 } } }] }]
+EOF`);
+  const { ingress } = JSON.parse(await cluster.sh('lateen status -o json')) as {
+    ingress: { address: string; ports: Record<string, number> };
+  };
+  const port = ingress.ports['443'];
+  const ask = (options = ''): Promise<Record<string, string>> =>
+    headersSeen(
+      `cd ${folder};`,
+      `--cacert ca.crt ${options} --connect-to httpbin.example.com:443:${ingress.address}:${port} https://httpbin.example.com/headers`,
+    );
+  await gateway('SIMPLE');
+  await eventually(() => ask());
+  await gateway('MUTUAL');
+  await eventually(async () => {
+    await assert.rejects(ask());
+    const headers = await ask('--cert client.crt --key client.key');
+    assert.match(
+      headers['X-Forwarded-Client-Cert'] ?? '',
+      /Subject="CN=client\.example\.com".*DNS=client\.example\.com/,
+    );
+  });
 });
 
 test('the metrics of a sidecar name both workloads', async () => {
