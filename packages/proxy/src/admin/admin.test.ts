@@ -13,7 +13,7 @@ import { decodeBootstrap } from '../bootstrap/bootstrap.ts';
 import { startProxy, type RunningProxy } from '../bootstrap/running-proxy.ts';
 import { knownTypes } from '../decode/known-types.ts';
 import { defaultCluster, defaultListener, type ClusterStatus, type DataPlane } from '../model/index.ts';
-import { LogLevels } from './log-levels.ts';
+import { LogLevels } from '../logging/log-levels.ts';
 import { adminRoutes } from './routes.ts';
 import { startAdminServer, type AdminServer } from './server.ts';
 import type { ServerState } from './server-info.ts';
@@ -287,6 +287,7 @@ test('levels of the log are changed while running', async () => {
   assert.equal(logLevels.level('agent:worker1:xds'), 'warn');
   assert.equal((await ask('/logging?nothing=debug', 'POST')).status, 400);
   assert.equal((await ask('/logging?xds=loud', 'POST')).status, 400);
+  assert.equal((await ask('/logging?xds=constructor', 'POST')).status, 400);
 });
 
 test('readiness, server information, statistics and help are those of Envoy', async () => {

@@ -1,5 +1,5 @@
 import type { Clock, LogLevel } from '@lateen/core';
-import { logLevelOf } from '../bootstrap/options.ts';
+import { logLevelOf } from '../logging/level-words.ts';
 import type { RunningProxy } from '../bootstrap/running-proxy.ts';
 import { regexOf, wrongRegex } from './query-regex.ts';
 import type { DrainRequest } from '../drain/drain-listeners.ts';
@@ -11,7 +11,7 @@ import { clustersJson, clustersText } from './cluster-status.ts';
 import { applyMask, dumpConfig, pickResource, type DumpPart } from './config-dump.ts';
 import { profilerRoutes } from './profiler-routes.ts';
 import { runtimeRoutes } from './runtime-routes.ts';
-import { scopes, type LogLevels } from './log-levels.ts';
+import { scopes, type LogLevels } from '../logging/log-levels.ts';
 import { serverInfoJson, type ServerState } from './server-info.ts';
 import { HistogramIntervals } from '../telemetry/histogram-intervals.ts';
 import { prometheusAnswer, statsAnswer } from './stats.ts';

@@ -2,7 +2,7 @@ import { toJson } from '@lateen/protocol';
 import { ServerInfo, type ServerInfo_State } from '@lateen/protocol/envoy/admin/v3';
 import type { ProxyBootstrap } from '../bootstrap/bootstrap.ts';
 import { envoyVersion, proxyVersion } from '../version.ts';
-import { envoyLevel } from './log-levels.ts';
+import { envoyLevel } from '../logging/level-words.ts';
 import { describeNode } from './self-description.ts';
 import type { LogLevel } from '@lateen/core';
 

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { formatProblem } from '@lateen/core';
 import { decodeBootstrap, mergeJson, readBootstrap } from './bootstrap.ts';
 import { parseProxyOptions } from './options.ts';
-import { parseText } from './text.ts';
+import { parseText } from '../config-text/located-text.ts';
 
 const yaml = `
 node: {id: me, cluster: here}

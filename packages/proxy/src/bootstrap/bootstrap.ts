@@ -32,10 +32,10 @@ import { decodeStatsSinks } from '../decode/stats-sinks.ts';
 import type { StatsOptions } from '../model/stats.ts';
 import { Scope } from '../decode/scope.ts';
 import { Runtime } from '../runtime/runtime.ts';
-import { decodeRuntimeLayers, type DecodedLayers } from './runtime-layers.ts';
+import { decodeRuntimeLayers, type DecodedLayers } from '../decode/runtime-layers.ts';
 import { repeatedStatics } from './repeated-statics.ts';
 import type { AdsSource } from '../xds/subscriptions.ts';
-import { parseJsonObject } from './json-text.ts';
+import { parseJsonObject } from '../config-text/json-text.ts';
 import type { OverloadConfig } from '../model/overload.ts';
 import type { Address, Cluster, ConfigSource, Listener, NodeIdentity, Secret } from '../model/index.ts';
 
@@ -262,7 +262,7 @@ export async function readBootstrap(
     const decoded = decodeBootstrap(json, overrides);
     if (decoded.ok) return decoded;
   }
-  const { parseText } = await import('./text.ts');
+  const { parseText } = await import('../config-text/located-text.ts');
   const parsed = parseText(text, file);
   if (!parsed.ok) return parsed;
   if (parsed.value.value === null) return problem('', `${file} is empty`);

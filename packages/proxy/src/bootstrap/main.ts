@@ -9,7 +9,7 @@ import {
   type Problem,
   type Result,
 } from '@lateen/core';
-import { LogLevels } from '../admin/log-levels.ts';
+import { LogLevels } from '../logging/log-levels.ts';
 import { proxyVersion, envoyVersion } from '../version.ts';
 import {
   decodeBootstrap,
@@ -19,7 +19,7 @@ import {
   type ProxyBootstrap,
 } from './bootstrap.ts';
 import { hotRestartVersion } from '../hot-restart/messages.ts';
-import { openLog } from './log.ts';
+import { openLog } from '../logging/open-log.ts';
 import { parseProxyOptions, proxyUsage, type ProxyOptions } from './options.ts';
 import { runUntilStopped } from './run-until-stopped.ts';
 import { RefusedBootstrap } from './refused-statics.ts';
@@ -118,7 +118,7 @@ async function refusal(
   wrong: readonly Problem[],
   { configPath, configYaml }: ProxyOptions,
 ): Promise<RefusedBootstrap> {
-  const { parseText } = await import('./text.ts');
+  const { parseText } = await import('../config-text/located-text.ts');
   // What is merged from two texts has its place in none.
   const parsed =
     configPath === undefined || configYaml !== undefined
@@ -135,7 +135,7 @@ async function loadBootstrap(options: ProxyOptions): Promise<Result<ProxyBootstr
   };
   const { configPath, configYaml } = options;
   if (configYaml === undefined) return readBootstrap(read(configPath ?? ''), configPath ?? '', overrides);
-  const { parseText } = await import('./text.ts');
+  const { parseText } = await import('../config-text/located-text.ts');
   const over = parseText(configYaml, '--config-yaml');
   if (!over.ok) return over;
   if (configPath === undefined) return decodeBootstrap(over.value.value, overrides);

@@ -1,3 +1,4 @@
+import { levelWords, logLevelOf } from '../logging/level-words.ts';
 import { ok, problems, type LogLevel, type Problem, type Result } from '@lateen/core';
 import type { DrainStrategy } from '../drain/drain-schedule.ts';
 import type { HotRestartOptions } from '../hot-restart/hot-restart.ts';
@@ -158,23 +159,6 @@ Examples:
 Also: lateen-proxy proxy sidecar|router, lateen-proxy istio-iptables -h, lateen-proxy request GET /stats
 `;
 
-const levels: Readonly<Record<string, LogLevel>> = {
-  trace: 'trace',
-  debug: 'debug',
-  info: 'info',
-  warning: 'warn',
-  warn: 'warn',
-  error: 'error',
-  critical: 'error',
-  off: 'off',
-  none: 'off',
-};
-
-/** Envoy's and Istio's word for a level as ours; undefined for another word. */
-export function logLevelOf(word: string): LogLevel | undefined {
-  return levels[word.toLowerCase()];
-}
-
 /** Reads `a:debug,b:info`, as `--component-log-level` and Istio's `--log_output_level` have it. */
 export function parseScopeLevels(option: string, text: string): Result<ReadonlyMap<string, LogLevel>> {
   const result = new Map<string, LogLevel>();
@@ -244,7 +228,7 @@ export function parseProxyOptions(args: readonly string[]): Result<ProxyOptions>
   if (logLevel === undefined) {
     wrong.push({
       path: '-l/--log-level',
-      message: `"${levelText}" is not one of ${Object.keys(levels).join(', ')}`,
+      message: `"${levelText}" is not one of ${levelWords.join(', ')}`,
     });
   }
   const scopes = parseScopeLevels('--component-log-level', options.value('component-log-level') ?? '');

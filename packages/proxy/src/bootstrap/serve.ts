@@ -2,7 +2,7 @@ import { flushCompileCache } from 'node:module';
 import { writeFileSync } from 'node:fs';
 import { LateenError, messageOf, sleep, type Clock, type Logger } from '@lateen/core';
 import type { Metadata } from '@lateen/protocol/grpc';
-import type { LogLevels } from '../admin/log-levels.ts';
+import type { LogLevels } from '../logging/log-levels.ts';
 import type { AdminServer } from '../admin/server.ts';
 import type { ServerState } from '../admin/server-info.ts';
 import { createDataPlane } from '../data-plane.ts';

@@ -1,5 +1,5 @@
 import { dnsResolverPolicies } from './dns-resolver.ts';
-import { runtimeLayerPolicies } from '../bootstrap/runtime-layers.ts';
+import { runtimeLayerPolicies } from './runtime-layers.ts';
 import { accessLogPolicies } from './access-log.ts';
 import { basicPolicies } from './basics.ts';
 import { bootstrapPolicies } from './bootstrap-policies.ts';

@@ -11,7 +11,7 @@ import { maxInterimHeads } from '../codec/interim-heads.ts';
 import { dropForbiddenTrailers } from '../codec/trailer-fields.ts';
 import { clientPreface, errorCode, maxWindowBytes, setting } from './frame.ts';
 import { HpackEncoder } from './hpack/encoder.ts';
-import type { Http2Stats } from './http2-stats.ts';
+import type { Http2Stats } from '../telemetry/http2-stats.ts';
 import type { Http2Stream } from './stream.ts';
 
 /** The pool that a connection belongs to. */

@@ -24,7 +24,7 @@ import { HpackDecoder, tableSize } from './hpack/decoder.ts';
 import { Keepalive } from './keepalive.ts';
 import { HpackEncoder } from './hpack/encoder.ts';
 import { FieldNames } from './hpack/field-name.ts';
-import type { Http2Counter, Http2Stats } from './http2-stats.ts';
+import type { Http2Counter, Http2Stats } from '../telemetry/http2-stats.ts';
 import { MessageFields } from './message-fields.ts';
 import { ownSettings } from './own-settings.ts';
 import { PeerSettings, resizeWindows, windowFault } from './peer-settings.ts';

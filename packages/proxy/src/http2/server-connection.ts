@@ -11,7 +11,7 @@ import type { Http2ConnectionOptions, Http2Context } from './connection-options.
 import { FloodBudget } from './flood-budget.ts';
 import { clientPreface, errorCode, setting, type ErrorCode } from './frame.ts';
 import { HpackEncoder } from './hpack/encoder.ts';
-import type { Http2Stats } from './http2-stats.ts';
+import type { Http2Stats } from '../telemetry/http2-stats.ts';
 import { Http2ServerStream } from './server-stream.ts';
 import type { Http2Stream } from './stream.ts';
 

@@ -1,6 +1,6 @@
 import { HealthCheckStats, OutlierStats, SubsetStats, ZoneStats } from './endpoint-choice-stats.ts';
 import { connectionEnd, type ConnectionEnd } from '../codec/connection-end.ts';
-import { Http2Stats } from '../http2/http2-stats.ts';
+import { Http2Stats } from './http2-stats.ts';
 import { ByteCounter } from '../wire/byte-counter.ts';
 import { Histogram } from './histogram.ts';
 import type { StatGroup, StatPlace, StatVisitor } from './stat-group.ts';

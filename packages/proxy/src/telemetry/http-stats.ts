@@ -1,5 +1,5 @@
 import type { ConnectionEnd } from '../codec/connection-end.ts';
-import { Http2Stats } from '../http2/http2-stats.ts';
+import { Http2Stats } from './http2-stats.ts';
 import { ByteCounter } from '../wire/byte-counter.ts';
 import { Histogram } from './histogram.ts';
 import type { StatGroup, StatVisitor } from './stats-registry.ts';

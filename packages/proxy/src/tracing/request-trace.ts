@@ -1,7 +1,7 @@
 import type { HeaderBlock } from '../codec/header-block.ts';
 import type { ResponseHead } from '../codec/head.ts';
 import { names } from '../codec/header-name.ts';
-import type { CompiledTag, TaggedRequest } from './custom-tags.ts';
+import type { CompiledTag, TaggedRequest } from '../telemetry/custom-tags.ts';
 import { addCommonTags, addResponseTags, type NodeTags } from './span-tags.ts';
 import type { Span } from './span.ts';
 import type { TraceContext } from './trace-context.ts';

@@ -1,7 +1,7 @@
 import { headerName, names } from '../codec/header-name.ts';
 import type { RequestHead } from '../codec/head.ts';
 import { formatFlags } from '../telemetry/response-flags.ts';
-import type { CompiledTag, TaggedRequest } from './custom-tags.ts';
+import type { CompiledTag, TaggedRequest } from '../telemetry/custom-tags.ts';
 import type { Span } from './span.ts';
 
 const downstreamCluster = headerName('x-envoy-downstream-service-cluster');

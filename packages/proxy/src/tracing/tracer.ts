@@ -13,7 +13,7 @@ import type {
 import type { CompiledRoute } from '../route/virtual-host.ts';
 import type { TraceDecisionStats } from '../telemetry/trace-stats.ts';
 import { readB3, writeB3, type FoundContext } from './b3.ts';
-import { compileCustomTags, type CompiledTag, type TaggedRequest } from './custom-tags.ts';
+import { compileCustomTags, type CompiledTag, type TaggedRequest } from '../telemetry/custom-tags.ts';
 import { RequestTrace, type TraceSetup } from './request-trace.ts';
 import { clientTraceId, requestTags, type NodeTags } from './span-tags.ts';
 import type { Span } from './span.ts';

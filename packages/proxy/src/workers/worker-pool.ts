@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { messageOf, type Logger } from '@lateen/core';
 import { encode } from '@lateen/protocol';
 import { Bootstrap } from '@lateen/protocol/envoy/config/bootstrap/v3';
-import type { LogLevels } from '../admin/log-levels.ts';
+import type { LogLevels } from '../logging/log-levels.ts';
 import type { ProxyBootstrap } from '../bootstrap/bootstrap.ts';
 import type { DrainStrategy } from '../drain/drain-schedule.ts';
 import type { ClusterStatus, DataPlane, Secret } from '../model/index.ts';

@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { formatProblem, LateenError, lineLogger, messageOf, systemClock } from '@lateen/core';
 import { decode } from '@lateen/protocol';
 import { Bootstrap } from '@lateen/protocol/envoy/config/bootstrap/v3';
-import { LogLevels } from '../admin/log-levels.ts';
+import { LogLevels } from '../logging/log-levels.ts';
 import { isOwnSecret } from '../agent/certificate/own-secrets.ts';
 import { decodeBootstrapMessage, type ProxyBootstrap } from '../bootstrap/bootstrap.ts';
 import { giveMemoryBack, shrinkMemory } from '../bootstrap/collect-garbage.ts';

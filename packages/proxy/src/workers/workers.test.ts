@@ -10,7 +10,7 @@ import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
 import { Listener } from '@lateen/protocol/envoy/config/listener/v3';
 import { RouteConfiguration } from '@lateen/protocol/envoy/config/route/v3';
 import { createTestAuthority } from '@lateen/testkit';
-import { LogLevels } from '../admin/log-levels.ts';
+import { LogLevels } from '../logging/log-levels.ts';
 import { decodeBootstrap } from '../bootstrap/bootstrap.ts';
 import { bytesOf, deltaControlPlane } from '../testing/delta-control-plane.ts';
 import { startDataPlane, upstream } from '../testing/harness.ts';

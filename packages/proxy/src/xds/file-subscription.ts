@@ -1,8 +1,8 @@
 import { readFileSync, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { formatProblem, messageOf, type Clock, type Logger } from '@lateen/core';
-import { parseJsonObject } from '../bootstrap/json-text.ts';
-import { parseText } from '../bootstrap/text.ts';
+import { parseJsonObject } from '../config-text/json-text.ts';
+import { parseText } from '../config-text/located-text.ts';
 import { readDiscoveryJson, type JsonResponse } from './discovery-json.ts';
 import type { Feed } from './feed.ts';
 import { resourceTypeFacts, type ResourceType } from './resource-type.ts';

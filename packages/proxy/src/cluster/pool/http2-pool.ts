@@ -2,7 +2,7 @@ import type { ConnectionEnd } from '../../codec/connection-end.ts';
 import type { HeadPool } from '../../codec/head.ts';
 import { Http2ClientConnection, type Http2ClientOwner } from '../../http2/client-connection.ts';
 import type { Http2ConnectionOptions } from '../../http2/connection-options.ts';
-import type { Http2Stats } from '../../http2/http2-stats.ts';
+import type { Http2Stats } from '../../telemetry/http2-stats.ts';
 import type { ClusterStats } from '../../telemetry/cluster-stats.ts';
 import type { CoarseTimers } from '../../timer/coarse-timers.ts';
 import type { Turn } from '../../wire/turn.ts';

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { decode, encode, fromJson, type AnyMessageType } from '@lateen/protocol';
 import { decodeBootstrap } from '../../bootstrap/bootstrap.ts';
-import { parseText } from '../../bootstrap/text.ts';
+import { parseText } from '../../config-text/located-text.ts';
 import { knownTypes } from '../../decode/known-types.ts';
 import {
   clusterDecoder,

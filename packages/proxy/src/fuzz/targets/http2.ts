@@ -6,7 +6,7 @@ import { FrameReader } from '../../http2/frame-reader.ts';
 import { HpackDecoder } from '../../http2/hpack/decoder.ts';
 import { HpackEncoder } from '../../http2/hpack/encoder.ts';
 import { FieldNames } from '../../http2/hpack/field-name.ts';
-import { Http2Stats } from '../../http2/http2-stats.ts';
+import { Http2Stats } from '../../telemetry/http2-stats.ts';
 import { Http2ServerConnection } from '../../http2/server-connection.ts';
 import { http2Options } from '../../filter/connection-manager.ts';
 import { defaultHttpConnectionManager } from '../../model/index.ts';

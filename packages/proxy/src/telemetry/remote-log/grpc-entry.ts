@@ -9,7 +9,7 @@ import type { HeaderBlock } from '../../codec/header-block.ts';
 import { headerName, names, type HeaderName } from '../../codec/header-name.ts';
 import { processEnv } from '../../env.ts';
 import type { RemoteLogSink } from '../../model/access-log.ts';
-import { compileCustomTags } from '../../tracing/custom-tags.ts';
+import { compileCustomTags } from '../custom-tags.ts';
 import type { StreamInfo } from '../stream-info.ts';
 import { commonProperties } from './entry-properties.ts';
 

@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { silentLogger, TestClock } from '@lateen/core';
-import { LogLevels } from '../../admin/log-levels.ts';
+import { LogLevels } from '../../logging/log-levels.ts';
 import { decodeBootstrap } from '../../bootstrap/bootstrap.ts';
 import { serve as serveProxy } from '../../bootstrap/serve.ts';
 import { Histogram } from '../histogram.ts';

@@ -1,4 +1,5 @@
-import { logLevels, type LogLevel } from '@lateen/core';
+import type { LogLevel } from '@lateen/core';
+import { envoyLevel } from './level-words.ts';
 
 /** Levels of the log, by scope; changed while running by `/logging`. */
 export class LogLevels {
@@ -80,8 +81,3 @@ const envoyScopes =
   'redis router secret stats tap tracing udp upstream wasm websocket';
 
 export const scopes: readonly string[] = [...ownScopes, ...envoyScopes.split(' ')].sort();
-
-/** Envoy's word for a level. */
-export function envoyLevel(level: LogLevel): string {
-  return level === 'warn' ? 'warning' : logLevels.includes(level) ? level : 'info';
-}

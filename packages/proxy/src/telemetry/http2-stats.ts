@@ -1,4 +1,4 @@
-import type { StatVisitor } from '../telemetry/stats-registry.ts';
+import type { StatVisitor } from './stats-registry.ts';
 
 /** Field of {@link Http2Stats} -> Envoy's name, below `http2.`; the last ones are ours. */
 const counters = {

@@ -3,9 +3,9 @@ import type {
   RuntimeLayer as LayerMessage,
 } from '@lateen/protocol/envoy/config/bootstrap/v3';
 import * as bootstrap from '@lateen/protocol/envoy/config/bootstrap/v3';
-import { decodeConfigSource } from '../decode/config-source.ts';
-import { fieldPolicy } from '../decode/field-policy.ts';
-import type { Scope } from '../decode/scope.ts';
+import { decodeConfigSource } from './config-source.ts';
+import { fieldPolicy } from './field-policy.ts';
+import type { Scope } from './scope.ts';
 import type { ConfigSource } from '../model/index.ts';
 import type { DiskLayer } from '../runtime/disk-layer.ts';
 import { valuesOfJson } from '../runtime/runtime-entry.ts';

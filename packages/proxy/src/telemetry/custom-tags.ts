@@ -3,7 +3,7 @@ import { headerName } from '../codec/header-name.ts';
 import { metadataValue } from '../decide/metadata-value.ts';
 import type { JsonValue, Metadata } from '../model/metadata.ts';
 import type { CustomTag } from '../model/tracing.ts';
-import type { StreamInfo } from '../telemetry/stream-info.ts';
+import type { StreamInfo } from './stream-info.ts';
 
 /** A request as tags see it. */
 export type TaggedRequest = StreamInfo;
