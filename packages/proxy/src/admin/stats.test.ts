@@ -125,7 +125,14 @@ test('the last whole interval is shown from the second look on, while somebody l
 });
 
 test('what nobody knows is answered by what there is', () => {
-  for (const query of ['type=Sums', 'histogram_buckets=square', 'format=xml', 'filter=(']) {
+  for (const query of [
+    'type=Sums',
+    'type=toString',
+    'histogram_buckets=square',
+    'histogram_buckets=toString',
+    'format=xml',
+    'filter=(',
+  ]) {
     const { status, body } = ask(query);
     assert.equal(status, 400, query);
     assert.match(body, /usage|regex/, query);

@@ -3,21 +3,21 @@ import type { HistogramStates } from '../telemetry/histogram-intervals.ts';
 import { json, text, type AdminResponse } from './admin-request.ts';
 import { regexOf, wrongRegex } from './query-regex.ts';
 
-const kinds: Readonly<Record<string, StatKind | undefined>> = {
-  Counters: 'counter',
-  Gauges: 'gauge',
-  Histograms: 'histogram',
-  TextReadouts: 'text',
-  All: undefined,
-};
+const kinds: ReadonlyMap<string, StatKind | undefined> = new Map([
+  ['Counters', 'counter'],
+  ['Gauges', 'gauge'],
+  ['Histograms', 'histogram'],
+  ['TextReadouts', 'text'],
+  ['All', undefined],
+]);
 
-const views: Readonly<Record<string, NonNullable<StatFilter['histograms']>>> = {
-  none: 'summary',
-  summary: 'summary',
-  cumulative: 'cumulative',
-  disjoint: 'disjoint',
-  detailed: 'detailed',
-};
+const views: ReadonlyMap<string, NonNullable<StatFilter['histograms']>> = new Map([
+  ['none', 'summary'],
+  ['summary', 'summary'],
+  ['cumulative', 'cumulative'],
+  ['disjoint', 'disjoint'],
+  ['detailed', 'detailed'],
+]);
 
 const hiddenChoices: readonly string[] = ['include', 'only', 'exclude'];
 
@@ -34,16 +34,16 @@ export function statsAnswer(
   const regex = regexOf(query.get('filter'));
   if (regex === wrongRegex) return text('Invalid re2 regex\n', 400);
   const type = query.get('type') ?? 'All';
-  if (!(type in kinds)) return text(`usage: /stats?type=(${Object.keys(kinds).join('|')})\n`, 400);
-  const histograms = views[query.get('histogram_buckets') ?? 'none'];
+  if (!kinds.has(type)) return text(`usage: /stats?type=(${[...kinds.keys()].join('|')})\n`, 400);
+  const histograms = views.get(query.get('histogram_buckets') ?? 'none');
   if (histograms === undefined)
-    return text(`usage: /stats?histogram_buckets=(${Object.keys(views).join('|')})\n`, 400);
+    return text(`usage: /stats?histogram_buckets=(${[...views.keys()].join('|')})\n`, 400);
   const hidden = query.get('hidden') ?? 'exclude';
   if (!hiddenChoices.includes(hidden))
     return text(`usage: /stats?hidden=(${hiddenChoices.join('|')})\n`, 400);
   // No statistic of this proxy is hidden.
   if (hidden === 'only') return format === 'json' ? json({ stats: [] }) : text('');
-  const kind = kinds[type];
+  const kind = kinds.get(type);
   const filter: StatFilter = {
     usedOnly: query.has('usedonly'),
     histograms,
