@@ -23,9 +23,6 @@ export interface Http2ClientOwner {
   onConnectionClosed(connection: Http2ClientConnection, end: ConnectionEnd): void;
 }
 
-/** Streams that are opened before the endpoint has said how many it takes. */
-const streamsBeforeSettings = 100;
-
 /** The client side of an HTTP/2 connection. */
 export class Http2ClientConnection extends Http2Connection {
   readonly #owner: Http2ClientOwner;
@@ -37,6 +34,8 @@ export class Http2ClientConnection extends Http2Connection {
   /** Streams that wait for the endpoint's settings. */
   readonly #unsettled: Http2ClientStream[] = [];
   #opened = 0;
+  /** Streams that are opened before the endpoint has said how many it takes. */
+  readonly #streamsBeforeSettings: number;
   #head: ResponseHead | undefined;
   #trailers: HeaderBlock | undefined;
 
@@ -46,9 +45,11 @@ export class Http2ClientConnection extends Http2Connection {
     owner: Http2ClientOwner,
     context: Http2Context,
     stats: Http2Stats,
+    streamsBeforeSettings: number,
   ) {
     super(wire, options, context, stats);
     this.#owner = owner;
+    this.#streamsBeforeSettings = streamsBeforeSettings;
     this.localAddress = `${wire.localAddress}:${wire.localPort}`;
     wire.write(clientPreface, 0, clientPreface.length);
     this.sendSettings([
@@ -70,10 +71,15 @@ export class Http2ClientConnection extends Http2Connection {
     return this.#active;
   }
 
+  /** How many streams the endpoint takes at once; undefined before it has said so. */
+  get streamLimit(): number | undefined {
+    return this.peer.settled ? this.peer.maxStreams : undefined;
+  }
+
   /** True where one more stream can be opened now. */
   get hasRoom(): boolean {
     if (this.life !== 'open') return false;
-    const allowed = this.peer.settled ? this.peer.maxStreams : streamsBeforeSettings;
+    const allowed = this.streamLimit ?? this.#streamsBeforeSettings;
     return this.#active < Math.min(allowed, this.options.maxConcurrentStreams);
   }
 

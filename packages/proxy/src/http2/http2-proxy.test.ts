@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { defaultUpstreamHttp } from '../model/index.ts';
-import { ask, cluster, routeTo, serveHttp, upstream, type Closers } from '../testing/harness.ts';
+import { ask, cluster, routeTo, serveHttp, statOf, upstream, type Closers } from '../testing/harness.ts';
 import { askHttp2, http2Client, http2Cluster, http2Upstream } from '../testing/http2-peers.ts';
 
 /** An endpoint that tells what it was asked, by HTTP/2. */
@@ -244,6 +244,31 @@ test('an endpoint that takes few streams gets a second connection for what is mo
   const rest = Array.from({ length: 5 }, () => ask(port));
   for (const answer of await Promise.all([first, ...rest])) assert.equal(answer.status, 200);
   assert.equal(up.sessions(), 3);
+});
+
+test('a connection of an endpoint that takes few streams is not given more, also before it has said so', async (t) => {
+  const held: (() => void)[] = [];
+  let together = 1;
+  const up = await http2Upstream(
+    t,
+    (stream) => {
+      held.push(() => {
+        stream.respond({ ':status': 200 });
+        stream.end('x');
+      });
+      if (held.length === together) for (const answer of held) answer();
+    },
+    { maxConcurrentStreams: 2 },
+  );
+  const { port, dataPlane } = await serveHttp(t, [routeTo('up')], [http2Cluster('up', [up.port])]);
+  assert.equal((await ask(port)).status, 200);
+  held.length = 0;
+  together = 12;
+  // Ten of these need connections of which no settings have come.
+  const answers = await Promise.all(Array.from({ length: together }, () => ask(port)));
+  for (const { status, body } of answers) assert.equal(status, 200, body);
+  assert.equal(up.sessions(), 6);
+  assert.equal(statOf(dataPlane, 'cluster.up.http2.rx_reset'), 0);
 });
 
 test('draining lets streams finish, and tells the client to go elsewhere', async (t) => {

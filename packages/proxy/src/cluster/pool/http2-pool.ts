@@ -31,8 +31,8 @@ export interface Http2PoolContext {
   readonly turn: Pick<Turn, 'nowMs'>;
 }
 
-/** As many requests share a connection that is being made. */
-const waitersAConnection = 100;
+/** As many requests share a connection of which nothing is known yet. */
+const streamsOfUnknown = 100;
 
 /** HTTP/2 connections to one host: one for all requests, a further one when it takes no more streams. */
 export class Http2Pool implements HttpPool, Http2ClientOwner {
@@ -44,6 +44,8 @@ export class Http2Pool implements HttpPool, Http2ClientOwner {
   readonly #queue: StreamQueue;
   readonly #opening: OpeningConnections;
   #draining = false;
+  /** What a new connection is expected to take: streams above the endpoint's limit would be refused. */
+  #expectedStreams = streamsOfUnknown;
   readonly #lifetimes: ConnectionLifetimes<Http2ClientConnection> | undefined;
 
   constructor(host: Host, context: Http2PoolContext) {
@@ -131,7 +133,7 @@ export class Http2Pool implements HttpPool, Http2ClientOwner {
   }
 
   #connectFor(breakers: Breakers): void {
-    if (this.#opening.size * waitersAConnection >= this.#queue.length) return;
+    if (this.#opening.size * this.#expectStreams() >= this.#queue.length) return;
     const { stats } = this.#context;
     if (!breakers.mayConnect() || this.#host.connections >= this.#context.maxHostConnections) {
       stats.n.upstreamCxOverflow++;
@@ -143,10 +145,19 @@ export class Http2Pool implements HttpPool, Http2ClientOwner {
 
   #connected(wire: Wire, breakers: Breakers): void {
     const { http2, http2Stats } = this.#context;
-    const connection = new Http2ClientConnection(wire, http2, this, this.#context, http2Stats);
+    const expected = this.#expectStreams();
+    const connection = new Http2ClientConnection(wire, http2, this, this.#context, http2Stats, expected);
     this.#connections.set(connection, breakers);
     this.#lifetimes?.begin(connection);
     this.#usable.push(connection);
     this.onRoom(connection);
+  }
+
+  /** As many as the last connection that had settings. */
+  #expectStreams(): number {
+    for (const { streamLimit } of this.#connections.keys())
+      if (streamLimit !== undefined)
+        this.#expectedStreams = Math.max(1, Math.min(streamLimit, streamsOfUnknown));
+    return this.#expectedStreams;
   }
 }
