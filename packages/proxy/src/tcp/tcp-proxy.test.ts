@@ -137,6 +137,34 @@ test('a connection ends when its longest time is over', async (t) => {
   assert.deepEqual(kept.lines, ['DT\n']);
 });
 
+test('a connection over which nothing passes for its idle time ends by FIN on both sides, without a flag', async (t) => {
+  const endpoint = Promise.withResolvers<string>();
+  const backend = await tcpUpstream(t, (peer) => {
+    peer.on('data', (chunk: Buffer) => peer.write(chunk));
+    peer.on('end', () => endpoint.resolve('FIN'));
+    peer.on('error', () => endpoint.resolve('RST'));
+  });
+  const kept = keptAccessLog('');
+  const { dataPlane, port } = await serve(
+    t,
+    [clusterFromJson('backend', [backend])],
+    {
+      cluster: 'backend',
+      idle_timeout: '0.05s',
+      access_log: logJson('%RESPONSE_FLAGS% %BYTES_SENT%\n'),
+    },
+    kept,
+  );
+  const socket = connect(port, '127.0.0.1');
+  socket.write('hello');
+  assert.equal(String((await once(socket, 'data'))[0]), 'hello');
+  // A reset would be an error here.
+  await once(socket, 'end');
+  assert.equal(await endpoint.promise, 'FIN');
+  assert.equal(statOf(dataPlane, 'tcp.main.idle_timeout'), 1);
+  assert.deepEqual(kept.lines, ['- 5\n']);
+});
+
 test('lines are written at the connection and in intervals where the log asks for it', async (t) => {
   const kept = keptAccessLog('');
   const { port } = await serve(

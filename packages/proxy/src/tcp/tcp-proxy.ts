@@ -167,19 +167,19 @@ export class TcpConnection
     if (this.#over) return;
     if (!this.#upstreamEnded) this.#flags |= flag.downstreamConnectionTermination;
     this.#downstreamEnded = true;
-    this.#finish(error !== undefined);
+    this.#finish(error === undefined ? 'sent' : 'reset');
   }
 
   onExpire(): void {
+    // As Envoy, which flags a stream of HTTP for that and not a connection.
     this.#setup.stats.idleTimeout++;
-    this.#flags |= flag.streamIdleTimeout;
-    this.#finish(true);
+    this.#finish('unsent');
   }
 
   #endOfTime(): void {
     this.#setup.stats.maxDuration++;
     this.#flags |= flag.durationTimeout;
-    this.#finish(true);
+    this.#finish('unsent');
   }
 
   #logLater(): void {
@@ -218,7 +218,7 @@ export class TcpConnection
 
   /** Ends the connection at once. */
   close(): void {
-    this.#finish(true);
+    this.#finish('reset');
   }
 
   // The endpoint
@@ -269,7 +269,7 @@ export class TcpConnection
     }
     stats.n.upstreamCxConnectAttemptsExceeded++;
     this.#flags |= flag.upstreamConnectionFailure | flag.upstreamRetryLimitExceeded;
-    this.#finish(true);
+    this.#finish('reset');
   }
 
   #countFailure(failure: ConnectFailure): void {
@@ -394,7 +394,7 @@ export class TcpConnection
     if (this.#over) return;
     if (error !== undefined) this.#flags |= flag.upstreamConnectionTermination;
     this.#upstreamEnded = true;
-    this.#finish(error !== undefined);
+    this.#finish(error === undefined ? 'sent' : 'reset');
   }
 
   #touch(): void {
@@ -402,7 +402,7 @@ export class TcpConnection
     if (idleTimeoutMs > 0) timers.start(this, idleTimeoutMs);
   }
 
-  #finish(broken = false): void {
+  #finish(end: WireEnd = 'sent'): void {
     if (this.#over) return;
     this.#over = true;
     const { stats, timers } = this.#setup;
@@ -428,9 +428,9 @@ export class TcpConnection
         (this.#cluster as UpstreamCluster).stats.countClosed(connectionEnd(this.#upstreamEnded, false));
         this.#breakers().countConnection(-1);
       }
-      endWire(upstream, broken);
+      endWire(upstream, end);
     }
-    endWire(this.#downstream, broken);
+    endWire(this.#downstream, end);
     if (this.#cell !== undefined) {
       this.#cell.closed++;
       this.#report(this.#cell);
@@ -481,9 +481,14 @@ export class TcpConnection
   }
 }
 
-/** Sends what waits and closes; a connection that broke on one side is reset on the other. */
-function endWire(wire: TcpUpstream, broken: boolean): void {
+/**
+ * How the two sides end: by FIN after what waits to be sent, by FIN at once (Envoy's NoFlush), or by RST, as the side
+ * that broke.
+ */
+type WireEnd = 'sent' | 'unsent' | 'reset';
+
+function endWire(wire: TcpUpstream, end: WireEnd): void {
   if (wire.closed) return;
-  if (broken) wire.destroy(true);
-  else wire.end();
+  if (end === 'sent') wire.end();
+  else wire.destroy(end === 'reset');
 }
