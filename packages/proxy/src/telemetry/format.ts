@@ -70,14 +70,17 @@ function timeOperator(argument: string | undefined, at: (info: StreamInfo) => nu
 function operatorOf(name: string, argument: string | undefined): Operator | undefined {
   switch (name) {
     case 'REQ':
+    case 'REQUEST_HEADER':
       return requestHeader(argument ?? '');
     case 'REQ_WITHOUT_QUERY':
       return withoutQuery(argument ?? '');
     case 'QUERY_PARAM':
       return queryParameter(argument ?? '');
     case 'RESP':
+    case 'RESPONSE_HEADER':
       return blockHeader(argument ?? '', (info) => info.response?.headers);
     case 'TRAILER':
+    case 'RESPONSE_TRAILER':
       return blockHeader(argument ?? '', (info) => info.responseTrailers);
     case 'START_TIME':
       return timeOperator(argument, (info) => info.startWallMs);

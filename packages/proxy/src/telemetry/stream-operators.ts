@@ -103,6 +103,7 @@ export const streamOperators: Readonly<Record<string, Operator>> = {
   DOWNSTREAM_HANDSHAKE_DURATION: nothing,
   DOWNSTREAM_TRANSPORT_FAILURE_REASON: nothing,
   DOWNSTREAM_TLS_SESSION_ID: nothing,
+  UPSTREAM_TLS_SESSION_ID: nothing,
   DOWNSTREAM_WIRE_BYTES_RECEIVED: nothing,
   DOWNSTREAM_WIRE_BYTES_SENT: nothing,
   DOWNSTREAM_HEADER_BYTES_RECEIVED: nothing,
@@ -114,10 +115,6 @@ export const streamOperators: Readonly<Record<string, Operator>> = {
   UPSTREAM_CONNECTION_POOL_READY_DURATION: nothing,
   UPSTREAM_HEADER_BYTES_RECEIVED: nothing,
   UPSTREAM_HEADER_BYTES_SENT: nothing,
-  UPSTREAM_PEER_SUBJECT: nothing,
-  UPSTREAM_PEER_URI_SAN: nothing,
-  UPSTREAM_TLS_CIPHER: nothing,
-  UPSTREAM_TLS_VERSION: nothing,
   UPSTREAM_WIRE_BYTES_RECEIVED: nothing,
   UPSTREAM_WIRE_BYTES_SENT: nothing,
 };

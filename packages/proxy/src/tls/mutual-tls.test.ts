@@ -6,6 +6,7 @@ import {
   ask,
   cluster,
   httpListener,
+  keptAccessLog,
   portOf,
   routeTable,
   routeTo,
@@ -56,6 +57,8 @@ interface Pair {
   readonly client: DataPlane;
   readonly server: DataPlane;
   readonly port: number;
+  /** What the client's access log says of TLS with the server. */
+  readonly lines: readonly string[];
 }
 
 /** Two data planes with mutual TLS between them; the server's endpoint answers with the certificate header. */
@@ -101,7 +104,10 @@ async function pair(
     }),
     { refused: [] },
   );
-  const client = startDataPlane(t);
+  const log = keptAccessLog(
+    '%UPSTREAM_TLS_VERSION% %UPSTREAM_PEER_URI_SAN% %UPSTREAM_LOCAL_URI_SAN% %UPSTREAM_PEER_CERT_V_END%',
+  );
+  const client = startDataPlane(t, log.options);
   const transport = {
     kind: 'upstream_tls' as const,
     options: tlsOptions({
@@ -119,15 +125,15 @@ async function pair(
     await client.update({
       secrets: { set: secrets(clientCertificate, authority.root) },
       clusters: { set: [cluster('reviews', [portOf(server)], { transport })] },
-      listeners: { set: [httpListener(routeTable([routeTo('reviews')]))] },
+      listeners: { set: [httpListener(routeTable([routeTo('reviews')]), { accessLogs: log.accessLogs })] },
     }),
     { refused: [] },
   );
-  return { client, server, port: portOf(client) };
+  return { client, server, port: portOf(client), lines: log.lines };
 }
 
 test('two proxies speak mutual TLS, and the endpoint hears who its client is', async (t) => {
-  const { port, client, server } = await pair(t, spiffe('reviews'));
+  const { port, client, server, lines } = await pair(t, spiffe('reviews'));
   for (let i = 0; i < 3; i++) {
     const { status, body } = await ask(port);
     assert.equal(status, 200, body);
@@ -138,6 +144,9 @@ test('two proxies speak mutual TLS, and the endpoint hears who its client is', a
   }
   assert.match(client.stats.text(), /^cluster\.reviews\.ssl\.handshake: 1$/m);
   assert.match(server.stats.text(), /^listener\.127\.0\.0\.1_0\.ssl\.handshake: 1$/m);
+  const [version, peer, own, end = ''] = lines[0]?.split(' ') ?? [];
+  assert.deepEqual([version, peer, own], ['TLSv1.3', spiffe('reviews'), spiffe('productpage')]);
+  assert.ok(Date.parse(end) > Date.now(), end);
 });
 
 test('a server with another name is not spoken to', async (t) => {
