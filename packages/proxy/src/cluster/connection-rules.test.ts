@@ -195,3 +195,35 @@ test('a health check says what it is to say, and believes only whom it asks for'
   assert.deepEqual(heard[0], ['yes', undefined]);
   assert.equal(statOf(dataPlane, 'cluster.backend.health_check.failure'), 1);
 });
+
+test('connections come from the source address of the family of their endpoint', async (t) => {
+  const server = createServer(({ socket }, response) => response.end(socket.remoteAddress));
+  t.after(() => server.close());
+  server.listen(0, '::');
+  await once(server, 'listening');
+  const port = portOfServer(server);
+  const endpoint = (address: string) => ({
+    lb_endpoints: [{ endpoint: { address: { socket_address: { address, port_value: port } } } }],
+  });
+  const cluster = (name: string, address: string, bind: object) =>
+    clusterFromJson(name, [], {
+      load_assignment: { cluster_name: name, endpoints: [endpoint(address)] },
+      upstream_bind_config: bind,
+    });
+  const four = { address: '127.0.0.6', port_value: 0 };
+  const six = { address: '::1', port_value: 0 };
+  const both = { source_address: four, extra_source_addresses: [{ address: six }] };
+  const route = (prefix: string) => ({ match: { prefix }, route: { cluster: prefix.slice(1) } });
+  const { port: proxy } = await serveEnvoy(
+    t,
+    { route_config: routesJson(['/four', '/six', '/older'].map(route)) },
+    [
+      cluster('four', '127.0.0.1', both),
+      cluster('six', '::1', both),
+      cluster('older', '127.0.0.1', { source_address: six, additional_source_addresses: [four] }),
+    ],
+  );
+  assert.equal((await ask(proxy, '/four')).body, '::ffff:127.0.0.6');
+  assert.equal((await ask(proxy, '/six')).body, '::1');
+  assert.equal((await ask(proxy, '/older')).body, '::ffff:127.0.0.6');
+});

@@ -164,7 +164,7 @@ class TcpConnecting extends Expirable implements PendingConnection {
     const done = (status: number): void => this.#onDone(status);
     const bound =
       source === undefined || address.kind === 'pipe'
-        ? bindSource(this.#handle, cluster)
+        ? bindSource(this.#handle, cluster, address)
         : openAtSource(this.#handle, source, context.transparent);
     const status = bound || connectHandle(this.#handle, address, done);
     if (status !== 0) queueMicrotask(() => done(status));
@@ -217,10 +217,18 @@ function openAtSource(
   return fd < 0 ? fd : (handle.open?.(fd) ?? 0);
 }
 
-/** Puts our end at the cluster's source address; 0 or an error of libuv. */
-function bindSource(handle: TransportHandle, { sourceAddress }: Cluster): number {
+/** Puts our end at the cluster's source address, or at the one of the endpoint's family; 0 or an error of libuv. */
+function bindSource(
+  handle: TransportHandle,
+  { sourceAddress, extraSourceAddresses = [] }: Cluster,
+  to: Address,
+): number {
   if (sourceAddress === undefined) return 0;
-  const { address, port } = sourceAddress;
+  const six = to.kind === 'socket' && to.address.includes(':');
+  const alike = (one: SocketAddress): boolean => one.address.includes(':') === six;
+  const { address, port } = alike(sourceAddress)
+    ? sourceAddress
+    : (extraSourceAddresses.find(alike) ?? sourceAddress);
   return (address.includes(':') ? handle.bind6?.(address, port, 0) : handle.bind?.(address, port)) ?? 0;
 }
 

@@ -9,6 +9,7 @@ export function connectsAlike(a: Cluster, b: Cluster): boolean {
       c.transport,
       c.transportMatches,
       c.sourceAddress,
+      c.extraSourceAddresses,
       c.tcpKeepalive,
       c.connectTimeoutMs,
     ]);

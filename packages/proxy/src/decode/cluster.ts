@@ -120,7 +120,12 @@ const tcpKeepalivePolicy = fieldPolicy(core.TcpKeepalive, ['keepaliveTime'], {
   keepaliveProbes: ofTheSystem,
   keepaliveInterval: ofTheSystem,
 });
-const bindPolicy = fieldPolicy(core.BindConfig, ['sourceAddress']);
+const bindPolicy = fieldPolicy(core.BindConfig, [
+  'sourceAddress',
+  'extraSourceAddresses',
+  'additionalSourceAddresses',
+]);
+const extraSourcePolicy = fieldPolicy(core.ExtraSourceAddress, ['address']);
 const originalDstPolicy = fieldPolicy(cluster.Cluster_OriginalDstLbConfig, [
   'useHttpHeader',
   'httpHeaderName',
@@ -150,6 +155,7 @@ export const clusterPolicies = [
   keepalivePolicy,
   originalDstPolicy,
   bindPolicy,
+  extraSourcePolicy,
   tcpKeepalivePolicy,
 ];
 
@@ -158,6 +164,32 @@ const harmlessFilters = new Set([
   'istio.metadata_exchange',
   'envoy.filters.network.upstream.metadata_exchange',
 ]);
+
+/** Where connections come from: Istio has one address for each family where pods have both. */
+function decodeSources(
+  scope: Scope,
+  bind: core.BindConfig | undefined,
+): Pick<Cluster, 'sourceAddress' | 'extraSourceAddresses'> {
+  if (bind === undefined) return {};
+  scope.check(bindPolicy, bind);
+  const { sourceAddress: source, extraSourceAddresses = [], additionalSourceAddresses = [] } = bind;
+  const extra = extraSourceAddresses.map((one, i) => {
+    const at = scope.at('extraSourceAddresses').at(i);
+    at.check(extraSourcePolicy, one);
+    return decodeSocketAddress(at.at('address'), one.address ?? {});
+  });
+  // As Envoy, the older field counts only where the newer one is not there.
+  const older = additionalSourceAddresses.map((one, i) =>
+    decodeSocketAddress(scope.at('additionalSourceAddresses').at(i), one),
+  );
+  const others = extra.length > 0 ? extra : older;
+  if (source === undefined) {
+    if (others.length > 0) scope.at('sourceAddress').fail('must be set where there are others besides');
+    return {};
+  }
+  const sourceAddress = decodeSocketAddress(scope.at('sourceAddress'), source);
+  return { sourceAddress, ...(others.length === 0 ? {} : { extraSourceAddresses: others }) };
+}
 
 /** A cluster. */
 export function decodeCluster(scope: Scope, message: ClusterMessage): Cluster {
@@ -180,9 +212,6 @@ export function decodeCluster(scope: Scope, message: ClusterMessage): Cluster {
     message.loadBalancingPolicy === undefined
       ? undefined
       : decodeLoadBalancingPolicy(scope.at('loadBalancingPolicy'), message.loadBalancingPolicy);
-  const bind = message.upstreamBindConfig;
-  if (bind !== undefined) scope.at('upstreamBindConfig').check(bindPolicy, bind);
-  const source = bind?.sourceAddress;
   const tcpKeepalive = keepalive?.tcpKeepalive;
   if (tcpKeepalive !== undefined)
     scope.at('upstreamConnectionOptions').at('tcpKeepalive').check(tcpKeepalivePolicy, tcpKeepalive);
@@ -231,9 +260,7 @@ export function decodeCluster(scope: Scope, message: ClusterMessage): Cluster {
         http.auto,
       ),
     })),
-    ...(source === undefined
-      ? {}
-      : { sourceAddress: decodeSocketAddress(scope.at('upstreamBindConfig').at('sourceAddress'), source) }),
+    ...decodeSources(scope.at('upstreamBindConfig'), message.upstreamBindConfig),
     ...optional(
       'happyEyeballs',
       happyEyeballsOf(scope.at('upstreamConnectionOptions'), keepalive?.happyEyeballsConfig),

@@ -44,7 +44,10 @@ export function decodeIstioStats(
   const config = unpackConfig(scope, any);
   if (config === undefined) return { kind, reporter };
   scope.check(configPolicy, config);
-  if (config.reporter === 'SERVER_GATEWAY') scope.at('reporter').fail('SERVER_GATEWAY is not supported');
+  if (config.reporter === 'SERVER_GATEWAY') {
+    const message = 'SERVER_GATEWAY is of waypoints, whose internal listeners are not supported';
+    scope.at('reporter').fail(message);
+  }
   return {
     kind,
     reporter,

@@ -288,6 +288,8 @@ export interface Cluster {
   }[];
   /** Connections come from this address (`127.0.0.6` for Istio's inbound passthrough). */
   readonly sourceAddress?: SocketAddress;
+  /** Used in its place towards endpoints of the other family: the first of theirs. */
+  readonly extraSourceAddresses?: readonly SocketAddress[];
   readonly happyEyeballs?: HappyEyeballs;
   readonly tcpKeepalive?: { readonly timeMs: number };
   /** Close the connections of an endpoint as soon as it is gone from the assignment. */
