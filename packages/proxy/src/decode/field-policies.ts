@@ -17,6 +17,7 @@ import { decompressorPolicies } from './decompressor.ts';
 import { admissionControlPolicies } from './admission-control.ts';
 import { bandwidthLimitPolicies } from './bandwidth-limit.ts';
 import { adaptiveConcurrencyPolicies } from './adaptive-concurrency.ts';
+import { istioAuthnPolicies } from './istio-authn.ts';
 import { cdnLoopPolicies } from './cdn-loop.ts';
 import { networkExtAuthzPolicies } from './network-ext-authz.ts';
 import { setMetadataPolicies } from './set-metadata.ts';
@@ -87,6 +88,7 @@ export const fieldPolicies: readonly AnyFieldPolicy[] = [
   ...decompressorPolicies,
   ...admissionControlPolicies,
   ...cdnLoopPolicies,
+  ...istioAuthnPolicies,
   ...adaptiveConcurrencyPolicies,
   ...bandwidthLimitPolicies,
   ...networkExtAuthzPolicies,

@@ -42,6 +42,8 @@ import { decodeJwtAuthn, decodeJwtRoute } from './jwt-authn.ts';
 import { decodeDiscovered } from './discovered.ts';
 import { decodeFault } from './fault.ts';
 import { fieldPolicy } from './field-policy.ts';
+import { FilterConfig as AuthnConfig } from '@lateen/protocol/istio/envoy/config/filter/http/authn/v2alpha1';
+import { decodeIstioAuthn } from './istio-authn.ts';
 import { decodeIstioAlpn } from './istio-alpn.ts';
 import { decodeIstioStats } from './istio-stats.ts';
 import { decodeOnDemand } from './on-demand.ts';
@@ -203,6 +205,11 @@ function decodeConfig(scope: Scope, message: HttpFilterMessage, context: FilterC
     }
     case AlpnConfig.typeName:
       return { kind: 'istio_alpn', override: decodeIstioAlpn(at, message.typedConfig) };
+    case AuthnConfig.typeName:
+      return {
+        kind: 'istio_authn',
+        rules: decodeIstioAuthn(at, at.unpack(AuthnConfig, message.typedConfig) ?? {}),
+      };
     case cors.Cors.typeName:
       return { kind: 'cors' };
     case buffer.Buffer.typeName:

@@ -34,6 +34,7 @@ import { HealthCheck } from '@lateen/protocol/envoy/extensions/filters/http/heal
 import { HeaderMutation as EarlyHeaderMutation } from '@lateen/protocol/envoy/extensions/http/early_header_mutation/header_mutation/v3';
 import { UpstreamCodec } from '@lateen/protocol/envoy/extensions/filters/http/upstream_codec/v3';
 import { UuidRequestIdConfig } from '@lateen/protocol/envoy/extensions/request_id/uuid/v3';
+import { FilterConfig as IstioAuthn } from '@lateen/protocol/istio/envoy/config/filter/http/authn/v2alpha1';
 import { FilterConfig as IstioAlpn } from '@lateen/protocol/istio/envoy/config/filter/http/alpn/v2alpha1';
 import { RateLimit, RateLimitPerRoute } from '@lateen/protocol/envoy/extensions/filters/http/ratelimit/v3';
 import { PreserveCaseFormatterConfig } from '@lateen/protocol/envoy/extensions/http/header_formatters/preserve_case/v3';
@@ -67,6 +68,7 @@ export const knownHttpTypes = [
   ZstdDecompressor,
   AdmissionControl,
   CdnLoopConfig,
+  IstioAuthn,
   OriginalSrc,
   AdaptiveConcurrency,
   BandwidthLimit,

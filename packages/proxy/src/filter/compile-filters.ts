@@ -191,6 +191,9 @@ export function compileHttpFilters(
           module.adaptiveConcurrencyFilter(name, config.rules, manager.statPrefix, services, `${path}[${i}]`),
         );
         break;
+      case 'istio_authn':
+        pushLazy(services.lazy.istioAuthn, (module) => module.istioAuthnFilter(name, config.rules));
+        break;
       case 'original_src':
         pushLazy(services.lazy.originalSource, (module) => module.originalSourceFilter(name, config.mark));
         break;

@@ -8,6 +8,7 @@ import type * as admissionControl from './admission-control.ts';
 import type * as bandwidthLimit from './bandwidth-limit.ts';
 import type * as adaptiveConcurrency from './adaptive-concurrency.ts';
 import type * as cdnLoop from './cdn-loop.ts';
+import type * as istioAuthn from './istio-authn.ts';
 import type * as originalSource from './original-source.ts';
 import type * as csrf from './csrf.ts';
 import type * as setMetadata from './set-metadata.ts';
@@ -27,6 +28,7 @@ export class LazyHttpFilters {
   bandwidthLimit: typeof bandwidthLimit | undefined;
   adaptiveConcurrency: typeof adaptiveConcurrency | undefined;
   cdnLoop: typeof cdnLoop | undefined;
+  istioAuthn: typeof istioAuthn | undefined;
   originalSource: typeof originalSource | undefined;
   admissionControl: typeof admissionControl | undefined;
   setMetadata: typeof setMetadata | undefined;
@@ -73,6 +75,7 @@ export class LazyHttpFilters {
     if (kinds.has('adaptive_concurrency'))
       this.adaptiveConcurrency ??= await import('./adaptive-concurrency.ts');
     if (kinds.has('cdn_loop')) this.cdnLoop ??= await import('./cdn-loop.ts');
+    if (kinds.has('istio_authn')) this.istioAuthn ??= await import('./istio-authn.ts');
     if (kinds.has('original_src')) {
       await this.#transparent.load();
       this.originalSource ??= await import('./original-source.ts');

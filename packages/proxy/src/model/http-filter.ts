@@ -1,3 +1,4 @@
+import type { IstioAuthn } from './istio-authn.ts';
 import type { AccessLog } from './access-log.ts';
 import type { AdaptiveConcurrency } from './adaptive-concurrency.ts';
 import type { AdmissionControl } from './admission-control.ts';
@@ -101,6 +102,7 @@ export type HttpFilterConfig =
   | { readonly kind: 'adaptive_concurrency'; readonly rules: AdaptiveConcurrency }
   /** `mark`: of the packets; 0: none. */
   | { readonly kind: 'original_src'; readonly mark: number }
+  | { readonly kind: 'istio_authn'; readonly rules: IstioAuthn }
   | { readonly kind: 'cdn_loop'; readonly cdnId: string; readonly maxOccurrences: number }
   | { readonly kind: 'admission_control'; readonly rules: AdmissionControl }
   | { readonly kind: 'set_metadata'; readonly entries: readonly MetadataToSet[] }
