@@ -53,7 +53,7 @@ import { directoriesOfCluster, directoriesOfListener } from './tls/watched-paths
 import { createTransportConnector } from './tls/transport-connector.ts';
 import { inSlices } from './timer/in-slices.ts';
 import { CoarseTimers } from './timer/coarse-timers.ts';
-import { openSocketPoll } from './wire/stream-handle.ts';
+import { openSocketPoll } from './wire/sockets.ts';
 import { LazyTransparentSockets } from './wire/transparent-socket.ts';
 import { Turn } from './wire/turn.ts';
 

@@ -8,14 +8,8 @@ import { connectErrorText } from './connect-error.ts';
 import type { LogWriter } from '../telemetry/log-files.ts';
 import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
 import { PlainWire } from '../wire/plain-wire.ts';
-import {
-  closeHandle,
-  connectHandle,
-  createPipeHandle,
-  createTcpHandle,
-  handleError,
-  type TransportHandle,
-} from '../wire/stream-handle.ts';
+import { handleError, type SocketHandle } from '../wire/socket-handle.ts';
+import { createPipeSocket, createTcpSocket } from '../wire/sockets.ts';
 import type { LazyTransparentSockets, OriginalSource } from '../wire/transparent-socket.ts';
 import type { Turn } from '../wire/turn.ts';
 import type { Wire } from '../wire/wire.ts';
@@ -144,7 +138,7 @@ function announcing(
 class TcpConnecting extends Expirable implements PendingConnection {
   readonly #context: ConnectorContext;
   readonly #cluster: Cluster;
-  readonly #handle: TransportHandle;
+  readonly #handle: SocketHandle;
   #listener: PlainConnectListener | undefined;
 
   constructor(
@@ -160,13 +154,13 @@ class TcpConnecting extends Expirable implements PendingConnection {
     this.#context = context;
     this.#cluster = cluster;
     this.#listener = listener;
-    this.#handle = address.kind === 'pipe' ? createPipeHandle() : createTcpHandle();
+    this.#handle = address.kind === 'pipe' ? createPipeSocket() : createTcpSocket();
     const done = (status: number): void => this.#onDone(status);
     const bound =
       source === undefined || address.kind === 'pipe'
         ? bindSource(this.#handle, cluster, address)
         : openAtSource(this.#handle, source, context.transparent);
-    const status = bound || connectHandle(this.#handle, address, done);
+    const status = bound || this.#handle.connect(address, done);
     if (status !== 0) queueMicrotask(() => done(status));
     if (timeoutMs > 0) context.timers.start(this, timeoutMs);
   }
@@ -175,7 +169,7 @@ class TcpConnecting extends Expirable implements PendingConnection {
     if (this.#listener === undefined) return;
     this.#listener = undefined;
     this.#context.timers.stop(this);
-    closeHandle(this.#handle, false);
+    this.#handle.close(false);
   }
 
   onExpire(): void {
@@ -209,17 +203,17 @@ class TcpConnecting extends Expirable implements PendingConnection {
 
 /** Puts our end at the client's address; 0 or an error of libuv. */
 function openAtSource(
-  handle: TransportHandle,
+  handle: SocketHandle,
   source: OriginalSource,
   transparent: LazyTransparentSockets,
 ): number {
   const fd = transparent.sockets.open(source);
-  return fd < 0 ? fd : (handle.open?.(fd) ?? 0);
+  return fd < 0 ? fd : handle.open(fd);
 }
 
 /** Puts our end at the cluster's source address, or at the one of the endpoint's family; 0 or an error of libuv. */
 function bindSource(
-  handle: TransportHandle,
+  handle: SocketHandle,
   { sourceAddress, extraSourceAddresses = [] }: Cluster,
   to: Address,
 ): number {
@@ -229,11 +223,11 @@ function bindSource(
   const { address, port } = alike(sourceAddress)
     ? sourceAddress
     : (extraSourceAddresses.find(alike) ?? sourceAddress);
-  return (address.includes(':') ? handle.bind6?.(address, port, 0) : handle.bind?.(address, port)) ?? 0;
+  return handle.bind(address, port);
 }
 
-function setOptions(handle: TransportHandle, { tcpKeepalive }: Cluster): void {
-  handle.setNoDelay?.(true);
+function setOptions(handle: SocketHandle, { tcpKeepalive }: Cluster): void {
+  handle.setNoDelay();
   if (tcpKeepalive !== undefined)
-    handle.setKeepAlive?.(true, Math.max(1, Math.round(tcpKeepalive.timeMs / 1_000)));
+    handle.setKeepAlive({ afterSeconds: Math.max(1, Math.round(tcpKeepalive.timeMs / 1_000)) });
 }

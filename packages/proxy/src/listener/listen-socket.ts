@@ -1,13 +1,14 @@
 import { closeSync } from 'node:fs';
-import { createServer, type ListenOptions, type Server } from 'node:net';
+import { createServer, isIP, type ListenOptions, type Server } from 'node:net';
 import type { Address, SocketAddress } from '../model/address.ts';
-import { listenPlace } from '../wire/listen-place.ts';
-import { closeHandle, type TransportHandle } from '../wire/stream-handle.ts';
+import type { DescriptorListener } from '../wire/descriptor-listener.ts';
+import { handleError, type SocketHandle } from '../wire/socket-handle.ts';
+import { bindTcp, createListener, openSocketPoll } from '../wire/sockets.ts';
 import { takeConnections } from './accept.ts';
 import { SocketPath } from './socket-path.ts';
 
 /** Takes a connection; `own` is the address at our end, where all connections of the socket have the same. */
-export type OnConnection = (handle: TransportHandle, own: SocketAddress | undefined) => void;
+export type OnConnection = (socket: SocketHandle, own: SocketAddress | undefined) => void;
 
 export interface ListenSocketOptions {
   readonly address: Address;
@@ -20,6 +21,9 @@ export interface ListenSocketOptions {
   readonly shared: boolean;
 }
 
+/** Node's; the kernel takes the lower of it and net.core.somaxconn. */
+const defaultBacklog = 511;
+
 /**
  * A socket that listens, of this process's own making or taken over from the one before it.
  *
@@ -28,16 +32,20 @@ export interface ListenSocketOptions {
  */
 export class ListenSocket {
   readonly #options: ListenSocketOptions;
-  readonly #server: Server = createServer();
-  readonly #early: TransportHandle[] = [];
+  readonly #onError: (error: Error) => void;
+  /** One of the two, once it listens: the server where the address is a path or a name, or libuv has to serve. */
+  #listener: DescriptorListener | undefined;
+  #server: Server | undefined;
+  readonly #early: SocketHandle[] = [];
   #onConnection: OnConnection | undefined;
   #own: SocketAddress | undefined;
   /** Of a Unix domain socket. */
   readonly #path: SocketPath | undefined;
   #state: 'held' | 'listening' | 'closing' | 'closed';
 
-  private constructor(options: ListenSocketOptions) {
+  private constructor(options: ListenSocketOptions, onError: (error: Error) => void) {
     this.#options = options;
+    this.#onError = onError;
     const { address } = options;
     if (!options.shared && address.kind === 'pipe' && !address.path.startsWith('\0'))
       this.#path = new SocketPath(address.path);
@@ -49,18 +57,16 @@ export class ListenSocket {
     options: ListenSocketOptions,
     onError: (error: Error) => void,
   ): Promise<ListenSocket | Error> {
-    const socket = new ListenSocket(options);
-    if (options.fd === undefined) {
-      const error = await socket.#bind();
-      if (error !== undefined) return error;
-    }
-    socket.#server.on('error', onError);
-    return socket;
+    await openSocketPoll();
+    const socket = new ListenSocket(options, onError);
+    if (options.fd !== undefined) return socket;
+    return (await socket.#bind()) ?? socket;
   }
 
   /** Where it listens; the port that was chosen where 0 was asked for. */
   get address(): Address {
-    const bound = this.#server.address();
+    if (this.#listener !== undefined) return { kind: 'socket', ...this.#listener.name };
+    const bound = this.#server?.address() ?? null;
     if (bound === null || typeof bound === 'string') return this.#options.address;
     return { kind: 'socket', address: bound.address, port: bound.port };
   }
@@ -68,8 +74,13 @@ export class ListenSocket {
   /** Its descriptor, to be handed on; undefined where it is closed. */
   get fd(): number | undefined {
     if (this.#state === 'held') return this.#options.fd;
-    const handle = (this.#server as unknown as { readonly _handle: { readonly fd: number } | null })._handle;
-    return handle === null || handle.fd < 0 ? undefined : handle.fd;
+    if (this.#state === 'closed') return undefined;
+    if (this.#listener !== undefined) return this.#listener.fd;
+    const server = this.#server as unknown as
+      | { readonly _handle: { readonly fd: number } | null }
+      | undefined;
+    const fd = server?._handle?.fd ?? -1;
+    return fd < 0 ? undefined : fd;
   }
 
   /** Another process listens here as well, and goes on when this one has ended. */
@@ -80,21 +91,28 @@ export class ListenSocket {
   /** From now on connections are given to `to`, those first that have come before. */
   serve(to: OnConnection): void {
     this.#onConnection = to;
-    for (const handle of this.#early.splice(0)) to(handle, this.#own);
+    for (const socket of this.#early.splice(0)) to(socket, this.#own);
   }
 
   /** Accepts on a socket that was taken over. */
   start(): void {
-    if (this.#state !== 'held') return;
+    const { fd, address } = this.#options;
+    if (this.#state !== 'held' || fd === undefined) return;
     this.#state = 'listening';
-    this.#server.listen({ fd: this.#options.fd, ...this.#backlog() });
-    this.#take();
+    if (address.kind === 'socket') {
+      const error = this.#listenOn(fd);
+      if (error === undefined) return;
+      if (error !== 'libuv') {
+        this.#onError(error);
+        return;
+      }
+    }
+    this.#server = this.#createServer();
+    this.#server.listen({ fd, ...this.#backlog() });
+    this.#take(this.#server);
   }
 
-  /**
-   * Closes after what the kernel has accepted for us, which closing would reset: a whole pass of the event loop, which
-   * takes every connection that waits, comes before.
-   */
+  /** Closes after what the kernel has accepted for us, which closing would reset. */
   closeAfterQueue(): Promise<void> {
     if (this.#state !== 'listening') {
       this.close();
@@ -103,51 +121,83 @@ export class ListenSocket {
     this.#state = 'closing';
     return new Promise((resolve) => {
       const close = (): void => {
+        this.#listener?.acceptAll();
         this.close();
         resolve();
       };
+      // A whole pass of the event loop first, which lets connections come that clients have asked for.
       setImmediate(() => setImmediate(close));
     });
   }
 
   close(): void {
     if (this.#state === 'held' && this.#options.fd !== undefined) closeSync(this.#options.fd);
-    else if (this.#state !== 'closed') this.#server.close();
+    else if (this.#state !== 'closed') {
+      this.#listener?.close();
+      this.#server?.close();
+    }
     this.#state = 'closed';
     this.#path?.remove();
-    for (const handle of this.#early.splice(0)) closeHandle(handle, false);
+    for (const socket of this.#early.splice(0)) socket.close(false);
   }
 
-  #bind(): Promise<Error | undefined> {
-    const { address, reusePort } = this.#options;
+  async #bind(): Promise<Error | undefined> {
+    const { address } = this.#options;
+    if (address.kind === 'socket' && isIP(address.address.replace(/%.*$/, '')) !== 0) {
+      const fd = bindTcp(address);
+      if (fd !== undefined && fd < 0) return handleError(fd, 'bind');
+      const error = fd === undefined ? 'libuv' : this.#listenOn(fd);
+      if (error !== 'libuv') return error;
+    }
+    return this.#bindServer();
+  }
+
+  /** Listens on a socket that is bound. An error, or that libuv has to. */
+  #listenOn(fd: number): Error | 'libuv' | undefined {
+    const listener = createListener(fd, (socket) => this.#give(socket), this.#onError);
+    if (listener === undefined) return 'libuv';
+    this.#listener = listener;
+    const status = listener.listen(this.#options.backlog ?? defaultBacklog);
+    if (status < 0) {
+      this.close();
+      return handleError(status, 'listen');
+    }
+    this.#own = fixedAddress(this.address);
+    return undefined;
+  }
+
+  #bindServer(): Promise<Error | undefined> {
+    const { address } = this.#options;
+    const server = this.#createServer();
+    this.#server = server;
     return new Promise((resolve) => {
-      let place: ListenOptions;
-      try {
-        place =
-          address.kind === 'pipe'
-            ? { path: this.#path?.bindTo ?? address.path }
-            : listenPlace(address, reusePort);
-      } catch (error) {
-        resolve(error as Error);
-        return;
-      }
-      this.#server.once('error', resolve);
-      this.#server.listen({ ...place, ...this.#backlog() }, () => {
-        this.#server.off('error', resolve);
+      const place: ListenOptions =
+        address.kind === 'pipe'
+          ? { path: this.#path?.bindTo ?? address.path }
+          : { host: address.address, port: address.port };
+      server.once('error', resolve);
+      server.listen({ ...place, ...this.#backlog() }, () => {
+        server.off('error', resolve);
         this.#path?.show();
-        this.#take();
+        this.#take(server);
         resolve(undefined);
       });
     });
   }
 
-  #take(): void {
+  #createServer(): Server {
+    return createServer().on('error', this.#onError);
+  }
+
+  #take(server: Server): void {
     this.#path?.note();
     this.#own = fixedAddress(this.address);
-    takeConnections(this.#server, (handle) => {
-      if (this.#onConnection === undefined) this.#early.push(handle);
-      else this.#onConnection(handle, this.#own);
-    });
+    takeConnections(server, (socket) => this.#give(socket));
+  }
+
+  #give(socket: SocketHandle): void {
+    if (this.#onConnection === undefined) this.#early.push(socket);
+    else this.#onConnection(socket, this.#own);
   }
 
   #backlog(): { readonly backlog?: number } {

@@ -10,7 +10,8 @@ import type { StatGroup } from '../telemetry/stat-group.ts';
 import type { StatsRegistry } from '../telemetry/stats-registry.ts';
 import { listenErrorText } from '../wire/listen-error.ts';
 import { PlainWire } from '../wire/plain-wire.ts';
-import { closeHandle, createTcpHandle, handleError, type TransportHandle } from '../wire/stream-handle.ts';
+import { handleError, type SocketHandle } from '../wire/socket-handle.ts';
+import { createTcpSocket } from '../wire/sockets.ts';
 import type { RuntimeCell } from '../runtime/runtime.ts';
 import type { ThreadShare } from '../workers/thread-share.ts';
 import { ConnectionBalance } from './connection-balance.ts';
@@ -349,14 +350,14 @@ export class ListenerSet {
   }
 
   /** A connection that was accepted here is served by this thread or another one. */
-  #take(bound: Active, handle: TransportHandle, own: SocketAddress | undefined): void {
+  #take(bound: Active, handle: SocketHandle, own: SocketAddress | undefined): void {
     const { balance, compiled } = bound;
     const { share } = this.#options;
     if (balance !== undefined && share !== undefined) {
       const thread = balance.choose();
-      if (thread !== share.index && handle.getpeername !== undefined) {
+      if (thread !== share.index && handle.isTcp) {
         if (share.handOver(compiled.model.name, thread, handle.fd)) {
-          closeHandle(handle, false);
+          handle.close(false);
           return;
         }
       }
@@ -368,15 +369,15 @@ export class ListenerSet {
   /** Serves a connection that another thread has accepted. */
   takeConnection(listener: string, fd: number): void {
     const bound = this.#active.get(listener);
-    const handle = createTcpHandle();
-    if (bound === undefined || handle.open?.(fd) !== 0) {
+    const handle = createTcpSocket();
+    if (bound === undefined || handle.open(fd) !== 0) {
       closeSync(fd);
       return;
     }
     this.#accept(bound, handle, undefined);
   }
 
-  #accept(bound: Active, handle: TransportHandle, own: SocketAddress | undefined): void {
+  #accept(bound: Active, handle: SocketHandle, own: SocketAddress | undefined): void {
     const { turn } = this.#context;
     turn.enter();
     try {
@@ -427,7 +428,7 @@ export class ListenerSet {
     return false;
   }
 
-  #serve(bound: Active, handle: TransportHandle, own: SocketAddress | undefined): void {
+  #serve(bound: Active, handle: SocketHandle, own: SocketAddress | undefined): void {
     const wire = new PlainWire(this.#context.turn, handle, this.#context.readBuffer);
     wire.resume();
     const { compiled } = bound;

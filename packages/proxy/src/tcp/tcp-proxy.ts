@@ -7,10 +7,10 @@ import type { SubsetCriteria } from '../decide/subset-criteria.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
 import type { CancelDemand, DemandOutcome } from '../on-demand/on-demand.ts';
 import type { SocketAddress } from '../model/address.ts';
-import { formatAddress } from '../model/address.ts';
 import type { Metadata } from '../model/metadata.ts';
 import type { CompiledAccessLog } from '../telemetry/access-log.ts';
 import { flag } from '../telemetry/response-flags.ts';
+import { TcpStreamInfo } from './tcp-stream-info.ts';
 import type { AccessLogType, StreamInfo } from '../telemetry/stream-info.ts';
 import type { ConnectionCell } from '../telemetry/mesh-cells.ts';
 import type { TcpStats } from '../telemetry/tcp-stats.ts';
@@ -209,7 +209,7 @@ export class TcpConnection
   #log(logType: AccessLogType): void {
     const { accessLogs } = this.#setup;
     if (accessLogs.length === 0) return;
-    const info = { ...this.#streamInfo(), logType };
+    const info = this.#streamInfo(logType);
     for (const log of accessLogs) log.log(info);
   }
 
@@ -439,45 +439,22 @@ export class TcpConnection
     this.#onClosed();
   }
 
-  #streamInfo(): StreamInfo {
-    const info = this.#info;
-    const known = this.#upstreamLocal;
-    const upstream = this.#upstream;
-    return {
-      request: undefined,
-      response: undefined,
-      responseTrailers: undefined,
-      status: 0,
+  /** What is known now. */
+  #streamInfo(logType?: AccessLogType): StreamInfo {
+    return new TcpStreamInfo(this.#info, {
       flags: this.#flags,
-      details: '',
       bytesReceived: this.#bytesReceived,
       bytesSent: this.#bytesSent,
       startWallMs: this.#startWallMs,
       durationMs: this.#setup.turn.nowMs - this.#startMs,
-      requestDurationMs: undefined,
-      responseDurationMs: undefined,
-      downstreamRemote: info.remote,
-      downstreamDirectRemote: info.directRemote,
-      downstreamLocal: info.local,
-      downstreamTls: info.tls,
-      requestedServerName: info.serverName,
-      upstreamHost: this.#host === undefined ? '' : formatAddress(this.#host.address),
-      get upstreamLocal() {
-        if (known !== '' || upstream === undefined || upstream.closed) return known;
-        return `${upstream.localAddress}:${upstream.localPort}`;
-      },
-      upstreamTls: this.#upstream?.tls,
-      upstreamCluster: this.#cluster?.name ?? '',
-      upstreamFailure: this.#failure,
-      routeName: '',
-      virtualHost: '',
       attempts: this.#attempts,
-      connectionId: info.id,
-      peer: undefined,
-      endpoint: this.#host,
-      upstreamModel: this.#cluster?.model,
-      dynamicMetadata: info.metadata,
-    };
+      host: this.#host,
+      cluster: this.#cluster,
+      failure: this.#failure,
+      logType,
+      upstream: this.#upstream,
+      upstreamLocal: this.#upstreamLocal,
+    });
   }
 }
 

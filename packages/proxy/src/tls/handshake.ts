@@ -1,6 +1,5 @@
 import type { CoarseTimers } from '../timer/coarse-timers.ts';
-import type { TransportHandle, HandleOwner } from '../wire/stream-handle.ts';
-import { closeHandle, own, startReading, writeHandle } from '../wire/stream-handle.ts';
+import type { HandleOwner, SocketHandle } from '../wire/socket-handle.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
 import type { Turn } from '../wire/turn.ts';
 import { LingeringClose } from './lingering-close.ts';
@@ -22,7 +21,7 @@ export interface HandshakeListener {
 /** A TLS handshake on a connection's handle. Exactly one of `onSecure` and `onFailed` is called. */
 export class Handshake implements HandleOwner {
   readonly #turn: Turn;
-  readonly #handle: TransportHandle;
+  readonly #handle: SocketHandle;
   readonly #readBuffer: Buffer;
   readonly #openssl: Openssl;
   readonly #session: TlsSession;
@@ -33,7 +32,7 @@ export class Handshake implements HandleOwner {
   /** With `timers` the connection stays for a moment after an alert of ours. */
   constructor(
     turn: Turn,
-    connection: { readonly handle: TransportHandle; readonly readBuffer: Buffer },
+    connection: { readonly handle: SocketHandle; readonly readBuffer: Buffer },
     openssl: Openssl,
     session: TlsSession,
     listener: HandshakeListener,
@@ -46,13 +45,13 @@ export class Handshake implements HandleOwner {
     this.#session = session;
     this.#listener = listener;
     this.#timers = timers;
-    own(this.#handle, this, this.#readBuffer);
+    this.#handle.own(this, this.#readBuffer);
   }
 
   /** Begins, with what has been read already. */
   start(early?: Buffer): void {
     if (early !== undefined) this.#openssl.input.feed(early, early.length);
-    startReading(this.#handle);
+    this.#handle.startReading();
     this.#step();
   }
 
@@ -139,7 +138,7 @@ export class Handshake implements HandleOwner {
   #send(): void {
     sendEncrypted(this.#openssl, (bytes, length) => {
       if (this.#over) return true;
-      const status = writeHandle(this.#handle, bytes, length);
+      const status = this.#handle.write(bytes, length);
       if (status < 0) this.#fail('handshake', '');
       return status <= 0;
     });
@@ -158,7 +157,7 @@ export class Handshake implements HandleOwner {
 
   #drop(): void {
     this.#free();
-    closeHandle(this.#handle, false);
+    this.#handle.close(false);
   }
 
   #free(): void {

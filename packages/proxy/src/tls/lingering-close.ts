@@ -1,11 +1,5 @@
 import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
-import {
-  closeHandle,
-  own,
-  shutdownHandle,
-  type HandleOwner,
-  type TransportHandle,
-} from '../wire/stream-handle.ts';
+import type { HandleOwner, SocketHandle } from '../wire/socket-handle.ts';
 
 /** How long a peer may take to hear why its handshake has failed. */
 const lingerMs = 1_000;
@@ -16,19 +10,19 @@ const lingerMs = 1_000;
  * last alert.
  */
 export class LingeringClose extends Expirable implements HandleOwner {
-  readonly #handle: TransportHandle;
+  readonly #handle: SocketHandle;
   readonly #timers: CoarseTimers;
   #closed = false;
 
-  constructor(handle: TransportHandle, readBuffer: Buffer, timers: CoarseTimers) {
+  constructor(handle: SocketHandle, readBuffer: Buffer, timers: CoarseTimers) {
     super();
     this.#handle = handle;
     this.#timers = timers;
-    own(handle, this, readBuffer);
+    handle.own(this, readBuffer);
   }
 
   start(): void {
-    shutdownHandle(this.#handle);
+    this.#handle.shutdown();
     this.#timers.start(this, lingerMs);
   }
 
@@ -52,6 +46,6 @@ export class LingeringClose extends Expirable implements HandleOwner {
     if (this.#closed) return;
     this.#closed = true;
     this.#timers.stop(this);
-    closeHandle(this.#handle, false);
+    this.#handle.close(false);
   }
 }

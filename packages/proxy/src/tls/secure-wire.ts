@@ -1,7 +1,6 @@
 import { opensslErrorText } from '../cluster/connect-error.ts';
 import { PlainWire } from '../wire/plain-wire.ts';
-import { endOfStream } from '../wire/socket-poll.ts';
-import type { TransportHandle } from '../wire/stream-handle.ts';
+import { endOfStream, type SocketHandle } from '../wire/socket-handle.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
 import type { Turn } from '../wire/turn.ts';
 import type { Openssl } from './openssl/openssl.ts';
@@ -27,7 +26,7 @@ export class SecureWire extends PlainWire {
 
   constructor(
     turn: Turn,
-    handle: TransportHandle,
+    handle: SocketHandle,
     readBuffer: Buffer,
     openssl: Openssl,
     session: TlsSession,

@@ -1,16 +1,12 @@
 import { ConnectionBytes, type ByteCounter } from './byte-counter.ts';
 import { deafHandler } from './deaf-handler.ts';
-import { endOfStream } from './socket-poll.ts';
 import {
+  endOfStream,
   handleError,
-  nameOf,
-  own,
-  startReading,
-  stopReading,
   type HandleName,
   type HandleOwner,
-  type StreamHandle,
-} from './stream-handle.ts';
+  type SocketHandle,
+} from './socket-handle.ts';
 import type { TlsInfo } from './tls-info.ts';
 import type { OutputOwner, Turn } from './turn.ts';
 import type { Wire, WireHandler } from './wire.ts';
@@ -24,7 +20,7 @@ import type { Wire, WireHandler } from './wire.ts';
  */
 export abstract class HandleWire implements Wire, OutputOwner, HandleOwner {
   protected readonly turn: Turn;
-  protected readonly handle: StreamHandle;
+  protected readonly handle: SocketHandle;
   /** Shared by all wires. */
   readonly readBuffer: Buffer;
   handler: WireHandler = deafHandler;
@@ -41,12 +37,12 @@ export abstract class HandleWire implements Wire, OutputOwner, HandleOwner {
   #remote: HandleName | undefined;
   #local: HandleName | undefined;
 
-  constructor(turn: Turn, handle: StreamHandle, readBuffer: Buffer) {
+  constructor(turn: Turn, handle: SocketHandle, readBuffer: Buffer) {
     this.turn = turn;
     this.handle = handle;
     this.readBuffer = readBuffer;
     this.bytes = turn.uncounted;
-    own(handle, this, readBuffer);
+    handle.own(this, readBuffer);
   }
 
   countInto(counter: ByteCounter): void {
@@ -99,30 +95,30 @@ export abstract class HandleWire implements Wire, OutputOwner, HandleOwner {
   }
 
   pause(): void {
-    if (!this.closed) stopReading(this.handle);
+    if (!this.closed) this.handle.stopReading();
   }
 
   resume(): void {
-    if (!this.closed && !this.readEnded) startReading(this.handle);
+    if (!this.closed && !this.readEnded) this.handle.startReading();
   }
 
   get remoteAddress(): string {
-    this.#remote ??= nameOf(this.handle, 'peer');
+    this.#remote ??= this.handle.nameOf('peer');
     return this.#remote.address;
   }
 
   get remotePort(): number {
-    this.#remote ??= nameOf(this.handle, 'peer');
+    this.#remote ??= this.handle.nameOf('peer');
     return this.#remote.port;
   }
 
   get localAddress(): string {
-    this.#local ??= nameOf(this.handle, 'own');
+    this.#local ??= this.handle.nameOf('own');
     return this.#local.address;
   }
 
   get localPort(): number {
-    this.#local ??= nameOf(this.handle, 'own');
+    this.#local ??= this.handle.nameOf('own');
     return this.#local.port;
   }
 

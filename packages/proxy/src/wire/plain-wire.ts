@@ -1,5 +1,5 @@
 import { HandleWire } from './handle-wire.ts';
-import { closeHandle, disown, shutdownHandle, writeHandle, type TransportHandle } from './stream-handle.ts';
+import type { SocketHandle } from './socket-handle.ts';
 import type { TlsInfo } from './tls-info.ts';
 import type { LoopEndOwner } from './turn.ts';
 
@@ -9,16 +9,15 @@ const highWaterBytes = 64 * 1024;
 /** A connection without TLS. */
 export class PlainWire extends HandleWire implements LoopEndOwner {
   readonly tls: TlsInfo | undefined = undefined;
-  declare protected readonly handle: TransportHandle;
 
   get fd(): number {
     return this.handle.fd;
   }
 
   /** Gives the handle up; the wire is dead. */
-  detach(): TransportHandle {
+  detach(): SocketHandle {
     this.closed = true;
-    disown(this.handle);
+    this.handle.disown();
     return this.handle;
   }
 
@@ -30,7 +29,7 @@ export class PlainWire extends HandleWire implements LoopEndOwner {
 
   /** Writes `bytes[0, length)`; false where they must stay as they are until they have left. */
   protected send(bytes: Buffer, length: number): boolean {
-    const status = writeHandle(this.handle, bytes, length);
+    const status = this.handle.write(bytes, length);
     if (status === 0) return true;
     if (status < 0) {
       this.fail(status, 'write');
@@ -56,10 +55,10 @@ export class PlainWire extends HandleWire implements LoopEndOwner {
   }
 
   protected finishSending(): void {
-    if (shutdownHandle(this.handle)) this.onHandleShutdown();
+    if (this.handle.shutdown()) this.onHandleShutdown();
   }
 
   protected close(reset: boolean): void {
-    closeHandle(this.handle, reset);
+    this.handle.close(reset);
   }
 }

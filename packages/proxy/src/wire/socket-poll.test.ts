@@ -2,26 +2,26 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
-import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { takeConnections } from '../listener/accept.ts';
 import { PlainWire } from './plain-wire.ts';
-import { SocketPoll } from './socket-poll.ts';
-import { createWaker, openSocketPoll } from './stream-handle.ts';
+import type { SocketHandle } from './socket-handle.ts';
+import { createTcpSocket, openSocketPoll } from './sockets.ts';
+import { accepting, type Accepting } from './testing/accepting.ts';
 import { Turn } from './turn.ts';
 
 const skip = process.platform === 'linux' ? false : 'sockets are read in batches on Linux only';
 const readBuffer = Buffer.alloc(4096);
 const turn = new Turn();
-const server = createServer();
+let server: Accepting;
 let port = 0;
+let onConnection: (socket: SocketHandle) => void = () => {};
 
 before(async () => {
   await openSocketPoll();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  ({ port } = server.address() as AddressInfo);
+  server = await accepting((socket) => onConnection(socket));
+  ({ port } = server);
 });
 after(() => server.close());
 
@@ -32,7 +32,7 @@ interface Peer {
 
 async function connectPeer(onBytes: (peer: Peer, text: string) => void): Promise<Peer> {
   const accepted = Promise.withResolvers<PlainWire>();
-  takeConnections(server, (handle) => accepted.resolve(new PlainWire(turn, handle, readBuffer)));
+  onConnection = (handle) => accepted.resolve(new PlainWire(turn, handle, readBuffer));
   const client = connect(port, '127.0.0.1');
   client.on('error', () => {});
   const wire = await accepted.promise;
@@ -126,25 +126,39 @@ test('a connection that is paused and resumed within a pass loses nothing and is
 });
 
 test('a connection that the kernel cannot watch is told of as an error', { skip }, async () => {
-  const poll = await SocketPoll.open(createWaker);
-  assert.ok(poll);
   const told = Promise.withResolvers<number>();
-  const noDescriptor = 1_000_000;
-  poll.resume(poll.adopt(noDescriptor, { onHandleRead: told.resolve }, readBuffer));
+  const socket = createTcpSocket();
+  const noDescriptor = 100_000;
+  socket.open(noDescriptor);
+  const nothing = (): void => {};
+  socket.own(
+    {
+      onHandleRead: told.resolve,
+      onHandleWritten: nothing,
+      onHandleShutdown: nothing,
+      onHandleClosed: nothing,
+    },
+    readBuffer,
+  );
+  socket.startReading();
   assert.equal(await told.promise, -constants.errno.EBADF);
+  socket.close(false);
 });
 
 test('open connections keep the process alive, closed ones do not', { skip }, async () => {
   const program = fileURLToPath(new URL('testing/one-connection.ts', import.meta.url));
   const child = spawn(process.execPath, [program, String(port)], { stdio: ['ignore', 'pipe', 'inherit'] });
-  takeConnections(server, (handle) => {
+  let served: PlainWire | undefined;
+  onConnection = (handle) => {
     const wire = new PlainWire(turn, handle, readBuffer);
     wire.resume();
     setTimeout(() => wire.write(Buffer.from('late'), 0, 4), 300);
-  });
+    served = wire;
+  };
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
   const [code] = (await once(child, 'exit')) as [number];
   assert.equal(output, 'read late\n');
   assert.equal(code, 0);
+  served?.destroy();
 });

@@ -1,35 +1,15 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import type * as koffiModule from 'koffi';
+import { closeOnExec, nonBlocking, type SystemCalls } from './system-calls.ts';
 
-/** Who is told what has been read. */
-export interface SocketReader {
-  /** More bytes are in the socket's buffer; 0 or less: the end or an error, as libuv counts them. */
-  onHandleRead(length: number): void;
-}
-
-/** libuv's number for the end of a stream. */
-export const endOfStream = -4095;
-
-/** A connected socket that the poll reads. */
-export class PolledSocket {
+/** Who has a descriptor that is watched. */
+export interface Watcher {
   readonly fd: number;
-  readonly buffer: Uint8Array;
-  /** Where the buffer lies. */
-  readonly address: number;
-  reader: SocketReader;
-  isReading = false;
-  /** The kernel tells of it. */
-  isWatched = false;
-  /** What libuv writes when it can: nobody may write before it. */
-  pendingWrites = 0;
-
-  constructor(fd: number, buffer: Uint8Array, address: number, reader: SocketReader) {
-    this.fd = fd;
-    this.buffer = buffer;
-    this.address = address;
-    this.reader = reader;
-  }
+  /** What the kernel has been asked to tell, {@link readable} and {@link writable}; the poll's. */
+  watched: number;
+  /** `events` may have what was not asked for: an error, or the end of both halves. */
+  onReady(events: number): void;
+  /** The descriptor is closed. */
+  onClosed(): void;
 }
 
 /** A stream of Node's that wakes its event loop; nothing is ever read from it. */
@@ -39,78 +19,65 @@ export interface Waker {
   close(): void;
 }
 
-interface Calls {
-  readonly koffi: typeof koffiModule;
-  readonly recv: (fd: number, address: number, length: number, flags: number) => number;
-  readonly send: (fd: number, address: number, length: number, flags: number) => number;
-  readonly epollCreate: (flags: number) => number;
-  readonly epollControl: (epoll: number, operation: number, fd: number, event: number) => number;
-  readonly epollWait: (epoll: number, events: number, most: number, timeoutMs: number) => number;
-  readonly eventDescriptor: (value: number, flags: number) => number;
-  readonly close: (fd: number) => number;
-}
-
-// Linux' numbers, the same on all machines that Node runs on.
-const closeOnExec = 0o2000000;
-const nonBlocking = 0o4000;
-const add = 1;
-const remove = 2;
-const readable = 1;
-const dontWait = 0x40;
-const dontWaitNorSignal = 0x4040;
-const tryAgain = 11;
-const interrupted = 4;
+// Linux' numbers (epoll_ctl(2)).
+export const readable = 1;
+export const writable = 4;
+export const failed = 8;
+/** The peer sends no more: what it has sent is there. */
+export const peerEnded = 0x2000;
+const operations = { add: 1, remove: 2, change: 3 };
 
 /** `struct epoll_event` in words: it is packed on x86-64 only. */
 const eventWords = process.arch === 'x64' ? 3 : 4;
 const dataWord = process.arch === 'x64' ? 1 : 2;
-/** What is read in one wake before the event loop has its turn again. */
+/** What is told of in one wake before the event loop has its turn again. */
 const eventsAtOnce = 64;
-/** Of one socket that fills the buffer each time. */
-const readsAtOnce = 8;
 
 /**
- * Reads the sockets of a thread, those that are ready in one go: an epoll of our own within the event loop's, and
- * `recv`. A read through libuv and Node costs half a microsecond more, for the call back into JavaScript.
+ * Tells of the sockets of a thread that are ready, all in one go: an epoll of our own within the event loop's. A read
+ * through libuv and Node costs half a microsecond more, for the call back into JavaScript.
  *
  * libuv has no cheap call for a foreign descriptor that is ready. So our epoll is put into libuv's under the name (the
  * `data` of epoll_ctl(2)) of a stream of Node's from which nothing ever comes: libuv looks for bytes there, finds none,
- * and tells of it, which is when the sockets are read (docs/decisions/0016-reads-in-batches.md).
+ * and tells of it, which is when the sockets are asked for (docs/decisions/0016-reads-in-batches.md).
  */
 export class SocketPoll {
-  readonly #calls: Calls;
+  readonly calls: SystemCalls;
   readonly #waker: Waker;
   readonly #epoll: number;
-  readonly #sockets: (PolledSocket | undefined)[] = [];
+  readonly #watchers: (Watcher | undefined)[] = [];
   readonly #events = new Int32Array(eventsAtOnce * eventWords);
   readonly #eventsAddress: number;
   readonly #change = new Int32Array(32);
   readonly #changeAddress: number;
-  readonly #addresses: Addresses;
-  /** While there are some, the process lives. */
-  #watched = 0;
+  /** Descriptors that somebody has; while there are some, the process lives. */
+  #open = 0;
+  #isTelling = false;
+  /** To be closed when all have been told: an event of an old socket must not meet a new one of its number. */
+  readonly #closing: Watcher[] = [];
+  /** Closed, and not told of yet. */
+  #closed: Watcher[] = [];
 
-  private constructor(calls: Calls, waker: Waker, epoll: number) {
-    this.#calls = calls;
+  private constructor(calls: SystemCalls, waker: Waker, epoll: number) {
+    this.calls = calls;
     this.#waker = waker;
     this.#epoll = epoll;
-    this.#addresses = new Addresses(calls);
-    this.#eventsAddress = addressOf(calls, this.#events);
-    this.#changeAddress = addressOf(calls, this.#change);
+    this.#eventsAddress = calls.addressOf(this.#events);
+    this.#changeAddress = calls.addressOf(this.#change);
   }
 
   /**
-   * Opens one; undefined where the system has none of what it needs, and libuv is to read. `createWaker` makes a stream
-   * of Node's of a descriptor, that calls back whenever libuv looks for bytes. It is in the event loop one pass later.
+   * Opens one; undefined where the system has none of what it needs. `createWaker` makes a stream of Node's of a
+   * descriptor, that calls back whenever libuv looks for bytes. It is in the event loop one pass later.
    */
-  static async open(createWaker: (fd: number, onWake: () => void) => Waker): Promise<SocketPoll | undefined> {
-    if (process.platform !== 'linux') return undefined;
-    const calls = loadCalls();
-    if (calls === undefined) return undefined;
+  static async open(
+    calls: SystemCalls,
+    createWaker: (fd: number, onWake: () => void) => Waker,
+  ): Promise<SocketPoll | undefined> {
     const fd = calls.eventDescriptor(0, nonBlocking | closeOnExec);
     if (fd < 0) return undefined;
     let poll: SocketPoll | undefined;
-    const waker = createWaker(fd, () => poll?.drain());
+    const waker = createWaker(fd, () => poll?.tell());
     // The event loop tells the kernel of new descriptors before it waits.
     await new Promise<void>((resolve) => void setImmediate(() => void setImmediate(resolve)));
     const place = findInEpoll(fd);
@@ -125,140 +92,88 @@ export class SocketPoll {
       waker.close();
       return undefined;
     }
-    process.once('exit', () => calls.close(epoll));
+    process.once('exit', () => poll?.closeAll());
     return poll;
   }
 
-  /** Takes a connected socket in; it is read from the first {@link resume} on, into all of `buffer`. */
-  adopt(fd: number, reader: SocketReader, buffer: Uint8Array): PolledSocket {
-    const socket = new PolledSocket(fd, buffer, this.#addresses.of(buffer), reader);
-    this.#sockets[fd] = socket;
-    return socket;
+  /** Takes a descriptor in; nothing is told of it before {@link watch}. */
+  adopt(watcher: Watcher): void {
+    this.#watchers[watcher.fd] = watcher;
+    if (this.#open++ === 0) this.#waker.keep(true);
   }
 
-  resume(socket: PolledSocket): void {
-    socket.isReading = true;
-    if (socket.isWatched) return;
-    if (!this.#tell(add, socket.fd, socket.fd, 0)) {
-      this.#refused(socket, this.#calls.koffi.errno());
+  /** Tells of these events from now on, as long as they last; 0, or an error of libuv. */
+  watch(watcher: Watcher, events: number): number {
+    const before = watcher.watched;
+    if (before === events) return 0;
+    const operation = before === 0 ? operations.add : events === 0 ? operations.remove : operations.change;
+    if (!this.#control(operation, watcher.fd, events, watcher.fd, 0)) return -this.calls.errno();
+    watcher.watched = events;
+    return 0;
+  }
+
+  /** Closes the descriptor, by which the kernel forgets it too; {@link Watcher.onClosed} is called later. */
+  close(watcher: Watcher): void {
+    this.#watchers[watcher.fd] = undefined;
+    if (this.#isTelling) {
+      this.#closing.push(watcher);
       return;
     }
-    socket.isWatched = true;
-    if (this.#watched++ === 0) this.#waker.keep(true);
+    this.calls.close(watcher.fd);
+    if (this.#closed.push(watcher) === 1) setImmediate(this.#tellClosed);
   }
 
-  /** The kernel is told only when something comes all the same: most pauses are over before. */
-  pause(socket: PolledSocket): void {
-    socket.isReading = false;
-  }
-
-  /** Before its descriptor is closed, by which the kernel forgets it. */
-  forget(socket: PolledSocket): void {
-    if (this.#sockets[socket.fd] !== socket) return;
-    socket.isReading = false;
-    this.#sockets[socket.fd] = undefined;
-    if (socket.isWatched) this.#watchLess(socket);
-  }
-
-  /** Sends `bytes[0, length)`; how much the kernel has taken: less where the peer reads slowly, 0 also for an error. */
-  send(socket: PolledSocket, bytes: Uint8Array, length: number): number {
-    if (socket.pendingWrites > 0) return 0;
-    const sent = this.#calls.send(socket.fd, this.#addresses.of(bytes), length, dontWaitNorSignal);
-    return sent > 0 ? sent : 0;
-  }
-
-  /** Reads what is there. */
-  drain(): void {
+  /** Asks what is ready, and tells. */
+  tell(): void {
     const events = this.#events;
-    const count = this.#calls.epollWait(this.#epoll, this.#eventsAddress, eventsAtOnce, 0);
+    const count = this.calls.epollWait(this.#epoll, this.#eventsAddress, eventsAtOnce, 0);
+    this.#isTelling = true;
     for (let i = 0; i < count; i++) {
-      const socket = this.#sockets[events[i * eventWords + dataWord] as number];
-      // Whoever was read before may have closed it.
-      if (socket !== undefined) this.#read(socket);
+      const at = i * eventWords;
+      // Whoever was told before may have closed it.
+      this.#watchers[events[at + dataWord] as number]?.onReady(events[at] as number);
     }
+    this.#isTelling = false;
+    if (this.#closing.length === 0) return;
+    for (const watcher of this.#closing) this.calls.close(watcher.fd);
+    this.#closed.push(...this.#closing.splice(0));
+    this.#tellClosed();
   }
 
-  #read(socket: PolledSocket): void {
-    if (!socket.isReading) {
-      this.#unwatch(socket);
-      return;
-    }
-    const { fd, address } = socket;
-    const room = socket.buffer.length;
-    for (let reads = readsAtOnce; reads > 0 && socket.isReading; reads--) {
-      const length = this.#calls.recv(fd, address, room, dontWait);
-      if (length <= 0) {
-        this.#readOver(socket, length);
-        return;
-      }
-      socket.reader.onHandleRead(length);
-      if (length < room) return;
-    }
-  }
+  readonly #tellClosed = (): void => {
+    const closed = this.#closed;
+    this.#closed = [];
+    this.#open -= closed.length;
+    if (this.#open === 0 && closed.length > 0) this.#waker.keep(false);
+    for (const watcher of closed) watcher.onClosed();
+  };
 
-  /** The kernel cannot watch it, as where a user's watches are used up: its reader hears of it as of any error. */
-  #refused(socket: PolledSocket, error: number): void {
-    socket.isReading = false;
-    setImmediate(() => {
-      if (this.#sockets[socket.fd] === socket) socket.reader.onHandleRead(-error);
-    });
-  }
-
-  #readOver(socket: PolledSocket, length: number): void {
-    let status = endOfStream;
-    if (length < 0) {
-      const error = this.#calls.koffi.errno();
-      if (error === tryAgain || error === interrupted) return;
-      status = -error;
-    }
-    socket.isReading = false;
-    this.#unwatch(socket);
-    socket.reader.onHandleRead(status);
-  }
-
-  #unwatch(socket: PolledSocket): void {
-    this.#tell(remove, socket.fd, 0, 0);
-    this.#watchLess(socket);
-  }
-
-  #watchLess(socket: PolledSocket): void {
-    socket.isWatched = false;
-    if (--this.#watched === 0) this.#waker.keep(false);
+  /** When the thread ends, which does not close what is not Node's. */
+  closeAll(): void {
+    for (const watcher of [...this.#watchers, ...this.#closing])
+      if (watcher !== undefined) this.calls.close(watcher.fd);
+    this.calls.close(this.#epoll);
   }
 
   #joinLoop({ epoll, data }: EpollPlace): boolean {
-    return this.#tell(add, this.#epoll, Number(data & 0xffff_ffffn) | 0, Number(data >> 32n) | 0, epoll);
+    const low = Number(data & 0xffff_ffffn) | 0;
+    const high = Number(data >> 32n) | 0;
+    return this.#control(operations.add, this.#epoll, readable, low, high, epoll);
   }
 
-  #tell(operation: number, fd: number, dataLow: number, dataHigh: number, epoll = this.#epoll): boolean {
+  #control(
+    operation: number,
+    fd: number,
+    events: number,
+    dataLow: number,
+    dataHigh: number,
+    epoll = this.#epoll,
+  ): boolean {
     const change = this.#change;
-    change[0] = readable;
+    change[0] = (events & readable) === 0 ? events : events | peerEnded;
     change[dataWord] = dataLow;
     change[dataWord + 1] = dataHigh;
-    return this.#calls.epollControl(epoll, operation, fd, this.#changeAddress) === 0;
-  }
-}
-
-/** Where buffers lie. Few are in use at a time: one for what is read, one for what leaves plain, one for what leaves encrypted. */
-class Addresses {
-  readonly #calls: Calls;
-  #first: Uint8Array | undefined;
-  #firstAddress = 0;
-  #second: Uint8Array | undefined;
-  #secondAddress = 0;
-
-  constructor(calls: Calls) {
-    this.#calls = calls;
-  }
-
-  of(bytes: Uint8Array): number {
-    if (bytes === this.#first) return this.#firstAddress;
-    if (bytes === this.#second) return this.#secondAddress;
-    this.#second = this.#first;
-    this.#secondAddress = this.#firstAddress;
-    this.#first = bytes;
-    this.#firstAddress = addressOf(this.#calls, bytes);
-    return this.#firstAddress;
+    return this.calls.epollControl(epoll, operation, fd, this.#changeAddress) === 0;
   }
 }
 
@@ -281,33 +196,4 @@ function findInEpoll(fd: number): EpollPlace | undefined {
     }
   }
   return undefined;
-}
-
-function loadCalls(): Calls | undefined {
-  const koffi = createRequire(import.meta.url)('koffi') as typeof koffiModule;
-  const libc = loadLibc(koffi);
-  if (libc === undefined) return undefined;
-  return {
-    koffi,
-    recv: libc.func('long recv(int, uintptr_t, size_t, int)'),
-    send: libc.func('long send(int, uintptr_t, size_t, int)'),
-    epollCreate: libc.func('int epoll_create1(int)'),
-    epollControl: libc.func('int epoll_ctl(int, int, int, uintptr_t)'),
-    epollWait: libc.func('int epoll_wait(int, uintptr_t, int, int)'),
-    eventDescriptor: libc.func('int eventfd(unsigned int, int)'),
-    close: libc.func('int close(int)'),
-  };
-}
-
-function loadLibc(koffi: typeof koffiModule): koffiModule.LibraryHandle | undefined {
-  try {
-    return koffi.load('libc.so.6');
-  } catch {
-    // Another C library than glibc.
-    return undefined;
-  }
-}
-
-function addressOf({ koffi }: Calls, bytes: Uint8Array | Int32Array): number {
-  return Number(koffi.address(bytes));
 }

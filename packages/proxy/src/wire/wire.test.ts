@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer, connect as connectTcp, type AddressInfo, type Server, type Socket } from 'node:net';
+import { connect as connectTcp, type Socket } from 'node:net';
 import { after, before, suite, test } from 'node:test';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import { createTestAuthority, type TestCertificate } from '@lateen/testkit';
-import { takeConnections } from '../listener/accept.ts';
 import { Handshake } from '../tls/handshake.ts';
 import { createContext } from '../tls/openssl/context.ts';
 import { Openssl } from '../tls/openssl/openssl.ts';
@@ -12,7 +11,9 @@ import { contextOptions } from '../tls/openssl/testing/context-options.ts';
 import { TlsSession } from '../tls/openssl/tls-session.ts';
 import type { HandleWire } from './handle-wire.ts';
 import { PlainWire } from './plain-wire.ts';
-import { openSocketPoll } from './stream-handle.ts';
+import type { SocketHandle } from './socket-handle.ts';
+import { openSocketPoll } from './sockets.ts';
+import { accepting, type Accepting } from './testing/accepting.ts';
 import { Turn } from './turn.ts';
 import type { WireHandler } from './wire.ts';
 
@@ -70,20 +71,19 @@ interface Pair {
 
 const readBuffer = Buffer.alloc(64 * 1024);
 let certificate: TestCertificate;
-const servers: Server[] = [];
+const opened: Accepting[] = [];
 
 before(async () => {
   certificate = await (await createTestAuthority()).issue({ dns: ['server.example'] });
 });
 after(() => {
-  for (const server of servers) server.close();
+  for (const one of opened) one.close();
 });
 
-async function listen(server: Server): Promise<number> {
-  servers.push(server);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return (server.address() as AddressInfo).port;
+async function listen(onConnection: (socket: SocketHandle) => void): Promise<number> {
+  const one = await accepting(onConnection);
+  opened.push(one);
+  return one.port;
 }
 
 function adopt(wire: HandleWire, client: Socket, turn: Turn): Pair {
@@ -95,10 +95,8 @@ function adopt(wire: HandleWire, client: Socket, turn: Turn): Pair {
 
 async function plainPair(): Promise<Pair> {
   const turn = new Turn();
-  const server = createServer();
-  const port = await listen(server);
   const accepted = Promise.withResolvers<HandleWire>();
-  takeConnections(server, (handle) => accepted.resolve(new PlainWire(turn, handle, readBuffer)));
+  const port = await listen((handle) => accepted.resolve(new PlainWire(turn, handle, readBuffer)));
   const client = connectTcp({ port, host: '127.0.0.1', allowHalfOpen: true });
   return adopt(await accepted.promise, client, turn);
 }
@@ -120,10 +118,8 @@ async function securePair(): Promise<Pair> {
   const openssl = new Openssl();
   const context = createContext(openssl, contextOptions(certificate));
   assert.ok(context.ok);
-  const server = createServer();
-  const port = await listen(server);
   const accepted = Promise.withResolvers<HandleWire>();
-  takeConnections(server, (handle) => {
+  const port = await listen((handle) => {
     const session = TlsSession.server(openssl, context.value, undefined);
     const handshake = new Handshake(turn, { handle, readBuffer }, openssl, session, {
       judge: () => noTlsInfo,
@@ -140,10 +136,10 @@ async function securePair(): Promise<Pair> {
   return adopt(await accepted.promise, client, turn);
 }
 
-// In this order: what is read in batches is read so from the first time on.
+// In this order: from when the poll is open, descriptors are served by it.
 for (const [name, makePair, prepare] of [
-  ['a plain wire read by libuv', plainPair, undefined],
-  ['a wire with TLS read by libuv', securePair, undefined],
+  ['a plain wire of libuv', plainPair, undefined],
+  ['a wire with TLS of libuv', securePair, undefined],
   ['a plain wire', plainPair, openSocketPoll],
   ['a wire with TLS', securePair, openSocketPoll],
 ] as const) {
