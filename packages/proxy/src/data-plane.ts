@@ -27,6 +27,7 @@ import { RbacStats } from './telemetry/rbac-stats.ts';
 import type { StatGroup } from './telemetry/stat-group.ts';
 import { compileHistogramBounds } from './telemetry/stat-names.ts';
 import { StatsRegistry } from './telemetry/stats-registry.ts';
+import { InspectorStats } from './telemetry/inspector-stats.ts';
 import { ProxyProtocolStats } from './telemetry/proxy-protocol-stats.ts';
 import { ConnectionLimitStats } from './telemetry/connection-limit-stats.ts';
 import { MongoStats } from './telemetry/mongo-stats.ts';
@@ -121,6 +122,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   };
   const clusters = new ClusterSet(clusterContext, stats, logger, clock);
   const rbacLog = logger.scope('rbac');
+  let inspectorStats: InspectorStats | undefined;
   /** The clusters of a change that is checked only. */
   let checked: ReadonlySet<string> | undefined;
   const listenerContext: ListenerContext = {
@@ -145,6 +147,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     lazyFilters: new LazyFilters(),
     transparent,
     proxyProtocolStats: shared((prefix) => new ProxyProtocolStats(prefix), stats),
+    inspectorStats: () => (inspectorStats ??= new InspectorStats(stats)),
     overload,
     runtimeCell: (key) => runtime.cell(key),
     maxDownstreamConnections: () =>

@@ -20,6 +20,7 @@ import type { DownstreamTls } from '../model/tls.ts';
 import { compileRouteTable, type RouteTable } from '../route/route-table.ts';
 import { compileRouteLookup } from '../route/scoped-routes.ts';
 import type { RouteConfiguration } from '../model/route.ts';
+import type { InspectorStats } from '../telemetry/inspector-stats.ts';
 import type { ProxyProtocolStats } from '../telemetry/proxy-protocol-stats.ts';
 import type { ConnectionLimitStats } from '../telemetry/connection-limit-stats.ts';
 import type { MongoStats } from '../telemetry/mongo-stats.ts';
@@ -77,6 +78,7 @@ export interface ListenerContext extends ManagerContext {
   readonly lazyFilters: LazyFilters;
   readonly transparent: LazyTransparentSockets;
   readonly proxyProtocolStats: (prefix: string) => ProxyProtocolStats;
+  readonly inspectorStats: () => InspectorStats;
   readonly secrets: SecretStore;
   readonly openssl: LazyOpenssl;
   /** Connections of clients that all listeners together take. */
@@ -97,6 +99,8 @@ export class CompiledListener {
   readonly needsTransparentSockets: boolean;
   /** Reads the PROXY protocol's header, which comes before everything else; undefined where none is looked for. */
   readonly proxyHeader: ProxyHeaderFilter | undefined;
+  /** Of the listener filters that inspect; undefined where it has none. */
+  readonly inspectorStats: InspectorStats | undefined;
   /** Told of each connection when it is gone. */
   readonly accessLogs: readonly CompiledAccessLog[];
   readonly #originalSrc: ListenerFilter['originalSrc'];
@@ -113,8 +117,10 @@ export class CompiledListener {
     proxyHeader: ProxyHeaderFilter | undefined,
     drains: readonly DrainSchedule[],
     accessLogs: readonly CompiledAccessLog[],
+    inspectorStats: InspectorStats | undefined,
   ) {
     this.model = model;
+    this.inspectorStats = inspectorStats;
     this.accessLogs = accessLogs;
     this.proxyHeader = proxyHeader;
     this.#drains = drains;
@@ -197,6 +203,8 @@ function followDownstream(model: DownstreamTls, context: ListenerContext): Follo
   });
 }
 
+const inspectors: ReadonlySet<string> = new Set(['tls_inspector', 'http_inspector']);
+
 /** Compiles a listener with all its filter chains, or says what is wrong with it. */
 export function compileListener(model: Listener, context: ListenerContext): Result<CompiledListener> {
   const bad: Problem[] = [];
@@ -233,6 +241,9 @@ export function compileListener(model: Listener, context: ListenerContext): Resu
             ({ drain }) => drain,
           ),
           accessLogs,
+          model.listenerFilters.some(({ kind }) => inspectors.has(kind))
+            ? context.inspectorStats()
+            : undefined,
         ),
       );
 }

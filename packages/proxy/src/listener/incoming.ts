@@ -110,8 +110,11 @@ export class Incoming extends Expirable implements WireHandler {
     const fresh = Buffer.from(buffer.subarray(start, end));
     this.#bytes = this.#bytes === undefined ? fresh : Buffer.concat([this.#bytes, fresh]);
     if (this.#proxyHeader !== undefined && !this.#takeHeader(this.#proxyHeader)) return;
-    const seen = this.#wish === undefined ? notInspected : inspect(this.#bytes, this.#wish);
-    if (seen !== undefined) this.#serve(seen);
+    const wish = this.#wish;
+    const seen = wish === undefined ? notInspected : inspect(this.#bytes, wish);
+    if (seen === undefined) return;
+    if (wish !== undefined) this.#listener.inspectorStats?.count(seen, wish);
+    this.#serve(seen);
   }
 
   /** Reads the PROXY protocol's header, and takes what it says for true; false where it is not there yet, or refused. */

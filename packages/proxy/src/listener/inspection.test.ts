@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { connect as connectPlain, createServer, type AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { connect } from 'node:tls';
+import { listenerFromJson } from '../testing/envoy-config.ts';
+import { portOf, startDataPlane, statOf } from '../testing/harness.ts';
 import { inspect } from './inspection.ts';
 
 const both = { tls: true, http: true };
@@ -52,4 +54,44 @@ test('what is no HTTP is told from the first bytes', () => {
   for (const bytes of ['\0\0\0', '{"a":1}', 'GET / HTTP/3\r\n', 'hello world\n']) {
     assert.deepEqual(inspect(Buffer.from(bytes), both)?.applicationProtocols, [], bytes);
   }
+});
+
+test('what inspectors find is counted, where a listener has them', async (t) => {
+  const type = (name: string) => ({ '@type': `type.googleapis.com/envoy.extensions.filters.${name}` });
+  const hangUp = {
+    name: 'bye',
+    typed_config: { ...type('network.direct_response.v3.Config'), response: { inline_string: 'bye' } },
+  };
+  const listener = listenerFromJson({}, undefined, {
+    listener_filters: [
+      { name: 'tls', typed_config: type('listener.tls_inspector.v3.TlsInspector') },
+      { name: 'http', typed_config: type('listener.http_inspector.v3.HttpInspector') },
+    ],
+    filter_chains: [{ filters: [hangUp] }],
+  });
+  const plane = startDataPlane(t);
+  assert.deepEqual(await plane.update({ listeners: { set: [listener] } }), { refused: [] });
+  const sent = [
+    await clientHello(),
+    'GET / HTTP/1.1\r\n',
+    'GET / HTTP/1.0\r\n',
+    'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
+    '\0\0\0',
+  ];
+  for (const bytes of sent) {
+    const socket = connectPlain(portOf(plane), '127.0.0.1');
+    socket.resume().write(bytes);
+    await once(socket, 'end');
+  }
+  const counted = (name: string): number => statOf(plane, name);
+  assert.deepEqual(
+    ['tls_found', 'sni_found', 'alpn_found', 'tls_not_found'].map((name) => counted(`tls_inspector.${name}`)),
+    [1, 1, 1, 4],
+  );
+  assert.deepEqual(
+    ['http11_found', 'http10_found', 'http2_found', 'http_not_found'].map((name) =>
+      counted(`http_inspector.${name}`),
+    ),
+    [1, 1, 1, 1],
+  );
 });
