@@ -79,7 +79,10 @@ export function watchFile(options: FileSubscriptionOptions): FileSubscription {
   }
 
   const next = (run: () => Promise<void>): void => {
-    last = last.then(run);
+    // A fault ends one reading, and none of those after it.
+    last = last.then(run).catch((error: unknown) => {
+      log.error('file of resources could not be taken', { path, error: messageOf(error) });
+    });
   };
   next(read);
   // The folder is watched, since a file that is replaced by a rename is another file.

@@ -13,7 +13,7 @@ import {
   routesJson,
   serveEnvoy,
 } from '../../testing/envoy-config.ts';
-import { ask, upstream, type Closers } from '../../testing/harness.ts';
+import { ask, statOf, upstream, type Closers } from '../../testing/harness.ts';
 import { http2Cluster } from '../../testing/http2-peers.ts';
 import { LogWatch, watchedLog } from '../../testing/watched-proxy.ts';
 import { noticeOf } from './global-rate-limit.ts';
@@ -279,4 +279,13 @@ test('the notice speaks of the descriptor of which least is left, and names ever
     remaining: 4,
     resetSeconds: 1,
   });
+});
+
+test('whatever the prefix of its statistics, Prometheus can read all of them', async (t) => {
+  const { port, dataPlane } = await serve(t, () => ({ overallCode: 'OK' }), { stat_prefix: 'a.b-c' }, byUser);
+  assert.equal((await ask(port, '/', as('jason'))).status, 200);
+  assert.equal(statOf(dataPlane, 'cluster.up.ratelimit.a.b-c.ok'), 1);
+  const metrics = dataPlane.stats.prometheus();
+  assert.match(metrics, /^envoy_cluster_ratelimit_a_b_c_ok\{cluster_name="up"\} 1$/m);
+  for (const line of metrics.trim().split('\n')) assert.match(line, /^(# TYPE )?[a-zA-Z_]\w*[ {]/, line);
 });

@@ -88,7 +88,7 @@ export function globalRateLimitFilter(
   );
   const answers = new WeakMap<FilterExchange, Answer>();
   const middle = limit.statPrefix === '' ? '' : `${limit.statPrefix}.`;
-  const prometheusPrefix = `envoy_cluster_ratelimit_${middle.replace('.', '_')}`;
+  const prometheusPrefix = `envoy_cluster_ratelimit_${middle.replace(/[^a-zA-Z0-9_]/g, '_')}`;
 
   /** Counts for the cluster that the request goes to; of one that is not there nothing is kept, as clients may name it. */
   function count(exchange: FilterExchange, what: (typeof counters)[number]): void {
