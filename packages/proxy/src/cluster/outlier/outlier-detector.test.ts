@@ -193,6 +193,21 @@ test('a health check that succeeds ends an ejection', () => {
   assert.equal(stats.n.active, 0);
 });
 
+test('ejected hosts that leave their cluster are not counted any more', () => {
+  const { detector, first, hosts, stats, clock } = setUp(3);
+  const second = hosts[1] as Host;
+  for (const host of [first, second]) times(5, () => detector.onStatus(host, 500));
+  assert.equal(stats.n.active, 2);
+  hosts.shift();
+  detector.onHealthCheckSuccess(second);
+  assert.equal(stats.n.active, 0);
+  times(5, () => detector.onStatus(second, 500));
+  assert.equal(stats.n.active, 1);
+  hosts.shift();
+  clock.advance(10_000);
+  assert.equal(stats.n.active, 0);
+});
+
 test('a detector that is closed leaves no timer', () => {
   const { detector, clock } = setUp(1);
   detector.close();

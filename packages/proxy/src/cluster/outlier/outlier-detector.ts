@@ -51,6 +51,7 @@ export class OutlierDetector {
     this.#rules = rules;
     this.#context = context;
     this.#interval = this.#start();
+    this.#countEjected();
   }
 
   #start(): Timer | undefined {
@@ -122,7 +123,8 @@ export class OutlierDetector {
   /** A health check of the host succeeded. */
   onHealthCheckSuccess(host: Host): void {
     if (host.ejected && this.#rules.healthCheckUnejects) {
-      this.#uneject(host);
+      uneject(host);
+      this.#countEjected();
       this.#context.onChange();
     }
   }
@@ -165,9 +167,9 @@ export class OutlierDetector {
     if (random() * 100 >= rules[enforcedBy[reason]]) return;
     stats.n.enforcedTotal++;
     stats.n[`enforced${reason}`]++;
-    stats.n.active = ejected + 1;
     const monitor = monitorOf(host);
     host.ejected = true;
+    this.#countEjected();
     monitor.ejectedAtMs = clock.monotonicMs();
     monitor.jitterMs = random() * rules.maxEjectionTimeJitterMs;
     if (monitor.ejectionFactor * rules.baseEjectionTimeMs < rules.maxEjectionTimeMs) monitor.ejectionFactor++;
@@ -191,18 +193,21 @@ export class OutlierDetector {
         Math.max(rules.maxEjectionTimeMs, rules.baseEjectionTimeMs),
       );
       if (nowMs - monitor.ejectedAtMs < lengthMs + monitor.jitterMs) continue;
-      this.#uneject(host);
+      uneject(host);
       back = true;
     }
+    // Also where none is back: hosts may have left their cluster.
+    this.#countEjected();
     if (back) onChange();
     this.#compareRates('external');
     if (rules.splitExternalLocalOriginErrors) this.#compareRates('local');
   }
 
-  #uneject(host: Host): void {
-    host.ejected = false;
-    host.monitor?.endAll();
-    this.#context.stats.n.active--;
+  #countEjected(): void {
+    const { stats, hosts, report } = this.#context;
+    if (report !== undefined) return;
+    stats.n.active = 0;
+    for (const { ejected } of hosts()) if (ejected) stats.n.active++;
   }
 
   /** Compares the hosts of the interval that is over with each other. */
@@ -235,6 +240,11 @@ export class OutlierDetector {
       }
     }
   }
+}
+
+function uneject(host: Host): void {
+  host.ejected = false;
+  host.monitor?.endAll();
 }
 
 function monitorOf(host: Host): HostMonitor {
