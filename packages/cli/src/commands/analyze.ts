@@ -3,7 +3,9 @@ import {
   analyze,
   formatManifest,
   formatMessage,
+  isObject,
   messageCodes,
+  type ManifestDocument,
   type Message,
   type MessageLevel,
 } from '@lateen/config';
@@ -76,13 +78,13 @@ export function analyzeCommand(context: CommandContext): Command {
       const namespace =
         options.namespace ??
         (options.useKube ? await context.namespace(options).catch(() => 'default') : 'default');
-      const written: readonly MeshObject[] =
-        files.length === 0 ? [] : (await readDocuments(files, context.stdin)).map(({ object }) => object);
+      const documents = files.length === 0 ? [] : await readDocuments(files, context.stdin);
       const present = options.useKube ? await fromCluster(context, options) : [];
+      const written = documents.map(({ object }) => object);
       const all = analyze(overlay(present, written, namespace), {
         complete: options.useKube,
         defaultNamespace: namespace,
-      });
+      }).map((message) => located(message, documents, namespace));
       const everywhere = options.allNamespaces === true || !options.useKube;
       const shown = all.filter(
         (message) =>
@@ -93,6 +95,24 @@ export function analyzeCommand(context: CommandContext): Command {
       print(context, shown, options.output, everywhere ? 'all namespaces' : `namespace: ${namespace}`);
       if (shown.some(({ level }) => atLeast(level, options.failureThreshold))) context.exit(exitFound);
     });
+}
+
+/** The message with the place of its field, where its object is of a file. */
+function located(
+  message: Message,
+  documents: readonly ManifestDocument[],
+  defaultNamespace: string,
+): Message {
+  const { kind, namespace, name } = message.object;
+  // Of two documents of one object the later one holds.
+  const document = documents.findLast(({ object }) => {
+    const metadata = isObject(object['metadata']) ? object['metadata'] : {};
+    const own = kind === 'Namespace' ? '' : (metadata['namespace'] ?? defaultNamespace);
+    return object['kind'] === kind && metadata['name'] === name && own === namespace;
+  });
+  if (document === undefined) return message;
+  const { line, column } = document.locate(message.path);
+  return { ...message, reference: `${document.file}:${line}:${column}` };
 }
 
 function levelOption(flags: string, description: string, standard: MessageLevel): Option {
@@ -149,10 +169,11 @@ function print(
 ): void {
   const { stdout, style } = context;
   if (format !== 'log') {
-    const plain = messages.map(({ code, level, object, path, message }) => ({
+    const plain = messages.map(({ code, level, object, path, message, reference }) => ({
       code,
       level,
       origin: `${object.kind} ${object.name}${object.namespace === '' ? '' : `.${object.namespace}`}`,
+      ...(reference === undefined ? {} : { reference }),
       ...(path === '' ? {} : { path }),
       message,
     }));

@@ -160,9 +160,14 @@ spec: {hosts: [app], http: [{route: [{destination: {host: app, subset: v3}}]}]}
   );
   const found = await run(['analyze', '--use-kube=false', path]);
   assert.equal(found.code, 79);
-  assert.match(found.out, /^Error \[IST0101\] \(VirtualService r\.default\)/);
+  assert.match(
+    found.out,
+    /^Error \[IST0101\] \(VirtualService r\.default \S*route\.yaml:4:64\) spec\.http\[0\]/,
+  );
   const json = await run(['analyze', '--use-kube=false', path, '-o', 'json', '--failure-threshold', 'error']);
-  assert.equal((JSON.parse(json.out) as { code: string }[])[0]?.code, 'IST0101');
+  const [first] = JSON.parse(json.out) as { code: string; reference: string }[];
+  assert.equal(first?.code, 'IST0101');
+  assert.match(first?.reference ?? '', /route\.yaml:4:64$/);
   const suppressed = await run([
     'analyze',
     '--use-kube=false',

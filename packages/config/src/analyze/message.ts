@@ -17,6 +17,8 @@ export interface Message {
   /** Path of the field; empty for the whole object. */
   readonly path: string;
   readonly message: string;
+  /** `FILE:LINE:COLUMN` of the field, where the object was read from a file. */
+  readonly reference?: string;
 }
 
 /** What is known of each code: its name, for Istio's codes that of its documentation, and how grave it is. */
@@ -44,8 +46,9 @@ export function message(code: MessageCode, object: ObjectName, path: string, tex
   return { code, level: messageCodes[code].level, object, path, message: text };
 }
 
-/** One line, in the manner of istioctl: `Error [IST0101] (VirtualService reviews.default) …`. */
-export function formatMessage({ level, code, object, message: text, path }: Message): string {
+/** One line, in the manner of istioctl: `Error [IST0101] (VirtualService reviews.default route.yaml:9:15) …`. */
+export function formatMessage({ level, code, object, message: text, path, reference }: Message): string {
   const where = object.namespace === '' ? object.name : `${object.name}.${object.namespace}`;
-  return `${level} [${code}] (${object.kind} ${where}) ${path === '' ? '' : `${path}: `}${text}`;
+  const origin = reference === undefined ? where : `${where} ${reference}`;
+  return `${level} [${code}] (${object.kind} ${origin}) ${path === '' ? '' : `${path}: `}${text}`;
 }
