@@ -4,6 +4,7 @@ import { createServer, Agent, request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { clusterFromJson, listenerFromJson, routesJson, serveEnvoy } from '../testing/envoy-config.ts';
+import { fullBacklog } from '../testing/full-backlog.ts';
 import { encodeVersion2 } from '../proxy-protocol/write-header.ts';
 import {
   ask,
@@ -102,9 +103,7 @@ test('requests of one connection have connections of their own where the cluster
   assert.equal(statOf(dataPlane, 'cluster.backend.upstream_cx_total'), 2);
 });
 
-test('an endpoint has a limit of connections of its own', async (t) => {
-  const backend = await tcpUpstream(t, (peer) => peer.pipe(peer));
-  const dataPlane = startDataPlane(t);
+test('an endpoint has a limit of connections of its own, those that are being made included', async (t) => {
   const filters = [
     {
       name: 'envoy.filters.network.tcp_proxy',
@@ -116,18 +115,28 @@ test('an endpoint has a limit of connections of its own', async (t) => {
     },
   ];
   const limits = { circuit_breakers: { per_host_thresholds: [{ max_connections: 1 }] } };
-  await dataPlane.update({
-    clusters: { set: [clusterFromJson('backend', [backend], limits)] },
-    listeners: { set: [listenerFromJson({}, undefined, { filter_chains: [{ filters }] })] },
-  });
-  const first = connect(portOf(dataPlane), '127.0.0.1');
-  first.write('in');
-  await once(first, 'data');
-  const second = connect(portOf(dataPlane), '127.0.0.1');
-  second.on('error', () => {});
-  await new Promise((resolve) => second.once('close', resolve));
-  assert.equal(statOf(dataPlane, 'cluster.backend.upstream_cx_overflow'), 1);
-  first.destroy();
+  const answering = await tcpUpstream(t, (peer) => peer.pipe(peer));
+  for (const backend of [answering, await fullBacklog(t)]) {
+    const dataPlane = startDataPlane(t);
+    await dataPlane.update({
+      clusters: { set: [clusterFromJson('backend', [backend], limits)] },
+      listeners: { set: [listenerFromJson({}, undefined, { filter_chains: [{ filters }] })] },
+    });
+    const first = connect(portOf(dataPlane), '127.0.0.1');
+    first.write('in');
+    if (backend === answering) await once(first, 'data');
+    else while (statOf(dataPlane, 'cluster.backend.upstream_cx_active') < 1) await turn();
+    const second = connect(portOf(dataPlane), '127.0.0.1');
+    second.on('error', () => {});
+    await new Promise((resolve) => second.once('close', resolve));
+    assert.equal(statOf(dataPlane, 'cluster.backend.upstream_cx_overflow'), 1);
+    // What ends makes room.
+    first.destroy();
+    while (statOf(dataPlane, 'cluster.backend.upstream_cx_active') > 0) await turn();
+    const third = connect(portOf(dataPlane), '127.0.0.1');
+    while (statOf(dataPlane, 'cluster.backend.upstream_cx_active') < 1) await turn();
+    third.destroy();
+  }
 });
 
 test('an endpoint that becomes unhealthy loses its connections where the cluster asks for it', async (t) => {

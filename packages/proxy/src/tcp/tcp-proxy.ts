@@ -227,10 +227,7 @@ export class TcpConnection
     this.#connecting = undefined;
     const host = this.#host as Host;
     const cluster = this.#cluster as UpstreamCluster;
-    if (this.#setup.tunnel === undefined) {
-      host.countConnection(1);
-      host.active++;
-    }
+    if (this.#setup.tunnel === undefined) host.active++;
     if (cluster.model.closeConnectionsOnHealthFailure === true) (host.others ??= new Set()).add(this);
     this.#upstream = wire;
     // The kernel forgets it with the connection, and access logs ask afterwards.
@@ -279,7 +276,13 @@ export class TcpConnection
     stats.countConnectFailure(failure === 'connect_timeout', 1);
     if (failure === 'connect_timeout') outlier?.onTimeout(host);
     else outlier?.onConnectFailure(host);
-    this.#breakers().countConnection(-1);
+    this.#countConnection(-1);
+  }
+
+  /** Of an endpoint, from the attempt on. */
+  #countConnection(change: 1 | -1): void {
+    this.#breakers().countConnection(change);
+    this.#host?.countConnection(change);
   }
 
   #breakers() {
@@ -322,7 +325,7 @@ export class TcpConnection
       this.#connecting = tunnel.open(cluster, host, this.#info, this.#streamInfo(), this);
       return;
     }
-    this.#breakers().countConnection(1);
+    this.#countConnection(1);
     host.cxTotal++;
     cluster.stats.n.upstreamCxTotal++;
     cluster.stats.n.upstreamCxActive++;
@@ -416,17 +419,15 @@ export class TcpConnection
     this.#host?.others?.delete(this);
     const counts = this.#setup.tunnel === undefined;
     if (this.#connecting !== undefined && counts) {
-      this.#breakers().countConnection(-1);
+      this.#countConnection(-1);
       (this.#cluster as UpstreamCluster).stats.countClosed(connectionEnd(false, false));
     }
     const upstream = this.#upstream;
     if (upstream !== undefined) {
       if (counts) {
-        const host = this.#host as Host;
-        host.countConnection(-1);
-        host.active--;
+        (this.#host as Host).active--;
         (this.#cluster as UpstreamCluster).stats.countClosed(connectionEnd(this.#upstreamEnded, false));
-        this.#breakers().countConnection(-1);
+        this.#countConnection(-1);
       }
       endWire(upstream, end);
     }
