@@ -15,6 +15,7 @@ export class Retries {
   avoidPriorities: ReadonlySet<number> | undefined;
   /** Those that the retries of this request are counted in. */
   #countedIn: Breakers | undefined;
+  #stopped = false;
 
   constructor(policy: CompiledRetryPolicy) {
     this.policy = policy;
@@ -34,9 +35,9 @@ export class Retries {
     return policy.omits?.(host) === true;
   }
 
-  /** True where the cluster has room for one more retry; counts where it has not. */
+  /** True where the cluster has room for one more retry; counts where it has not. Whoever retries already has a place. */
   admits(cluster: UpstreamCluster, priority: 'default' | 'high'): boolean {
-    if (cluster.breakers(priority).mayRetry()) return true;
+    if (this.#countedIn !== undefined || cluster.breakers(priority).mayRetry()) return true;
     cluster.stats.n.upstreamRqRetryOverflow++;
     return false;
   }
@@ -75,9 +76,17 @@ export class Retries {
     return random * Math.min(backoffMaxMs, backoffBaseMs * 2 ** (this.#tried.length - 1));
   }
 
-  /** No further try. */
+  /** No further try, whatever the policy allows. */
   stop(): void {
     this.left = 0;
+    this.#stopped = true;
+  }
+
+  /** True, and counted, where one more try is wanted and the policy's number of them is why there is none. */
+  isAtLimit(cluster: UpstreamCluster): boolean {
+    if (this.left > 0 || this.#stopped) return false;
+    cluster.stats.n.upstreamRqRetryLimitExceeded++;
+    return true;
   }
 
   /** The request is over. */

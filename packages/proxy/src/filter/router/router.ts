@@ -304,10 +304,8 @@ export class Router extends HostChoice implements AttemptOwner {
         owner.manager.heads.releaseResponse(head);
         return;
       }
-      if (this.attempts > 1) {
-        (this.cluster as UpstreamCluster).stats.n.upstreamRqRetryLimitExceeded++;
+      if (this.retries?.isAtLimit(this.cluster as UpstreamCluster) === true)
         owner.addFlag(flag.upstreamRetryLimitExceeded);
-      }
     } else if (this.attempts > 1) {
       (this.cluster as UpstreamCluster).stats.n.upstreamRqRetrySuccess++;
     }
@@ -391,10 +389,8 @@ export class Router extends HostChoice implements AttemptOwner {
       return;
     }
     if (this.#leaveToOthers(attempt)) return;
-    if (wanted && this.attempts > 1) {
-      (this.cluster as UpstreamCluster).stats.n.upstreamRqRetryLimitExceeded++;
+    if (wanted && this.retries?.isAtLimit(this.cluster as UpstreamCluster) === true)
       owner.addFlag(flag.upstreamRetryLimitExceeded);
-    }
     this.#end();
     owner.addFlag(report.flag);
     // As Envoy, which counts no status for what lasted too long.

@@ -4,6 +4,7 @@ import {
   defaultForward,
   defaultRoute,
   defaultRouteConfiguration,
+  defaultThresholds,
   defaultVirtualHost,
   defaultUpstreamHttp,
   type ForwardAction,
@@ -328,4 +329,43 @@ test('a try after a time-out says so where the virtual host asks for it', async 
   });
   assert.equal((await ask(portOf(dataPlane))).status, 200);
   assert.deepEqual(seen, [undefined, 'true']);
+});
+
+test('a request that retries keeps its place among those that may, and another without one is an overflow, not at its limit', async (t) => {
+  const up = await failing(t, Number.POSITIVE_INFINITY);
+  const { port: late } = await upstream(t, (_request, response) => {
+    response.statusCode = 503;
+    response.end();
+  });
+  const one = { ...defaultThresholds, maxRetries: 1 };
+  const limited = (name: string, at: number, thresholds: typeof one) => ({
+    ...cluster(name, [at]),
+    circuitBreakers: { default: thresholds, high: thresholds },
+  });
+  const log = keptAccessLog('%RESPONSE_FLAGS% %UPSTREAM_REQUEST_ATTEMPT_COUNT%');
+  const to = (name: string, path: string) => {
+    const route = defaultRoute({ ...defaultForward(name), retryPolicy: retry });
+    return { ...route, match: { ...route.match, path: { kind: 'prefix', value: path } as const } };
+  };
+  const { dataPlane, port } = await serveHttp(
+    t,
+    [to('none', '/none'), to('up', '/')],
+    [limited('up', up, one), limited('none', late, { ...one, maxRetries: 0 })],
+    { accessLogs: log.accessLogs },
+    log.options,
+  );
+  assert.equal((await ask(port)).body, '3');
+  assert.equal((await ask(port, '/none')).status, 503);
+  assert.deepEqual(log.lines, ['URX 3', 'UO 1']);
+  const counted = (cluster: string): readonly number[] =>
+    ['', '_overflow', '_limit_exceeded'].map((what) =>
+      statOf(dataPlane, `cluster.${cluster}.upstream_rq_retry${what}`),
+    );
+  assert.deepEqual(
+    [counted('up'), counted('none')],
+    [
+      [2, 0, 1],
+      [0, 1, 0],
+    ],
+  );
 });
