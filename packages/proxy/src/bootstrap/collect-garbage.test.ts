@@ -16,13 +16,16 @@ function started() {
     usedBytes: () => memory.used,
     anonymousBytes: () => memory.anonymous,
     cpuMs: () => memory.cpu,
+    /** Pages of the heap that a collection leaves which leaves shapes. */
+    pages: 0,
     collect(what: 'all' | 'objects') {
       memory.collected.push(what);
       memory.used = 10 * mb;
+      if (what === 'all') memory.pages = 0;
     },
     trim() {
       memory.trims++;
-      memory.anonymous = 20 * mb;
+      memory.anonymous = 20 * mb + memory.pages;
     },
   };
   const looking = giveMemoryBack(clock, memory);
@@ -68,6 +71,40 @@ test('what traffic has left is collected when the proxy has come to rest, not be
   looking.cancel();
   clock.advance(5_000);
   assert.deepEqual(memory.collected, ['all', 'objects']);
+});
+
+test('shapes are forgotten too where much memory would stay otherwise, and not again where it is needed', () => {
+  const { clock, memory } = started();
+  clock.advance(2_000);
+  memory.used = 50 * mb;
+  memory.pages = 15 * mb;
+  clock.advance(5_000);
+  assert.deepEqual(memory.collected, ['all', 'objects']);
+  memory.used = 50 * mb;
+  memory.pages = 16 * mb;
+  clock.advance(5_000);
+  assert.deepEqual(memory.collected, ['all', 'objects', 'objects', 'all']);
+  assert.equal(memory.anonymous, 20 * mb);
+  clock.advance(60_000);
+  assert.equal(memory.collected.length, 4);
+});
+
+test('a heap that has not grown is collected after traffic where much memory is there, once', () => {
+  const { clock, memory } = started();
+  clock.advance(2_000);
+  memory.anonymous = 36 * mb;
+  memory.pages = 16 * mb;
+  clock.advance(5_000);
+  assert.deepEqual(memory.collected, ['all']);
+  memory.cpu += 1_000;
+  clock.advance(5_000);
+  assert.deepEqual(memory.collected, ['all']);
+  clock.advance(5_000);
+  assert.deepEqual(memory.collected, ['all', 'objects', 'all']);
+  memory.pages = 15 * mb;
+  memory.cpu += 1_000;
+  clock.advance(60_000);
+  assert.equal(memory.collected.length, 3);
 });
 
 test('what is free outside of the heap is given back also under traffic, where it is worthwhile', () => {

@@ -17,6 +17,8 @@ const restingShare = 0.01;
 /** What the heap, or the memory around it, must have grown by for it to be worthwhile. */
 const worthwhileHeapBytes = 8 * 1024 * 1024;
 const worthwhileBytes = 4 * 1024 * 1024;
+/** What a proxy at rest may have more than it had before it gives compiled code away for it. */
+const muchBytes = 16 * 1024 * 1024;
 
 /** The memory of a process, and its CPU. */
 export interface ProcessMemory {
@@ -81,24 +83,50 @@ function loadTrim(): (keepBytes: number) => number {
  * start, before there is such code, and for who is short of memory. V8's own (`--memory-reducer`) does the same eight seconds
  * after a traffic has ended; the proxy runs without it.
  *
+ * A collection that leaves shapes leaves V8 with its pages, too: a proxy that ten thousand connections have left keeps 35 MB
+ * of them for ever, empty (with `--single-threaded-gc` V8's own timer for its pool of pages does nothing). So where much is
+ * still there afterwards, everything is collected; what traffic leaves otherwise is far from it.
+ *
  * What V8's compiler has had from malloc is trimmed also under traffic: of a proxy under load that was a third.
  */
 export function giveMemoryBack(clock: Clock, memory: ProcessMemory = ownMemory()): Timer {
   let leastHeapBytes: number | undefined;
   let leastBytes: number | undefined;
+  /** All memory when the start was over. */
+  let startBytes: number | undefined;
+  /** What was not the heap's objects when everything was last collected. */
+  let slackBytes: number | undefined;
+  let wasBusy = false;
   let cpuMs = 0;
   let looks: Timer | undefined;
   let trims: Timer | undefined;
+  const collect = (what: Parameters<ProcessMemory['collect']>[0]): void => {
+    memory.collect(what);
+    memory.trim();
+    leastHeapBytes = memory.usedBytes();
+    leastBytes = memory.anonymousBytes();
+    startBytes ??= leastBytes;
+    const slack = leastBytes - leastHeapBytes;
+    if (what === 'all') slackBytes = slack;
+    slackBytes ??= slack;
+    if (slack - slackBytes >= muchBytes) collect('all');
+  };
+  /** Traffic has ended whose connections may have been there when the heap was last collected: it has not grown since. */
+  const isLarge = (): boolean =>
+    wasBusy && startBytes !== undefined && memory.anonymousBytes() - startBytes >= muchBytes;
   const look = (sinceMs: number, what: Parameters<ProcessMemory['collect']>[0]): void => {
     const usedMs = memory.cpuMs() - cpuMs;
     cpuMs += usedMs;
-    const isResting = usedMs <= sinceMs * restingShare;
+    if (usedMs > sinceMs * restingShare) {
+      wasBusy = true;
+      return;
+    }
     const grown = leastHeapBytes === undefined || memory.usedBytes() - leastHeapBytes >= worthwhileHeapBytes;
-    if (isResting && grown) {
-      memory.collect(what);
-      leastHeapBytes = memory.usedBytes();
+    if (grown || isLarge()) {
+      collect(what);
       cpuMs = memory.cpuMs();
     }
+    wasBusy = false;
   };
   const trim = (): void => {
     if (leastBytes !== undefined && memory.anonymousBytes() - leastBytes < worthwhileBytes) return;
@@ -109,7 +137,7 @@ export function giveMemoryBack(clock: Clock, memory: ProcessMemory = ownMemory()
     cpuMs = memory.cpuMs();
     first = clock.after(settledMs - firstLookMs, () => {
       look(settledMs - firstLookMs, 'all');
-      trim();
+      if (leastBytes === undefined) trim();
       looks = clock.every(betweenLooksMs, () => look(betweenLooksMs, 'objects'));
       trims = clock.every(betweenTrimsMs, trim);
     });
