@@ -1,3 +1,4 @@
+import { GrpcMethodList, GrpcMethodList_Service } from '@lateen/protocol/envoy/config/core/v3';
 import type { Any } from '@lateen/protocol';
 import * as route from '@lateen/protocol/envoy/config/route/v3';
 import { AdaptiveConcurrency } from '@lateen/protocol/envoy/extensions/filters/http/adaptive_concurrency/v3';
@@ -89,15 +90,24 @@ const upstreamLogPolicy = fieldPolicy(router.Router_UpstreamAccessLogOptions, [
   'flushUpstreamLogOnUpstreamStream',
   'upstreamLogFlushInterval',
 ]);
-const noMethodStats = 'adds statistics only';
-const grpcStatsPolicy = fieldPolicy(GrpcStats, ['emitFilterState'], {
-  statsForAllMethods: noMethodStats,
-  individualMethodStatsAllowlist: noMethodStats,
-  enableUpstreamStats: noMethodStats,
-  replaceDotsInGrpcServiceName: noMethodStats,
-});
+const grpcStatsPolicy = fieldPolicy(GrpcStats, [
+  'emitFilterState',
+  'statsForAllMethods',
+  'individualMethodStatsAllowlist',
+  'enableUpstreamStats',
+  'replaceDotsInGrpcServiceName',
+]);
+const grpcMethodsPolicy = fieldPolicy(GrpcMethodList, ['services']);
+const grpcServicePolicy = fieldPolicy(GrpcMethodList_Service, ['name', 'methodNames']);
 
-export const httpFilterPolicies = [filterPolicy, routerPolicy, upstreamLogPolicy, grpcStatsPolicy];
+export const httpFilterPolicies = [
+  filterPolicy,
+  routerPolicy,
+  upstreamLogPolicy,
+  grpcStatsPolicy,
+  grpcMethodsPolicy,
+  grpcServicePolicy,
+];
 
 /** Where the router logs its tries. */
 function decodeAttemptLogs(
@@ -117,6 +127,21 @@ function decodeAttemptLogs(
     attemptLogs: decodeAccessLogs(scope.at('upstreamLog'), upstreamLog),
     attemptLogIntervalMs: intervalMs,
     logsReadyAttempts: options?.flushUpstreamLogOnUpstreamStream ?? false,
+  };
+}
+
+function decodeGrpcStats(config: GrpcStats): Omit<Extract<HttpFilterConfig, { kind: 'grpc_stats' }>, 'kind'> {
+  const listed = (config.individualMethodStatsAllowlist?.services ?? []).flatMap(
+    ({ name = '', methodNames }) => (methodNames ?? []).map((method) => `${name}/${method}`),
+  );
+  const named = config.individualMethodStatsAllowlist === undefined ? 'none' : new Set(listed);
+  return {
+    emitFilterState: config.emitFilterState ?? false,
+    options: {
+      methods: config.statsForAllMethods === true ? 'all' : named,
+      hasTimes: config.enableUpstreamStats ?? false,
+      replacesDots: config.replaceDotsInGrpcServiceName ?? false,
+    },
   };
 }
 
@@ -201,7 +226,7 @@ function decodeConfig(scope: Scope, message: HttpFilterMessage, context: FilterC
     case GrpcStats.typeName: {
       const config = at.unpack(GrpcStats, message.typedConfig) ?? {};
       at.check(grpcStatsPolicy, config);
-      return { kind: 'grpc_stats', emitFilterState: config.emitFilterState ?? false };
+      return { kind: 'grpc_stats', ...decodeGrpcStats(config) };
     }
     case AlpnConfig.typeName:
       return { kind: 'istio_alpn', override: decodeIstioAlpn(at, message.typedConfig) };

@@ -26,6 +26,7 @@ import { compileLocalReply, type LocalReplyRules } from './local-reply-rules.ts'
 import { compileAccessLog, type CompiledAccessLog, type LogSinks } from '../telemetry/access-log.ts';
 import type { HttpStats } from '../telemetry/http-stats.ts';
 import type { MeshMetrics } from '../telemetry/mesh-metrics.ts';
+import { GrpcStats } from '../telemetry/grpc-stats.ts';
 import type { RequestObserver } from '../telemetry/request-observer.ts';
 import type { Tracer } from '../tracing/tracer.ts';
 import type { TracingSystem } from '../tracing/tracing-system.ts';
@@ -101,11 +102,13 @@ export function http2Options(model: HttpConnectionManager): Http2ServerOptions {
 /** Who is told of the requests of a connection manager: one for each filter that counts them. */
 function observersOf(
   { httpFilters }: HttpConnectionManager,
-  { meshMetrics }: ManagerContext,
+  { meshMetrics, filterServices }: ManagerContext,
 ): RequestObserver[] {
-  return httpFilters.flatMap(({ config, disabled }) =>
-    config.kind === 'istio_stats' && !disabled ? [meshMetrics.scope(config.options)] : [],
-  );
+  return httpFilters.flatMap(({ config, disabled }): RequestObserver[] => {
+    if (disabled) return [];
+    if (config.kind === 'grpc_stats') return [new GrpcStats(config.options, filterServices.statGroup)];
+    return config.kind === 'istio_stats' ? [meshMetrics.scope(config.options)] : [];
+  });
 }
 
 /** A connection manager compiled: the same for all connections of its filter chain. */
@@ -131,8 +134,8 @@ export class ConnectionManager {
   readonly observers: readonly RequestObserver[];
   /** What TLS offers to endpoints; undefined: what their clusters say. */
   readonly alpn: AlpnOverride | undefined;
-  /** True where an observer is told of the messages of gRPC requests. */
-  readonly countsGrpcMessages: boolean;
+  /** Those that are told of the messages of gRPC requests. */
+  readonly messageObservers: readonly RequestObserver[];
   /** How often observers are told of the messages of a stream that lasts, milliseconds; 0: at its end. */
   readonly messageIntervalMs: number;
   /** Undefined where requests are not traced. */
@@ -190,11 +193,10 @@ export class ConnectionManager {
     const statsFilter = model.httpFilters.find(({ config }) => config.kind === 'istio_stats')?.config;
     const options = statsFilter?.kind === 'istio_stats' ? statsFilter.options : undefined;
     this.messageIntervalMs = (options ?? defaultIstioStats).reportIntervalMs;
-    this.countsGrpcMessages =
-      this.observers.length > 0 &&
-      model.httpFilters.some(
-        ({ config, disabled }) => config.kind === 'grpc_stats' && config.emitFilterState && !disabled,
-      );
+    const tellsOthers = model.httpFilters.some(
+      ({ config, disabled }) => config.kind === 'grpc_stats' && config.emitFilterState && !disabled,
+    );
+    this.messageObservers = this.observers.filter((one) => tellsOthers || one instanceof GrpcStats);
     this.alpn = model.httpFilters
       .map(({ config, disabled }) =>
         config.kind === 'istio_alpn' && !disabled ? config.override : undefined,

@@ -64,7 +64,8 @@ export abstract class ExchangeRecord extends Expirable implements StreamInfo {
     this.dynamicMetadata = connection.metadata;
     this.startMs = manager.turn.nowMs;
     this.draw = manager.random();
-    if (manager.countsGrpcMessages && isGrpcRequest(head)) this.grpcMessages = new GrpcMessages(this.startMs);
+    if (manager.messageObservers.length > 0 && isGrpcRequest(head))
+      this.grpcMessages = new GrpcMessages(this.startMs);
     if (manager.accessLogs.length > 0) this.#startedWallMs = manager.turn.wallMs;
   }
 
@@ -75,7 +76,7 @@ export abstract class ExchangeRecord extends Expirable implements StreamInfo {
     const { messageIntervalMs } = manager;
     if (!isEnd && (messageIntervalMs === 0 || nowMs - messages.toldMs < messageIntervalMs)) return;
     const counts = messages.take(nowMs);
-    for (const observer of manager.observers) observer.onMessages(this, manager.direction, counts);
+    for (const observer of manager.messageObservers) observer.onMessages(this, manager.direction, counts);
   }
 
   /** Tells access logs of the request, at an event. */

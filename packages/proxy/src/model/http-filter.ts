@@ -75,6 +75,16 @@ export interface HeaderMutations {
   readonly response: readonly HeaderOperations[];
 }
 
+/** What is counted of gRPC requests. */
+export interface GrpcStatsOptions {
+  /** Methods that have statistics of their own, as `service/method`. */
+  readonly methods: 'all' | 'none' | ReadonlySet<string>;
+  /** Also how long they take. */
+  readonly hasTimes: boolean;
+  /** `a.b.Service` is shown as `a_b_Service`. */
+  readonly replacesDots: boolean;
+}
+
 /**
  * The configuration of one HTTP filter, in a chain or of one route.
  *
@@ -133,8 +143,8 @@ export type HttpFilterConfig =
       readonly domain: string;
     }
   | IstioStatsFilter
-  /** Messages are counted where `emitFilterState`. */
-  | { readonly kind: 'grpc_stats'; readonly emitFilterState: boolean }
+  /** Others are told of messages where `emitFilterState`. */
+  | { readonly kind: 'grpc_stats'; readonly emitFilterState: boolean; readonly options: GrpcStatsOptions }
   | { readonly kind: 'peer_metadata' }
   | { readonly kind: 'istio_alpn'; readonly override: AlpnOverride }
   | { readonly kind: 'buffer'; readonly maxRequestBytes: number }
