@@ -4,7 +4,7 @@ import { Agent, request, type ServerResponse } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
 import { test } from 'node:test';
-import { sleep, TestClock } from '@lateen/core';
+import { TestClock } from '@lateen/core';
 import {
   defaultFilterChain,
   defaultListener,
@@ -21,6 +21,7 @@ import {
   serveHttp,
   startDataPlane,
   tcpUpstream,
+  until,
   upstream,
 } from '../testing/harness.ts';
 import { drainListeners } from './drain-listeners.ts';
@@ -194,6 +195,6 @@ test('a removed listener lets HTTP/2 connections go by a GOAWAY that refuses not
   await once(stream, 'end');
   assert.equal(body, 'done');
   await closed;
-  while (dataPlane.activeConnections > 0) await sleep(1);
+  await until(() => dataPlane.activeConnections === 0);
   assert.doesNotMatch(dataPlane.stats.text(), /^listener\./m);
 });

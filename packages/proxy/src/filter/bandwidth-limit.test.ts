@@ -4,7 +4,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { test } from 'node:test';
 import { TestClock } from '@lateen/core';
 import { clusterFromJson, filterTypes, routerJson, routesJson, serveEnvoy } from '../testing/envoy-config.ts';
-import { ask, statOf, upstream, type Closers } from '../testing/harness.ts';
+import { ask, statOf, until, upstream, type Closers } from '../testing/harness.ts';
 import { http2Client } from '../testing/http2-peers.ts';
 
 const config = (fields: object): object => ({
@@ -80,7 +80,7 @@ test('bodies of requests are held back, counted while they are, and those that a
   const options = { host: '127.0.0.1', port, method: 'POST', agent: false } as const;
   const request = httpRequest({ ...options, headers: { 'content-length': '150' } });
   request.end('x'.repeat(150));
-  while (stat('request_pending') < 1) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => stat('request_pending') > 0);
   assert.deepEqual(seen, []);
   clock.advance(100);
   const [response] = (await once(request, 'response')) as [IncomingMessage];
@@ -92,7 +92,7 @@ test('bodies of requests are held back, counted while they are, and those that a
   const given = httpRequest(options);
   given.on('error', () => {});
   given.write('x'.repeat(1_000));
-  while (stat('request_pending') < 1) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => stat('request_pending') > 0);
   given.destroy();
   // Who is held back is not read from: that it has gone is seen when what it had sent is through.
   while (stat('request_pending') > 0) {

@@ -6,7 +6,15 @@ import { TestClock } from '@lateen/core';
 import { clusterFromJson, filterTypes, routerJson, routesJson, serveEnvoy } from '../testing/envoy-config.ts';
 import { decodeHttpFilter } from '../decode/http-filter.ts';
 import { Scope } from '../decode/scope.ts';
-import { ask, exchangeRaw, keptAccessLog, statOf, upstream, type Closers } from '../testing/harness.ts';
+import {
+  ask,
+  exchangeRaw,
+  keptAccessLog,
+  statOf,
+  until,
+  upstream,
+  type Closers,
+} from '../testing/harness.ts';
 import { http2Cluster, http2Upstream } from '../testing/http2-peers.ts';
 
 const all = { match: { prefix: '/' }, route: { cluster: 'up' } };
@@ -263,8 +271,7 @@ test('faults are for nodes, clusters and so many requests at a time', async (t) 
   const few = await serve({ delay: { fixed_delay: '0.08s', ...always }, max_active_faults: 1 });
   let answered = false;
   const delayed = ask(few.port).then(() => (answered = true));
-  while (statOf(few.dataPlane, 'http.http.fault.active_faults') < 1)
-    await new Promise((resolve) => setImmediate(resolve));
+  await until(() => statOf(few.dataPlane, 'http.http.fault.active_faults') > 0);
   await ask(few.port);
   assert.equal(answered, false);
   clock.advance(80);

@@ -4,7 +4,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { test } from 'node:test';
 import { TestClock } from '@lateen/core';
 import { clusterFromJson, filterTypes, routerJson, routesJson, serveEnvoy } from '../testing/envoy-config.ts';
-import { ask, statOf, upstream, type Closers } from '../testing/harness.ts';
+import { ask, statOf, until, upstream, type Closers } from '../testing/harness.ts';
 
 const bodyBytes = 16 * 1024 * 1024;
 
@@ -74,9 +74,7 @@ test('a request stays held back by one filter when another that waits lets it go
   const request = httpRequest({ host: '127.0.0.1', port, path: '/big', method: 'POST', agent: false });
   request.on('error', () => {});
   request.end(Buffer.alloc(bodyBytes));
-  while (statOf(dataPlane, 'slow.http_bandwidth_limit.request_pending') < 1) {
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+  await until(() => statOf(dataPlane, 'slow.http_bandwidth_limit.request_pending') > 0);
   await pass(30);
   const read = statOf(dataPlane, 'http.http.downstream_cx_rx_bytes_total');
   assert.ok(read < 256 * 1024, `${read} bytes were read of which 31 KiB could go on`);

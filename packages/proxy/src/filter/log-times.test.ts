@@ -3,7 +3,15 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { clusterFromJson, listenerFromJson, routesJson, serveEnvoy } from '../testing/envoy-config.ts';
-import { ask, keptAccessLog, portOf, startDataPlane, tcpUpstream, upstream } from '../testing/harness.ts';
+import {
+  ask,
+  keptAccessLog,
+  portOf,
+  startDataPlane,
+  tcpUpstream,
+  until,
+  upstream,
+} from '../testing/harness.ts';
 
 const all = {
   match: { prefix: '/' },
@@ -36,11 +44,10 @@ test('a line is written when a request begins, while it lasts and when it ends',
     kept.options,
   );
   const answer = ask(port, '/x');
-  while (kept.lines.length < 3) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => kept.lines.length >= 3);
   finish();
   await answer;
-  while (!kept.lines.some((line) => line.startsWith('DownstreamEnd')))
-    await new Promise((resolve) => setImmediate(resolve));
+  await until(() => kept.lines.some((line) => line.startsWith('DownstreamEnd')));
   assert.equal(kept.lines[0], 'DownstreamStart /x 0\n');
   assert.ok(kept.lines.slice(1, -1).every((line) => line.startsWith('DownstreamPeriodic /x')));
   assert.equal(kept.lines.at(-1), 'DownstreamEnd /x 200\n');
@@ -74,7 +81,7 @@ test('a line is written when an upgrade is granted', async (t) => {
   assert.match(chunk.toString(), /^HTTP\/1.1 101 /);
   assert.deepEqual(kept.lines, ['DownstreamTunnelSuccessfullyEstablished 101\n']);
   socket.destroy();
-  while (kept.lines.length < 2) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => kept.lines.length >= 2);
   assert.equal(kept.lines[1], 'DownstreamEnd 101\n');
 });
 
@@ -102,11 +109,11 @@ test('the log of a listener is told of each connection, and of those that no cha
   });
   assert.deepEqual(refused, []);
   await ask(portOf(dataPlane), '/');
-  while (kept.lines.length < 1) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => kept.lines.length > 0);
   const lost = connect(portOf(dataPlane, 'nobody'), '127.0.0.1');
   lost.on('error', () => {});
   await once(lost, 'close');
-  while (kept.lines.length < 3) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => kept.lines.length >= 3);
   assert.deepEqual(kept.lines, [
     `NotSet - - ${portOf(dataPlane)}\n`,
     `NotSet NR filter_chain_not_found ${portOf(dataPlane, 'nobody')}\n`,
@@ -143,7 +150,7 @@ test('the log of a listener is told what network filters say of the connection',
   const { refused } = await dataPlane.update({ listeners: { set: [own] } });
   assert.deepEqual(refused, []);
   await ask(portOf(dataPlane), '/');
-  while (kept.lines.length < 1) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => kept.lines.length > 0);
   assert.deepEqual(kept.lines, ['allowed\n']);
 });
 

@@ -11,6 +11,7 @@ import {
   startDataPlane,
   statOf,
   tcpUpstream,
+  until,
   type Closers,
 } from '../testing/harness.ts';
 import { http2Cluster } from '../testing/http2-peers.ts';
@@ -79,7 +80,7 @@ test('a connection that the service allows is served, with the bytes that came m
   socket.on('data', (chunk: Buffer) => {
     text += chunk.toString();
   });
-  while (asked.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => asked.length > 0);
   assert.equal(stat('active'), 1);
   answered.resolve({ status: { code: 0 } });
   await once(socket, 'close');
@@ -110,9 +111,9 @@ test('where the service cannot be asked connections are closed, or served with f
 test('a client that leaves while the service thinks is forgotten', async (t) => {
   const { asked, port, stat } = await start(t, () => new Promise<CheckResponse>(() => {}));
   const socket = connect(port, '127.0.0.1');
-  while (asked.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => asked.length > 0);
   socket.resetAndDestroy();
-  while (stat('active') > 0) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => stat('active') === 0);
   assert.deepEqual([stat('total'), stat('ok'), stat('denied')], [1, 0, 0]);
 });
 

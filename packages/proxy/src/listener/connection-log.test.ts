@@ -11,6 +11,7 @@ import {
   startDataPlane,
   statOf,
   tcpUpstream,
+  until,
   type Closers,
 } from '../testing/harness.ts';
 
@@ -65,15 +66,11 @@ const routes = {
 const request = 'GET / HTTP/1.1\r\nhost: a\r\n\r\n';
 const last = request.replace('host', 'connection: close\r\nhost');
 
-async function waitFor(lines: readonly string[], count: number): Promise<void> {
-  while (lines.length < count) await new Promise((resolve) => setImmediate(resolve));
-}
-
 test("a listener's log has the bytes of each connection, and the statistics those of all", async (t) => {
   const { dataPlane, port, lines } = await serve(t, routes, {});
   const first = await exchangeRaw(port, request + last);
   const second = await exchangeRaw(port, last);
-  await waitFor(lines, 2);
+  await until(() => lines.length >= 2);
   assert.deepEqual(lines, [
     `${request.length + last.length} ${first.length}\n`,
     `${last.length} ${second.length}\n`,
@@ -91,7 +88,7 @@ test('bytes that were looked at to choose a chain count once, also where TCP goe
   const chain = { filter_chains: [{ filters: tcpFilters }], listener_filters: [inspector] };
   const { port, lines } = await serve(t, {}, {}, chain);
   assert.equal(await exchangeRaw(port, last, { end: true }), last);
-  await waitFor(lines, 1);
+  await until(() => lines.length > 0);
   assert.deepEqual(lines, [`${last.length} ${last.length}\n`]);
 });
 
@@ -113,6 +110,6 @@ test('bytes on a TLS connection count as the application sees them', async (t) =
   client.on('data', (chunk: Buffer) => (text += chunk.toString('latin1')));
   client.write(last);
   await once(client, 'close');
-  await waitFor(lines, 1);
+  await until(() => lines.length > 0);
   assert.deepEqual(lines, [`${last.length} ${text.length}\n`]);
 });

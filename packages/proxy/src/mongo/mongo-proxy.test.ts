@@ -10,6 +10,7 @@ import {
   startDataPlane,
   statOf,
   tcpUpstream,
+  until,
   type Closers,
 } from '../testing/harness.ts';
 import { opcodes } from './message.ts';
@@ -123,7 +124,7 @@ test('queries, commands and their answers are counted by collection, call site a
   assert.equal(stat('op_query_active'), 3);
   assert.equal(stat('decoding_error'), 0);
   client.resetAndDestroy();
-  while (stat('op_query_active') > 0) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => stat('op_query_active') === 0);
   assert.equal(stat('cx_destroy_remote_with_active_rq'), 1);
 });
 
@@ -200,7 +201,7 @@ test('messages are logged, and collections become dynamic metadata', async (t) =
   );
   await carry(client, backend, encodeQuery(1, 'shop.users', { a: 'b' }));
   client.resetAndDestroy();
-  while (dataPlane.activeConnections > 0) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => dataPlane.activeConnections === 0);
   const [message, line] = kept.lines;
   assert.deepEqual((JSON.parse(message ?? '') as { message: { query: unknown } }).message.query, { a: 'b' });
   assert.equal(line, '{"shop.users":["query"]}\n');

@@ -342,14 +342,13 @@ test('an endpoint that is silent, gone or talks nonsense fails its requests, and
   assert.deepEqual(await client.ask('GET a', 'GET b'), ['-upstream failure', '-upstream failure']);
   assert.equal(statOf(dataPlane, 'cluster.shards.upstream_rq_timeout'), 1);
   const lost = client.ask('GET a');
-  while (fake.heard.length < 3) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => fake.heard.length >= 3);
   for (const socket of fake.sockets) socket.write('what?\r\n');
   assert.deepEqual(await lost, ['-upstream protocol error']);
   fake.silent = false;
   assert.deepEqual(await client.ask('GET a'), ['$-1']);
   for (const socket of fake.sockets) socket.destroy();
-  while (statOf(dataPlane, 'cluster.shards.upstream_cx_active') > 0)
-    await new Promise((r) => setImmediate(r));
+  await until(() => statOf(dataPlane, 'cluster.shards.upstream_cx_active') === 0);
   assert.deepEqual(await client.ask('GET a'), ['$-1']);
   await dataPlane.update({ clusters: { set: [clusterFromJson('shards', [], ring)] } });
   assert.deepEqual(await client.ask('GET a'), ['-no upstream host']);
@@ -390,9 +389,9 @@ test('a client that leaves in the middle leaves nothing behind', async (t) => {
   fake.silent = true;
   const client = await redisClient(t, port);
   client.raw('*2\r\n$3\r\nGET\r\n$1\r\na\r\n*2\r\n$3\r\nGE');
-  while (fake.heard.length < 1) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => fake.heard.length > 0);
   client.socket.resetAndDestroy();
-  while (statOf(dataPlane, 'redis.main.downstream_cx_active') > 0) await new Promise((r) => setImmediate(r));
+  await until(() => statOf(dataPlane, 'redis.main.downstream_cx_active') === 0);
   for (const gauge of ['downstream_rq_active', 'downstream_cx_rx_bytes_buffered'])
     assert.equal(statOf(dataPlane, `redis.main.${gauge}`), 0);
 });

@@ -13,6 +13,7 @@ import {
   startDataPlane,
   statOf,
   tcpUpstream,
+  until,
   type Closers,
 } from '../testing/harness.ts';
 
@@ -180,7 +181,7 @@ test('lines are written at the connection and in intervals where the log asks fo
   const client = connect(port, '127.0.0.1');
   client.write('hello');
   await once(client, 'data');
-  while (kept.lines.length < 3) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => kept.lines.length >= 3);
   // The endpoint may be there before the client's bytes are.
   assert.match(kept.lines[0] ?? '', /^[05]\n$/);
   assert.equal(kept.lines[2], '5\n');
@@ -233,8 +234,7 @@ test('a connection goes through CONNECT of HTTP/1, with headers of its own', asy
   assert.deepEqual(heard, ['CONNECT shop.test:443 127.0.0.1']);
   assert.equal(statOf(dataPlane, 'cluster.backend.upstream_rq_total'), 1);
   assert.equal(statOf(dataPlane, 'cluster.backend.upstream_cx_total'), 1);
-  while (statOf(dataPlane, 'cluster.backend.upstream_cx_active') > 0)
-    await new Promise((r) => setImmediate(r));
+  await until(() => statOf(dataPlane, 'cluster.backend.upstream_cx_active') === 0);
   assert.equal(statOf(dataPlane, 'cluster.backend.upstream_rq_active'), 0);
 });
 
@@ -325,8 +325,7 @@ test('connections above the limit of a filter are closed, at once or after its d
     assert.equal(statOf(dataPlane, 'connection_limit.few.limited_connections'), 1);
     assert.equal(statOf(dataPlane, 'connection_limit.few.active_connections'), 1);
     first.destroy();
-    while (statOf(dataPlane, 'connection_limit.few.active_connections') > 0)
-      await new Promise((resolve) => setImmediate(resolve));
+    await until(() => statOf(dataPlane, 'connection_limit.few.active_connections') === 0);
     assert.equal(await exchangeRaw(port, 'in', { end: true }), 'in');
   }
 });

@@ -13,6 +13,7 @@ import { formatTime } from './format-time.ts';
 import { compileFormat } from './format.ts';
 import { flag } from './response-flags.ts';
 import type { StreamInfo } from './stream-info.ts';
+import { until } from '../testing/harness.ts';
 
 function info(more: Partial<StreamInfo> = {}): StreamInfo {
   const request = new RequestHead();
@@ -190,7 +191,7 @@ test('logs that were moved away are opened anew where that is asked for', async 
   const files = new LogFiles(new TestClock());
   files.write(file, 'before\n');
   files.flush();
-  while (!existsSync(file)) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => existsSync(file));
   renameSync(file, `${file}.1`);
   files.reopen();
   files.write(file, 'after\n');

@@ -6,7 +6,7 @@ import { fromJson } from '@lateen/protocol';
 import { knownTypes } from '../decode/known-types.ts';
 import { listenerDecoder } from '../decode/resource.ts';
 import { listenerFromJson, routerJson, routesJson, serveEnvoy } from '../testing/envoy-config.ts';
-import { ask, cluster, portOf, startDataPlane, tcpUpstream, upstream } from '../testing/harness.ts';
+import { ask, cluster, portOf, startDataPlane, tcpUpstream, until, upstream } from '../testing/harness.ts';
 import { askHttp2, http2Client, http2Cluster, http2Upstream } from '../testing/http2-peers.ts';
 
 /** The filter as Istio's control plane sends it: its message inside of a TypedStruct. */
@@ -240,7 +240,7 @@ test('bytes of a TCP connection are counted while it lasts', async (t) => {
   const client = connect(portOf(dataPlane), '127.0.0.1');
   client.write('abc');
   await once(client, 'data');
-  while (value('istio_tcp_sent_bytes_total') < 3) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => value('istio_tcp_sent_bytes_total') >= 3);
   assert.equal(value('istio_tcp_received_bytes_total'), 3);
   assert.match(dataPlane.stats.prometheus(), new RegExp(`istio_tcp_sent_bytes_total\\{.*port="${port}"\\}`));
   assert.equal(value('istio_tcp_connections_opened_total'), 2);
@@ -249,7 +249,7 @@ test('bytes of a TCP connection are counted while it lasts', async (t) => {
     socket.end();
     await once(socket, 'close');
   }
-  while (dataPlane.activeConnections > 0) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => dataPlane.activeConnections === 0);
   assert.equal(value('istio_tcp_sent_bytes_total'), 8);
   assert.equal(value('istio_tcp_received_bytes_total'), 8);
 });
@@ -322,7 +322,7 @@ test('messages are counted while a stream lasts', async (t) => {
   assert.equal(series(dataPlane.stats.prometheus(), 'istio_requests_total').length, 0);
   stream.end();
   await once(stream, 'close');
-  while (told('istio_requests_total') < 1) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => told('istio_requests_total') > 0);
   assert.equal(told('istio_request_messages_total'), sent);
   assert.equal(told('istio_response_messages_total'), sent);
 });

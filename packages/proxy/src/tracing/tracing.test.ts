@@ -14,6 +14,7 @@ import {
   routeTo,
   startDataPlane,
   statOf,
+  until,
   upstream,
 } from '../testing/harness.ts';
 import { decodeOtlp } from '../testing/otlp.ts';
@@ -129,10 +130,9 @@ async function proxy(
   return { dataPlane, port: portOf(dataPlane) };
 }
 
-/** Waits until a statistic is reached; something of the proxy's must be under way that leads there. */
-async function until(dataPlane: DataPlane, name: string, value: number): Promise<void> {
-  while (statOf(dataPlane, name) < value) await new Promise((resolve) => setImmediate(resolve));
-}
+/** Something of the proxy's must be under way that leads there. */
+const untilStat = (dataPlane: DataPlane, name: string, value: number): Promise<void> =>
+  until(() => statOf(dataPlane, name) >= value);
 
 test('a request through two proxies is one trace: the server’s span is a child of the client’s', async (t) => {
   const collector = await zipkinCollector(t);
@@ -176,8 +176,8 @@ test('a request through two proxies is one trace: the server’s span is a child
   assert.equal(answer.status, 200);
   assert.equal(answer.headers['x-envoy-decorator-operation'], undefined);
   for (const clock of clocks) clock.advance(5_000);
-  await until(server.dataPlane, 'tracing.zipkin.reports_sent', 1);
-  await until(client.dataPlane, 'tracing.zipkin.reports_sent', 1);
+  await untilStat(server.dataPlane, 'tracing.zipkin.reports_sent', 1);
+  await untilStat(client.dataPlane, 'tracing.zipkin.reports_sent', 1);
   assert.equal(collector.hosts[0], 'zipkin.istio-system');
 
   const of = (kind: string): ZipkinSpan => {
@@ -239,7 +239,7 @@ test('with a shared context client and server have one span id between them', as
   };
   await ask(port, '/', { headers });
   clock.advance(5_000);
-  await until(dataPlane, 'tracing.zipkin.reports_sent', 1);
+  await untilStat(dataPlane, 'tracing.zipkin.reports_sent', 1);
   const [span] = collector.spans;
   assert.equal(span?.id, 'a2fb4a1d1a96d312');
   assert.equal(span?.parentId, '0020000000000001');
@@ -319,7 +319,7 @@ test('what a route says of sampling and tags takes the place of the connection m
   });
   await ask(port, '/long', { headers: { host: 'a' } });
   clock.advance(5_000);
-  await until(dataPlane, 'tracing.zipkin.reports_sent', 1);
+  await untilStat(dataPlane, 'tracing.zipkin.reports_sent', 1);
   const tags = collector.spans[0]?.tags;
   assert.equal(tags?.['team'], 'mine');
   assert.equal(tags?.['http.url'], 'http://a/lo');
@@ -347,7 +347,7 @@ test('tries have spans of their own where that is asked for, and endpoints are t
   }
   assert.equal((await asked).status, 200);
   clock.advance(5_000);
-  await until(dataPlane, 'tracing.zipkin.reports_sent', 1);
+  await untilStat(dataPlane, 'tracing.zipkin.reports_sent', 1);
   const [first, second, whole_] = collector.spans;
   assert.equal(whole_?.kind, 'SERVER');
   assert.equal(first?.name, 'router backend egress');
@@ -370,7 +370,7 @@ test('a collector that is away costs spans and no request', async (t) => {
     clock,
   });
   for (let i = 0; i < 5; i++) assert.equal((await ask(port)).status, 200);
-  await until(dataPlane, 'tracing.zipkin.reports_failed', 1);
+  await untilStat(dataPlane, 'tracing.zipkin.reports_failed', 1);
   assert.equal(statOf(dataPlane, 'tracing.zipkin.spans_sent'), 5);
 });
 
@@ -387,7 +387,7 @@ test('a collector that refuses, and one that the proxy does not know, are counte
       tracing: traced(zipkin({ cluster: name })),
     });
     for (let i = 0; i < 5; i++) await ask(port);
-    await until(dataPlane, `tracing.zipkin.${stat}`, 1);
+    await untilStat(dataPlane, `tracing.zipkin.${stat}`, 1);
   }
 });
 
@@ -423,7 +423,7 @@ test('spans go to collectors of OpenTelemetry by HTTP, and requests carry tracep
   const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
   await ask(port, '/', { headers: { traceparent, tracestate: 'vendor=x' } });
   clock.advance(5_000);
-  await until(dataPlane, 'tracing.opentelemetry.reports_sent', 1);
+  await untilStat(dataPlane, 'tracing.opentelemetry.reports_sent', 1);
   const { resource, spans } = decodeOtlp(Buffer.concat(bodies));
   assert.equal(resource['service.name'], 'reviews');
   const [span] = spans;
@@ -476,7 +476,7 @@ test('spans go to collectors of OpenTelemetry by gRPC', async (t) => {
   t.after(() => server.close());
   await ask(port);
   clock.advance(5_000);
-  await until(dataPlane, 'tracing.opentelemetry.reports_sent', 1);
+  await untilStat(dataPlane, 'tracing.opentelemetry.reports_sent', 1);
   const message = Buffer.concat(bodies);
   assert.equal(message.readUInt32BE(1), message.length - 5);
   const { resource, spans } = decodeOtlp(message.subarray(5));

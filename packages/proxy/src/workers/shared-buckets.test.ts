@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { TestClock } from '@lateen/core';
 import type { Cluster, DataPlane, DataPlaneOptions, Listener } from '../model/index.ts';
 import { clusterFromJson, filterTypes, listenerFromJson, routerJson } from '../testing/envoy-config.ts';
-import { ask, portOf, startDataPlane, statOf, upstream, type Closers } from '../testing/harness.ts';
+import { ask, portOf, startDataPlane, statOf, until, upstream, type Closers } from '../testing/harness.ts';
 import { SharedCells } from './shared-cells.ts';
 
 const always = { default_value: { numerator: 100 } };
@@ -120,7 +120,7 @@ test('bodies of all threads together are as fast as a bandwidth limit says, of a
       asked.on('error', () => {});
       asked.end();
       t.after(() => asked.destroy());
-      while (stat(thread, 'pending') < 1) await new Promise((resolve) => setImmediate(resolve));
+      await until(() => stat(thread, 'pending') > 0);
     }
     for (let i = 0; i < 9; i++) clock.advance(100);
     const allowed = threads.map((thread) => stat(thread, 'allowed_total_size'));

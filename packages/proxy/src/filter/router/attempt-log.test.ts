@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { get } from 'node:http';
 import { test } from 'node:test';
 import { clusterFromJson, filterTypes, routesJson, serveEnvoy } from '../../testing/envoy-config.ts';
-import { ask, keptAccessLog, upstream, type Closers } from '../../testing/harness.ts';
+import { ask, keptAccessLog, until, upstream, type Closers } from '../../testing/harness.ts';
 
 const format = [
   '%ACCESS_LOG_TYPE%',
@@ -80,7 +80,7 @@ test('a try that fails says how, and one that is given up says why', async (t) =
   request.on('error', () => {});
   await leaving.isSilent;
   request.destroy();
-  while (leaving.lines().length < 2) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => leaving.lines().length >= 2);
   assert.match(leaving.lines()[0] ?? '', /^UpstreamEnd 1 0 DC \S+ 0 0 - \/silent$/);
 });
 
@@ -103,9 +103,9 @@ test('a try that lasts is logged again and again where that is asked for, until 
   const request = get({ host: '127.0.0.1', port, path: '/silent', agent: false });
   request.on('error', () => {});
   await isSilent;
-  while (lines().length < 2) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => lines().length >= 2);
   request.destroy();
-  while (!lines().includes('request 0')) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => lines().includes('request 0'));
   const all = lines();
   assert.ok(
     all.slice(0, -2).every((line) => line === 'UpstreamPeriodic 1 0 - - 0 0 - /silent'),
@@ -115,7 +115,7 @@ test('a try that lasts is logged again and again where that is asked for, until 
   // Nothing more is written of what is over, while there is something of another one.
   const other = get({ host: '127.0.0.1', port, path: '/silent/other', agent: false });
   other.on('error', () => {});
-  while (lines().length < all.length + 3) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => lines().length >= all.length + 3);
   other.destroy();
   assert.ok(
     lines()

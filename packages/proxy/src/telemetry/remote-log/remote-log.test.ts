@@ -16,6 +16,7 @@ import {
   startDataPlane,
   statOf,
   tcpUpstream,
+  until,
   upstream,
 } from '../../testing/harness.ts';
 import type { Closers } from '../../testing/harness.ts';
@@ -144,8 +145,7 @@ test('a service is told of requests: who asks, what, and how it ended', async (t
   assert.equal(common?.intermediateLogEntry, undefined);
   assert.ok((common?.startTime ?? 0) >= before - 1 && (common?.startTime ?? 0) <= Date.now());
   assert.equal(common?.streamId, request?.requestId);
-  while (statOf(dataPlane, 'access_logs.grpc_access_log.logs_written') < 1)
-    await new Promise((resolve) => setImmediate(resolve));
+  await until(() => statOf(dataPlane, 'access_logs.grpc_access_log.logs_written') > 0);
 });
 
 test('flags are told, filters hold, and records of a while are one call', async (t) => {
@@ -214,7 +214,7 @@ test('a service is told of TCP connections, also of the last ones when the proxy
   client.end('hello');
   client.resume();
   await once(client, 'close');
-  while (dataPlane.activeConnections > 0) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => dataPlane.activeConnections === 0);
   assert.equal(collector.calls.length, 0);
   await dataPlane.close();
   const { tcpLogs } = await collector.message();
@@ -237,8 +237,7 @@ test('records that a service does not take are lost and counted, and requests go
       clusters,
     );
     assert.equal((await ask(port)).status, 200);
-    while (statOf(dataPlane, 'access_logs.grpc_access_log.logs_dropped') < 1)
-      await new Promise((resolve) => setImmediate(resolve));
+    await until(() => statOf(dataPlane, 'access_logs.grpc_access_log.logs_dropped') > 0);
     assert.equal(statOf(dataPlane, 'access_logs.grpc_access_log.logs_written'), 0);
   }
 });
