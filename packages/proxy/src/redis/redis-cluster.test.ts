@@ -1,10 +1,6 @@
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import type { Socket } from 'node:net';
 import { test } from 'node:test';
 import { clusterFromJson, listenerFromJson } from '../testing/envoy-config.ts';
 import { portOf, startDataPlane, statOf, tcpUpstream, until, type Closers } from '../testing/harness.ts';
@@ -12,6 +8,7 @@ import { slotOf } from './key-hash.ts';
 import { RequestReader } from './resp-reader.ts';
 import { encodeArray, encodeError, encodeInteger, encodeStatus, encodeString } from './resp-writer.ts';
 import { redisClient } from './testing/redis-peers.ts';
+import { redisServer, withRedis } from './testing/redis-server.ts';
 
 const types = 'type.googleapis.com/envoy.extensions';
 
@@ -187,69 +184,45 @@ test('slots are not taken where the name of a primary has no address', async (t)
   assert.equal(statOf(dataPlane, 'cluster.shards.update_failure'), 1);
 });
 
-const missing = ['redis-server', 'redis-cli'].filter(
-  (tool) => spawnSync(tool, ['--version']).error !== undefined,
-);
-
-/** Starts a server with this configuration; answers with its port. */
-async function startServer(t: Closers): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  const dir = mkdtempSync(join(tmpdir(), 'lateen-redis-cluster-'));
-  const args = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', dir, '--save', ''];
-  // The bus is 10,000 above by default, which may be too high.
-  const bus = port > 40_000 ? port - 10_000 : port + 10_000;
-  const child = spawn('redis-server', [...args, '--cluster-enabled', 'yes', '--cluster-port', `${bus}`], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+/** A node of a Redis Cluster. */
+const clusterServer = (t: Closers): Promise<number> =>
+  redisServer(t, (port) => {
+    // The bus is 10,000 above by default, which may be too high.
+    const bus = port > 40_000 ? port - 10_000 : port + 10_000;
+    return ['--cluster-enabled', 'yes', '--cluster-port', `${bus}`];
   });
-  t.after(async () => {
-    child.kill();
-    await once(child, 'exit');
-    rmSync(dir, { recursive: true });
-  });
-  for await (const text of child.stdout) if (String(text).includes('Ready to accept')) break;
-  child.stdout.resume();
-  return port;
-}
 
-test(
-  'a Redis Cluster serves its keys through the proxy as they lie on its nodes',
-  missing.length > 0 ? { skip: `needs ${missing.join(', ')}` } : {},
-  async (t) => {
-    const ports = [await startServer(t), await startServer(t), await startServer(t)];
-    const cli = (port: number, ...args: readonly string[]): string =>
-      spawnSync('redis-cli', ['-p', `${port}`, ...args], { encoding: 'utf8' }).stdout.trim();
-    const made = spawnSync(
-      'redis-cli',
-      ['--cluster', 'create', ...ports.map((port) => `127.0.0.1:${port}`), '--cluster-yes'],
-      { encoding: 'utf8' },
-    );
-    assert.equal(made.status, 0, made.stdout + made.stderr);
-    for (const port of ports) while (!cli(port, 'cluster', 'info').includes('cluster_state:ok'));
-    const { dataPlane, port } = await serve(t, [ports[0] as number]);
-    assert.equal(statOf(dataPlane, 'cluster.shards.membership_total'), 3);
-    const client = await redisClient(t, port);
-    const keys = Array.from({ length: 60 }, (_, i) => `key${i}`);
-    assert.deepEqual(
-      await client.ask(...keys.map((key) => `SET ${key} of-${key}`)),
-      keys.map(() => '+OK'),
-    );
-    const sizes = ports.map((one) => Number(cli(one, 'dbsize')));
-    assert.equal(
-      sizes.reduce((sum, one) => sum + one),
-      60,
-    );
-    assert.ok(
-      sizes.every((size) => size > 5),
-      sizes.join(),
-    );
-    assert.deepEqual(
-      await client.ask(...keys.map((key) => `GET ${key}`)),
-      keys.map((key) => `$${key.length + 3} of-${key}`),
-    );
-    assert.deepEqual(await client.ask('MGET key1 nothing key2'), ['*3 $7 of-key1 $-1 $7 of-key2']);
-  },
-);
+test('a Redis Cluster serves its keys through the proxy as they lie on its nodes', withRedis, async (t) => {
+  const ports = [await clusterServer(t), await clusterServer(t), await clusterServer(t)];
+  const cli = (port: number, ...args: readonly string[]): string =>
+    spawnSync('redis-cli', ['-p', `${port}`, ...args], { encoding: 'utf8' }).stdout.trim();
+  const made = spawnSync(
+    'redis-cli',
+    ['--cluster', 'create', ...ports.map((port) => `127.0.0.1:${port}`), '--cluster-yes'],
+    { encoding: 'utf8' },
+  );
+  assert.equal(made.status, 0, made.stdout + made.stderr);
+  for (const port of ports) while (!cli(port, 'cluster', 'info').includes('cluster_state:ok'));
+  const { dataPlane, port } = await serve(t, [ports[0] as number]);
+  assert.equal(statOf(dataPlane, 'cluster.shards.membership_total'), 3);
+  const client = await redisClient(t, port);
+  const keys = Array.from({ length: 60 }, (_, i) => `key${i}`);
+  assert.deepEqual(
+    await client.ask(...keys.map((key) => `SET ${key} of-${key}`)),
+    keys.map(() => '+OK'),
+  );
+  const sizes = ports.map((one) => Number(cli(one, 'dbsize')));
+  assert.equal(
+    sizes.reduce((sum, one) => sum + one),
+    60,
+  );
+  assert.ok(
+    sizes.every((size) => size > 5),
+    sizes.join(),
+  );
+  assert.deepEqual(
+    await client.ask(...keys.map((key) => `GET ${key}`)),
+    keys.map((key) => `$${key.length + 3} of-${key}`),
+  );
+  assert.deepEqual(await client.ask('MGET key1 nothing key2'), ['*3 $7 of-key1 $-1 $7 of-key2']);
+});

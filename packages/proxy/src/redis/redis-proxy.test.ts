@@ -1,16 +1,12 @@
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { spawn } from 'node:child_process';
 import { test } from 'node:test';
 import { TestClock } from '@lateen/core';
 import type { Cluster, DataPlane, DataPlaneOptions } from '../model/index.ts';
 import { clusterFromJson, listenerFromJson } from '../testing/envoy-config.ts';
-import { portOf, portOfServer, startDataPlane, statOf, until, type Closers } from '../testing/harness.ts';
+import { portOf, startDataPlane, statOf, until, type Closers } from '../testing/harness.ts';
 import { fakeRedis, redisClient } from './testing/redis-peers.ts';
+import { redisServer, withRedis } from './testing/redis-server.ts';
 
 const type = 'type.googleapis.com/envoy.extensions.filters.network.redis_proxy.v3.RedisProxy';
 const ring = { lb_policy: 'RING_HASH' };
@@ -396,32 +392,8 @@ test('a client that leaves in the middle leaves nothing behind', async (t) => {
     assert.equal(statOf(dataPlane, `redis.main.${gauge}`), 0);
 });
 
-const server = ['/usr/bin/redis-server', '/usr/local/bin/redis-server'].find(
-  (path) => spawnSync(path, ['--version']).status === 0,
-);
-const withServer =
-  server === undefined ? { skip: 'redis-server is not installed (Debian: redis-server)' } : {};
-
-async function realRedis(t: Closers): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const port = portOfServer(probe);
-  probe.close();
-  const dir = mkdtempSync(join(tmpdir(), 'redis-test-'));
-  const args = ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--dir', dir];
-  const child = spawn(server as string, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  t.after(async () => {
-    child.kill();
-    await once(child, 'exit');
-    rmSync(dir, { recursive: true });
-  });
-  for await (const text of child.stdout) if (String(text).includes('Ready to accept')) break;
-  child.stdout.resume();
-  return port;
-}
-
-test('two real servers behind the proxy look like one to redis-cli', withServer, async (t) => {
-  const ports = [await realRedis(t), await realRedis(t)];
+test('two real servers behind the proxy look like one to redis-cli', withRedis, async (t) => {
+  const ports = [await redisServer(t), await redisServer(t)];
   const { port } = await serve(t, [clusterFromJson('shards', ports, ring)]);
   const cli = async (input: string, at = port): Promise<string[]> => {
     const child = spawn('redis-cli', ['-p', `${at}`], { stdio: ['pipe', 'pipe', 'inherit'] });

@@ -18,25 +18,14 @@ import {
 } from '../../testing/envoy-config.ts';
 import { http2Cluster, http2Upstream } from '../../testing/http2-peers.ts';
 import { exchangeRaw, statOf, upstream, type Closers } from '../../testing/harness.ts';
+import { libraryFilter } from './testing/library-filter.ts';
 
-const extensions = 'type.googleapis.com/envoy.extensions';
 const all = { match: { prefix: '/' }, route: { cluster: 'up' } };
 
-/** A compressor with its library, written in Envoy's JSON. */
-function compressor(kind: 'gzip' | 'brotli' | 'zstd', config: object = {}, library: object = {}): object {
-  const type = { gzip: 'Gzip', brotli: 'Brotli', zstd: 'Zstd' }[kind];
-  return {
-    name: `compressor-${kind}`,
-    typed_config: {
-      '@type': `${filterTypes}.compressor.v3.Compressor`,
-      compressor_library: {
-        name: 'text',
-        typed_config: { '@type': `${extensions}.compression.${kind}.compressor.v3.${type}`, ...library },
-      },
-      ...config,
-    },
-  };
-}
+type Library = Parameters<typeof libraryFilter>[1];
+
+const compressor = (kind: Library, config?: object, library?: object): object =>
+  libraryFilter('compressor', kind, config, library);
 
 const perRoute = (config: object): object => ({
   '@type': `${filterTypes}.compressor.v3.CompressorPerRoute`,

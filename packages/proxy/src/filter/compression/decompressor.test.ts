@@ -12,26 +12,16 @@ import {
 } from '../../testing/envoy-config.ts';
 import { ask, statOf, upstream, type Closers } from '../../testing/harness.ts';
 import { askHttp2, http2Client } from '../../testing/http2-peers.ts';
+import { libraryFilter } from './testing/library-filter.ts';
 
-const extensions = 'type.googleapis.com/envoy.extensions';
 const all = { match: { prefix: '/' }, route: { cluster: 'up' } };
 /** It shrinks to a third, far from what is taken for an attack. */
 const text = Array.from({ length: 4_000 }, (_, i) => `line ${i * i}`).join('\n');
 
-function decompressor(kind: 'gzip' | 'brotli' | 'zstd', config: object = {}, library: object = {}): object {
-  const type = { gzip: 'Gzip', brotli: 'Brotli', zstd: 'Zstd' }[kind];
-  return {
-    name: `decompressor-${kind}`,
-    typed_config: {
-      '@type': `${filterTypes}.decompressor.v3.Decompressor`,
-      decompressor_library: {
-        name: 'text',
-        typed_config: { '@type': `${extensions}.compression.${kind}.decompressor.v3.${type}`, ...library },
-      },
-      ...config,
-    },
-  };
-}
+type Library = Parameters<typeof libraryFilter>[1];
+
+const decompressor = (kind: Library, config?: object, library?: object): object =>
+  libraryFilter('decompressor', kind, config, library);
 
 const waiting = {
   name: 'buffer',

@@ -1,0 +1,33 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort } from '../../testing/program.ts';
+import type { Closers } from '../../testing/harness.ts';
+
+const missing = ['redis-server', 'redis-cli'].filter(
+  (tool) => spawnSync(tool, ['--version']).error !== undefined,
+);
+
+/** The options of a test that needs Redis itself. */
+export const withRedis = missing.length > 0 ? { skip: `${missing.join(', ')} not installed` } : {};
+
+/** Starts a Redis server, with these options at a port; answers with the port. */
+export async function redisServer(
+  test: Closers,
+  more: (port: number) => readonly string[] = () => [],
+): Promise<number> {
+  const port = await freePort();
+  const dir = mkdtempSync(join(tmpdir(), 'lateen-redis-'));
+  const args = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', dir, '--save', '', ...more(port)];
+  const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  test.after(async () => {
+    child.kill();
+    await once(child, 'exit');
+    rmSync(dir, { recursive: true });
+  });
+  for await (const text of child.stdout) if (String(text).includes('Ready to accept')) break;
+  child.stdout.resume();
+  return port;
+}
