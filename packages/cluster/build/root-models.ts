@@ -21,6 +21,7 @@ export const rootModels: readonly string[] = [
   'V2HorizontalPodAutoscaler',
   'V1PodDisruptionBudget',
   'V1NetworkPolicy',
+  'V1Ingress',
   'V1PriorityClass',
   'V1EndpointSlice',
   'V1Lease',

@@ -31,6 +31,7 @@ const content: readonly PolicyRule[] = [
   { verbs: [], apiGroups: ['autoscaling'], resources: ['horizontalpodautoscalers'] },
   { verbs: [], apiGroups: ['policy'], resources: ['poddisruptionbudgets'] },
   { verbs: [], apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'] },
+  { verbs: [], apiGroups: ['networking.k8s.io'], resources: ['ingresses'] },
   {
     verbs: [],
     apiGroups: [

@@ -322,6 +322,32 @@ describe('other versions', () => {
   });
 });
 
+test('an Ingress is kept and shown, with a warning that nobody serves it', async () => {
+  const path = '/apis/networking.k8s.io/v1/namespaces/default/ingresses';
+  const backend = { service: { name: 'web', port: { number: 80 } } };
+  const made = await api.call('POST', path, {
+    metadata: { name: 'web', labels: { app: 'web' } },
+    spec: {
+      ingressClassName: 'istio',
+      tls: [{ hosts: ['a.example'] }],
+      rules: [{ host: 'a.example', http: { paths: [{ path: '/', pathType: 'Prefix', backend }] } }],
+    },
+  });
+  assert.equal(made.status, 201, made.text);
+  assert.match(String(made.headers['warning']), /nothing here serves it: use a Gateway and a VirtualService/);
+  const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io';
+  const shown = (await api.call('GET', path, undefined, { accept })).body as unknown as {
+    rows: { cells: unknown[] }[];
+  };
+  assert.deepEqual(shown.rows[0]?.cells.slice(0, 5), ['web', 'istio', 'a.example', '', '80, 443']);
+  const wrong = await api.call('POST', `${path}?fieldValidation=Strict`, {
+    metadata: { name: 'odd' },
+    spec: { backend },
+  });
+  assert.match(message(wrong), /unknown field "spec\.backend"/);
+  assert.equal((await api.call('DELETE', `${path}?labelSelector=app=web`)).status, 200);
+});
+
 describe('server-side apply', () => {
   test('creates, changes, meets conflicts, and takes over by force', async () => {
     const path = (manager: string, force = false): string =>

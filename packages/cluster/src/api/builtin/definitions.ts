@@ -15,6 +15,8 @@ export interface Definition {
   readonly scale?: ScalePaths;
   readonly others?: readonly string[];
   readonly verbs?: readonly string[];
+  /** Sent as a Warning to whoever writes one. */
+  readonly notice?: string;
   /** Name of its model in the generated field tables; default `V1` and the kind. */
   readonly model?: string;
   /** Further versions in the same shape, or with a conversion registered under `GROUP/VERSION/KIND`. */
@@ -206,6 +208,16 @@ export const definitions: readonly Definition[] = [
         deprecation: removed('policy/v1beta1', 'PodDisruptionBudget', 'policy/v1'),
       },
     ],
+  },
+  {
+    group: 'networking.k8s.io',
+    version: 'v1',
+    kind: 'Ingress',
+    plural: 'ingresses',
+    singular: 'ingress',
+    shortNames: ['ing'],
+    status: true,
+    notice: 'an Ingress is kept, but nothing here serves it: use a Gateway and a VirtualService',
   },
   {
     group: 'discovery.k8s.io',

@@ -36,6 +36,7 @@ function typeOf(definition: Definition, table: FieldTable): ResourceType {
     stored,
     strategy: strategyOf(definition),
     ...(definition.verbs === undefined ? {} : { verbs: definition.verbs }),
+    ...(definition.notice === undefined ? {} : { notice: definition.notice }),
     custom: false,
   };
 }

@@ -18,6 +18,7 @@ export const fieldNumbers: Readonly<Record<string, string>> = {
   EventsV1Event:
     'metadata eventTime series reportingController reportingInstance action reason regarding related note type deprecatedSource deprecatedFirstTimestamp deprecatedLastTimestamp deprecatedCount',
   EventsV1EventSeries: 'count lastObservedTime',
+  IngressRuleValue: 'http',
   LocalObjectReference: 'name',
   ProbeHandler: 'exec httpGet tcpSocket grpc',
   RbacV1Subject: 'kind apiGroup name namespace',
@@ -111,6 +112,8 @@ export const fieldNumbers: Readonly<Record<string, string>> = {
   V1GlusterfsVolumeSource: 'endpoints path readOnly',
   V1HTTPGetAction: 'path port host scheme httpHeaders',
   V1HTTPHeader: 'name value',
+  V1HTTPIngressPath: 'path backend pathType',
+  V1HTTPIngressRuleValue: 'paths',
   V1HorizontalPodAutoscaler: 'metadata spec status',
   V1HorizontalPodAutoscalerSpec: 'scaleTargetRef minReplicas maxReplicas targetCPUUtilizationPercentage',
   V1HorizontalPodAutoscalerStatus:
@@ -122,6 +125,16 @@ export const fieldNumbers: Readonly<Record<string, string>> = {
   V1ISCSIVolumeSource:
     'targetPortal iqn lun iscsiInterface fsType readOnly portals chapAuthDiscovery - secretRef chapAuthSession initiatorName',
   V1ImageVolumeSource: 'reference pullPolicy',
+  V1Ingress: 'metadata spec status',
+  V1IngressBackend: '- - resource service',
+  V1IngressLoadBalancerIngress: 'ip hostname - ports',
+  V1IngressLoadBalancerStatus: 'ingress',
+  V1IngressPortStatus: 'port protocol error',
+  V1IngressRule: 'host +IngressRuleValue',
+  V1IngressServiceBackend: 'name port',
+  V1IngressSpec: 'defaultBackend tls rules ingressClassName',
+  V1IngressStatus: 'loadBalancer',
+  V1IngressTLS: 'hosts secretName',
   V1Job: 'metadata spec status',
   V1JobCondition: 'type status lastProbeTime lastTransitionTime reason message',
   V1JobSpec:
@@ -277,6 +290,7 @@ export const fieldNumbers: Readonly<Record<string, string>> = {
   V1Service: 'metadata spec status',
   V1ServiceAccount: 'metadata secrets imagePullSecrets automountServiceAccountToken',
   V1ServiceAccountTokenProjection: 'audience expirationSeconds path',
+  V1ServiceBackendPort: 'name number',
   V1ServicePort: 'name protocol port targetPort nodePort appProtocol',
   V1ServiceSpec:
     'ports selector clusterIP type externalIPs - sessionAffinity loadBalancerIP loadBalancerSourceRanges externalName externalTrafficPolicy healthCheckNodePort publishNotReadyAddresses sessionAffinityConfig - - ipFamilyPolicy clusterIPs ipFamilies allocateLoadBalancerNodePorts loadBalancerClass internalTrafficPolicy trafficDistribution',

@@ -5,6 +5,7 @@ import {
   definitionTable,
   disruptionBudgetTable,
   eventTable,
+  ingressTable,
   leaseTable,
   namespaceTable,
   nodeTable,
@@ -42,6 +43,7 @@ const tables: Readonly<Record<string, TableLayout>> = {
   validatingwebhookconfigurations: webhookConfigurationTable,
   horizontalpodautoscalers: autoscalerTable,
   poddisruptionbudgets: disruptionBudgetTable,
+  ingresses: ingressTable,
 };
 
 /** The table of a built-in kind, by the plural name of its resource. */

@@ -99,6 +99,27 @@ export const leaseTable = table([column('Holder', 'Who has it.')], (object) => [
   text(fieldsOf(object['spec'])['holderIdentity'], ''),
 ]);
 
+export const ingressTable = table(
+  [
+    column('Class', 'Who is to serve it.'),
+    column('Hosts', 'Hosts of its rules.'),
+    column('Address', 'Where it answers.'),
+    column('Ports', 'Ports at which it answers.'),
+  ],
+  (object) => {
+    const spec = fieldsOf(object['spec']);
+    const hosts = items(spec['rules']).map((rule) => text(rule['host'], '*'));
+    const balancer = fieldsOf(fieldsOf(object['status'])['loadBalancer']);
+    const addresses = items(balancer['ingress']).map(({ ip, hostname }) => text(ip ?? hostname, ''));
+    return [
+      text(spec['ingressClassName']),
+      hosts.length === 0 ? '*' : listText(hosts),
+      addresses.join(','),
+      items(spec['tls']).length > 0 ? '80, 443' : '80',
+    ];
+  },
+);
+
 /** Who a binding gives its role to, by kind. */
 function subjectsText(object: KubeObject, kind: string): string {
   return items(object['subjects'])

@@ -211,6 +211,7 @@ export class ResourceService {
   #accept(served: ServedType, namespace: string, body: KubeObject, context: RequestContext): KubeObject {
     const { type, version } = served;
     const decoded = decodeObject(served, namespace, body, context);
+    if (type.notice !== undefined) context.warn(type.notice);
     if (version === type.stored) return decoded;
     if (version.deprecation !== undefined) context.warn(version.deprecation);
     const stored = version.toStored?.(decoded) ?? decoded;

@@ -82,6 +82,8 @@ export interface ResourceType {
   readonly strategy: Strategy;
   /** Every verb where it is left out; reviews only know `create`. */
   readonly verbs?: readonly string[];
+  /** Sent as a Warning to whoever writes one. */
+  readonly notice?: string;
   /** True for kinds that a CustomResourceDefinition made. */
   readonly custom: boolean;
 }
