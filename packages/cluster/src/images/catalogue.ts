@@ -55,13 +55,17 @@ function toolbox(files: Readonly<Record<string, string>> = {}): Image {
   });
 }
 
+const iptablesScript = `#!/bin/sh\nexec ${program('lateen-proxy').join(' ')} istio-iptables "$@"\n`;
+
 const proxy = image('lateen://proxy', program('lateen-proxy'), {
   env: proxyEnv,
   files: {
     '/usr/local/bin/pilot-agent': launcher('lateen-proxy'),
     '/usr/local/bin/envoy': launcher('lateen-proxy'),
     '/usr/local/bin/lateen-proxy': launcher('lateen-proxy'),
-    '/usr/local/bin/istio-iptables': `#!/bin/sh\nexec ${program('lateen-proxy').join(' ')} istio-iptables "$@"\n`,
+    '/usr/local/bin/istio-iptables': iptablesScript,
+    // Its name until Istio 1.3.
+    '/usr/local/bin/istio-iptables.sh': iptablesScript,
   },
 });
 
