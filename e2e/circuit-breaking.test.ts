@@ -54,6 +54,13 @@ test('httpbin and the load client run with sidecars, and one call succeeds', asy
   assert.match(answer, /HTTP\/1\.1 200 OK/);
 });
 
+test('the load client is called as in old tutorials, by whatever kubectl there is', async () => {
+  const answer = await cluster.sh(
+    `kubectl exec ${fortioPod} -c fortio /usr/local/bin/fortio -- load -curl http://httpbin:8000/get`,
+  );
+  assert.match(answer, /HTTP\/1\.1 200 OK/);
+});
+
 test('without a rule three connections at once all get their answers', async () => {
   assert.deepEqual([...(await load('-c 3 -qps 0 -n 30'))], [['200', 30]]);
 });

@@ -69,3 +69,13 @@ test('the default route sends every call to v2', async () => {
   );
   await eventually(async () => assertShares(await versionsSeen(50), { v2: 1 }));
 });
+
+test('the installation is taken away as it was generated, with nothing missed', async () => {
+  // Without the end of the namespace, for which a person waits some seconds.
+  const { code, stdout, stderr } = await cluster.trySh(
+    'istioctl manifest generate | kubectl delete --wait=false -f -',
+  );
+  assert.deepEqual([code, stderr], [0, '']);
+  assert.match(stdout, /deployment\.apps "istiod" deleted/);
+  assert.match(stdout, /service "istio-ingressgateway" deleted/);
+});
