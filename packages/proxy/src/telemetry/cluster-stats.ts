@@ -5,82 +5,73 @@ import { ByteCounter } from '../wire/byte-counter.ts';
 import { Histogram } from './histogram.ts';
 import type { StatGroup, StatPlace, StatVisitor } from './stat-group.ts';
 import { TlsStats } from './tls-stats.ts';
+import { resetCountersOf, visitNumbers, zeroesOf } from './stat-numbers.ts';
 
-/** Field of {@link ClusterStats} -> Envoy's name. */
-const counters = {
-  upstreamCxTotal: 'upstream_cx_total',
-  upstreamCxHttp1Total: 'upstream_cx_http1_total',
-  upstreamCxHttp2Total: 'upstream_cx_http2_total',
-  upstreamCxConnectFail: 'upstream_cx_connect_fail',
-  upstreamCxConnectTimeout: 'upstream_cx_connect_timeout',
-  upstreamCxConnectAttemptsExceeded: 'upstream_cx_connect_attempts_exceeded',
-  upstreamCxOverflow: 'upstream_cx_overflow',
-  upstreamCxDestroy: 'upstream_cx_destroy',
-  upstreamCxDestroyLocal: 'upstream_cx_destroy_local',
-  upstreamCxDestroyRemote: 'upstream_cx_destroy_remote',
-  upstreamCxDestroyWithActiveRq: 'upstream_cx_destroy_with_active_rq',
-  upstreamCxDestroyLocalWithActiveRq: 'upstream_cx_destroy_local_with_active_rq',
-  upstreamCxDestroyRemoteWithActiveRq: 'upstream_cx_destroy_remote_with_active_rq',
-  upstreamCxIdleTimeout: 'upstream_cx_idle_timeout',
-  upstreamCxMaxDurationReached: 'upstream_cx_max_duration_reached',
-  upstreamCxMaxRequests: 'upstream_cx_max_requests',
-  upstreamCxNoneHealthy: 'upstream_cx_none_healthy',
-  upstreamCxProtocolError: 'upstream_cx_protocol_error',
-  upstreamRqTotal: 'upstream_rq_total',
-  upstreamRqCompleted: 'upstream_rq_completed',
-  upstreamRq1xx: 'upstream_rq_1xx',
-  upstreamRq2xx: 'upstream_rq_2xx',
-  upstreamRq3xx: 'upstream_rq_3xx',
-  upstreamRq4xx: 'upstream_rq_4xx',
-  upstreamRq5xx: 'upstream_rq_5xx',
-  upstreamRqCancelled: 'upstream_rq_cancelled',
-  upstreamRqDropOverload: 'upstream_rq_drop_overload',
-  upstreamRqMaintenanceMode: 'upstream_rq_maintenance_mode',
-  upstreamRqPendingTotal: 'upstream_rq_pending_total',
-  upstreamRqPendingOverflow: 'upstream_rq_pending_overflow',
-  upstreamRqPendingFailureEject: 'upstream_rq_pending_failure_eject',
-  upstreamRqTimeout: 'upstream_rq_timeout',
-  upstreamRqPerTryTimeout: 'upstream_rq_per_try_timeout',
-  upstreamRqPerTryIdleTimeout: 'upstream_rq_per_try_idle_timeout',
-  upstreamRqMaxDurationReached: 'upstream_rq_max_duration_reached',
-  upstreamRqRxReset: 'upstream_rq_rx_reset',
-  upstreamRqTxReset: 'upstream_rq_tx_reset',
-  upstreamRqRetry: 'upstream_rq_retry',
-  upstreamRqRetryBackoffExponential: 'upstream_rq_retry_backoff_exponential',
-  upstreamRqRetryBackoffRatelimited: 'upstream_rq_retry_backoff_ratelimited',
-  upstreamRqRetrySuccess: 'upstream_rq_retry_success',
-  upstreamRqRetryOverflow: 'upstream_rq_retry_overflow',
-  upstreamRqRetryLimitExceeded: 'upstream_rq_retry_limit_exceeded',
-  upstreamInternalRedirectSucceeded: 'upstream_internal_redirect_succeeded_total',
-  upstreamInternalRedirectFailed: 'upstream_internal_redirect_failed_total',
-  lbHealthyPanic: 'lb_healthy_panic',
-  updateAttempt: 'update_attempt',
-  updateSuccess: 'update_success',
-  updateFailure: 'update_failure',
-  updateEmpty: 'update_empty',
-  assignmentStale: 'assignment_stale',
-  assignmentTimeoutReceived: 'assignment_timeout_received',
-  membershipChange: 'membership_change',
-  originalDstHostInvalid: 'original_dst_host_invalid',
+/** Field of {@link ClusterStats} -> Envoy's name, and whether the number only grows. */
+const names = {
+  upstreamCxTotal: ['upstream_cx_total', 'counter'],
+  upstreamCxHttp1Total: ['upstream_cx_http1_total', 'counter'],
+  upstreamCxHttp2Total: ['upstream_cx_http2_total', 'counter'],
+  upstreamCxConnectFail: ['upstream_cx_connect_fail', 'counter'],
+  upstreamCxConnectTimeout: ['upstream_cx_connect_timeout', 'counter'],
+  upstreamCxConnectAttemptsExceeded: ['upstream_cx_connect_attempts_exceeded', 'counter'],
+  upstreamCxOverflow: ['upstream_cx_overflow', 'counter'],
+  upstreamCxDestroy: ['upstream_cx_destroy', 'counter'],
+  upstreamCxDestroyLocal: ['upstream_cx_destroy_local', 'counter'],
+  upstreamCxDestroyRemote: ['upstream_cx_destroy_remote', 'counter'],
+  upstreamCxDestroyWithActiveRq: ['upstream_cx_destroy_with_active_rq', 'counter'],
+  upstreamCxDestroyLocalWithActiveRq: ['upstream_cx_destroy_local_with_active_rq', 'counter'],
+  upstreamCxDestroyRemoteWithActiveRq: ['upstream_cx_destroy_remote_with_active_rq', 'counter'],
+  upstreamCxIdleTimeout: ['upstream_cx_idle_timeout', 'counter'],
+  upstreamCxMaxDurationReached: ['upstream_cx_max_duration_reached', 'counter'],
+  upstreamCxMaxRequests: ['upstream_cx_max_requests', 'counter'],
+  upstreamCxNoneHealthy: ['upstream_cx_none_healthy', 'counter'],
+  upstreamCxProtocolError: ['upstream_cx_protocol_error', 'counter'],
+  upstreamRqTotal: ['upstream_rq_total', 'counter'],
+  upstreamRqCompleted: ['upstream_rq_completed', 'counter'],
+  upstreamRq1xx: ['upstream_rq_1xx', 'counter'],
+  upstreamRq2xx: ['upstream_rq_2xx', 'counter'],
+  upstreamRq3xx: ['upstream_rq_3xx', 'counter'],
+  upstreamRq4xx: ['upstream_rq_4xx', 'counter'],
+  upstreamRq5xx: ['upstream_rq_5xx', 'counter'],
+  upstreamRqCancelled: ['upstream_rq_cancelled', 'counter'],
+  upstreamRqDropOverload: ['upstream_rq_drop_overload', 'counter'],
+  upstreamRqMaintenanceMode: ['upstream_rq_maintenance_mode', 'counter'],
+  upstreamRqPendingTotal: ['upstream_rq_pending_total', 'counter'],
+  upstreamRqPendingOverflow: ['upstream_rq_pending_overflow', 'counter'],
+  upstreamRqPendingFailureEject: ['upstream_rq_pending_failure_eject', 'counter'],
+  upstreamRqTimeout: ['upstream_rq_timeout', 'counter'],
+  upstreamRqPerTryTimeout: ['upstream_rq_per_try_timeout', 'counter'],
+  upstreamRqPerTryIdleTimeout: ['upstream_rq_per_try_idle_timeout', 'counter'],
+  upstreamRqMaxDurationReached: ['upstream_rq_max_duration_reached', 'counter'],
+  upstreamRqRxReset: ['upstream_rq_rx_reset', 'counter'],
+  upstreamRqTxReset: ['upstream_rq_tx_reset', 'counter'],
+  upstreamRqRetry: ['upstream_rq_retry', 'counter'],
+  upstreamRqRetryBackoffExponential: ['upstream_rq_retry_backoff_exponential', 'counter'],
+  upstreamRqRetryBackoffRatelimited: ['upstream_rq_retry_backoff_ratelimited', 'counter'],
+  upstreamRqRetrySuccess: ['upstream_rq_retry_success', 'counter'],
+  upstreamRqRetryOverflow: ['upstream_rq_retry_overflow', 'counter'],
+  upstreamRqRetryLimitExceeded: ['upstream_rq_retry_limit_exceeded', 'counter'],
+  upstreamInternalRedirectSucceeded: ['upstream_internal_redirect_succeeded_total', 'counter'],
+  upstreamInternalRedirectFailed: ['upstream_internal_redirect_failed_total', 'counter'],
+  lbHealthyPanic: ['lb_healthy_panic', 'counter'],
+  updateAttempt: ['update_attempt', 'counter'],
+  updateSuccess: ['update_success', 'counter'],
+  updateFailure: ['update_failure', 'counter'],
+  updateEmpty: ['update_empty', 'counter'],
+  assignmentStale: ['assignment_stale', 'counter'],
+  assignmentTimeoutReceived: ['assignment_timeout_received', 'counter'],
+  membershipChange: ['membership_change', 'counter'],
+  originalDstHostInvalid: ['original_dst_host_invalid', 'counter'],
+  upstreamCxActive: ['upstream_cx_active', 'gauge'],
+  upstreamRqActive: ['upstream_rq_active', 'gauge'],
+  upstreamRqPendingActive: ['upstream_rq_pending_active', 'gauge'],
+  membershipTotal: ['membership_total', 'gauge'],
+  membershipHealthy: ['membership_healthy', 'gauge'],
+  membershipDegraded: ['membership_degraded', 'gauge'],
 } as const;
 
-const gauges = {
-  upstreamCxActive: 'upstream_cx_active',
-  upstreamRqActive: 'upstream_rq_active',
-  upstreamRqPendingActive: 'upstream_rq_pending_active',
-  membershipTotal: 'membership_total',
-  membershipHealthy: 'membership_healthy',
-  membershipDegraded: 'membership_degraded',
-} as const;
-
-type NumberFields = Record<keyof typeof counters | keyof typeof gauges, number>;
-
-// Through JSON, so that V8 gives the object fixed slots and counting is a plain store.
-const zeroes = JSON.parse(
-  JSON.stringify(
-    Object.fromEntries([...Object.keys(counters), ...Object.keys(gauges)].map((name) => [name, 0])),
-  ),
-) as NumberFields;
+const zeroes = zeroesOf(names);
 
 /** Limits, and what is in use of them. */
 interface BreakerView {
@@ -128,7 +119,7 @@ export class ClusterStats implements StatGroup {
   readonly prefix: string;
   readonly prometheusPrefix = 'envoy_cluster_';
   readonly labels: Readonly<Record<string, string>>;
-  readonly n: NumberFields = { ...zeroes };
+  readonly n: Record<keyof typeof names, number> = { ...zeroes };
   readonly requestTime = new Histogram();
   readonly connectTime = new Histogram();
   readonly bytes = new ByteCounter();
@@ -215,12 +206,7 @@ export class ClusterStats implements StatGroup {
   }
 
   visit(visitor: StatVisitor): void {
-    for (const [field, name] of Object.entries(counters)) {
-      visitor.number(name, 'counter', this.n[field as keyof typeof counters]);
-    }
-    for (const [field, name] of Object.entries(gauges)) {
-      visitor.number(name, 'gauge', this.n[field as keyof typeof gauges]);
-    }
+    visitNumbers(names, this.n, (name, kind, value) => visitor.number(name, kind, value));
     for (const priority of ['default', 'high'] as const)
       visitBreakers(visitor, priority, this.breakers?.[priority]);
     for (const part of [this.#outlier, this.#healthCheck, this.#subsets, this.#zones, this.#tls]) {
@@ -235,7 +221,7 @@ export class ClusterStats implements StatGroup {
   }
 
   resetCounters(): void {
-    for (const field of Object.keys(counters)) this.n[field as keyof typeof counters] = 0;
+    resetCountersOf(names, this.n);
     for (const part of [this.#outlier, this.#healthCheck, this.#subsets, this.#zones, this.#tls])
       part?.resetCounters();
     this.#http2?.resetCounters();

@@ -7,6 +7,20 @@ export function zeroesOf<N extends StatNames>(names: N): Record<keyof N, number>
   return JSON.parse(JSON.stringify(Object.fromEntries(Object.keys(names).map((field) => [field, 0]))));
 }
 
+/** Tells of the numbers by Envoy's names. */
+export function visitNumbers<N extends StatNames>(
+  names: N,
+  n: Readonly<Record<keyof N, number>>,
+  number: (name: string, kind: 'counter' | 'gauge', value: number) => void,
+): void {
+  for (const [field, [name, kind]] of Object.entries(names)) number(name, kind, n[field as keyof N]);
+}
+
+/** Sets to zero what only grows. */
+export function resetCountersOf<N extends StatNames>(names: N, n: Record<keyof N, number>): void {
+  for (const [field, [, kind]] of Object.entries(names)) if (kind === 'counter') n[field as keyof N] = 0;
+}
+
 /** Statistics that only some clusters have, within those of the cluster. */
 export class StatNumbers<N extends StatNames> {
   readonly #names: N;
@@ -18,13 +32,10 @@ export class StatNumbers<N extends StatNames> {
   }
 
   visit(number: (name: string, kind: 'counter' | 'gauge', value: number) => void): void {
-    for (const [field, [name, kind]] of Object.entries(this.#names))
-      number(name, kind, this.n[field as keyof N]);
+    visitNumbers(this.#names, this.n, number);
   }
 
   resetCounters(): void {
-    for (const [field, [, kind]] of Object.entries(this.#names)) {
-      if (kind === 'counter') this.n[field as keyof N] = 0;
-    }
+    resetCountersOf(this.#names, this.n);
   }
 }
