@@ -10,7 +10,7 @@ import type {
   Node,
 } from '@lateen/protocol/envoy/config/core/v3';
 import { decodeIpAddress, decodeLocality } from '../decode/basics.ts';
-import { decodeConfigSource, decodeGrpcTarget } from '../decode/config-source.ts';
+import { decodeConfigSource, decodeGrpcTarget, fetchTimeoutMs } from '../decode/config-source.ts';
 import {
   adminPolicy,
   bootstrapPolicy,
@@ -64,6 +64,8 @@ export interface ProxyBootstrap {
   readonly overload: OverloadConfig | undefined;
   readonly lds: ConfigSource | undefined;
   readonly cds: ConfigSource | undefined;
+  /** How long the first of them are waited for; 0: for ever. */
+  readonly firstTimeoutMs: { readonly clusters: number; readonly listeners: number };
 }
 
 /** Overrides of the node from the command line. */
@@ -143,6 +145,10 @@ export function decodeBootstrapMessage(
       message.overloadManager === undefined
         ? undefined
         : decodeOverload(scope.at('overloadManager'), message.overloadManager),
+    firstTimeoutMs: {
+      clusters: fetchTimeoutMs(message.dynamicResources?.cdsConfig),
+      listeners: fetchTimeoutMs(message.dynamicResources?.ldsConfig),
+    },
     lds: decodeSource(
       scope.at('dynamicResources').at('ldsConfig'),
       message,

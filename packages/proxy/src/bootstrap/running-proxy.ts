@@ -83,6 +83,8 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
     isLocalSecret: isLocal,
     clustersExpected: bootstrap.cds !== undefined,
     listenersExpected: bootstrap.lds !== undefined,
+    firstTimeoutMs: bootstrap.firstTimeoutMs,
+    onFirstTimeout: (kind) => statistics.fetchTimedOut(kind === 'clusters' ? 'cluster' : 'listener'),
     onReady() {
       if (staticsTaken) options.onReady?.();
       else readyBefore = true;

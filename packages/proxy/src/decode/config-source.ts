@@ -34,6 +34,11 @@ const defaultFetchTimeoutMs = 15_000;
 /** Envoy's `request_timeout`. */
 const defaultRequestTimeoutMs = 1_000;
 
+/** How long what comes from a source is waited for; 0: for ever. */
+export function fetchTimeoutMs(message: SourceMessage | undefined): number {
+  return message?.initialFetchTimeout ?? defaultFetchTimeoutMs;
+}
+
 /** Notes that the resource waits for another of this name, which comes from this source. */
 export function decodeReference(
   scope: Scope,
@@ -42,7 +47,7 @@ export function decodeReference(
   name: string,
 ): void {
   const source = decodeConfigSource(scope, message);
-  scope.waitsFor(message?.initialFetchTimeout ?? defaultFetchTimeoutMs);
+  scope.waitsFor(fetchTimeoutMs(message));
   if (source.kind !== 'ads') scope.refersTo(kind, name, source);
 }
 

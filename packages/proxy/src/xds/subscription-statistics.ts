@@ -59,8 +59,8 @@ export interface SubscriptionStatistics {
   taken(update: ResourceUpdate, refused: ReadonlyMap<string, string>, atMs: number): void;
   /** A way by which resources of these kinds come failed. */
   failed(types: Iterable<ResourceType>): void;
-  /** Something was not waited for any longer. */
-  fetchTimedOut(type: ResourceType, name: string): void;
+  /** Something was not waited for any longer; without a name: the first of its kind. */
+  fetchTimedOut(type: ResourceType, name?: string): void;
   /** Files of a secret have changed and cannot be used. */
   rotationFailed(secret: string): void;
   /** The control plane is, or is not, connected. */
@@ -175,7 +175,7 @@ export function subscriptionStatistics(
       }
     },
     fetchTimedOut(type, name) {
-      const stats = named.get(type)?.get(name);
+      const stats = name === undefined ? whole.get(type) : named.get(type)?.get(name);
       if (stats !== undefined) stats.fetchTimeout++;
     },
     rotationFailed(secret) {

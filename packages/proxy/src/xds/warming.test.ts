@@ -106,6 +106,37 @@ test('at the start listeners wait for the first clusters, later only for their o
   assert.deepEqual(h.active('listeners'), ['l', 'm']);
 });
 
+test('the first clusters, and after them the first listeners, are waited for as long as their sources say', async () => {
+  const given: string[] = [];
+  const h = harness({
+    firstTimeoutMs: { clusters: 2_000, listeners: 1_000 },
+    onFirstTimeout: (kind) => given.push(kind),
+  });
+  await h.warming.apply({ isStatic: true, listeners: { set: [rds('own', 'r')] } });
+  h.clock.advance(1_999);
+  assert.deepEqual(h.warming.missing.slice(0, 2), [
+    'clusters have not been received',
+    'listeners have not been received',
+  ]);
+  h.clock.advance(1);
+  await h.warming.apply({ routes: { set: [defaultRouteConfiguration('r', [])] } });
+  assert.deepEqual(h.warming.missing, ['listeners have not been received']);
+  h.clock.advance(1_000);
+  await h.warming.apply({});
+  assert.deepEqual([given, h.ready(), h.warming.ready], [['clusters', 'listeners'], 1, true]);
+  // What comes later is taken as ever; what has come in time is not given up.
+  await h.warming.apply({ clusters: { set: [timeout(eds('late'))] } });
+  assert.deepEqual(h.warming.warming.clusters, ['late']);
+  const intime = harness({
+    firstTimeoutMs: { clusters: 10, listeners: 0 },
+    onFirstTimeout: (kind) => given.push(kind),
+  });
+  await intime.warming.apply({ clusters: { set: [] } });
+  intime.clock.advance(60_000);
+  assert.deepEqual(intime.warming.missing, ['listeners have not been received']);
+  assert.equal(given.length, 2);
+});
+
 test('a new version of a listener replaces the old one only when its routes are there', async () => {
   const h = harness({ clustersExpected: false });
   await h.warming.apply({

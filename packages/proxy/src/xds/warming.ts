@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { formatProblem, type Clock, type Logger } from '@lateen/core';
+import { formatProblem, type Clock, type Logger, type Timer } from '@lateen/core';
 import {
   discoveredFiltersOf,
   endpointNameOf,
@@ -67,6 +67,10 @@ export interface WarmingOptions {
   readonly clustersExpected: boolean;
   /** True where listeners are subscribed to: the proxy is not ready before the first of them. */
   readonly listenersExpected: boolean;
+  /** How long the first clusters, and after them the first listeners, are waited for; 0 (default): for ever. */
+  readonly firstTimeoutMs?: { readonly clusters: number; readonly listeners: number };
+  /** Called when that is over. */
+  readonly onFirstTimeout?: (kind: 'clusters' | 'listeners') => void;
   /** Called once, when everything that came first is in force. */
   readonly onReady?: () => void;
   /** Called when a version of a cluster or listener has come into force. */
@@ -106,6 +110,7 @@ export class Warming {
   /** True from when the clusters that came first were warm. */
   #clustersWarm = false;
   #ready = false;
+  readonly #firstTimers: Timer[] = [];
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: WarmingOptions) {
@@ -131,6 +136,28 @@ export class Warming {
     });
     this.#clustersCame = !options.clustersExpected;
     this.#listenersCame = !options.listenersExpected;
+    const { clusters = 0, listeners = 0 } = options.firstTimeoutMs ?? {};
+    if (!this.#clustersCame) this.#limitFirst('clusters', clusters);
+    // Not before those clusters are waited for no longer.
+    const begunMs = this.#clustersCame ? 0 : clusters;
+    const isLimited = this.#clustersCame || clusters > 0;
+    if (!this.#listenersCame && isLimited && listeners > 0)
+      this.#limitFirst('listeners', begunMs + listeners);
+  }
+
+  /** As Envoy, which serves without what does not come in the `initial_fetch_timeout` of its source. */
+  #limitFirst(kind: 'clusters' | 'listeners', ms: number): void {
+    if (ms === 0) return;
+    const { clock, log, onFirstTimeout } = this.#options;
+    const timer = clock.after(ms, () => {
+      if (kind === 'clusters' ? this.#clustersCame : this.#listenersCame) return;
+      log.warn(`no ${kind} have come in time: they are waited for no longer`, { afterMs: ms });
+      if (kind === 'clusters') this.#clustersCame = true;
+      else this.#listenersCame = true;
+      onFirstTimeout?.(kind);
+      void this.apply({});
+    });
+    this.#firstTimers.push(timer);
   }
 
   /** True once everything that came first is in force. */
@@ -211,6 +238,7 @@ export class Warming {
 
   /** Stops all timers. */
   close(): void {
+    for (const timer of this.#firstTimers) timer.cancel();
     this.#clusters.close();
     this.#listeners.close();
   }
