@@ -377,6 +377,8 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     },
     takeConnection: (listener, fd) => listeners.takeConnection(listener, fd),
     takeHostHealth: (cluster) => clusters.find(cluster)?.takeHealth(),
+    namesOf: (cluster) => clusters.namesOf(cluster),
+    takeNames: (cluster, addresses) => clusters.takeNames(cluster, addresses),
     takeOutlier: (cluster, host, reason) => clusters.find(cluster)?.takeOutlier(host, reason),
     reopenLogs: () => logFiles.reopen(),
     flushStats: async () => (await sinks)?.flush(),

@@ -6,7 +6,9 @@ import type { ClusterStatus } from '../model/data-plane.ts';
 import type { ClusterLoadAssignment } from '../model/endpoint.ts';
 import { endpointNameOf } from '../model/references.ts';
 import type { StatsRegistry } from '../telemetry/stats-registry.ts';
+import type { NamedAddresses } from '../workers/thread-share.ts';
 import { DnsRefresh } from './dns-refresh.ts';
+import { FollowedNames } from './followed-names.ts';
 import { systemResolver } from './name-resolver.ts';
 import { RedisDiscovery } from './redis-discovery.ts';
 import { serverResolver } from './server-resolver.ts';
@@ -30,7 +32,7 @@ export class ClusterSet {
   readonly #assignments = new Map<string, ClusterLoadAssignment>();
   /** The ends of assignments that are not to be used for longer (`endpoint_stale_after`). */
   readonly #stale = new Map<string, Timer>();
-  readonly #resolving = new Map<string, Pick<DnsRefresh, 'asked' | 'close'>>();
+  readonly #resolving = new Map<string, DnsRefresh | FollowedNames | RedisDiscovery>();
   readonly #resolve = systemResolver();
 
   constructor(context: ClusterContext, stats: StatsRegistry, logger: Logger, clock: Clock = systemClock) {
@@ -152,12 +154,12 @@ export class ClusterSet {
   #setCluster(model: Cluster): void {
     const ref = this.ref(model.name);
     const previous = ref.cluster;
+    const known = this.#addressesUnder(model.name, model.discovery);
     const cluster = new UpstreamCluster(model, this.#context, previous);
     ref.cluster = cluster;
     if (previous === undefined) this.#stats.add(cluster.stats);
     else previous.drain();
     const { discovery } = model;
-    const known = this.#addressesUnder(model.name, discovery);
     this.#stopResolving(model.name);
     if (discovery.kind === 'eds') {
       const assignment = this.#assignments.get(endpointNameOf(model) ?? model.name);
@@ -175,28 +177,58 @@ export class ClusterSet {
       this.#resolving.set(model.name, nodes);
     } else if (model.loadAssignment !== undefined) {
       if (discovery.kind === 'strict_dns' || discovery.kind === 'logical_dns') {
-        const { nameServers = [] } = discovery;
-        const refresh = new DnsRefresh(model, discovery, model.loadAssignment, {
-          clock: this.#clock,
-          logger: this.#logger,
-          random: this.#context.random,
-          resolve: nameServers.length === 0 ? this.#resolve : serverResolver(nameServers),
-          stats: cluster.stats,
-          known,
-          onEndpoints: (assignment) => cluster.setEndpoints(assignment),
-        });
-        this.#resolving.set(model.name, refresh);
+        this.#resolving.set(model.name, this.#watchNames(cluster, discovery, model.loadAssignment, known));
       } else {
         cluster.setEndpoints(model.loadAssignment);
       }
     }
   }
 
+  #watchNames(
+    cluster: UpstreamCluster,
+    discovery: Extract<Discovery, { kind: 'strict_dns' | 'logical_dns' }>,
+    assignment: ClusterLoadAssignment,
+    known: NamedAddresses | undefined,
+  ): DnsRefresh | FollowedNames {
+    const { model, stats } = cluster;
+    const { share, random } = this.#context;
+    const names = share?.names;
+    if (share?.leads === false && names !== undefined) {
+      const followed = new FollowedNames(assignment, known, (endpoints) => cluster.setEndpoints(endpoints));
+      names.want(model.name);
+      return followed;
+    }
+    const { nameServers = [] } = discovery;
+    return new DnsRefresh(model, discovery, assignment, {
+      clock: this.#clock,
+      logger: this.#logger,
+      random,
+      resolve: nameServers.length === 0 ? this.#resolve : serverResolver(nameServers),
+      stats,
+      known,
+      onEndpoints(endpoints, addresses) {
+        cluster.setEndpoints(endpoints);
+        names?.found(model.name, addresses);
+      },
+    });
+  }
+
+  /** What is known of the names of a DNS cluster; undefined for every other one. */
+  namesOf(cluster: string): NamedAddresses | undefined {
+    const refresh = this.#resolving.get(cluster);
+    return refresh instanceof RedisDiscovery ? undefined : refresh?.addresses;
+  }
+
+  /** The first thread has found these. */
+  takeNames(cluster: string, addresses: NamedAddresses): void {
+    const followed = this.#resolving.get(cluster);
+    if (followed instanceof FollowedNames) followed.take(addresses);
+  }
+
   /** What is known of a cluster's names, where these rules are those by which it was found. */
-  #addressesUnder(name: string, discovery: Discovery): DnsRefresh['addresses'] | undefined {
-    const refresh = this.#resolving.get(name);
-    if (!(refresh instanceof DnsRefresh)) return undefined;
-    return isDeepStrictEqual(refresh.discovery, discovery) ? refresh.addresses : undefined;
+  #addressesUnder(name: string, discovery: Discovery): NamedAddresses | undefined {
+    const before = this.#refs.get(name)?.cluster?.model.discovery;
+    return isDeepStrictEqual(before, discovery) ? this.namesOf(name) : undefined;
   }
 
   #removeCluster(name: string): void {

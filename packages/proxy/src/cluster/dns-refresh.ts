@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { Backoff, messageOf, type Clock, type Logger, type Timer } from '@lateen/core';
 import type { Cluster, Discovery } from '../model/cluster.ts';
 import type { ClusterLoadAssignment, Endpoint } from '../model/endpoint.ts';
+import type { NamedAddresses } from '../workers/thread-share.ts';
 import type { ClusterStats } from '../telemetry/cluster-stats.ts';
 import type { NameResolver } from './name-resolver.ts';
 
@@ -15,9 +16,9 @@ export interface DnsContext {
   readonly resolve: NameResolver;
   readonly stats: ClusterStats;
   /** What another refresh by the same rules has found: it holds until there is an answer. */
-  readonly known?: ReadonlyMap<string, readonly string[] | undefined> | undefined;
-  /** The endpoints have changed, or are known for the first time. */
-  readonly onEndpoints: (assignment: ClusterLoadAssignment) => void;
+  readonly known?: NamedAddresses | undefined;
+  /** The endpoints have changed, or are known for the first time; with what is known of the names now. */
+  readonly onEndpoints: (assignment: ClusterLoadAssignment, addresses: NamedAddresses) => void;
 }
 
 /** A name whose TTL is 0 is asked for at most so often. */
@@ -52,18 +53,13 @@ export class DnsRefresh {
     this.discovery = discovery;
     this.#assignment = assignment;
     this.#context = context;
-    for (const { endpoints } of assignment.localities) {
-      for (const { address } of endpoints) {
-        if (address.kind === 'socket' && isIP(address.address) === 0)
-          this.#addresses.set(address.address, context.known?.get(address.address));
-      }
-    }
+    for (const name of namesIn(assignment)) this.#addresses.set(name, context.known?.get(name));
     if (this.#addresses.size === 0) {
-      context.onEndpoints(assignment);
+      context.onEndpoints(assignment, this.#addresses);
       this.asked = Promise.resolve();
       return;
     }
-    if ([...this.#addresses.values()].some((one) => one !== undefined)) context.onEndpoints(this.#resolved());
+    if ([...this.#addresses.values()].some((one) => one !== undefined)) this.#tell();
     const { failureBaseMs, failureMaxMs, refreshMs } = discovery;
     const asked: Promise<void>[] = [];
     for (const name of this.#addresses.keys()) {
@@ -80,7 +76,7 @@ export class DnsRefresh {
   }
 
   /** The addresses of each name; undefined where they are not known yet. */
-  get addresses(): ReadonlyMap<string, readonly string[] | undefined> {
+  get addresses(): NamedAddresses {
     return this.#addresses;
   }
 
@@ -122,27 +118,45 @@ export class DnsRefresh {
       before !== undefined && before.length === used.length && used.every((one) => before.includes(one));
     if (same) return;
     this.#addresses.set(name, used);
-    this.#context.onEndpoints(this.#resolved());
+    this.#tell();
   }
 
-  /** The assignment with its names replaced by what is known of them. */
-  #resolved(): ClusterLoadAssignment {
-    return {
-      ...this.#assignment,
-      localities: this.#assignment.localities.map((locality) => ({
-        ...locality,
-        endpoints: locality.endpoints.flatMap((endpoint) => this.#addressesOf(endpoint)),
-      })),
-    };
+  #tell(): void {
+    this.#context.onEndpoints(resolved(this.#assignment, this.#addresses), this.#addresses);
   }
+}
 
-  #addressesOf(endpoint: Endpoint): Endpoint[] {
-    const { address } = endpoint;
-    if (address.kind === 'pipe' || !this.#addresses.has(address.address)) return [endpoint];
-    return (this.#addresses.get(address.address) ?? []).map((ip) => ({
-      ...endpoint,
-      address: { kind: 'socket', address: ip, port: address.port },
-      hostname: endpoint.hostname === '' ? address.address : endpoint.hostname,
-    }));
+/** The names that an assignment has in place of addresses. */
+export function namesIn({ localities }: ClusterLoadAssignment): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const { endpoints } of localities) {
+    for (const { address } of endpoints) {
+      if (address.kind === 'socket' && isIP(address.address) === 0) names.add(address.address);
+    }
   }
+  return names;
+}
+
+/** The assignment with its names replaced by what is known of them. */
+export function resolved(
+  assignment: ClusterLoadAssignment,
+  addresses: NamedAddresses,
+): ClusterLoadAssignment {
+  return {
+    ...assignment,
+    localities: assignment.localities.map((locality) => ({
+      ...locality,
+      endpoints: locality.endpoints.flatMap((endpoint) => addressesOf(endpoint, addresses)),
+    })),
+  };
+}
+
+function addressesOf(endpoint: Endpoint, addresses: NamedAddresses): Endpoint[] {
+  const { address } = endpoint;
+  if (address.kind === 'pipe' || !addresses.has(address.address)) return [endpoint];
+  return (addresses.get(address.address) ?? []).map((ip) => ({
+    ...endpoint,
+    address: { kind: 'socket', address: ip, port: address.port },
+    hostname: endpoint.hostname === '' ? address.address : endpoint.hostname,
+  }));
 }

@@ -1,3 +1,4 @@
+import type { NamedAddresses } from '../workers/thread-share.ts';
 import type { StatsOptions } from './stats.ts';
 import type { Clock, Logger } from '@lateen/core';
 import type { OutlierReason } from '../cluster/outlier/outlier-detector.ts';
@@ -187,6 +188,10 @@ export interface DataPlane {
   takeConnection(listener: string, fd: number): void;
   /** The first thread has found that hosts of a cluster are not as they were. */
   takeHostHealth(cluster: string): void;
+  /** What is known of the names of a DNS cluster; undefined for every other one. */
+  namesOf(cluster: string): NamedAddresses | undefined;
+  /** The first thread has found these addresses of a DNS cluster's names. */
+  takeNames(cluster: string, addresses: NamedAddresses): void;
   /** Another thread has found that a host of a cluster fails too often. */
   takeOutlier(cluster: string, host: string, reason: OutlierReason): void;
   /** Opens the files of access logs anew: for whoever has moved them away. */

@@ -85,8 +85,8 @@ export function freePort(address = '127.0.0.1'): Promise<number> {
   });
 }
 
-export const socketAddress = (port: number) => ({
-  socket_address: { address: '127.0.0.1', port_value: port },
+export const socketAddress = (port: number, address = '127.0.0.1') => ({
+  socket_address: { address, port_value: port },
 });
 export const endpointsAt = (name: string, port: number) => ({
   cluster_name: name,

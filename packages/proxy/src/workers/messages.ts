@@ -4,6 +4,7 @@ import type { DrainRequest } from '../drain/drain-listeners.ts';
 import type { Secret } from '../model/index.ts';
 import type { RuntimeValues } from '../runtime/runtime-entry.ts';
 import type { StatsSnapshot } from '../telemetry/stats-snapshot.ts';
+import type { NamedAddresses } from './thread-share.ts';
 import type { ResourceUpdate } from '../xds/subscription.ts';
 
 /** What a worker is started with. */
@@ -45,6 +46,8 @@ export type ToWorker =
   | { readonly kind: 'logLevel'; readonly scope: string | undefined; readonly level: LogLevel }
   /** A connection that another worker has accepted. */
   | { readonly kind: 'connection'; readonly listener: string; readonly fd: number }
+  /** What the first worker has found of a DNS cluster's names. */
+  | { readonly kind: 'names'; readonly cluster: string; readonly addresses: NamedAddresses }
   /** Hosts of these clusters are not as they were. */
   | { readonly kind: 'hostsChanged'; readonly clusters: readonly string[] }
   | { readonly kind: 'look'; readonly id: number }
@@ -62,6 +65,8 @@ export interface WorkerLook {
 /** What a worker tells the first one. */
 export type FromWorker =
   | { readonly kind: 'wantSocket'; readonly id: number; readonly address: string }
+  /** What is known of a DNS cluster's names is to be told. */
+  | { readonly kind: 'wantNames'; readonly cluster: string }
   | { readonly kind: 'ready' }
   | { readonly kind: 'log'; readonly line: string }
   /** A cluster or a virtual host is needed that no worker has yet. */

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import type { ServerResponse } from 'node:http';
-import { connect, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import { connect, type AddressInfo, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { upstream } from '../testing/harness.ts';
+import { nameServer } from '../testing/name-server.ts';
 import {
   admin,
   endpointsAt,
@@ -271,6 +273,55 @@ test('a limit that follows times is one for all workers, and learns from what al
   assert.equal(await stat('rq_blocked'), 32);
   assert.equal(await stat('min_rtt_calculation_active'), 0);
   assert.equal(await stat('concurrency_limit'), 4);
+});
+
+test('one worker asks for names, and the endpoints of all are what it was told last', async (t) => {
+  const served = new Map<string, number>();
+  const serveAt = async (host: string, port: number): Promise<number> => {
+    const server = createServer((request, response) => {
+      served.set(host, (served.get(host) ?? 0) + 1);
+      response.end(request.url);
+    });
+    server.listen(port, host);
+    await once(server, 'listening');
+    t.after(() => server.close());
+    return (server.address() as AddressInfo).port;
+  };
+  const up = await serveAt('127.0.0.1', 0);
+  await serveAt('127.0.0.2', up);
+  const known = { a: [[127, 0, 0, 1]] };
+  const names = await nameServer(t, 'up.test', known);
+  const { port, at } = await serve(t, up, {
+    type: 'STRICT_DNS',
+    dns_lookup_family: 'V4_ONLY',
+    dns_refresh_rate: '0.2s',
+    load_assignment: {
+      cluster_name: 'up',
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress(up, 'up.test') } }] }],
+    },
+    typed_dns_resolver_config: {
+      name: 'envoy.network.dns_resolver.cares',
+      typed_config: {
+        '@type': `${types}.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig`,
+        resolvers: [socketAddress(names.port)],
+      },
+    },
+  });
+  const all = async (): Promise<void> => {
+    served.clear();
+    for (let i = 0; i < 20; i++) assert.equal(await send(t, port).status, 200);
+  };
+  await settlesAt(t, port, 200);
+  await all();
+  assert.deepEqual([...served], [['127.0.0.1', 20]]);
+  known.a = [[127, 0, 0, 2]];
+  do await all();
+  while (served.has('127.0.0.1'));
+  assert.deepEqual([...served], [['127.0.0.2', 20]]);
+  // Each attempt is one question: the other worker asks nobody.
+  const questions = names.asked.length;
+  const attempts = await statistic(at, 'cluster.up.update_attempt');
+  assert.ok(questions <= attempts, `${questions} questions, ${attempts} attempts`);
 });
 
 test('connections to one endpoint count against its limit, whichever worker has them', async (t) => {

@@ -1,6 +1,17 @@
 import type { OutlierReason } from '../cluster/outlier/outlier-detector.ts';
 import type { SharedCells } from './shared-cells.ts';
 
+/** Addresses of the names of a DNS cluster; undefined for those that are not known. */
+export type NamedAddresses = ReadonlyMap<string, readonly string[] | undefined>;
+
+/** How threads know names together: the first one resolves them, as Envoy's main thread does. */
+export interface SharedNames {
+  /** Called by the first thread: this is what it has found of a cluster's names. */
+  found(cluster: string, addresses: NamedAddresses): void;
+  /** Called by the others: what the first one knows is to be told (`DataPlane.takeNames`). */
+  want(cluster: string): void;
+}
+
 /** What the data plane of one thread has in common with those of the other threads of its process. */
 export interface ThreadShare {
   readonly cells: SharedCells;
@@ -8,6 +19,8 @@ export interface ThreadShare {
   readonly ticketSecret: Uint8Array;
   /** True for the first thread, which binds the sockets that the others accept on, checks health and ejects outliers. */
   readonly leads: boolean;
+  /** Undefined: each thread resolves for itself. */
+  readonly names?: SharedNames;
   /** Which thread this is, from 0 on, and how many there are. */
   readonly index: number;
   readonly threads: number;

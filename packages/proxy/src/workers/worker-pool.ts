@@ -69,6 +69,10 @@ export class WorkerPool {
       index: 0,
       threads: options.concurrency,
       handOver: (listener, thread, fd) => this.#handOver(listener, thread, fd),
+      names: {
+        found: (cluster, addresses) => this.#tell({ kind: 'names', cluster, addresses: new Map(addresses) }),
+        want() {},
+      },
       hostsChanged: (cluster) => this.#noteChange(cluster),
       outlierDetected() {},
     };
@@ -185,6 +189,12 @@ export class WorkerPool {
         const to = this.#members[thread - 1];
         if (to === undefined) this.#dataPlane?.takeConnection(listener, fd);
         else send(to, { kind: 'connection', listener, fd });
+        return;
+      }
+      case 'wantNames': {
+        const { cluster } = message;
+        const addresses = this.#dataPlane?.namesOf(cluster);
+        if (addresses !== undefined) send(member, { kind: 'names', cluster, addresses: new Map(addresses) });
         return;
       }
       case 'outlier':

@@ -77,6 +77,7 @@ export async function runWorker(): Promise<void> {
           return false;
         }
       },
+      names: { found() {}, want: (cluster) => say({ kind: 'wantNames', cluster }) },
       hostsChanged() {},
       outlierDetected: (cluster, host, reason) => say({ kind: 'outlier', cluster, host, reason }),
     },
@@ -218,6 +219,9 @@ function carryOut(
       return;
     case 'connection':
       dataPlane.takeConnection(message.listener, message.fd);
+      return;
+    case 'names':
+      dataPlane.takeNames(message.cluster, message.addresses);
       return;
     case 'hostsChanged':
       for (const cluster of message.clusters) dataPlane.takeHostHealth(cluster);
