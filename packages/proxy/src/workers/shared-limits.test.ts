@@ -335,7 +335,8 @@ test('connections to one endpoint count against its limit, whichever worker has 
     const { port, at } = await serve(t, up, { ...limits, ...kind });
     for (let i = 0; i < 30; i++) send(t, port, `x-envoy-original-dst-host: 127.0.0.1:${up}\r\n`);
     while ((await statistic(at, 'cluster.up.upstream_cx_overflow')) < 26 || peers.size < 4);
-    // A worker that has none to an endpoint may always have one, so that its requests do not wait in vain.
-    assert.ok(peers.size === 4 || peers.size === 5, `${peers.size} connections`);
+    // A worker that has none to an endpoint may always have one, so that its requests do not wait in vain; and two that
+    // look at the same time may both see room.
+    assert.ok(peers.size >= 4 && peers.size <= 6, `${peers.size} connections`);
   }
 });
