@@ -1,6 +1,6 @@
 import { claimMatches, claimMatchesAtSidecars } from '../claim-matches.ts';
 import type { Gateway, VirtualService } from '../kinds/config-object.ts';
-import { configName, type MeshView, type PodView } from './mesh-view.ts';
+import { carries, configName, type MeshView, type PodView } from './mesh-view.ts';
 import { message, type Message } from './message.ts';
 import { rootNamespace } from './security.ts';
 
@@ -41,14 +41,11 @@ function withoutVerifiedTokens(service: VirtualService, view: MeshView): Message
   });
 }
 
-const carries = (labels: PodView['labels'], wanted: Readonly<Record<string, string>> | undefined): boolean =>
-  Object.entries(wanted ?? {}).every(([key, value]) => labels[key] === value);
-
 /** A pod of a gateway at which no token is verified. */
 function podWithoutTokens(gateway: Gateway, view: MeshView): PodView | undefined {
   const rules = view.configs.filter((config) => config.kind === 'RequestAuthentication');
   return view.pods
-    .filter(({ labels }) => carries(labels, gateway.spec.selector))
+    .filter((pod) => carries(pod, gateway.spec.selector))
     .find(
       (pod) =>
         !rules.some(
@@ -56,7 +53,7 @@ function podWithoutTokens(gateway: Gateway, view: MeshView): PodView | undefined
             [rootNamespace, pod.name.namespace].includes(configName(rule).namespace) &&
             // Those with targets are for Gateways of another kind.
             (rule.spec.targetRefs ?? []).length === 0 &&
-            carries(pod.labels, rule.spec.selector?.matchLabels),
+            carries(pod, rule.spec.selector?.matchLabels),
         ),
     );
 }

@@ -119,6 +119,14 @@ export function meshView(
   return { view, messages };
 }
 
+/** True where all labels that are wanted are among those of a pod; where none is wanted, of every pod. */
+export function carries(
+  { labels }: Pick<PodView, 'labels'>,
+  wanted: Readonly<Record<string, string>> | undefined,
+): boolean {
+  return Object.entries(wanted ?? {}).every(([key, value]) => labels[key] === value);
+}
+
 /** The name of a configuration object, for a message. */
 export function configName(config: ConfigObject): ObjectName {
   return { kind: config.kind, namespace: config.metadata.namespace ?? 'default', name: config.metadata.name };

@@ -2,7 +2,7 @@ import type { Destination } from '../kinds/destination.ts';
 import type { VirtualService } from '../kinds/config-object.ts';
 import { didYouMean } from '../schema/did-you-mean.ts';
 import { fullHost, hostMatches } from './host-name.ts';
-import { configName, type MeshView } from './mesh-view.ts';
+import { carries, configName, type MeshView } from './mesh-view.ts';
 import { message, type Message } from './message.ts';
 
 /** Places in a VirtualService that name a destination, with their paths. */
@@ -118,9 +118,7 @@ export function gatewaysWithoutPods(view: MeshView): Message[] {
   if (!view.complete || view.pods.length + view.deployments.length === 0) return [];
   return view.gateways.flatMap((gateway) => {
     const wanted = Object.entries(gateway.spec.selector ?? {});
-    const matches = [...view.pods, ...view.deployments].some(({ labels }) =>
-      wanted.every(([key, value]) => labels[key] === value),
-    );
+    const matches = [...view.pods, ...view.deployments].some((pod) => carries(pod, gateway.spec.selector));
     if (matches || wanted.length === 0) return [];
     const shown = wanted.map(([key, value]) => `${key}=${value}`).join(',');
     return [message('IST0101', configName(gateway), 'spec.selector', `no pod has the labels ${shown}`)];

@@ -1,5 +1,5 @@
 import type { AuthorizationPolicy, RequestAuthentication } from '../kinds/config-object.ts';
-import { configName, type MeshView, type PodView } from './mesh-view.ts';
+import { carries, configName, type MeshView, type PodView } from './mesh-view.ts';
 import { message, type Message } from './message.ts';
 
 /** Namespace whose policies hold for all, unless the mesh configuration says otherwise. */
@@ -22,7 +22,7 @@ function withoutWorkload(policy: AuthorizationPolicy | RequestAuthentication, vi
   const matches = [...view.pods, ...view.deployments].some(
     (pod) =>
       (name.namespace === rootNamespace || pod.name.namespace === name.namespace) &&
-      wanted.every(([key, value]) => pod.labels[key] === value),
+      carries(pod, policy.spec.selector?.matchLabels),
   );
   if (matches) return [];
   const shown = wanted.map(([key, value]) => `${key}=${value}`).join(',');
@@ -80,12 +80,12 @@ export function severalProviders(view: MeshView): Message[] {
   });
 }
 
-function selectsWorkload(policy: AuthorizationPolicy, { name, labels }: PodView): boolean {
+function selectsWorkload(policy: AuthorizationPolicy, workload: PodView): boolean {
   const { namespace } = configName(policy);
   return (
-    (namespace === rootNamespace || namespace === name.namespace) &&
+    (namespace === rootNamespace || namespace === workload.name.namespace) &&
     (policy.spec.targetRefs ?? []).length === 0 &&
     policy.spec.targetRef === undefined &&
-    Object.entries(policy.spec.selector?.matchLabels ?? {}).every(([key, value]) => labels[key] === value)
+    carries(workload, policy.spec.selector?.matchLabels)
   );
 }
