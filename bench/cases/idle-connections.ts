@@ -1,14 +1,15 @@
 import { fileURLToPath } from 'node:url';
 import { sleep } from '@lateen/core';
-import type { BenchCase, BenchContext, Contender, Figure, PreparedCase } from '../case.ts';
+import type { BenchCase, BenchContext, Contender, Figure, PreparedCase, Sample } from '../case.ts';
 import { holdConnections } from '../idle-load/run.ts';
-import { startLineups, type RunningLineup } from '../lineup.ts';
+import { startLineup, type Lineup, type LineupContext, type RunningLineup } from '../lineup.ts';
 import { haproxy, lateen, nginx } from '../peer.ts';
 import { startUpstream } from '../upstream.ts';
 import { checkOneHop, oneHopHeaders, oneHopPath } from './http1-one-hop.ts';
 
 const connections = 10_000;
-const restMs = 2_000;
+/** A proxy collects what its start has left two seconds after it. */
+const restMs = 4_000;
 /** Time in which a proxy gives back what connections have left: ours looks every five seconds. */
 const returnMs = 11_000;
 const longestCloseMs = 20_000;
@@ -35,22 +36,21 @@ const config = (name: string): string => fileURLToPath(new URL(name, import.meta
 
 async function prepare(context: BenchContext): Promise<PreparedCase> {
   const upstream = await startUpstream(context.workDir);
+  const lineups: readonly Lineup[] = [
+    { peer: lateen, configs: [config('http1-one-hop/bootstrap.yaml')] },
+    { peer: haproxy, configs: [config('idle-connections/haproxy.cfg')] },
+    { peer: nginx, configs: [config('idle-connections/nginx.conf')] },
+  ];
   try {
-    const { running, missing } = await startLineups(
-      [
-        { peer: lateen, configs: [config('http1-one-hop/bootstrap.yaml')] },
-        { peer: haproxy, configs: [config('idle-connections/haproxy.cfg')] },
-        { peer: nginx, configs: [config('idle-connections/nginx.conf')] },
-      ],
-      { context, upstream: upstream.port, values: {} },
-      (lineup) => checkOneHop(lineup.peer.name, lineup.port),
-    );
+    const around = { context, upstream: upstream.port, values: {} };
     return {
-      contenders: running.map(contender),
-      missing,
-      async close() {
-        await Promise.all([upstream.stop(), ...running.map((lineup) => lineup.stop())]);
-      },
+      contenders: lineups
+        .filter(({ peer }) => peer.installed(context.proxyBundle))
+        .map((lineup) => contender(lineup, around)),
+      missing: lineups
+        .filter(({ peer }) => !peer.installed(context.proxyBundle))
+        .map(({ peer }) => `${peer.name} is not installed: apt-get install ${peer.name}`),
+      close: () => upstream.stop(),
     };
   } catch (error) {
     await upstream.stop();
@@ -58,40 +58,50 @@ async function prepare(context: BenchContext): Promise<PreparedCase> {
   }
 }
 
-function contender(lineup: RunningLineup): Contender {
-  const [process] = lineup.processes;
-  if (process === undefined) throw new Error('a lineup has a process');
-  const headers = Object.entries(oneHopHeaders).map(([name, value]) => `${name}: ${value}\r\n`);
-  const request = `GET ${oneHopPath} HTTP/1.1\r\n${headers.join('')}\r\n`;
+/** Each round has processes of its own: later connections would use again what the first have left. */
+function contender(lineup: Lineup, around: LineupContext): Contender {
   return {
     name: lineup.peer.name,
     version: lineup.peer.version(),
     async measure() {
-      await sleep(restMs);
-      const beforeMb = process.anonymousMb();
-      const descriptors = process.openDescriptors();
-      const cpuBefore = process.cpuSeconds();
-      const held = await holdConnections(lineup.port, connections, request);
-      await sleep(restMs);
-      const heldMb = process.anonymousMb();
-      await held.release();
-      const endMs = performance.now() + longestCloseMs;
-      // Connections to the upstream may stay in the pool.
-      while (process.openDescriptors() - descriptors > 100 && performance.now() < endMs) await sleep(20);
-      const cpuSeconds = process.cpuSeconds() - cpuBefore;
-      await sleep(returnMs);
-      return {
-        // The load fails where a connection is not answered, or closed before its time.
-        errors: 0,
-        figures: {
-          bytesEach: ((heldMb - beforeMb) * 1024 * 1024) / connections,
-          beforeMb,
-          heldMb,
-          afterMb: process.anonymousMb(),
-          descriptorsLeft: process.openDescriptors() - descriptors,
-          cpuUsEach: (cpuSeconds * 1e6) / connections,
-        },
-      };
+      const running = await startLineup(lineup, around);
+      try {
+        await checkOneHop(lineup.peer.name, running.port);
+        return await measureConnections(running);
+      } finally {
+        await running.stop();
+      }
+    },
+  };
+}
+
+async function measureConnections({ port, processes: [process] }: RunningLineup): Promise<Sample> {
+  if (process === undefined) throw new Error('a lineup has a process');
+  const headers = Object.entries(oneHopHeaders).map(([name, value]) => `${name}: ${value}\r\n`);
+  const request = `GET ${oneHopPath} HTTP/1.1\r\n${headers.join('')}\r\n`;
+  await sleep(restMs);
+  const beforeMb = process.anonymousMb();
+  const descriptors = process.openDescriptors();
+  const cpuBefore = process.cpuSeconds();
+  const held = await holdConnections(port, connections, request);
+  await sleep(restMs);
+  const heldMb = process.anonymousMb();
+  await held.release();
+  const endMs = performance.now() + longestCloseMs;
+  // Connections to the upstream may stay in the pool.
+  while (process.openDescriptors() - descriptors > 100 && performance.now() < endMs) await sleep(20);
+  const cpuSeconds = process.cpuSeconds() - cpuBefore;
+  await sleep(returnMs);
+  return {
+    // The load fails where a connection is not answered, or closed before its time.
+    errors: 0,
+    figures: {
+      bytesEach: ((heldMb - beforeMb) * 1024 * 1024) / connections,
+      beforeMb,
+      heldMb,
+      afterMb: process.anonymousMb(),
+      descriptorsLeft: process.openDescriptors() - descriptors,
+      cpuUsEach: (cpuSeconds * 1e6) / connections,
     },
   };
 }
