@@ -131,11 +131,11 @@ test('an endpoint has a limit of connections of its own, those that are being ma
     await new Promise((resolve) => second.once('close', resolve));
     assert.equal(statOf(dataPlane, 'cluster.backend.upstream_cx_overflow'), 1);
     // What ends makes room.
-    first.destroy();
+    first.resetAndDestroy();
     while (statOf(dataPlane, 'cluster.backend.upstream_cx_active') > 0) await turn();
     const third = connect(portOf(dataPlane), '127.0.0.1');
     while (statOf(dataPlane, 'cluster.backend.upstream_cx_active') < 1) await turn();
-    third.destroy();
+    third.resetAndDestroy();
   }
 });
 
