@@ -1,50 +1,72 @@
-function pad(value: number, width: number): string {
-  return String(value).padStart(width, '0');
+function pad(value: number, width: number, fill = '0'): string {
+  return String(value).padStart(width, fill);
 }
 
-/** Formats a time as `strftime` does; `%3f` are fractions of a second, `%s` seconds since the epoch. Always UTC. */
+const days = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
+const months = 'January February March April May June July August September October November December'.split(
+  ' ',
+);
+
+function dayOfYear(date: Date): number {
+  const midnight = Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate());
+  return (midnight - Date.UTC(date.getUTCFullYear(), 0, 1)) / 86_400_000 + 1;
+}
+
+/** From 1 to 12. */
+function hourOfHalf(date: Date): number {
+  return date.getUTCHours() % 12 || 12;
+}
+
+/** What the conversions of `strftime` stand for in the C locale. */
+const conversions: Readonly<Record<string, (date: Date) => string>> = {
+  Y: (date) => String(date.getUTCFullYear()),
+  C: (date) => pad(Math.floor(date.getUTCFullYear() / 100), 2),
+  y: (date) => pad(date.getUTCFullYear() % 100, 2),
+  m: (date) => pad(date.getUTCMonth() + 1, 2),
+  B: (date) => months[date.getUTCMonth()] ?? '',
+  b: (date) => (months[date.getUTCMonth()] ?? '').slice(0, 3),
+  h: (date) => (months[date.getUTCMonth()] ?? '').slice(0, 3),
+  d: (date) => pad(date.getUTCDate(), 2),
+  e: (date) => pad(date.getUTCDate(), 2, ' '),
+  j: (date) => pad(dayOfYear(date), 3),
+  A: (date) => days[date.getUTCDay()] ?? '',
+  a: (date) => (days[date.getUTCDay()] ?? '').slice(0, 3),
+  w: (date) => String(date.getUTCDay()),
+  u: (date) => String(date.getUTCDay() || 7),
+  H: (date) => pad(date.getUTCHours(), 2),
+  k: (date) => pad(date.getUTCHours(), 2, ' '),
+  I: (date) => pad(hourOfHalf(date), 2),
+  l: (date) => pad(hourOfHalf(date), 2, ' '),
+  p: (date) => (date.getUTCHours() < 12 ? 'AM' : 'PM'),
+  M: (date) => pad(date.getUTCMinutes(), 2),
+  S: (date) => pad(date.getUTCSeconds(), 2),
+  F: (date) => date.toISOString().slice(0, 10),
+  D: (date) => formatTime(date.getTime(), '%m/%d/%y'),
+  x: (date) => formatTime(date.getTime(), '%m/%d/%y'),
+  T: (date) => date.toISOString().slice(11, 19),
+  X: (date) => date.toISOString().slice(11, 19),
+  R: (date) => date.toISOString().slice(11, 16),
+  r: (date) => formatTime(date.getTime(), '%I:%M:%S %p'),
+  c: (date) => formatTime(date.getTime(), '%a %b %e %T %Y'),
+  Z: () => 'UTC',
+  z: () => '+0000',
+  s: (date) => String(Math.floor(date.getTime() / 1000)),
+  n: () => '\n',
+  t: () => '\t',
+  '%': () => '%',
+};
+
+/**
+ * Formats a time as `strftime` does; `%3f` are fractions of a second, `%s` seconds since the epoch. Always UTC. What is no
+ * conversion stays as it is.
+ */
 export function formatTime(wallMs: number, format: string): string {
   const date = new Date(wallMs);
   return format.replace(/%([1-9]?f|[a-zA-Z%])/g, (all, code: string) => {
-    if (code.endsWith('f')) {
-      const digits = code === 'f' ? 9 : Number(code[0]);
-      return pad(Math.floor(wallMs % 1000), 3)
-        .padEnd(9, '0')
-        .slice(0, digits);
-    }
-    switch (code) {
-      case 'Y':
-        return String(date.getUTCFullYear());
-      case 'y':
-        return pad(date.getUTCFullYear() % 100, 2);
-      case 'm':
-        return pad(date.getUTCMonth() + 1, 2);
-      case 'd':
-        return pad(date.getUTCDate(), 2);
-      case 'H':
-        return pad(date.getUTCHours(), 2);
-      case 'M':
-        return pad(date.getUTCMinutes(), 2);
-      case 'S':
-        return pad(date.getUTCSeconds(), 2);
-      case 'F':
-        return date.toISOString().slice(0, 10);
-      case 'T':
-        return date.toISOString().slice(11, 19);
-      case 'Z':
-        return 'UTC';
-      case 'z':
-        return '+0000';
-      case 's':
-        return String(Math.floor(wallMs / 1000));
-      case 'b':
-        return date.toUTCString().slice(8, 11);
-      case 'a':
-        return date.toUTCString().slice(0, 3);
-      case '%':
-        return '%';
-      default:
-        return all;
-    }
+    if (!code.endsWith('f')) return conversions[code]?.(date) ?? all;
+    const digits = code === 'f' ? 9 : Number(code[0]);
+    return pad(Math.floor(wallMs % 1000), 3)
+      .padEnd(9, '0')
+      .slice(0, digits);
   });
 }
