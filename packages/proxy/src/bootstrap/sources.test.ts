@@ -253,3 +253,32 @@ test('a resource whose source is not a static cluster is refused, and so is a bo
     },
   ]);
 });
+
+test('of a response that has a cluster twice neither is taken, and the others are', async (t) => {
+  const path = join(folder(t), 'cds.json');
+  const of = (name: string, port: number) => ({
+    '@type': 'type.googleapis.com/envoy.config.cluster.v3.Cluster',
+    ...staticCluster(name, port),
+  });
+  writeFileSync(path, JSON.stringify({ resources: [of('a', 1), of('b', 2), of('a', 3)] }));
+  const decoded = decodeBootstrap({
+    dynamic_resources: { cds_config: { path_config_source: { path } } },
+  });
+  assert.ok(decoded.ok, JSON.stringify(decoded));
+  const dataPlane = createDataPlane();
+  const proxy = await startProxy({
+    bootstrap: decoded.value,
+    dataPlane,
+    clock: systemClock,
+    log: silentLogger,
+  });
+  t.after(() => proxy.close());
+  const counted = (what: string): number => statOf(dataPlane, `cluster_manager.cds.${what}`);
+  while (counted('update_rejected') === 0) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(
+    dataPlane.clusters().map(({ cluster: { name } }) => name),
+    ['b'],
+  );
+  assert.equal(proxy.store.kind('cluster').refused.get('a')?.reason, 'duplicate cluster a found');
+  assert.equal(counted('update_success'), 0);
+});

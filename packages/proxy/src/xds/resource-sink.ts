@@ -102,7 +102,12 @@ export function resourceSink(options: ResourceSinkOptions): ResourceSink {
     const refused = new Map<string, string>();
     const confidential = new Set<string>();
     const good: Decoded<{ readonly name: string }>[] = [];
+    const repeated = type === 'cluster' || type === 'listener' ? repeatedNames(changed) : undefined;
     for (const resource of changed) {
+      if (repeated?.has(resource.name) === true) {
+        refused.set(resource.name, `duplicate ${type} ${resource.name} found`);
+        continue;
+      }
       const parts = decoder.bytesParts(resource.bytes, resource.name, options.runtime);
       const decoded = await inSlices(parts, clock);
       const problem = decoded.ok ? sourceProblem(decoded.value.sources) : undefined;
@@ -184,6 +189,17 @@ export function resourceSink(options: ResourceSinkOptions): ResourceSink {
     }
     for (const name of update.removed) store.remove(type, name);
   }
+}
+
+/** Names that several resources of one response have: none of them is taken, since nobody knows which is meant. */
+function repeatedNames(resources: readonly { readonly name: string }[]): ReadonlySet<string> {
+  const seen = new Set<string>();
+  const repeated = new Set<string>();
+  for (const { name } of resources) {
+    if (seen.has(name)) repeated.add(name);
+    seen.add(name);
+  }
+  return repeated;
 }
 
 /** The update with copies of its resources: models and the store keep their bytes, which are views of the whole response. */
