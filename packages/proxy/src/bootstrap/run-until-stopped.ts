@@ -1,6 +1,7 @@
 import { LateenError, messageOf, type Logger } from '@lateen/core';
 import type { Serving } from './serve.ts';
 
+const longestTimerMs = 2 ** 31 - 1;
 /** How long what was written last may take to leave, once nothing is served any more. */
 const lastWordsMs = 1_000;
 
@@ -27,7 +28,10 @@ export async function runUntilStopped(
   process.on('SIGINT', onSignal);
   process.on('uncaughtException', onError);
   process.on('unhandledRejection', onError);
+  // What serves nothing yet waits for a control plane, for files or for its successor.
+  const alive = setInterval(() => {}, longestTimerMs);
   await serving.stopped;
+  clearInterval(alive);
   setTimeout(() => process.exit(), lastWordsMs).unref();
   return 0;
 }

@@ -3,12 +3,19 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, createServer, get, type Server } from 'node:http';
 import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { sleep } from '@lateen/core';
-import { freePort, logged, startProgram, statistic } from '../testing/program.ts';
+import {
+  bootstrapFile as bootstrapFileOf,
+  freePort,
+  logged,
+  startProgram,
+  statistic,
+} from '../testing/program.ts';
+import { hotRestartVersion } from './messages.ts';
 
 let folder: string;
 let upstream: Server;
@@ -236,6 +243,24 @@ test('a Unix domain socket stays where it is when its process is followed, and g
   second.kill('SIGTERM');
   await exited;
   assert.equal(existsSync(path), false);
+});
+
+test('a process that serves nothing waits for its successor, and one that hears nothing does not keep it', async (t) => {
+  const id = baseId();
+  const named = (name: string) => ({ name, connect_timeout: '1s' });
+  // So many that their statistics do not fit between two processes of which one does not read.
+  const clusters = Array.from({ length: 400 }, (_, i) => named(`cluster-${i}`));
+  const file = bootstrapFileOf(t, { static_resources: { clusters } });
+  const first = startProgram(t, ['-c', file, '--base-id', id, '--socket-path', '@lateen-test']);
+  await logged(first, /(\tready)/);
+  const successor = connect(`\0lateen-test_${id}_0`);
+  t.after(() => successor.destroy());
+  successor.pause();
+  successor.write(`${JSON.stringify({ version: hotRestartVersion, epoch: 1 })}\n`);
+  await logged(first, /(a process takes over)/);
+  const exited = once(first, 'exit');
+  first.kill('SIGTERM');
+  assert.deepEqual(await exited, [0, null]);
 });
 
 test('who may not take over is told why, and the process that serves goes on', async (t) => {

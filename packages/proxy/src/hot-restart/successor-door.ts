@@ -41,6 +41,9 @@ export interface SuccessorDoor {
   close(): void;
 }
 
+/** How long a successor may take to read the last words. */
+const longestFarewellMs = 2_000;
+
 /** Opens the door; rejects with `EADDRINUSE` where another process has it. */
 export async function openSuccessorDoor(options: SuccessorDoorOptions): Promise<SuccessorDoor> {
   const { path, log } = options;
@@ -138,7 +141,13 @@ export async function openSuccessorDoor(options: SuccessorDoorOptions): Promise<
       const to = successor;
       if (to === undefined) return;
       const ended: Reply = { ended: await options.stats() };
-      await new Promise<void>((resolve) => to.end(`${JSON.stringify(ended)}\n`, () => resolve()));
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, longestFarewellMs);
+        to.end(`${JSON.stringify(ended)}\n`, () => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
     },
     close() {
       server.close();
