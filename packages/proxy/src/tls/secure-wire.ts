@@ -8,10 +8,10 @@ import type { TlsSession } from './openssl/tls-session.ts';
 
 /** Sends what OpenSSL has encrypted; false where `send` says so. */
 export function sendEncrypted(openssl: Openssl, send: (bytes: Buffer, length: number) => boolean): void {
-  const { c, output } = openssl;
+  const { output } = openssl;
   while (output.pendingBytes > 0) {
     const { cipher } = openssl;
-    const length = c.BIO_read(output.pointer, cipher, cipher.length);
+    const length = openssl.takeOutput();
     if (!send(cipher, length)) openssl.replaceCipher();
   }
 }
@@ -74,9 +74,9 @@ export class SecureWire extends PlainWire {
   /** Decrypts whole records until the buffer is full; what ends the connection is acted on after they are delivered. */
   #fill(plain: Buffer): number {
     const { input } = this.#openssl;
-    let at = this.#session.read(plain, plain.length);
+    let at = this.#session.read(plain, 0);
     while (at > 0 && at < plain.length && !input.isEmpty) {
-      const more = this.#session.read(plain.subarray(at), plain.length - at);
+      const more = this.#session.read(plain, at);
       if (more === 0) break;
       at += more;
     }

@@ -1,3 +1,4 @@
+import { BufferAddresses } from './buffer-addresses.ts';
 import { decodeSocketAddress, encodeSocketAddress, familyOf, socketAddressBytes } from './socket-address.ts';
 import {
   endOfStream,
@@ -38,7 +39,7 @@ interface PendingWrite {
 export class SocketCalls {
   readonly poll: SocketPoll;
   readonly calls: SystemCalls;
-  readonly addresses: Addresses;
+  readonly addresses: BufferAddresses;
   readonly #name = Buffer.alloc(128);
   readonly #nameAddress: number;
   /** Of endpoints, which stay what they are. */
@@ -49,7 +50,7 @@ export class SocketCalls {
   constructor(poll: SocketPoll) {
     this.poll = poll;
     this.calls = poll.calls;
-    this.addresses = new Addresses(poll.calls);
+    this.addresses = new BufferAddresses(poll.calls.addressOf);
     this.#nameAddress = poll.calls.addressOf(this.#name);
     this.#numbersAddress = poll.calls.addressOf(this.#numbers);
   }
@@ -330,33 +331,5 @@ export class DescriptorSocket implements SocketHandle, Watcher {
   setKeepAlive({ afterSeconds }: KeepAlive): void {
     this.#shared.setOption(this.fd, levelSocket, optionKeepAlive, 1);
     this.#shared.setOption(this.fd, levelTcp, optionKeepIdle, afterSeconds);
-  }
-}
-
-/** Where buffers lie. Few are in use at a time: one for what is read, one for what leaves plain, one for what leaves encrypted. */
-class Addresses {
-  readonly #calls: SystemCalls;
-  #first: Uint8Array | undefined;
-  #firstAddress = 0;
-  #second: Uint8Array | undefined;
-  #secondAddress = 0;
-  #third: Uint8Array | undefined;
-  #thirdAddress = 0;
-
-  constructor(calls: SystemCalls) {
-    this.#calls = calls;
-  }
-
-  of(bytes: Uint8Array): number {
-    if (bytes === this.#first) return this.#firstAddress;
-    if (bytes === this.#second) return this.#secondAddress;
-    if (bytes === this.#third) return this.#thirdAddress;
-    this.#third = this.#second;
-    this.#thirdAddress = this.#secondAddress;
-    this.#second = this.#first;
-    this.#secondAddress = this.#firstAddress;
-    this.#first = bytes;
-    this.#firstAddress = this.#calls.addressOf(bytes);
-    return this.#firstAddress;
   }
 }

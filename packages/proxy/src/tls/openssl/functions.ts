@@ -7,6 +7,8 @@ export type Pointer = bigint;
 
 type Bytes = Uint8Array;
 type Ssl = Pointer;
+/** A pointer as a number. */
+type Address = number;
 
 /** The functions of OpenSSL that TLS connections are made of, by their names in C. */
 export interface OpensslFunctions {
@@ -80,6 +82,7 @@ export interface OpensslFunctions {
   BIO_ctrl(bio: Pointer, command: number, number: number, value: null): number;
   BIO_get_data(bio: Pointer): Pointer;
   BIO_read(bio: Pointer, into: Bytes, length: number): number;
+  BIO_readTo(bio: Address, into: Address, length: number): number;
   BIO_write(bio: Pointer, bytes: Bytes, length: number): number;
   SSL_new(context: Pointer): Ssl;
   SSL_free(ssl: Ssl): void;
@@ -91,8 +94,8 @@ export interface OpensslFunctions {
   SSL_set_alpn_protos(ssl: Ssl, protocols: Bytes, length: number): number;
   SSL_set_session(ssl: Ssl, session: Pointer): number;
   SSL_do_handshake(ssl: Ssl): number;
-  SSL_read(ssl: Ssl, into: Bytes, length: number): number;
-  SSL_write(ssl: Ssl, bytes: Bytes, length: number): number;
+  SSL_read(ssl: Address, into: Address, length: number): number;
+  SSL_write(ssl: Address, bytes: Address, length: number): number;
   SSL_get_error(ssl: Ssl, result: number): number;
   SSL_shutdown(ssl: Ssl): number;
   SSL_get_shutdown(ssl: Ssl): number;
@@ -122,6 +125,8 @@ export interface OpensslFunctions {
 }
 
 const ptr = 'void *';
+/** The same as a number, which koffi passes on quicker: for what each read and write calls. */
+const address = 'uintptr_t';
 
 /** Result and arguments of each, as koffi takes them; `as` where the name in C is another. */
 const signatures: Readonly<
@@ -191,6 +196,7 @@ const signatures: Readonly<
   BIO_ctrl: ['long', [ptr, 'int', 'long', ptr]],
   BIO_get_data: [ptr, [ptr]],
   BIO_read: ['int', [ptr, ptr, 'int']],
+  BIO_readTo: ['int', [address, address, 'int'], 'BIO_read'],
   BIO_write: ['int', [ptr, ptr, 'int']],
   SSL_new: [ptr, [ptr]],
   SSL_free: ['void', [ptr]],
@@ -202,8 +208,8 @@ const signatures: Readonly<
   SSL_set_alpn_protos: ['int', [ptr, ptr, 'uint']],
   SSL_set_session: ['int', [ptr, ptr]],
   SSL_do_handshake: ['int', [ptr]],
-  SSL_read: ['int', [ptr, ptr, 'int']],
-  SSL_write: ['int', [ptr, ptr, 'int']],
+  SSL_read: ['int', [address, address, 'int']],
+  SSL_write: ['int', [address, address, 'int']],
   SSL_get_error: ['int', [ptr, 'int']],
   SSL_shutdown: ['int', [ptr]],
   SSL_get_shutdown: ['int', [ptr]],

@@ -7,6 +7,7 @@ import { OcspStapler, type Stapled } from './ocsp-stapler.ts';
 import { SessionKeys } from './session-keys.ts';
 import { TicketKeys } from './ticket-keys.ts';
 import { TrustDomainVerifier } from './trust-domains.ts';
+import { BufferAddresses } from '../../wire/buffer-addresses.ts';
 
 /** SSL_TLSEXT_ERR_OK and SSL_TLSEXT_ERR_NOACK. */
 const alpnChosen = 0;
@@ -41,12 +42,15 @@ export class Openssl {
   /** What a connection has decrypted, for its own turn. */
   readonly plain: Buffer = Buffer.allocUnsafeSlow(plainBytes);
   cipher: Buffer = Buffer.allocUnsafeSlow(cipherBytes);
+  /** Of the buffers above, and of what is written. */
+  readonly addresses: BufferAddresses;
   /** A callback that lets every certificate of a chain pass: {@link PeerJudge} decides by our own rules. */
   readonly acceptAny: Pointer;
   /** A callback that verifies a chain, and judges the peer by it. */
   readonly verifyPeer: Pointer;
   /** A callback that chooses from the protocols of ALPN. */
   readonly chooseProtocol: Pointer;
+  readonly #outputAddress: number;
   #ticketKeys: TicketKeys | undefined;
   #chooser: CertificateChooser | undefined;
   #trustDomains: TrustDomainVerifier | undefined;
@@ -64,8 +68,10 @@ export class Openssl {
     this.library = loadLibrary();
     const { functions, koffi } = this.library;
     this.c = functions;
+    this.addresses = new BufferAddresses((bytes) => Number(koffi.address(bytes)));
     this.input = new InputBio(this.library);
     this.output = new OutputBio(this.library);
+    this.#outputAddress = Number(this.output.pointer);
     checkBios(this.library, this.input, this.output);
     const verdict = koffi.pointer(koffi.proto('int', ['int', 'void *']));
     this.acceptAny = koffi.register(this.#accept, verdict);
@@ -185,6 +191,12 @@ export class Openssl {
   /** Frees native memory when `owner` is gone. */
   freeWith(owner: object, free: () => void): void {
     this.#finalization.register(owner, free);
+  }
+
+  /** Takes encrypted bytes that are to leave out into {@link cipher}; how many. */
+  takeOutput(): number {
+    const { cipher } = this;
+    return this.c.BIO_readTo(this.#outputAddress, this.addresses.of(cipher), cipher.length);
   }
 
   /** A new buffer for encrypted bytes, where the kernel still reads from the last one. */

@@ -55,6 +55,8 @@ export interface ClientSettings {
 export class TlsSession {
   readonly #openssl: Openssl;
   #ssl: Pointer;
+  /** The same for what reads and writes. */
+  #address: number;
   #keptSession = false;
   #tellsKeys = false;
   #ended: 'no' | 'closed' | 'broken' = 'no';
@@ -66,6 +68,7 @@ export class TlsSession {
     const { c, input, output } = openssl;
     this.#openssl = openssl;
     this.#ssl = c.SSL_new(context.pointer);
+    this.#address = Number(this.#ssl);
     c.BIO_up_ref(input.pointer);
     c.BIO_up_ref(output.pointer);
     c.SSL_set_bio(this.#ssl, input.pointer, output.pointer);
@@ -125,15 +128,16 @@ export class TlsSession {
     return error.startsWith(noCertificate) ? 'no_certificate' : this.#refusal;
   }
 
-  /** Decrypts into `buffer`; 0 where nothing more is there: see {@link ended}. */
-  read(buffer: Uint8Array, length: number): number {
-    const read = this.#openssl.c.SSL_read(this.#ssl, buffer, length);
-    return read > 0 ? read : this.#stopped(buffer, length);
+  /** Decrypts into `buffer` from `at` on; how many bytes: 0 where nothing more is there, see {@link ended}. */
+  read(buffer: Uint8Array, at: number): number {
+    const { c, addresses } = this.#openssl;
+    const read = c.SSL_read(this.#address, addresses.of(buffer) + at, buffer.length - at);
+    return read > 0 ? read : this.#stopped(buffer, at);
   }
 
   /** Learns why nothing more is there. */
-  #stopped(buffer: Uint8Array, length: number): number {
-    const { c } = this.#openssl;
+  #stopped(buffer: Uint8Array, at: number): number {
+    const { c, addresses } = this.#openssl;
     if (this.#wantsBytes) return 0;
     if (this.#peerHasEnded) {
       // A fatal alert ends a connection too, and is an error besides.
@@ -144,7 +148,7 @@ export class TlsSession {
     }
     // An error that somebody else has left is taken for one of this read: without it, the same read tells.
     this.#error = this.#openssl.takeError();
-    const read = c.SSL_read(this.#ssl, buffer, length);
+    const read = c.SSL_read(this.#address, addresses.of(buffer) + at, buffer.length - at);
     if (read > 0) return read;
     if (!this.#wantsBytes) this.#ended = this.#peerHasEnded ? 'closed' : 'broken';
     c.ERR_clear_error();
@@ -171,7 +175,8 @@ export class TlsSession {
 
   /** Encrypts all of `buffer[0, length)`; false where it cannot: see {@link error}. */
   write(buffer: Uint8Array, length: number): boolean {
-    if (this.#openssl.c.SSL_write(this.#ssl, buffer, length) > 0) return true;
+    const { c, addresses } = this.#openssl;
+    if (c.SSL_write(this.#address, addresses.of(buffer), length) > 0) return true;
     this.#error = this.#openssl.takeError();
     return false;
   }
@@ -191,6 +196,7 @@ export class TlsSession {
     if (this.#tellsKeys) this.#openssl.sessionKeys.forget(this.#ssl);
     c.SSL_free(this.#ssl);
     this.#ssl = 0n;
+    this.#address = 0;
   }
 
   /** Undefined for a good chain; only the certificates of the peer tell whether it showed any. */
