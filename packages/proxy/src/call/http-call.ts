@@ -130,8 +130,7 @@ class HttpCall extends Expirable implements AttemptOwner, Call {
     if (this.#request.timeoutMs > 0) this.#context.timers.start(this, this.#request.timeoutMs);
     const attempt = new Attempt(this, cluster, host, 'default', this.#context.timers);
     this.#attempt = attempt;
-    if (cluster.breakers('default').mayRequest()) attempt.start(false);
-    else attempt.refuse('overflow', 'too many requests');
+    attempt.start(false);
   }
 
   cancel(): void {

@@ -31,6 +31,7 @@ export abstract class Breakers {
     return this.pending < this.thresholds.maxPendingRequests;
   }
 
+  /** To be asked when a stream is attached to a connection; requests that wait for one are {@link pending}. */
   mayRequest(): boolean {
     return this.requests < this.thresholds.maxRequests;
   }
@@ -41,7 +42,7 @@ export abstract class Breakers {
     if (budget === undefined) return this.retries < this.thresholds.maxRetries;
     const allowed = Math.max(
       budget.minRetryConcurrency,
-      Math.floor((this.requests * budget.budgetPercent) / 100),
+      Math.floor(((this.requests + this.pending) * budget.budgetPercent) / 100),
     );
     return this.retries < allowed;
   }

@@ -50,7 +50,14 @@ function connect() {
       idleTimeoutMs: 0,
       maxRequests: 0,
     },
-    { onConnectionIdle: () => void pool.idle++, onConnectionClosed: () => void pool.closed++ },
+    {
+      onConnectionIdle() {
+        pool.idle++;
+        return false;
+      },
+      serveNext() {},
+      onConnectionClosed: () => void pool.closed++,
+    },
     new HeadPool(),
     new CoarseTimers(turn, clock),
   );

@@ -27,8 +27,10 @@ export interface Http1ClientOptions extends RequestHeadStyle {
 
 /** The pool that a client connection belongs to. */
 export interface ClientConnectionOwner {
-  /** The connection can carry the next request. */
-  onConnectionIdle(connection: Http1ClientConnection): void;
+  /** The connection can carry the next request; true where somebody waits for it, who is to be served with {@link serveNext}. */
+  onConnectionIdle(connection: Http1ClientConnection): boolean;
+  /** Whoever had the connection knows that the exchange is over: whoever waits may have it. */
+  serveNext(connection: Http1ClientConnection): void;
   /** The connection can carry no further request; it is closed, or will be. */
   onConnectionClosed(connection: Http1ClientConnection, end: ConnectionEnd): void;
 }
@@ -164,7 +166,7 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
     }
     if (this.#requestChunked) writeLastChunk(this.#wire, this.#options.enableTrailers ? trailers : undefined);
     this.#requestDone = true;
-    if (this.#reading === 'idle') this.#release();
+    if (this.#reading === 'idle' && this.#release()) this.#serveNext();
   }
 
   reset(): void {
@@ -376,9 +378,10 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
     const handler = this.#handler;
     this.#handler = undefined;
     this.#reading = 'idle';
-    if (this.#requestDone) this.#release();
+    const wanted = this.#requestDone && this.#release();
     handler?.onResponseHead(head, true);
-    if (!this.#requestDone) this.#shut(earlyEnd);
+    if (wanted) this.#serveNext();
+    else if (!this.#requestDone) this.#shut(earlyEnd);
   }
 
   #responseComplete(trailers: HeaderBlock | undefined): void {
@@ -387,24 +390,33 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
     this.#chunks = undefined;
     this.#trailers = undefined;
     this.#reading = 'idle';
-    if (this.#requestDone) this.#release();
+    const wanted = this.#requestDone && this.#release();
     handler?.onResponseEnd(trailers);
+    if (wanted) this.#serveNext();
     // An answer before the end of the request: the rest of it cannot be taken back.
-    if (!this.#requestDone) this.#shut(earlyEnd);
+    else if (!this.#requestDone) this.#shut(earlyEnd);
   }
 
-  /** The exchange is over: the connection goes back to its pool, or closes. */
-  #release(): void {
+  /**
+   * The exchange is over: the connection goes back to its pool, or closes. That is before its handler is told, so that a
+   * request which that one makes at once finds it; true where somebody waits, who has to let the handler go first.
+   */
+  #release(): boolean {
     if (this.#options.maxRequests > 0 && this.#requests >= this.#options.maxRequests) {
       this.#shut(maxRequestsEnd);
-      return;
+      return false;
     }
     if (this.#closeAfter) {
       this.#shut(quietEnd);
-      return;
+      return false;
     }
     this.resumeResponse();
-    this.#owner.onConnectionIdle(this);
+    return this.#owner.onConnectionIdle(this);
+  }
+
+  /** Unless the handler made the pool close it. */
+  #serveNext(): void {
+    if (!this.#released) this.#owner.serveNext(this);
   }
 
   // The end

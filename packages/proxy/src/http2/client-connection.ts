@@ -261,9 +261,11 @@ export class Http2ClientConnection extends Http2Connection {
       this.#closeIfLeft();
       return;
     }
-    if (this.life !== 'open') return;
-    if (this.#active === 0) this.#startIdle();
-    this.#owner.onRoom(this);
+    if (this.life === 'open' && this.#active === 0) this.#startIdle();
+  }
+
+  override offerRoom(): void {
+    if (this.life === 'open') this.#owner.onRoom(this);
   }
 
   protected override onGoaway(lastStreamId: number): void {

@@ -92,6 +92,7 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
   reset(): void {
     this.#handler = undefined;
     this.abandon(errorCode.cancel);
+    this.#connection.offerRoom();
   }
 
   pauseResponse(): void {
@@ -113,6 +114,7 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
     this.remoteEnded = true;
     this.abandon(errorCode.cancel);
     handler.onResponseHead(head, true);
+    this.#connection.offerRoom();
   }
 
   protected override onData(buffer: Buffer, start: number, end: number): void {
@@ -125,6 +127,7 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
     // An answer before the end of the request: the rest of it is not wanted.
     this.abandon(errorCode.cancel);
     handler?.onResponseEnd(trailers);
+    this.#connection.offerRoom();
   }
 
   protected override onWritable(): void {

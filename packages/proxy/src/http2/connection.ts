@@ -101,6 +101,8 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
   protected abstract isIdle(streamId: number): boolean;
   /** A stream is gone. */
   protected abstract onStreamGone(stream: Http2Stream): void;
+  /** Who served a stream that is gone knows it: whoever waits for its room may have it. */
+  offerRoom(): void {}
   protected abstract onGoaway(lastStreamId: number, code: number): void;
   protected abstract onGone(end: ConnectionEnd): void;
   /** True while a request is under way. */

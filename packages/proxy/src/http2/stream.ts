@@ -100,6 +100,7 @@ export abstract class Http2Stream {
     this.#close();
     const refused = code === errorCode.refusedStream;
     this.onBroken(refused ? 'refused' : 'remote_reset', `stream reset by the peer, code ${code}`);
+    this.connection.offerRoom();
   }
 
   /** The connection is gone. */
@@ -107,6 +108,7 @@ export abstract class Http2Stream {
     if (this.closed) return;
     this.#close();
     this.onBroken(reason, detail);
+    this.connection.offerRoom();
   }
 
   /** Resets the stream for what the peer did wrong, and tells who serves it. */
@@ -116,9 +118,10 @@ export abstract class Http2Stream {
     this.connection.sendReset(this.id, code);
     this.#close();
     this.onBroken(reason, detail);
+    this.connection.offerRoom();
   }
 
-  /** Gives the stream up. */
+  /** Gives the stream up; its room is to be offered to others by the caller. */
   abandon(code: ErrorCode): void {
     if (this.closed) return;
     if (this.id > 0 && !(this.localEnded && this.remoteEnded)) this.connection.sendReset(this.id, code);
@@ -253,6 +256,7 @@ export abstract class Http2Stream {
     if (this.closed) return;
     if (this.localEnded && this.remoteEnded && this.#heldEnd === undefined) {
       this.#close();
+      this.connection.offerRoom();
       return;
     }
     if (this.localEnded) this.onLocalEnd();

@@ -110,7 +110,6 @@ class TunnelStream implements StreamWaiter, PendingConnection, TcpUpstream {
   }
 
   start(info: ConnectionInfo): void {
-    this.#cluster.breakers('default').countRequest(1);
     this.#host.active++;
     this.#pool = this.#cluster.poolOf(this.#host, info);
     this.#pool.acquire(this, 'default', false);
@@ -127,6 +126,7 @@ class TunnelStream implements StreamWaiter, PendingConnection, TcpUpstream {
 
   onStreamReady(stream: ClientStream): void {
     this.#stream = stream;
+    this.#cluster.breakers('default').countRequest(1);
     const { n } = this.#cluster.stats;
     n.upstreamRqTotal++;
     n.upstreamRqActive++;
@@ -245,8 +245,9 @@ class TunnelStream implements StreamWaiter, PendingConnection, TcpUpstream {
   #finish(): void {
     if (this.#over) return;
     this.#over = true;
-    this.#cluster.breakers('default').countRequest(-1);
     this.#host.active--;
-    if (this.#stream !== undefined) this.#cluster.stats.n.upstreamRqActive--;
+    if (this.#stream === undefined) return;
+    this.#cluster.breakers('default').countRequest(-1);
+    this.#cluster.stats.n.upstreamRqActive--;
   }
 }

@@ -72,8 +72,9 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
   }
 
   acquire(waiter: StreamWaiter, priority: 'default' | 'high', fresh: boolean): void {
-    const connection = fresh ? undefined : this.#idle.pop();
-    if (connection !== undefined) {
+    if (this.#idle.length > 0 && !fresh) {
+      if (!this.#queue.admits(waiter, priority)) return;
+      const connection = this.#idle.pop() as Http1ClientConnection;
       waiter.onStreamReady(connection.attach(waiter));
       if (this.#context.preconnectRatio > 1) this.#preconnect(priority);
       return;
@@ -117,12 +118,19 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
     for (const connection of this.#breakersOfConnection.keys()) connection.reset();
   }
 
-  onConnectionIdle(connection: Http1ClientConnection): void {
+  onConnectionIdle(connection: Http1ClientConnection): boolean {
+    if (this.#queue.length > 0) return true;
+    this.#keep(connection);
+    return false;
+  }
+
+  serveNext(connection: Http1ClientConnection): void {
     const waiter = this.#queue.take();
-    if (waiter !== undefined) {
-      waiter.onStreamReady(connection.attach(waiter));
-      return;
-    }
+    if (waiter === undefined) this.#keep(connection);
+    else waiter.onStreamReady(connection.attach(waiter));
+  }
+
+  #keep(connection: Http1ClientConnection): void {
     if (this.#draining) {
       connection.closeWhenIdle();
       return;
@@ -164,6 +172,6 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
     const connection = new Http1ClientConnection(wire, http1, this, heads, timers);
     this.#breakersOfConnection.set(connection, breakers);
     this.#lifetimes?.begin(connection);
-    this.onConnectionIdle(connection);
+    this.serveNext(connection);
   }
 }

@@ -72,6 +72,7 @@ export class Http2Pool implements HttpPool, Http2ClientOwner {
   acquire(waiter: StreamWaiter, priority: 'default' | 'high'): void {
     for (const connection of this.#usable) {
       if (!connection.hasRoom) continue;
+      if (!this.#queue.admits(waiter, priority)) return;
       waiter.onStreamReady(connection.attach(waiter));
       return;
     }

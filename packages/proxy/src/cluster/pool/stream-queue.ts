@@ -52,11 +52,25 @@ export class StreamQueue {
     return breakers;
   }
 
-  /** Whoever waits longest, and waits no more. */
+  /** True where the limit of requests lets this one have a stream now; else it is told. */
+  admits(waiter: StreamWaiter, priority: 'default' | 'high'): boolean {
+    return this.#context.breakersOf(priority).mayRequest() || this.#refuse(waiter);
+  }
+
+  /** Whoever waits longest, and waits no more; those for whom there are too many requests are told. */
   take(): StreamWaiter | undefined {
-    const entry = this.#entries.shift();
-    if (entry !== undefined) this.#uncount(entry);
-    return entry?.waiter;
+    for (let entry = this.#entries.shift(); entry !== undefined; entry = this.#entries.shift()) {
+      this.#uncount(entry);
+      if (entry.breakers.mayRequest()) return entry.waiter;
+      this.#refuse(entry.waiter);
+    }
+    return undefined;
+  }
+
+  #refuse(waiter: StreamWaiter): false {
+    this.#context.stats.n.upstreamRqPendingOverflow++;
+    waiter.onPoolFailure('overflow', 'too many requests');
+    return false;
   }
 
   /** True where it waited. */

@@ -106,8 +106,6 @@ export class Attempt extends Expirable implements StreamWaiter {
   /** Asks the pool for a stream; `fresh` for one on a new connection. */
   start(fresh: boolean): void {
     const { cluster, host } = this;
-    const breakers = cluster.breakers(this.#priority);
-    breakers.countRequest(1);
     host.active++;
     this.#startMs = cluster.nowMs;
     const { maxStreamDurationMs } = cluster.model.http;
@@ -119,15 +117,6 @@ export class Attempt extends Expirable implements StreamWaiter {
       this.#timers.start(this.#duration, maxStreamDurationMs);
     }
     this.#pool.acquire(this, this.#priority, fresh);
-  }
-
-  /** Ends the attempt before it has begun. */
-  refuse(failure: PoolFailure, detail: string): void {
-    this.#over = true;
-    this.deadline?.stop();
-    this.cluster.stats.n.upstreamRqPendingOverflow++;
-    this.watch?.onOver(failure, detail);
-    this.#owner.onAttemptFailed(this, failure, detail);
   }
 
   get requestVersion(): HttpVersion {
@@ -198,6 +187,8 @@ export class Attempt extends Expirable implements StreamWaiter {
 
   onStreamReady(stream: ClientStream): void {
     this.#stream = stream;
+    // As Envoy: until then it counts as pending, not as a request.
+    this.cluster.breakers(this.#priority).countRequest(1);
     this.host.rqTotal++;
     const { n } = this.cluster.stats;
     n.upstreamRqTotal++;
@@ -333,8 +324,9 @@ export class Attempt extends Expirable implements StreamWaiter {
     if (this.#idle !== undefined) this.#timers.stop(this.#idle);
     if (this.#duration !== undefined) this.#timers.stop(this.#duration);
     if (this.headReceived) this.cluster.stats.requestTime.record(this.cluster.nowMs - this.#startMs);
-    this.cluster.breakers(this.#priority).countRequest(-1);
     this.host.active--;
-    if (this.#stream !== undefined) this.cluster.stats.n.upstreamRqActive--;
+    if (this.#stream === undefined) return;
+    this.cluster.breakers(this.#priority).countRequest(-1);
+    this.cluster.stats.n.upstreamRqActive--;
   }
 }

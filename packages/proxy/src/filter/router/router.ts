@@ -170,10 +170,6 @@ export class Router extends HostChoice implements AttemptOwner {
     if (this.#attempt?.over === false) (this.#others ??= []).push(this.#attempt);
     this.#attempt = attempt;
     if (this.#requestDone) attempt.startTimers(this.#timing);
-    if (!cluster.breakers(priority).mayRequest()) {
-      attempt.refuse('overflow', 'too many requests');
-      return;
-    }
     attempt.start(fresh);
   }
 

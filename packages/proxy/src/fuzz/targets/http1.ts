@@ -135,7 +135,7 @@ function hearAnswer(bytes: Buffer, cuts: readonly number[]): unknown {
       idleTimeoutMs: 0,
       maxRequests: 0,
     },
-    { onConnectionIdle() {}, onConnectionClosed() {} },
+    { onConnectionIdle: () => false, serveNext() {}, onConnectionClosed() {} },
     new HeadPool(),
     new CoarseTimers(turn, clock),
   );
