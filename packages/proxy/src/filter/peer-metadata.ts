@@ -5,8 +5,6 @@ import type { NodeIdentity } from '../model/data-plane.ts';
 import { encodePeerMetadata, type PeerTable } from '../telemetry/peer.ts';
 import type { CompiledHttpFilter, FilterExchange } from './http-filter.ts';
 
-/** Clusters behind which nobody of the mesh is: they are told nothing. */
-
 /** What a proxy tells of itself, ready to be added to a head. */
 export interface PeerIntroduction {
   readonly id: HeaderLine;
@@ -88,6 +86,7 @@ function hide(response: ResponseHead): void {
   response.headers.remove(names.peerMetadata);
 }
 
+/** Behind whom it goes nobody of the mesh is: they are told nothing. */
 function isForeign(exchange: FilterExchange): boolean {
   const action = exchange.route?.action;
   if (action?.kind !== 'forward') return true;
