@@ -340,6 +340,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   }
 
   return {
+    calls: { turn, timers, heads, random, clusterRef: (name) => clusters.ref(name) },
     onDemand,
     openssl,
     update,
@@ -355,7 +356,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     failHealthChecks(failed) {
       healthCheckFailed = failed;
     },
-    whenResolved: () => clusters.whenResolved(),
+    whenResolved: (names) => clusters.whenResolved(names),
     noteHandedOn() {
       for (const socket of listeners.sockets().values()) socket.noteHandedOn();
     },

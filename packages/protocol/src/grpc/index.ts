@@ -6,8 +6,9 @@ export {
   type ClientStream,
 } from './channel.ts';
 export type { ChannelTarget, ChannelTls } from './connection.ts';
+export { defaultMaxMessageBytes, frame, FrameReader } from './framing.ts';
 export type { StreamHandlers } from './client-call.ts';
-export type { Metadata } from './metadata.ts';
+export { formatTimeout, type Metadata } from './metadata.ts';
 export type { MessageSink } from './message-stream.ts';
 export {
   createGrpcServer,
@@ -18,4 +19,12 @@ export {
 } from './server.ts';
 export type { GrpcServerOptions, ListenOptions, ServerTls } from './server-options.ts';
 export type { CallContext, Peer, ServerStream, ServerStreamHandlers } from './server-call.ts';
-export { GrpcError, grpcCodeNumber, grpcCodeOf, type GrpcCode } from './status.ts';
+export {
+  decodeGrpcMessage,
+  errorOfStatus,
+  GrpcError,
+  grpcCodeNumber,
+  grpcCodeOf,
+  grpcCodeOfHttp,
+  type GrpcCode,
+} from './status.ts';

@@ -60,6 +60,9 @@ test('the bootstrap that the agent writes is one that the proxy takes', () => {
     assert.equal(decoded.value.ads?.variant, 'delta');
     const tls = decoded.value.clusters.find((c) => c.model.name === 'xds-grpc')?.model.transport.kind;
     assert.equal(tls, address.endsWith('15012') ? 'upstream_tls' : 'raw');
+    // The authority is asked over TLS: by the control plane's own connection where that has it.
+    const authority = decoded.value.clusters.find((c) => c.model.name === 'ca-grpc');
+    assert.equal(authority?.model.transport.kind, address.endsWith('15012') ? undefined : 'upstream_tls');
   }
 });
 

@@ -1,14 +1,25 @@
+import { isIP } from 'node:net';
 import type { AgentConfig } from './agent-config.ts';
 import { podStatsConfig, podStatsSinks } from './stats-config.ts';
 import { describeNode, hostOf, portOf } from './node.ts';
 
 const noLimit = 100_000;
+export const controlPlaneClusterName = 'xds-grpc';
+const authorityName = 'ca-grpc';
+
+/** The cluster of the certificate authority; undefined where the control plane is it, and is reached by TLS. */
+export function authorityClusterName(config: AgentConfig): string | undefined {
+  const { discoveryAddress, plaintext } = config.proxyConfig;
+  return !plaintext && config.caAddress === discoveryAddress ? undefined : authorityName;
+}
 
 /**
  * The bootstrap of a sidecar or gateway, as Istio's agent writes it for Envoy: who it is, the admin port, the
  * control plane, and listeners for scrapes (15090) and readiness (15021).
  */
 export function bootstrapJson(config: AgentConfig): Readonly<Record<string, unknown>> {
+  const { discoveryAddress, plaintext } = config.proxyConfig;
+  const authority = authorityClusterName(config);
   const ads = { ads: {}, initial_fetch_timeout: '0s', resource_api_version: 'V3' };
   return {
     node: describeNode(config),
@@ -23,14 +34,15 @@ export function bootstrapJson(config: AgentConfig): Readonly<Record<string, unkn
         api_type: 'DELTA_GRPC',
         set_node_on_first_message_only: true,
         transport_api_version: 'V3',
-        grpc_services: [{ envoy_grpc: { cluster_name: 'xds-grpc' } }],
+        grpc_services: [{ envoy_grpc: { cluster_name: controlPlaneClusterName } }],
       },
     },
     static_resources: {
       clusters: [
         localCluster('prometheus_stats', config.proxyConfig.adminPort),
         localCluster('agent', config.proxyConfig.statusPort),
-        controlPlaneCluster(config),
+        serverCluster(config, controlPlaneClusterName, discoveryAddress, !plaintext),
+        ...(authority === undefined ? [] : [serverCluster(config, authority, config.caAddress, true)]),
       ],
       listeners: [
         pathListener('0.0.0.0', 15_090, 'stats', '/stats/prometheus', 'prometheus_stats'),
@@ -61,17 +73,17 @@ function localCluster(name: string, port: number): unknown {
   };
 }
 
-function controlPlaneCluster(config: AgentConfig): unknown {
-  const { discoveryAddress, plaintext } = config.proxyConfig;
-  const host = hostOf(discoveryAddress);
+/** A server of the control plane, which speaks gRPC. */
+function serverCluster(config: AgentConfig, name: string, address: string, secure: boolean): unknown {
+  const host = hostOf(address);
   const limits = { max_connections: noLimit, max_pending_requests: noLimit, max_requests: noLimit };
   return {
-    name: 'xds-grpc',
+    name,
     type: 'STRICT_DNS',
     dns_refresh_rate: '60s',
     connect_timeout: '1s',
     lb_policy: 'ROUND_ROBIN',
-    load_assignment: endpoints('xds-grpc', host, portOf(discoveryAddress)),
+    load_assignment: endpoints(name, host, portOf(address)),
     circuit_breakers: {
       thresholds: [
         { priority: 'DEFAULT', ...limits },
@@ -82,14 +94,16 @@ function controlPlaneCluster(config: AgentConfig): unknown {
     typed_extension_protocol_options: {
       'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
         '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
-        explicit_http_config: { http2_protocol_options: {} },
+        explicit_http_config: {
+          http2_protocol_options: { connection_keepalive: { interval: '30s', timeout: '10s' } },
+        },
       },
     },
-    ...(plaintext ? {} : { transport_socket: controlPlaneTls(config, host) }),
+    ...(secure ? { transport_socket: serverTls(config, host) } : {}),
   };
 }
 
-function controlPlaneTls(config: AgentConfig, host: string): unknown {
+function serverTls(config: AgentConfig, host: string): unknown {
   return {
     name: 'envoy.transport_sockets.tls',
     typed_config: {
@@ -99,7 +113,9 @@ function controlPlaneTls(config: AgentConfig, host: string): unknown {
         alpn_protocols: ['h2'],
         validation_context: {
           trusted_ca: { filename: config.rootCertPath },
-          match_typed_subject_alt_names: [{ san_type: 'DNS', matcher: { exact: host } }],
+          match_typed_subject_alt_names: [
+            { san_type: isIP(host) === 0 ? 'DNS' : 'IP_ADDRESS', matcher: { exact: host } },
+          ],
         },
       },
     },

@@ -34,6 +34,7 @@ import { Scope } from '../decode/scope.ts';
 import { Runtime } from '../runtime/runtime.ts';
 import { decodeRuntimeLayers, type DecodedLayers } from '../decode/runtime-layers.ts';
 import { repeatedStatics } from './repeated-statics.ts';
+import { asControlPlane, clustersAskedByGrpc } from '../xds/control-plane-cluster.ts';
 import type { AdsSource } from '../xds/subscriptions.ts';
 import { parseJsonObject } from '../config-text/json-text.ts';
 import type { OverloadConfig } from '../model/overload.ts';
@@ -56,6 +57,8 @@ export interface ProxyBootstrap {
   readonly clusters: readonly DecodedResource<Cluster>[];
   readonly secrets: readonly Secret[];
   readonly ads: AdsSource | undefined;
+  /** Names of the static clusters that configuration is asked for through, by gRPC. */
+  readonly controlPlanes: ReadonlySet<string>;
   /** Where listeners and clusters come from besides the static ones. */
   /** What can be changed while the proxy runs, and what changes it. */
   readonly runtime: Runtime;
@@ -115,6 +118,32 @@ export function decodeBootstrapMessage(
       return [];
     });
   const statics = message.staticResources;
+  const admin =
+    message.admin?.address === undefined
+      ? undefined
+      : decodeIpAddress(scope.at('admin').at('address'), message.admin.address);
+  const ads = decodeAds(scope.at('dynamicResources').at('adsConfig'), message);
+  const lds = decodeSource(
+    scope.at('dynamicResources').at('ldsConfig'),
+    message,
+    message.dynamicResources?.ldsConfig,
+  );
+  const cds = decodeSource(
+    scope.at('dynamicResources').at('cdsConfig'),
+    message,
+    message.dynamicResources?.cdsConfig,
+  );
+  const listeners = take('listeners', statics?.listeners, listenerDecoder).map(named);
+  const clusters = take('clusters', statics?.clusters, clusterDecoder);
+  const controlPlanes = new Set([
+    ...(ads === undefined ? [] : [ads.target.cluster]),
+    ...clustersAskedByGrpc([
+      lds,
+      cds,
+      ...[...runtimeLayers.rtds.values()].map(({ source }) => source),
+      ...[...listeners, ...clusters].flatMap(({ sources }) => [...sources.values()]),
+    ]),
+  ]);
   const value: ProxyBootstrap = {
     message,
     node,
@@ -126,19 +155,19 @@ export function decodeBootstrapMessage(
     },
     profilePath: message.admin?.profilePath ?? '/var/log/envoy/envoy.prof',
     localClusterName: message.clusterManager?.localClusterName ?? '',
-    admin:
-      message.admin?.address === undefined
-        ? undefined
-        : decodeIpAddress(scope.at('admin').at('address'), message.admin.address),
+    admin,
     stats: {
       ...decodeStatsConfig(scope.at('statsConfig'), message.statsConfig ?? {}),
       sinks: decodeStatsSinks(scope.at('statsSinks'), message.statsSinks ?? []),
       flushIntervalMs: flushIntervalOf(scope, message),
     },
-    listeners: take('listeners', statics?.listeners, listenerDecoder).map(named),
-    clusters: take('clusters', statics?.clusters, clusterDecoder),
+    listeners,
+    clusters: clusters.map((decoded) =>
+      controlPlanes.has(decoded.model.name) ? { ...decoded, model: asControlPlane(decoded.model) } : decoded,
+    ),
+    controlPlanes,
     secrets: take('secrets', statics?.secrets, secretDecoder).map((decoded) => decoded.model),
-    ads: decodeAds(scope.at('dynamicResources').at('adsConfig'), message),
+    ads,
     runtime,
     runtimeLayers,
     overload:
@@ -149,16 +178,8 @@ export function decodeBootstrapMessage(
       clusters: fetchTimeoutMs(message.dynamicResources?.cdsConfig),
       listeners: fetchTimeoutMs(message.dynamicResources?.ldsConfig),
     },
-    lds: decodeSource(
-      scope.at('dynamicResources').at('ldsConfig'),
-      message,
-      message.dynamicResources?.ldsConfig,
-    ),
-    cds: decodeSource(
-      scope.at('dynamicResources').at('cdsConfig'),
-      message,
-      message.dynamicResources?.cdsConfig,
-    ),
+    lds,
+    cds,
   };
   wrong.push(...repeatedStatics(value));
   const checked = scope.result(value);

@@ -16,8 +16,8 @@ import { createGrpcServer, type ServerStream } from '@lateen/protocol/grpc';
 import { knownTypes } from '../decode/known-types.ts';
 import type { DataPlane, DataPlaneChange } from '../model/index.ts';
 import { dumpConfig } from '../admin/config-dump.ts';
-import { StatsRegistry } from '../telemetry/stats-registry.ts';
 import { decodeBootstrap } from './bootstrap.ts';
+import { createDataPlane } from '../data-plane.ts';
 import { startProxy } from './running-proxy.ts';
 
 const ads = { ads: {}, initial_fetch_timeout: '0s' };
@@ -64,16 +64,15 @@ async function harness() {
   const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
   const requests = on(events, 'request');
   const changes: DataPlaneChange[] = [];
-  const stats = new StatsRegistry();
-  const dataPlane = {
-    async update(change: DataPlaneChange) {
+  const serving = createDataPlane();
+  const update = serving.update.bind(serving);
+  const { stats } = serving;
+  const dataPlane: DataPlane = Object.assign(serving, {
+    update(this: void, change: DataPlaneChange) {
       changes.push(change);
-      return { refused: [] };
+      return update(change);
     },
-    close: async () => {},
-    onDemand: {},
-    stats,
-  } as unknown as DataPlane;
+  });
   const ready = Promise.withResolvers<void>();
   const proxy = await startProxy({
     bootstrap: bootstrapFor(port),

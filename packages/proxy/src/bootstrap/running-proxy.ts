@@ -1,5 +1,6 @@
 import type { Clock, Logger } from '@lateen/core';
-import type { Channel, Metadata } from '@lateen/protocol/grpc';
+import type { Metadata } from '@lateen/protocol/grpc';
+import type { GrpcCaller } from '../call/index.ts';
 import { secretDecoder } from '../decode/resource.ts';
 import type { DataPlane, ReferredKind, Secret } from '../model/index.ts';
 import { ResourceStore } from '../xds/resource-store.ts';
@@ -45,8 +46,8 @@ export interface RunningProxy {
   readonly dataPlane: DataPlane;
   readonly warming: Warming;
   readonly store: ResourceStore;
-  /** The channel to the control plane, for other services of it; undefined where there is no ADS. */
-  readonly controlPlane: Channel | undefined;
+  /** Calls other services of the control plane; undefined where there is no ADS. */
+  readonly controlPlane: GrpcCaller | undefined;
   readonly startedAtMs: number;
   /** Every secret that is in place: static, made here, and subscribed to. */
   secrets(): readonly Secret[];
@@ -140,6 +141,7 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
     node: bootstrap.node,
     clusters: bootstrap.message.staticResources?.clusters ?? [],
     ads: bootstrap.ads,
+    calls: dataPlane.calls,
     whole: {
       ...(bootstrap.cds === undefined ? {} : { cluster: bootstrap.cds }),
       ...(bootstrap.lds === undefined ? {} : { listener: bootstrap.lds }),
@@ -171,8 +173,6 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
           current: (type) => store.lasting(type),
         });
   const kept = state?.read() ?? [];
-  // The control plane is asked while the static resources are put in place; not before what was kept is.
-  if (kept.length === 0) subscriptions.start();
   const disk: { close(): void }[] = [];
   if (runtimeLayers.disk.length > 0) {
     const { watchDiskLayer } = await import('../runtime/disk-layer.ts');
@@ -201,8 +201,12 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
       store.keepOnly(typeOf[kind], wanted);
       await warming.apply({ [kind]: { remove } });
     }
-    subscriptions.start();
   }
+  let closed = false;
+  // By the static clusters, once it is known where they are; nothing else waits for that.
+  void dataPlane.whenResolved(bootstrap.controlPlanes).then(() => {
+    if (!closed) subscriptions.start();
+  });
   if (state !== undefined) store.onChange = (type) => state.note(type);
   await subscriptions.startFiles();
 
@@ -211,7 +215,7 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
     dataPlane,
     warming,
     store,
-    controlPlane: subscriptions.channel,
+    controlPlane: subscriptions.caller,
     startedAtMs: clock.now(),
     secrets() {
       const subscribed = [...store.kind('secret').resources.values()].flatMap((stored) => {
@@ -226,6 +230,7 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
       await warming.apply({ isStatic: true, secrets: { set: secrets } });
     },
     async close() {
+      closed = true;
       for (const layer of disk) layer.close();
       subscriptions.close();
       await state?.close();

@@ -15,6 +15,12 @@ export interface CallContext {
   readonly random: () => number;
 }
 
+/** What calls need, with the clusters that they go to. */
+export interface ClusterCalls extends CallContext {
+  /** The cluster of a name, which may come and go. */
+  clusterRef(name: string): ClusterRef;
+}
+
 /** A request that the proxy makes itself. */
 export interface CallRequest {
   readonly method: string;
@@ -68,7 +74,8 @@ export interface Call {
 
 const defaultMaxBodyBytes = 1024 * 1024;
 
-const anyHost: HostRequest = {
+/** What is asked of a balancer by who does not care which endpoint answers. */
+export const anyHost: HostRequest = {
   originalDestination: undefined,
   subset: undefined,
   selection: 0,

@@ -7,6 +7,13 @@ export {
   type UnaryMethod,
 } from './grpc-call.ts';
 export {
+  ClusterGrpcCaller,
+  type GrpcCaller,
+  type GrpcCallerOptions,
+  type GrpcStream,
+  type GrpcStreamHandlers,
+} from './grpc-caller.ts';
+export {
   callHttp,
   type Call,
   type CallAnswer,
@@ -14,4 +21,5 @@ export {
   type CallFailure,
   type CallRequest,
   type CallResult,
+  type ClusterCalls,
 } from './http-call.ts';

@@ -100,9 +100,9 @@ export class ClusterSet {
     }
   }
 
-  /** Resolves when every name that clusters have been given so far has been asked for once. */
-  async whenResolved(): Promise<void> {
-    await Promise.all([...this.#resolving.values()].map((refresh) => refresh.asked));
+  /** Resolves when every name that these clusters have been given so far has been asked for once; default: all clusters. */
+  async whenResolved(names: Iterable<string> = this.#resolving.keys()): Promise<void> {
+    await Promise.all([...names].flatMap((name) => this.#resolving.get(name)?.asked ?? []));
   }
 
   /** A cluster that is there; undefined where none is. */

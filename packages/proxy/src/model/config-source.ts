@@ -9,7 +9,7 @@ export interface GrpcTarget {
   readonly cluster: string;
   /** Sent with every call (`initial_metadata`). */
   readonly metadata: Readonly<Record<string, string>>;
-  /** `:authority`; empty: host and port of the endpoint. */
+  /** `:authority`; empty: the name of the cluster. */
   readonly authority: string;
   /** Largest message accepted; undefined: the channel's own limit. */
   readonly maxMessageBytes?: number;

@@ -2,6 +2,7 @@ import type { NamedAddresses } from '../workers/thread-share.ts';
 import type { StatsOptions } from './stats.ts';
 import type { Clock, Logger } from '@lateen/core';
 import type { OutlierReason } from '../cluster/outlier/outlier-detector.ts';
+import type { ClusterCalls } from '../call/index.ts';
 import type { OnDemand } from '../on-demand/on-demand.ts';
 import type { OverloadState } from '../overload/overload-state.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -156,6 +157,8 @@ export interface StatsView {
  * done or the drain time is over.
  */
 export interface DataPlane {
+  /** What calls through its clusters are made with. */
+  readonly calls: ClusterCalls;
   /** What waits for configuration that is fetched when it is needed. */
   readonly onDemand: OnDemand;
   /** What TLS is checked and made with; whoever checks some in this thread uses it, so that it is there once. */
@@ -176,8 +179,8 @@ export interface DataPlane {
   drainConnections(): void;
   /** While true every answer ends its connection, and health checks of this proxy fail (`/healthcheck/fail`). */
   failHealthChecks(failed: boolean): void;
-  /** Resolves when every name of the clusters that there are has been asked for once. */
-  whenResolved(): Promise<void>;
+  /** Resolves when every name of these clusters has been asked for once; default: of all that there are. */
+  whenResolved(clusters?: Iterable<string>): Promise<void>;
   /** The descriptors of the listening sockets, by the addresses that were asked for, to be handed on to another process. */
   sockets(): ReadonlyMap<string, number>;
   /** Another process listens at those sockets now: files of Unix domain sockets are left to it. */

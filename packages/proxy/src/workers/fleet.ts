@@ -42,7 +42,7 @@ export function fleetOf(own: DataPlane, workers: WorkerPool | undefined): Fleet 
       own.failHealthChecks(failed);
       workers.tell({ kind: 'failHealthChecks', failed });
     },
-    whenResolved: () => own.whenResolved(),
+    whenResolved: (names) => own.whenResolved(names),
     reopenLogs() {
       own.reopenLogs();
       workers.tell({ kind: 'reopenLogs' });

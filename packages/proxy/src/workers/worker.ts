@@ -163,7 +163,7 @@ export async function runWorker(): Promise<void> {
 /** Nothing is subscribed to here: what the first worker has taken comes by message. */
 const followed: Subscriptions = {
   ads: undefined,
-  channel: undefined,
+  caller: undefined,
   start() {},
   startFiles: () => Promise.resolve(),
   want() {},

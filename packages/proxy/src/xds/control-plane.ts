@@ -1,49 +1,16 @@
 import { readFileSync } from 'node:fs';
-import { LateenError, type Clock } from '@lateen/core';
+import { LateenError } from '@lateen/core';
 import type { Cluster as ClusterMessage } from '@lateen/protocol/envoy/config/cluster/v3';
-import {
-  createChannel,
-  type Channel,
-  type ChannelTarget,
-  type ChannelTls,
-  type Metadata,
-} from '@lateen/protocol/grpc';
+import type { ChannelTarget, ChannelTls } from '@lateen/protocol/grpc';
 import { clusterDecoder } from '../decode/resource.ts';
 import type { DataSource, TlsCertificate, UpstreamTls } from '../model/index.ts';
 import { readCertificate } from '../tls/load-certificate.ts';
 
-export interface ControlPlaneOptions {
-  readonly cluster: ClusterMessage;
-  readonly clock: Clock;
-  /** Asked at each call: a token may have changed. */
-  readonly metadata: () => Metadata;
-  /** `:authority`; default: host and port. */
-  readonly authority?: string;
-  /** Largest message accepted; default: the channel's. */
-  readonly maxMessageBytes?: number;
-}
-
-/** Where a control plane is reached. */
+/** Where a control plane is reached that is asked by REST. */
 export interface ControlPlaneEndpoint {
   readonly target: ChannelTarget;
   /** Undefined: plain text. Asked at each connect, so that a rotated root is seen. */
   readonly tls: (() => ChannelTls) | undefined;
-  readonly connectTimeoutMs: number;
-}
-
-/** A gRPC channel to the first endpoint of a static cluster, with the TLS of the cluster. */
-export function connectControlPlane(options: ControlPlaneOptions): Channel {
-  const { target, tls, connectTimeoutMs } = controlPlaneEndpoint(options.cluster);
-  return createChannel({
-    target,
-    ...(tls === undefined ? {} : { tls }),
-    metadata: options.metadata,
-    connectTimeoutMs,
-    clock: options.clock,
-    userAgent: 'lateen-proxy',
-    ...(options.authority === undefined ? {} : { authority: options.authority }),
-    ...(options.maxMessageBytes === undefined ? {} : { maxMessageBytes: options.maxMessageBytes }),
-  });
 }
 
 /** The first endpoint of a static cluster. Throws where the cluster has none. */
@@ -62,7 +29,6 @@ export function controlPlaneEndpoint(message: ClusterMessage): ControlPlaneEndpo
   return {
     target: address.kind === 'pipe' ? { path: address.path } : { host: address.address, port: address.port },
     tls: transport.kind === 'upstream_tls' ? () => tlsOf(transport) : undefined,
-    connectTimeoutMs: cluster.connectTimeoutMs,
   };
 }
 

@@ -7,7 +7,7 @@ import {
   type DiscoveryRequest,
   type DiscoveryResponse,
 } from '@lateen/protocol/envoy/service/discovery/v3';
-import type { Channel } from '@lateen/protocol/grpc';
+import type { GrpcCaller } from '../call/index.ts';
 import { deltaSession } from './delta-session.ts';
 import { resourceNameIn } from './resource-name.ts';
 import { resourceTypeFacts } from './resource-type.ts';
@@ -15,7 +15,7 @@ import { sotwSession } from './sotw-session.ts';
 import { createXdsClient, type XdsClient, type XdsClientOptions, type XdsVariant } from './xds-client.ts';
 
 export interface GrpcXdsOptions extends XdsClientOptions {
-  readonly channel: Channel;
+  readonly caller: GrpcCaller;
   readonly node: Node;
   readonly variant: 'delta' | 'sotw';
   /** Default: one stream carries all kinds (ADS); `separate`: the stream of the one kind that is asked for. */
@@ -24,7 +24,7 @@ export interface GrpcXdsOptions extends XdsClientOptions {
 
 /** A client of a discovery service over gRPC. */
 export function createGrpcClient(options: GrpcXdsOptions): XdsClient {
-  const { channel, node, log } = options;
+  const { caller, node, log } = options;
   const own = options.service === 'separate' ? options.types[0] : undefined;
   const pathOf = (aggregated: string, prefix: 'Delta' | 'Stream'): string => {
     if (own === undefined) return aggregated;
@@ -34,13 +34,13 @@ export function createGrpcClient(options: GrpcXdsOptions): XdsClient {
   if (options.variant === 'delta') {
     const method = AggregatedDiscoveryService.deltaAggregatedResources;
     return createXdsClient<DeltaDiscoveryRequest, DeltaDiscoveryResponse>(options, {
-      open: opener(channel, at(method, pathOf(method.path, 'Delta'))),
+      open: opener(caller, at(method, pathOf(method.path, 'Delta'))),
       session: (context) => deltaSession({ ...context, node, log }),
     });
   }
   const method = AggregatedDiscoveryService.streamAggregatedResources;
   return createXdsClient<DiscoveryRequest, DiscoveryResponse>(options, {
-    open: opener(channel, at(method, pathOf(method.path, 'Stream'))),
+    open: opener(caller, at(method, pathOf(method.path, 'Stream'))),
     session: (context) => sotwSession({ ...context, node, log, nameOf: resourceNameIn }),
   });
 }
@@ -54,11 +54,11 @@ function at<Request, Response>(
 }
 
 function opener<Request, Response>(
-  channel: Channel,
+  caller: GrpcCaller,
   method: MethodType<Request, Response>,
 ): XdsVariant<Request, Response>['open'] {
   return (handlers) => {
-    const stream = channel.openStream(method, {
+    const stream = caller.openStream(method, {
       onMessage: (message) => handlers.onMessage(message),
       onEnd: (error) =>
         handlers.onEnd(
@@ -67,7 +67,7 @@ function opener<Request, Response>(
     });
     return {
       // Requests are few and small; what the connection cannot take yet waits in its queue.
-      send: (request) => void stream.send(request),
+      send: (request) => stream.send(request),
       cancel: () => stream.cancel(),
     };
   };

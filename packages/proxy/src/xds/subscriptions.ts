@@ -2,9 +2,11 @@ import { isDeepStrictEqual } from 'node:util';
 import { messageOf, type Clock, type Logger } from '@lateen/core';
 import type { Cluster as ClusterMessage } from '@lateen/protocol/envoy/config/cluster/v3';
 import type { Node } from '@lateen/protocol/envoy/config/core/v3';
-import type { Channel, Metadata } from '@lateen/protocol/grpc';
+import type { Metadata } from '@lateen/protocol/grpc';
+import { ClusterGrpcCaller, type ClusterCalls, type GrpcCaller } from '../call/index.ts';
 import type { ConfigSource, GrpcTarget } from '../model/index.ts';
-import { connectControlPlane, controlPlaneEndpoint } from './control-plane.ts';
+import { controlPlaneEndpoint } from './control-plane.ts';
+import { controlPlaneProblem } from './control-plane-cluster.ts';
 import type { Feed } from './feed.ts';
 import { createGrpcClient } from './grpc-variant.ts';
 import type { SubscriptionStatistics } from './subscription-statistics.ts';
@@ -23,6 +25,8 @@ export interface SubscriptionsOptions {
   /** The static clusters, among which control planes are. */
   readonly clusters: readonly ClusterMessage[];
   readonly ads: AdsSource | undefined;
+  /** What streams over gRPC are made with: they go through the static clusters of the data plane. */
+  readonly calls: ClusterCalls;
   /** Where the kinds that are wanted whole come from. */
   readonly whole: Readonly<Partial<Record<ResourceType, ConfigSource>>>;
   /** Added to the metadata of calls to the cluster of ADS: credentials go nowhere else. */
@@ -39,8 +43,8 @@ export interface SubscriptionsOptions {
 export interface Subscriptions {
   /** The stream of all kinds; undefined where there is none. */
   readonly ads: XdsClient | undefined;
-  /** Its channel: other services of the control plane may be called on it. */
-  readonly channel: Channel | undefined;
+  /** What it is opened with: other services of the control plane may be called by it. */
+  readonly caller: GrpcCaller | undefined;
   /** Opens the stream of all kinds, and subscribes to what is wanted whole from a server. */
   start(): void;
   /** Subscribes to what is wanted whole from a file; resolves when files are watched. */
@@ -65,26 +69,27 @@ interface OpenFeed {
 /** Opens, feeds and closes the subscriptions of a proxy: one stream, poll or file watch for each kind and source. */
 export function createSubscriptions(options: SubscriptionsOptions): Subscriptions {
   const { clock, log, node, sink, statistics } = options;
-  const channels: { readonly target: GrpcTarget; readonly channel: Channel }[] = [];
+  const callers: { readonly target: GrpcTarget; readonly caller: ClusterGrpcCaller }[] = [];
   const open = new Map<ResourceType, OpenFeed[]>();
+  /** Streams that are to be opened at the start; undefined: that was. */
+  let atStart: Set<XdsClient> | undefined = new Set();
 
   function clusterOf(name: string): ClusterMessage | undefined {
     return options.clusters.find((cluster) => cluster.name === name);
   }
 
-  function channelOf(target: GrpcTarget): Channel {
-    const known = channels.find((one) => isDeepStrictEqual(one.target, target));
-    if (known !== undefined) return known.channel;
+  function callerOf(target: GrpcTarget): GrpcCaller {
+    const known = callers.find((one) => isDeepStrictEqual(one.target, target));
+    if (known !== undefined) return known.caller;
     const own = options.ads?.target.cluster === target.cluster ? options.metadata : undefined;
-    const channel = connectControlPlane({
-      cluster: clusterOf(target.cluster) as ClusterMessage,
-      clock,
+    const caller = new ClusterGrpcCaller(options.calls, {
+      cluster: options.calls.clusterRef(target.cluster),
       metadata: () => ({ ...target.metadata, ...own?.() }),
       ...(target.authority === '' ? {} : { authority: target.authority }),
       ...(target.maxMessageBytes === undefined ? {} : { maxMessageBytes: target.maxMessageBytes }),
     });
-    channels.push({ target, channel });
-    return channel;
+    callers.push({ target, caller });
+    return caller;
   }
 
   function problemOf(source: ConfigSource): string | undefined {
@@ -94,6 +99,10 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
     const cluster = clusterOf(name);
     // As Envoy: what discovery depends on must not be discovered.
     if (cluster === undefined) return `"${name}" is not among static_resources.clusters`;
+    if (source.kind === 'grpc') {
+      const used = options.calls.clusterRef(name).cluster?.model;
+      return used === undefined ? undefined : controlPlaneProblem(used);
+    }
     try {
       controlPlaneEndpoint(cluster);
       return undefined;
@@ -131,7 +140,7 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
     whole: boolean,
   ): Feed {
     const client = createGrpcClient({
-      channel: channelOf(source.target),
+      caller: callerOf(source.target),
       node,
       variant: source.variant,
       service: 'separate',
@@ -143,8 +152,15 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
       onConnection: noteConnection(`${type} by ${source.target.cluster}`, () => [type]),
     });
     resume(client, type);
-    client.start();
-    return { want: (names) => client.want(type, names), close: () => client.close() };
+    if (atStart === undefined) client.start();
+    else atStart.add(client);
+    return {
+      want: (names) => client.want(type, names),
+      close() {
+        atStart?.delete(client);
+        client.close();
+      },
+    };
   }
 
   /** Files and REST are loaded by who uses them only. */
@@ -220,7 +236,7 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
     options.ads === undefined
       ? undefined
       : createGrpcClient({
-          channel: channelOf(options.ads.target),
+          caller: callerOf(options.ads.target),
           node,
           variant: options.ads.variant,
           types: resourceTypes.filter(
@@ -238,11 +254,13 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
 
   return {
     ads,
-    channel: options.ads === undefined ? undefined : channelOf(options.ads.target),
+    caller: options.ads === undefined ? undefined : callerOf(options.ads.target),
     problemOf,
     start() {
       if (ads !== undefined) for (const type of ads.subscriptions.keys()) resume(ads, type);
       ads?.start();
+      for (const client of atStart ?? []) client.start();
+      atStart = undefined;
       for (const [type, source] of whole) {
         if (source.kind === 'grpc' || source.kind === 'rest') void subscribe(type, source, new Set(), true);
       }
@@ -287,7 +305,7 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
     close() {
       ads?.close();
       for (const list of open.values()) for (const entry of list) unsubscribe(entry);
-      for (const { channel } of channels) channel.close();
+      for (const { caller } of callers) caller.close();
     },
   };
 }

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import type { Clock, Logger } from '@lateen/core';
-import { createChannel, type Channel } from '@lateen/protocol/grpc';
+import { ClusterGrpcCaller, type GrpcCaller } from '../../call/index.ts';
 import type { RunningProxy } from '../../bootstrap/running-proxy.ts';
 import type { AgentConfig } from '../agent-config.ts';
 import type { Secret } from '../../model/index.ts';
-import { hostOf, portOf } from '../node.ts';
+import { authorityClusterName, controlPlaneClusterName } from '../bootstrap-json.ts';
 import { tokenMetadata } from '../token.ts';
 import { FileSecrets, isFileSecret } from './file-secrets.ts';
 import { certificateSecret, rootSecret, WorkloadCertificate } from './workload-certificate.ts';
@@ -33,7 +33,7 @@ export function ownSecrets(options: OwnSecretsOptions): OwnSecrets {
   const { config, proxy, clock, log } = options;
   const publish = (secrets: readonly Secret[]): void => void proxy.setSecrets(secrets);
   const certificate = new WorkloadCertificate({
-    channel: authorityChannel(options),
+    caller: authorityCaller(options),
     spiffeId: `spiffe://${config.trustDomain}/ns/${config.namespace}/sa/${config.serviceAccount}`,
     ttlMs: config.certificateTtlMs,
     extraRoots: () => readIfThere(config.rootCertPath),
@@ -55,17 +55,13 @@ export function ownSecrets(options: OwnSecretsOptions): OwnSecrets {
 }
 
 /** The authority is usually the control plane itself: its connection is there already. */
-function authorityChannel({ config, proxy, clock }: OwnSecretsOptions): Channel {
-  const { discoveryAddress, plaintext } = config.proxyConfig;
-  if (!plaintext && config.caAddress === discoveryAddress && proxy.controlPlane !== undefined) {
-    return proxy.controlPlane;
-  }
-  return createChannel({
-    target: { host: hostOf(config.caAddress), port: portOf(config.caAddress) },
-    tls: () => ({ ca: readFileSync(config.rootCertPath) }),
+function authorityCaller({ config, proxy }: OwnSecretsOptions): GrpcCaller {
+  const cluster = authorityClusterName(config);
+  if (cluster === undefined && proxy.controlPlane !== undefined) return proxy.controlPlane;
+  const { calls } = proxy.dataPlane;
+  return new ClusterGrpcCaller(calls, {
+    cluster: calls.clusterRef(cluster ?? controlPlaneClusterName),
     metadata: () => tokenMetadata(config.tokenPath),
-    clock,
-    userAgent: 'lateen-proxy',
   });
 }
 

@@ -48,7 +48,7 @@ async function harness(failures = 0) {
   const events = new EventEmitter();
   const clock = new TestClock(Date.now());
   const certificate = new WorkloadCertificate({
-    channel,
+    caller: channel,
     spiffeId,
     ttlMs: 86_400_000,
     extraRoots: () => authority.root,

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { Backoff, messageOf, type Clock, type Logger, type Timer } from '@lateen/core';
 import { IstioCertificateService } from '@lateen/protocol/istio/v1/auth';
-import type { Channel } from '@lateen/protocol/grpc';
+import type { GrpcCaller } from '../../call/index.ts';
 import type { Secret } from '../../model/index.ts';
 import { createSigningRequest } from './signing-request.ts';
 
@@ -11,7 +11,7 @@ export const rootSecret = 'ROOTCA';
 
 export interface WorkloadCertificateOptions {
   /** To the certificate authority; its calls carry the workload's token. */
-  readonly channel: Channel;
+  readonly caller: Pick<GrpcCaller, 'unary'>;
   readonly spiffeId: string;
   /** The life that is asked for. */
   readonly ttlMs: number;
@@ -64,11 +64,11 @@ export class WorkloadCertificate {
   }
 
   async #request(): Promise<void> {
-    const { channel, spiffeId, ttlMs, clock, log } = this.#options;
+    const { caller, spiffeId, ttlMs, clock, log } = this.#options;
     this.#state = { kind: 'requesting' };
     try {
       const { csr, privateKey } = createSigningRequest(spiffeId);
-      const response = await channel.unary(
+      const response = await caller.unary(
         IstioCertificateService.createCertificate,
         { csr, validityDuration: Math.round(ttlMs / 1_000) },
         { timeoutMs: 10_000 },
