@@ -295,7 +295,7 @@ test('sotw: a time to live comes in a wrapper, a heartbeat of the same version p
   assert.equal(h.updates.length, 4);
 });
 
-test('a control plane that is away for minutes is asked at growing, jittered delays of 10 s at most', async () => {
+test('a control plane that is away for minutes is asked at growing, jittered delays of 30 s at most', async () => {
   const delays: number[] = [];
   const open: StreamHandlers<DeltaDiscoveryResponse>[] = [];
   const clock = new TestClock();
@@ -327,14 +327,13 @@ test('a control plane that is away for minutes is asked at growing, jittered del
     clock.advance(delays.at(-1) as number);
     assert.equal(open.length, streams + 1);
   }
-  assert.ok(delays.length > 30 && delays.length < 90, `${delays.length} tries in five minutes`);
-  const late = delays.slice(-20);
-  assert.ok(Math.max(...late) <= 10_000 && Math.min(...late) >= 5_000);
-  assert.ok(new Set(late).size > 10);
+  assert.ok(delays.length > 10 && delays.length < 90, `${delays.length} tries in five minutes`);
+  for (const [nth, delay] of delays.entries()) assert.ok(delay <= Math.min(30_000, 500 * 2 ** nth));
+  assert.ok(new Set(delays).size > 8);
   // What was accepted is still known, and the first answer ends the waiting.
   assert.deepEqual(client.subscriptions.get('cluster')?.versions, new Map([['a', '1']]));
   open.at(-1)?.onMessage({ typeUrl: url('cluster'), nonce: '2' });
   open.at(-1)?.onEnd('reset');
-  assert.ok((delays.at(-1) as number) <= 50);
+  assert.ok((delays.at(-1) as number) <= 500);
   client.close();
 });

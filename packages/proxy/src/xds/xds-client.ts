@@ -1,4 +1,5 @@
 import { Backoff, RingQueue, messageOf, type Clock, type Logger, type Timer } from '@lateen/core';
+import { OutageLog } from './outage-log.ts';
 import type { ResourceType } from './resource-type.ts';
 import type { Session } from './session.ts';
 import { Subscription, type ResourceSink } from './subscription.ts';
@@ -36,7 +37,7 @@ export interface XdsClientOptions {
   readonly sink: ResourceSink;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Default: 25 to 200 ms at the start, later from 50 ms growing by half each time up to 10 s, jittered. */
+  /** Default: as Envoy, anything below a ceiling that doubles from 500 ms to 30 s. */
   readonly backoff?: Backoff;
   /** Told at each change of the connection. */
   readonly onConnection?: (state: ConnectionState) => void;
@@ -60,15 +61,6 @@ export interface XdsClient {
   close(): void;
 }
 
-/** The first failures of a start are expected; later, the first is news and those after it are a problem. */
-function levelOfEnd(attempts: number, isStart: boolean): 'debug' | 'info' | 'warn' {
-  if (isStart) return attempts > 10 ? 'warn' : 'debug';
-  return attempts > 3 ? 'warn' : 'info';
-}
-
-/** How often the control plane is asked at short intervals before it was ever reached. */
-const eagerAttempts = 50;
-
 /**
  * A client of one xDS server.
  *
@@ -86,11 +78,8 @@ export function createXdsClient<Request, Response>(
       return [type, named ? new Subscription(type, clock, false) : new Subscription(type, clock)] as const;
     }),
   );
-  const backoff = options.backoff ?? new Backoff({ baseMs: 50, factor: 1.5, maxMs: 10_000 });
-  // A proxy and its control plane are often started together: until the first answer, or for some seconds,
-  // the proxy asks often.
-  const eager = options.backoff ?? new Backoff({ baseMs: 25, factor: 1.3, maxMs: 200 });
-  let connectedBefore = false;
+  const backoff = options.backoff ?? new Backoff({ baseMs: 500, maxMs: 30_000, jitter: 1 });
+  const outage = new OutageLog(clock, log);
   const dirty = new Set<ResourceType>();
   let flushing = false;
   let responses = new RingQueue<Response>();
@@ -129,7 +118,7 @@ export function createXdsClient<Request, Response>(
         if (session === undefined) return;
         if (state.kind !== 'connected') {
           backoff.reset();
-          connectedBefore = true;
+          outage.end();
           become({ kind: 'connected' });
         }
         responses.push(response);
@@ -139,10 +128,8 @@ export function createXdsClient<Request, Response>(
         stream = undefined;
         session = undefined;
         if (state.kind === 'closed') return;
-        const isStart = !connectedBefore && eager.attempts < eagerAttempts;
-        const delayMs = Math.round((isStart ? eager : backoff).nextMs());
-        const level = levelOfEnd(isStart ? eager.attempts : backoff.attempts, isStart);
-        log[level]('config stream to the control plane ended', { reason, retryMs: delayMs });
+        const delayMs = Math.round(backoff.nextMs());
+        outage.tell(reason, delayMs);
         become({ kind: 'waiting', reason, delayMs });
         retry = clock.after(delayMs, connect);
       },
