@@ -3,7 +3,18 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { clusterFromJson, listenerFromJson, routesJson, serveEnvoy } from '../testing/envoy-config.ts';
-import { ask, exchangeRaw, statOf, upstream, type Answer, type Closers } from '../testing/harness.ts';
+import {
+  ask,
+  cluster,
+  exchangeRaw,
+  keptAccessLog,
+  routeTo,
+  serveHttp,
+  statOf,
+  upstream,
+  type Answer,
+  type Closers,
+} from '../testing/harness.ts';
 import { becomes } from '../testing/watched-proxy.ts';
 
 const all = { match: { prefix: '/' }, route: { cluster: 'up' } };
@@ -328,4 +339,32 @@ test('a table that must know its clusters is refused where one is not there', as
     serveEnvoy(t, { route_config: routesJson([all], {}, { validate_clusters: true }) }, []),
     /unknown cluster \\"up\\"/,
   );
+});
+
+test('a request of HTTP/1.0, or without a host, is refused like others: with a date, a server, and its line in the log', async (t) => {
+  const log = keptAccessLog('%REQ(:METHOD)% %REQ(:PATH)% %PROTOCOL% %RESPONSE_CODE% %RESPONSE_CODE_DETAILS%');
+  const { port } = await serveHttp(
+    t,
+    [routeTo('up')],
+    [cluster('up', [])],
+    { accessLogs: log.accessLogs, serverName: 'lateen' },
+    log.options,
+  );
+  for (const [sent, status, line] of [
+    ['GET /old HTTP/1.0\r\nHost: a\r\n\r\n', 426, 'GET /old HTTP/1.0 426 low_version'],
+    ['POST /old HTTP/1.0\r\nContent-Length: 3\r\n\r\nabc', 426, 'POST /old HTTP/1.0 426 low_version'],
+    ['GET /lost HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n', 400, 'GET /lost HTTP/1.1 400 missing_host_header'],
+  ] as const) {
+    const text = await exchangeRaw(port, sent);
+    assert.match(text, new RegExp(`^HTTP/1\\.1 ${status} `));
+    for (const header of [
+      /^date: .* GMT\r$/m,
+      /^server: lateen\r$/m,
+      /^connection: close\r$/m,
+      /^content-length: 0\r$/m,
+    ])
+      assert.match(text, header);
+    assert.equal(text.indexOf('\r\n\r\n'), text.length - 4);
+    assert.deepEqual(log.lines.splice(0), [line]);
+  }
 });

@@ -4,7 +4,7 @@ import type { HeadPool, HttpVersion, RequestHead } from '../codec/head.ts';
 import { headerLine, type HeaderLine } from '../codec/header-block.ts';
 import { names } from '../codec/header-name.ts';
 import type { ServerStream, ServerStreamHandler } from '../codec/stream.ts';
-import type { CodecFault } from '../http1/codec-fault.ts';
+import { faultDetails, faultStatus, type CodecFault, type RefusedFault } from '../http1/codec-fault.ts';
 import { Http1ServerConnection } from '../http1/server-connection.ts';
 import type { ServerConnectionOwner } from '../http1/server-connection-owner.ts';
 import type { Http1ServerOptions } from '../http1/server-options.ts';
@@ -368,6 +368,11 @@ export class HttpConnection implements ServerConnectionOwner {
     const exchange = new Exchange(this.#manager, this.#info, stream, head, endStream);
     exchange.begin();
     return exchange.done ? undefined : exchange;
+  }
+
+  onRefused(stream: ServerStream, head: RequestHead, fault: RefusedFault): void {
+    const exchange = new Exchange(this.#manager, this.#info, stream, head, true);
+    exchange.reply(faultStatus[fault], '', faultDetails(fault, head.version));
   }
 
   onCodecFault(fault: CodecFault, status: number, version: HttpVersion): void {

@@ -67,11 +67,22 @@ const http1Details: Readonly<Record<CodecFault, string>> = {
   gone: 'downstream_remote_disconnect',
 };
 
+/** What it is to have no body whose end is certain. */
+export const framingFaults = {
+  bad_length: 'bad_framing',
+  bad_coding: 'bad_framing',
+  both: 'two_framings',
+  unknown_coding: 'unknown_coding',
+} as const;
+
 /** Envoy's response code details (its page "Response Code Details"). */
 export function faultDetails(fault: CodecFault, version: HttpVersion): string {
   if (version !== 'HTTP/2') return http1Details[fault];
   return fault === 'malformed_head' ? 'http2.violation.of.messaging.rule' : 'http2.too_many_headers';
 }
+
+/** Of requests that could be read and are not served: {@link faultStatus} and {@link faultDetails} say how they are answered. */
+export type RefusedFault = 'missing_host' | 'unsupported_version';
 
 /** Answers a request that could not be read, with `text` or the words for the status, and announces the end of the connection. */
 export function writeRefusal(wire: Wire, status: number, text?: string): void {

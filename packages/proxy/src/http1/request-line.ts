@@ -13,6 +13,11 @@ export interface RequestLine {
   minorVersion: number;
 }
 
+/** One that nothing was parsed into yet. */
+export function emptyRequestLine(): RequestLine {
+  return { method: '', common: true, targetStart: 0, targetEnd: 0, minorVersion: 1 };
+}
+
 const commonMethods = ['GET', 'POST', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'CONNECT', 'TRACE'];
 const versionPrefix = Buffer.from('HTTP/1.');
 

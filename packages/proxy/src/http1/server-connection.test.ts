@@ -9,7 +9,7 @@ import type { ServerStream, ServerStreamHandler } from '../codec/stream.ts';
 import { CoarseTimers } from '../timer/coarse-timers.ts';
 import { RecordedWire } from '../wire/testing/recorded-wire.ts';
 import { Turn } from '../wire/turn.ts';
-import type { CodecFault } from './codec-fault.ts';
+import { faultStatus, type CodecFault, type RefusedFault } from './codec-fault.ts';
 import { Http1ServerConnection } from './server-connection.ts';
 import type { ServerConnectionOwner } from './server-connection-owner.ts';
 import type { Http1ServerOptions } from './server-options.ts';
@@ -50,6 +50,7 @@ class Recorder implements ServerConnectionOwner {
   readonly requests: SeenRequest[] = [];
   readonly streams: ServerStream[] = [];
   readonly faults: CodecFault[] = [];
+  readonly refused: string[] = [];
   readonly resets: string[] = [];
   draining = false;
   closed = false;
@@ -91,6 +92,14 @@ class Recorder implements ServerConnectionOwner {
     stream.sendHead(head, false);
     stream.sendData(Buffer.from(text), 0, text.length);
     stream.sendEnd(undefined);
+  }
+
+  onRefused(stream: ServerStream, head: RequestHead, fault: RefusedFault): void {
+    this.faults.push(fault);
+    const response = new ResponseHead();
+    response.status = faultStatus[fault];
+    this.refused.push(`${head.method} ${head.authority} ${head.path} ${head.version}`);
+    stream.sendHead(response, true);
   }
 
   onCodecFault(fault: CodecFault): void {

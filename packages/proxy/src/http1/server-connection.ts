@@ -8,7 +8,14 @@ import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
 import type { Wire, WireHandler } from '../wire/wire.ts';
 import { writeChunk, writeLastChunk } from './chunk-writer.ts';
 import { ChunkedDecoder, type BodySink } from './chunked-decoder.ts';
-import { breaksProtocol, faultStatus, writeRefusal, type CodecFault } from './codec-fault.ts';
+import {
+  breaksProtocol,
+  faultStatus,
+  framingFaults,
+  writeRefusal,
+  type CodecFault,
+  type RefusedFault,
+} from './codec-fault.ts';
 import { HeaderLines, incomplete, malformed, tooMany } from './head-parser.ts';
 import {
   framingOf,
@@ -18,7 +25,7 @@ import {
   type Framing,
 } from './message-framing.ts';
 import { isRegisteredMethod } from './methods.ts';
-import { parseRequestLine, type RequestLine } from './request-line.ts';
+import { emptyRequestLine, parseRequestLine } from './request-line.ts';
 import { completeRequestHead, type LastHost } from './request-head.ts';
 import {
   responseFraming,
@@ -31,13 +38,6 @@ import type { Http1ServerOptions } from './server-options.ts';
 
 type ReadState = 'head' | 'length' | 'chunked' | 'complete' | 'tunnel' | 'closing';
 type WriteState = 'idle' | ResponseFraming;
-
-const framingFaults = {
-  bad_length: 'bad_framing',
-  bad_coding: 'bad_framing',
-  both: 'two_framings',
-  unknown_coding: 'unknown_coding',
-} as const;
 
 const maxPipelinedBytes = 64 * 1024;
 /** How long an answer may take to leave where nothing is waited for after it. */
@@ -55,13 +55,7 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
   readonly #heads: HeadPool;
   readonly #timers: CoarseTimers;
   readonly #lines: HeaderLines;
-  readonly #requestLine: RequestLine = {
-    method: '',
-    common: true,
-    targetStart: 0,
-    targetEnd: 0,
-    minorVersion: 1,
-  };
+  readonly #requestLine = emptyRequestLine();
   readonly #connection: ConnectionOptions = { close: false, keepAlive: false, upgrade: false };
   #reading: ReadState = 'head';
   #writing: WriteState = 'idle';
@@ -283,7 +277,7 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
     head.method = method;
     head.version = minorVersion === 1 ? 'HTTP/1.1' : 'HTTP/1.0';
     this.#isHead = method === 'HEAD';
-    if (minorVersion === 0 && !options.acceptHttp10) return this.#refuse('unsupported_version');
+    if (minorVersion === 0 && !options.acceptHttp10) return this.#refuseWhole(head, 'unsupported_version');
 
     const connection = this.#connection;
     takeConnectionOptions(block, lines, connection);
@@ -295,6 +289,7 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
       return this.#refuse(framingFaults[framing]);
     }
     const fault = completeRequestHead(head, lines, this.#target, connection, options, this.#lastHost);
+    if (fault === 'missing_host') return this.#refuseWhole(head, fault);
     if (fault !== undefined) return this.#refuse(fault);
     // Where a body and a tunnel are asked for at once, two implementations disagree about where the tunnel begins.
     if (head.upgrade !== undefined && framing !== undefined && framing.kind !== 'none') {
@@ -311,6 +306,17 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
     this.#timers.stop(this);
     this.#head = undefined;
     this.#dispatch(head, framing ?? noBody);
+  }
+
+  /** A request that is understood and not served: answered as others are, and the last of its connection. */
+  #refuseWhole(head: RequestHead, fault: RefusedFault): void {
+    head.authority = head.headers.get(names.host) ?? '';
+    head.path = this.#target;
+    this.#closeAfter = true;
+    this.#timers.stop(this);
+    this.#head = undefined;
+    this.#reading = 'complete';
+    this.#owner.onRefused(this, head, fault);
   }
 
   #dispatch(head: RequestHead, framing: Framing): void {

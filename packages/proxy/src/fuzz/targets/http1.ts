@@ -5,6 +5,7 @@ import { headerName } from '../../codec/header-name.ts';
 import type { ClientStreamHandler, ServerStream, ServerStreamHandler } from '../../codec/stream.ts';
 import { ChunkedDecoder } from '../../http1/chunked-decoder.ts';
 import { Http1ClientConnection } from '../../http1/client-connection.ts';
+import { faultStatus } from '../../http1/codec-fault.ts';
 import { malformed } from '../../http1/head-parser.ts';
 import { parseRequestLine, parseStatusLine } from '../../http1/request-line.ts';
 import { applyTarget, isAuthority } from '../../http1/request-target.ts';
@@ -101,6 +102,12 @@ function hearRequests(bytes: Buffer, cuts: readonly number[]): unknown {
         },
         onDownstreamReset: (reason) => void faults.push(reason),
       };
+    },
+    onRefused(stream, _head, fault) {
+      faults.push(fault);
+      const response = new ResponseHead();
+      response.status = faultStatus[fault];
+      stream.sendHead(response, true);
     },
     onCodecFault: (fault) => void faults.push(fault),
     onDrainClose() {},
