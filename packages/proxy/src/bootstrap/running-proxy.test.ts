@@ -160,6 +160,23 @@ function httpListener(name: string, route: string, extra: object = {}) {
   };
 }
 
+test('what the bootstrap defines is neither changed nor removed by the control plane', async () => {
+  const h = await harness();
+  await h.next();
+  await h.next();
+  h.send(Cluster, { 'xds-grpc': { name: 'xds-grpc' }, other: { name: 'other' } });
+  assert.deepEqual(await h.next(), { type: 'Cluster', responseNonce: '1' });
+  h.send(Cluster, {}, ['xds-grpc', 'other']);
+  assert.deepEqual(await h.next(), { type: 'Cluster', responseNonce: '2' });
+  const [own, ...others] = h.proxy.dataPlane.clusters();
+  assert.deepEqual([own?.cluster.name, own?.endpoints.length, others.length], ['xds-grpc', 1, 0]);
+  assert.equal(h.proxy.store.kind('cluster').resources.size, 0);
+  // The way to the control plane is still there.
+  h.dropConnection();
+  assert.equal((await h.next())['type'], 'Cluster');
+  await h.close();
+});
+
 test('a proxy asks for what its resources refer to, becomes ready, refuses one resource and resumes', async () => {
   const h = await harness();
   const node = 'sidecar~127.0.0.1~a.default~default.svc.cluster.local';

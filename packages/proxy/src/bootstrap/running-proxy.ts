@@ -70,6 +70,10 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
   const { runtime, runtimeLayers } = bootstrap;
   const store = new ResourceStore();
   const staticSecrets = new Set(bootstrap.secrets.map((secret) => secret.name));
+  const statics = {
+    cluster: new Set(bootstrap.clusters.map(({ model }) => model.name)),
+    listener: new Set(bootstrap.listeners.map(({ model }) => model.name)),
+  };
   const isLocal = (name: string): boolean =>
     staticSecrets.has(name) || options.isLocalSecret?.(name) === true;
   const own = new Map<string, Secret>();
@@ -115,6 +119,7 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
       runtime: runtimeFeed(runtime, runtimeLayers.rtds),
       virtualHost: (update) => demands.takeHosts(update),
     },
+    isStatic: (type, name) => (type === 'cluster' || type === 'listener') && statics[type].has(name),
     completeRoutes: (table, source) => demands.complete(table, source),
     onClustersMissing: (names) => demands.clustersMissing(names),
     runtime,

@@ -31,6 +31,8 @@ export type Taker = (
 ) => ReadonlyMap<string, string> | Promise<ReadonlyMap<string, string>>;
 
 export interface ResourceSinkOptions {
+  /** True for what the bootstrap defines; default: it defines nothing. */
+  readonly isStatic?: (type: ResourceType, name: string) => boolean;
   readonly warming: Pick<Warming, 'apply' | 'warming'>;
   readonly store: ResourceStore;
   /** Says why what a resource refers to, as `secrets/NAME`, cannot be had from its source; undefined: it can. */
@@ -77,7 +79,9 @@ export function resourceSink(options: ResourceSinkOptions): ResourceSink {
   return {
     // Those of a type one after another: a large one that is still being decoded must not win over a later one.
     update(update) {
-      const done = (last.get(update.type) ?? Promise.resolve()).then(() => take(withOwnBytes(update)));
+      const done = (last.get(update.type) ?? Promise.resolve()).then(() =>
+        take(withOwnBytes(withoutStatics(update))),
+      );
       last.set(
         update.type,
         done.catch(() => undefined),
@@ -136,6 +140,21 @@ export function resourceSink(options: ResourceSinkOptions): ResourceSink {
       if (result.kind === kind) refused.set(result.name, result.problems.map(formatProblem).join('; '));
     }
     return settle(update, refused, confidential);
+  }
+
+  /** As Envoy: what the bootstrap defines is neither changed nor removed by others, the way to the control plane least of all. */
+  function withoutStatics(update: ResourceUpdate): ResourceUpdate {
+    const { type } = update;
+    const isOthers = (name: string): boolean => {
+      if (options.isStatic?.(type, name) !== true) return true;
+      log.debug(`${type} ${name} is left as the bootstrap defines it`);
+      return false;
+    };
+    return {
+      ...update,
+      changed: update.changed.filter(({ name }) => isOthers(name)),
+      removed: update.removed.filter(isOthers),
+    };
   }
 
   function isWarming(type: ResourceType, name: string): boolean {
