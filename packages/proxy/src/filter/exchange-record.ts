@@ -105,6 +105,20 @@ export abstract class ExchangeRecord extends Expirable implements StreamInfo {
     return this.responseHeadMs === undefined ? undefined : this.responseHeadMs - this.startMs;
   }
 
+  get upstreamReadyMs(): number | undefined {
+    const readyMs = this.router?.readyMs;
+    return readyMs === undefined ? undefined : readyMs - this.startMs;
+  }
+
+  get poolReadyMs(): number | undefined {
+    const { readyMs, connected } = this.router ?? {};
+    return readyMs === undefined || connected === undefined ? undefined : readyMs - connected.startMs;
+  }
+
+  get filterChainName(): string {
+    return this.connection.filterChainName ?? '';
+  }
+
   get downstreamRemote(): SocketAddress {
     return this.client;
   }

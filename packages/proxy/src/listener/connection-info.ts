@@ -18,6 +18,8 @@ export interface ConnectionInfo {
   readonly tls: TlsInfo | undefined;
   /** SNI that was seen, also where TLS is not terminated here. */
   readonly serverName: string;
+  /** Of the filter chain that took it. */
+  readonly filterChainName?: string | undefined;
   /** Fields of the PROXY protocol that endpoints may be told. */
   readonly tlvs: readonly Tlv[];
   /** Where connections to endpoints are to come from; undefined: from the proxy. */

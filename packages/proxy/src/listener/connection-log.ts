@@ -34,6 +34,7 @@ export function aboutConnection(
     downstreamLocal: info.local,
     downstreamTls: info.tls,
     requestedServerName: info.serverName,
+    filterChainName: info.filterChainName,
     upstreamHost: '',
     upstreamLocal: '',
     upstreamCluster: '',

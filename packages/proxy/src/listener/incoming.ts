@@ -231,6 +231,7 @@ export class Incoming extends Expirable implements WireHandler {
       originalDestination,
       tls: wire.tls,
       serverName,
+      filterChainName: this.chain?.model.name,
       tlvs: this.#taken.tlvs,
       metadata: this.#taken.metadata,
       source: this.#listener.sourceOf(remote),

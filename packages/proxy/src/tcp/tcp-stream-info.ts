@@ -76,6 +76,9 @@ export class TcpStreamInfo implements StreamInfo {
   get responseDurationMs(): undefined {
     return undefined;
   }
+  get filterChainName(): string {
+    return this.#info.filterChainName ?? '';
+  }
   get downstreamRemote(): SocketAddress {
     return this.#info.remote;
   }

@@ -295,3 +295,64 @@ test('a file that cannot be opened and an operator that is not known are named b
   assert.ok(existsSync(join(folder, 'log')));
   rmSync(folder, { recursive: true });
 });
+
+test('durations between points of a request are told in the precision that is asked for', () => {
+  const of = (format: string, more: Partial<StreamInfo> = {}): string => {
+    const compiled = compileFormat(`%COMMON_DURATION(${format})%`);
+    assert.ok(compiled.ok, format);
+    return compiled.value.render(info({ upstreamReadyMs: 3.25, poolReadyMs: 2, ...more }));
+  };
+  assert.equal(of('DS_RX_BEG:DS_TX_END:ms'), '12');
+  assert.equal(of('DS_RX_BEG:DS_TX_END:us'), '12400');
+  assert.equal(of('DS_RX_END:US_TX_BEG:us'), '2250');
+  assert.equal(of('US_TX_END:US_RX_BEG:ns'), '6750000');
+  assert.equal(of('US_RX_BEG:US_RX_END:ms'), '2');
+  // As Envoy: an end that is before its beginning is negative.
+  assert.equal(of('DS_TX_BEG:DS_RX_END:ms'), '-9');
+  assert.equal(of('US_RX_BEG:DS_TX_END:ms', { details: 'route_not_found' }), '-');
+  assert.equal(of('US_CX_BEG:US_CX_END:ms'), '-');
+  assert.equal(of('DS_RX_BEG:a_point_of_a_filter:ms'), '-');
+  assert.equal(of('DS_RX_BEG:DS_TX_END:ms', { request: undefined }), '-');
+  for (const wrong of ['DS_RX_BEG:DS_TX_END', 'DS_RX_BEG:DS_TX_END:s', '', ':DS_TX_END:ms'])
+    assert.match(JSON.stringify(compileFormat(`%COMMON_DURATION(${wrong})%`)), /START:END:ms, us or ns/);
+});
+
+test('paths are told as they came or as they are, expressions and times of the place are worked out', () => {
+  const rewritten = info();
+  rewritten.request?.headers.add(headerName('x-envoy-original-path'), '/first?y=2');
+  const line = (format: string, about = rewritten): string => {
+    const compiled = compileFormat(format);
+    assert.ok(compiled.ok, format);
+    return compiled.value.render(about);
+  };
+  assert.equal(
+    line('%PATH% %PATH(NQ)% %PATH(WQ:PATH)% %PATH(NQ:PATH)% %PATH(:ORIG):6%'),
+    '/first?y=2 /first /reviews/0?x=1 /reviews/0 /first',
+  );
+  assert.equal(line('%PATH(WQ:ORIG)% %PATH%', info()), '- /reviews/0?x=1');
+  assert.equal(
+    line(
+      "%CEL(request.headers['user-agent'])% %CEL(response.code >= 400)% %CEL(size(request.method) + 1)% %CEL(request.id):2% %CEL(xds.route_metadata)%",
+    ),
+    'curl/8.0 false 4 id -',
+  );
+  assert.match(JSON.stringify(compileFormat('%CEL(request.nothing)%')), /request\.nothing/);
+  assert.match(JSON.stringify(compileFormat('%PATH(QQ)%')), /ORIG_OR_PATH/);
+  const { startWallMs } = rewritten;
+  const offset = new Date(startWallMs).getTimezoneOffset();
+  assert.equal(Date.parse(line('%START_TIME_LOCAL%')), startWallMs);
+  assert.equal(line('%START_TIME_LOCAL(%H:%M)%'), formatTime(startWallMs - offset * 60_000, '%H:%M'));
+  assert.equal(formatTime(startWallMs, '%F %T %z %s', 330), '2026-11-20 23:59:05 +0530 1795199345');
+  assert.equal(formatTime(startWallMs, '%R%z %Z', -90), '16:59-0130 -0130');
+});
+
+test('of TCP the bytes of the wire are told, of requests they are not counted', () => {
+  const compiled = compileFormat(
+    '%FILTER_CHAIN_NAME% %UPSTREAM_CONNECTION_POOL_READY_DURATION% %DOWNSTREAM_WIRE_BYTES_RECEIVED% %DOWNSTREAM_WIRE_BYTES_SENT% %UPSTREAM_WIRE_BYTES_SENT% %UPSTREAM_WIRE_BYTES_RECEIVED% %DOWNSTREAM_DETECTED_CLOSE_TYPE%',
+  );
+  assert.ok(compiled.ok);
+  const about = { filterChainName: 'mesh', poolReadyMs: 1.7, upstreamHost: '10.0.0.1:80' };
+  assert.equal(compiled.value.render(info(about)), 'mesh 2 - - - - -');
+  assert.equal(compiled.value.render(info({ ...about, request: undefined })), 'mesh 2 3 295 3 295 -');
+  assert.equal(compiled.value.render(info({ request: undefined, upstreamHost: '' })), '- - 3 295 0 0 -');
+});

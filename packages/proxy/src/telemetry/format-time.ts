@@ -48,21 +48,34 @@ const conversions: Readonly<Record<string, (date: Date) => string>> = {
   R: (date) => date.toISOString().slice(11, 16),
   r: (date) => formatTime(date.getTime(), '%I:%M:%S %p'),
   c: (date) => formatTime(date.getTime(), '%a %b %e %T %Y'),
-  Z: () => 'UTC',
-  z: () => '+0000',
-  s: (date) => String(Math.floor(date.getTime() / 1000)),
   n: () => '\n',
   t: () => '\t',
   '%': () => '%',
 };
 
+/** `+0130` of 90 minutes. */
+function offsetText(minutes: number): string {
+  const size = Math.abs(minutes);
+  return `${minutes < 0 ? '-' : '+'}${pad(Math.floor(size / 60), 2)}${pad(size % 60, 2)}`;
+}
+
 /**
- * Formats a time as `strftime` does; `%3f` are fractions of a second, `%s` seconds since the epoch. Always UTC. What is no
- * conversion stays as it is.
+ * Formats a time as `strftime` does; `%3f` are fractions of a second, `%s` seconds since the epoch. In UTC, or so many
+ * minutes before it. What is no conversion stays as it is.
  */
-export function formatTime(wallMs: number, format: string): string {
-  const date = new Date(wallMs);
+export function formatTime(wallMs: number, format: string, offsetMinutes = 0): string {
+  const date = new Date(wallMs + offsetMinutes * 60_000);
   return format.replace(/%([1-9]?f|[a-zA-Z%])/g, (all, code: string) => {
+    switch (code) {
+      case 's':
+        return String(Math.floor(wallMs / 1000));
+      case 'z':
+        return offsetText(offsetMinutes);
+      case 'Z':
+        // Names of zones are not known; an offset is as good.
+        return offsetMinutes === 0 ? 'UTC' : offsetText(offsetMinutes);
+      default:
+    }
     if (!code.endsWith('f')) return conversions[code]?.(date) ?? all;
     const digits = code === 'f' ? 9 : Number(code[0]);
     return pad(Math.floor(wallMs % 1000), 3)

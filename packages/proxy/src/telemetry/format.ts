@@ -3,9 +3,12 @@ import type { HeaderBlock } from '../codec/header-block.ts';
 import { headerName } from '../codec/header-name.ts';
 import { headerReader } from '../decide/header-match.ts';
 import { processEnv } from '../env.ts';
+import { celOperator } from './cel-operator.ts';
+import { durationOperator } from './duration-operator.ts';
 import type { Operator } from './format-operator.ts';
 import { formatTime } from './format-time.ts';
 import { metadataOperator } from './metadata-operators.ts';
+import { pathOperator } from './path-operator.ts';
 import type { StreamInfo } from './stream-info.ts';
 import { grpcStatusOperator, streamOperators } from './stream-operators.ts';
 
@@ -60,15 +63,35 @@ function queryParameter(name: string): Operator {
   };
 }
 
-function timeOperator(argument: string | undefined, at: (info: StreamInfo) => number): Operator {
+type TimeOf = (info: StreamInfo) => number;
+const startTime: TimeOf = (info) => info.startWallMs;
+const emitTime: TimeOf = (info) => info.startWallMs + info.durationMs;
+
+function timeOperator(argument: string | undefined, at: TimeOf): Operator {
   return argument === undefined || argument === ''
     ? (info) => new Date(at(info)).toISOString()
     : (info) => formatTime(at(info), argument);
 }
 
-/** The operator of `NAME(argument):length`; undefined for names that nobody knows. */
-function operatorOf(name: string, argument: string | undefined): Operator | undefined {
+/** The same in the time zone of the process. */
+function localTimeOperator(argument: string | undefined, at: TimeOf): Operator {
+  const format = argument === undefined || argument === '' ? '%Y-%m-%dT%H:%M:%S.%3f%z' : argument;
+  return (info) => formatTime(at(info), format, -new Date(at(info)).getTimezoneOffset());
+}
+
+/** The operator of `NAME(argument):length`; undefined for names that nobody knows, a problem for arguments that are none. */
+function operatorOf(name: string, argument: string | undefined): Operator | Result<Operator> | undefined {
   switch (name) {
+    case 'CEL':
+      return celOperator(argument ?? '');
+    case 'COMMON_DURATION':
+      return durationOperator(argument ?? '');
+    case 'PATH':
+      return pathOperator(argument ?? '');
+    case 'START_TIME_LOCAL':
+      return localTimeOperator(argument, startTime);
+    case 'EMIT_TIME_LOCAL':
+      return localTimeOperator(argument, emitTime);
     case 'REQ':
     case 'REQUEST_HEADER':
       return requestHeader(argument ?? '');
@@ -83,9 +106,9 @@ function operatorOf(name: string, argument: string | undefined): Operator | unde
     case 'RESPONSE_TRAILER':
       return blockHeader(argument ?? '', (info) => info.responseTrailers);
     case 'START_TIME':
-      return timeOperator(argument, (info) => info.startWallMs);
+      return timeOperator(argument, startTime);
     case 'EMIT_TIME':
-      return timeOperator(argument, (info) => info.startWallMs + info.durationMs);
+      return timeOperator(argument, emitTime);
     case 'GRPC_STATUS':
       return grpcStatusOperator(argument);
     case 'ENVIRONMENT': {
@@ -134,7 +157,9 @@ export function compileFormat(format: string, missing = '-'): Result<Format> {
     if (found === null || found.index !== at)
       return problem('', `"${format.slice(at, at + 30)}" is no command operator`);
     const [all, name = '', argument, length] = found;
-    const operator = operatorOf(name, argument);
+    const known = operatorOf(name, argument);
+    if (typeof known === 'object' && !known.ok) return known;
+    const operator = typeof known === 'object' ? known.value : known;
     if (operator === undefined) return problem('', `the command operator %${name}% is not known`);
     if (literal !== '') parts.push(literal);
     literal = '';

@@ -46,6 +46,12 @@ export interface StreamInfo {
   readonly durationMs: number;
   readonly requestDurationMs: number | undefined;
   readonly responseDurationMs: number | undefined;
+  /** Since the start: when there was a connection to the endpoint, and the request began to go there. */
+  readonly upstreamReadyMs?: number | undefined;
+  /** How long a connection to the endpoint was waited for. */
+  readonly poolReadyMs?: number | undefined;
+  /** Of the listener's filter chain. */
+  readonly filterChainName?: string | undefined;
   readonly downstreamRemote: SocketAddress | undefined;
   readonly downstreamDirectRemote: SocketAddress | undefined;
   readonly downstreamLocal: SocketAddress | undefined;

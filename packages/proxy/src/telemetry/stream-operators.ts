@@ -39,6 +39,10 @@ function sizeOf(block: HeaderBlock | undefined): number {
   return size;
 }
 
+function ofTcp(read: Operator): Operator {
+  return (info) => (info.request === undefined ? read(info) : undefined);
+}
+
 /** For what this proxy does not measure, or what filters that it does not have would say. */
 const nothing: Operator = () => undefined;
 
@@ -96,6 +100,13 @@ export const streamOperators: Readonly<Record<string, Operator>> = {
   UNIQUE_ID: () => randomUUID(),
   ACCESS_LOG_TYPE: (i) => logTypeOf(i),
   HOSTNAME: () => hostname(),
+  FILTER_CHAIN_NAME: (i) => nonEmpty(i.filterChainName),
+  UPSTREAM_CONNECTION_POOL_READY_DURATION: (i) => round(i.poolReadyMs),
+  // Of TCP all bytes are those of the wire; of requests only their bodies are counted.
+  DOWNSTREAM_WIRE_BYTES_RECEIVED: ofTcp((i) => i.bytesReceived),
+  DOWNSTREAM_WIRE_BYTES_SENT: ofTcp((i) => i.bytesSent),
+  UPSTREAM_WIRE_BYTES_RECEIVED: ofTcp((i) => (i.upstreamHost === '' ? 0 : i.bytesSent)),
+  UPSTREAM_WIRE_BYTES_SENT: ofTcp((i) => (i.upstreamHost === '' ? 0 : i.bytesReceived)),
   GRPC_STATUS_NUMBER: (i) => grpcStatusOf(i),
   // Not measured, or told by nothing that this proxy has.
   BYTES_RETRANSMITTED: nothing,
@@ -104,19 +115,18 @@ export const streamOperators: Readonly<Record<string, Operator>> = {
   DOWNSTREAM_TRANSPORT_FAILURE_REASON: nothing,
   DOWNSTREAM_TLS_SESSION_ID: nothing,
   UPSTREAM_TLS_SESSION_ID: nothing,
-  DOWNSTREAM_WIRE_BYTES_RECEIVED: nothing,
-  DOWNSTREAM_WIRE_BYTES_SENT: nothing,
   DOWNSTREAM_HEADER_BYTES_RECEIVED: nothing,
   DOWNSTREAM_HEADER_BYTES_SENT: nothing,
-  FILTER_CHAIN_NAME: nothing,
   ROUNDTRIP_DURATION: nothing,
   TLS_JA3_FINGERPRINT: nothing,
+  TLS_JA4_FINGERPRINT: nothing,
+  DOWNSTREAM_LOCAL_CLOSE_REASON: nothing,
+  DOWNSTREAM_DETECTED_CLOSE_TYPE: nothing,
+  UPSTREAM_LOCAL_CLOSE_REASON: nothing,
+  UPSTREAM_DETECTED_CLOSE_TYPE: nothing,
   UPSTREAM_CONNECTION_ID: nothing,
-  UPSTREAM_CONNECTION_POOL_READY_DURATION: nothing,
   UPSTREAM_HEADER_BYTES_RECEIVED: nothing,
   UPSTREAM_HEADER_BYTES_SENT: nothing,
-  UPSTREAM_WIRE_BYTES_RECEIVED: nothing,
-  UPSTREAM_WIRE_BYTES_SENT: nothing,
 };
 
 /** `%GRPC_STATUS(format)%`; undefined for a format that there is not. */

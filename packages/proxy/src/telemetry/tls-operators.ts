@@ -35,6 +35,14 @@ function operatorsOf(tlsOf: (info: StreamInfo) => TlsInfo | undefined): Readonly
       const certificate = peerOf(tlsOf(info));
       return certificate === undefined ? undefined : nonEmpty(read(certificate));
     };
+  const ofChain =
+    (read: (der: Buffer) => string): Operator =>
+    (info) => {
+      const tls = tlsOf(info);
+      const own = tls?.peerCertificate === undefined ? [] : [tls.peerCertificate];
+      const chain = tls?.peerChain === undefined || tls.peerChain.length === 0 ? own : tls.peerChain;
+      return nonEmpty(chain.map(read).join(','));
+    };
   return {
     TLS_VERSION: (i) => tlsOf(i)?.version,
     TLS_CIPHER: (i) => tlsOf(i)?.cipher,
@@ -47,6 +55,9 @@ function operatorsOf(tlsOf: (info: StreamInfo) => TlsInfo | undefined): Readonly
     PEER_SERIAL: ofPeer((c) => c.serialNumber.toLowerCase()),
     PEER_FINGERPRINT_256: ofPeer((c) => createHash('sha256').update(c.raw).digest('hex')),
     PEER_FINGERPRINT_1: ofPeer((c) => createHash('sha1').update(c.raw).digest('hex')),
+    PEER_CHAIN_FINGERPRINTS_256: ofChain((der) => createHash('sha256').update(der).digest('hex')),
+    PEER_CHAIN_FINGERPRINTS_1: ofChain((der) => createHash('sha1').update(der).digest('hex')),
+    PEER_CHAIN_SERIALS: ofChain((der) => new X509Certificate(der).serialNumber.toLowerCase()),
     PEER_CERT: ofPeer((c) => encodeURIComponent(certificatePem(c.raw))),
     PEER_CERT_V_START: ofPeer((c) => isoTime(c.validFrom)),
     PEER_CERT_V_END: ofPeer((c) => isoTime(c.validTo)),

@@ -129,6 +129,7 @@ class AttemptLog implements AttemptWatch {
       downstreamLocal: request.downstreamLocal,
       downstreamTls: request.downstreamTls,
       requestedServerName: request.requestedServerName,
+      filterChainName: request.filterChainName,
       upstreamHost: formatAddress(host.address),
       upstreamLocal: localAddress,
       upstreamTls: tls,

@@ -58,7 +58,8 @@ export class Attempt extends Expirable implements StreamWaiter {
   readonly #priority: 'default' | 'high';
   #stream: ClientStream | undefined;
   #over = false;
-  #startMs = 0;
+  /** When a connection was asked for. */
+  startMs = 0;
   /** True for gRPC answers whose status is still to come, in the trailers. */
   #awaitsGrpcStatus = false;
   readonly #timers: CoarseTimers;
@@ -107,7 +108,7 @@ export class Attempt extends Expirable implements StreamWaiter {
   start(fresh: boolean): void {
     const { cluster, host } = this;
     host.active++;
-    this.#startMs = cluster.nowMs;
+    this.startMs = cluster.nowMs;
     const { maxStreamDurationMs } = cluster.model.http;
     if (maxStreamDurationMs > 0) {
       this.#duration = new Deadline(() => {
@@ -301,8 +302,8 @@ export class Attempt extends Expirable implements StreamWaiter {
     const { latency } = this.host;
     if (latency === undefined) return;
     const { nowMs } = this.cluster;
-    if (failed) latency.observeFailure(nowMs - this.#startMs, nowMs);
-    else latency.observe(nowMs - this.#startMs, nowMs);
+    if (failed) latency.observeFailure(nowMs - this.startMs, nowMs);
+    else latency.observe(nowMs - this.startMs, nowMs);
   }
 
   #count(status: number): void {
@@ -323,7 +324,7 @@ export class Attempt extends Expirable implements StreamWaiter {
     this.deadline?.stop();
     if (this.#idle !== undefined) this.#timers.stop(this.#idle);
     if (this.#duration !== undefined) this.#timers.stop(this.#duration);
-    if (this.headReceived) this.cluster.stats.requestTime.record(this.cluster.nowMs - this.#startMs);
+    if (this.headReceived) this.cluster.stats.requestTime.record(this.cluster.nowMs - this.startMs);
     this.host.active--;
     if (this.#stream === undefined) return;
     this.cluster.breakers(this.#priority).countRequest(-1);

@@ -7,6 +7,7 @@ import type { HostOverride } from '../../cluster/host-override.ts';
 import type { AttemptLogs } from './attempt-log.ts';
 import type { BodyBuffer } from './body-buffer.ts';
 import type { ConnectionInfo } from '../../listener/connection-info.ts';
+import type { CompiledAccessLog } from '../../telemetry/access-log.ts';
 import type { StreamInfo } from '../../telemetry/stream-info.ts';
 import type { RequestTrace } from '../../tracing/request-trace.ts';
 import type { CompiledRoute } from '../../route/virtual-host.ts';
@@ -37,6 +38,8 @@ export interface RouterOwner extends StreamInfo {
     readonly alpn: AlpnOverride | undefined;
     /** Undefined where tries are not logged. */
     readonly attemptLogs: AttemptLogs | undefined;
+    /** Those of the requests. */
+    readonly accessLogs: readonly CompiledAccessLog[];
   };
   /** The endpoint that a filter wants. */
   readonly hostOverride: HostOverride | undefined;

@@ -36,6 +36,8 @@ export class Router extends HostChoice implements AttemptOwner {
   host: Host | undefined;
   /** The one that has had a connection last. */
   connected: Attempt | undefined;
+  /** When that was; only where requests are logged. */
+  readyMs: number | undefined;
   lastFailure = '';
   attempts = 0;
   /** The one that answers, or the latest. */
@@ -189,8 +191,9 @@ export class Router extends HostChoice implements AttemptOwner {
   }
 
   onAttemptReady(attempt: Attempt): void {
-    const { head } = this.owner;
+    const { head, manager } = this.owner;
     this.connected = attempt;
+    if (manager.accessLogs.length > 0) this.readyMs = manager.turn.nowMs;
     const body = this.#body;
     const complete =
       this.#requestDone && (body === undefined || body.bytes === 0) && body?.trailers === undefined;
