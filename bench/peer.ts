@@ -32,7 +32,16 @@ export const lateenCached: Peer = lateenPeer('lateen, code cached', ({ workDir }
   NODE_COMPILE_CACHE: join(workDir, 'compile-cache'),
 }));
 
-function lateenPeer(name: string, env: (context: BenchContext) => NodeJS.ProcessEnv): Peer {
+/** Our proxy with more configuration, laid over that of its file. */
+export function lateenWith(overlay: string): Peer {
+  return lateenPeer('lateen', () => ({}), ['--config-yaml', overlay]);
+}
+
+function lateenPeer(
+  name: string,
+  env: (context: BenchContext) => NodeJS.ProcessEnv,
+  more: readonly string[] = [],
+): Peer {
   return {
     name,
     installed(proxyBundle) {
@@ -41,7 +50,7 @@ function lateenPeer(name: string, env: (context: BenchContext) => NodeJS.Process
     },
     version: () => `Node ${process.versions.node}`,
     start(file, context) {
-      const args = [...sidecarNodeOptions, context.proxyBundle, '-c', file];
+      const args = [...sidecarNodeOptions, context.proxyBundle, '-c', file, ...more];
       return new PinnedProcess(contenderCore, process.execPath, args, { ...sidecarEnv, ...env(context) });
     },
   };

@@ -3,6 +3,8 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BenchCase, BenchContext, Contender, Figure, PreparedCase } from '../case.ts';
 import { latenciesOf, sendAtConstantRate } from '../constant-rate/run.ts';
+import { startEmptyControlPlane, type EmptyControlPlane } from '../empty-control-plane.ts';
+import { lateen, lateenWith } from '../peer.ts';
 import { startLineup, type Lineup, type RunningLineup } from '../lineup.ts';
 import type { MemoryMb } from '../pinned-process.ts';
 import { answerBytes, startUpstream } from '../upstream.ts';
@@ -23,10 +25,10 @@ const figures: readonly Figure[] = [
   { key: 'loadedResidentMb', title: 'loaded resident MB', digits: 1 },
 ];
 
-/** What each of twenty proxies costs a host: ten pairs with mTLS, at first idle, then one of them loaded. */
+/** What each of twenty proxies costs a host: ten pairs with mTLS, ours with a stream of ADS open, at first idle, then one of them loaded. */
 export const memory: BenchCase = {
   name: 'memory',
-  summary: `each of ${pairs * 2} proxies with mTLS on one host, idle, and two of them at ${ratePerSecond} requests/s over ${connections} connections, ${answerBytes} bytes`,
+  summary: `each of ${pairs * 2} proxies with mTLS on one host, ours with a stream of ADS open, idle, and two of them at ${ratePerSecond} requests/s over ${connections} connections, ${answerBytes} bytes`,
   figures,
   warmsUp: false,
   prepare,
@@ -34,6 +36,10 @@ export const memory: BenchCase = {
 
 async function prepare(context: BenchContext): Promise<PreparedCase> {
   const upstream = await startUpstream(context.workDir);
+  const control = await startEmptyControlPlane();
+  const close = async (): Promise<void> => {
+    await Promise.all([upstream.stop(), control.close()]);
+  };
   try {
     const values = await writeCertificates(context.workDir);
     const around = { upstream: upstream.port, values };
@@ -42,18 +48,24 @@ async function prepare(context: BenchContext): Promise<PreparedCase> {
       .map(({ peer }) => `${peer.name} is not installed: apt-get install ${peer.name}`);
     const contenders = pairLineups
       .filter(({ peer }) => peer.installed(context.proxyBundle))
-      .map((lineup) => contender(lineup, context, around));
-    return { contenders, missing, close: () => upstream.stop() };
+      .map((lineup) => contender(asked(lineup, control), context, around, control));
+    return { contenders, missing, close };
   } catch (error) {
-    await upstream.stop();
+    await close();
     throw error;
   }
+}
+
+/** Our proxy asks a control plane, as a sidecar does. */
+function asked(lineup: Lineup, { overlay }: EmptyControlPlane): Lineup {
+  return lineup.peer === lateen ? { ...lineup, peer: lateenWith(overlay) } : lineup;
 }
 
 function contender(
   lineup: Lineup,
   context: BenchContext,
   around: { readonly upstream: number; readonly values: Readonly<Record<string, string>> },
+  control: EmptyControlPlane,
 ): Contender {
   const { name } = lineup.peer;
   return {
@@ -70,6 +82,8 @@ function contender(
         const [loaded] = running;
         if (loaded === undefined) throw new Error('no pair');
         await sleep(restMs);
+        if (name === lateen.name && control.answered !== pairs * 2)
+          throw new Error(`${control.answered} of ${pairs * 2} proxies have a stream of ADS`);
         const idle = meanMemory(running);
         await checkPair(name, loaded.port);
         const headers = Object.entries(pairHeaders).map(([key, value]) => `${key}: ${value}\r\n`);
