@@ -96,6 +96,7 @@ before(async () => {
       },
     ],
     close: async () => {},
+    whenResolved: async () => {},
     onDemand: {},
     startDraining: () => calls.push('startDraining'),
     stats: {
