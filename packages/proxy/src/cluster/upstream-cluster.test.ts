@@ -285,3 +285,30 @@ test('peak EWMA learns from answers and leaves the slow endpoint to the others',
   const got = await answers(port, 40);
   assert.ok(got.filter((one) => one === 'slow').length <= 2, got.join(' '));
 });
+
+test('an endpoint that comes while nothing happens starts slowly from then on', async (t) => {
+  const clock = new TestClock();
+  const [old, fresh] = await numbered(t, 2);
+  const slowStart = { windowMs: 60_000, aggression: 1, minWeightPercent: 10 };
+  const model = cluster('up', [], {
+    discovery: { kind: 'eds', serviceName: '' },
+    loadBalancing: { kind: 'round_robin', slowStart },
+  });
+  const { port, dataPlane } = await serveHttp(t, [routeWith('up', {})], [model], {}, { clock });
+  const take = async (...ports: readonly number[]): Promise<void> => {
+    const { loadAssignment } = cluster('up', ports);
+    assert.ok(loadAssignment !== undefined);
+    assert.deepEqual((await dataPlane.update({ endpoints: { set: [loadAssignment] } })).refused, []);
+  };
+  const share = async (): Promise<number> => (await answers(port, 44)).filter((one) => one === '1').length;
+  await take(old!.port);
+  assert.equal(await share(), 0);
+  // No connection and no timer tells the time meanwhile.
+  clock.advance(600_000);
+  await take(old!.port, fresh!.port);
+  const first = await share();
+  assert.ok(first >= 2 && first <= 6, `${first} of 44 at a tenth of its weight`);
+  clock.advance(60_000);
+  const last = await share();
+  assert.ok(last >= 18 && last <= 26, `${last} of 44 at its whole weight`);
+});

@@ -261,7 +261,8 @@ export class UpstreamCluster {
 
   /** The thread that looks after the hosts has found that they are not as they were. */
   takeHealth(): void {
-    if (this.#shared?.take(this.#hosts.values(), this.nowMs) === true) this.onHealthChange();
+    if (this.#shared?.take(this.#hosts.values(), this.#context.clock.monotonicMs()) === true)
+      this.onHealthChange();
   }
 
   /** Another thread has found that a host fails too often. */
@@ -376,7 +377,7 @@ export class UpstreamCluster {
   }
 
   #addHost(endpoint: Endpoint, locality: Locality, priority: number): Host {
-    const host = new Host(endpoint, locality, priority, this.#context.turn.nowMs);
+    const host = new Host(endpoint, locality, priority, this.#context.clock.monotonicMs());
     // With health checks a host has to pass one first.
     host.failedHealthCheck = this.model.healthChecks.length > 0;
     this.#shared?.add(host);
