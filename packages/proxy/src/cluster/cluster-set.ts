@@ -89,14 +89,15 @@ export class ClusterSet {
     for (const name of clusters?.remove ?? []) this.#removeCluster(name);
     if (changed.size === 0) return;
     for (const { cluster } of this.#refs.values()) {
-      if (cluster === undefined || fresh.has(cluster.name)) continue;
+      if (cluster === undefined) continue;
       const wanted = endpointNameOf(cluster.model);
       const assignment =
         wanted !== undefined && changed.has(wanted) ? this.#assignments.get(wanted) : undefined;
       if (assignment === undefined) continue;
       cluster.stats.n.updateSuccess++;
       if (assignment.endpointStaleAfterMs !== undefined) cluster.stats.n.assignmentTimeoutReceived++;
-      cluster.setEndpoints(assignment);
+      // A new cluster has taken them already.
+      if (!fresh.has(cluster.name)) cluster.setEndpoints(assignment);
     }
   }
 
