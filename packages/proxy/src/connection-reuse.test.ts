@@ -5,12 +5,14 @@ import {
   ask,
   cluster,
   exchangeRaw,
+  keptAccessLog,
   routeTo,
   serveHttp,
   statOf,
   tcpUpstream,
   upstream,
 } from './testing/harness.ts';
+import { http2Cluster, http2Upstream } from './testing/http2-peers.ts';
 
 const answer = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok';
 
@@ -62,4 +64,18 @@ test('a request that may not be seen twice is not sent again', async (t) => {
   const second = await ask(port, '/', { method: 'POST', body: 'x' });
   assert.equal(second.status, 503);
   assert.deepEqual(heard, ['GET', 'POST']);
+});
+
+test('logs tell which connections to endpoints requests went over', async (t) => {
+  const { port: up } = await upstream(t, (_request, response) => response.end());
+  const other = await http2Upstream(t, (stream) => stream.respond({ ':status': 204 }, { endStream: true }));
+  const log = keptAccessLog('%UPSTREAM_CONNECTION_ID%');
+  const clusters = [cluster('up', [up]), http2Cluster('h2', [other.port])];
+  const routes = [
+    { ...routeTo('h2'), match: { ...routeTo('h2').match, path: { kind: 'prefix' as const, value: '/h2' } } },
+    routeTo('up'),
+  ];
+  const { port } = await serveHttp(t, routes, clusters, { accessLogs: log.accessLogs }, log.options);
+  for (const path of ['/', '/', '/h2', '/h2']) await ask(port, path);
+  assert.deepEqual(log.lines, ['1', '1', '2', '2']);
 });

@@ -110,6 +110,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     heads,
     random,
     clock,
+    connectionIds: { last: 0 },
     hash,
     runtime,
     localCluster: localClusterOf(options),

@@ -43,6 +43,8 @@ export interface ClusterContext extends ConnectorContext {
   readonly heads: HeadPool;
   readonly random: () => number;
   readonly clock: Clock;
+  /** Of connections to endpoints; unique in the process's thread. */
+  readonly connectionIds: { last: number };
   /** Loaded before a cluster that needs it is made. */
   readonly hash: HashFunction;
   /** The clusters of others, for those that stand for them. */
@@ -119,6 +121,7 @@ export class UpstreamCluster {
       stats: this.stats,
       maxHostConnections: model.maxHostConnections ?? Number.POSITIVE_INFINITY,
       preconnectRatio: model.preconnectRatio ?? 1,
+      nextConnectionId: () => this.nextConnectionId(),
       breakersOf: (priority) => this.#breakers[priority],
       http1: {
         maxHeadBytes: 64 * 1024,
@@ -251,6 +254,10 @@ export class UpstreamCluster {
   /** To be called when the cluster that the proxy is part of has changed. */
   onLocalClusterChange(): void {
     if (this.model.zoneAware !== undefined) this.#rebuild();
+  }
+
+  nextConnectionId(): number {
+    return ++this.#context.connectionIds.last;
   }
 
   /** To be called when the health of a host has changed. */

@@ -67,6 +67,8 @@ export interface ClientStream {
   resumeResponse(): void;
   /** True where the connection had served a request before: it may have been closed by the peer unseen. */
   readonly reused: boolean;
+  /** Of the connection. */
+  readonly connectionId: number;
   /** `address:port` of our end of the connection. */
   readonly localAddress: string;
   /** Undefined where the connection is not secure. */

@@ -148,6 +148,10 @@ export abstract class ExchangeRecord extends Expirable implements StreamInfo {
     return this.router?.connected?.localAddress ?? '';
   }
 
+  get upstreamConnectionId(): number | undefined {
+    return this.router?.connected?.connectionId;
+  }
+
   get upstreamTls(): TlsInfo | undefined {
     return this.router?.connected?.tls;
   }

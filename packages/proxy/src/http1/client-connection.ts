@@ -54,6 +54,8 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
   readonly #lines: HeaderLines;
   readonly #statusLine: StatusLine = { status: 0, minorVersion: 1 };
   readonly #connection: ConnectionOptions = { close: false, keepAlive: false, upgrade: false };
+  /** For logs; given by its owner. */
+  connectionId = 0;
   #reading: ReadState = 'idle';
   #requestDone = true;
   #requestChunked = false;

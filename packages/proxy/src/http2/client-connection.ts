@@ -28,6 +28,8 @@ export class Http2ClientConnection extends Http2Connection {
   readonly #owner: Http2ClientOwner;
   /** `address:port` of our end. */
   readonly localAddress: string;
+  /** For logs; given by its owner. */
+  connectionId = 0;
   #nextId = 1;
   /** Streams that were given out, those without a number included. */
   #active = 0;

@@ -34,6 +34,10 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
     return this.#connection.tls;
   }
 
+  get connectionId(): number {
+    return this.#connection.connectionId;
+  }
+
   get localAddress(): string {
     return this.#connection.localAddress;
   }

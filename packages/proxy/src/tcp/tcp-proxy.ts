@@ -75,6 +75,7 @@ export class TcpConnection
   #upstream: TcpUpstream | undefined;
   /** Our end of the connection to the endpoint; only for access logs. */
   #upstreamLocal = '';
+  #upstreamId: number | undefined;
   #cluster: UpstreamCluster | undefined;
   #host: Host | undefined;
   #connecting: PendingConnection | undefined;
@@ -231,7 +232,10 @@ export class TcpConnection
     if (cluster.model.closeConnectionsOnHealthFailure === true) (host.others ??= new Set()).add(this);
     this.#upstream = wire;
     // The kernel forgets it with the connection, and access logs ask afterwards.
-    if (this.#setup.accessLogs.length > 0) this.#upstreamLocal = `${wire.localAddress}:${wire.localPort}`;
+    if (this.#setup.accessLogs.length > 0) {
+      this.#upstreamLocal = `${wire.localAddress}:${wire.localPort}`;
+      this.#upstreamId = cluster.nextConnectionId();
+    }
     cluster.outlier?.onTcpConnected(host);
     this.#cell = this.#setup.observe?.(this.#streamInfo());
     if (this.#cell !== undefined) {
@@ -455,6 +459,7 @@ export class TcpConnection
       logType,
       upstream: this.#upstream,
       upstreamLocal: this.#upstreamLocal,
+      upstreamConnectionId: this.#upstreamId,
     });
   }
 }

@@ -28,6 +28,8 @@ export interface TcpStreamState {
     | undefined;
   /** The upstream's local address, where it was asked for in time; else empty. */
   readonly upstreamLocal: string;
+  /** Undefined where nobody asks for it. */
+  readonly upstreamConnectionId: number | undefined;
 }
 
 /** What is known of a TCP connection, worked out when it is asked for: most connections are only counted. */
@@ -102,6 +104,9 @@ export class TcpStreamInfo implements StreamInfo {
     const { upstream, upstreamLocal } = this.#state;
     if (upstreamLocal !== '' || upstream === undefined || upstream.closed) return upstreamLocal;
     return `${upstream.localAddress}:${upstream.localPort}`;
+  }
+  get upstreamConnectionId(): number | undefined {
+    return this.#state.upstreamConnectionId;
   }
   get upstreamTls(): TlsInfo | undefined {
     return this.#state.upstream?.tls;

@@ -59,6 +59,7 @@ export interface StreamInfo {
   readonly requestedServerName: string;
   readonly upstreamHost: string;
   readonly upstreamLocal: string;
+  readonly upstreamConnectionId?: number | undefined;
   /** Of the connection to the endpoint. */
   readonly upstreamTls?: TlsInfo | undefined;
   readonly upstreamCluster: string;

@@ -94,6 +94,7 @@ export const streamOperators: Readonly<Record<string, Operator>> = {
   ROUTE_NAME: (i) => nonEmpty(i.routeName),
   LOCAL_REPLY_BODY: (i) => i.localReplyBody ?? '',
   VIRTUAL_CLUSTER_NAME: nothing,
+  UPSTREAM_CONNECTION_ID: (i) => i.upstreamConnectionId,
   CONNECTION_ID: (i) => i.connectionId,
   STREAM_ID: (i) => i.request?.headers.get(names.requestId),
   TRACE_ID: (i) => nonEmpty(i.traceId),
@@ -124,7 +125,6 @@ export const streamOperators: Readonly<Record<string, Operator>> = {
   DOWNSTREAM_DETECTED_CLOSE_TYPE: nothing,
   UPSTREAM_LOCAL_CLOSE_REASON: nothing,
   UPSTREAM_DETECTED_CLOSE_TYPE: nothing,
-  UPSTREAM_CONNECTION_ID: nothing,
   UPSTREAM_HEADER_BYTES_RECEIVED: nothing,
   UPSTREAM_HEADER_BYTES_SENT: nothing,
 };

@@ -32,6 +32,7 @@ export function startClusters(
     random: Math.random,
     runtime: new Runtime(),
     clock: systemClock,
+    connectionIds: { last: 0 },
     hash: new LazyHashFunction(),
     writeLog() {},
     clusterRef: (name) => clusters.ref(name),

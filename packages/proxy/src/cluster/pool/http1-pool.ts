@@ -25,6 +25,7 @@ export interface PoolContext {
   /** Connections for each request that is under way (Envoy, `per_upstream_preconnect_ratio`); 1: none ahead of it. */
   readonly preconnectRatio: number;
   readonly breakersOf: (priority: 'default' | 'high') => Breakers;
+  readonly nextConnectionId: () => number;
   readonly http1: Http1ClientOptions;
   /** 0: no limit. */
   readonly maxConnectionDurationMs: number;
@@ -170,6 +171,7 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
   #connected(wire: Wire, breakers: Breakers): void {
     const { http1, heads, timers } = this.#context;
     const connection = new Http1ClientConnection(wire, http1, this, heads, timers);
+    connection.connectionId = this.#context.nextConnectionId();
     this.#breakersOfConnection.set(connection, breakers);
     this.#lifetimes?.begin(connection);
     this.serveNext(connection);

@@ -20,6 +20,7 @@ export interface Http2PoolContext {
   readonly connector: Connector;
   readonly stats: ClusterStats;
   readonly breakersOf: (priority: 'default' | 'high') => Breakers;
+  readonly nextConnectionId: () => number;
   readonly http2: Http2ConnectionOptions;
   /** 0: no limit. */
   readonly maxConnectionDurationMs: number;
@@ -148,6 +149,7 @@ export class Http2Pool implements HttpPool, Http2ClientOwner {
     const { http2, http2Stats } = this.#context;
     const expected = this.#expectStreams();
     const connection = new Http2ClientConnection(wire, http2, this, this.#context, http2Stats, expected);
+    connection.connectionId = this.#context.nextConnectionId();
     this.#connections.set(connection, breakers);
     this.#lifetimes?.begin(connection);
     this.#usable.push(connection);

@@ -22,6 +22,7 @@ export class TerminatedConnect implements HttpPool, ClientStream, WireHandler {
   #requestEnded = false;
   #answerEnded = false;
   readonly reused = false;
+  connectionId = 0;
 
   constructor(cluster: UpstreamCluster, host: Host, heads: HeadPool, downstream: Downstream) {
     this.#cluster = cluster;
@@ -42,6 +43,7 @@ export class TerminatedConnect implements HttpPool, ClientStream, WireHandler {
       onConnected: (wire) => {
         this.#pending = undefined;
         this.#wire = wire;
+        this.connectionId = this.#cluster.nextConnectionId();
         this.#handler = waiter;
         wire.handler = this;
         wire.countInto(stats.bytes);

@@ -109,7 +109,7 @@ class AttemptLog implements AttemptWatch {
     trailers: HeaderBlock | undefined,
   ): void {
     const request = this.#request;
-    const { host, localAddress, tls } = this.#attempt;
+    const { host, localAddress, connectionId, tls } = this.#attempt;
     const nowMs = this.#turn.nowMs;
     const info: StreamInfo = {
       request: request.request,
@@ -132,6 +132,7 @@ class AttemptLog implements AttemptWatch {
       filterChainName: request.filterChainName,
       upstreamHost: formatAddress(host.address),
       upstreamLocal: localAddress,
+      upstreamConnectionId: connectionId,
       upstreamTls: tls,
       upstreamCluster: request.upstreamCluster,
       upstreamFailure: failure,

@@ -136,6 +136,11 @@ export class Attempt extends Expirable implements StreamWaiter {
     return this.#stream?.reused === true;
   }
 
+  /** Of its connection. */
+  get connectionId(): number | undefined {
+    return this.#stream?.connectionId;
+  }
+
   get localAddress(): string {
     return this.#stream?.localAddress ?? '';
   }
