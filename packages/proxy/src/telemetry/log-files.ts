@@ -33,6 +33,8 @@ export class LogFiles implements StatGroup {
   readonly #clock: Clock;
   readonly #pending = new Map<string, string>();
   readonly #files = new Map<string, WriteStream>();
+  /** Of files that are not written to any more and have not taken all of it yet. */
+  readonly #ending = new Set<Promise<void>>();
   readonly #numbers = new StatNumbers(statNames);
   #timer: Timer | undefined;
 
@@ -69,17 +71,26 @@ export class LogFiles implements StatGroup {
   /** Writes what is left and opens files anew with the next line: for whoever has moved them away. */
   reopen(): void {
     this.flush();
-    const files = [...this.#files.values()];
-    this.#files.clear();
-    for (const file of files) file.end();
+    this.#endAll();
   }
 
-  /** Writes what is left; resolves when the files are closed. */
+  /** Writes what is left; resolves when the files are closed, those of before a {@link reopen} too. */
   async close(): Promise<void> {
     this.flush();
-    const files = [...this.#files.values()];
+    this.#endAll();
+    await Promise.all(this.#ending);
+  }
+
+  #endAll(): void {
+    for (const file of this.#files.values()) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#ending.add(promise);
+      file.end(() => {
+        this.#ending.delete(promise);
+        resolve();
+      });
+    }
     this.#files.clear();
-    await Promise.all(files.map((file) => new Promise<void>((resolve) => file.end(() => resolve()))));
   }
 
   visit(visitor: StatVisitor): void {
