@@ -1,15 +1,30 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { before, test } from 'node:test';
 import { PlainWire } from './plain-wire.ts';
-import { bindTcp, createTcpSocket, openSocketPoll } from './sockets.ts';
+import { bindTcp, createListener, createTcpSocket, openSocketPoll } from './sockets.ts';
 import { accepting } from './testing/accepting.ts';
 import { Turn } from './turn.ts';
 
 const skip = process.platform === 'linux' ? false : 'descriptors are served on Linux only';
 
 before(openSocketPoll);
+
+/** The descriptors that epolls of this process watch, as proc(5) shows them. */
+function watchedIn(): number[] {
+  return readdirSync('/proc/self/fdinfo').flatMap((name) => {
+    try {
+      const text = readFileSync(`/proc/self/fdinfo/${name}`, 'latin1');
+      return [...text.matchAll(/^tfd:\s+(\d+)/gm)].map(([, watched]) => Number(watched));
+    } catch {
+      // The descriptor that the folder was read by.
+      return [];
+    }
+  });
+}
 
 test('connections that wait are accepted in one pass of the event loop, and serve like any', {
   skip,
@@ -81,6 +96,21 @@ test('an address that is in use is an error at once, and free again when its lis
   assert.ok((bindTcp(place) ?? -1) >= 0);
 });
 
+test('a listener that is closed is not told of what comes to a copy in another process', {
+  skip,
+}, async (t) => {
+  const fd = bindTcp({ address: '127.0.0.1', port: 0 }) ?? -1;
+  const listener = createListener(fd, (socket) => socket.close(false), assert.ifError);
+  assert.ok(listener);
+  listener.listen(1);
+  assert.equal(watchedIn().includes(fd), true);
+  const heir = spawn('sleep', ['60'], { stdio: ['ignore', 'ignore', 'ignore', fd] });
+  t.after(() => heir.kill());
+  await once(heir, 'spawn');
+  listener.close();
+  assert.equal(watchedIn().includes(fd), false);
+});
+
 test('a connection that nobody takes is refused', { skip }, async () => {
   const listener = await accepting((socket) => socket.close(false));
   listener.close();
@@ -98,7 +128,6 @@ for (const address of ['127.0.0.1', '::1']) {
       t.skip('this host has no IPv6 loopback');
       return;
     }
-    const { createListener } = await import('./sockets.ts');
     const accepted = Promise.withResolvers<ReturnType<typeof createTcpSocket>>();
     const listener = createListener(fd ?? -1, accepted.resolve, assert.ifError);
     assert.ok(listener);

@@ -90,6 +90,8 @@ export class DescriptorListener implements Watcher {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearTimeout(this.#rest);
+    // Other processes and threads may listen on copies, for which the kernel would go on to tell us (epoll(7)).
+    this.#shared.poll.watch(this, 0);
     this.#shared.poll.close(this);
   }
 

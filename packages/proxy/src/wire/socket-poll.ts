@@ -112,7 +112,10 @@ export class SocketPoll {
     return 0;
   }
 
-  /** Closes the descriptor, by which the kernel forgets it too; {@link Watcher.onClosed} is called later. */
+  /**
+   * Closes the descriptor, by which the kernel forgets it too where nobody has a copy of it; {@link Watcher.onClosed} is
+   * called later.
+   */
   close(watcher: Watcher): void {
     this.#watchers[watcher.fd] = undefined;
     if (this.#isTelling) {
