@@ -16,10 +16,11 @@ import { RequestHead, type ResponseHead } from '../codec/head.ts';
 import type { HeaderBlock } from '../codec/header-block.ts';
 import { headerName, names } from '../codec/header-name.ts';
 import { headerValueOf } from '../codec/header-value.ts';
-import { Attempt, type AttemptOutcome, type AttemptOwner } from '../filter/router/attempt.ts';
+import type { Attempt, AttemptOutcome, AttemptOwner } from '../filter/router/attempt.ts';
 import { Expirable } from '../timer/coarse-timers.ts';
 import type { GrpcCallerOptions, GrpcStream, GrpcStreamHandlers } from './grpc-caller.ts';
-import { anyHost, type CallContext } from './http-call.ts';
+import { attemptAtEndpoint } from './endpoint-attempt.ts';
+import type { CallContext } from './http-call.ts';
 
 export interface GrpcStreamCallOptions<Response> extends GrpcStreamHandlers<Response> {
   /** From the start to the status; 0: none. */
@@ -165,18 +166,10 @@ export class GrpcStreamCall<Request, Response>
   }
 
   #begin(): void {
-    const { cluster: ref } = this.#target;
-    const { random, timers } = this.#context;
-    const serving = ref.cluster?.servingCluster(random());
-    const cluster = serving?.cluster;
-    if (cluster === undefined) return this.#unavailable(`there is no cluster "${ref.name}"`);
-    const host = cluster.chooseHost(anyHost, serving?.priority);
-    if (host === undefined) {
-      cluster.stats.n.upstreamCxNoneHealthy++;
-      return this.#unavailable(`cluster "${ref.name}" has no healthy endpoint`);
-    }
-    if (this.#options.timeoutMs > 0) timers.start(this, this.#options.timeoutMs);
-    const attempt = new Attempt(this, cluster, host, 'default', timers);
+    const { timeoutMs } = this.#options;
+    const attempt = attemptAtEndpoint(this, this.#target.cluster, this.#context);
+    if ('reason' in attempt) return this.#finish(unavailable(attempt.detail));
+    if (timeoutMs > 0) this.#context.timers.start(this, timeoutMs);
     this.#attempt = attempt;
     attempt.start(false);
   }
@@ -203,10 +196,6 @@ export class GrpcStreamCall<Request, Response>
     if (error === undefined && !this.#reader.atBoundary)
       error = new GrpcError('INTERNAL', 'the stream ended within a message');
     this.#giveUp(error);
-  }
-
-  #unavailable(detail: string): void {
-    this.#finish(unavailable(detail));
   }
 
   /** Ends the call on our side; what the server still says is not heard. */

@@ -1,11 +1,11 @@
 import type { ClusterRef } from '../cluster/cluster-set.ts';
-import type { HostRequest } from '../cluster/upstream-cluster.ts';
 import { RequestHead, type HeadPool, type HttpVersion, type ResponseHead } from '../codec/head.ts';
 import type { HeaderBlock } from '../codec/header-block.ts';
 import { headerName } from '../codec/header-name.ts';
-import { Attempt, type AttemptOutcome, type AttemptOwner } from '../filter/router/attempt.ts';
+import type { Attempt, AttemptOutcome, AttemptOwner } from '../filter/router/attempt.ts';
 import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
 import type { Turn } from '../wire/turn.ts';
+import { attemptAtEndpoint } from './endpoint-attempt.ts';
 
 /** What calls need of the data plane that makes them. */
 export interface CallContext {
@@ -74,14 +74,6 @@ export interface Call {
 
 const defaultMaxBodyBytes = 1024 * 1024;
 
-/** What is asked of a balancer by who does not care which endpoint answers. */
-export const anyHost: HostRequest = {
-  originalDestination: undefined,
-  subset: undefined,
-  selection: 0,
-  hash: () => undefined,
-};
-
 /**
  * Asks an endpoint of a cluster, by the cluster's balancer, connections, TLS, limits and statistics.
  *
@@ -126,16 +118,9 @@ class HttpCall extends Expirable implements AttemptOwner, Call {
   }
 
   start(ref: ClusterRef): void {
-    const serving = ref.cluster?.servingCluster(this.#context.random());
-    const cluster = serving?.cluster;
-    if (cluster === undefined) return this.#fail('no_cluster', `there is no cluster "${ref.name}"`);
-    const host = cluster.chooseHost(anyHost, serving?.priority);
-    if (host === undefined) {
-      cluster.stats.n.upstreamCxNoneHealthy++;
-      return this.#fail('no_host', `cluster "${ref.name}" has no healthy endpoint`);
-    }
+    const attempt = attemptAtEndpoint(this, ref, this.#context);
+    if ('reason' in attempt) return this.#fail(attempt.reason, attempt.detail);
     if (this.#request.timeoutMs > 0) this.#context.timers.start(this, this.#request.timeoutMs);
-    const attempt = new Attempt(this, cluster, host, 'default', this.#context.timers);
     this.#attempt = attempt;
     attempt.start(false);
   }
