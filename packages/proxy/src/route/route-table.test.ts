@@ -137,35 +137,6 @@ test('a virtual host is read when a request asks for it, and ahead where it was 
   assert.deepEqual(take(), ['other']);
 });
 
-test('the cost of finding a route does not grow with the number of virtual hosts', () => {
-  const time = (hosts: number): number => {
-    const table = compile(
-      defaultRouteConfiguration(
-        'r',
-        Array.from({ length: hosts }, (_, i) =>
-          defaultVirtualHost(
-            `h${i}`,
-            [`svc-${i}.default.svc.cluster.local`, `svc-${i}:80`],
-            [defaultRoute(defaultForward('c'))],
-          ),
-        ),
-      ),
-    );
-    const asked = Array.from({ length: 10 }, (_, i) => request(`svc-${i}.default.svc.cluster.local`));
-    let best = Number.POSITIVE_INFINITY;
-    for (let round = 0; round < 7; round++) {
-      const began = process.hrtime.bigint();
-      for (let i = 0; i < 4_000; i++) table.find(asked[i % 10]!);
-      best = Math.min(best, Number(process.hrtime.bigint() - began));
-    }
-    return best;
-  };
-  const few = time(10);
-  const many = time(5_000);
-  // The issue's bound is 20%; here a machine shared by others must not make it fail.
-  assert.ok(many < few * 3, `10 hosts ${few} ns, 5,000 hosts ${many} ns`);
-});
-
 const redirects: readonly [Partial<RedirectAction>, string, string, string][] = [
   [{ host: 'other' }, 'a:8080', '/x?y=1', 'http://other/x?y=1'],
   [{ scheme: 'https' }, 'a:80', '/x', 'https://a/x'],
