@@ -255,6 +255,8 @@ test('answers of the proxy itself are mapped and formatted, in text and in JSON,
   assert.equal(formatted.headers['content-type'], 'application/json');
   assert.deepEqual(JSON.parse(formatted.body), { status: 503, path: '/gone', text: '' });
   assert.equal((await ask(port, '/up')).status, 200);
+  const unread = await exchangeRaw(port, 'GET / HTTP/1.1\r\nHost : a\r\n\r\n');
+  assert.match(unread, /\r\n\r\n\{"path":null,"status":400,"text":"Bad Request"\}\n$/);
   const grpc = { 'content-type': 'application/grpc' };
   const { headers } = await ask(port, '/missing', { method: 'POST', headers: grpc });
   assert.equal(headers['grpc-message'], '<not here 410>');

@@ -4,7 +4,15 @@ import type { HeadPool, HttpVersion, RequestHead } from '../codec/head.ts';
 import { headerLine, type HeaderLine } from '../codec/header-block.ts';
 import { names } from '../codec/header-name.ts';
 import type { ServerStream, ServerStreamHandler } from '../codec/stream.ts';
-import { faultDetails, faultStatus, type CodecFault, type RefusedFault } from '../http1/codec-fault.ts';
+import {
+  breaksProtocol,
+  faultDetails,
+  faultStatus,
+  faultText,
+  isReadable,
+  type CodecFault,
+  type RefusedFault,
+} from '../http1/codec-fault.ts';
 import { Http1ServerConnection } from '../http1/server-connection.ts';
 import type { ServerConnectionOwner } from '../http1/server-connection-owner.ts';
 import type { Http1ServerOptions } from '../http1/server-options.ts';
@@ -25,6 +33,7 @@ import { compileClientRules, type ClientRules } from './client-address.ts';
 import { compileLocalReply, type LocalReplyRules } from './local-reply-rules.ts';
 import { compileAccessLog, type CompiledAccessLog, type LogSinks } from '../telemetry/access-log.ts';
 import type { HttpStats } from '../telemetry/http-stats.ts';
+import { flag } from '../telemetry/response-flags.ts';
 import type { MeshMetrics } from '../telemetry/mesh-metrics.ts';
 import { GrpcStats } from '../telemetry/grpc-stats.ts';
 import type { RequestObserver } from '../telemetry/request-observer.ts';
@@ -371,12 +380,14 @@ export class HttpConnection implements ServerConnectionOwner {
   }
 
   onRefused(stream: ServerStream, head: RequestHead, fault: RefusedFault): void {
-    const exchange = new Exchange(this.#manager, this.#info, stream, head, true);
-    exchange.reply(faultStatus[fault], '', faultDetails(fault, head.version));
+    const exchange = new Exchange(this.#manager, this.#info, stream, head, isReadable(fault));
+    if (breaksProtocol(fault)) exchange.addFlag(flag.downstreamProtocolError);
+    if (fault === 'head_timeout') this.#manager.stats.n.rqHeaderTimeout++;
+    exchange.reply(faultStatus[fault], faultText(fault), faultDetails(fault, head.version));
   }
 
-  onCodecFault(fault: CodecFault, status: number, version: HttpVersion): void {
-    recordUnread(this.#manager, this.#info, fault, status, version);
+  onUnread(fault: CodecFault, version: HttpVersion): void {
+    recordUnread(this.#manager, this.#info, fault, version);
   }
 
   onConnectionClosed(end: ConnectionEnd): void {

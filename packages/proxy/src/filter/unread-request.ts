@@ -10,27 +10,22 @@ class UnreadRequest extends ExchangeRecord {
   onExpire(): void {}
 }
 
-/** Counts and logs a request that could not be read, as Envoy does: without method and path, with the flag DPE. */
+/** Counts and logs a request that could not be read, and is not answered, as Envoy does: without method and path. */
 export function recordUnread(
   manager: ConnectionManager,
   connection: ConnectionInfo,
   fault: CodecFault,
-  status: number,
   version: HttpVersion,
 ): void {
-  const { stats } = manager;
-  const { n } = stats;
+  const { n } = manager.stats;
   n.rqTotal++;
   if (version === 'HTTP/2') n.rqHttp2Total++;
   else n.rqHttp1Total++;
-  if (fault === 'head_timeout') n.rqHeaderTimeout++;
-  else if (fault === 'gone') n.rqRxReset++;
-  if (status > 0) stats.countStatus(status);
+  if (fault === 'gone') n.rqRxReset++;
   if (manager.observers.length === 0 && manager.accessLogs.length === 0) return;
   const head = new RequestHead();
   head.version = version;
   const record = new UnreadRequest(manager, connection, head);
-  record.status = status;
   record.details = faultDetails(fault, version);
   if (fault === 'gone') record.flags = flag.downstreamConnectionTermination;
   else if (breaksProtocol(fault)) record.flags = flag.downstreamProtocolError;

@@ -1,8 +1,5 @@
 import type { HttpVersion } from '../codec/head.ts';
-import { latin1Write } from '../codec/latin1.ts';
-import { putBytes } from '../wire/copy-bytes.ts';
-import type { Wire } from '../wire/wire.ts';
-import { statusLine } from './status-line.ts';
+import { reasonPhrase } from './reason-phrase.ts';
 
 /** Why a request was refused before it became one. */
 export type CodecFault =
@@ -81,16 +78,16 @@ export function faultDetails(fault: CodecFault, version: HttpVersion): string {
   return fault === 'malformed_head' ? 'http2.violation.of.messaging.rule' : 'http2.too_many_headers';
 }
 
-/** Of requests that could be read and are not served: {@link faultStatus} and {@link faultDetails} say how they are answered. */
-export type RefusedFault = 'missing_host' | 'unsupported_version';
+/** Those that are answered: {@link faultStatus}, {@link faultText} and {@link faultDetails} say how. */
+export type RefusedFault = Exclude<CodecFault, 'gone'>;
 
-/** Answers a request that could not be read, with `text` or the words for the status, and announces the end of the connection. */
-export function writeRefusal(wire: Wire, status: number, text?: string): void {
-  const first = statusLine(status);
-  const body = text ?? Buffer.from(first.subarray(13, first.length - 2)).toString('latin1');
-  const rest = `content-type: text/plain\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`;
-  let at = wire.claim(first.length + rest.length);
-  at = putBytes(first, wire.output, at);
-  at = latin1Write(wire.output, rest, at);
-  wire.commit(at);
+/** True where the head is whole: the client is well understood, and not served. */
+export function isReadable(fault: CodecFault): boolean {
+  return fault === 'missing_host' || fault === 'unsupported_version';
+}
+
+/** What the answer says. */
+export function faultText(fault: RefusedFault): string {
+  if (fault === 'head_timeout') return 'request header timeout';
+  return isReadable(fault) ? '' : reasonPhrase(faultStatus[fault]);
 }

@@ -102,7 +102,7 @@ class Recorder implements ServerConnectionOwner {
     stream.sendHead(response, true);
   }
 
-  onCodecFault(fault: CodecFault): void {
+  onUnread(fault: CodecFault): void {
     this.faults.push(fault);
   }
 

@@ -8,14 +8,7 @@ import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
 import type { Wire, WireHandler } from '../wire/wire.ts';
 import { writeChunk, writeLastChunk } from './chunk-writer.ts';
 import { ChunkedDecoder, type BodySink } from './chunked-decoder.ts';
-import {
-  breaksProtocol,
-  faultStatus,
-  framingFaults,
-  writeRefusal,
-  type CodecFault,
-  type RefusedFault,
-} from './codec-fault.ts';
+import { breaksProtocol, framingFaults, type RefusedFault } from './codec-fault.ts';
 import { HeaderLines, incomplete, malformed, tooMany } from './head-parser.ts';
 import {
   framingOf,
@@ -264,7 +257,7 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
     return end;
   }
 
-  #refuseHead(fault: CodecFault, end: number): number {
+  #refuseHead(fault: RefusedFault, end: number): number {
     this.#refuse(fault);
     return end;
   }
@@ -312,6 +305,10 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
   #refuseWhole(head: RequestHead, fault: RefusedFault): void {
     head.authority = head.headers.get(names.host) ?? '';
     head.path = this.#target;
+    this.#answerFault(head, fault);
+  }
+
+  #answerFault(head: RequestHead, fault: RefusedFault): void {
     this.#closeAfter = true;
     this.#timers.stop(this);
     this.#head = undefined;
@@ -441,8 +438,7 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
     this.#process(next, 0, next.length);
   }
 
-  #refuse(fault: CodecFault): void {
-    const status = faultStatus[fault];
+  #refuse(fault: RefusedFault): void {
     this.#noteEnd(false, breaksProtocol(fault) ? 'protocol_error' : 'none');
     const handler = this.#handler;
     if (handler !== undefined) {
@@ -453,10 +449,12 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
     } else if (this.#head === undefined) {
       // The request was answered before its body had come.
     } else {
+      const head = this.#heads.request();
+      head.version = this.#version;
       this.#heads.releaseRequest(this.#head);
-      this.#head = undefined;
-      writeRefusal(this.#wire, status, fault === 'head_timeout' ? 'request header timeout' : undefined);
-      this.#owner.onCodecFault(fault, status, this.#version);
+      this.#isHead = false;
+      this.#answerFault(head, fault);
+      return;
     }
     this.#close();
   }
@@ -478,7 +476,7 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
     if (this.#head !== undefined) {
       this.#heads.releaseRequest(this.#head);
       this.#head = undefined;
-      this.#owner.onCodecFault('gone', 0, this.#version);
+      this.#owner.onUnread('gone', this.#version);
     }
     handler?.onDownstreamReset('connection_closed');
   }

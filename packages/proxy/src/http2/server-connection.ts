@@ -4,7 +4,7 @@ import { HeaderBlock } from '../codec/header-block.ts';
 import { names } from '../codec/header-name.ts';
 import { dropForbiddenTrailers } from '../codec/trailer-fields.ts';
 import type { ServerStreamHandler, ServerStream } from '../codec/stream.ts';
-import type { CodecFault } from '../http1/codec-fault.ts';
+import type { CodecFault, RefusedFault } from '../http1/codec-fault.ts';
 import type { Wire } from '../wire/wire.ts';
 import { Http2Connection } from './connection.ts';
 import type { Http2ConnectionOptions, Http2Context } from './connection-options.ts';
@@ -27,8 +27,9 @@ export interface Http2ServerOptions extends Http2ConnectionOptions {
 /** Who serves the requests of a connection; the same as for HTTP/1. */
 export interface Http2ServerOwner {
   onRequest(stream: ServerStream, head: RequestHead, endStream: boolean): ServerStreamHandler | undefined;
-  /** A request could not be read: its client was told `status`, 0 for nothing. */
-  onCodecFault(fault: CodecFault, status: number, version: HttpVersion): void;
+  onRefused(stream: ServerStream, head: RequestHead, fault: RefusedFault): void;
+  /** A request could not be read, and its client is told nothing. */
+  onUnread(fault: CodecFault, version: HttpVersion): void;
   readonly draining: boolean;
   onDrainClose(): void;
   onConnectionClosed(end: ConnectionEnd): void;
@@ -186,14 +187,11 @@ export class Http2ServerConnection extends Http2Connection {
     }
     const { fault, contentLength } = fields;
     if (fault !== undefined || (endStream && contentLength > 0)) {
-      this.#refuseFault(streamId, head, fault ?? 'malformed');
+      this.#refuseFault(streamId, head, endStream, fault ?? 'malformed');
       return;
     }
-    if (this.streams.size === 0) this.context.timers.stop(this);
-    const stream = new Http2ServerStream(this, streamId);
-    stream.remoteEnded = endStream;
+    const stream = this.#open(streamId, endStream);
     stream.lengthLeft = contentLength;
-    this.streams.set(streamId, stream);
     this.#requests++;
     if (head.expectContinue && this.#serverOptions.answerContinue) {
       head.headers.remove(names.expect);
@@ -205,25 +203,37 @@ export class Http2ServerConnection extends Http2Connection {
     if (options.maxRequests > 0 && this.#requests >= options.maxRequests) this.closeWhenIdle();
   }
 
+  #open(streamId: number, endStream: boolean): Http2ServerStream {
+    if (this.streams.size === 0) this.context.timers.stop(this);
+    const stream = new Http2ServerStream(this, streamId);
+    stream.remoteEnded = endStream;
+    this.streams.set(streamId, stream);
+    return stream;
+  }
+
   #refuse(streamId: number, head: RequestHead, code: ErrorCode): void {
     this.context.heads.releaseRequest(head);
     this.sendReset(streamId, code);
   }
 
-  #refuseFault(streamId: number, head: RequestHead, fault: NonNullable<typeof this.fields.fault>): void {
+  #refuseFault(
+    streamId: number,
+    head: RequestHead,
+    endStream: boolean,
+    fault: NonNullable<typeof this.fields.fault>,
+  ): void {
     if (fault === 'malformed') {
       this.countBroken();
       this.#refuse(streamId, head, errorCode.protocolError);
-      this.#owner.onCodecFault('malformed_head', 0, 'HTTP/2');
+      this.#owner.onUnread('malformed_head', 'HTTP/2');
       return;
     }
     this.stats.n.headerOverflow++;
-    const answer = this.context.heads.response();
-    answer.status = 431;
-    this.sendResponse(streamId, answer, true);
-    this.context.heads.releaseResponse(answer);
-    this.#refuse(streamId, head, errorCode.noError);
-    this.#owner.onCodecFault(fault === 'too_large' ? 'headers_too_large' : 'too_many_headers', 431, 'HTTP/2');
+    const unread = this.context.heads.request();
+    unread.version = 'HTTP/2';
+    this.context.heads.releaseRequest(head);
+    const stream = this.#open(streamId, endStream);
+    this.#owner.onRefused(stream, unread, fault === 'too_large' ? 'headers_too_large' : 'too_many_headers');
   }
 
   #sendContinue(streamId: number): void {

@@ -109,7 +109,7 @@ function hearRequests(bytes: Buffer, cuts: readonly number[]): unknown {
       response.status = faultStatus[fault];
       stream.sendHead(response, true);
     },
-    onCodecFault: (fault) => void faults.push(fault),
+    onUnread: (fault) => void faults.push(fault),
     onDrainClose() {},
     onDelayedCloseTimeout() {},
     onConnectionClosed() {},

@@ -65,7 +65,12 @@ function hearFrames(bytes: Buffer, cuts: readonly number[]): unknown {
           },
         };
       },
-      onCodecFault() {},
+      onRefused(stream) {
+        const response = new ResponseHead();
+        response.status = 431;
+        stream.sendHead(response, true);
+      },
+      onUnread() {},
       onDrainClose() {},
       onConnectionClosed() {},
     },
