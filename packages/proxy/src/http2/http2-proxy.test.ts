@@ -198,6 +198,23 @@ test('what a client takes back is taken back at the endpoint', async (t) => {
   assert.equal(endpointStream.rstCode, 8);
 });
 
+test('a client that takes a whole request back without an error takes it back all the same', async (t) => {
+  const up = await http2Upstream(t, (stream) => {
+    stream.respond({ ':status': 200 });
+    stream.write('an event, and others later');
+  });
+  const { port } = await serveHttp(t, [routeTo('up')], [http2Cluster('up', [up.port])]);
+  const client = await http2Client(t, port);
+  const asked = once(up.server, 'stream');
+  const stream = client.request({ ':path': '/' });
+  const [endpointStream] = await asked;
+  await once(stream, 'data');
+  const aborted = once(endpointStream, 'close');
+  stream.close(0);
+  await aborted;
+  assert.equal(endpointStream.rstCode, 8);
+});
+
 test('a stream that the endpoint refuses, or that its GOAWAY leaves out, goes to a new connection', async (t) => {
   let count = 0;
   const up = await http2Upstream(t, (stream) => {

@@ -55,6 +55,11 @@ export class Http2ServerStream extends Http2Stream implements ServerStream {
     this.endLocally();
   }
 
+  /** A client that resets what it has sent whole does not want the answer, whatever its code: Node's sends NO_ERROR. */
+  override receiveReset(code: number): void {
+    super.receiveReset(code === errorCode.noError ? errorCode.cancel : code);
+  }
+
   protected override onData(buffer: Buffer, start: number, end: number): void {
     this.handler?.onRequestData(buffer, start, end);
   }
