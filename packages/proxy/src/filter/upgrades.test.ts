@@ -149,6 +149,36 @@ test('an endpoint of HTTP/2 that takes no other protocol is not asked for one', 
   assert.equal(streams, 0);
 });
 
+test('a WebSocket that waits for the settings of an endpoint is answered where that one goes', async (t) => {
+  const goes = await tcpUpstream(t, (socket) => void socket.once('data', () => socket.destroy()));
+  const { port, dataPlane } = await serveEnvoy(t, manager, [clusterFromJson('up', [goes], http2Options)]);
+  const { head } = await upgradeHttp1(port);
+  assert.match(head, /^HTTP\/1\.1 503 /);
+  assert.equal(statOf(dataPlane, 'cluster.up.upstream_rq_active'), 0);
+});
+
+test('what a WebSocket says before the settings of its endpoint have come is sent after them', async (t) => {
+  const up = await echoConnect(t);
+  const { promise: told, resolve: tell } = Promise.withResolvers<void>();
+  const slow = await tcpUpstream(t, (socket) => {
+    const to = connect(up.port, '127.0.0.1').on('error', () => {});
+    socket.on('close', () => to.destroy()).pipe(to);
+    void told.then(() => to.pipe(socket));
+  });
+  const { port } = await serveEnvoy(t, manager, [clusterFromJson('up', [slow], http2Options)]);
+  const session = await http2Client(t, port);
+  await once(session, 'remoteSettings');
+  const stream = session.request({ ':method': 'CONNECT', ...websocket });
+  let heard = '';
+  stream.on('data', (chunk: Buffer) => (heard += chunk.toString()));
+  stream.end('hello');
+  await new Promise((resolve) => session.ping(resolve));
+  tell();
+  await once(stream, 'close');
+  assert.equal(heard, 'hello');
+  assert.equal(stream.rstCode, 0);
+});
+
 test('extended CONNECT that was not offered, and an upgrade that nobody allows, are refused', async (t) => {
   const up = await echoUpgrade(t);
   const plain = await serveEnvoy(t, { ...manager, http2_protocol_options: {} }, [

@@ -1,7 +1,7 @@
 import type { ConnectionEnd } from '../codec/connection-end.ts';
 import type { RequestHead, ResponseHead } from '../codec/head.ts';
 import { HeaderBlock } from '../codec/header-block.ts';
-import type { ClientStream, ClientStreamHandler } from '../codec/stream.ts';
+import type { ClientStream, ClientStreamHandler, ResetReason } from '../codec/stream.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
 import type { Wire } from '../wire/wire.ts';
 import { Http2ClientStream } from './client-stream.ts';
@@ -257,6 +257,16 @@ export class Http2ClientConnection extends Http2Connection {
     this.#owner.onRoom(this);
   }
 
+  protected override loseAll(reason: ResetReason, detail: string): void {
+    this.#loseUnsettled(reason, detail);
+    super.loseAll(reason, detail);
+  }
+
+  /** Streams without a number are in no list but this. */
+  #loseUnsettled(reason: ResetReason, detail: string): void {
+    for (const stream of this.#unsettled.splice(0)) stream.lose(reason, detail);
+  }
+
   protected override onStreamGone(_stream: Http2Stream): void {
     this.#active--;
     if (this.life === 'leaving') {
@@ -273,8 +283,10 @@ export class Http2ClientConnection extends Http2Connection {
   protected override onGoaway(lastStreamId: number): void {
     this.#leave();
     // Streams above the number were not looked at: others may answer them.
+    const detail = 'the endpoint is going away';
+    this.#loseUnsettled('refused', detail);
     for (const stream of this.streams.values()) {
-      if (stream.id > lastStreamId) stream.lose('refused', 'the endpoint is going away');
+      if (stream.id > lastStreamId) stream.lose('refused', detail);
     }
     this.#closeIfLeft();
   }

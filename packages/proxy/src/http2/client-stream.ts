@@ -15,8 +15,10 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
   expectsContinue = false;
   /** The protocol that was asked for. */
   upgrade: string | undefined;
+  /** The head that waits for the endpoint's settings, and what is to follow it. */
   #waitingHead: RequestHead | undefined;
   #waitingData: Buffer[] | undefined;
+  #waitingEnd: { readonly trailers: HeaderBlock | undefined } | undefined;
   /** Answers to HEAD have a length and no body. */
   isHead = false;
   /** True once a final head came. */
@@ -43,7 +45,7 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
   }
 
   get writable(): boolean {
-    return this.isWritable;
+    return this.#waitingData === undefined && this.isWritable;
   }
 
   sendHead(head: RequestHead, endStream: boolean): void {
@@ -79,6 +81,8 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
     const data = this.#waitingData;
     this.#waitingData = undefined;
     for (const chunk of data ?? []) this.writeData(chunk, 0, chunk.length);
+    if (this.#waitingEnd !== undefined) this.writeEnd(this.#waitingEnd.trailers);
+    else if (data !== undefined && this.writable) this.onWritable();
   }
 
   sendData(buffer: Uint8Array, start: number, end: number): void {
@@ -90,7 +94,8 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
   }
 
   sendEnd(trailers: HeaderBlock | undefined): void {
-    this.writeEnd(trailers);
+    if (this.#waitingHead === undefined) this.writeEnd(trailers);
+    else this.#waitingEnd = { trailers };
   }
 
   reset(): void {

@@ -126,7 +126,7 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
     this.noteEnd(true);
     // First, so that nothing waits for a connection that goes, or is begun on it.
     this.life = 'closing';
-    this.#loseAll('connection_closed', 'the peer closed the connection');
+    this.loseAll('connection_closed', 'the peer closed the connection');
     this.#reader.stop();
     this.wire.end();
     this.context.timers.start(this, lingerMs);
@@ -143,7 +143,7 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
     this.#reader.stop();
     this.life = 'closed';
     this.#keepalive?.stop();
-    this.#loseAll('connection_closed', error?.message ?? 'the peer closed the connection');
+    this.loseAll('connection_closed', error?.message ?? 'the peer closed the connection');
     this.onGone(end);
   }
 
@@ -152,7 +152,8 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
     return (this.#end ??= connectionEnd(byPeer, this.isActive, cause));
   }
 
-  #loseAll(reason: ResetReason, detail: string): void {
+  /** Tells all streams that the connection is gone. */
+  protected loseAll(reason: ResetReason, detail: string): void {
     for (const stream of this.streams.values()) stream.lose(reason, detail);
   }
 
@@ -481,7 +482,7 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
     this.sendGoaway(this.lastStreamId, code);
     this.life = 'closing';
     this.onFailed(code, detail);
-    this.#loseAll(code === errorCode.noError ? 'connection_closed' : 'protocol_error', detail);
+    this.loseAll(code === errorCode.noError ? 'connection_closed' : 'protocol_error', detail);
     if (this.wire.closed) return;
     this.wire.end();
     this.context.timers.start(this, lingerMs);
