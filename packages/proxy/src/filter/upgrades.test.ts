@@ -110,6 +110,21 @@ test('a WebSocket goes from HTTP/1.1 to HTTP/1.1, and is counted', async (t) => 
   assert.equal(statOf(dataPlane, 'http.http.downstream_cx_upgrades_active'), 0);
 });
 
+test('an endpoint that ends a WebSocket first is left as well', async (t) => {
+  const { promise: left, resolve: leave } = Promise.withResolvers<void>();
+  const ends = await tcpUpstream(t, (socket) => {
+    socket.once('data', () =>
+      socket.end('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\nbye'),
+    );
+    socket.on('close', leave);
+  });
+  const { port, dataPlane } = await serveEnvoy(t, manager, [clusterFromJson('up', [ends])]);
+  const { socket } = await upgradeHttp1(port);
+  await Promise.all([left, once(socket, 'close')]);
+  assert.equal(statOf(dataPlane, 'cluster.up.upstream_cx_active'), 0);
+  assert.equal(statOf(dataPlane, 'cluster.up.upstream_cx_destroy_remote'), 1);
+});
+
 test('a WebSocket in a stream of HTTP/2 goes to an endpoint of HTTP/1.1, with a key that we make', async (t) => {
   const { port } = await serveEnvoy(t, manager, [clusterFromJson('up', [await echoUpgrade(t)])]);
   const session = await http2Client(t, port);

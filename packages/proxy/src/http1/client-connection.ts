@@ -424,20 +424,12 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
   // The end
 
   onEnd(): void {
-    if (this.#reading === 'until_close') {
+    // The end of a tunnel's answer ends the exchange: what the client still says has nowhere to go.
+    if (this.#reading === 'until_close' || this.#reading === 'tunnel') {
       this.#reading = 'idle';
       const handler = this.#handler;
       this.#handler = undefined;
       this.#shut(peerEnd);
-      handler?.onResponseEnd(undefined);
-      return;
-    }
-    if (this.#reading === 'tunnel') {
-      const handler = this.#handler;
-      if (this.#requestDone) {
-        this.#handler = undefined;
-        this.#shut(peerEnd);
-      }
       handler?.onResponseEnd(undefined);
       return;
     }
