@@ -44,7 +44,7 @@ test('the buffer filter waits for the whole body and says how long it is; too mu
     request.resume();
     response.end(request.headers['content-length']);
   });
-  const { port } = await serveEnvoy(
+  const { port, dataPlane } = await serveEnvoy(
     t,
     {
       route_config: routesJson([
@@ -75,6 +75,32 @@ test('the buffer filter waits for the whole body and says how long it is; too mu
   const long = { method: 'POST', body: 'x'.repeat(21) };
   assert.equal((await ask(port, '/', long)).status, 413);
   assert.equal((await ask(port, '/off', long)).status, 200);
+  assert.equal(statOf(dataPlane, 'http.http.downstream_rq_too_large'), 1);
+});
+
+test('a body that was buffered is sent on, also where it is more than is kept for a second try', async (t) => {
+  const { port: up } = await upstream(t, (request, response) => {
+    let bytes = 0;
+    request.on('data', (chunk: Buffer) => (bytes += chunk.length));
+    request.on('end', () => response.end(String(bytes)));
+  });
+  const retries = { retry_on: 'connect-failure,5xx', num_retries: 2 };
+  for (const [retry_policy, abandoned] of [
+    [undefined, 0],
+    [retries, 1],
+  ] as const) {
+    const { port, dataPlane } = await serveEnvoy(
+      t,
+      {
+        route_config: routesJson([{ match: { prefix: '/' }, route: { cluster: 'up', retry_policy } }]),
+        http_filters: [filter('buffer', 'buffer.v3.Buffer', { max_request_bytes: 5_000_000 }), routerJson],
+      },
+      [clusterFromJson('up', [up])],
+    );
+    const answer = await ask(port, '/', { method: 'POST', body: 'x'.repeat(3_000_000) });
+    assert.deepEqual([answer.status, answer.body], [200, '3000000']);
+    assert.equal(statOf(dataPlane, 'cluster.up.retry_or_shadow_abandoned'), abandoned);
+  }
 });
 
 test('a filter that changes the body changes also what came while a filter before it was waiting', async (t) => {

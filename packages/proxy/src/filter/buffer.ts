@@ -11,7 +11,7 @@ export function bufferFilter(name: string, maxRequestBytes: number): CompiledHtt
       const limitBytes = config?.kind === 'buffer' ? config.maxRequestBytes : maxRequestBytes;
       exchange.awaitBody(limitBytes, (state) => {
         if (state === 'too_large') {
-          exchange.reply(413, 'Payload Too Large', 'request_payload_too_large');
+          exchange.refuseBody();
           return;
         }
         const { headers } = exchange.head;

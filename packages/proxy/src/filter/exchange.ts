@@ -252,6 +252,11 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
     if (hasBody) this.sendOwnBody(bytes);
   }
 
+  refuseBody(): void {
+    this.manager.stats.n.rqTooLarge++;
+    this.reply(413, 'Payload Too Large', 'request_payload_too_large');
+  }
+
   #runFilters(): void {
     const filters = this.#filters;
     const choosy = this.#isChoosy;

@@ -59,6 +59,8 @@ export interface FilterExchange extends StreamInfo {
    * that returns `stop`, where the request is not complete yet.
    */
   awaitBody(limitBytes: number, run: (state: BodyState) => void): void;
+  /** Answers that the body is too large, and counts that. */
+  refuseBody(): void;
   /** What has come of the body while filters were waiting. */
   readonly earlyBody: EarlyBody | undefined;
   /** Leads the body of the request through `transform`; from `onRequest` only. */

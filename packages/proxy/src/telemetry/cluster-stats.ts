@@ -52,6 +52,7 @@ const names = {
   upstreamRqRetrySuccess: ['upstream_rq_retry_success', 'counter'],
   upstreamRqRetryOverflow: ['upstream_rq_retry_overflow', 'counter'],
   upstreamRqRetryLimitExceeded: ['upstream_rq_retry_limit_exceeded', 'counter'],
+  retryOrShadowAbandoned: ['retry_or_shadow_abandoned', 'counter'],
   upstreamInternalRedirectSucceeded: ['upstream_internal_redirect_succeeded_total', 'counter'],
   upstreamInternalRedirectFailed: ['upstream_internal_redirect_failed_total', 'counter'],
   lbHealthyPanic: ['lb_healthy_panic', 'counter'],

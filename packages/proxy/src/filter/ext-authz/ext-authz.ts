@@ -135,7 +135,7 @@ export function extAuthzFilter(
     exchange.awaitBody(body.maxBytes, (state) => {
       const partial = state === 'too_large';
       if (partial && !body.allowPartial) {
-        exchange.reply(413, 'Payload Too Large', 'request_payload_too_large');
+        exchange.refuseBody();
         return;
       }
       const all = Buffer.concat(exchange.earlyBody?.chunks ?? []);

@@ -7,7 +7,6 @@ export class BodyBuffer {
   #bytes = 0;
   /** True once something was thrown away: what is here is not the whole beginning any more. */
   lossy = false;
-  ended = false;
   trailers: HeaderBlock | undefined;
 
   constructor(limitBytes: number) {
@@ -18,16 +17,17 @@ export class BodyBuffer {
     return this.#bytes;
   }
 
-  /** Keeps a copy; false where the limit is reached and nothing is kept any more. */
+  /** Keeps a copy; false, and nothing is kept, where that would be more than the limit or the beginning is gone. */
   keep(buffer: Buffer, start: number, end: number): boolean {
-    if (this.lossy) return false;
-    if (this.#bytes + end - start > this.#limitBytes) {
-      this.forget();
-      return false;
-    }
+    if (this.lossy || this.#bytes + end - start > this.#limitBytes) return false;
+    this.keepAnyway(buffer, start, end);
+    return true;
+  }
+
+  /** Keeps a copy, however much there is. */
+  keepAnyway(buffer: Buffer, start: number, end: number): void {
     this.#chunks.push(Buffer.from(buffer.subarray(start, end)));
     this.#bytes += end - start;
-    return true;
   }
 
   forEach(visit: (chunk: Buffer) => void): void {
@@ -36,7 +36,6 @@ export class BodyBuffer {
 
   /** Drops what is kept. */
   forget(): void {
-    if (this.#bytes > 0) this.lossy = true;
     this.#chunks = [];
     this.#bytes = 0;
     this.lossy = true;

@@ -33,7 +33,7 @@ export interface RouterOwner extends StreamInfo {
     readonly suppressEnvoyHeaders: boolean;
     readonly respectExpectedTimeout: boolean;
     readonly model: { readonly scheme?: 'http' | 'https' | 'match_upstream' };
-    readonly stats: { readonly n: { noCluster: number; rqTooLarge: number } };
+    readonly stats: { readonly n: { noCluster: number } };
     readonly heads: HeadPool;
     readonly alpn: AlpnOverride | undefined;
     /** Undefined where tries are not logged. */

@@ -213,19 +213,7 @@ export class Router extends HostChoice implements AttemptOwner {
     if (this.#shadows !== undefined) for (const shadow of this.#shadows) shadow.sendData(buffer, start, end);
     const attempt = this.#attempt;
     const ready = attempt?.ready === true && !attempt.over;
-    if (!ready || this.#mayNeedBody) {
-      this.#body ??= new BodyBuffer(this.#bufferLimitBytes);
-      if (!this.#body.keep(buffer, start, end)) {
-        // Too much for a second try; and what cannot be kept must have somewhere to go.
-        this.retries?.stop();
-        if (!ready) {
-          this.abort();
-          this.owner.manager.stats.n.rqTooLarge++;
-          this.owner.reply(413, 'Payload Too Large', 'request_payload_too_large');
-          return;
-        }
-      }
-    }
+    if ((!ready || this.#mayNeedBody) && !this.#keep(buffer, start, end, ready)) return;
     if (this.#others !== undefined) this.#sendToOthers(buffer, start, end);
     if (!ready) {
       this.owner.pauseRequest();
@@ -233,6 +221,31 @@ export class Router extends HostChoice implements AttemptOwner {
     }
     attempt.sendData(buffer, start, end);
     if (!attempt.writable) this.owner.pauseRequest();
+  }
+
+  /** Keeps data for a try that is still to be sent it; false where it was too much, and the request is answered. */
+  #keep(buffer: Buffer, start: number, end: number, ready: boolean): boolean {
+    const body = (this.#body ??= new BodyBuffer(this.#bufferLimitBytes));
+    if (body.keep(buffer, start, end)) return true;
+    // Too much for a second try.
+    if (this.#mayNeedBody && !body.lossy) (this.cluster as UpstreamCluster).stats.n.retryOrShadowAbandoned++;
+    this.retries?.stop();
+    if (ready) {
+      body.forget();
+      return true;
+    }
+    // The try waits for its connection, and the client for it.
+    if (this.#attempt?.over === false) {
+      body.keepAnyway(buffer, start, end);
+      return true;
+    }
+    this.abort();
+    this.owner.reply(
+      507,
+      'exceeded request buffer limit while retrying upstream',
+      'request_payload_exceeded_retry_buffer_limit',
+    );
+    return false;
   }
 
   #sendToOthers(buffer: Buffer, start: number, end: number): void {

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { test } from 'node:test';
 import {
   defaultForward,
@@ -17,6 +19,7 @@ import {
   keptAccessLog,
   serveHttp,
   statOf,
+  until,
   upstream,
   type Closers,
 } from '../../testing/harness.ts';
@@ -368,4 +371,27 @@ test('a request that retries keeps its place among those that may, and another w
       [0, 1, 0],
     ],
   );
+});
+
+test('a body that grows too large for the next try while that is waited for is refused', async (t) => {
+  const up = await failing(t, 1);
+  const slow = { ...retry, backoffBaseMs: 3_600_000, backoffMaxMs: 3_600_000 };
+  const route = { ...defaultRoute(forward({ retryPolicy: slow })), bufferLimitBytes: 10 };
+  const log = keptAccessLog('%RESPONSE_CODE% %RESPONSE_CODE_DETAILS%');
+  const { dataPlane, port } = await serveHttp(
+    t,
+    [route],
+    [cluster('up', [up])],
+    { accessLogs: log.accessLogs },
+    log.options,
+  );
+  const socket = connect(port, '127.0.0.1');
+  socket.write('POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n12345');
+  await until(() => statOf(dataPlane, 'cluster.up.upstream_rq_retry') === 1);
+  socket.write('678901');
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  assert.match(answer.toString(), /^HTTP\/1\.1 507 /);
+  socket.destroy();
+  assert.deepEqual(log.lines, ['507 request_payload_exceeded_retry_buffer_limit']);
+  assert.equal(statOf(dataPlane, 'cluster.up.retry_or_shadow_abandoned'), 1);
 });
