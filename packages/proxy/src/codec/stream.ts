@@ -1,3 +1,4 @@
+import type { ByteMeter } from './byte-meter.ts';
 import type { RequestHead, ResponseHead } from './head.ts';
 import type { HeaderBlock } from './header-block.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
@@ -41,6 +42,8 @@ export interface ServerStream {
   readonly writable: boolean;
   pauseRequest(): void;
   resumeRequest(): void;
+  /** Counts the stream's bytes, those of the head with them, which came with `block`; to be called when the request begins. */
+  measure(block: HeaderBlock): ByteMeter;
 }
 
 /** Hears what an endpoint answers: the side of an upstream attempt. */
@@ -73,4 +76,6 @@ export interface ClientStream {
   readonly localAddress: string;
   /** Undefined where the connection is not secure. */
   readonly tls: TlsInfo | undefined;
+  /** Counts the stream's bytes; to be called before the head is sent. */
+  measure(): ByteMeter;
 }

@@ -130,6 +130,8 @@ export class ConnectionManager {
   /** Some filters run only where a route turns them on. */
   readonly hasDisabledFilters: boolean;
   readonly accessLogs: readonly CompiledAccessLog[];
+  /** Requests' bytes on the wires are counted, for access logs. */
+  readonly countsBytes: boolean;
   /** Undefined where tries are not logged. */
   readonly attemptLogs: AttemptLogs | undefined;
   readonly serverLine: HeaderLine;
@@ -191,6 +193,7 @@ export class ConnectionManager {
     );
     this.accessLogs = accessLogs;
     this.attemptLogs = attemptLogs;
+    this.countsBytes = [...accessLogs, ...(attemptLogs?.logs ?? [])].some((log) => log.asksBytes);
     this.serverLine = headerLine(names.server, model.serverName);
     const router = model.httpFilters.find((filter) => filter.config.kind === 'router')?.config;
     this.suppressEnvoyHeaders = router?.kind === 'router' && router.suppressEnvoyHeaders;
@@ -317,6 +320,7 @@ export class HttpConnection implements ServerConnectionOwner {
     n.cxTotal++;
     n.cxActive++;
     wire.countInto(manager.stats.bytes);
+    if (manager.countsBytes) wire.countAlone();
     if (manager.model.maxConnectionDurationMs > 0) this.#limitDuration();
     const known = knownProtocol(manager.model.codec, wire.tls?.alpn ?? '');
     this.#codec =

@@ -50,6 +50,7 @@ export abstract class ExchangeBodies extends ExchangeRecord {
   ) {
     super(manager, connection, head);
     this.stream = stream;
+    if (manager.countsBytes) this.downstreamBytes = stream.measure(head.headers);
     this.lastActivityMs = this.startMs;
   }
 

@@ -1,6 +1,7 @@
 import type { OriginalSource } from '../wire/transparent-socket.ts';
 import type { HostOverride } from '../cluster/host-override.ts';
 import type { Host } from '../cluster/host.ts';
+import { noBytes, sumOfMeters, type ByteMeter } from '../codec/byte-meter.ts';
 import { GrpcMessages } from '../codec/grpc-messages.ts';
 import { isGrpcRequest } from '../codec/grpc-timeout.ts';
 import type { RequestHead, ResponseHead } from '../codec/head.ts';
@@ -54,6 +55,7 @@ export abstract class ExchangeRecord extends Expirable implements StreamInfo {
   logType: AccessLogType = 'DownstreamEnd';
   bytesReceived = 0;
   bytesSent = 0;
+  downstreamBytes: ByteMeter | undefined;
 
   constructor(manager: ConnectionManager, connection: ConnectionInfo, head: RequestHead) {
     super();
@@ -66,6 +68,7 @@ export abstract class ExchangeRecord extends Expirable implements StreamInfo {
     this.draw = manager.random();
     if (manager.messageObservers.length > 0 && isGrpcRequest(head))
       this.grpcMessages = new GrpcMessages(this.startMs);
+    if (manager.countsBytes) this.downstreamBytes = noBytes;
     if (manager.accessLogs.length > 0) this.#startedWallMs = manager.turn.wallMs;
   }
 
@@ -137,6 +140,10 @@ export abstract class ExchangeRecord extends Expirable implements StreamInfo {
 
   get requestedServerName(): string {
     return this.connection.serverName;
+  }
+
+  get upstreamBytes(): ByteMeter | undefined {
+    return this.manager.countsBytes ? sumOfMeters(this.router?.meters ?? []) : undefined;
   }
 
   get upstreamHost(): string {

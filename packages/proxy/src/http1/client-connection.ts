@@ -1,4 +1,5 @@
 import { connectionEnd, type ConnectionEnd } from '../codec/connection-end.ts';
+import type { ByteMeter } from '../codec/byte-meter.ts';
 import type { HeadPool, RequestHead, ResponseHead } from '../codec/head.ts';
 import { HeaderBlock } from '../codec/header-block.ts';
 import { maxInterimHeads } from '../codec/interim-heads.ts';
@@ -11,7 +12,8 @@ import { writeChunk, writeLastChunk } from './chunk-writer.ts';
 import { ChunkedDecoder, type BodySink } from './chunked-decoder.ts';
 import { HeaderLines, incomplete, malformed, slot } from './head-parser.ts';
 import { framingOf, takeConnectionOptions, type ConnectionOptions } from './message-framing.ts';
-import { writeRequestHead, type RequestHeadStyle } from './request-head-writer.ts';
+import { Http1Meter, markOf } from './http1-meter.ts';
+import { sendsChunks, writeRequestHead, type RequestHeadStyle } from './request-head-writer.ts';
 import { parseStatusLine, type StatusLine } from './request-line.ts';
 
 export interface Http1ClientOptions extends RequestHeadStyle {
@@ -77,6 +79,8 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
   #paused = false;
   #requests = 0;
   #localAddress: string | undefined;
+  /** Of the request under way, or the last; where somebody asks. */
+  #meter: Http1Meter | undefined;
   #released = false;
 
   constructor(
@@ -105,7 +109,14 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
     this.#timers.stop(this);
     this.#handler = handler;
     this.#requests++;
+    this.#meter?.end();
+    this.#meter = undefined;
     return this;
+  }
+
+  measure(): ByteMeter {
+    this.#wire.countAlone();
+    return (this.#meter = new Http1Meter(this.#wire, markOf(this.#wire)));
   }
 
   get reused(): boolean {
@@ -142,7 +153,9 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
     this.#requestIsHead = head.method === 'HEAD';
     this.#requestUpgrade = head.upgrade;
     this.#earlyTunnel = undefined;
-    this.#requestChunked = writeRequestHead(this.#wire, head, endStream, this.#options);
+    this.#requestChunked = sendsChunks(head, endStream);
+    const fieldBytes = writeRequestHead(this.#wire, head, endStream, this.#requestChunked, this.#options);
+    if (this.#meter !== undefined) this.#meter.headerSent += fieldBytes;
     this.#expectsContinue = head.expectContinue;
     this.#requestDone = endStream;
     this.#interimHeads = 0;
@@ -285,6 +298,7 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
   #beginResponse(head: ResponseHead): void {
     const lines = this.#lines;
     const block = head.headers;
+    this.#meter?.noteFields(block);
     const { status, minorVersion } = this.#statusLine;
     head.status = status;
     head.version = minorVersion === 1 ? 'HTTP/1.1' : 'HTTP/1.0';
@@ -388,6 +402,7 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
 
   #responseComplete(trailers: HeaderBlock | undefined): void {
     const handler = this.#handler;
+    if (trailers !== undefined) this.#meter?.noteFields(trailers);
     this.#handler = undefined;
     this.#chunks = undefined;
     this.#trailers = undefined;

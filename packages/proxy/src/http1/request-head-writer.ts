@@ -21,13 +21,19 @@ const transferChunked = Buffer.from('transfer-encoding: chunked\r\n');
 const contentLengthZero = Buffer.from('content-length: 0\r\n');
 const teTrailers = Buffer.from('connection: te\r\nte: trailers\r\n');
 
-/** Writes a request's head; true where its body is to come in chunks. */
+/** True where a request's body is to come in chunks. */
+export function sendsChunks({ upgrade, headers }: RequestHead, endStream: boolean): boolean {
+  return !endStream && upgrade === undefined && !headers.has(names.contentLength);
+}
+
+/** Writes a request's head, `chunked` as {@link sendsChunks} has it; returns the bytes of its fields. */
 export function writeRequestHead(
   wire: Wire,
   head: RequestHead,
   endStream: boolean,
+  chunked: boolean,
   style: RequestHeadStyle,
-): boolean {
+): number {
   const block = head.headers;
   const { method, path, authority, upgrade } = head;
   let at = wire.claim(block.used + method.length + path.length + 3 * authority.length + 200);
@@ -43,23 +49,24 @@ export function writeRequestHead(
   at = latin1Write(out, authority, at);
   at = putBytes(crlf, out, at);
   at = block.encode(out, at);
-  let chunked = false;
   if (upgrade !== undefined && upgrade !== 'connect') {
     at = latin1Write(out, `connection: upgrade\r\nupgrade: ${upgrade}\r\n`, at);
     // Clients of HTTP/2 have no key; servers of HTTP/1.1 want one (RFC 8441 section 5, RFC 6455 section 4.1).
     if (upgrade === 'websocket' && head.version === 'HTTP/2' && !block.has(websocketKey)) {
       at = latin1Write(out, `sec-websocket-key: ${randomBytes(16).toString('base64')}\r\n`, at);
     }
-  } else if (upgrade === undefined && !block.has(names.contentLength)) {
-    if (!endStream) {
-      chunked = true;
-      at = putBytes(transferChunked, out, at);
-    } else if (method === 'POST' || method === 'PUT' || method === 'PATCH') {
-      at = putBytes(contentLengthZero, out, at);
-    }
+  } else if (chunked) {
+    at = putBytes(transferChunked, out, at);
+  } else if (upgrade === undefined && endStream && impliesBody(method) && !block.has(names.contentLength)) {
+    at = putBytes(contentLengthZero, out, at);
   }
   if (head.acceptsTrailers) at = putBytes(teTrailers, out, at);
   if (style.properCase === true) properCaseNames(out, namesAt, at);
   wire.commit(putBytes(crlf, out, at));
-  return chunked;
+  return at - namesAt;
+}
+
+/** Of methods whose requests are taken to have a body where they do not say that it is empty (RFC 9110 section 8.6). */
+function impliesBody(method: string): boolean {
+  return method === 'POST' || method === 'PUT' || method === 'PATCH';
 }

@@ -60,3 +60,9 @@ export function completeRequestHead(
   }
   return undefined;
 }
+
+/** The client is told here that it may go on; the endpoint is not asked. */
+export function dropExpectation(head: RequestHead): void {
+  head.expectContinue = false;
+  head.headers.remove(names.expect);
+}

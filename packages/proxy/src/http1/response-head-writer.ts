@@ -17,6 +17,7 @@ const connectionClose = Buffer.from('connection: close\r\n');
 const connectionKeepAlive = Buffer.from('connection: keep-alive\r\n');
 const transferChunked = Buffer.from('transfer-encoding: chunked\r\n');
 const contentLengthZero = Buffer.from('content-length: 0\r\n');
+const continueHead = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n');
 /** The longest of what is added to the headers, and the end of the head. */
 const roomBytes = 160;
 
@@ -27,6 +28,11 @@ export function writeInterimHead(wire: Wire, head: ResponseHead): void {
   const at = wire.claim(first.length + block.used + roomBytes);
   const out = wire.output;
   wire.commit(putBytes(crlf, out, block.encode(out, putBytes(first, out, at))));
+}
+
+/** Tells a client that it may send its body. */
+export function writeContinue(wire: Wire): void {
+  wire.write(continueHead, 0, continueHead.length);
 }
 
 /** How the body of an answer is to be framed, for a client that understands chunks or does not. */
@@ -44,14 +50,17 @@ export function responseFraming(
   return takesChunks ? 'chunked' : 'until_close';
 }
 
-/** Writes the head of a final answer, with what it says of the connection; `properCase`: names as `Content-Type`. */
+/**
+ * Writes the head of a final answer, with what it says of the connection; `properCase`: names as `Content-Type`.
+ * Returns the bytes of its fields.
+ */
 export function writeResponseHead(
   wire: Wire,
   head: ResponseHead,
   framing: ResponseFraming,
   connection: 'unsaid' | 'close' | 'keep-alive',
   properCase: boolean,
-): void {
+): number {
   const block = head.headers;
   const { status } = head;
   const first = statusLine(status);
@@ -71,4 +80,5 @@ export function writeResponseHead(
   }
   if (properCase) properCaseNames(out, namesAt, at);
   wire.commit(putBytes(crlf, out, at));
+  return at - namesAt;
 }

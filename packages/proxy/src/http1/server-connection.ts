@@ -1,4 +1,5 @@
 import { connectionEnd, type ConnectionEnd } from '../codec/connection-end.ts';
+import type { ByteMeter } from '../codec/byte-meter.ts';
 import type { HeadPool, HttpVersion, RequestHead, ResponseHead } from '../codec/head.ts';
 import { HeaderBlock } from '../codec/header-block.ts';
 import { names } from '../codec/header-name.ts';
@@ -10,6 +11,7 @@ import { writeChunk, writeLastChunk } from './chunk-writer.ts';
 import { ChunkedDecoder, type BodySink } from './chunked-decoder.ts';
 import { breaksProtocol, framingFaults, type RefusedFault } from './codec-fault.ts';
 import { HeaderLines, incomplete, malformed, tooMany } from './head-parser.ts';
+import { atBeginning, Http1Meter } from './http1-meter.ts';
 import {
   framingOf,
   noBody,
@@ -19,9 +21,10 @@ import {
 } from './message-framing.ts';
 import { isRegisteredMethod } from './methods.ts';
 import { emptyRequestLine, parseRequestLine } from './request-line.ts';
-import { completeRequestHead, type LastHost } from './request-head.ts';
+import { completeRequestHead, dropExpectation, type LastHost } from './request-head.ts';
 import {
   responseFraming,
+  writeContinue,
   writeInterimHead,
   writeResponseHead,
   type ResponseFraming,
@@ -35,7 +38,6 @@ type WriteState = 'idle' | ResponseFraming;
 const maxPipelinedBytes = 64 * 1024;
 /** How long an answer may take to leave where nothing is waited for after it. */
 const flushMs = 1_000;
-const continueResponse = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n');
 
 /**
  * The server side of an HTTP/1 connection: one request at a time, the next one (pipelined or not)
@@ -69,6 +71,8 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
   #isHead = false;
   #requests = 0;
   #end: ConnectionEnd | undefined;
+  /** Of the request under way, or the last; where somebody asks. */
+  #meter: Http1Meter | undefined;
 
   constructor(
     wire: Wire,
@@ -101,12 +105,11 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
     }
     if (this.#reading === 'closing') return;
     const all = Buffer.concat([stash, buffer.subarray(start, end)]);
-    if (this.#reading === 'head' && this.#lineParsed && all.length <= this.#options.maxHeadBytes) {
-      // A line that is not complete is not read again for each byte that a slow client sends.
-      if (all.indexOf(10, stash.length) < 0) {
-        this.#stash = all;
-        return;
-      }
+    // A line that is not complete is not read again for each byte that a slow client sends.
+    const inLine = this.#reading === 'head' && this.#lineParsed && all.length <= this.#options.maxHeadBytes;
+    if (inLine && all.indexOf(10, stash.length) < 0) {
+      this.#stash = all;
+      return;
     }
     this.#stash = undefined;
     this.#process(all, 0, all.length);
@@ -141,9 +144,7 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
     else if (this.#reading === 'closing') {
       if (this.#options.delayedCloseTimeoutMs > 0) this.#owner.onDelayedCloseTimeout();
       this.#wire.destroy();
-    } else {
-      this.#close('idle_timeout');
-    }
+    } else this.#close('idle_timeout');
   }
 
   /** Closes the connection when it is idle, or after the response under way. */
@@ -216,23 +217,20 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
   #readHead(buffer: Buffer, start: number, end: number): number {
     let head = this.#head;
     if (head === undefined) {
-      head = this.#heads.request();
-      this.#head = head;
+      this.#head = head = this.#heads.request();
       this.#headBytes = 0;
       this.#lineParsed = false;
       this.#lines.reset();
-      if (this.#options.requestHeadersTimeoutMs > 0) {
-        this.#timers.start(this, this.#options.requestHeadersTimeoutMs);
-      }
+      const { requestHeadersTimeoutMs } = this.#options;
+      if (requestHeadersTimeoutMs > 0) this.#timers.start(this, requestHeadersTimeoutMs);
     }
     let at = start;
     if (!this.#lineParsed) {
       const line = this.#requestLine;
       const next = parseRequestLine(buffer, at, end, line);
       if (next < 0) return this.#headStopped(next, buffer, at, end);
-      if (!line.common && !this.#options.allowCustomMethods && !isRegisteredMethod(line.method)) {
+      if (!line.common && !this.#options.allowCustomMethods && !isRegisteredMethod(line.method))
         return this.#refuseHead('malformed_head', end);
-      }
       this.#lineParsed = true;
       this.#target = latin1Slice(buffer, line.targetStart, line.targetEnd);
       this.#headBytes = next - at;
@@ -250,9 +248,8 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
   #headStopped(code: number, buffer: Buffer, start: number, end: number): number {
     if (code === tooMany) return this.#refuseHead('too_many_headers', end);
     if (code !== incomplete) return this.#refuseHead('malformed_head', end);
-    if (this.#headBytes + end - start > this.#options.maxHeadBytes) {
+    if (this.#headBytes + end - start > this.#options.maxHeadBytes)
       return this.#refuseHead('headers_too_large', end);
-    }
     this.#keep(buffer, start, end);
     return end;
   }
@@ -278,21 +275,16 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
     this.#closeAfter ||= connection.close || (minorVersion === 0 && !connection.keepAlive);
 
     const framing = framingOf(block, lines, minorVersion, options.allowChunkedLength);
-    if (typeof framing === 'string') {
-      return this.#refuse(framingFaults[framing]);
-    }
+    if (typeof framing === 'string') return this.#refuse(framingFaults[framing]);
     const fault = completeRequestHead(head, lines, this.#target, connection, options, this.#lastHost);
     if (fault === 'missing_host') return this.#refuseWhole(head, fault);
     if (fault !== undefined) return this.#refuse(fault);
     // Where a body and a tunnel are asked for at once, two implementations disagree about where the tunnel begins.
-    if (head.upgrade !== undefined && framing !== undefined && framing.kind !== 'none') {
-      return this.#refuse('bad_framing');
-    }
+    const hasBody = framing !== undefined && framing.kind !== 'none';
+    if (head.upgrade !== undefined && hasBody) return this.#refuse('bad_framing');
     if (head.expectContinue && options.answerContinue) {
-      head.expectContinue = false;
-      block.remove(names.expect);
-      if (framing !== undefined && framing.kind !== 'none')
-        this.#wire.write(continueResponse, 0, continueResponse.length);
+      dropExpectation(head);
+      if (hasBody) writeContinue(this.#wire);
     }
     this.#requests++;
     if (options.maxRequests > 0 && this.#requests >= options.maxRequests) this.#closeAfter = true;
@@ -335,6 +327,7 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
   }
 
   #requestComplete(trailers: HeaderBlock | undefined): void {
+    if (trailers !== undefined) this.#meter?.noteFields(trailers);
     this.#reading = 'complete';
     this.#chunks = undefined;
     this.#trailers = undefined;
@@ -361,7 +354,9 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
     this.#writing = framing;
     if (framing === 'tunnel' || framing === 'until_close') this.#closeAfter = true;
     const connection = this.#closeAfter ? 'close' : this.#keepAlive10 ? 'keep-alive' : 'unsaid';
-    writeResponseHead(this.#wire, head, framing, connection, this.#options.properCase === true);
+    const properCase = this.#options.properCase === true;
+    const fieldBytes = writeResponseHead(this.#wire, head, framing, connection, properCase);
+    if (this.#meter !== undefined) this.#meter.headerSent += fieldBytes;
     if (framing === 'tunnel') this.#openTunnel();
     else if (endStream) this.#responseComplete();
   }
@@ -421,7 +416,15 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
     else if (early !== undefined) this.#handler?.onRequestData(early, 0, early.length);
   }
 
+  /** The bytes of a connection must be counted alone from its beginning. */
+  measure(block: HeaderBlock): ByteMeter {
+    this.#meter = new Http1Meter(this.#wire, this.#meter?.end() ?? atBeginning);
+    this.#meter.noteFields(block);
+    return this.#meter;
+  }
+
   #responseComplete(): void {
+    this.#meter?.end();
     this.#handler = undefined;
     this.#writing = 'idle';
     // A request whose body is still coming cannot be skipped safely: the connection ends with the response.

@@ -134,8 +134,8 @@ export class Http2ClientConnection extends Http2Connection {
     }
   }
 
-  /** Sends the head of a request and gives the stream its number; called by the stream. */
-  sendRequest(stream: Http2ClientStream, head: RequestHead, endStream: boolean): void {
+  /** Sends the head of a request and gives the stream its number; called by the stream. Returns the bytes of its frames. */
+  sendRequest(stream: Http2ClientStream, head: RequestHead, endStream: boolean): number {
     const { encoder, writer } = this;
     const block = head.headers;
     const { method, path, authority, scheme } = head;
@@ -162,8 +162,9 @@ export class Http2ClientConnection extends Http2Connection {
     to = encoder.putPseudo('authority', authority, output, to);
     to = encoder.putBlock(block, output, to);
     if (head.acceptsTrailers) to = encoder.putTeTrailers(output, to);
-    writer.endBlock(to, stream.id, endStream);
+    const bytes = writer.endBlock(to, stream.id, endStream);
     if (this.#nextId > maxWindowBytes - 2) this.#leave();
+    return bytes;
   }
 
   protected override isIdle(streamId: number): boolean {
@@ -195,6 +196,7 @@ export class Http2ClientConnection extends Http2Connection {
     this.#trailers = undefined;
     const stream = this.streams.get(streamId);
     if (!(stream instanceof Http2ClientStream) || stream.remoteEnded) return;
+    stream.meter?.receivedBlock(this.blockBytes);
     if (head !== undefined) {
       this.#endHead(stream, head, endStream);
     } else if (!endStream || this.fields.fault !== undefined) {

@@ -53,7 +53,8 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
     if (head.upgrade !== undefined && !this.#mayUpgrade(head)) return;
     this.isHead = head.method === 'HEAD';
     this.expectsContinue = head.expectContinue;
-    this.#connection.sendRequest(this, head, endStream);
+    const bytes = this.#connection.sendRequest(this, head, endStream);
+    this.meter?.sentBlock(bytes);
     if (endStream) this.endLocally();
   }
 

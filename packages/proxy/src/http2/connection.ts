@@ -50,6 +50,8 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
   /** The highest stream of the peer's (server) or of ours (client). */
   protected lastStreamId = 0;
   readonly peer = new PeerSettings();
+  /** Of the block of fields that came last. */
+  blockBytes = 0;
   /** `leaving`: no new streams; `closing`: nothing is read any more. */
   protected life: 'open' | 'leaving' | 'closing' | 'closed' = 'open';
   /** How the connection ended, once it has. */
@@ -113,8 +115,6 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
   protected onPeerReset(_stream: Http2Stream): void {}
   protected onPingAck(): void {}
   protected onSettled(): void {}
-
-  // Bytes
 
   onBytes(buffer: Buffer, start: number, end: number): void {
     if (this.life === 'closing' || this.life === 'closed') return;
@@ -182,22 +182,22 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
       this.#emptyBudgetFor(length);
       return;
     }
-    if (stream.remoteEnded) {
-      this.#dataStream = undefined;
-      stream.break(errorCode.streamClosed, 'protocol_error', 'DATA after the end');
-      return;
-    }
+    if (stream.remoteEnded) return this.#breakData(errorCode.streamClosed, 'DATA after the end');
+    stream.meter?.receivedData(length);
     stream.receiveWindow -= length;
-    if (stream.receiveWindow < 0) {
-      this.#dataStream = undefined;
-      stream.break(errorCode.flowControlError, 'protocol_error', 'more data than the stream allowed');
-      return;
-    }
+    if (stream.receiveWindow < 0)
+      return this.#breakData(errorCode.flowControlError, 'more data than the stream allowed');
     if (length > 0) {
       this.#floods.ping.earn(1);
       // Consecutive ones are meant.
       this.#floods.empty.earn(1);
     } else if ((flags & frameFlag.endStream) === 0) this.#emptyBudgetFor(0);
+  }
+
+  #breakData(code: ErrorCode, detail: string): void {
+    const stream = this.#dataStream;
+    this.#dataStream = undefined;
+    stream?.break(code, 'protocol_error', detail);
   }
 
   #emptyBudgetFor(length: number): boolean {
@@ -207,9 +207,8 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
   }
 
   onDataBytes(buffer: Buffer, start: number, end: number): void {
-    const stream = this.#dataStream;
-    if (stream === undefined) this.giveBack(end - start);
-    else stream.receive(buffer, start, end);
+    if (this.#dataStream === undefined) this.giveBack(end - start);
+    else this.#dataStream.receive(buffer, start, end);
   }
 
   onDataFrameEnd(padding: number): void {
@@ -217,9 +216,8 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
     this.#dataStream = undefined;
     if (padding > 0) {
       this.giveBack(padding);
-      if (padding === this.#dataLength && (this.#dataFlags & frameFlag.endStream) === 0) {
-        if (!this.#emptyBudgetFor(0)) return;
-      }
+      const isEmpty = padding === this.#dataLength && (this.#dataFlags & frameFlag.endStream) === 0;
+      if (isEmpty && !this.#emptyBudgetFor(0)) return;
       if (stream !== undefined && !stream.closed && !stream.remoteEnded) {
         stream.receiveWindow += padding;
         this.sendWindowUpdate(stream.id, padding);
@@ -288,6 +286,7 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
 
   #onBlock({ streamId, endStream, buffer, start, end }: FieldBlock): void {
     if (!this.beginBlock(streamId, endStream)) return;
+    this.blockBytes = end - start;
     if (!this.#decoder.decode(buffer, start, end, this.fields)) {
       this.fail(errorCode.compressionError, 'a malformed block of fields');
       return;
@@ -409,8 +408,8 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
     return this.life === 'closing' || this.life === 'closed';
   }
 
-  sendWindowUpdate(streamId: number, more: number): void {
-    if (!this.#isSilent) this.writer.windowUpdate(streamId, more);
+  sendWindowUpdate(streamId: number, more: number): number {
+    return this.#isSilent ? 0 : this.writer.windowUpdate(streamId, more);
   }
 
   sendReset(streamId: number, code: ErrorCode): void {
@@ -437,12 +436,12 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
     return sent;
   }
 
-  sendEnd(streamId: number): void {
-    this.writer.end(streamId);
+  sendEnd(streamId: number): number {
+    return this.writer.end(streamId);
   }
 
-  sendTrailers(streamId: number, trailers: HeaderBlock): void {
-    writeTrailers(this.writer, this.encoder, streamId, trailers);
+  sendTrailers(streamId: number, trailers: HeaderBlock): number {
+    return writeTrailers(this.writer, this.encoder, streamId, trailers);
   }
 
   /** Notes that a stream has data which the windows do not allow yet. */

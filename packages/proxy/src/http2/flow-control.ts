@@ -1,4 +1,4 @@
-import { defaultMaxFrameBytes, defaultWindowBytes, maxWindowBytes } from './frame.ts';
+import { defaultMaxFrameBytes, defaultWindowBytes, frameHeaderBytes, maxWindowBytes } from './frame.ts';
 import type { FrameWriter } from './frame-writer.ts';
 import type { Http2Stream } from './stream.ts';
 
@@ -55,6 +55,7 @@ export class FlowControl {
       const length = Math.min(end - at, stream.sendWindow, this.#send, defaultMaxFrameBytes);
       if (length <= 0) break;
       this.#writer.data(stream.id, buffer, at, at + length);
+      if (stream.meter !== undefined) stream.meter.sentFrame(length + frameHeaderBytes);
       stream.sendWindow -= length;
       this.#send -= length;
       at += length;

@@ -46,8 +46,10 @@ export class FrameWriter {
     this.#commit(this.#begin(0, frameType.settings, frameFlag.ack, 0));
   }
 
-  windowUpdate(streamId: number, more: number): void {
+  /** Returns the bytes of the frame. */
+  windowUpdate(streamId: number, more: number): number {
     this.#commit(putUint32(this.output, this.#begin(4, frameType.windowUpdate, 0, streamId), more));
+    return frameHeaderBytes + 4;
   }
 
   reset(streamId: number, code: ErrorCode): void {
@@ -90,15 +92,16 @@ export class FrameWriter {
     this.#lastDataFlagsAt = body - frameHeaderBytes + 4;
   }
 
-  /** Ends a stream: by the DATA frame that was just written, where it has not left yet, else by an empty one. */
-  end(streamId: number): void {
+  /** Ends a stream: by the DATA frame that was just written, where it has not left yet, else by an empty one. Returns the bytes that are added. */
+  end(streamId: number): number {
     // What has left does not lie there any more: a flush sets the offset back, and each frame moves it on.
     if (this.#wire.claim(frameHeaderBytes) === this.#lastDataEnd && this.#lastDataId === streamId) {
       this.output[this.#lastDataFlagsAt] = frameFlag.endStream;
       this.#lastDataEnd = -1;
-      return;
+      return 0;
     }
     this.#commit(this.#begin(0, frameType.data, frameFlag.endStream, streamId));
+    return frameHeaderBytes;
   }
 
   /** Makes room for a block of fields; write it from the returned offset on, then call {@link endBlock}. */
@@ -107,8 +110,8 @@ export class FrameWriter {
     return this.#blockAt + frameHeaderBytes;
   }
 
-  /** Sends the block that was written up to `end`: as one frame, or as several where it is longer than a frame. */
-  endBlock(end: number, streamId: number, endStream: boolean): void {
+  /** Sends the block that was written up to `end`: as one frame, or as several where it is longer than a frame. Returns their bytes. */
+  endBlock(end: number, streamId: number, endStream: boolean): number {
     const { output } = this;
     const at = this.#blockAt;
     const body = at + frameHeaderBytes;
@@ -117,7 +120,7 @@ export class FrameWriter {
     if (length <= defaultMaxFrameBytes) {
       putFrameHeader(output, at, length, frameType.headers, last | frameFlag.endHeaders, streamId);
       this.#commit(end);
-      return;
+      return end - at;
     }
     const block = Buffer.from(output.subarray(body, end));
     for (let from = 0; from < block.length; from += defaultMaxFrameBytes) {
@@ -128,6 +131,7 @@ export class FrameWriter {
       block.copy(this.output, into, from, to);
       this.#commit(into + to - from);
     }
+    return length + frameHeaderBytes * Math.ceil(length / defaultMaxFrameBytes);
   }
 
   /** Writes the header of a frame; returns where its payload goes. */

@@ -172,6 +172,7 @@ export class Http2ServerConnection extends Http2Connection {
       stream.break(errorCode.protocolError, 'protocol_error', 'malformed trailers');
       return;
     }
+    stream.meter?.receivedBlock(this.blockBytes);
     if (trailers !== undefined) dropForbiddenTrailers(trailers);
     stream.receiveEnd(trailers);
   }
@@ -242,8 +243,8 @@ export class Http2ServerConnection extends Http2Connection {
     this.writer.endBlock(this.encoder.putStatus(100, this.writer.output, at), streamId, false);
   }
 
-  /** Sends the head of an answer; called by its stream. */
-  sendResponse(streamId: number, head: ResponseHead, endStream: boolean): void {
+  /** Sends the head of an answer; called by its stream. Returns the bytes of its frames. */
+  sendResponse(streamId: number, head: ResponseHead, endStream: boolean): number {
     const { encoder, writer } = this;
     const block = head.headers;
     let at = writer.beginBlock(HpackEncoder.roomFor(block, 8));
@@ -252,11 +253,12 @@ export class Http2ServerConnection extends Http2Connection {
     // HTTP/2 has no 101: a protocol was switched to where 200 answers the CONNECT (RFC 8441 section 4).
     at = encoder.putStatus(head.status === 101 ? 200 : head.status, output, at);
     at = encoder.putBlock(block, output, at);
-    writer.endBlock(at, streamId, endStream);
+    const bytes = writer.endBlock(at, streamId, endStream);
     if (this.#owner.draining && this.life === 'open') {
       this.#owner.onDrainClose();
       this.closeWhenIdle();
     }
+    return bytes;
   }
 
   protected override onPeerReset(stream: Http2Stream): void {

@@ -4,6 +4,7 @@ import type { ResetReason, ServerStream, ServerStreamHandler } from '../codec/st
 import { errorCode } from './frame.ts';
 import type { Http2ServerConnection } from './server-connection.ts';
 import { Http2Stream } from './stream.ts';
+import type { StreamMeter } from './stream-meter.ts';
 
 /** One request of a client and the way back. */
 export class Http2ServerStream extends Http2Stream implements ServerStream {
@@ -17,13 +18,20 @@ export class Http2ServerStream extends Http2Stream implements ServerStream {
     this.#connection = connection;
   }
 
+  override measure(): StreamMeter {
+    const meter = super.measure();
+    meter.receivedBlock(this.#connection.blockBytes);
+    return meter;
+  }
+
   get writable(): boolean {
     return this.isWritable;
   }
 
   sendHead(head: ResponseHead, endStream: boolean): void {
     if (this.closed) return;
-    this.#connection.sendResponse(this.id, head, endStream);
+    const bytes = this.#connection.sendResponse(this.id, head, endStream);
+    this.meter?.sentBlock(bytes);
     if (head.status < 200 && head.status !== 101) return;
     this.answered = true;
     if (endStream) this.#end();

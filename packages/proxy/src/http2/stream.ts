@@ -3,6 +3,7 @@ import { HeaderBlock as Trailers } from '../codec/header-block.ts';
 import type { ResetReason } from '../codec/stream.ts';
 import type { Http2Connection } from './connection.ts';
 import { errorCode, type ErrorCode } from './frame.ts';
+import { StreamMeter } from './stream-meter.ts';
 
 /** An end of a message: with trailers, or without. */
 type End = { readonly trailers: HeaderBlock | undefined };
@@ -27,6 +28,8 @@ export abstract class Http2Stream {
   /** We have sent everything. */
   localEnded = false;
   closed = false;
+  /** There where somebody asks how many bytes pass. */
+  meter: StreamMeter | undefined;
   #taken = 0;
   #paused = false;
   #delivering = false;
@@ -40,6 +43,10 @@ export abstract class Http2Stream {
     this.id = id;
     this.sendWindow = connection.peer.streamWindow;
     this.receiveWindow = connection.ownStreamWindow;
+  }
+
+  measure(): StreamMeter {
+    return (this.meter = new StreamMeter());
   }
 
   /** Hands data to whoever serves the stream. */
@@ -174,7 +181,8 @@ export abstract class Http2Stream {
     if (this.#paused || this.remoteEnded || this.closed) return;
     if (this.#taken < this.connection.ownStreamWindow >> 1) return;
     this.receiveWindow += this.#taken;
-    this.connection.sendWindowUpdate(this.id, this.#taken);
+    const frame = this.connection.sendWindowUpdate(this.id, this.#taken);
+    this.meter?.sentFrame(frame);
     this.#taken = 0;
   }
 
@@ -212,8 +220,14 @@ export abstract class Http2Stream {
 
   #sendEnd(trailers: HeaderBlock | undefined): void {
     this.localEnded = true;
-    if (trailers === undefined) this.connection.sendEnd(this.id);
-    else this.connection.sendTrailers(this.id, trailers);
+    const { connection, meter } = this;
+    if (trailers === undefined) {
+      const bytes = connection.sendEnd(this.id);
+      meter?.sentFrame(bytes);
+    } else {
+      const bytes = connection.sendTrailers(this.id, trailers);
+      meter?.sentBlock(bytes);
+    }
     this.#closeIfDone();
   }
 

@@ -1,3 +1,4 @@
+import { bodyBytes, noBytes } from '../codec/byte-meter.ts';
 import type { StreamInfo } from '../telemetry/stream-info.ts';
 import type { ByteCounter } from '../wire/byte-counter.ts';
 import type { ConnectionInfo } from './connection-info.ts';
@@ -25,6 +26,8 @@ export function aboutConnection(
     details: flags === 0 ? '' : 'filter_chain_not_found',
     bytesReceived: bytes?.received ?? 0,
     bytesSent: bytes?.sent ?? 0,
+    downstreamBytes: bodyBytes(bytes?.received ?? 0, bytes?.sent ?? 0),
+    upstreamBytes: noBytes,
     startWallMs: started?.wallMs ?? 0,
     durationMs: started === undefined ? 0 : nowMs - started.ms,
     requestDurationMs: undefined,

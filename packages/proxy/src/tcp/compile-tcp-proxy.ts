@@ -44,7 +44,16 @@ export function compileTcpProxy(
         ? undefined
         : (name, done) =>
             context.filterServices.onDemand.cluster(name, onDemand.source, onDemand.timeoutMs, done),
-    tunnel: tunnel === undefined ? undefined : compileTunnel(tunnel, context, path, bad),
+    tunnel:
+      tunnel === undefined
+        ? undefined
+        : compileTunnel(
+            tunnel,
+            context,
+            accessLogs.some(({ asksBytes }) => asksBytes),
+            path,
+            bad,
+          ),
     accessLogs,
     logOnConnected,
     logIntervalMs,

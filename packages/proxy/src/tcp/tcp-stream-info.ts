@@ -1,4 +1,5 @@
 import type { Host } from '../cluster/host.ts';
+import { bodyBytes, noBytes, type ByteMeter } from '../codec/byte-meter.ts';
 import { formatAddress, type SocketAddress } from '../model/address.ts';
 import type { Cluster } from '../model/cluster.ts';
 import type { Metadata } from '../model/metadata.ts';
@@ -24,6 +25,7 @@ export interface TcpStreamState {
         readonly localAddress: string;
         readonly localPort: number;
         readonly tls: TlsInfo | undefined;
+        readonly meter?: ByteMeter | undefined;
       }
     | undefined;
   /** The upstream's local address, where it was asked for in time; else empty. */
@@ -65,6 +67,14 @@ export class TcpStreamInfo implements StreamInfo {
   }
   get bytesSent(): number {
     return this.#state.bytesSent;
+  }
+  get downstreamBytes(): ByteMeter {
+    return bodyBytes(this.bytesReceived, this.bytesSent);
+  }
+  get upstreamBytes(): ByteMeter {
+    const { host, upstream } = this.#state;
+    if (upstream?.meter !== undefined) return upstream.meter;
+    return host === undefined ? noBytes : bodyBytes(this.bytesSent, this.bytesReceived);
   }
   get startWallMs(): number {
     return this.#state.startWallMs;

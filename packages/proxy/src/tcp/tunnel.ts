@@ -3,6 +3,7 @@ import type { ConnectListener, PendingConnection } from '../cluster/connector.ts
 import type { Host } from '../cluster/host.ts';
 import type { PoolFailure, StreamWaiter } from '../cluster/pool/http-pool.ts';
 import type { UpstreamCluster } from '../cluster/upstream-cluster.ts';
+import type { ByteMeter } from '../codec/byte-meter.ts';
 import type { HeadPool, HttpVersion, ResponseHead } from '../codec/head.ts';
 import type { ClientStream, ResetReason } from '../codec/stream.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
@@ -29,7 +30,10 @@ export type TcpUpstream = Pick<
   | 'localAddress'
   | 'localPort'
   | 'tls'
->;
+> & {
+  /** Its bytes in the tunnel's connection, where somebody asks for them. */
+  readonly meter?: ByteMeter | undefined;
+};
 
 /** Hears how opening a tunnel ends, as of a connection. */
 export interface TunnelListener extends Pick<ConnectListener, 'onFailed'> {
@@ -51,6 +55,7 @@ export interface Tunnel {
 export function compileTunnel(
   model: TcpTunnel,
   context: { readonly heads: HeadPool; readonly turn: Turn },
+  countsBytes: boolean,
   path: string,
   bad: Problem[],
 ): Tunnel | undefined {
@@ -65,6 +70,7 @@ export function compileTunnel(
   return {
     open(cluster, host, info, about, listener) {
       const tunnel = new TunnelStream(cluster, host, context.turn, listener, (stream) => {
+        if (countsBytes) tunnel.meter = stream.measure();
         const head = context.heads.request();
         head.method = model.postPath === undefined ? 'CONNECT' : 'POST';
         head.path = model.postPath ?? '';
@@ -91,6 +97,7 @@ class TunnelStream implements StreamWaiter, PendingConnection, TcpUpstream {
   #pool: ReturnType<UpstreamCluster['poolOf']> | undefined;
   #stream: ClientStream | undefined;
   handler: WireHandler = deafHandler;
+  meter: ByteMeter | undefined;
   #requestEnded = false;
   #answerEnded = false;
   #over = false;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { TestClock } from '@lateen/core';
 import { RequestHead, ResponseHead } from '../codec/head.ts';
+import { bodyBytes } from '../codec/byte-meter.ts';
 import { headerName } from '../codec/header-name.ts';
 import type { AccessLog } from '../model/access-log.ts';
 import { compileAccessLog } from './access-log.ts';
@@ -346,13 +347,12 @@ test('paths are told as they came or as they are, expressions and times of the p
   assert.equal(formatTime(startWallMs, '%R%z %Z', -90), '16:59-0130 -0130');
 });
 
-test('of TCP the bytes of the wire are told, of requests they are not counted', () => {
+test('what is not known of the wire or the connection is left out', () => {
   const compiled = compileFormat(
-    '%FILTER_CHAIN_NAME% %UPSTREAM_CONNECTION_POOL_READY_DURATION% %DOWNSTREAM_WIRE_BYTES_RECEIVED% %DOWNSTREAM_WIRE_BYTES_SENT% %UPSTREAM_WIRE_BYTES_SENT% %UPSTREAM_WIRE_BYTES_RECEIVED% %DOWNSTREAM_DETECTED_CLOSE_TYPE%',
+    '%FILTER_CHAIN_NAME% %UPSTREAM_CONNECTION_POOL_READY_DURATION% %DOWNSTREAM_WIRE_BYTES_RECEIVED% %UPSTREAM_HEADER_BYTES_SENT% %DOWNSTREAM_DETECTED_CLOSE_TYPE%',
   );
   assert.ok(compiled.ok);
   const about = { filterChainName: 'mesh', poolReadyMs: 1.7, upstreamHost: '10.0.0.1:80' };
-  assert.equal(compiled.value.render(info(about)), 'mesh 2 - - - - -');
-  assert.equal(compiled.value.render(info({ ...about, request: undefined })), 'mesh 2 3 295 3 295 -');
-  assert.equal(compiled.value.render(info({ request: undefined, upstreamHost: '' })), '- - 3 295 0 0 -');
+  assert.equal(compiled.value.render(info(about)), 'mesh 2 - - -');
+  assert.equal(compiled.value.render(info({ downstreamBytes: bodyBytes(3, 295) })), '- - 3 - -');
 });

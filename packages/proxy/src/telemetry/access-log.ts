@@ -7,6 +7,7 @@ import { compileValueMatch } from '../decide/value-match.ts';
 import { reasonOfId } from '../decide/trace-decision.ts';
 import type { AccessLog, AccessLogFilter, AccessLogFormat, RemoteLogSink } from '../model/access-log.ts';
 import type { JsonValue } from '../model/metadata.ts';
+import { asksBytes } from './byte-operators.ts';
 import { celRoots } from './cel/cel-attributes.ts';
 import { compileCel } from './cel/cel-evaluation.ts';
 import { compileFormat, defaultAccessLogFormat, type Format } from './format.ts';
@@ -18,6 +19,8 @@ import { logTypeOf, type StreamInfo } from './stream-info.ts';
 
 /** An access log ready to write. */
 export interface CompiledAccessLog {
+  /** Lines tell bytes on the wires: they must be counted. */
+  readonly asksBytes: boolean;
   log(info: StreamInfo): void;
 }
 
@@ -172,6 +175,7 @@ export function compileAccessLog(log: AccessLog, sinks: LogSinks): Result<Compil
     const tell = sinks.remoteLogs.logger(log.sink, bad);
     if (bad.length > 0) return problems(bad);
     return ok({
+      asksBytes: asksBytes(log),
       log(info) {
         if (test === undefined || test(info)) tell(info);
       },
@@ -185,6 +189,7 @@ export function compileAccessLog(log: AccessLog, sinks: LogSinks): Result<Compil
   if (log.sink.kind === 'file' && sink === log.sink.path) checkFile(sink, bad);
   if (bad.length > 0) return problems(bad);
   return ok({
+    asksBytes: asksBytes(log),
     log(info) {
       if (test === undefined || test(info)) write(sink, render(info));
     },

@@ -1,3 +1,4 @@
+import type { ByteMeter } from '../codec/byte-meter.ts';
 import type { GrpcMessages } from '../codec/grpc-messages.ts';
 import type { RequestHead, ResponseHead } from '../codec/head.ts';
 import type { HeaderBlock } from '../codec/header-block.ts';
@@ -40,6 +41,9 @@ export interface StreamInfo {
   readonly details: string;
   readonly bytesReceived: number;
   readonly bytesSent: number;
+  /** On the wires; undefined where they are not counted. Those to endpoints of all tries together. */
+  readonly downstreamBytes?: ByteMeter | undefined;
+  readonly upstreamBytes?: ByteMeter | undefined;
   /** Wall time of the start, milliseconds since the epoch. */
   readonly startWallMs: number;
   /** Since the start; undefined where it did not come to that. */

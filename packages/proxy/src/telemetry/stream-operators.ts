@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import type { HeaderBlock } from '../codec/header-block.ts';
 import { names } from '../codec/header-name.ts';
 import { formatAddress, type SocketAddress } from '../model/address.ts';
+import { byteOperators } from './byte-operators.ts';
 import { nonEmpty, type Operator } from './format-operator.ts';
 import { grpcStatusName, grpcStatusSnake } from './grpc-status-names.ts';
 import { grpcStatusOf } from './grpc-status.ts';
@@ -39,16 +40,13 @@ function sizeOf(block: HeaderBlock | undefined): number {
   return size;
 }
 
-function ofTcp(read: Operator): Operator {
-  return (info) => (info.request === undefined ? read(info) : undefined);
-}
-
 /** For what this proxy does not measure, or what filters that it does not have would say. */
 const nothing: Operator = () => undefined;
 
 /** Envoy's operators without arguments. */
 export const streamOperators: Readonly<Record<string, Operator>> = {
   ...tlsOperators,
+  ...byteOperators,
   PROTOCOL: (i) => i.request?.version,
   UPSTREAM_PROTOCOL: (i) => (i.details === 'via_upstream' ? i.response?.version : undefined),
   RESPONSE_CODE: (i) => i.status,
@@ -103,11 +101,6 @@ export const streamOperators: Readonly<Record<string, Operator>> = {
   HOSTNAME: () => hostname(),
   FILTER_CHAIN_NAME: (i) => nonEmpty(i.filterChainName),
   UPSTREAM_CONNECTION_POOL_READY_DURATION: (i) => round(i.poolReadyMs),
-  // Of TCP all bytes are those of the wire; of requests only their bodies are counted.
-  DOWNSTREAM_WIRE_BYTES_RECEIVED: ofTcp((i) => i.bytesReceived),
-  DOWNSTREAM_WIRE_BYTES_SENT: ofTcp((i) => i.bytesSent),
-  UPSTREAM_WIRE_BYTES_RECEIVED: ofTcp((i) => (i.upstreamHost === '' ? 0 : i.bytesSent)),
-  UPSTREAM_WIRE_BYTES_SENT: ofTcp((i) => (i.upstreamHost === '' ? 0 : i.bytesReceived)),
   GRPC_STATUS_NUMBER: (i) => grpcStatusOf(i),
   // Not measured, or told by nothing that this proxy has.
   BYTES_RETRANSMITTED: nothing,
@@ -116,8 +109,6 @@ export const streamOperators: Readonly<Record<string, Operator>> = {
   DOWNSTREAM_TRANSPORT_FAILURE_REASON: nothing,
   DOWNSTREAM_TLS_SESSION_ID: nothing,
   UPSTREAM_TLS_SESSION_ID: nothing,
-  DOWNSTREAM_HEADER_BYTES_RECEIVED: nothing,
-  DOWNSTREAM_HEADER_BYTES_SENT: nothing,
   ROUNDTRIP_DURATION: nothing,
   TLS_JA3_FINGERPRINT: nothing,
   TLS_JA4_FINGERPRINT: nothing,
@@ -125,8 +116,6 @@ export const streamOperators: Readonly<Record<string, Operator>> = {
   DOWNSTREAM_DETECTED_CLOSE_TYPE: nothing,
   UPSTREAM_LOCAL_CLOSE_REASON: nothing,
   UPSTREAM_DETECTED_CLOSE_TYPE: nothing,
-  UPSTREAM_HEADER_BYTES_RECEIVED: nothing,
-  UPSTREAM_HEADER_BYTES_SENT: nothing,
 };
 
 /** `%GRPC_STATUS(format)%`; undefined for a format that there is not. */

@@ -51,7 +51,8 @@ export abstract class HandleWire implements Wire, OutputOwner, HandleOwner {
   }
 
   countAlone(): ByteCounter {
-    return (this.bytes = new ConnectionBytes(this.bytes));
+    if (!(this.bytes instanceof ConnectionBytes)) this.bytes = new ConnectionBytes(this.bytes);
+    return this.bytes;
   }
 
   get output(): Buffer {
@@ -68,6 +69,10 @@ export abstract class HandleWire implements Wire, OutputOwner, HandleOwner {
 
   write(buffer: Uint8Array, start: number, end: number): void {
     this.turn.write(this, buffer, start, end);
+  }
+
+  get writtenBytes(): number {
+    return this.bytes.sent + this.turn.unsentBytes(this);
   }
 
   abstract flushOutput(buffer: Buffer, length: number): boolean;

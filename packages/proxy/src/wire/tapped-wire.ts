@@ -76,6 +76,10 @@ export class TappedWire implements Wire {
     return this.#wire.writable;
   }
 
+  get writtenBytes(): number {
+    return this.#wire.writtenBytes;
+  }
+
   get pendingBytes(): number {
     return this.#wire.pendingBytes;
   }

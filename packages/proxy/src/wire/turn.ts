@@ -96,6 +96,11 @@ export class Turn {
     this.commit(copyBytes(bytes, start, end, this.buffer, at));
   }
 
+  /** What an owner has written that has not left yet. */
+  unsentBytes(owner: OutputOwner): number {
+    return this.#owner === owner ? this.#used : 0;
+  }
+
   /** Sends what an owner has written, before it ends or is destroyed. */
   flushOwner(owner: OutputOwner): void {
     if (this.#owner === owner) this.flush();

@@ -20,7 +20,7 @@ export interface Wire {
   readonly bytes: ByteCounter;
   /** Counts its bytes here from now on: for whoever takes the wire over. */
   countInto(counter: ByteCounter): void;
-  /** Counts its bytes by themselves too; answers with that count. */
+  /** Counts its bytes by themselves too, from the first call on; answers with that count. */
   countAlone(): ByteCounter;
   /** Room for `bytes` in the turn's output buffer; write from the returned offset, then {@link commit} its end. */
   claim(bytes: number): number;
@@ -31,6 +31,8 @@ export interface Wire {
   write(buffer: Uint8Array, start: number, end: number): void;
   /** False while too much waits to be sent: stop producing until `onDrain`. */
   readonly writable: boolean;
+  /** Bytes that were counted as sent, and those that leave with this turn. */
+  readonly writtenBytes: number;
   /** Bytes that wait in the process for the peer to read. */
   readonly pendingBytes: number;
   /** Finishes sending, after what was written. */

@@ -1,4 +1,6 @@
 import type { HeadPool, RequestHead } from '../../codec/head.ts';
+import type { ByteMeter } from '../../codec/byte-meter.ts';
+import { Http1Meter, markOf } from '../../http1/http1-meter.ts';
 import type { ClientStream, ClientStreamHandler } from '../../codec/stream.ts';
 import type { TlsInfo } from '../../wire/tls-info.ts';
 import type { Wire, WireHandler } from '../../wire/wire.ts';
@@ -87,6 +89,12 @@ export class TerminatedConnect implements HttpPool, ClientStream, WireHandler {
   }
 
   // ClientStream
+
+  measure(): ByteMeter {
+    const wire = this.#wire as Wire;
+    wire.countAlone();
+    return new Http1Meter(wire, markOf(wire));
+  }
 
   get tls(): TlsInfo | undefined {
     return this.#wire?.tls;

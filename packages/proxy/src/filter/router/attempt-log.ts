@@ -1,6 +1,7 @@
 import type { ResponseHead } from '../../codec/head.ts';
 import type { HeaderBlock } from '../../codec/header-block.ts';
 import { formatAddress } from '../../model/address.ts';
+import { noBytes } from '../../codec/byte-meter.ts';
 import type { CompiledAccessLog } from '../../telemetry/access-log.ts';
 import type { AccessLogType, StreamInfo } from '../../telemetry/stream-info.ts';
 import type { CoarseTimers } from '../../timer/coarse-timers.ts';
@@ -109,7 +110,7 @@ class AttemptLog implements AttemptWatch {
     trailers: HeaderBlock | undefined,
   ): void {
     const request = this.#request;
-    const { host, localAddress, connectionId, tls } = this.#attempt;
+    const { host, localAddress, connectionId, tls, meter } = this.#attempt;
     const nowMs = this.#turn.nowMs;
     const info: StreamInfo = {
       request: request.request,
@@ -120,6 +121,8 @@ class AttemptLog implements AttemptWatch {
       details,
       bytesReceived: this.#received,
       bytesSent: this.#sent,
+      downstreamBytes: request.downstreamBytes,
+      upstreamBytes: meter ?? (request.upstreamBytes && noBytes),
       startWallMs: this.#startWallMs,
       durationMs: nowMs - this.#startMs,
       requestDurationMs: undefined,

@@ -1,4 +1,5 @@
 import type { AlpnOverride } from '../../model/alpn-override.ts';
+import type { ByteMeter } from '../../codec/byte-meter.ts';
 import type { HttpVersion, RequestHead, ResponseHead } from '../../codec/head.ts';
 import type { HeaderBlock } from '../../codec/header-block.ts';
 import type { ClientStream, ResetReason } from '../../codec/stream.ts';
@@ -72,6 +73,8 @@ export class Attempt extends Expirable implements StreamWaiter {
   /** True once bytes of the request may have reached the host. */
   sent = false;
   headReceived = false;
+  /** Undefined where nobody asks for its bytes. */
+  meter: ByteMeter | undefined;
   /** Undefined where nobody watches. */
   watch: AttemptWatch | undefined;
 
@@ -147,6 +150,11 @@ export class Attempt extends Expirable implements StreamWaiter {
 
   get tls(): TlsInfo | undefined {
     return this.#stream?.tls;
+  }
+
+  /** Counts its bytes; before its head is sent. */
+  measure(): ByteMeter {
+    return (this.meter = (this.#stream as ClientStream).measure());
   }
 
   get writable(): boolean {

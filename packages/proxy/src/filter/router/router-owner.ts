@@ -38,6 +38,7 @@ export interface RouterOwner extends StreamInfo {
     readonly alpn: AlpnOverride | undefined;
     /** Undefined where tries are not logged. */
     readonly attemptLogs: AttemptLogs | undefined;
+    readonly countsBytes: boolean;
     /** Those of the requests. */
     readonly accessLogs: readonly CompiledAccessLog[];
   };

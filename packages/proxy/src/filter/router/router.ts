@@ -2,6 +2,7 @@ import type { Host } from '../../cluster/host.ts';
 import { TerminatedConnect } from '../../cluster/pool/terminated-connect.ts';
 import type { UpstreamCluster } from '../../cluster/upstream-cluster.ts';
 import type { HttpVersion, ResponseHead } from '../../codec/head.ts';
+import type { ByteMeter } from '../../codec/byte-meter.ts';
 import type { HeaderBlock } from '../../codec/header-block.ts';
 import { names } from '../../codec/header-name.ts';
 import type { RequestTiming } from '../../route/request-timing.ts';
@@ -39,6 +40,8 @@ export class Router extends HostChoice implements AttemptOwner {
   /** When that was; only where requests are logged. */
   readyMs: number | undefined;
   lastFailure = '';
+  /** What went to endpoints, and came; only where it is logged. */
+  meters: ByteMeter[] | undefined;
   attempts = 0;
   /** The one that answers, or the latest. */
   #attempt: Attempt | undefined;
@@ -194,6 +197,7 @@ export class Router extends HostChoice implements AttemptOwner {
     const { head, manager } = this.owner;
     this.connected = attempt;
     if (manager.accessLogs.length > 0) this.readyMs = manager.turn.nowMs;
+    if (manager.countsBytes) (this.meters ??= []).push(attempt.measure());
     const body = this.#body;
     const complete =
       this.#requestDone && (body === undefined || body.bytes === 0) && body?.trailers === undefined;

@@ -126,7 +126,9 @@ export function commonProperties(
     streamId: info.request?.headers.get(names.requestId) ?? '',
     accessLogType: logTypeOf(info),
     intermediateLogEntry: !logTypeOf(info).endsWith('End'),
-    downstreamWireBytesSent: info.bytesSent,
-    downstreamWireBytesReceived: info.bytesReceived,
+    downstreamWireBytesSent: info.downstreamBytes?.wireSent,
+    downstreamWireBytesReceived: info.downstreamBytes?.wireReceived,
+    upstreamWireBytesSent: info.upstreamBytes?.wireSent,
+    upstreamWireBytesReceived: info.upstreamBytes?.wireReceived,
   };
 }

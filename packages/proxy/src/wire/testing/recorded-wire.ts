@@ -28,6 +28,10 @@ export class RecordedWire implements Wire {
     return (this.bytes = new ConnectionBytes(this.bytes));
   }
 
+  get writtenBytes(): number {
+    return Buffer.concat(this.#sent).length;
+  }
+
   /** Everything that was written, as text. */
   get sent(): string {
     return Buffer.concat(this.#sent).toString('latin1');
