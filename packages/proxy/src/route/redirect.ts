@@ -1,7 +1,7 @@
 import { withoutPort } from '../decide/domain-match.ts';
 import type { RoutableRequest } from '../decide/header-match.ts';
 import type { RedirectAction, Route } from '../model/route.ts';
-import { compileRegexRewrite, splitQuery, type Rewrite } from './rewrite.ts';
+import { compileRegexRewrite, matchedPathRewrite, splitQuery, type Rewrite } from './rewrite.ts';
 
 /** The `location` of a redirected request. */
 export type Redirect = (request: RoutableRequest) => string;
@@ -14,9 +14,8 @@ function compilePath(route: Route, action: RedirectAction): Rewrite | undefined 
     const rewrite = compileRegexRewrite(path.rewrite);
     return (text) => rewrite(splitQuery(text)[0]);
   }
-  const { path: match } = route.match;
-  const length = 'value' in match ? match.value.length : 0;
-  return (text) => path.value + splitQuery(text)[0].slice(length);
+  const rewrite = matchedPathRewrite(route.match.path, path.value);
+  return (text) => rewrite(splitQuery(text)[0]);
 }
 
 /** Compiles a redirect (Envoy, `RedirectAction`): what is not said stays as the request has it; default ports are left out. */

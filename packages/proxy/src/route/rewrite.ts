@@ -1,5 +1,5 @@
 import { regexEngine } from '../decide/regex-engine.ts';
-import type { RegexRewrite } from '../model/route.ts';
+import type { PathMatch, RegexRewrite } from '../model/route.ts';
 
 /** Rewrites a text. */
 export type Rewrite = (text: string) => string;
@@ -52,4 +52,11 @@ export function compileRegexRewrite(rewrite: RegexRewrite): Rewrite {
 export function splitQuery(path: string): [string, string] {
   const at = path.indexOf('?');
   return at < 0 ? [path, ''] : [path.slice(0, at), path.slice(at)];
+}
+
+/** Puts `replacement` in the place of what a path was matched by: the value of a prefix, else all but the query (Envoy, `RouteAction.prefix_rewrite`). */
+export function matchedPathRewrite(match: PathMatch, replacement: string): Rewrite {
+  if (!('value' in match)) return (path) => replacement + splitQuery(path)[1];
+  const { length } = match.value;
+  return (path) => replacement + path.slice(length);
 }

@@ -22,7 +22,7 @@ import { compileHeaderOperations, type CompiledHeaderOperations } from './header
 import { compileRedirect, type Redirect } from './redirect.ts';
 import { grpcLimitOf, timingOf, type GrpcLimit, type RequestTiming } from './request-timing.ts';
 import { compileRetryPolicy, type CompiledRetryPolicy } from './retry-policy.ts';
-import { compileRegexRewrite, splitQuery, type Rewrite } from './rewrite.ts';
+import { compileRegexRewrite, matchedPathRewrite, splitQuery, type Rewrite } from './rewrite.ts';
 import { plainTarget, type SharedParts } from './shared-parts.ts';
 import type { RouteCompileContext } from './virtual-host.ts';
 
@@ -227,9 +227,7 @@ function compilePathRewrite(route: Route, action: ForwardAction): Rewrite | unde
   const replacement = action.prefixRewrite;
   if (replacement === undefined || replacement === '') return undefined;
   const { path: match } = route.match;
-  if (match.kind === 'regex' || match.kind === 'connect' || match.kind === 'template') return undefined;
-  const { length } = match.value;
-  return (path) => replacement + path.slice(length);
+  return match.kind === 'connect' ? undefined : matchedPathRewrite(match, replacement);
 }
 
 function compileHostRewrite(action: ForwardAction): CompiledForward['rewriteHost'] {

@@ -174,6 +174,34 @@ for (const [action, host, path, location] of redirects) {
   });
 }
 
+/** A route that a regular expression leads to. */
+function byRegex(regex: string, route: Route): Route {
+  return { ...route, match: { ...route.match, path: { kind: 'regex', regex } } };
+}
+
+test('a prefix put in the place of what a regular expression matched takes all of the path', () => {
+  const prefix = { kind: 'prefix' as const, value: '/whole' };
+  const table = compile(
+    defaultRouteConfiguration('r', [
+      defaultVirtualHost(
+        'v',
+        ['*'],
+        [
+          byRegex('/a/.*', defaultRoute({ ...defaultForward('c'), prefixRewrite: '/whole' })),
+          byRegex('/b/.*', defaultRoute({ kind: 'redirect', status: 301, stripQuery: false, path: prefix })),
+        ],
+      ),
+    ]),
+  );
+  const forward = table.find(request('a', '/a/x?y=1'))?.action;
+  assert.ok(forward?.kind === 'forward');
+  assert.equal(forward.rewritePath?.('/a/x?y=1'), '/whole?y=1');
+  const asked = request('a', '/b/x?y=1');
+  const redirect = table.find(asked)?.action;
+  assert.ok(redirect?.kind === 'redirect');
+  assert.equal(redirect.redirect(asked.head), 'http://a/whole?y=1');
+});
+
 test('prefixes and paths are rewritten, the query kept', () => {
   const rewritten = (action: Partial<ReturnType<typeof defaultForward>>, path: string): string => {
     const table = compile(
