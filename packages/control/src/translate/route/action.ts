@@ -104,11 +104,22 @@ export interface Forwarding {
   readonly operationHost: string | undefined;
 }
 
+/** Destinations that get requests. */
+function weighedDestinations({ route = [] }: HttpRoute): readonly HttpRouteDestination[] {
+  return route.length === 1 ? route : route.filter((entry) => entry.weight !== 0);
+}
+
+/** The destination of all requests; undefined where the traffic is split. */
+export function onlyDestination(route: HttpRoute): HttpRouteDestination | undefined {
+  const destinations = weighedDestinations(route);
+  return destinations.length === 1 ? destinations[0] : undefined;
+}
+
 /** The action of a rule that forwards. */
 export function forwardAction(route: HttpRoute, around: RouteSurroundings): Forwarding {
   const { rewrite } = route;
-  const destinations = (route.route ?? []).filter((entry) => entry.weight !== 0 || route.route?.length === 1);
-  const only = destinations.length === 1 ? destinations[0] : undefined;
+  const destinations = weighedDestinations(route);
+  const only = onlyDestination(route);
   const onlyTarget = only === undefined ? undefined : targetOf(only.destination, around);
   const host = rewrite?.authority ?? hostSetBy(route.headers) ?? hostSetBy(only?.headers);
   const regex = rewrite?.uriRegexRewrite;

@@ -33,12 +33,12 @@ function additions(operations: HeaderOperations | undefined): HeaderValueOption[
   ];
 }
 
-/** The changes that a rule or a destination asks for. */
-export function headerFields(changes: HeaderChanges | undefined): HeaderFields {
-  const requestAdd = additions(changes?.request);
-  const responseAdd = additions(changes?.response);
-  const requestRemove = changes?.request?.remove ?? [];
-  const responseRemove = changes?.response?.remove ?? [];
+/** The changes that a rule, a destination, or one after the other ask for. */
+export function headerFields(...all: readonly (HeaderChanges | undefined)[]): HeaderFields {
+  const requestAdd = all.flatMap((changes) => additions(changes?.request));
+  const responseAdd = all.flatMap((changes) => additions(changes?.response));
+  const requestRemove = all.flatMap((changes) => changes?.request?.remove ?? []);
+  const responseRemove = all.flatMap((changes) => changes?.response?.remove ?? []);
   return {
     ...(requestAdd.length === 0 ? {} : { requestHeadersToAdd: requestAdd }),
     ...(requestRemove.length === 0 ? {} : { requestHeadersToRemove: requestRemove }),

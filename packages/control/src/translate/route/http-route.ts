@@ -13,6 +13,7 @@ import { configPath, istioMetadata } from '../istio-metadata.ts';
 import {
   directResponseAction,
   forwardAction,
+  onlyDestination,
   redirectAction,
   type DestinationFacts,
   type RouteSurroundings,
@@ -97,7 +98,8 @@ function translateRoute(
     ...(name === '' ? {} : { name }),
     match: conditions,
     metadata: istioMetadata({ config: configPath('virtual-service', objectKey(rule)) }),
-    ...headerFields(http.headers),
+    // Where the traffic is split, each share has the changes of its destination.
+    ...headerFields(http.headers, onlyDestination(http)?.headers),
     ...(filters === undefined ? {} : { typedPerFilterConfig: filters }),
     ...(match?.statPrefix === undefined ? {} : { statPrefix: match.statPrefix }),
   };
