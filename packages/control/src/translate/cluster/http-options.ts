@@ -21,24 +21,22 @@ export function httpOptionFields(
   const http = pool?.http;
   const maxRequests = http?.maxRequestsPerConnection ?? 0;
   const idleTimeout = durationMs(http?.idleTimeout, undefined);
+  const maxConnectionDuration = durationMs(pool?.tcp?.maxConnectionDuration, undefined);
+  const common: HttpProtocolOptions['commonHttpProtocolOptions'] = {
+    ...(idleTimeout === undefined ? {} : { idleTimeout }),
+    ...(maxConnectionDuration === undefined ? {} : { maxConnectionDuration }),
+    ...(maxRequests > 0 ? { maxRequestsPerConnection: maxRequests } : {}),
+  };
+  const isLimited = Object.keys(common).length > 0;
   const upgrade = http?.h2UpgradePolicy === 'UPGRADE' && isHttp(protocol);
   const asClient = http?.useClientProtocol === true || protocol === 'auto';
   const http2 = isHttp2(protocol) || upgrade;
   const streams = http?.maxConcurrentStreams ?? 0;
   const http2ProtocolOptions = streams > 0 ? { maxConcurrentStreams: streams } : {};
-  if (!http2 && !asClient && !fromRequest.serverName && maxRequests === 0 && idleTimeout === undefined) {
-    return {};
-  }
+  if (!http2 && !asClient && !fromRequest.serverName && !isLimited) return {};
 
   const options: HttpProtocolOptions = {
-    ...(maxRequests > 0 || idleTimeout !== undefined
-      ? {
-          commonHttpProtocolOptions: {
-            ...(idleTimeout === undefined ? {} : { idleTimeout }),
-            ...(maxRequests > 0 ? { maxRequestsPerConnection: maxRequests } : {}),
-          },
-        }
-      : {}),
+    ...(isLimited ? { commonHttpProtocolOptions: common } : {}),
     ...(fromRequest.serverName
       ? { upstreamHttpProtocolOptions: { autoSni: true, autoSanValidation: fromRequest.verified } }
       : {}),

@@ -13,7 +13,11 @@ export interface PortPolicy {
   readonly connectionPool: ConnectionPool | undefined;
   readonly outlierDetection: OutlierSettings | undefined;
   readonly tls: TrafficPolicy['tls'];
+  readonly tunnel: TrafficPolicy['tunnel'];
+  readonly proxyProtocol: TrafficPolicy['proxyProtocol'];
 }
+
+type Replaceable = Omit<PortPolicy, 'tunnel' | 'proxyProtocol'>;
 
 /**
  * The policy for one port of a subset.
@@ -26,23 +30,29 @@ export function policyOfPort(
   subset: TrafficPolicy | undefined,
   port: number,
 ): PortPolicy {
-  const ofPort = (policy: TrafficPolicy | undefined): PortPolicy | undefined => {
+  const ofPort = (policy: TrafficPolicy | undefined): Replaceable | undefined => {
     const settings = policy?.portLevelSettings?.find((entry) => entry.port?.number === port);
     return settings === undefined ? undefined : fieldsOf(settings);
   };
   const base = ofPort(rule) ?? fieldsOf(rule);
+  // Settings of a port cannot say these.
+  const whole = {
+    tunnel: subset?.tunnel ?? rule?.tunnel,
+    proxyProtocol: subset?.proxyProtocol ?? rule?.proxyProtocol,
+  };
   const special = ofPort(subset);
-  if (special !== undefined) return special;
+  if (special !== undefined) return { ...special, ...whole };
   const own = fieldsOf(subset);
   return {
     loadBalancer: own.loadBalancer ?? base.loadBalancer,
     connectionPool: own.connectionPool ?? base.connectionPool,
     outlierDetection: own.outlierDetection ?? base.outlierDetection,
     tls: own.tls ?? base.tls,
+    ...whole,
   };
 }
 
-function fieldsOf(policy: Omit<TrafficPolicy, 'portLevelSettings'> | undefined): PortPolicy {
+function fieldsOf(policy: Omit<TrafficPolicy, 'portLevelSettings'> | undefined): Replaceable {
   return {
     loadBalancer: policy?.loadBalancer,
     connectionPool: policy?.connectionPool,

@@ -78,7 +78,6 @@ function ended(
 }
 
 function filterChain(chain: TcpChain, mesh: MeshSettings, security: SecurityFilters): FilterChain {
-  const [only, ...more] = chain.targets;
   return {
     filterChainMatch: {
       ...(chain.serverNames.length === 0 ? {} : { serverNames: chain.serverNames }),
@@ -86,10 +85,7 @@ function filterChain(chain: TcpChain, mesh: MeshSettings, security: SecurityFilt
         ? {}
         : { prefixRanges: prefixRanges(chain.destinationSubnets) }),
     },
-    filters: [
-      ...security.network,
-      ...tcpFilters(chain.targets, only !== undefined && more.length === 0 ? only.cluster : 'weighted', mesh),
-    ],
+    filters: [...security.network, ...tcpFilters(chain, mesh)],
   };
 }
 

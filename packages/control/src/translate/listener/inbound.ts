@@ -18,7 +18,7 @@ import {
 } from '../secret/tls-context.ts';
 import { securityFilters, type SecurityFilters } from '../security/security-filters.ts';
 import { httpInspector, inspectionFields, originalDst, plainHttp, tlsInspector } from './listener-filter.ts';
-import { httpConnectionManager, tcpFilters } from './network-filter.ts';
+import { httpConnectionManager, tcpFilters, toCluster } from './network-filter.ts';
 
 const capturePort = 15_006;
 
@@ -95,7 +95,7 @@ function portTarget(port: InboundPort, mesh: MeshSettings, security: SecurityFil
         security: security.http,
       }),
     ],
-    tcp: () => [...security.network, ...tcpFilters([{ cluster, weight: 1 }], cluster, mesh, port.protocol)],
+    tcp: () => [...security.network, ...tcpFilters(toCluster(cluster, port.protocol), mesh)],
   };
 }
 
@@ -115,7 +115,7 @@ function catchAllTarget(mesh: MeshSettings, security: SecurityFilters): ChainTar
         security: security.http,
       }),
     ],
-    tcp: () => [...security.network, ...tcpFilters([{ cluster, weight: 1 }], cluster, mesh)],
+    tcp: () => [...security.network, ...tcpFilters(toCluster(cluster), mesh)],
   };
 }
 
@@ -145,7 +145,7 @@ export const virtualInbound = query(
         {
           // A connection made to the port itself would come back to it for ever.
           filterChainMatch: { destinationPort: capturePort },
-          filters: tcpFilters([{ cluster: blackHoleCluster, weight: 1 }], blackHoleCluster, mesh),
+          filters: tcpFilters(toCluster(blackHoleCluster), mesh),
           name: 'virtualInbound-blackhole',
         },
         ...chainsOf(catchAllTarget(mesh, security), mutualTls.mode, mesh),

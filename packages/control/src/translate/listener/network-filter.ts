@@ -139,27 +139,56 @@ export interface WeightedTarget {
   readonly weight: number;
 }
 
-/** The filters that pass a connection on; `protocol` is what its port is named for. */
+/** How connections that are no HTTP are treated, besides where they go. */
+export interface TcpPolicy {
+  /** Time without bytes after which a connection is closed; an hour where left out. */
+  readonly idleTimeoutMs?: number;
+  /** Longest life of a connection; no end where left out. */
+  readonly maxDurationMs?: number;
+  /** True where the client's address chooses the endpoint. */
+  readonly hashesSourceAddress?: boolean;
+  /** Asks the endpoint for a tunnel to somewhere else, by CONNECT or POST. */
+  readonly tunnel?: { readonly authority: string; readonly usesPost: boolean };
+}
+
+/** Where connections that are no HTTP go, and how. */
+export interface PassedConnections {
+  readonly targets: readonly WeightedTarget[];
+  readonly policy?: TcpPolicy;
+  /** What the port is named for; undefined where that is not known. */
+  readonly protocol?: PortProtocol;
+}
+
+/** All connections to one cluster. */
+export function toCluster(cluster: string, protocol: PortProtocol = 'tcp'): PassedConnections {
+  return { targets: [{ cluster, weight: 1 }], protocol };
+}
+
+/** The filters that pass a connection on. */
 export function tcpFilters(
-  targets: readonly WeightedTarget[],
-  statPrefix: string,
+  { targets, policy = {}, protocol = 'tcp' }: PassedConnections,
   mesh: MeshSettings,
-  protocol: PortProtocol = 'tcp',
 ): Filter[] {
   const [first, ...others] = targets;
+  const statPrefix = first !== undefined && others.length === 0 ? first.cluster : 'weighted';
   if (protocol === 'redis' && mesh.redisFilter && first !== undefined && others.length === 0)
     return [statsFilter(), redisFilter(first.cluster, statPrefix)];
   const logs = accessLogs(mesh);
-  const [only, ...more] = targets;
   const proxy: TcpProxy = {
     statPrefix,
-    ...(only !== undefined && more.length === 0
-      ? { cluster: only.cluster }
+    ...(first !== undefined && others.length === 0
+      ? { cluster: first.cluster }
       : {
           weightedClusters: {
             clusters: targets.map(({ cluster, weight }) => ({ name: cluster, weight })),
           },
         }),
+    ...(policy.idleTimeoutMs === undefined ? {} : { idleTimeout: policy.idleTimeoutMs }),
+    ...(policy.maxDurationMs === undefined ? {} : { maxDownstreamConnectionDuration: policy.maxDurationMs }),
+    ...(policy.hashesSourceAddress === true ? { hashPolicy: [{ sourceIp: {} }] } : {}),
+    ...(policy.tunnel === undefined
+      ? {}
+      : { tunnelingConfig: { hostname: policy.tunnel.authority, usePost: policy.tunnel.usesPost } }),
     ...(logs.length === 0 ? {} : { accessLog: logs }),
   };
   return [

@@ -10,13 +10,13 @@ import type { Service, ServicePort } from '../../model/service.ts';
 import { settingsOf } from '../../model/settings.ts';
 import { meshVirtualService } from '../../model/traffic-rules.ts';
 import { socketAddress } from '../address.ts';
-import { blackHoleCluster, outboundClusterName, passthroughCluster } from '../cluster-name.ts';
+import { blackHoleCluster, passthroughCluster } from '../cluster-name.ts';
 import { encodeResource, sameResource, sameResources, type EncodedResource } from '../resource.ts';
 import type { RoutePlace } from '../route/http-route.ts';
 import { prefixRanges } from './filter-chain-match.ts';
 import { httpInspector, inspectionFields, plainHttp, tlsInspector } from './listener-filter.ts';
-import { httpConnectionManager, tcpFilters, type WeightedTarget } from './network-filter.ts';
-import { tcpChains, tlsChains, type TcpChain } from './tcp-route.ts';
+import { httpConnectionManager, tcpFilters, toCluster } from './network-filter.ts';
+import { tcpChains, tlsChains, toHost, type TcpChain } from './tcp-route.ts';
 
 const anyAddress = '0.0.0.0';
 const meshGateways: ReadonlySet<string> = new Set(['mesh']);
@@ -114,8 +114,8 @@ function chainsOf(view: View, scope: Scope, of: Service, port: ServicePort): Tcp
   if (ruled.some((chain) => chain.serverNames.length === 0 && chain.destinationSubnets.length === 0)) {
     return ruled;
   }
-  const targets: WeightedTarget[] = [{ cluster: outboundClusterName(of.hostname, port.port), weight: 1 }];
-  return [...ruled, { serverNames: [], destinationSubnets: [], targets, protocol: port.protocol }];
+  const passed = toHost(view, scope, of.hostname, port.port);
+  return [...ruled, { serverNames: [], destinationSubnets: [], ...passed, protocol: port.protocol }];
 }
 
 /** What all services together ask of one listener: plain data, equal for all scopes that see the same. */
@@ -190,7 +190,7 @@ const outboundListener = query(
               ? {}
               : { prefixRanges: prefixRanges(chain.destinationSubnets) }),
           },
-          filters: tcpFilters(chain.targets, statPrefixOf(chain), mesh, chain.protocol),
+          filters: tcpFilters(chain, mesh),
         })),
         ...http,
       ],
@@ -199,7 +199,7 @@ const outboundListener = query(
         : {
             defaultFilterChain: {
               filterChainMatch: {},
-              filters: tcpFilters(fallback.targets, statPrefixOf(fallback), mesh, fallback.protocol),
+              filters: tcpFilters(fallback, mesh),
               ...(fallback === passthroughChain ? { name: 'PassthroughFilterChain' } : {}),
             },
           }),
@@ -218,13 +218,8 @@ const outboundListener = query(
 const passthroughChain: TcpChain = {
   serverNames: [],
   destinationSubnets: [],
-  targets: [{ cluster: passthroughCluster, weight: 1 }],
+  ...toCluster(passthroughCluster),
 };
-
-function statPrefixOf(chain: TcpChain): string {
-  const [only, ...more] = chain.targets;
-  return only !== undefined && more.length === 0 ? only.cluster : 'weighted';
-}
 
 /** The listener that the captured outbound connections of a workload come to. */
 const virtualOutbound = query(
@@ -239,11 +234,11 @@ const virtualOutbound = query(
         {
           // A connection made to the port itself would come back to it for ever.
           filterChainMatch: { destinationPort: 15_001 },
-          filters: tcpFilters([{ cluster: blackHoleCluster, weight: 1 }], blackHoleCluster, mesh),
+          filters: tcpFilters(toCluster(blackHoleCluster), mesh),
           name: 'virtualOutbound-blackhole',
         },
         {
-          filters: tcpFilters([{ cluster: rest, weight: 1 }], rest, mesh),
+          filters: tcpFilters(toCluster(rest), mesh),
           name: 'virtualOutbound-catchall-tcp',
         },
       ],
