@@ -2,6 +2,7 @@ import { durationMs, type HttpRetry } from '@lateen/config';
 import { packAny } from '@lateen/protocol';
 import type { RetryPolicy } from '@lateen/protocol/envoy/config/route/v3';
 import { PreviousHostsPredicate } from '@lateen/protocol/envoy/extensions/retry/host/previous_hosts/v3';
+import { PreviousPrioritiesConfig } from '@lateen/protocol/envoy/extensions/retry/priority/previous_priorities/v3';
 
 /** What is tried again where nobody said: failures before the application can have seen the request. */
 const defaultConditions = 'connect-failure,refused-stream,unavailable,cancelled';
@@ -37,6 +38,15 @@ export function retryPolicy(retries: HttpRetry | undefined): RetryPolicy | undef
             },
           ],
           hostSelectionRetryMaxAttempts: 5,
+        }
+      : {}),
+    ...(retries?.retryRemoteLocalities === true
+      ? {
+          retryPriority: {
+            name: 'envoy.retry_priorities.previous_priorities',
+            // Localities that were tried are left out from the second retry on, as in Istio.
+            typedConfig: packAny(PreviousPrioritiesConfig, { updateFrequency: 2 }),
+          },
         }
       : {}),
     ...(baseInterval === undefined ? {} : { retryBackOff: { baseInterval } }),
