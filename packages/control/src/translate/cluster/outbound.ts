@@ -75,6 +75,7 @@ const serviceClusters = query(
           subset,
           protocol: port.protocol,
           tls: settings.tls,
+          proxyProtocol: settings.proxyProtocol,
           automatic: automatic && type === 'EDS',
           identities: usesMesh ? view.get(identitiesOf, key.serviceId) : [],
           subjectAltNames: found.subjectAltNames,

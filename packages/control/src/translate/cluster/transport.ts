@@ -1,4 +1,7 @@
-import { isHttp2, type ClientTls, type PortProtocol } from '@lateen/config';
+import { isHttp2, type ClientTls, type PortProtocol, type TrafficPolicy } from '@lateen/config';
+import { packAny } from '@lateen/protocol';
+import type { TransportSocket } from '@lateen/protocol/envoy/config/core/v3';
+import { ProxyProtocolUpstreamTransport } from '@lateen/protocol/envoy/extensions/transport_sockets/proxy_protocol/v3';
 import type { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
 import type { NamesFromRequest } from './http-options.ts';
 import {
@@ -17,6 +20,7 @@ export interface TransportFacts {
   readonly protocol: PortProtocol;
   /** What a DestinationRule says. */
   readonly tls: ClientTls | undefined;
+  readonly proxyProtocol: TrafficPolicy['proxyProtocol'];
   /** Use mutual TLS to each endpoint that takes it. */
   readonly automatic: boolean;
   /** Identities of the service's workloads. */
@@ -31,6 +35,28 @@ function meshServerName({ hostname, port, subset }: TransportFacts): string {
 
 /** The transport of a cluster: as its rule says, else mutual TLS to those endpoints that are marked for it. */
 export function transportFields(facts: TransportFacts): Partial<Cluster> {
+  const fields = encryptionFields(facts);
+  if (facts.proxyProtocol === undefined) return fields;
+  const version = facts.proxyProtocol.version ?? 'V1';
+  const { transportSocketMatches: matches, transportSocket = plainSocket } = fields;
+  if (matches === undefined) return { transportSocket: withHeader(transportSocket, version) };
+  return {
+    transportSocketMatches: matches.map((match) => ({
+      ...match,
+      transportSocket: withHeader(match.transportSocket ?? plainSocket, version),
+    })),
+  };
+}
+
+/** Says first, by a PROXY protocol header, whose connection it is. */
+function withHeader(transportSocket: TransportSocket, version: 'V1' | 'V2'): TransportSocket {
+  return {
+    name: 'envoy.transport_sockets.upstream_proxy_protocol',
+    typedConfig: packAny(ProxyProtocolUpstreamTransport, { config: { version }, transportSocket }),
+  };
+}
+
+function encryptionFields(facts: TransportFacts): Partial<Cluster> {
   const { tls } = facts;
   const alpnProtocols = isHttp2(facts.protocol) ? meshHttp2Alpn : meshAlpn;
   const mesh = () =>
