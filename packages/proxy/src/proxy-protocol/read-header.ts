@@ -1,5 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import type { SocketAddress } from '../model/address.ts';
+import { addressText } from '../model/address-bytes.ts';
 import { signature1, signature2, type ProxiedEnds, type ProxyHeader, type Tlv } from './proxy-header.ts';
 
 /** What the first bytes of a connection are. */
@@ -91,11 +92,16 @@ function readVersion2(bytes: Buffer): HeaderReading {
 }
 
 function readEnds(body: Buffer, width: 4 | 16): ProxiedEnds {
-  const text = width === 4 ? ipv4Text : ipv6Text;
   return {
-    source: socket(text(body.subarray(0, width)), body.readUInt16BE(2 * width)),
-    destination: socket(text(body.subarray(width, 2 * width)), body.readUInt16BE(2 * width + 2)),
+    source: socket(ownText(body.subarray(0, width)), body.readUInt16BE(2 * width)),
+    destination: socket(ownText(body.subarray(width, 2 * width)), body.readUInt16BE(2 * width + 2)),
   };
+}
+
+/** IPv4 in IPv6 as IPv4. */
+function ownText(bytes: Buffer): string {
+  const text = addressText(bytes);
+  return text.startsWith('::ffff:') && text.includes('.') ? text.slice(7) : text;
 }
 
 /** Undefined where a field is longer than what there is. */
@@ -113,23 +119,4 @@ function readTlvs(bytes: Buffer): readonly Tlv[] | undefined {
 
 function socket(address: string, port: number): SocketAddress {
   return { kind: 'socket', address, port };
-}
-
-function ipv4Text(bytes: Buffer): string {
-  return bytes.join('.');
-}
-
-/** As the kernel writes it: the longest run of zero groups left out (RFC 5952), IPv4 in IPv6 as IPv4. */
-function ipv6Text(bytes: Buffer): string {
-  if (bytes.subarray(0, 10).every((one) => one === 0) && bytes.readUInt16BE(10) === 0xffff)
-    return ipv4Text(bytes.subarray(12));
-  const groups = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(2 * i));
-  let from = 0;
-  let most = 0;
-  for (let i = 0, run = 0; i < 8; i++) {
-    run = groups[i] === 0 ? run + 1 : 0;
-    if (run > most) [most, from] = [run, i - run + 1];
-  }
-  const text = (some: readonly number[]): string => some.map((one) => one.toString(16)).join(':');
-  return most < 2 ? text(groups) : `${text(groups.slice(0, from))}::${text(groups.slice(from + most))}`;
 }

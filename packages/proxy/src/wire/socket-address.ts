@@ -1,5 +1,5 @@
 import { networkInterfaces } from 'node:os';
-import { addressBytes } from '../model/address-bytes.ts';
+import { addressBytes, addressText } from '../model/address-bytes.ts';
 import type { HandleName } from './socket-handle.ts';
 
 /** Linux' numbers of the families. */
@@ -29,32 +29,9 @@ export function encodeSocketAddress({ address, port }: HandleName): Buffer {
 export function decodeSocketAddress(bytes: Buffer): HandleName {
   const family = bytes.readUInt16LE(0);
   const port = bytes.readUInt16BE(2);
-  if (family === familyIpv4) return { address: ipv4Text(bytes, 4), port };
+  if (family === familyIpv4) return { address: addressText(bytes.subarray(4, 8)), port };
   if (family !== familyIpv6) return { address: '', port: 0 };
-  return { address: ipv6Text(bytes) + zoneText(bytes.readUInt32LE(24)), port };
-}
-
-function ipv4Text(bytes: Buffer, at: number): string {
-  return `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`;
-}
-
-/** RFC 5952: the longest run of zeros is left out, and an IPv4 address in IPv6 is written as one. */
-function ipv6Text(bytes: Buffer): string {
-  const groups = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(8 + 2 * i));
-  if (groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff)
-    return `::ffff:${ipv4Text(bytes, 20)}`;
-  let from = -1;
-  let most = 1;
-  for (let i = 0; i < 8; i++) {
-    let length = 0;
-    while (groups[i + length] === 0) length++;
-    if (length <= most) continue;
-    most = length;
-    from = i;
-  }
-  const text = (some: readonly number[]): string => some.map((group) => group.toString(16)).join(':');
-  if (from < 0) return text(groups);
-  return `${text(groups.slice(0, from))}::${text(groups.slice(from + most))}`;
+  return { address: addressText(bytes.subarray(8, 24)) + zoneText(bytes.readUInt32LE(24)), port };
 }
 
 /** The number of the interface after the `%` of a link-local address; 0 where there is none. */
