@@ -1,5 +1,6 @@
 export { Backoff, type BackoffOptions } from './backoff.ts';
 export { TestClock, sleep, systemClock, type Clock, type Timer } from './clock.ts';
+export { crc32 } from './crc32.ts';
 export { LateenError, codeOf, messageOf } from './errors.ts';
 export {
   lineLogger,
@@ -10,6 +11,7 @@ export {
   type LogLevel,
   type Logger,
 } from './logger.ts';
+export { fillRandom } from './random-bytes.ts';
 export { chooseNode, requiredNodeMajor, runOnRequiredNode, type NodeChoice } from './required-node.ts';
 export { ok, problem, problems, formatProblem, type Problem, type Result } from './result.ts';
 export { RingQueue } from './ring-queue.ts';

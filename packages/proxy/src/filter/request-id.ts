@@ -1,4 +1,4 @@
-import { randomFillSync } from 'node:crypto';
+import { fillRandom } from '@lateen/core';
 
 const idBytes = 16;
 const idCharacters = 36;
@@ -25,7 +25,7 @@ export class RequestIds {
   }
 
   #refill(): void {
-    randomFillSync(this.#random);
+    fillRandom(this.#random);
     const end = writeIds(this.#random, this.#characters);
     this.#text = this.#characters.toString('latin1', 0, end);
     this.#at = 0;

@@ -1,4 +1,4 @@
-import { randomFillSync } from 'node:crypto';
+import { fillRandom } from '@lateen/core';
 
 /** Where a request stands in its trace; ids in lower-case hexadecimal. */
 export interface TraceContext {
@@ -25,7 +25,7 @@ export class SpanIds {
   /** 16 digits, not all of them zero. */
   next(): string {
     if (this.#at === this.#text.length) {
-      this.#text = randomFillSync(this.#random).toString('hex');
+      this.#text = fillRandom(this.#random).toString('hex');
       this.#at = 0;
     }
     const at = this.#at;

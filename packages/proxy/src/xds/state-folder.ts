@@ -1,8 +1,7 @@
-import { createHash, type Hash } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
 import { mkdir, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { codeOf, messageOf, type Clock, type Logger, type Timer } from '@lateen/core';
+import { codeOf, crc32, messageOf, type Clock, type Logger, type Timer } from '@lateen/core';
 import { decode, encode } from '@lateen/protocol';
 import { DeltaDiscoveryResponse } from '@lateen/protocol/envoy/service/discovery/v3';
 import { resourceTypeFacts, resourceTypes, type ResourceType } from './resource-type.ts';
@@ -38,18 +37,22 @@ export interface StateFolder {
 /** Changes that come within so long are written together. */
 const gatherMs = 2_000;
 
-const magic = 'lateen-state-1';
+const magic = 'lateen-state-2';
 const fileOf = (path: string, type: ResourceType): string => join(path, `${type}.state`);
 
 /** Resources are encoded up to so many bytes in a turn: a fraction of a millisecond. */
 const pieceBytes = 65_536;
 
-function lineOf(sum: string): string {
-  return `${magic} ${sum}\n`;
+function lineOf(sum: number): string {
+  return `${magic} ${sumText(sum)}\n`;
 }
 
-function sumFor(nodeId: string): Hash {
-  return createHash('sha256').update(nodeId).update('\n');
+function sumText(sum: number): string {
+  return sum.toString(16).padStart(8, '0');
+}
+
+function sumFor(nodeId: string): number {
+  return crc32(Buffer.from(`${nodeId}\n`));
 }
 
 /** The message of a file in pieces: messages one after another are one message with the fields of all. */
@@ -92,7 +95,7 @@ export function stateFolder(options: StateFolderOptions): StateFolder {
     const [format, sum] = bytes.toString('latin1', 0, Math.max(end, 0)).split(' ');
     if (format !== magic) return 'it has another format';
     const body = bytes.subarray(end + 1);
-    if (sum !== sumFor(nodeId).update(body).digest('hex')) return 'it is not whole, or of another node';
+    if (sum !== sumText(crc32(body, sumFor(nodeId)))) return 'it is not whole, or of another node';
     const message = decode(DeltaDiscoveryResponse, body);
     if (!message.ok) return 'it cannot be read';
     const { typeUrl } = resourceTypeFacts[type];
@@ -109,15 +112,15 @@ export function stateFolder(options: StateFolderOptions): StateFolder {
     const next = `${file}.next`;
     const handle = await open(next, 'w', 0o600);
     try {
-      const sum = sumFor(nodeId);
+      let sum = sumFor(nodeId);
       // The line with the sum, which is known at the end, takes its place now.
-      let at = lineOf(sum.copy().digest('hex')).length;
+      let at = lineOf(sum).length;
       for (const piece of piecesOf({ type, ...options.current(type) })) {
-        sum.update(piece);
+        sum = crc32(piece, sum);
         await handle.write(piece, 0, piece.length, at);
         at += piece.length;
       }
-      await handle.write(lineOf(sum.digest('hex')), 0);
+      await handle.write(lineOf(sum), 0);
       await handle.sync();
     } finally {
       await handle.close();
