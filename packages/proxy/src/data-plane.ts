@@ -87,7 +87,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   const tables = new Map<string, RouteTable>();
   const openssl = new LazyOpenssl();
   const secrets = new SecretStore(openssl, new WatchedDirectories(logger), options.share?.ticketSecret);
-  const expiry = new CertificateExpiry();
+  const expiry = new CertificateExpiry(openssl);
   const meshMetrics = new MeshMetrics(options.node, compileHistogramBounds(options.stats));
   stats.addSource(meshMetrics);
   const hash = new LazyHashFunction();
@@ -247,7 +247,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   // Of several threads one tells, as the sums are of counts.
   if (options.share?.leads !== false) {
     const listenerModels = () => listeners.status().map(({ listener }) => listener);
-    stats.addMade(() => certificateGauges(listenerModels(), clusters.models(), secrets));
+    stats.addMade(() => certificateGauges(listenerModels(), clusters.models(), secrets, openssl));
   }
 
   async function loadFor(change: DataPlaneChange): Promise<void> {

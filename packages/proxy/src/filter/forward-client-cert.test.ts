@@ -18,7 +18,7 @@ const tls: TlsInfo = {
   peerUriSans: ['spiffe://cluster.local/ns/a/sa/b'],
   peerDnsSans: ['one.a', 'two.a'],
   peerSubject: 'CN=say "hi",O=a\\b',
-  peerCertificate: der,
+  peerCertificate: { der, fingerprint: hash, names: undefined },
   peerChain: [der, Buffer.from('its issuer')],
   own: { uriSans: ['spiffe://cluster.local/ns/x/sa/y'], dnsSans: [], subject: '' },
 };

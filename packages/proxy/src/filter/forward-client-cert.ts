@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { HeaderBlock } from '../codec/header-block.ts';
 import { names } from '../codec/header-name.ts';
 import type { ForwardClientCert } from '../model/network-filter.ts';
@@ -14,11 +13,11 @@ function elementOf(options: ForwardClientCert, tls: TlsInfo): string | undefined
   const { peerCertificate } = tls;
   if (peerCertificate === undefined) return undefined;
   const parts = (tls.own?.uriSans ?? []).map((uri) => `By=${uri}`);
-  parts.push(`Hash=${createHash('sha256').update(peerCertificate).digest('hex')}`);
-  if (options.cert) parts.push(`Cert=${quote(encodeURIComponent(certificatePem(peerCertificate)))}`);
+  parts.push(`Hash=${peerCertificate.fingerprint}`);
+  if (options.cert) parts.push(`Cert=${quote(encodeURIComponent(certificatePem(peerCertificate.der)))}`);
   if (options.chain) {
     const shown =
-      tls.peerChain === undefined || tls.peerChain.length === 0 ? [peerCertificate] : tls.peerChain;
+      tls.peerChain === undefined || tls.peerChain.length === 0 ? [peerCertificate.der] : tls.peerChain;
     parts.push(`Chain=${quote(encodeURIComponent(shown.map(certificatePem).join('')))}`);
   }
   if (options.subject) parts.push(`Subject=${quote(tls.peerSubject)}`);

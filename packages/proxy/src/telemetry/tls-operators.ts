@@ -1,5 +1,4 @@
 import { createHash, X509Certificate } from 'node:crypto';
-import { parseAlternativeNames } from '../tls/subject-alternative-names.ts';
 import { certificatePem } from '../tls/certificate-text.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
 import { nonEmpty, type Operator } from './format-operator.ts';
@@ -11,7 +10,7 @@ type ReadPeer = (certificate: X509Certificate) => string | undefined;
 const parsed = new WeakMap<Buffer, X509Certificate>();
 
 function peerOf(tls: TlsInfo | undefined): X509Certificate | undefined {
-  const der = tls?.peerCertificate;
+  const der = tls?.peerCertificate?.der;
   if (der === undefined) return undefined;
   let certificate = parsed.get(der);
   if (certificate === undefined) {
@@ -39,7 +38,7 @@ function operatorsOf(tlsOf: (info: StreamInfo) => TlsInfo | undefined): Readonly
     (read: (der: Buffer) => string): Operator =>
     (info) => {
       const tls = tlsOf(info);
-      const own = tls?.peerCertificate === undefined ? [] : [tls.peerCertificate];
+      const own = tls?.peerCertificate === undefined ? [] : [tls.peerCertificate.der];
       const chain = tls?.peerChain === undefined || tls.peerChain.length === 0 ? own : tls.peerChain;
       return nonEmpty(chain.map(read).join(','));
     };
@@ -48,12 +47,12 @@ function operatorsOf(tlsOf: (info: StreamInfo) => TlsInfo | undefined): Readonly
     TLS_CIPHER: (i) => tlsOf(i)?.cipher,
     PEER_URI_SAN: (i) => nonEmpty(tlsOf(i)?.peerUriSans.join(',')),
     PEER_DNS_SAN: (i) => nonEmpty(tlsOf(i)?.peerDnsSans.join(',')),
-    PEER_IP_SAN: ofPeer((c) => parseAlternativeNames(c.subjectAltName).ip.join(',')),
-    PEER_EMAIL_SAN: ofPeer((c) => parseAlternativeNames(c.subjectAltName).email.join(',')),
+    PEER_IP_SAN: (i) => nonEmpty(tlsOf(i)?.peerCertificate?.names?.ip.join(',')),
+    PEER_EMAIL_SAN: (i) => nonEmpty(tlsOf(i)?.peerCertificate?.names?.email.join(',')),
     PEER_SUBJECT: (i) => nonEmpty(tlsOf(i)?.peerSubject),
     PEER_ISSUER: ofPeer((c) => nameOf(c.issuer)),
     PEER_SERIAL: ofPeer((c) => c.serialNumber.toLowerCase()),
-    PEER_FINGERPRINT_256: ofPeer((c) => createHash('sha256').update(c.raw).digest('hex')),
+    PEER_FINGERPRINT_256: (i) => tlsOf(i)?.peerCertificate?.fingerprint,
     PEER_FINGERPRINT_1: ofPeer((c) => createHash('sha1').update(c.raw).digest('hex')),
     PEER_CHAIN_FINGERPRINTS_256: ofChain((der) => createHash('sha256').update(der).digest('hex')),
     PEER_CHAIN_FINGERPRINTS_1: ofChain((der) => createHash('sha1').update(der).digest('hex')),

@@ -1,6 +1,5 @@
-import type { X509Certificate } from 'node:crypto';
+import type { Certificate } from './openssl/certificate.ts';
 import type { ClientHello, EcdsaCurve } from './openssl/client-hello.ts';
-import { parseAlternativeNames } from './subject-alternative-names.ts';
 
 /** What a certificate is chosen by. */
 export interface CertificateTraits {
@@ -16,17 +15,12 @@ const curves: Readonly<Record<string, EcdsaCurve>> = {
   secp521r1: 'P-521',
 };
 
-export function traitsOf({ subjectAltName, subject, publicKey }: X509Certificate): CertificateTraits {
-  const commonName = /^CN=(.+)$/m.exec(subject ?? '')?.[1];
-  const names =
-    subjectAltName === undefined
-      ? commonName === undefined
-        ? []
-        : [commonName]
-      : parseAlternativeNames(subjectAltName).dns;
+export function traitsOf(certificate: Certificate): CertificateTraits {
+  const { commonName, curve } = certificate;
+  const names = certificate.names?.dns ?? (commonName === undefined ? [] : [commonName]);
   return {
     names: names.map((name) => name.toLowerCase()),
-    curve: curves[publicKey.asymmetricKeyDetails?.namedCurve ?? ''],
+    curve: curve === undefined ? undefined : curves[curve],
   };
 }
 

@@ -1,19 +1,25 @@
-import { X509Certificate } from 'node:crypto';
 import type { Result } from '@lateen/core';
 import type { DataSource } from '../model/tls.ts';
 import type { CertificateGroup } from './certificates-in-use.ts';
 import { readDataSource } from './data-source.ts';
 import { readChain } from './load-certificate.ts';
 import { readOcspResponse } from './ocsp-response.ts';
+import { certificateEndMs } from './openssl/certificate.ts';
+import type { LazyOpenssl } from './openssl/openssl.ts';
 
 const pemCertificate = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 const dayMs = 86_400_000;
 
 /** When certificates end: the first of those in use. */
 export class CertificateExpiry {
+  readonly #openssl: LazyOpenssl;
   readonly #groups = new Map<string, readonly CertificateGroup[]>();
   /** The end of what a text holds, by the text: files are read at each look, and parsed only when they have changed. */
   #known = new Map<string, number>();
+
+  constructor(openssl: LazyOpenssl) {
+    this.#openssl = openssl;
+  }
 
   /** Takes the certificates of an owner in place of those before; none: it is gone. */
   own(owner: string, groups: readonly CertificateGroup[]): void {
@@ -31,7 +37,7 @@ export class CertificateExpiry {
       let end = this.#known.get(key);
       if (end === undefined) {
         const pem = pemOf();
-        end = pem.ok ? firstEndOf(pem.value.toString('latin1'), all) : Infinity;
+        end = pem.ok ? this.#firstEndOf(pem.value.toString('latin1'), all) : Infinity;
       }
       known.set(key, end);
       return end;
@@ -59,6 +65,15 @@ export class CertificateExpiry {
   firstOcspMs(): number | undefined {
     return firstResponseEnd(this.#groups.values());
   }
+
+  #firstEndOf(text: string, all: boolean): number {
+    const { c } = this.#openssl.get();
+    const list = text.match(pemCertificate) ?? [];
+    return (all ? list : list.slice(0, 1)).reduce(
+      (first, pem) => Math.min(first, certificateEndMs(c, Buffer.from(pem, 'latin1')) ?? Infinity),
+      Infinity,
+    );
+  }
 }
 
 /** When the first OCSP response is too old; undefined without one. */
@@ -72,22 +87,6 @@ function firstResponseEnd(groups: Iterable<readonly CertificateGroup[]>): number
     }
   }
   return first === Infinity ? undefined : first;
-}
-
-function firstEndOf(text: string, all: boolean): number {
-  const list = text.match(pemCertificate) ?? [];
-  return (all ? list : list.slice(0, 1)).reduce(
-    (first, pem) => Math.min(first, endOfCertificate(pem)),
-    Infinity,
-  );
-}
-
-function endOfCertificate(pem: string): number {
-  try {
-    return Date.parse(new X509Certificate(pem).validTo);
-  } catch {
-    return Infinity;
-  }
 }
 
 /** Whole days, 0 for what has ended; without a certificate the largest number of 32 bits, as Envoy has it. */

@@ -1,4 +1,3 @@
-import { createHash, X509Certificate } from 'node:crypto';
 import type { Result } from '@lateen/core';
 import type { Cluster } from '../model/cluster.ts';
 import { formatAddress } from '../model/address.ts';
@@ -9,6 +8,10 @@ import { listenerStatPlace } from '../telemetry/listener-stats.ts';
 import type { StatGroup, StatPlace } from '../telemetry/stat-group.ts';
 import { readDataSource } from './data-source.ts';
 import { readChain } from './load-certificate.ts';
+import { certificateEndMs } from './openssl/certificate.ts';
+import { sha256 } from './openssl/digest.ts';
+import type { OpensslFunctions } from './openssl/functions.ts';
+import type { LazyOpenssl } from './openssl/openssl.ts';
 import type { SecretStore } from './secret-store.ts';
 
 /** A certificate of a TLS context under Envoy's name for it, with what reads it (PEM). */
@@ -30,18 +33,25 @@ export function* certificateGauges(
   listeners: Iterable<Listener>,
   clusters: Iterable<Cluster>,
   secrets: SecretStore,
+  openssl: LazyOpenssl,
 ): Generator<StatGroup> {
   const ends = new Map<string, number | undefined>();
   for (const { statPrefix, address, filterChains, defaultFilterChain } of listeners) {
     const chains = defaultFilterChain === undefined ? filterChains : [...filterChains, defaultFilterChain];
     const transports = chains.map(({ transport }) => transport);
     if (transports.every(isRaw)) continue;
-    yield* gaugesOf(listenerStatPlace(statPrefix ?? formatAddress(address)), transports, secrets, ends);
+    yield* gaugesOf(
+      listenerStatPlace(statPrefix ?? formatAddress(address)),
+      transports,
+      secrets,
+      openssl.get().c,
+      ends,
+    );
   }
   for (const { name, statName, transport, transportMatches } of clusters) {
     const transports = [transport, ...transportMatches.map((match) => match.transport)];
     if (transports.every(isRaw)) continue;
-    yield* gaugesOf(clusterStatPlace(statName ?? name), transports, secrets, ends);
+    yield* gaugesOf(clusterStatPlace(statName ?? name), transports, secrets, openssl.get().c, ends);
   }
 }
 
@@ -51,15 +61,16 @@ function* gaugesOf(
   owner: StatPlace,
   transports: readonly Transport[],
   secrets: SecretStore,
+  c: OpensslFunctions,
   ends: Map<string, number | undefined>,
 ): Generator<StatGroup> {
   const seen = new Set<string>();
   for (const transport of transports) {
     if (transport.kind === 'raw') continue;
-    for (const { name, read } of certificatesOf(transport.options, secrets)) {
+    for (const { name, read } of certificatesOf(c, transport.options, secrets)) {
       if (seen.has(name)) continue;
       seen.add(name);
-      if (!ends.has(name)) ends.set(name, endOf(read()));
+      if (!ends.has(name)) ends.set(name, endOf(c, read()));
       const end = ends.get(name);
       if (end !== undefined) yield gauge(owner, name, end);
     }
@@ -77,11 +88,15 @@ function gauge({ prefix, prometheusPrefix, labels }: StatPlace, name: string, se
 }
 
 /** Our own, each by the first of its chain, and the roots, by the first of them as in Envoy, or all of a trust domain's. */
-function certificatesOf(options: TlsOptions, secrets: SecretStore): readonly NamedCertificate[] {
+function certificatesOf(
+  c: OpensslFunctions,
+  options: TlsOptions,
+  secrets: SecretStore,
+): readonly NamedCertificate[] {
   const { certificates, certificateSecrets, validation, validationSecret } = options;
   const own = [
     ...certificates.map((model) => ({
-      name: `unnamed_cert_${hashOf(model.chain)}`,
+      name: `unnamed_cert_${hashOf(c, model.chain)}`,
       read: () => valueOf(readChain(model)),
     })),
     ...certificateSecrets.map((name) => ({ name, read: () => secrets.certificate(name)?.chain })),
@@ -94,27 +109,25 @@ function certificatesOf(options: TlsOptions, secrets: SecretStore): readonly Nam
       own.push({ name: `${validationSecret}_${i}`, read: () => bundle });
   } else if (validation?.trustedCa !== undefined) {
     const { trustedCa } = validation;
-    const name = `unnamed_ca_cert_${hashOf(trustedCa)}`;
+    const name = `unnamed_ca_cert_${hashOf(c, trustedCa)}`;
     own.push({ name, read: () => valueOf(readDataSource(trustedCa, '')) });
   }
   return own;
 }
 
-function hashOf(source: DataSource): string {
+function hashOf(c: OpensslFunctions, source: DataSource): string {
   const what =
-    source.kind === 'inline' ? source.bytes : source.kind === 'file' ? source.path : source.variable;
-  return createHash('sha256').update(what).digest('hex').slice(0, 8);
+    source.kind === 'inline'
+      ? source.bytes
+      : Buffer.from(source.kind === 'file' ? source.path : source.variable);
+  return sha256(c, what).toString('hex', 0, 4);
 }
 
 function valueOf(read: Result<Buffer>): Buffer | undefined {
   return read.ok ? read.value : undefined;
 }
 
-function endOf(pem: Buffer | undefined): number | undefined {
-  if (pem === undefined) return undefined;
-  try {
-    return Math.floor(Date.parse(new X509Certificate(pem).validTo) / 1_000);
-  } catch {
-    return undefined;
-  }
+function endOf(c: OpensslFunctions, pem: Buffer | undefined): number | undefined {
+  const endMs = pem === undefined ? undefined : certificateEndMs(c, pem);
+  return endMs === undefined ? undefined : endMs / 1_000;
 }

@@ -1,14 +1,16 @@
-import { createHash, type X509Certificate } from 'node:crypto';
 import { compileStringMatch, type TextTest } from '../decide/string-match.ts';
 import type { CertificateValidation, SanMatch } from '../model/tls.ts';
-import { parseAlternativeNames, type AlternativeNames } from './subject-alternative-names.ts';
+import type { AlternativeNames } from '../wire/tls-info.ts';
+import type { Certificate } from './openssl/certificate.ts';
+
+const noNames: AlternativeNames = { uri: [], dns: [], email: [], ip: [] };
 
 /** Why a peer is not accepted, as the counters tell it apart. */
 export type PeerRefusal = 'no_certificate' | 'untrusted' | 'wrong_name' | 'wrong_hash';
 
 /** Judges the certificate of a peer; `chainError` is OpenSSL's, undefined for a good chain. */
 export type PeerCheck = (
-  certificate: X509Certificate | undefined,
+  certificate: Pick<Certificate, 'names' | 'fingerprint' | 'keyFingerprint'> | undefined,
   chainError: string | undefined,
   serverName: string,
 ) => PeerRefusal | undefined;
@@ -34,7 +36,7 @@ export function compilePeerCheck(
     const tolerated =
       allowExpired && (chainError === 'CERT_HAS_EXPIRED' || chainError === 'CERT_NOT_YET_VALID');
     if (verifiesChain && chainError !== undefined && !tolerated) return 'untrusted';
-    const shown = parseAlternativeNames(certificate.subjectAltName);
+    const shown = certificate.names ?? noNames;
     if (names.some((matches) => !matches(shown))) return 'wrong_name';
     if (options.sanIsServerName && serverName !== '' && !isForHost(shown, serverName)) return 'wrong_name';
     if (hashes.some((matches) => !matches(certificate))) return 'wrong_hash';
@@ -47,21 +49,15 @@ function compileNames(validation: CertificateValidation): (names: AlternativeNam
   return (names) => tests.some(({ type, test }) => anyMatches(names, type, test));
 }
 
-function compileHashes(validation: CertificateValidation): (certificate: X509Certificate) => boolean {
+function compileHashes(
+  validation: CertificateValidation,
+): (certificate: Pick<Certificate, 'fingerprint' | 'keyFingerprint'>) => boolean {
   const ofCertificate = new Set(
     validation.certificateHashes.map((hash) => hash.replaceAll(':', '').toLowerCase()),
   );
   const ofKey = new Set(validation.spkiHashes);
-  return (certificate) => {
-    if (ofCertificate.has(sha256(certificate.raw).toString('hex'))) return true;
-    if (ofKey.size === 0) return false;
-    const key = certificate.publicKey.export({ type: 'spki', format: 'der' });
-    return ofKey.has(sha256(key).toString('base64'));
-  };
-}
-
-function sha256(bytes: Uint8Array): Buffer {
-  return createHash('sha256').update(bytes).digest();
+  return (certificate) =>
+    ofCertificate.has(certificate.fingerprint) || (ofKey.size > 0 && ofKey.has(certificate.keyFingerprint));
 }
 
 function anyMatches(names: AlternativeNames, type: SanMatch['type'], test: TextTest): boolean {

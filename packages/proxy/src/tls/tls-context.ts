@@ -1,4 +1,4 @@
-import { createHash, hkdfSync, X509Certificate } from 'node:crypto';
+import { hkdfSync } from 'node:crypto';
 import { getCACertificates } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
 import { messageOf, ok, problem, problems, type Result } from '@lateen/core';
@@ -9,7 +9,9 @@ import { compileCertificateChoice, traitsOf } from './certificate-choice.ts';
 import { describeOwn } from './describe-connection.ts';
 import { curveName, readInlineTls, suitesOf, type InlineTls } from './inline-tls.ts';
 import { openKeyLog, type KeyLog } from './key-log.ts';
+import { Certificate } from './openssl/certificate.ts';
 import { createContext, type TlsContext } from './openssl/context.ts';
+import { sha256 } from './openssl/digest.ts';
 import type { LazyOpenssl, Openssl } from './openssl/openssl.ts';
 import { ticketKeyBytes } from './openssl/ticket-keys.ts';
 import type { TlsSession } from './openssl/tls-session.ts';
@@ -147,7 +149,8 @@ function buildSettings(
       '',
       'names are verified, and neither the resource nor its secret has a root that vouches for them',
     );
-  const parsed = certificates.map(({ chain }) => new X509Certificate(chain));
+  const parsed = certificates.flatMap(({ chain }) => Certificate.fromPem(openssl.library, chain) ?? []);
+  if (parsed.length < certificates.length) return problem('', 'a certificate cannot be read');
   const { stapling } = side;
   const unstapled =
     stapling === undefined ? [] : certificates.flatMap((one) => whyNotStapled(one, stapling.policy) ?? []);
@@ -156,7 +159,7 @@ function buildSettings(
     stapling === undefined ? undefined : compileStapling(certificates, stapling.policy, stapling.now);
   const keyLog = openedKeyLog(options, side);
   if (typeof keyLog === 'string') return problem('', keyLog);
-  const scope = sessionScope(parsed, validations);
+  const scope = sessionScope(openssl, parsed, validations);
   const context = createContext(openssl, {
     certificates,
     ...(side.choosesProtocol === true && certificates.length > 1
@@ -227,21 +230,22 @@ function sharedTicketKeys({ ticketSecret }: SecretStore, side: TlsSide, scope: B
  * judged by other roots is judged anew.
  */
 function sessionScope(
-  certificates: readonly X509Certificate[],
+  { c }: Openssl,
+  certificates: readonly Certificate[],
   validations: readonly LoadedValidation[],
 ): Buffer {
-  const names = certificates.map(({ subject, subjectAltName }) => [subject, subjectAltName]);
+  const names = certificates.map((one) => [one.subject, one.names]);
   // What is read counts by its content, which another thread may have from elsewhere.
   const rules = JSON.stringify(
     validations.map(({ model }) => model),
     (key, value: unknown) => (readFields.has(key) ? undefined : value),
   );
-  const hash = createHash('sha256').update(JSON.stringify(names)).update(rules);
+  const parts: Buffer[] = [Buffer.from(JSON.stringify(names)), Buffer.from(rules)];
   for (const { trustedCa, crl, trustDomains } of validations) {
     for (const part of [trustedCa, crl, ...trustDomains.map(({ bundle }) => bundle)])
-      hash.update(`;${part?.length ?? -1};`).update(part ?? '');
+      parts.push(Buffer.from(`;${part?.length ?? -1};`), part ?? Buffer.alloc(0));
   }
-  return hash.digest();
+  return sha256(c, Buffer.concat(parts));
 }
 
 const readFields: ReadonlySet<string> = new Set(['trustedCa', 'crl', 'bundle', 'watchedDirectory']);

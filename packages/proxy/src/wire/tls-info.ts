@@ -5,6 +5,23 @@ export interface OwnCertificate {
   readonly subject: string;
 }
 
+/** A certificate that a peer has shown. */
+export interface ShownCertificate {
+  readonly der: Buffer;
+  /** SHA-256 of it, in lower-case hexadecimal; computed when it is asked for. */
+  readonly fingerprint: string;
+  /** Its names by kind; undefined for none. */
+  readonly names: AlternativeNames | undefined;
+}
+
+/** The names of a certificate by kind. */
+export interface AlternativeNames {
+  readonly uri: readonly string[];
+  readonly dns: readonly string[];
+  readonly email: readonly string[];
+  readonly ip: readonly string[];
+}
+
 /** What a finished TLS handshake says about the connection. */
 export interface TlsInfo {
   readonly alpn: string;
@@ -20,6 +37,6 @@ export interface TlsInfo {
   readonly own?: OwnCertificate | undefined;
   /** DER of the certificates that the peer showed, its own first; empty on a resumed session, which shows none. */
   readonly peerChain?: readonly Buffer[];
-  /** DER of the peer's certificate. */
-  readonly peerCertificate: Buffer | undefined;
+  /** The peer's own; undefined where it showed none. */
+  readonly peerCertificate: ShownCertificate | undefined;
 }

@@ -1,8 +1,9 @@
-import { X509Certificate } from 'node:crypto';
 import { Backoff, messageOf, type Clock, type Logger, type Timer } from '@lateen/core';
 import { IstioCertificateService } from '@lateen/protocol/istio/v1/auth';
 import type { GrpcCaller } from '../../call/index.ts';
 import type { Secret } from '../../model/index.ts';
+import { certificateEndMs } from '../../tls/openssl/certificate.ts';
+import { loadFunctions } from '../../tls/openssl/functions.ts';
 import { createSigningRequest } from './signing-request.ts';
 
 /** Names under which Istio's control plane refers to a workload's own certificate and its root. */
@@ -93,8 +94,9 @@ export class WorkloadCertificate {
     const [leaf] = blocks;
     const root = blocks.at(-1);
     if (leaf === undefined || root === undefined) throw new Error('the authority returned no certificate');
-    const certificate = new X509Certificate(leaf);
-    const expiresAtMs = Date.parse(certificate.validTo);
+    const expiresAtMs = certificateEndMs(loadFunctions().functions, Buffer.from(leaf));
+    if (expiresAtMs === undefined)
+      throw new Error('the authority returned a certificate that cannot be read');
     const lifeMs = expiresAtMs - clock.now();
     if (lifeMs <= 0) throw new Error('the authority returned a certificate that has expired');
     // Between 40% and 50% of its life, so that a mesh that was started at once does not rotate at once.

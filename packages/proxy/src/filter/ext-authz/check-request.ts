@@ -61,7 +61,7 @@ export function peerOf(
     address: addressOf(address),
     ...(principal === undefined ? {} : { principal }),
     ...(withCertificate && tls?.peerCertificate !== undefined
-      ? { certificate: encodeURIComponent(pem(tls.peerCertificate)) }
+      ? { certificate: encodeURIComponent(pem(tls.peerCertificate.der)) }
       : {}),
   };
 }

@@ -13,7 +13,6 @@ import { compileHashPolicies } from '../../route/hash-policy.ts';
 import { compileFormat } from '../../telemetry/format.ts';
 import { formatTime } from '../../telemetry/format-time.ts';
 import type { StreamInfo } from '../../telemetry/stream-info.ts';
-import { parseAlternativeNames } from '../../tls/subject-alternative-names.ts';
 import { must, same, type FuzzTarget } from '../target.ts';
 
 const texts = (...list: readonly string[]): Buffer[] => list.map((text) => Buffer.from(text, 'latin1'));
@@ -263,25 +262,6 @@ export const textTargets: readonly FuzzTarget[] = [
       );
       const found = queryParameter(head.path, 'q');
       must(found === undefined || head.path.includes(found), 'a value from nowhere');
-    },
-  },
-  {
-    name: 'certificate-names',
-    seeds: texts(
-      'DNS:a.example, URI:spiffe://a/b',
-      'DNS:"a, DNS:b"',
-      'IP Address:127.0.0.1',
-      'URI:"a\\"b"',
-      'email:a@b',
-    ),
-    words: ['DNS:', 'URI:', ', ', '"', '\\', ':', 'IP Address:', '\\u0000'],
-    run(input) {
-      const shown = parseAlternativeNames(input.toString('latin1'));
-      for (const list of [shown.uri, shown.dns, shown.email, shown.ip])
-        must(
-          list.every((name) => typeof name === 'string'),
-          'no name',
-        );
     },
   },
 ];

@@ -70,10 +70,34 @@ export interface OpensslFunctions {
   PEM_read_bio_X509(bio: Pointer, into: null, callback: null, argument: null): Pointer;
   PEM_read_bio_X509_CRL(bio: Pointer, into: null, callback: null, argument: null): Pointer;
   PEM_read_bio_PrivateKey(bio: Pointer, into: null, callback: null, passphrase: string | null): Pointer;
+  d2i_X509_bio(bio: Pointer, into: null): Pointer;
+  X509_get_subject_name(certificate: Pointer): Pointer;
+  X509_get0_notAfter(certificate: Pointer): Pointer;
+  X509_get0_pubkey(certificate: Pointer): Pointer;
+  X509_get_ext_d2i(certificate: Pointer, nid: number, critical: null, index: null): Pointer | null;
+  X509_NAME_print_ex(bio: Pointer, name: Pointer, indent: number, flags: number): number;
+  X509_NAME_get_text_by_NID(name: Pointer, nid: number, into: Bytes, length: number): number;
+  GENERAL_NAME_get0_value(name: Pointer, type: number[]): Pointer;
+  GENERAL_NAMES_free(names: Pointer): void;
+  ASN1_STRING_length(text: Pointer): number;
+  ASN1_STRING_get0_data(text: Pointer): Pointer;
+  ASN1_TIME_to_tm(time: Pointer, into: Bytes): number;
   X509_free(certificate: Pointer): void;
   X509_CRL_free(list: Pointer): void;
   EVP_PKEY_free(key: Pointer): void;
   i2d_X509_bio(bio: Pointer, certificate: Pointer): number;
+  i2d_PUBKEY_bio(bio: Pointer, key: Pointer): number;
+  PEM_write_bio_PrivateKey(
+    bio: Pointer,
+    key: Pointer,
+    cipher: null,
+    password: null,
+    length: 0,
+    ask: null,
+    more: null,
+  ): number;
+  EVP_PKEY_get_group_name(key: Pointer, into: Bytes, length: number, written: number[]): number;
+  EVP_Digest(bytes: Bytes, length: number, into: Bytes, written: null, type: Pointer, engine: null): number;
   BIO_s_mem(): Pointer;
   BIO_new(method: Pointer): Pointer;
   BIO_new_mem_buf(bytes: Bytes, length: number): Pointer;
@@ -184,10 +208,26 @@ const signatures: Readonly<
   PEM_read_bio_X509: [ptr, [ptr, ptr, ptr, ptr]],
   PEM_read_bio_X509_CRL: [ptr, [ptr, ptr, ptr, ptr]],
   PEM_read_bio_PrivateKey: [ptr, [ptr, ptr, ptr, 'str']],
+  d2i_X509_bio: [ptr, [ptr, ptr]],
+  X509_get_subject_name: [ptr, [ptr]],
+  X509_get0_notAfter: [ptr, [ptr]],
+  X509_get0_pubkey: [ptr, [ptr]],
+  X509_get_ext_d2i: [ptr, [ptr, 'int', ptr, ptr]],
+  X509_NAME_print_ex: ['int', [ptr, ptr, 'int', 'ulong']],
+  X509_NAME_get_text_by_NID: ['int', [ptr, 'int', ptr, 'int']],
+  GENERAL_NAME_get0_value: [ptr, [ptr, '_Out_ int *']],
+  GENERAL_NAMES_free: ['void', [ptr]],
+  ASN1_STRING_length: ['int', [ptr]],
+  ASN1_STRING_get0_data: [ptr, [ptr]],
+  ASN1_TIME_to_tm: ['int', [ptr, ptr]],
   X509_free: ['void', [ptr]],
   X509_CRL_free: ['void', [ptr]],
   EVP_PKEY_free: ['void', [ptr]],
   i2d_X509_bio: ['int', [ptr, ptr]],
+  i2d_PUBKEY_bio: ['int', [ptr, ptr]],
+  PEM_write_bio_PrivateKey: ['int', [ptr, ptr, ptr, ptr, 'int', ptr, ptr]],
+  EVP_PKEY_get_group_name: ['int', [ptr, ptr, 'size_t', '_Out_ size_t *']],
+  EVP_Digest: ['int', [ptr, 'size_t', ptr, ptr, ptr, ptr]],
   BIO_s_mem: [ptr, []],
   BIO_new: [ptr, [ptr]],
   BIO_new_mem_buf: [ptr, [ptr, 'int']],

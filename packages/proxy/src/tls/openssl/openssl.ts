@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto';
+import { Certificate } from './certificate.ts';
 import { CertificateChooser } from './certificate-chooser.ts';
 import { loadLibrary, type Library, type OpensslFunctions, type Pointer } from './functions.ts';
 import { memoryOf, takeError } from './memory-of.ts';
@@ -19,7 +19,7 @@ const expired = 10;
  * Judges a peer within its handshake, so that it is told by an alert; `chainError` is X509_V_OK for a good chain.
  * Undefined: it is accepted; else the X509_V_ERR that OpenSSL chooses the alert by.
  */
-export type PeerJudge = (certificate: X509Certificate, chainError: number) => number | undefined;
+export type PeerJudge = (certificate: Certificate, chainError: number) => number | undefined;
 
 /** What encrypted bytes leave through, at a time. */
 const cipherBytes = 64 * 1024;
@@ -97,7 +97,7 @@ export class Openssl {
   judgePeer(verification: Pointer): number {
     if (this.#judge === undefined) return 1;
     const { c } = this;
-    const certificate = new X509Certificate(this.derOf(c.X509_STORE_CTX_get0_cert(verification)));
+    const certificate = Certificate.of(this.library, c.X509_STORE_CTX_get0_cert(verification));
     const refusal = this.#judge(certificate, c.X509_STORE_CTX_get_error(verification));
     if (refusal === undefined) return 1;
     c.X509_STORE_CTX_set_error(verification, refusal);

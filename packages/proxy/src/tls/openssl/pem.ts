@@ -20,7 +20,7 @@ export function readAll({ c }: Openssl, pem: Buffer, kind: 'X509' | 'X509_CRL'):
 }
 
 /** The first certificate of a PEM text; undefined where it cannot be read, for a reason that OpenSSL remembers. The caller frees it. */
-export function readCertificate({ c }: Openssl, pem: Buffer): Pointer | undefined {
+export function readCertificate({ c }: Pick<Openssl, 'c'>, pem: Buffer): Pointer | undefined {
   const bio = c.BIO_new_mem_buf(pem, pem.length);
   const certificate = c.PEM_read_bio_X509(bio, null, null, null);
   c.BIO_free(bio);

@@ -17,15 +17,6 @@ interface Pkcs12Functions {
   free(bundle: Pointer): void;
   parse(bundle: Pointer, password: string, key: Found, certificate: Found, issuers: Found): number;
   writeCertificate(bio: Pointer, certificate: Pointer): number;
-  writeKey(
-    bio: Pointer,
-    key: Pointer,
-    cipher: null,
-    password: null,
-    length: 0,
-    ask: null,
-    more: null,
-  ): number;
 }
 
 /**
@@ -56,7 +47,9 @@ export function readPkcs12(bundle: Buffer, password: string): Result<Pkcs12Conte
     if (!isThere(leaf) || !isThere(privateKey)) return problem('', 'holds no certificate with its key');
     return ok({
       chain: Buffer.concat(all.map((one) => memoryOf(c, (into) => pkcs12.writeCertificate(into, one)))),
-      privateKey: memoryOf(c, (into) => pkcs12.writeKey(into, privateKey, null, null, 0, null, null)),
+      privateKey: memoryOf(c, (into) =>
+        c.PEM_write_bio_PrivateKey(into, privateKey, null, null, 0, null, null),
+      ),
     });
   } finally {
     for (const one of all) c.X509_free(one);
@@ -84,7 +77,6 @@ function load() {
     free: define('PKCS12_free', 'void', [ptr]),
     parse: define('PKCS12_parse', 'int', [ptr, 'str', found, found, found]),
     writeCertificate: define('PEM_write_bio_X509', 'int', [ptr, ptr]),
-    writeKey: define('PEM_write_bio_PrivateKey', 'int', [ptr, ptr, ptr, ptr, 'int', ptr, ptr]),
   } as Pkcs12Functions;
   return { c, pkcs12 };
 }

@@ -1,5 +1,5 @@
-import { X509Certificate } from 'node:crypto';
 import type { PeerRefusal } from '../peer-verification.ts';
+import { Certificate } from './certificate.ts';
 import type { TlsContext } from './context.ts';
 import type { Pointer } from './functions.ts';
 import type { Openssl, PeerJudge } from './openssl.ts';
@@ -30,7 +30,7 @@ export interface ClientAuthentication {
   /** The handshake fails without a certificate. */
   readonly required: boolean;
   /** Judges a certificate that is shown; `chainError` as {@link TlsSession.chainError}. */
-  judge(certificate: X509Certificate, chainError: string | undefined): PeerRefusal | undefined;
+  judge(certificate: Certificate, chainError: string | undefined): PeerRefusal | undefined;
 }
 
 /** A session that a later connection may resume; freed when nobody holds it. */
@@ -63,6 +63,8 @@ export class TlsSession {
   #error = '';
   #judge: PeerJudge | undefined;
   #refusal: PeerRefusal | undefined;
+  /** Once it has been judged. */
+  #peer: Certificate | undefined;
 
   private constructor(openssl: Openssl, context: TlsContext) {
     const { c, input, output } = openssl;
@@ -86,6 +88,7 @@ export class TlsSession {
     if (clients === undefined) return session;
     c.SSL_set_verify(session.#ssl, clients.required ? needPeer : verifyPeer, acceptAny);
     session.#judge = (certificate, chainError) => {
+      session.#peer = certificate;
       const refusal = clients.judge(certificate, chainErrorOf(chainError));
       session.#refusal = refusal;
       if (refusal === undefined) return undefined;
@@ -234,13 +237,14 @@ export class TlsSession {
   }
 
   /** The peer's own certificate; undefined where it showed none. */
-  peerCertificate(): X509Certificate | undefined {
-    const { c } = this.#openssl;
-    const certificate = c.SSL_get1_peer_certificate(this.#ssl);
-    if (!certificate) return undefined;
-    const der = this.#openssl.derOf(certificate);
-    c.X509_free(certificate);
-    return new X509Certificate(der);
+  peerCertificate(): Certificate | undefined {
+    if (this.#peer !== undefined) return this.#peer;
+    const { c, library } = this.#openssl;
+    const pointer = c.SSL_get1_peer_certificate(this.#ssl);
+    if (!pointer) return undefined;
+    this.#peer = Certificate.of(library, pointer);
+    c.X509_free(pointer);
+    return this.#peer;
   }
 
   /** DER of all certificates that the peer showed; empty on a resumed session. */

@@ -1,5 +1,4 @@
-import { X509Certificate } from 'node:crypto';
-import { parseAlternativeNames } from '../subject-alternative-names.ts';
+import { readNames } from './certificate.ts';
 import type { TlsContext } from './context.ts';
 import type { Library, Pointer } from './functions.ts';
 
@@ -17,7 +16,6 @@ interface Verifying {
   readonly library: Library;
   /** Judges each certificate of a chain, as for chains of the usual kind. */
   readonly acceptAny: Pointer;
-  derOf(certificate: Pointer): Buffer;
   judgePeer(verification: Pointer): number;
 }
 
@@ -61,8 +59,7 @@ export class TrustDomainVerifier {
     // A certificate without key usage is taken for one with every usage.
     if ((c.X509_get_extension_flags(leaf) & isAuthority) !== 0) return undefined;
     if ((c.X509_get_key_usage(leaf) & signsForOthers) !== 0) return undefined;
-    const { subjectAltName } = new X509Certificate(this.#openssl.derOf(leaf));
-    const [id = ''] = parseAlternativeNames(subjectAltName).uri;
+    const [id = ''] = readNames(this.#openssl.library, leaf)?.uri ?? [];
     return stores?.get(trustDomainOf(id));
   }
 
