@@ -3,7 +3,11 @@ import {
   type DeltaDiscoveryRequest,
 } from '@lateen/protocol/envoy/service/discovery/v3';
 import { createGrpcServer } from '@lateen/protocol/grpc';
+import { createTestAuthority } from '@lateen/testkit';
+import type { JsonObject } from './json.ts';
 import { http2Options, staticCluster } from './sidecar-bootstrap.ts';
+
+const host = 'istiod.istio-system.svc';
 
 /** A control plane that speaks incremental ADS and has nothing to say: what proxies have is in their bootstrap. */
 export interface EmptyControlPlane {
@@ -14,9 +18,11 @@ export interface EmptyControlPlane {
   close(): Promise<void>;
 }
 
-/** Serves on a port of the loopback. */
+/** Serves on a port of the loopback, by TLS, as sidecars reach a control plane. */
 export async function startEmptyControlPlane(): Promise<EmptyControlPlane> {
   const answered = new Set<object>();
+  const authority = await createTestAuthority();
+  const tls = await authority.issue({ dns: [host] });
   const server = createGrpcServer({});
   server.stream(AggregatedDiscoveryService.deltaAggregatedResources, (stream) => ({
     onMessage({ typeUrl = '', responseNonce = '' }: DeltaDiscoveryRequest) {
@@ -26,7 +32,7 @@ export async function startEmptyControlPlane(): Promise<EmptyControlPlane> {
     },
     onClose: () => void answered.delete(stream),
   }));
-  const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = await server.listen({ host: '127.0.0.1', port: 0, tls });
   const ads = { ads: {}, initial_fetch_timeout: '0s', resource_api_version: 'V3' };
   return {
     get answered() {
@@ -42,8 +48,33 @@ export async function startEmptyControlPlane(): Promise<EmptyControlPlane> {
           grpc_services: [{ envoy_grpc: { cluster_name: 'xds-grpc' } }],
         },
       },
-      static_resources: { clusters: [{ ...staticCluster('xds-grpc', 'istiod', port), ...http2Options }] },
+      static_resources: {
+        clusters: [
+          { ...staticCluster('xds-grpc', 'istiod', port), ...http2Options, ...trusting(authority.root) },
+        ],
+      },
     }),
     close: () => server.close(),
+  };
+}
+
+/** What makes a cluster verify the control plane. */
+function trusting(root: string): JsonObject {
+  const dns = { san_type: 'DNS', matcher: { exact: host } };
+  return {
+    transport_socket: {
+      name: 'envoy.transport_sockets.tls',
+      typed_config: {
+        '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
+        sni: host,
+        common_tls_context: {
+          alpn_protocols: ['h2'],
+          validation_context: {
+            trusted_ca: { inline_string: root },
+            match_typed_subject_alt_names: [dns],
+          },
+        },
+      },
+    },
   };
 }
