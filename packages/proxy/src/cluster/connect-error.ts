@@ -18,6 +18,9 @@ const tlsReasons: Readonly<Record<string, number>> = {
   WRONG_VERSION_NUMBER: 247,
   UNSUPPORTED_PROTOCOL: 240,
   CERTIFICATE_VERIFY_FAILED: 125,
+  HTTP_REQUEST: 156,
+  NO_SHARED_CIPHER: 184,
+  PEER_DID_NOT_RETURN_A_CERTIFICATE: 192,
 };
 
 /** Alerts of TLS (RFC 8446 section 6.2) have numbers from here on. */

@@ -139,6 +139,7 @@ class TcpConnecting extends Expirable implements PendingConnection {
   readonly #context: ConnectorContext;
   readonly #cluster: Cluster;
   readonly #handle: SocketHandle;
+  readonly #beginMs: number;
   #listener: PlainConnectListener | undefined;
 
   constructor(
@@ -154,6 +155,7 @@ class TcpConnecting extends Expirable implements PendingConnection {
     this.#context = context;
     this.#cluster = cluster;
     this.#listener = listener;
+    this.#beginMs = context.turn.nowMs;
     this.#handle = address.kind === 'pipe' ? createPipeSocket() : createTcpSocket();
     const done = (status: number): void => this.#onDone(status);
     const bound =
@@ -189,6 +191,7 @@ class TcpConnecting extends Expirable implements PendingConnection {
         timers.stop(this);
         setOptions(this.#handle, this.#cluster);
         const wire = new PlainWire(turn, this.#handle, readBuffer);
+        wire.times = { beginMs: this.#beginMs, connectedMs: turn.nowMs, securedMs: undefined };
         wire.resume();
         listener.onConnected(wire);
       } else {

@@ -1,6 +1,7 @@
 import type { ByteMeter } from './byte-meter.ts';
 import type { RequestHead, ResponseHead } from './head.ts';
 import type { HeaderBlock } from './header-block.ts';
+import type { ConnectTimes } from '../wire/connect-times.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
 
 /** Why a stream ended before its time. */
@@ -74,6 +75,8 @@ export interface ClientStream {
   readonly connectionId: number;
   /** `address:port` of our end of the connection. */
   readonly localAddress: string;
+  /** When the connection was made. */
+  readonly times: ConnectTimes | undefined;
   /** Undefined where the connection is not secure. */
   readonly tls: TlsInfo | undefined;
   /** Counts the stream's bytes; to be called before the head is sent. */

@@ -220,8 +220,9 @@ export abstract class ExchangeBodies extends ExchangeRecord {
 
   #sendResponseData(buffer: Buffer, start: number, end: number): void {
     if (this.state === 'done') return;
-    this.bytesSent += end - start;
     this.lastActivityMs = this.manager.turn.nowMs;
+    if (this.bytesSent === 0 && this.manager.accessLogs.length > 0) this.bodyMs = this.lastActivityMs;
+    this.bytesSent += end - start;
     this.stream.sendData(buffer, start, end);
     if (!this.stream.writable) this.#holdResponse(heldBy.taker);
   }

@@ -14,6 +14,7 @@ import type { CompiledRoute } from '../route/virtual-host.ts';
 import type { Peer } from '../telemetry/peer.ts';
 import type { AccessLogType, StreamInfo } from '../telemetry/stream-info.ts';
 import { Expirable } from '../timer/coarse-timers.ts';
+import { timesSince, type ConnectTimes } from '../wire/connect-times.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
 import type { ConnectionManager } from './connection-manager.ts';
 import type { RequestTrace } from '../tracing/request-trace.ts';
@@ -31,6 +32,8 @@ export abstract class ExchangeRecord extends Expirable implements StreamInfo {
   readonly #startedWallMs: number | undefined;
   protected requestDoneMs: number | undefined;
   protected responseHeadMs: number | undefined;
+  /** When the body of the answer began; only where requests are logged. */
+  protected bodyMs: number | undefined;
   /** The client's address, by trusted headers where they say so. */
   client: SocketAddress;
   route: CompiledRoute | undefined;
@@ -108,9 +111,18 @@ export abstract class ExchangeRecord extends Expirable implements StreamInfo {
     return this.responseHeadMs === undefined ? undefined : this.responseHeadMs - this.startMs;
   }
 
+  get bodyBeginMs(): number | undefined {
+    return this.bodyMs === undefined ? undefined : this.bodyMs - this.startMs;
+  }
+
   get upstreamReadyMs(): number | undefined {
     const readyMs = this.router?.readyMs;
     return readyMs === undefined ? undefined : readyMs - this.startMs;
+  }
+
+  get connectTimes(): ConnectTimes | undefined {
+    const times = this.router?.connected?.times;
+    return times === undefined ? undefined : timesSince(times, this.startMs);
   }
 
   get poolReadyMs(): number | undefined {

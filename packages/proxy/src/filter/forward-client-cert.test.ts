@@ -15,6 +15,7 @@ const tls: TlsInfo = {
   version: 'TLSv1.3',
   cipher: 'TLS_AES_128_GCM_SHA256',
   sessionReused: false,
+  sessionId: '',
   peerUriSans: ['spiffe://cluster.local/ns/a/sa/b'],
   peerDnsSans: ['one.a', 'two.a'],
   peerSubject: 'CN=say "hi",O=a\\b',

@@ -6,6 +6,7 @@ import { maxInterimHeads } from '../codec/interim-heads.ts';
 import { names } from '../codec/header-name.ts';
 import type { ClientStream, ClientStreamHandler, ResetReason } from '../codec/stream.ts';
 import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
+import type { ConnectTimes } from '../wire/connect-times.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
 import type { Wire, WireHandler } from '../wire/wire.ts';
 import { writeChunk, writeLastChunk } from './chunk-writer.ts';
@@ -121,6 +122,10 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
 
   get reused(): boolean {
     return this.#requests > 1;
+  }
+
+  get times(): ConnectTimes | undefined {
+    return this.#wire.times;
   }
 
   get tls(): TlsInfo | undefined {

@@ -2,6 +2,7 @@ import type { ConnectionEnd } from '../codec/connection-end.ts';
 import type { RequestHead, ResponseHead } from '../codec/head.ts';
 import { HeaderBlock } from '../codec/header-block.ts';
 import type { ClientStream, ClientStreamHandler, ResetReason } from '../codec/stream.ts';
+import type { ConnectTimes } from '../wire/connect-times.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
 import type { Wire } from '../wire/wire.ts';
 import { Http2ClientStream } from './client-stream.ts';
@@ -59,6 +60,10 @@ export class Http2ClientConnection extends Http2Connection {
       [setting.initialWindowSize, options.streamWindowBytes],
       [setting.maxHeaderListSize, options.maxHeadBytes],
     ]);
+  }
+
+  get times(): ConnectTimes | undefined {
+    return this.wire.times;
   }
 
   get tls(): TlsInfo | undefined {

@@ -4,6 +4,7 @@ import type { ClientStream, ClientStreamHandler, ResetReason } from '../codec/st
 import type { Http2ClientConnection } from './client-connection.ts';
 import { errorCode } from './frame.ts';
 import { Http2Stream } from './stream.ts';
+import type { ConnectTimes } from '../wire/connect-times.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
 
 /** One request to an endpoint and its answer. */
@@ -30,6 +31,10 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
     this.#connection = connection;
     this.#handler = handler;
     this.reused = reused;
+  }
+
+  get times(): ConnectTimes | undefined {
+    return this.#connection.times;
   }
 
   get tls(): TlsInfo | undefined {

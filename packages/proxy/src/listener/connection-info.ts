@@ -16,6 +16,8 @@ export interface ConnectionInfo {
   readonly originalDestination: SocketAddress | undefined;
   /** Undefined on plain connections. */
   readonly tls: TlsInfo | undefined;
+  /** From its acceptance to the end of the handshake; undefined on plain connections. */
+  readonly handshakeMs?: number | undefined;
   /** SNI that was seen, also where TLS is not terminated here. */
   readonly serverName: string;
   /** Of the filter chain that took it. */

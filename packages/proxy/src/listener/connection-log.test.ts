@@ -113,3 +113,37 @@ test('bytes on a TLS connection count as the application sees them', async (t) =
   await until(() => lines.length > 0);
   assert.deepEqual(lines, [`${last.length} ${text.length}\n`]);
 });
+
+test('of TCP over TLS the log tells how long the handshake took, and why one has failed', async (t) => {
+  const authority = await createTestAuthority();
+  const { cert, key } = await authority.issue({ dns: ['inner.test'] });
+  const certificate = { certificate_chain: { inline_string: cert }, private_key: { inline_string: key } };
+  const secure = {
+    name: 'envoy.transport_sockets.tls',
+    typed_config: {
+      '@type': `${types}.transport_sockets.tls.v3.DownstreamTlsContext`,
+      common_tls_context: { tls_certificates: [certificate] },
+    },
+  };
+  const format = '%DOWNSTREAM_HANDSHAKE_DURATION% %DOWNSTREAM_TRANSPORT_FAILURE_REASON%';
+  const told = [
+    {
+      name: 'log',
+      typed_config: {
+        '@type': `${types}.access_loggers.stream.v3.StdoutAccessLog`,
+        log_format: { text_format_source: { inline_string: format } },
+      },
+    },
+  ];
+  const listener = { filter_chains: [{ filters: tcpFilters, transport_socket: secure }], access_log: told };
+  const { port, lines } = await serve(t, {}, {}, listener);
+  const client = connectTls({ port, host: '127.0.0.1', servername: 'inner.test', ca: authority.root });
+  client.end('hello');
+  client.resume();
+  await once(client, 'close');
+  await until(() => lines.length > 0);
+  assert.match(lines[0] ?? '', /^\d+ -$/);
+  await exchangeRaw(port, 'GET / HTTP/1.1\r\n\r\n');
+  await until(() => lines.length > 1);
+  assert.equal(lines[1], '- TLS_error:|268435612:SSL_routines:OPENSSL_internal:HTTP_REQUEST:TLS_error_end');
+});

@@ -9,13 +9,20 @@ export interface StartTime {
   readonly ms: number;
 }
 
+/** What has become of it. */
+export interface ConnectionEvents {
+  readonly flags: number;
+  /** Why its TLS has failed; empty where it has not. */
+  readonly failure: string;
+  readonly bytes: ByteCounter | undefined;
+}
+
 /** What the access log of a listener is told of a connection that is gone, whoever served it. */
 export function aboutConnection(
   info: ConnectionInfo,
   started: StartTime | undefined,
   nowMs: number,
-  flags: number,
-  bytes: ByteCounter | undefined,
+  { flags, failure, bytes }: ConnectionEvents,
 ): StreamInfo {
   return {
     request: undefined,
@@ -36,6 +43,8 @@ export function aboutConnection(
     downstreamDirectRemote: info.directRemote,
     downstreamLocal: info.local,
     downstreamTls: info.tls,
+    handshakeMs: info.handshakeMs,
+    downstreamFailure: failure,
     requestedServerName: info.serverName,
     filterChainName: info.filterChainName,
     upstreamHost: '',

@@ -1,4 +1,5 @@
 import type { SocketAddress } from '../model/address.ts';
+import { opensslErrorText, tlsErrorText } from '../cluster/connect-error.ts';
 import { flag } from '../telemetry/response-flags.ts';
 import type { ListenerStats } from '../telemetry/listener-stats.ts';
 import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
@@ -46,12 +47,15 @@ export class Incoming extends Expirable implements WireHandler {
   #served: ServedConnection | undefined;
   #handshaking: { cancel(): void } | undefined;
   readonly #turn: Turn;
+  readonly #acceptedMs: number;
   /** For access logs of the listener. */
   readonly #started: StartTime | undefined;
   /** What the chain has read and sent, for those logs too. */
   #counted: ByteCounter | undefined;
   #serverName = '';
   #flags = 0;
+  /** Why its TLS has failed. */
+  #failure = '';
   /** What the filters of the chain were told of the connection, and have said of it. */
   #info: ConnectionInfo | undefined;
 
@@ -73,6 +77,7 @@ export class Incoming extends Expirable implements WireHandler {
     this.#stats = stats;
     this.#timers = timers;
     this.#turn = turn;
+    this.#acceptedMs = turn.nowMs;
     this.#onClosed = onClosed;
     if (listener.accessLogs.length > 0) this.#started = { wallMs: turn.wallMs, ms: turn.nowMs };
     wire.handler = this;
@@ -176,7 +181,11 @@ export class Incoming extends Expirable implements WireHandler {
     const { accessLogs } = this.#listener;
     if (accessLogs.length > 0) {
       const info = this.#info ?? this.#connectionInfo(this.#wire, this.#serverName);
-      const about = aboutConnection(info, this.#started, this.#turn.nowMs, this.#flags, this.#counted);
+      const about = aboutConnection(info, this.#started, this.#turn.nowMs, {
+        flags: this.#flags,
+        failure: this.#failure,
+        bytes: this.#counted,
+      });
       for (const log of accessLogs) log.log(about);
     }
     this.#onClosed();
@@ -230,6 +239,7 @@ export class Incoming extends Expirable implements WireHandler {
       local,
       originalDestination,
       tls: wire.tls,
+      handshakeMs: wire.tls === undefined ? undefined : this.#turn.nowMs - this.#acceptedMs,
       serverName,
       filterChainName: this.chain?.model.name,
       tlvs: this.#taken.tlvs,
@@ -266,6 +276,7 @@ export class Incoming extends Expirable implements WireHandler {
       },
       onFailed: (reason, detail) => {
         this.#handshaking = undefined;
+        this.#failure = handshakeFailure(reason, detail);
         this.#timers.stop(this);
         this.#stats.tls.countFailure(reason === 'peer' ? detail : undefined);
         this.#closeOnce();
@@ -276,6 +287,15 @@ export class Incoming extends Expirable implements WireHandler {
     this.#timers.start(this, timeoutMs > 0 ? timeoutMs : handshakeTimeoutMs);
     handshake.start(early);
   }
+}
+
+/** As Envoy says why TLS has failed; nothing where the client went away. */
+function handshakeFailure(reason: 'handshake' | 'peer', detail: string): string {
+  if (reason === 'peer')
+    return tlsErrorText(
+      detail === 'no_certificate' ? 'PEER_DID_NOT_RETURN_A_CERTIFICATE' : 'CERTIFICATE_VERIFY_FAILED',
+    );
+  return detail === '' ? '' : opensslErrorText(detail);
 }
 
 const noHeader: TakenHeader = { length: 0, ends: undefined, tlvs: [], metadata: undefined };

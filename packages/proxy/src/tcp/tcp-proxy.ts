@@ -10,8 +10,9 @@ import type { SocketAddress } from '../model/address.ts';
 import type { Metadata } from '../model/metadata.ts';
 import type { CompiledAccessLog } from '../telemetry/access-log.ts';
 import { flag } from '../telemetry/response-flags.ts';
+import { closedByPeer, closeReasons, upstreamCloseReasons, type CloseReason } from './close-reasons.ts';
 import { TcpStreamInfo } from './tcp-stream-info.ts';
-import type { AccessLogType, StreamInfo } from '../telemetry/stream-info.ts';
+import type { AccessLogType, CloseInfo, StreamInfo } from '../telemetry/stream-info.ts';
 import type { ConnectionCell } from '../telemetry/mesh-cells.ts';
 import type { TcpStats } from '../telemetry/tcp-stats.ts';
 import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
@@ -90,6 +91,8 @@ export class TcpConnection
   #bytesSent = 0;
   #flags = 0;
   #failure = '';
+  #downstreamClose: CloseInfo | undefined;
+  #upstreamClose: CloseInfo | undefined;
   #cell: ConnectionCell | undefined;
   #ref: ClusterRef | undefined;
   /** True once the cluster was asked for. */
@@ -168,19 +171,20 @@ export class TcpConnection
     if (this.#over) return;
     if (!this.#upstreamEnded) this.#flags |= flag.downstreamConnectionTermination;
     this.#downstreamEnded = true;
+    this.#downstreamClose = closedByPeer(error);
     this.#finish(error === undefined ? 'sent' : 'reset');
   }
 
   onExpire(): void {
     // As Envoy, which flags a stream of HTTP for that and not a connection.
     this.#setup.stats.idleTimeout++;
-    this.#finish('unsent');
+    this.#finish('unsent', closeReasons.idleTimeout);
   }
 
   #endOfTime(): void {
     this.#setup.stats.maxDuration++;
     this.#flags |= flag.durationTimeout;
-    this.#finish('unsent');
+    this.#finish('unsent', closeReasons.maxDuration);
   }
 
   #logLater(): void {
@@ -270,7 +274,7 @@ export class TcpConnection
     }
     stats.n.upstreamCxConnectAttemptsExceeded++;
     this.#flags |= flag.upstreamConnectionFailure | flag.upstreamRetryLimitExceeded;
-    this.#finish('reset');
+    this.#finish('reset', closeReasons.connectFailed);
   }
 
   #countFailure(failure: ConnectFailure): void {
@@ -301,7 +305,7 @@ export class TcpConnection
     if (cluster === undefined) {
       this.#setup.stats.noRoute++;
       this.#flags |= flag.noClusterFound;
-      this.#finish();
+      this.#finish('sent', closeReasons.noRoute);
       return;
     }
     this.#cluster = cluster;
@@ -310,7 +314,7 @@ export class TcpConnection
     if (host === undefined) {
       cluster.stats.n.upstreamCxNoneHealthy++;
       this.#flags |= flag.noHealthyUpstream;
-      this.#finish();
+      this.#finish('sent', closeReasons.noHealthyUpstream);
       return;
     }
     const mayConnect =
@@ -320,7 +324,7 @@ export class TcpConnection
       if (tunnel === undefined) cluster.stats.n.upstreamCxOverflow++;
       else cluster.stats.n.upstreamRqPendingOverflow++;
       this.#flags |= flag.upstreamOverflow;
-      this.#finish();
+      this.#finish('sent', closeReasons.overflow);
       return;
     }
     this.#host = host;
@@ -401,6 +405,7 @@ export class TcpConnection
     if (this.#over) return;
     if (error !== undefined) this.#flags |= flag.upstreamConnectionTermination;
     this.#upstreamEnded = true;
+    this.#upstreamClose = closedByPeer(error);
     this.#finish(error === undefined ? 'sent' : 'reset');
   }
 
@@ -409,9 +414,10 @@ export class TcpConnection
     if (idleTimeoutMs > 0) timers.start(this, idleTimeoutMs);
   }
 
-  #finish(end: WireEnd = 'sent'): void {
+  #finish(end: WireEnd = 'sent', reason?: CloseReason): void {
     if (this.#over) return;
     this.#over = true;
+    if (this.#setup.accessLogs.length > 0) this.#noteClose(end, reason);
     const { stats, timers } = this.#setup;
     timers.stop(this);
     if (this.#maxDuration !== undefined) timers.stop(this.#maxDuration);
@@ -444,6 +450,18 @@ export class TcpConnection
     this.#onClosed();
   }
 
+  /** How the two connections end, for logs. */
+  #noteClose(end: WireEnd, reason: CloseReason | undefined): void {
+    const byClient = this.#downstreamClose;
+    this.#downstreamClose ??= { type: end === 'reset' ? 'LocalReset' : 'Normal', reason: reason ?? '' };
+    if (this.#upstream === undefined) return;
+    const cause = byClient?.type === 'RemoteReset' ? 'reset' : reason === undefined ? 'remote' : 'local';
+    this.#upstreamClose ??= {
+      type: end === 'reset' ? 'LocalReset' : 'Normal',
+      reason: upstreamCloseReasons[cause],
+    };
+  }
+
   /** What is known now. */
   #streamInfo(logType?: AccessLogType): StreamInfo {
     return new TcpStreamInfo(this.#info, {
@@ -456,6 +474,8 @@ export class TcpConnection
       host: this.#host,
       cluster: this.#cluster,
       failure: this.#failure,
+      downstreamClose: this.#downstreamClose,
+      upstreamClose: this.#upstreamClose,
       logType,
       upstream: this.#upstream,
       upstreamLocal: this.#upstreamLocal,

@@ -4,7 +4,7 @@ import { formatAddress, type SocketAddress } from '../model/address.ts';
 import type { Cluster } from '../model/cluster.ts';
 import type { Metadata } from '../model/metadata.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
-import type { AccessLogType, StreamInfo } from '../telemetry/stream-info.ts';
+import type { AccessLogType, CloseInfo, StreamInfo } from '../telemetry/stream-info.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
 
 /** What changes while a TCP connection lasts. */
@@ -18,6 +18,9 @@ export interface TcpStreamState {
   readonly host: Host | undefined;
   readonly cluster: { readonly name: string; readonly model: Cluster } | undefined;
   readonly failure: string;
+  /** Undefined before the end. */
+  readonly downstreamClose: CloseInfo | undefined;
+  readonly upstreamClose: CloseInfo | undefined;
   readonly logType: AccessLogType | undefined;
   readonly upstream:
     | {
@@ -102,6 +105,15 @@ export class TcpStreamInfo implements StreamInfo {
   }
   get downstreamTls(): TlsInfo | undefined {
     return this.#info.tls;
+  }
+  get handshakeMs(): number | undefined {
+    return this.#info.handshakeMs;
+  }
+  get downstreamClose(): CloseInfo | undefined {
+    return this.#state.downstreamClose;
+  }
+  get upstreamClose(): CloseInfo | undefined {
+    return this.#state.upstreamClose;
   }
   get requestedServerName(): string {
     return this.#info.serverName;

@@ -311,11 +311,16 @@ test('durations between points of a request are told in the precision that is as
   // As Envoy: an end that is before its beginning is negative.
   assert.equal(of('DS_TX_BEG:DS_RX_END:ms'), '-9');
   assert.equal(of('US_RX_BEG:DS_TX_END:ms', { details: 'route_not_found' }), '-');
-  assert.equal(of('US_CX_BEG:US_CX_END:ms'), '-');
+  assert.equal(of('US_CX_BEG:US_CX_END'), '-');
+  const connectTimes = { beginMs: -2.5, connectedMs: -0.25, securedMs: undefined };
+  assert.equal(of('US_CX_BEG:US_CX_END', { connectTimes }), '2');
   assert.equal(of('DS_RX_BEG:a_point_of_a_filter:ms'), '-');
   assert.equal(of('DS_RX_BEG:DS_TX_END:ms', { request: undefined }), '-');
-  for (const wrong of ['DS_RX_BEG:DS_TX_END', 'DS_RX_BEG:DS_TX_END:s', '', ':DS_TX_END:ms'])
-    assert.match(JSON.stringify(compileFormat(`%COMMON_DURATION(${wrong})%`)), /START:END:ms, us or ns/);
+  for (const wrong of ['DS_RX_BEG', 'DS_RX_BEG:DS_TX_END:s', '', ':DS_TX_END:ms'])
+    assert.match(
+      JSON.stringify(compileFormat(`%COMMON_DURATION(${wrong})%`)),
+      /START:END, and :ms, :us or :ns/,
+    );
 });
 
 test('paths are told as they came or as they are, expressions and times of the place are worked out', () => {
@@ -353,6 +358,6 @@ test('what is not known of the wire or the connection is left out', () => {
   );
   assert.ok(compiled.ok);
   const about = { filterChainName: 'mesh', poolReadyMs: 1.7, upstreamHost: '10.0.0.1:80' };
-  assert.equal(compiled.value.render(info(about)), 'mesh 2 - - -');
+  assert.equal(compiled.value.render(info(about)), 'mesh 1 - - -');
   assert.equal(compiled.value.render(info({ downstreamBytes: bodyBytes(3, 295) })), '- - 3 - -');
 });

@@ -6,41 +6,41 @@ import type { StreamInfo } from './stream-info.ts';
 type TimePoint = (info: StreamInfo) => number | undefined;
 
 const atEnd: TimePoint = (info) => (info.response === undefined ? undefined : info.durationMs);
+/** Of filters, of which none here sets any. */
 const unmeasured: TimePoint = () => undefined;
 
 /**
  * The points of `%COMMON_DURATION%`. An answer goes on in the turn in which it comes: its end is the same on both sides.
- * What happens to connections of endpoints is not measured for each request.
  */
 const timePoints: Readonly<Record<string, TimePoint>> = {
   DS_RX_BEG: () => 0,
   DS_RX_END: (info) => info.requestDurationMs,
-  US_CX_BEG: unmeasured,
-  US_CX_END: unmeasured,
-  US_HS_END: unmeasured,
+  US_CX_BEG: (info) => info.connectTimes?.beginMs,
+  US_CX_END: (info) => info.connectTimes?.connectedMs,
+  US_HS_END: (info) => info.connectTimes?.securedMs,
   US_TX_BEG: (info) => info.upstreamReadyMs,
   US_TX_END({ upstreamReadyMs, requestDurationMs }) {
     if (upstreamReadyMs === undefined || requestDurationMs === undefined) return undefined;
     return Math.max(upstreamReadyMs, requestDurationMs);
   },
   US_RX_BEG: (info) => (info.details === 'via_upstream' ? info.responseDurationMs : undefined),
-  US_RX_BODY_BEG: unmeasured,
+  US_RX_BODY_BEG: (info) => (info.details === 'via_upstream' ? info.bodyBeginMs : undefined),
   US_RX_END: (info) => (info.details === 'via_upstream' ? info.durationMs : undefined),
   DS_TX_BEG: (info) => info.responseDurationMs,
   DS_TX_END: atEnd,
 };
 
-const unitsOfMs: Readonly<Record<string, number>> = { ms: 1, us: 1_000, ns: 1_000_000 };
+const nanoseconds: Readonly<Record<string, number>> = { ms: 1_000_000, us: 1_000, ns: 1 };
 
 /**
- * `%COMMON_DURATION(START:END:PRECISION)%` (Envoy, "Command Operators"). Other names of points are those that filters set,
+ * `%COMMON_DURATION(START:END:PRECISION)%` (Envoy, "Command Operators"); milliseconds without a precision. Other names of points are those that filters set,
  * of which there are none here: they are never reached.
  */
 export function durationOperator(argument: string): Result<Operator> {
-  const [start = '', end = '', precision = '', ...more] = argument.split(':');
-  const unit = unitsOfMs[precision];
+  const [start = '', end = '', precision = 'ms', ...more] = argument.split(':');
+  const unit = nanoseconds[precision];
   if (start === '' || end === '' || unit === undefined || more.length > 0)
-    return problem('', `%COMMON_DURATION(${argument})%: what is meant is START:END:ms, us or ns`);
+    return problem('', `%COMMON_DURATION(${argument})%: what is meant is START:END, and :ms, :us or :ns`);
   const from = timePoints[start] ?? unmeasured;
   const to = timePoints[end] ?? unmeasured;
   return ok((info) => {
@@ -48,6 +48,8 @@ export function durationOperator(argument: string): Result<Operator> {
     if (info.request === undefined) return undefined;
     const fromMs = from(info);
     const toMs = to(info);
-    return fromMs === undefined || toMs === undefined ? undefined : Math.round((toMs - fromMs) * unit);
+    if (fromMs === undefined || toMs === undefined) return undefined;
+    // As Envoy: what is less than a unit is cut off.
+    return Math.trunc(Math.round((toMs - fromMs) * 1_000_000) / unit);
   });
 }

@@ -6,6 +6,7 @@ import type { SocketAddress } from '../model/address.ts';
 import type { Host } from '../cluster/host.ts';
 import type { Cluster } from '../model/cluster.ts';
 import type { Metadata } from '../model/metadata.ts';
+import type { ConnectTimes } from '../wire/connect-times.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
 import type { Peer } from './peer.ts';
 
@@ -26,6 +27,13 @@ export type AccessLogType =
 /** The event at which a line is written. */
 export function logTypeOf({ logType, request }: StreamInfo): AccessLogType {
   return logType ?? (request === undefined ? 'TcpConnectionEnd' : 'DownstreamEnd');
+}
+
+/** How a connection has ended (Envoy, `DetectedCloseType` and local close reasons). */
+export interface CloseInfo {
+  readonly type: 'Normal' | 'LocalReset' | 'RemoteReset';
+  /** Why we closed it; empty where the peer did. */
+  readonly reason: string;
 }
 
 /** What is known of one request, or of one TCP connection, when it is told to logs and formats. */
@@ -52,6 +60,10 @@ export interface StreamInfo {
   readonly responseDurationMs: number | undefined;
   /** Since the start: when there was a connection to the endpoint, and the request began to go there. */
   readonly upstreamReadyMs?: number | undefined;
+  /** When that connection was made, since the start: before it where the connection was there. */
+  readonly connectTimes?: ConnectTimes | undefined;
+  /** Since the start: when the body of the answer began. */
+  readonly bodyBeginMs?: number | undefined;
   /** How long a connection to the endpoint was waited for. */
   readonly poolReadyMs?: number | undefined;
   /** Of the listener's filter chain. */
@@ -60,6 +72,8 @@ export interface StreamInfo {
   readonly downstreamDirectRemote: SocketAddress | undefined;
   readonly downstreamLocal: SocketAddress | undefined;
   readonly downstreamTls: TlsInfo | undefined;
+  /** Of TCP: how long after its acceptance the connection was secure. */
+  readonly handshakeMs?: number | undefined;
   readonly requestedServerName: string;
   readonly upstreamHost: string;
   readonly upstreamLocal: string;
@@ -68,6 +82,11 @@ export interface StreamInfo {
   readonly upstreamTls?: TlsInfo | undefined;
   readonly upstreamCluster: string;
   readonly upstreamFailure: string;
+  /** Why the client's connection could not be made secure. */
+  readonly downstreamFailure?: string | undefined;
+  /** How connections have ended that have; undefined where it is not known. */
+  readonly downstreamClose?: CloseInfo | undefined;
+  readonly upstreamClose?: CloseInfo | undefined;
   readonly routeName: string;
   readonly routeMetadata?: Metadata | undefined;
   /** Of a request that is traced. */

@@ -19,8 +19,9 @@ function whole(address: SocketAddress | undefined): string | undefined {
   return address === undefined ? undefined : formatAddress(address);
 }
 
-function round(ms: number | undefined): number | undefined {
-  return ms === undefined ? undefined : Math.round(ms);
+function wholeMs(ms: number | undefined): number | undefined {
+  // As Envoy: what is less than a millisecond is cut off.
+  return ms === undefined ? undefined : Math.trunc(ms);
 }
 
 /** The address of `address:port`. */
@@ -59,12 +60,12 @@ export const streamOperators: Readonly<Record<string, Operator>> = {
   RESPONSE_TRAILERS_BYTES: (i) => sizeOf(i.responseTrailers),
   BYTES_RECEIVED: (i) => i.bytesReceived,
   BYTES_SENT: (i) => i.bytesSent,
-  DURATION: (i) => round(i.durationMs),
-  REQUEST_DURATION: (i) => round(i.requestDurationMs),
-  REQUEST_TX_DURATION: (i) => (i.upstreamHost === '' ? undefined : round(i.requestDurationMs)),
-  RESPONSE_DURATION: (i) => round(i.responseDurationMs),
+  DURATION: (i) => wholeMs(i.durationMs),
+  REQUEST_DURATION: (i) => wholeMs(i.requestDurationMs),
+  REQUEST_TX_DURATION: (i) => (i.upstreamHost === '' ? undefined : wholeMs(i.requestDurationMs)),
+  RESPONSE_DURATION: (i) => wholeMs(i.responseDurationMs),
   RESPONSE_TX_DURATION: (i) =>
-    i.responseDurationMs === undefined ? undefined : round(i.durationMs - i.responseDurationMs),
+    i.responseDurationMs === undefined ? undefined : wholeMs(i.durationMs - i.responseDurationMs),
   UPSTREAM_HOST: (i) => nonEmpty(i.upstreamHost),
   UPSTREAM_HOST_NAME: (i) => nonEmpty(i.endpoint?.endpoint.hostname) ?? nonEmpty(i.upstreamHost),
   UPSTREAM_HOST_NAME_WITHOUT_PORT: (i) => nonEmpty(i.endpoint?.endpoint.hostname) ?? hostOf(i.upstreamHost),
@@ -100,22 +101,21 @@ export const streamOperators: Readonly<Record<string, Operator>> = {
   ACCESS_LOG_TYPE: (i) => logTypeOf(i),
   HOSTNAME: () => hostname(),
   FILTER_CHAIN_NAME: (i) => nonEmpty(i.filterChainName),
-  UPSTREAM_CONNECTION_POOL_READY_DURATION: (i) => round(i.poolReadyMs),
+  UPSTREAM_CONNECTION_POOL_READY_DURATION: (i) => wholeMs(i.poolReadyMs),
+  DOWNSTREAM_HANDSHAKE_DURATION: (i) => wholeMs(i.handshakeMs),
+  DOWNSTREAM_TRANSPORT_FAILURE_REASON: (i) => nonEmpty(i.downstreamFailure?.replaceAll(' ', '_')),
+  DOWNSTREAM_LOCAL_CLOSE_REASON: (i) => nonEmpty(i.downstreamClose?.reason),
+  DOWNSTREAM_DETECTED_CLOSE_TYPE: (i) => i.downstreamClose?.type,
+  UPSTREAM_LOCAL_CLOSE_REASON: (i) => nonEmpty(i.upstreamClose?.reason),
+  UPSTREAM_DETECTED_CLOSE_TYPE: (i) => i.upstreamClose?.type,
+  // Of QUIC only.
+  BYTES_RETRANSMITTED: () => 0,
+  PACKETS_RETRANSMITTED: () => 0,
   GRPC_STATUS_NUMBER: (i) => grpcStatusOf(i),
   // Not measured, or told by nothing that this proxy has.
-  BYTES_RETRANSMITTED: nothing,
-  PACKETS_RETRANSMITTED: nothing,
-  DOWNSTREAM_HANDSHAKE_DURATION: nothing,
-  DOWNSTREAM_TRANSPORT_FAILURE_REASON: nothing,
-  DOWNSTREAM_TLS_SESSION_ID: nothing,
-  UPSTREAM_TLS_SESSION_ID: nothing,
   ROUNDTRIP_DURATION: nothing,
   TLS_JA3_FINGERPRINT: nothing,
   TLS_JA4_FINGERPRINT: nothing,
-  DOWNSTREAM_LOCAL_CLOSE_REASON: nothing,
-  DOWNSTREAM_DETECTED_CLOSE_TYPE: nothing,
-  UPSTREAM_LOCAL_CLOSE_REASON: nothing,
-  UPSTREAM_DETECTED_CLOSE_TYPE: nothing,
 };
 
 /** `%GRPC_STATUS(format)%`; undefined for a format that there is not. */

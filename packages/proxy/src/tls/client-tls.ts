@@ -67,7 +67,7 @@ export function clientTls(options: ClientTlsOptions): ClientHandshake & { readon
   function judge(session: TlsSession): TlsInfo | { readonly refused: string } {
     if (session.resumed && known !== undefined) {
       // The certificate is not shown again on a resumed session: it was judged when the session was new.
-      const info = { ...known.info, sessionReused: true };
+      const info = { ...known.info, sessionReused: true, sessionId: session.id };
       stats.tls.countHandshake(info);
       return info;
     }
@@ -99,6 +99,7 @@ export function clientTls(options: ClientTlsOptions): ClientHandshake & { readon
     onSecure(session: TlsSession, wire: SecureWire) {
       if (sessions === undefined) return;
       wire.onFirstBytes = () => {
+        wire.tls.sessionId = session.id;
         const fresh = session.keepSession();
         if (fresh !== undefined) sessions.keep(key, { session: fresh, info: wire.tls, settings });
       };

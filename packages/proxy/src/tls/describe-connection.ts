@@ -15,6 +15,7 @@ export function describeTls(
     version: session.version,
     cipher: session.cipher,
     sessionReused: session.resumed,
+    sessionId: session.id,
     peerUriSans: certificate?.names?.uri ?? [],
     peerDnsSans: certificate?.names?.dns ?? [],
     peerSubject: certificate?.subject ?? '',

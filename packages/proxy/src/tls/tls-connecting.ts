@@ -7,6 +7,7 @@ import type {
   PendingConnection,
 } from '../cluster/connector.ts';
 import { Expirable } from '../timer/coarse-timers.ts';
+import type { ConnectTimes } from '../wire/connect-times.ts';
 import type { PlainWire } from '../wire/plain-wire.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
 import { Handshake, type HandshakeListener } from './handshake.ts';
@@ -35,6 +36,7 @@ export class TlsConnecting
   #listener: ConnectListener | undefined;
   #pending: PendingConnection | undefined;
   #session: TlsSession | undefined;
+  #times: ConnectTimes | undefined;
 
   constructor(
     context: ConnectorContext,
@@ -67,6 +69,7 @@ export class TlsConnecting
     const { openssl } = this.#client;
     const session = this.#client.create(wire);
     this.#session = session;
+    this.#times = wire.times;
     const connection = { handle: wire.detach(), readBuffer: wire.readBuffer };
     const handshake = new Handshake(this.#context.turn, connection, openssl, session, this);
     this.#pending = handshake;
@@ -79,6 +82,7 @@ export class TlsConnecting
 
   onSecure(wire: SecureWire): void {
     const listener = this.#finish();
+    if (this.#times !== undefined) wire.times = { ...this.#times, securedMs: this.#context.turn.nowMs };
     if (this.#session !== undefined) this.#client.onSecure(this.#session, wire);
     listener?.onConnected(wire);
   }

@@ -1,4 +1,5 @@
 import { ConnectionBytes, type ByteCounter } from './byte-counter.ts';
+import type { ConnectTimes } from './connect-times.ts';
 import { deafHandler } from './deaf-handler.ts';
 import {
   endOfStream,
@@ -25,6 +26,7 @@ export abstract class HandleWire implements Wire, OutputOwner, HandleOwner {
   readonly readBuffer: Buffer;
   handler: WireHandler = deafHandler;
   bytes: ByteCounter;
+  times: ConnectTimes | undefined;
   abstract readonly tls: TlsInfo | undefined;
   /** Bytes that were written and have not left. */
   pendingBytes = 0;

@@ -1,4 +1,5 @@
 import type { ByteCounter } from './byte-counter.ts';
+import type { ConnectTimes } from './connect-times.ts';
 import type { TlsInfo } from './tls-info.ts';
 import type { Wire, WireHandler } from './wire.ts';
 
@@ -118,6 +119,10 @@ export class TappedWire implements Wire {
 
   get localPort(): number {
     return this.#wire.localPort;
+  }
+
+  get times(): ConnectTimes | undefined {
+    return this.#wire.times;
   }
 
   get tls(): TlsInfo | undefined {

@@ -29,6 +29,8 @@ export interface TlsInfo {
   readonly version: string;
   readonly cipher: string;
   readonly sessionReused: boolean;
+  /** Each byte a character; empty where the session has none. Clients learn it with the first bytes (TLS 1.3). */
+  sessionId: string;
   /** URI and DNS names of the peer's certificate; empty where it showed none. */
   readonly peerUriSans: readonly string[];
   readonly peerDnsSans: readonly string[];

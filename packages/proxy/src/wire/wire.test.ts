@@ -107,6 +107,7 @@ const noTlsInfo = {
   version: '',
   cipher: '',
   sessionReused: false,
+  sessionId: '',
   peerUriSans: [],
   peerDnsSans: [],
   peerSubject: '',

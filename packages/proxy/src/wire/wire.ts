@@ -1,4 +1,5 @@
 import type { ByteCounter } from './byte-counter.ts';
+import type { ConnectTimes } from './connect-times.ts';
 import type { TlsInfo } from './tls-info.ts';
 
 /** What is told about a {@link Wire}. Each method is called inside a turn. */
@@ -46,6 +47,8 @@ export interface Wire {
   readonly remotePort: number;
   readonly localAddress: string;
   readonly localPort: number;
+  /** Of a connection that we made. */
+  readonly times: ConnectTimes | undefined;
   /** Undefined on a plain connection. */
   readonly tls: TlsInfo | undefined;
 }

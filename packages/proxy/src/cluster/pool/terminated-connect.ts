@@ -2,6 +2,7 @@ import type { HeadPool, RequestHead } from '../../codec/head.ts';
 import type { ByteMeter } from '../../codec/byte-meter.ts';
 import { Http1Meter, markOf } from '../../http1/http1-meter.ts';
 import type { ClientStream, ClientStreamHandler } from '../../codec/stream.ts';
+import type { ConnectTimes } from '../../wire/connect-times.ts';
 import type { TlsInfo } from '../../wire/tls-info.ts';
 import type { Wire, WireHandler } from '../../wire/wire.ts';
 import type { ConnectFailure, ConnectListener, Downstream, PendingConnection } from '../connector.ts';
@@ -94,6 +95,10 @@ export class TerminatedConnect implements HttpPool, ClientStream, WireHandler {
     const wire = this.#wire as Wire;
     wire.countAlone();
     return new Http1Meter(wire, markOf(wire));
+  }
+
+  get times(): ConnectTimes | undefined {
+    return this.#wire?.times;
   }
 
   get tls(): TlsInfo | undefined {

@@ -6,6 +6,7 @@ import type { CompiledAccessLog } from '../../telemetry/access-log.ts';
 import type { AccessLogType, StreamInfo } from '../../telemetry/stream-info.ts';
 import type { CoarseTimers } from '../../timer/coarse-timers.ts';
 import { Deadline } from '../../timer/deadline.ts';
+import { timesSince } from '../../wire/connect-times.ts';
 import type { Turn } from '../../wire/turn.ts';
 import type { Attempt, AttemptOutcome, AttemptWatch } from './attempt.ts';
 import { failureDetails, failureReports, transportFailure } from './failure.ts';
@@ -110,7 +111,7 @@ class AttemptLog implements AttemptWatch {
     trailers: HeaderBlock | undefined,
   ): void {
     const request = this.#request;
-    const { host, localAddress, connectionId, tls, meter } = this.#attempt;
+    const { host, localAddress, connectionId, tls, meter, times } = this.#attempt;
     const nowMs = this.#turn.nowMs;
     const info: StreamInfo = {
       request: request.request,
@@ -126,6 +127,7 @@ class AttemptLog implements AttemptWatch {
       startWallMs: this.#startWallMs,
       durationMs: nowMs - this.#startMs,
       requestDurationMs: undefined,
+      connectTimes: times === undefined ? undefined : timesSince(times, this.#startMs),
       responseDurationMs: this.#headMs === undefined ? undefined : this.#headMs - this.#startMs,
       downstreamRemote: request.downstreamRemote,
       downstreamDirectRemote: request.downstreamDirectRemote,

@@ -11,6 +11,7 @@ import type { HttpPool, PoolFailure, StreamWaiter } from '../../cluster/pool/htt
 import type { UpstreamCluster } from '../../cluster/upstream-cluster.ts';
 import { Expirable, type CoarseTimers } from '../../timer/coarse-timers.ts';
 import { Deadline } from '../../timer/deadline.ts';
+import type { ConnectTimes } from '../../wire/connect-times.ts';
 import type { TlsInfo } from '../../wire/tls-info.ts';
 
 /** How an attempt ended without a whole response. */
@@ -146,6 +147,10 @@ export class Attempt extends Expirable implements StreamWaiter {
 
   get localAddress(): string {
     return this.#stream?.localAddress ?? '';
+  }
+
+  get times(): ConnectTimes | undefined {
+    return this.#stream?.times;
   }
 
   get tls(): TlsInfo | undefined {

@@ -86,6 +86,7 @@ function tlsProperties(tls: TlsInfo): TLSProperties {
   return {
     tlsVersion: tlsVersions[tls.version],
     tlsSniHostname: tls.sni,
+    ...(tls.sessionId === '' ? {} : { tlsSessionId: Buffer.from(tls.sessionId, 'latin1').toString('hex') }),
     ...(tls.own === undefined
       ? {}
       : { localCertificateProperties: certificate(tls.own.uriSans, tls.own.dnsSans, tls.own.subject) }),

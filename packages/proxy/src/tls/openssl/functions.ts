@@ -130,6 +130,8 @@ export interface OpensslFunctions {
   SSL_CIPHER_get_name(cipher: Pointer): string;
   SSL_session_reused(ssl: Ssl): number;
   SSL_get1_session(ssl: Ssl): Pointer;
+  SSL_get_session(ssl: Ssl): Pointer;
+  SSL_SESSION_get_id(session: Pointer, length: number[]): Pointer;
   SSL_SESSION_is_resumable(session: Pointer): number;
   SSL_SESSION_free(session: Pointer): void;
   SSL_get0_alpn_selected(ssl: Ssl, protocol: Pointer[], length: number[]): void;
@@ -260,6 +262,8 @@ const signatures: Readonly<
   SSL_CIPHER_get_name: ['str', [ptr]],
   SSL_session_reused: ['int', [ptr]],
   SSL_get1_session: [ptr, [ptr]],
+  SSL_get_session: [ptr, [ptr]],
+  SSL_SESSION_get_id: [ptr, [ptr, '_Out_ uint *']],
   SSL_SESSION_is_resumable: ['int', [ptr]],
   SSL_SESSION_free: ['void', [ptr]],
   SSL_get0_alpn_selected: ['void', [ptr, '_Out_ void **', '_Out_ uint *']],

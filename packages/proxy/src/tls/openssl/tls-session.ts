@@ -231,6 +231,17 @@ export class TlsSession {
     return Buffer.from(library.koffi.view(pointer[0], size)).toString('latin1');
   }
 
+  /** The session's id, each byte a character; empty where it has none. */
+  get id(): string {
+    const { c, library } = this.#openssl;
+    const session = c.SSL_get_session(this.#ssl);
+    if (!session) return '';
+    const length = [0];
+    const id = c.SSL_SESSION_get_id(session, length);
+    const size = length[0] as number;
+    return size === 0 ? '' : Buffer.from(library.koffi.view(id, size)).toString('latin1');
+  }
+
   /** That of ours which is shown: one of {@link TlsContext.certificates}; 0 for none. */
   get ownCertificate(): Pointer {
     return this.#openssl.c.SSL_get_certificate(this.#ssl);

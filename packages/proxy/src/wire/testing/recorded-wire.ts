@@ -18,6 +18,7 @@ export class RecordedWire implements Wire {
   readonly remotePort = 1;
   readonly localAddress = '192.0.2.2';
   readonly localPort = 2;
+  readonly times = undefined;
   readonly tls = undefined;
 
   countInto(counter: ByteCounter): void {
