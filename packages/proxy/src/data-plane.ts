@@ -57,6 +57,7 @@ import { CoarseTimers } from './timer/coarse-timers.ts';
 import { openSocketPoll } from './wire/sockets.ts';
 import { LazyTransparentSockets } from './wire/transparent-socket.ts';
 import { Turn } from './wire/turn.ts';
+import { ConnectionIds } from './workers/connection-ids.ts';
 
 /** All plain sockets read into one buffer of this size. */
 const readBufferBytes = 64 * 1024;
@@ -103,6 +104,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   const maxConnections = runtime.cell('overload.global_downstream_max_connections');
 
   const transparent = new LazyTransparentSockets();
+  const connectionIds = new ConnectionIds(options.share);
   const clusterContext: ClusterContext = {
     transparent,
     turn,
@@ -110,7 +112,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     heads,
     random,
     clock,
-    connectionIds: { last: 0 },
+    connectionIds,
     hash,
     runtime,
     localCluster: localClusterOf(options),
@@ -136,6 +138,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     secrets,
     openssl,
     readBuffer: clusterContext.readBuffer,
+    connectionIds,
     hash,
     clusterRef: (name) => clusters.ref(name),
     hasCluster: (name) => checked?.has(name),

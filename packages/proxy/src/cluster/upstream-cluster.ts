@@ -20,6 +20,7 @@ import { compileBalancers, type HostGroup } from './compile-balancers.ts';
 import type { RedisReadPolicy } from '../model/redis.ts';
 import type { RedisSlots } from './redis-slots.ts';
 import { outlierUnder, panicThresholdUnder, thresholdsUnder } from './runtime-limits.ts';
+import type { ConnectionIds } from '../workers/connection-ids.ts';
 import type { ThreadShare } from '../workers/thread-share.ts';
 import { shareConnections } from './shared-connections.ts';
 import { sharedHostsOf, type SharedHosts } from './shared-hosts.ts';
@@ -43,8 +44,7 @@ export interface ClusterContext extends ConnectorContext {
   readonly heads: HeadPool;
   readonly random: () => number;
   readonly clock: Clock;
-  /** Of connections to endpoints; unique in the process's thread. */
-  readonly connectionIds: { last: number };
+  readonly connectionIds: ConnectionIds;
   /** Loaded before a cluster that needs it is made. */
   readonly hash: HashFunction;
   /** The clusters of others, for those that stand for them. */
@@ -257,7 +257,7 @@ export class UpstreamCluster {
   }
 
   nextConnectionId(): number {
-    return ++this.#context.connectionIds.last;
+    return this.#context.connectionIds.next();
   }
 
   /** To be called when the health of a host has changed. */

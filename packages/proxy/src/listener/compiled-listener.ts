@@ -37,6 +37,7 @@ import type { Wire } from '../wire/wire.ts';
 import { compileAccessLog, type CompiledAccessLog } from '../telemetry/access-log.ts';
 import type { ConnectionInfo } from './connection-info.ts';
 import { FilterChainTable, type ConnectionTraits } from './filter-chain-match.ts';
+import type { ConnectionIds } from '../workers/connection-ids.ts';
 import type { InspectionWish } from './inspection.ts';
 import type { LazyFilters } from './lazy-filters.ts';
 import { compileProxyHeader, type ProxyHeaderFilter } from './proxy-header-filter.ts';
@@ -71,6 +72,7 @@ export interface ListenerContext extends ManagerContext {
   readonly clusterRef: (name: string) => ClusterRef;
   readonly hasCluster: (name: string) => boolean | undefined;
   readonly hash: HashFunction;
+  readonly connectionIds: ConnectionIds;
   readonly tcpStats: (prefix: string) => TcpStats;
   readonly connectionLimitStats: (prefix: string) => ConnectionLimitStats;
   readonly mongoStats: (prefix: string) => MongoStats;

@@ -63,7 +63,6 @@ export class ListenerSet {
   /** Listeners without a socket, by the address that connections must have wanted. */
   #virtual = new Map<string, Active>();
   #originalDestination: OriginalDestination | undefined;
-  #nextId = 1;
   #accepting = true;
   readonly #options: ListenerSetOptions;
   /** Removed listeners that still have connections. */
@@ -450,7 +449,7 @@ export class ListenerSet {
     stats.cxTotal++;
     stats.cxActive++;
     const accepted: Accepted = {
-      id: this.#nextId++,
+      id: this.#context.connectionIds.next(),
       remote: { kind: 'socket', address: plainAddress(wire.remoteAddress), port: wire.remotePort },
       local: original ?? own ?? localAddress(wire),
       originalDestination: original,

@@ -12,6 +12,7 @@ import { LazyOpenssl } from '../../tls/openssl/openssl.ts';
 import { SecretStore } from '../../tls/secret-store.ts';
 import { createTransportConnector } from '../../tls/transport-connector.ts';
 import { LazyTransparentSockets } from '../../wire/transparent-socket.ts';
+import { ConnectionIds } from '../../workers/connection-ids.ts';
 import { Turn } from '../../wire/turn.ts';
 import type { CallContext } from '../http-call.ts';
 
@@ -32,7 +33,7 @@ export function startClusters(
     random: Math.random,
     runtime: new Runtime(),
     clock: systemClock,
-    connectionIds: { last: 0 },
+    connectionIds: new ConnectionIds(),
     hash: new LazyHashFunction(),
     writeLog() {},
     clusterRef: (name) => clusters.ref(name),
