@@ -297,6 +297,49 @@ test('connections share one of HTTP/2 as its streams, each ending by itself', as
   assert.equal(statOf(dataPlane, 'cluster.backend.upstream_rq_active'), 0);
 });
 
+const oneAtOnce = { circuit_breakers: { thresholds: [{ max_connections: 1, max_requests: 1 }] } };
+
+test('a tunnel for which there is no connection waits until one is free', async (t) => {
+  const heard: string[] = [];
+  const backend = clusterFromJson('backend', [await http1Tunnel(t, heard)], oneAtOnce);
+  const { dataPlane, port } = await serve(t, [backend], tunnelOf('shop.test:443'));
+  const first = connect(port, '127.0.0.1');
+  first.write('one');
+  assert.equal(String((await once(first, 'data'))[0]), 'ONE');
+  const second = exchangeRaw(port, 'two', { end: true });
+  await until(() => statOf(dataPlane, 'cluster.backend.upstream_rq_pending_active') === 1);
+  assert.equal(statOf(dataPlane, 'cluster.backend.upstream_rq_total'), 1);
+  first.end();
+  assert.equal(await second, 'TWO');
+  assert.equal(statOf(dataPlane, 'cluster.backend.upstream_rq_pending_overflow'), 0);
+});
+
+test('a tunnel above the limit of requests on a connection that has room is refused', async (t) => {
+  const server = createHttp2Server();
+  server.on('stream', (stream: ServerHttp2Stream) => {
+    stream.respond({ ':status': 200 });
+    stream.on('data', (chunk: Buffer) => stream.write(chunk.toString().toUpperCase()));
+    stream.on('error', () => {});
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const kept = keptAccessLog('');
+  const { dataPlane, port } = await serve(
+    t,
+    [clusterFromJson('backend', [portOfServer(server)], { ...http2, ...oneAtOnce })],
+    { ...tunnelOf('shop.test:443'), access_log: logJson('%RESPONSE_FLAGS%\n') },
+    kept,
+  );
+  const first = connect(port, '127.0.0.1');
+  first.write('one');
+  assert.equal(String((await once(first, 'data'))[0]), 'ONE');
+  assert.equal(await exchangeRaw(port, 'two'), '');
+  assert.equal(statOf(dataPlane, 'cluster.backend.upstream_rq_pending_overflow'), 1);
+  assert.deepEqual(kept.lines, ['URX\n']);
+  first.destroy();
+});
+
 test('connections above the limit of a filter are closed, at once or after its delay', async (t) => {
   const limit = (more: object) => [
     {

@@ -263,17 +263,19 @@ export class TcpConnection
     this.#touch();
   }
 
-  onFailed(failure: ConnectFailure, detail: string): void {
+  onFailed(failure: ConnectFailure | 'overflow', detail: string): void {
     this.#connecting = undefined;
     const { stats } = this.#cluster as UpstreamCluster;
-    if (this.#setup.tunnel === undefined) this.#countFailure(failure);
+    if (this.#setup.tunnel === undefined && failure !== 'overflow') this.#countFailure(failure);
     this.#failure = detail;
     if (this.#attempts < this.#setup.maxConnectAttempts) {
       this.#connect();
       return;
     }
     stats.n.upstreamCxConnectAttemptsExceeded++;
-    this.#flags |= flag.upstreamConnectionFailure | flag.upstreamRetryLimitExceeded;
+    // As Envoy: a pool that is full is no connection that has failed.
+    if (failure !== 'overflow') this.#flags |= flag.upstreamConnectionFailure;
+    this.#flags |= flag.upstreamRetryLimitExceeded;
     this.#finish('reset', closeReasons.connectFailed);
   }
 
@@ -317,12 +319,11 @@ export class TcpConnection
       this.#finish('sent', closeReasons.noHealthyUpstream);
       return;
     }
-    const mayConnect =
-      this.#breakers().mayConnect() &&
-      host.connections < (cluster.model.maxHostConnections ?? Number.POSITIVE_INFINITY);
-    if (!(tunnel === undefined ? mayConnect : this.#breakers().mayRequest())) {
-      if (tunnel === undefined) cluster.stats.n.upstreamCxOverflow++;
-      else cluster.stats.n.upstreamRqPendingOverflow++;
+    const { maxHostConnections = Number.POSITIVE_INFINITY } = cluster.model;
+    const mayConnect = this.#breakers().mayConnect() && host.connections < maxHostConnections;
+    // Of tunnels the pool knows the limits, and of those that wait for one.
+    if (tunnel === undefined && !mayConnect) {
+      cluster.stats.n.upstreamCxOverflow++;
       this.#flags |= flag.upstreamOverflow;
       this.#finish('sent', closeReasons.overflow);
       return;

@@ -1,5 +1,5 @@
 import type { Problem } from '@lateen/core';
-import type { ConnectListener, PendingConnection } from '../cluster/connector.ts';
+import type { PendingConnection } from '../cluster/connector.ts';
 import type { Host } from '../cluster/host.ts';
 import type { PoolFailure, StreamWaiter } from '../cluster/pool/http-pool.ts';
 import type { UpstreamCluster } from '../cluster/upstream-cluster.ts';
@@ -36,8 +36,10 @@ export type TcpUpstream = Pick<
 };
 
 /** Hears how opening a tunnel ends, as of a connection. */
-export interface TunnelListener extends Pick<ConnectListener, 'onFailed'> {
+export interface TunnelListener {
   onConnected(upstream: TcpUpstream): void;
+  /** `overflow`: too many requests, or too many that wait. */
+  onFailed(failure: PoolFailure, detail: string): void;
 }
 
 /** Opens tunnels through the HTTP connections of a cluster. */
@@ -142,9 +144,8 @@ class TunnelStream implements StreamWaiter, PendingConnection, TcpUpstream {
   }
 
   onPoolFailure(failure: PoolFailure, detail: string): void {
-    const kind = failure === 'connect_timeout' ? failure : 'connection_failure';
     // A pool may know at once, and the listener is never called before `open` returns.
-    queueMicrotask(() => this.#fail(kind, detail));
+    queueMicrotask(() => this.#fail(failure, detail));
   }
 
   onResponseHead(head: ResponseHead, endStream: boolean): void {
@@ -236,7 +237,7 @@ class TunnelStream implements StreamWaiter, PendingConnection, TcpUpstream {
     return this.#stream?.tls;
   }
 
-  #fail(failure: 'connection_failure' | 'connect_timeout', detail: string): void {
+  #fail(failure: PoolFailure, detail: string): void {
     const listener = this.#listener;
     this.#listener = undefined;
     this.destroy();
