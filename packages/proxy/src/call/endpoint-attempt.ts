@@ -21,7 +21,7 @@ const anyHost: HostRequest = {
 export function attemptAtEndpoint(
   owner: AttemptOwner,
   ref: ClusterRef,
-  { random, timers }: CallContext,
+  { random, timers }: Pick<CallContext, 'random' | 'timers'>,
 ): Attempt | NoEndpoint {
   const serving = ref.cluster?.servingCluster(random());
   const cluster = serving?.cluster;

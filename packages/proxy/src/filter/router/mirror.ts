@@ -1,41 +1,73 @@
-import type { StreamWaiter } from '../../cluster/pool/http-pool.ts';
-import type { HostRequest } from '../../cluster/upstream-cluster.ts';
+import { attemptAtEndpoint } from '../../call/endpoint-attempt.ts';
+import type { CallContext } from '../../call/http-call.ts';
 import { RequestHead, type HttpVersion, type ResponseHead } from '../../codec/head.ts';
 import type { HeaderBlock } from '../../codec/header-block.ts';
-import type { ClientStream } from '../../codec/stream.ts';
 import type { CompiledMirror } from '../../route/route-action.ts';
+import { Expirable } from '../../timer/coarse-timers.ts';
+import { Attempt, type AttemptOutcome, type AttemptOwner } from './attempt.ts';
 import { BodyBuffer } from './body-buffer.ts';
+import { failureReports } from './failure.ts';
 
-/** A copy of a request on its way to another cluster; nobody waits for its answer. */
-export class Shadow implements StreamWaiter {
+/** What copies of a request need. */
+export interface ShadowSetup {
+  readonly context: Pick<CallContext, 'random' | 'timers' | 'heads'>;
+  readonly bufferLimitBytes: number;
+  /** From the end of the request to the end of the answer; 0: none. */
+  readonly timeoutMs: number;
+}
+
+/**
+ * A copy of a request on its way to another cluster; nobody waits for its answer. To that cluster it is a request like
+ * others: it counts against its limits, in its statistics, and for outlier detection.
+ */
+export class Shadow extends Expirable implements AttemptOwner {
+  readonly downstream = undefined;
+  readonly alpn = undefined;
   readonly #head: RequestHead;
+  readonly #setup: ShadowSetup;
   readonly #body: BodyBuffer;
-  readonly #forget: () => void;
-  #stream: ClientStream | undefined;
-  #ended: boolean;
+  #attempt: Attempt | undefined;
+  #ended = false;
   #over = false;
 
-  constructor(head: RequestHead, endStream: boolean, bufferLimitBytes: number, forget: () => void) {
+  constructor(head: RequestHead, setup: ShadowSetup) {
+    super();
     this.#head = head;
-    this.#ended = endStream;
-    this.#body = new BodyBuffer(bufferLimitBytes);
-    this.#forget = forget;
+    this.#setup = setup;
+    this.#body = new BodyBuffer(setup.bufferLimitBytes);
+  }
+
+  start(attempt: Attempt, endStream: boolean): void {
+    this.#attempt = attempt;
+    if (endStream) this.#endRequest();
+    attempt.start(false);
+  }
+
+  #endRequest(): void {
+    const { context, timeoutMs } = this.#setup;
+    this.#ended = true;
+    if (timeoutMs > 0) context.timers.start(this, timeoutMs);
+  }
+
+  get #stream(): Attempt | undefined {
+    return this.#attempt?.ready === true ? this.#attempt : undefined;
   }
 
   sendData(buffer: Buffer, start: number, end: number): void {
     if (this.#over) return;
-    if (this.#stream === undefined) {
+    const stream = this.#stream;
+    if (stream === undefined) {
       if (!this.#body.keep(buffer, start, end)) this.abort();
       return;
     }
     // An endpoint that is too slow for its copies does not get them; the original is not held up for it.
-    if (this.#stream.writable) this.#stream.sendData(buffer, start, end);
+    if (stream.writable) stream.sendData(buffer, start, end);
     else this.abort();
   }
 
   sendEnd(trailers: HeaderBlock | undefined): void {
     if (this.#over) return;
-    this.#ended = true;
+    this.#endRequest();
     this.#body.trailers = trailers;
     this.#stream?.sendEnd(trailers);
   }
@@ -43,10 +75,8 @@ export class Shadow implements StreamWaiter {
   /** The original was not sent to its end: neither is the copy. */
   abort(): void {
     if (this.#over) return;
-    const stream = this.#stream;
     this.#finish();
-    if (stream === undefined) this.#forget();
-    else stream.reset();
+    this.#attempt?.abort();
   }
 
   /** True while the copy has not got all of the request. */
@@ -58,48 +88,55 @@ export class Shadow implements StreamWaiter {
     return this.#head.version;
   }
 
-  onStreamReady(stream: ClientStream): void {
-    this.#stream = stream;
+  onAttemptReady(attempt: Attempt): void {
     const bodyless = this.#ended && this.#body.bytes === 0 && this.#body.trailers === undefined;
-    stream.sendHead(this.#head, bodyless);
+    attempt.sendHead(this.#head, bodyless);
     if (bodyless) return;
-    this.#body.forEach((chunk) => stream.sendData(chunk, 0, chunk.length));
-    if (this.#ended) stream.sendEnd(this.#body.trailers);
+    this.#body.forEach((chunk) => attempt.sendData(chunk, 0, chunk.length));
+    if (this.#ended) attempt.sendEnd(this.#body.trailers);
+    this.#body.forget();
   }
 
-  onPoolFailure(): void {
-    this.#finish();
-  }
-
-  onResponseHead(_head: ResponseHead, endStream: boolean): void {
+  onAttemptHead(_attempt: Attempt, head: ResponseHead, endStream: boolean): void {
+    this.#setup.context.heads.releaseResponse(head);
     if (endStream) this.#finish();
   }
 
-  onResponseData(): void {}
+  onAttemptData(): void {}
 
-  onResponseEnd(): void {
+  onAttemptEnd(): void {
     this.#finish();
   }
 
-  onRequestDrain(): void {}
+  onAttemptDrain(): void {}
 
-  onUpstreamReset(): void {
+  onAttemptFailed(attempt: Attempt, outcome: AttemptOutcome): void {
+    if (this.#over) return;
+    if (!attempt.headReceived) attempt.cluster.stats.countStatus(failureReports[outcome].status);
     this.#finish();
+  }
+
+  hedges(): boolean {
+    return false;
+  }
+
+  onExpire(): void {
+    const attempt = this.#attempt;
+    if (this.#over || attempt === undefined) return;
+    const { stats } = attempt.cluster;
+    stats.n.upstreamRqTimeout++;
+    attempt.host.rqTimeout++;
+    if (!attempt.headReceived) stats.countStatus(504);
+    attempt.onTimedOut();
+    this.abort();
   }
 
   #finish(): void {
     this.#over = true;
-    this.#stream = undefined;
+    if (this.deadline !== undefined) this.#setup.context.timers.stop(this);
     this.#body.forget();
   }
 }
-
-const anyHost: HostRequest = {
-  originalDestination: undefined,
-  subset: undefined,
-  selection: 0,
-  hash: () => undefined,
-};
 
 /** `reviews:80` -> `reviews-shadow:80`, as Envoy marks the host of copies. */
 function shadowAuthority(authority: string): string {
@@ -113,15 +150,13 @@ function startShadow(
   mirror: CompiledMirror,
   head: RequestHead,
   endStream: boolean,
-  random: () => number,
-  bufferLimitBytes: number,
+  setup: ShadowSetup,
 ): Shadow | undefined {
   const { fraction } = mirror;
-  if (fraction !== undefined && random() * fraction.denominator >= fraction.numerator) return undefined;
-  const serving = mirror.choose(head)?.cluster?.servingCluster(random());
-  const cluster = serving?.cluster;
-  const host = cluster?.chooseHost(anyHost, serving?.priority);
-  if (cluster === undefined || host === undefined || head.upgrade !== undefined) return undefined;
+  if (fraction !== undefined && setup.context.random() * fraction.denominator >= fraction.numerator)
+    return undefined;
+  const ref = mirror.choose(head);
+  if (ref?.cluster === undefined || head.upgrade !== undefined) return undefined;
   const copy = new RequestHead();
   copy.method = head.method;
   copy.scheme = head.scheme;
@@ -129,10 +164,10 @@ function startShadow(
   copy.version = head.version;
   copy.authority = mirror.keepHost ? head.authority : shadowAuthority(head.authority);
   copy.headers.copyFrom(head.headers);
-  cluster.stats.n.upstreamRqTotal++;
-  const pool = cluster.poolOf(host);
-  const shadow: Shadow = new Shadow(copy, endStream, bufferLimitBytes, () => pool.cancel(shadow));
-  pool.acquire(shadow, 'default', false);
+  const shadow = new Shadow(copy, setup);
+  const attempt = attemptAtEndpoint(shadow, ref, setup.context);
+  if (!(attempt instanceof Attempt)) return undefined;
+  shadow.start(attempt, endStream);
   return shadow;
 }
 
@@ -141,11 +176,8 @@ export function startShadows(
   mirrors: readonly CompiledMirror[],
   head: RequestHead,
   endStream: boolean,
-  random: () => number,
-  bufferLimitBytes: number,
+  setup: ShadowSetup,
 ): Shadow[] | undefined {
-  const shadows = mirrors.flatMap(
-    (mirror) => startShadow(mirror, head, endStream, random, bufferLimitBytes) ?? [],
-  );
+  const shadows = mirrors.flatMap((mirror) => startShadow(mirror, head, endStream, setup) ?? []);
   return shadows.length === 0 ? undefined : shadows;
 }

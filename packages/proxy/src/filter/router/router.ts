@@ -92,13 +92,11 @@ export class Router extends HostChoice implements AttemptOwner {
     finishHead(head, this.#route, action, this.#timing, target, owner);
     if (endStream) this.#startTimeout();
     if (action.mirrors.length > 0) {
-      this.#shadows = startShadows(
-        action.mirrors,
-        head,
-        endStream,
-        owner.manager.random,
-        this.#bufferLimitBytes,
-      );
+      this.#shadows = startShadows(action.mirrors, head, endStream, {
+        context: owner.manager,
+        bufferLimitBytes: this.#bufferLimitBytes,
+        timeoutMs: this.#timing.globalMs,
+      });
     }
     this.#try(false);
     if (action.hedge !== undefined) this.#startHedges();

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import type { ServerResponse } from 'node:http';
+import { test } from 'node:test';
+import { clusterFromJson, routesJson, serveEnvoy } from '../../testing/envoy-config.ts';
+import { ask, statOf, until, upstream } from '../../testing/harness.ts';
+
+const mirrored = routesJson([
+  {
+    match: { prefix: '/' },
+    route: { cluster: 'up', timeout: '0.05s', request_mirror_policies: [{ cluster: 'mirror' }] },
+  },
+]);
+const oneRequest = { circuit_breakers: { thresholds: [{ max_requests: 1 }] } };
+
+test('a copy counts in its cluster as any request, and against its limit', async (t) => {
+  const { port: up } = await upstream(t, (_request, response) => response.end('hello'));
+  const held: ServerResponse[] = [];
+  const { port: mirror } = await upstream(t, (_request, response) => void held.push(response));
+  const routes = routesJson([
+    { match: { prefix: '/' }, route: { cluster: 'up', request_mirror_policies: [{ cluster: 'mirror' }] } },
+  ]);
+  const { port, dataPlane } = await serveEnvoy(t, { route_config: routes }, [
+    clusterFromJson('up', [up]),
+    clusterFromJson('mirror', [mirror], oneRequest),
+  ]);
+  const counted = (name: string): number => statOf(dataPlane, `cluster.mirror.upstream_rq_${name}`);
+  assert.equal((await ask(port)).body, 'hello');
+  await until(() => held.length === 1);
+  assert.deepEqual([counted('total'), counted('active')], [1, 1]);
+  assert.equal((await ask(port)).body, 'hello');
+  await until(() => counted('pending_overflow') === 1);
+  assert.deepEqual([counted('total'), counted('5xx'), held.length], [1, 1, 1]);
+  held[0]?.end('nobody reads this');
+  await until(() => counted('active') === 0);
+  assert.equal(counted('2xx'), 1);
+  assert.equal((await ask(port)).body, 'hello');
+  await until(() => held.length === 2);
+});
+
+test('a copy that is not answered ends with the time of the route', async (t) => {
+  const { port: up } = await upstream(t, (_request, response) => response.end('hello'));
+  const { port: mirror } = await upstream(t, () => {});
+  const { port, dataPlane } = await serveEnvoy(t, { route_config: mirrored }, [
+    clusterFromJson('up', [up]),
+    clusterFromJson('mirror', [mirror], oneRequest),
+  ]);
+  const counted = (name: string): number => statOf(dataPlane, `cluster.mirror.upstream_rq_${name}`);
+  assert.equal((await ask(port)).body, 'hello');
+  await until(() => counted('timeout') === 1);
+  assert.deepEqual([counted('active'), counted('504')], [0, 1]);
+});
