@@ -24,6 +24,11 @@ export function absentRoutes(): readonly AdminRoute[] {
       'not supported: no sink for Hystrix',
       'There is no sink for Hystrix: use /stats/prometheus.',
     ),
+    refused(
+      '/heap_dump',
+      'not supported: V8 keeps no samples for pprof',
+      'There are no samples for pprof: use /heapprofiler?enable=y, and ?enable=n.',
+    ),
     refused('/tap', 'not supported: requests cannot be tapped', 'Requests cannot be tapped by this proxy.', {
       mutates: true,
     }),

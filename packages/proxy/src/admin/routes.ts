@@ -14,7 +14,7 @@ import { runtimeRoutes } from './runtime-routes.ts';
 import { scopes, type LogLevels } from '../logging/log-levels.ts';
 import { serverInfoJson, type ServerState } from './server-info.ts';
 import { HistogramIntervals } from '../telemetry/histogram-intervals.ts';
-import { prometheusAnswer, statsAnswer } from './stats.ts';
+import { prometheusAnswer, statsAnswer, statsChoices } from './stats.ts';
 
 /** What the admin port shows and changes. */
 export interface AdminContext {
@@ -196,8 +196,16 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
     },
     {
       path: '/stats',
-      help: 'print server stats (?usedonly, ?hidden=, ?filter=REGEX, ?type=, ?histogram_buckets=, ?format=json|prometheus)',
-      handle: async ({ query }) => statsAnswer(await flushed(), query, () => intervals.look()),
+      help: 'print server stats (?usedonly, ?hidden=, ?filter=REGEX, ?type=, ?histogram_buckets=, ?format=html|active-html|json|prometheus)',
+      async handle({ query }) {
+        const answer = statsAnswer(await flushed(), query, () => intervals.look());
+        const format = query.get('format');
+        if (answer.status !== 200 || (format !== 'html' && format !== 'active-html')) return answer;
+        const pages = await import('./stats-page.ts');
+        return format === 'html'
+          ? pages.statsPage(query, statsChoices, answer.body)
+          : pages.activeStatsPage(query, statsChoices);
+      },
     },
     {
       path: '/stats/prometheus',

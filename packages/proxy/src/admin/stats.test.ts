@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TestClock } from '@lateen/core';
+import { activeStatsPage, statsPage } from './stats-page.ts';
 import { HistogramIntervals } from '../telemetry/histogram-intervals.ts';
 import { Histogram } from '../telemetry/histogram.ts';
 import { StatsRegistry } from '../telemetry/stats-registry.ts';
-import { prometheusAnswer, statsAnswer } from './stats.ts';
+import { prometheusAnswer, statsAnswer, statsChoices } from './stats.ts';
 
 function registry(): StatsRegistry {
   const time = new Histogram();
@@ -155,5 +156,21 @@ test('Prometheus has labels, and words only where they are asked for', () => {
   assert.equal(
     scrape('filter=rq_active'),
     '# TYPE envoy_cluster_rq_active gauge\nenvoy_cluster_rq_active{cluster_name="a"} 1\n',
+  );
+});
+
+test('pages have a form with what was chosen, and show nothing that could be taken for their own', () => {
+  const query = new URLSearchParams('format=html&type=Gauges&usedonly&filter="><script>');
+  const { contentType, body } = statsPage(query, statsChoices, 'cluster.<b>.rq_active: 1\n');
+  assert.equal(contentType, 'text/html; charset=UTF-8');
+  assert.match(body, /<option selected>Gauges<.*<option selected>html</s);
+  assert.match(body, /name="usedonly" value="" checked/);
+  assert.ok(body.includes('<pre>cluster.&lt;b&gt;.rq_active: 1\n</pre>'));
+  assert.ok(!body.includes('"><script>'));
+  assert.match(activeStatsPage(query, statsChoices).body, /<tbody id="rows">/);
+  assert.equal(ask('format=html&type=Gauges').body, 'cluster.a.rq_active: 1\n');
+  assert.match(
+    ask('format=xml').body,
+    /usage: \/stats\?format=\(html\|active-html\|json\|text\|prometheus\)/,
   );
 });

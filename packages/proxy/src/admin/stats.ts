@@ -1,6 +1,7 @@
 import type { StatFilter, StatKind, StatsView } from '../model/data-plane.ts';
 import type { HistogramStates } from '../telemetry/histogram-intervals.ts';
 import { json, text, type AdminResponse } from './admin-request.ts';
+import type { StatsChoices } from './stats-page.ts';
 import { regexOf, wrongRegex } from './query-regex.ts';
 
 const kinds: ReadonlyMap<string, StatKind | undefined> = new Map([
@@ -21,7 +22,16 @@ const views: ReadonlyMap<string, NonNullable<StatFilter['histograms']>> = new Ma
 
 const hiddenChoices: readonly string[] = ['include', 'only', 'exclude'];
 
-/** `/stats`, with the parameters that Envoy has for it; `look` at the last interval of the histograms, where they are shown. */
+/** What the parameters of `/stats` may be. */
+export const statsChoices: StatsChoices = {
+  type: [...kinds.keys()].toReversed(),
+  histogram_buckets: [...views.keys()],
+};
+
+/**
+ * `/stats`, with the parameters that Envoy has for it; `look` at the last interval of the histograms, where they are shown.
+ * Of the pages it answers with the text that they are made of.
+ */
 export function statsAnswer(
   view: StatsView,
   query: URLSearchParams,
@@ -29,8 +39,8 @@ export function statsAnswer(
 ): AdminResponse {
   const format = query.get('format') ?? 'text';
   if (format === 'prometheus') return prometheusAnswer(view, query);
-  if (format !== 'json' && format !== 'text')
-    return text('usage: /stats?format=(json|text|prometheus)\n', 400);
+  if (!['json', 'text', 'html', 'active-html'].includes(format))
+    return text('usage: /stats?format=(html|active-html|json|text|prometheus)\n', 400);
   const regex = regexOf(query.get('filter'));
   if (regex === wrongRegex) return text('Invalid re2 regex\n', 400);
   const type = query.get('type') ?? 'All';
