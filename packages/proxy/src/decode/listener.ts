@@ -5,6 +5,7 @@ import type {
   ListenerFilter as ListenerFilterMessage,
   ListenerFilterChainMatchPredicate,
 } from '@lateen/protocol/envoy/config/listener/v3';
+import { TlsInspector } from '@lateen/protocol/envoy/extensions/filters/listener/tls_inspector/v3';
 import { OriginalSrc } from '@lateen/protocol/envoy/extensions/filters/listener/original_src/v3';
 import { ProxyProtocol } from '@lateen/protocol/envoy/extensions/filters/listener/proxy_protocol/v3';
 import * as listener from '@lateen/protocol/envoy/config/listener/v3';
@@ -79,9 +80,16 @@ const chainPolicy = fieldPolicy(listener.FilterChain, [
 ]);
 const listenerFilterPolicy = fieldPolicy(listener.ListenerFilter, ['name', 'typedConfig', 'filterDisabled']);
 
+const tlsInspectorPolicy = fieldPolicy(TlsInspector, ['enableJa3Fingerprinting', 'enableJa4Fingerprinting'], {
+  initialReadBufferSize: 'there is one buffer for what all connections have sent',
+  closeConnectionOnClientHelloParsingErrors:
+    'what is no ClientHello goes to a filter chain without TLS, or none',
+  maxClientHelloSize: '64 KiB at most',
+});
 const originalSrcPolicy = fieldPolicy(OriginalSrc, ['bindPort', 'mark']);
 
 export const listenerPolicies = [
+  tlsInspectorPolicy,
   originalSrcPolicy,
   listenerPolicy,
   matchPolicy,
@@ -214,6 +222,16 @@ function decodeListenerFilter(scope: Scope, message: ListenerFilterMessage): Lis
     at.check(originalSrcPolicy, config);
     const { bindPort = false, mark = 0 } = config;
     return { name, kind, disabledOnPorts, originalSrc: { bindPort, mark } };
+  }
+  if (kind === 'tls_inspector') {
+    const at = scope.at('typedConfig');
+    const config = type === '' ? {} : (at.unpack(TlsInspector, message.typedConfig) ?? {});
+    at.check(tlsInspectorPolicy, config);
+    const fingerprints = [
+      ...(config.enableJa3Fingerprinting === true ? (['ja3'] as const) : []),
+      ...(config.enableJa4Fingerprinting === true ? (['ja4'] as const) : []),
+    ];
+    return { name, kind, disabledOnPorts, ...(fingerprints.length === 0 ? {} : { fingerprints }) };
   }
   if (kind !== 'proxy_protocol') return { name, kind: kind ?? 'none', disabledOnPorts };
   if (disabled !== undefined)

@@ -150,6 +150,14 @@ export abstract class ExchangeRecord extends Expirable implements StreamInfo {
     return this.connection.tls;
   }
 
+  get ja3(): string | undefined {
+    return this.connection.ja3;
+  }
+
+  get ja4(): string | undefined {
+    return this.connection.ja4;
+  }
+
   get requestedServerName(): string {
     return this.connection.serverName;
   }

@@ -97,6 +97,7 @@ export class CompiledListener {
   readonly #chains: FilterChainTable<CompiledChain>;
   readonly #default: CompiledChain | undefined;
   readonly #disabled: { readonly tls: PortTest; readonly http: PortTest };
+  readonly #fingerprints: Pick<InspectionWish, 'ja3' | 'ja4'>;
   readonly needsOriginalDestination: boolean;
   readonly needsTransparentSockets: boolean;
   /** Reads the PROXY protocol's header, which comes before everything else; undefined where none is looked for. */
@@ -130,6 +131,7 @@ export class CompiledListener {
     this.needsTransparentSockets = model.transparent || this.#originalSrc !== undefined;
     this.#chains = chains;
     this.#default = standard;
+    this.#fingerprints = fingerprintsOf(model);
     this.#disabled = { tls: runsOn(model, 'tls_inspector'), http: runsOn(model, 'http_inspector') };
     const has = (kind: string): boolean => model.listenerFilters.some((filter) => filter.kind === kind);
     this.needsOriginalDestination = model.useOriginalDst || has('original_dst');
@@ -144,7 +146,7 @@ export class CompiledListener {
   inspects(port: number): InspectionWish | undefined {
     const tls = this.#onlyTls || this.#disabled.tls(port);
     const http = this.#disabled.http(port);
-    return tls || http ? { tls, http } : undefined;
+    return tls || http ? { tls, http, ...this.#fingerprints } : undefined;
   }
 
   /** Lets the answers of all its connections end them, more and more over the time. */
@@ -178,6 +180,12 @@ export class CompiledListener {
   chainFor(traits: ConnectionTraits): CompiledChain | undefined {
     return this.#chains.find(traits) ?? this.#default;
   }
+}
+
+/** The fingerprints that any of the inspectors takes. */
+function fingerprintsOf({ listenerFilters }: Listener): Pick<InspectionWish, 'ja3' | 'ja4'> {
+  const all = listenerFilters.flatMap(({ fingerprints = [] }) => fingerprints);
+  return all.length === 0 ? {} : { ja3: all.includes('ja3'), ja4: all.includes('ja4') };
 }
 
 type PortTest = (port: number) => boolean;

@@ -20,6 +20,9 @@ export interface ConnectionInfo {
   readonly handshakeMs?: number | undefined;
   /** SNI that was seen, also where TLS is not terminated here. */
   readonly serverName: string;
+  /** Of its ClientHello, where an inspector takes them. */
+  readonly ja3?: string | undefined;
+  readonly ja4?: string | undefined;
   /** Of the filter chain that took it. */
   readonly filterChainName?: string | undefined;
   /** Fields of the PROXY protocol that endpoints may be told. */

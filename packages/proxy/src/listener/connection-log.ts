@@ -46,6 +46,8 @@ export function aboutConnection(
     handshakeMs: info.handshakeMs,
     downstreamFailure: failure,
     requestedServerName: info.serverName,
+    ja3: info.ja3,
+    ja4: info.ja4,
     filterChainName: info.filterChainName,
     upstreamHost: '',
     upstreamLocal: '',

@@ -52,7 +52,7 @@ export class Incoming extends Expirable implements WireHandler {
   readonly #started: StartTime | undefined;
   /** What the chain has read and sent, for those logs too. */
   #counted: ByteCounter | undefined;
-  #serverName = '';
+  #seen: Inspected = notInspected;
   #flags = 0;
   /** Why its TLS has failed. */
   #failure = '';
@@ -180,7 +180,7 @@ export class Incoming extends Expirable implements WireHandler {
     this.#closed = true;
     const { accessLogs } = this.#listener;
     if (accessLogs.length > 0) {
-      const info = this.#info ?? this.#connectionInfo(this.#wire, this.#serverName);
+      const info = this.#info ?? this.#connectionInfo(this.#wire);
       const about = aboutConnection(info, this.#started, this.#turn.nowMs, {
         flags: this.#flags,
         failure: this.#failure,
@@ -193,7 +193,7 @@ export class Incoming extends Expirable implements WireHandler {
 
   #serve(seen: Inspected): void {
     this.#timers.stop(this);
-    this.#serverName = seen.serverName;
+    this.#seen = seen;
     const { remote, local } = this.#accepted;
     const chain = this.#listener.chainFor({
       destination: local,
@@ -214,7 +214,7 @@ export class Incoming extends Expirable implements WireHandler {
       this.#handshake(chain, chain.tls, bytes?.length === 0 ? undefined : bytes, seen);
       return;
     }
-    this.#hand(chain, this.#wire, seen.serverName);
+    this.#hand(chain, this.#wire);
     if (bytes !== undefined && bytes.length > 0) {
       // They were read before it was known whose they are.
       this.#wire.bytes.received += bytes.length;
@@ -223,14 +223,15 @@ export class Incoming extends Expirable implements WireHandler {
     if (this.#ended) this.#wire.handler.onEnd();
   }
 
-  #hand(chain: CompiledChain, wire: Wire, serverName: string): void {
-    const info = this.#connectionInfo(wire, serverName);
+  #hand(chain: CompiledChain, wire: Wire): void {
+    const info = this.#connectionInfo(wire);
     this.#info = info;
     if (this.#started !== undefined) this.#counted = wire.countAlone();
     this.#served = chain.serve(wire, info, () => this.#closeOnce());
   }
 
-  #connectionInfo(wire: Wire, serverName: string): ConnectionInfo {
+  #connectionInfo(wire: Wire): ConnectionInfo {
+    const { serverName, ja3, ja4 } = this.#seen;
     const { id, remote, local, originalDestination } = this.#accepted;
     return {
       id,
@@ -241,6 +242,8 @@ export class Incoming extends Expirable implements WireHandler {
       tls: wire.tls,
       handshakeMs: wire.tls === undefined ? undefined : this.#turn.nowMs - this.#acceptedMs,
       serverName,
+      ja3,
+      ja4,
       filterChainName: this.chain?.model.name,
       tlvs: this.#taken.tlvs,
       metadata: this.#taken.metadata,
@@ -272,7 +275,7 @@ export class Incoming extends Expirable implements WireHandler {
         this.#timers.stop(this);
         this.#stats.tls.countHandshake(wire.tls);
         this.#wire = wire;
-        this.#hand(chain, wire, serverName);
+        this.#hand(chain, wire);
       },
       onFailed: (reason, detail) => {
         this.#handshaking = undefined;

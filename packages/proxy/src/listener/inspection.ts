@@ -1,8 +1,13 @@
+import { ja3Of, ja4Of, readClientHello } from './client-hello.ts';
+
 /** What the first bytes of a connection tell. */
 export interface Inspected {
   readonly transportProtocol: 'tls' | 'raw_buffer';
   readonly serverName: string;
   readonly applicationProtocols: readonly string[];
+  /** Fingerprints of the client, where they are wished for. */
+  readonly ja3?: string;
+  readonly ja4?: string;
 }
 
 export const notInspected: Inspected = {
@@ -14,12 +19,12 @@ export const notInspected: Inspected = {
 export interface InspectionWish {
   readonly tls: boolean;
   readonly http: boolean;
+  readonly ja3?: boolean;
+  readonly ja4?: boolean;
 }
 
 const handshakeRecord = 22;
 const clientHello = 1;
-const extensionServerName = 0;
-const extensionAlpn = 16;
 /** Most that is looked at: a ClientHello and a request line are shorter. */
 export const maxInspectedBytes = 64 * 1024;
 const http2Preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
@@ -28,7 +33,7 @@ const http2Preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 export function inspect(bytes: Buffer, wish: InspectionWish): Inspected | undefined {
   if (bytes.length === 0) return undefined;
   if (wish.tls && bytes[0] === handshakeRecord) {
-    const hello = inspectClientHello(bytes);
+    const hello = inspectClientHello(bytes, wish);
     if (hello !== 'not_tls') return hello;
   }
   if (!wish.http) return notInspected;
@@ -54,44 +59,23 @@ function inspectHttp(bytes: Buffer): string | undefined {
   return minor === undefined ? '' : `http/1.${minor}`;
 }
 
-/** Reads SNI and ALPN of a TLS ClientHello (RFC 8446, section 4.1.2). */
-function inspectClientHello(bytes: Buffer): Inspected | 'not_tls' | undefined {
+/** Reads a TLS ClientHello. */
+function inspectClientHello(bytes: Buffer, wish: InspectionWish): Inspected | 'not_tls' | undefined {
   const message = handshakeMessage(bytes);
   if (message === undefined || message === 'not_tls') return message;
   try {
-    let at = 4 + 2 + 32;
-    at += 1 + message.readUInt8(at);
-    at += 2 + message.readUInt16BE(at);
-    at += 1 + message.readUInt8(at);
-    let serverName = '';
-    let applicationProtocols: string[] = [];
-    if (at < message.length) {
-      const end = at + 2 + message.readUInt16BE(at);
-      at += 2;
-      while (at + 4 <= end) {
-        const type = message.readUInt16BE(at);
-        const length = message.readUInt16BE(at + 2);
-        const content = message.subarray(at + 4, at + 4 + length);
-        if (type === extensionServerName && content.length > 5 && content[2] === 0) {
-          serverName = content.toString('latin1', 5, 5 + content.readUInt16BE(3)).toLowerCase();
-        } else if (type === extensionAlpn) applicationProtocols = readAlpn(content);
-        at += 4 + length;
-      }
-    }
-    return { transportProtocol: 'tls', serverName, applicationProtocols };
+    const hello = readClientHello(message, wish.ja3 === true || wish.ja4 === true);
+    const { serverName, applicationProtocols } = hello;
+    return {
+      transportProtocol: 'tls',
+      serverName,
+      applicationProtocols,
+      ...(wish.ja3 === true ? { ja3: ja3Of(hello) } : {}),
+      ...(wish.ja4 === true ? { ja4: ja4Of(hello) } : {}),
+    };
   } catch {
     return 'not_tls';
   }
-}
-
-function readAlpn(content: Buffer): string[] {
-  const names: string[] = [];
-  for (let at = 2; at < content.length; ) {
-    const length = content.readUInt8(at);
-    names.push(content.toString('latin1', at + 1, at + 1 + length));
-    at += 1 + length;
-  }
-  return names;
 }
 
 /** The handshake message, which may be split over records; undefined where it is not complete. */

@@ -62,6 +62,8 @@ export interface ListenerFilter {
   readonly disabledOnPorts: readonly { readonly start: number; readonly end: number }[];
   /** Of the filter of this kind: whether connections to endpoints have the client's port too, and their mark. */
   readonly originalSrc?: { readonly bindPort: boolean; readonly mark: number };
+  /** Of `tls_inspector`: the fingerprints that are taken of clients. */
+  readonly fingerprints?: readonly ('ja3' | 'ja4')[];
   /** Of the filter of this kind. */
   readonly proxyProtocol?: ProxyProtocolRules;
 }

@@ -115,6 +115,12 @@ export class TcpStreamInfo implements StreamInfo {
   get upstreamClose(): CloseInfo | undefined {
     return this.#state.upstreamClose;
   }
+  get ja3(): string | undefined {
+    return this.#info.ja3;
+  }
+  get ja4(): string | undefined {
+    return this.#info.ja4;
+  }
   get requestedServerName(): string {
     return this.#info.serverName;
   }

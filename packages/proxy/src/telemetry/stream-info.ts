@@ -75,6 +75,9 @@ export interface StreamInfo {
   /** Of TCP: how long after its acceptance the connection was secure. */
   readonly handshakeMs?: number | undefined;
   readonly requestedServerName: string;
+  /** Fingerprints of the client's TLS, where an inspector takes them. */
+  readonly ja3?: string | undefined;
+  readonly ja4?: string | undefined;
   readonly upstreamHost: string;
   readonly upstreamLocal: string;
   readonly upstreamConnectionId?: number | undefined;

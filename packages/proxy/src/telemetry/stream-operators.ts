@@ -90,6 +90,8 @@ export const streamOperators: Readonly<Record<string, Operator>> = {
   DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT: (i) => ip(i.downstreamLocal),
   DOWNSTREAM_LOCAL_PORT: (i) => i.downstreamLocal?.port,
   REQUESTED_SERVER_NAME: (i) => nonEmpty(i.requestedServerName),
+  TLS_JA3_FINGERPRINT: (i) => i.ja3,
+  TLS_JA4_FINGERPRINT: (i) => i.ja4,
   ROUTE_NAME: (i) => nonEmpty(i.routeName),
   LOCAL_REPLY_BODY: (i) => i.localReplyBody ?? '',
   VIRTUAL_CLUSTER_NAME: nothing,
@@ -114,8 +116,6 @@ export const streamOperators: Readonly<Record<string, Operator>> = {
   GRPC_STATUS_NUMBER: (i) => grpcStatusOf(i),
   // Not measured, or told by nothing that this proxy has.
   ROUNDTRIP_DURATION: nothing,
-  TLS_JA3_FINGERPRINT: nothing,
-  TLS_JA4_FINGERPRINT: nothing,
 };
 
 /** `%GRPC_STATUS(format)%`; undefined for a format that there is not. */

@@ -134,6 +134,8 @@ class AttemptLog implements AttemptWatch {
       downstreamLocal: request.downstreamLocal,
       downstreamTls: request.downstreamTls,
       requestedServerName: request.requestedServerName,
+      ja3: request.ja3,
+      ja4: request.ja4,
       filterChainName: request.filterChainName,
       upstreamHost: formatAddress(host.address),
       upstreamLocal: localAddress,

@@ -82,10 +82,11 @@ function certificate(
   };
 }
 
-function tlsProperties(tls: TlsInfo): TLSProperties {
+function tlsProperties(tls: TlsInfo, ja3Fingerprint: string | undefined): TLSProperties {
   return {
     tlsVersion: tlsVersions[tls.version],
     tlsSniHostname: tls.sni,
+    ja3Fingerprint,
     ...(tls.sessionId === '' ? {} : { tlsSessionId: Buffer.from(tls.sessionId, 'latin1').toString('hex') }),
     ...(tls.own === undefined
       ? {}
@@ -108,7 +109,7 @@ export function commonProperties(
     ...(downstreamDirectRemote === undefined
       ? {}
       : { downstreamDirectRemoteAddress: addressOf(downstreamDirectRemote) }),
-    ...(downstreamTls === undefined ? {} : { tlsProperties: tlsProperties(downstreamTls) }),
+    ...(downstreamTls === undefined ? {} : { tlsProperties: tlsProperties(downstreamTls, info.ja3) }),
     startTime: info.startWallMs,
     timeToLastRxByte: info.requestDurationMs,
     timeToFirstUpstreamRxByte: endpoint === undefined ? undefined : info.responseDurationMs,
