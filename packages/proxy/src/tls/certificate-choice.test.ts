@@ -179,12 +179,12 @@ test('of certificates with one kind of key the earlier serves a name, and one wi
     ],
     false,
   );
-  assert.equal(choose({ serverName: 'a', ecdsaCurves: ['P-256', 'P-521'] }), 0);
+  assert.equal(choose({ serverName: 'a', ecdsaCurves: ['P-256', 'P-521'], wantsStatus: false }), 0);
   // The name is known, but its certificate suits nobody: the first, as where nothing matches.
-  assert.equal(choose({ serverName: 'a', ecdsaCurves: ['P-256'] }), 0);
-  assert.equal(choose({ serverName: 'x.b', ecdsaCurves: ['P-256'] }), 1);
-  assert.equal(choose({ serverName: 'x.b', ecdsaCurves: ['P-384'] }), 2);
-  assert.equal(choose({ serverName: '', ecdsaCurves: ['P-256'] }), 1);
-  assert.equal(choose({ serverName: '', ecdsaCurves: [] }), 2);
-  assert.equal(choose({ serverName: 'b', ecdsaCurves: [] }), 0);
+  assert.equal(choose({ serverName: 'a', ecdsaCurves: ['P-256'], wantsStatus: false }), 0);
+  assert.equal(choose({ serverName: 'x.b', ecdsaCurves: ['P-256'], wantsStatus: false }), 1);
+  assert.equal(choose({ serverName: 'x.b', ecdsaCurves: ['P-384'], wantsStatus: false }), 2);
+  assert.equal(choose({ serverName: '', ecdsaCurves: ['P-256'], wantsStatus: false }), 1);
+  assert.equal(choose({ serverName: '', ecdsaCurves: [], wantsStatus: false }), 2);
+  assert.equal(choose({ serverName: 'b', ecdsaCurves: [], wantsStatus: false }), 0);
 });

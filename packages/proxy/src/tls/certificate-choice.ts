@@ -30,10 +30,12 @@ export function traitsOf(certificate: Certificate): CertificateTraits {
  * As Envoy (DownstreamTlsContext.full_scan_certs_on_sni_mismatch): the exact server name, then the wildcard for its
  * first label; of these an ECDSA certificate whose curve the client knows, else one with RSA. Without a server name, and
  * with one that no certificate has where `scansAll`, all are looked at in their order; the first where nothing fits.
+ * Those that `mayNotStaple` says cannot be shown to clients that ask for an OCSP response are passed over for them.
  */
 export function compileCertificateChoice(
   certificates: readonly CertificateTraits[],
   scansAll: boolean,
+  mayNotStaple: (index: number) => boolean = () => false,
 ): (hello: ClientHello) => number {
   const byName = new Map<string, number[]>();
   certificates.forEach(({ names, curve }, index) => {
@@ -49,23 +51,28 @@ export function compileCertificateChoice(
   const all = certificates.map((_, index) => index);
 
   /** ECDSA is preferred to RSA, whatever comes first. */
-  function best(candidates: readonly number[], known: readonly EcdsaCurve[]): number | undefined {
-    const ecdsa = candidates.find((i) => {
+  function best(
+    candidates: readonly number[],
+    { ecdsaCurves, wantsStatus }: ClientHello,
+  ): number | undefined {
+    const fit = wantsStatus ? candidates.filter((i) => !mayNotStaple(i)) : candidates;
+    const ecdsa = fit.find((i) => {
       const curve = certificates[i]?.curve;
-      return curve !== undefined && known.includes(curve);
+      return curve !== undefined && ecdsaCurves.includes(curve);
     });
-    return ecdsa ?? candidates.find((i) => certificates[i]?.curve === undefined);
+    return ecdsa ?? fit.find((i) => certificates[i]?.curve === undefined);
   }
 
-  return ({ serverName, ecdsaCurves }) => {
+  return (hello) => {
+    const { serverName } = hello;
     if (serverName !== '') {
       const dot = serverName.indexOf('.', 1);
       const named =
-        best(byName.get(serverName) ?? [], ecdsaCurves) ??
-        (dot < 0 ? undefined : best(byName.get(serverName.slice(dot)) ?? [], ecdsaCurves));
+        best(byName.get(serverName) ?? [], hello) ??
+        (dot < 0 ? undefined : best(byName.get(serverName.slice(dot)) ?? [], hello));
       if (named !== undefined) return named;
       if (!scansAll) return 0;
     }
-    return best(all, ecdsaCurves) ?? 0;
+    return best(all, hello) ?? 0;
   };
 }

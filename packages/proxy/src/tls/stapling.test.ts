@@ -177,6 +177,28 @@ test('a response that is too old is left out, or its certificate is not served, 
   }
 });
 
+test('who asks for a response gets the next certificate that may be shown, where there is one', async (t) => {
+  const authority = new Authority(t);
+  const exact = authority.issue('exact', 1, 'subjectAltName=DNS:a.test');
+  const wild = authority.issue('wild', 2, 'subjectAltName=DNS:*.test');
+  const other = authority.issue('other', 3, 'subjectAltName=DNS:b.other');
+  const stapled = { ...exact, ocsp_staple: authority.answer('exact.der', 'exact') };
+  const clock = new TestClock(Date.now());
+  const strict = { ocsp_staple_policy: 'STRICT_STAPLING' };
+  const scans = { ...strict, full_scan_certs_on_sni_mismatch: true };
+  const wildcard = await serve(t, clock, [stapled, wild], strict);
+  const scanned = await serve(t, clock, [stapled, other], scans);
+  const first = await serve(t, clock, [stapled, other], strict);
+  for (const plane of [wildcard, scanned, first]) assert.ok(Buffer.isBuffer(await ask(plane)));
+  clock.advance(3_700_000);
+  assert.equal(await ask(wildcard), 'none');
+  assert.equal(await ask(scanned), 'none');
+  // No certificate is for the name but the one that may not be shown: the first, as where nothing matches.
+  assert.equal(await ask(first), 'refused');
+  assert.deepEqual(counts(wildcard), [2, 1, 1, 0]);
+  assert.deepEqual(counts(first), [2, 1, 0, 1]);
+});
+
 test('a response that cannot be used, or that is missing, is told with its place', (t) => {
   const authority = new Authority(t);
   const plain = authority.issue('plain', 1, 'subjectAltName=DNS:a.test');

@@ -167,6 +167,7 @@ function buildSettings(
           chooseCertificate: compileCertificateChoice(
             parsed.map(traitsOf),
             side.scansAllCertificates === true,
+            staple === undefined ? undefined : (index) => staple(index) === 'failed',
           ),
         }
       : {}),

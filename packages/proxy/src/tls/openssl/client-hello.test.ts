@@ -28,10 +28,15 @@ test('the curves that a client can verify are told by its signature algorithms, 
 test('a server name is read in lower case; what is no message gives no name and no curve, and never throws', () => {
   const name = Buffer.from('A.Test').toString('hex');
   assert.equal(readClientHello(parts('', { 0: `0009000006${name}` })).serverName, 'a.test');
-  assert.deepEqual(readClientHello(parts('', { 0: '00' })), { serverName: '', ecdsaCurves: [] });
+  assert.deepEqual(readClientHello(parts('', { 0: '00', 5: '0100000000' })), {
+    serverName: '',
+    ecdsaCurves: [],
+    wantsStatus: true,
+  });
   assert.deepEqual(readClientHello(parts('c0', { 0: '0000010000', 10: '00', 13: '0', 43: '00' })), {
     serverName: '',
     ecdsaCurves: [],
+    wantsStatus: false,
   });
   for (let i = 0; i < 2_000; i++) {
     const bytes = randomBytes(i % 23);

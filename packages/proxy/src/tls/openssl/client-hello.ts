@@ -7,6 +7,8 @@ export interface ClientHello {
   readonly serverName: string;
   /** The curves of ECDSA certificates that it can verify; empty: none. */
   readonly ecdsaCurves: readonly EcdsaCurve[];
+  /** It asks for an OCSP response. */
+  readonly wantsStatus: boolean;
 }
 
 /** The parts of a ClientHello that matter here, as they are on the wire; empty where the client has left one out. */
@@ -17,6 +19,7 @@ export interface HelloParts {
 
 /** Numbers of extensions (RFC 8446 section 4.2). */
 const serverNames = 0;
+const statusRequest = 5;
 const supportedGroups = 10;
 const signatureAlgorithms = 13;
 const supportedVersions = 43;
@@ -37,7 +40,11 @@ const ecdsaSuites: ReadonlySet<number> = new Set([
 
 /** Reads what a certificate is chosen by. */
 export function readClientHello(parts: HelloParts): ClientHello {
-  return { serverName: serverNameOf(parts.extension(serverNames)), ecdsaCurves: ecdsaCurvesOf(parts) };
+  return {
+    serverName: serverNameOf(parts.extension(serverNames)),
+    ecdsaCurves: ecdsaCurvesOf(parts),
+    wantsStatus: parts.extension(statusRequest).length > 0,
+  };
 }
 
 /** The host name of a server_name extension (RFC 6066 section 3): length of the list, type 0, length, name. */
