@@ -341,6 +341,37 @@ for (const mode of ['delta', 'stateOfTheWorld'] as const) {
   });
 }
 
+test('an endpoint that comes in the change that gives a proxy another view is sent', () => {
+  const server = new DiscoveryServer({ clock: new TestClock(), logger: silentLogger, identifier: 'test' });
+  server.apply(base);
+  const proxy = new RandomProxy(server, 'delta');
+  proxy.start();
+  const name = 'outbound|9080|v2|reviews.default.svc.cluster.local';
+  const answerAll = (): void => {
+    for (let i = 0; i < 10; i++) proxy.answer(false);
+  };
+  proxy.want('endpoint', name);
+  answerAll();
+  assert.equal(proxy.has.endpoint.has(name), false);
+  // A label of the clients is asked for by the rule that also brings the subset.
+  const changes = manifestChanges(
+    `
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: reviews, namespace: default }
+spec:
+  host: reviews
+  workloadSelector: { matchLabels: { app: productpage } }
+  subsets: [{ name: v2, labels: { version: v2 } }]
+`,
+    'test',
+  );
+  assert.ok(changes.ok);
+  server.apply(changes.value.filter((change) => change.table !== settings));
+  answerAll();
+  assert.equal(proxy.has.endpoint.has(name), true);
+});
+
 /** State of the world cannot take a named resource away: what is gone stays with the proxy until it lets go. */
 function onlyWanted(proxy: RandomProxy, kind: PushedKind & Kind, want: ReadonlyMap<string, string>) {
   if (kind === 'cluster' || kind === 'listener') return proxy.has[kind];

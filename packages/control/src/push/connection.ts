@@ -88,6 +88,10 @@ export class Connection implements SetMember {
         for (const { name } of resources.all(kind)) subscription.pending.add(name);
       }
       for (const name of subscription.sent.keys()) subscription.pending.add(name);
+      // What was not there before, or had gone, may be there in the new view.
+      for (const name of subscription.names) {
+        if (resources.get(kind, name) !== undefined) subscription.pending.add(name);
+      }
     }
   }
 
