@@ -56,6 +56,7 @@ export type {
   ClientTls,
   ConnectionPool,
   LoadBalancer,
+  LocalityLoadBalancer,
   OutlierDetection,
   TrafficPolicy,
 } from './kinds/traffic-policy.ts';
@@ -91,6 +92,7 @@ export {
   type MeshConfig,
 } from './mesh/mesh-config.ts';
 export type { ProxySettings } from './mesh/proxy-settings.ts';
+export { localityLoadBalancer } from './kinds/traffic-policy.ts';
 export { checkShape, isObject, joinPath, nameOf, problemList, type Report } from './schema/check-shape.ts';
 export { analyze } from './analyze/analyze.ts';
 export { meshView, type MeshView, type MeshViewOptions } from './analyze/mesh-view.ts';

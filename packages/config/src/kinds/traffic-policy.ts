@@ -61,6 +61,8 @@ export const localityLoadBalancer = message('How localities are preferred.', {
   failoverPriority: list('Labels by which endpoints near the caller come first.', text('Label.')),
 });
 
+export type LocalityLoadBalancer = ShapeOf<typeof localityLoadBalancer>;
+
 export const loadBalancer = message(
   'How endpoints are chosen.',
   {

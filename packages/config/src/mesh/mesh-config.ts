@@ -1,5 +1,6 @@
 import { ok, problem, problems as failed, type Result } from '@lateen/core';
 import { parseManifests } from '../manifest/parse-manifests.ts';
+import { localityLoadBalancer } from '../kinds/traffic-policy.ts';
 import { checkShape, problemList } from '../schema/check-shape.ts';
 import {
   anyObject,
@@ -57,7 +58,7 @@ export const meshConfig = message('Settings of the mesh.', {
   defaultVirtualServiceExportTo: exportTo,
   defaultDestinationRuleExportTo: exportTo,
   rootNamespace: text('Namespace whose rules hold for all; istio-system where left out.'),
-  localityLbSetting: anyObject('How localities are preferred.'),
+  localityLbSetting: localityLoadBalancer,
   dnsRefreshRate: duration('Time between resolutions of names; 60s where left out.'),
   h2UpgradePolicy: choice('Whether HTTP/1.1 is carried over HTTP/2.', ['DO_NOT_UPGRADE', 'UPGRADE']),
   inboundClusterStatName: text('Form of the names of inbound clusters in statistics.'),

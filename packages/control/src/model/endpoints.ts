@@ -1,10 +1,10 @@
 import { query, type View } from '../engine/query.ts';
 import type { Labels } from './labels.ts';
 import { selects } from './labels.ts';
+import { nodeLocality, workloadLocality } from './locality.ts';
 import { service } from './registry.ts';
 import type { Service } from './service.ts';
 import {
-  nodes,
   slices,
   slicesByService,
   workloadEntries,
@@ -33,9 +33,6 @@ export interface Endpoint {
   /** DNS name of its own, in a headless service. */
   readonly hostname: string | undefined;
 }
-
-/** Where a node is; pods are where their node is. */
-const localityOfNode = query('node.locality', (view, name: string) => view.row(nodes, name)?.locality ?? '');
 
 /** All endpoints of a service, ready or not, in the order of their addresses. */
 export const endpointsOf = query('endpoints', (view, id: string): readonly Endpoint[] => {
@@ -66,7 +63,6 @@ function sliceEndpoints(view: View, of: Service): Endpoint[] {
 
 function sliceEndpoint(view: View, slice: EndpointSlice, endpoint: SliceEndpoint): Endpoint {
   const workload = endpoint.workload === undefined ? undefined : view.row(workloads, endpoint.workload);
-  const node = endpoint.node ?? workload?.node;
   return {
     address: endpoint.address,
     ports: Object.fromEntries(slice.ports.map((port) => [port.name, port.port])),
@@ -75,7 +71,7 @@ function sliceEndpoint(view: View, slice: EndpointSlice, endpoint: SliceEndpoint
     namespace: slice.namespace,
     workload: workload?.owner ?? '',
     readiness: endpoint.readiness,
-    locality: node === undefined ? '' : view.get(localityOfNode, node),
+    locality: workload === undefined ? nodeLocality(view, endpoint.node) : workloadLocality(view, workload),
     network: workload?.network ?? '',
     weight: 1,
     mutualTls: workload?.mutualTls ?? false,
@@ -151,7 +147,7 @@ function podEndpoint(view: View, of: Service, workload: Workload, address: strin
     namespace: workload.namespace,
     workload: workload.owner,
     readiness: 'ready',
-    locality: view.get(localityOfNode, workload.node),
+    locality: workloadLocality(view, workload),
     network: workload.network,
     weight: 1,
     mutualTls: workload.mutualTls,

@@ -1,3 +1,4 @@
+import type { LocalityLoadBalancer } from '@lateen/config';
 import type { AuthorizationProvider } from './authorization-provider.ts';
 import type { GatewayTopology } from './gateway-topology.ts';
 
@@ -25,6 +26,8 @@ export interface MeshSettings {
   readonly authorizationProviders: readonly AuthorizationProvider[];
   /** What stands before gateways that do not say it themselves (`defaultConfig.gatewayTopology`). */
   readonly gatewayTopology: GatewayTopology;
+  /** How localities are preferred where no DestinationRule says it (`localityLbSetting`). */
+  readonly localityLoadBalancer: LocalityLoadBalancer;
   readonly connectTimeoutMs: number;
   /** How long a proxy looks for the protocol of a connection; 0 means as long as it takes. */
   readonly protocolDetectionTimeoutMs: number;
@@ -52,6 +55,7 @@ export const defaultMeshSettings: MeshSettings = {
   pathNormalization: 'BASE',
   authorizationProviders: [],
   gatewayTopology: {},
+  localityLoadBalancer: {},
   connectTimeoutMs: 10_000,
   protocolDetectionTimeoutMs: 0,
   defaultServiceExportTo: ['*'],

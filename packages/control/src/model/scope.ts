@@ -1,6 +1,17 @@
-import { query } from '../engine/query.ts';
+import { query, type View } from '../engine/query.ts';
 import type { Labels } from './labels.ts';
-import { destinationRules, gateways, proxies, sidecars, virtualServices } from './tables.ts';
+import type { Proxy } from './proxy.ts';
+import { settingsOf } from './settings.ts';
+import { workloadLocality } from './locality.ts';
+import { destinationRules, gateways, proxies, sidecars, virtualServices, workloads } from './tables.ts';
+
+/** Where a client is, and the labels that rules compare with those of endpoints. */
+export interface ClientPlace {
+  /** `region/zone/subzone`. */
+  readonly locality: string;
+  readonly network: string;
+  readonly labels: Labels;
+}
 
 /**
  * What decides, of all that is known of a proxy, what it is told about others.
@@ -12,6 +23,8 @@ export interface Scope {
   readonly kind: 'sidecar' | 'router';
   readonly namespace: string;
   readonly labels: Labels;
+  /** Undefined where no rule prefers some localities. */
+  readonly place?: ClientPlace;
 }
 
 /** Equal for equal scopes. */
@@ -20,7 +33,8 @@ export function scopeText(scope: Scope): string {
     .sort()
     .map((name) => `${name}=${scope.labels[name]}`)
     .join(',');
-  return `${scope.kind}~${scope.namespace}~${labels}`;
+  const place = scope.place === undefined ? '' : `~${JSON.stringify(scope.place)}`;
+  return `${scope.kind}~${scope.namespace}~${labels}${place}`;
 }
 
 const namesInVirtualService = query('virtualService.sourceLabels', (view, key: string): readonly string[] => {
@@ -54,6 +68,44 @@ const relevantLabels = query('relevantLabels', (view, kind: 'sidecar' | 'router'
   return [...names].sort();
 });
 
+/** What a DestinationRule asks of the place of clients: nothing, or which labels of theirs. */
+const placeInDestinationRule = query(
+  'destinationRule.place',
+  (view, key: string): { readonly matters: boolean; readonly labels: readonly string[] } => {
+    const spec = view.row(destinationRules, key)?.spec;
+    const policies = [spec?.trafficPolicy, ...(spec?.subsets ?? []).map((subset) => subset.trafficPolicy)];
+    const settings = policies.flatMap((policy) => [policy, ...(policy?.portLevelSettings ?? [])]);
+    return {
+      matters: settings.some(
+        (setting) =>
+          setting?.outlierDetection !== undefined || setting?.loadBalancer?.localityLbSetting !== undefined,
+      ),
+      labels: settings.flatMap((setting) => setting?.loadBalancer?.localityLbSetting?.failoverPriority ?? []),
+    };
+  },
+);
+
+/** Names of the labels that rules compare a client's place by; undefined where none prefers some localities. */
+const placeLabels = query('place.labels', (view): readonly string[] | undefined => {
+  const { localityLoadBalancer: mesh } = settingsOf(view);
+  const rules = view.keys(destinationRules).map((key) => view.get(placeInDestinationRule, key));
+  if ((mesh.distribute ?? []).length === 0 && !rules.some(({ matters }) => matters)) return undefined;
+  return [...new Set([...(mesh.failoverPriority ?? []), ...rules.flatMap(({ labels }) => labels)])].sort();
+});
+
+function placeOf(view: View, proxy: Proxy): ClientPlace | undefined {
+  const names = view.get(placeLabels, undefined);
+  if (names === undefined) return undefined;
+  const workload = view.row(workloads, `${proxy.namespace}/${proxy.name}`);
+  const own = workload === undefined ? '' : workloadLocality(view, workload);
+  const labels: Record<string, string> = {};
+  for (const name of names) {
+    const value = proxy.labels[name];
+    if (value !== undefined) labels[name] = value;
+  }
+  return { locality: proxy.locality === '' ? own : proxy.locality, network: proxy.network, labels };
+}
+
 /** The scope of a connected proxy; undefined where it has gone. */
 export const scopeOf = query('scope', (view, proxyId: string): Scope | undefined => {
   const proxy = view.row(proxies, proxyId);
@@ -63,5 +115,11 @@ export const scopeOf = query('scope', (view, proxyId: string): Scope | undefined
     const value = proxy.labels[name];
     if (value !== undefined) labels[name] = value;
   }
-  return { kind: proxy.kind, namespace: proxy.namespace, labels };
+  const place = placeOf(view, proxy);
+  return {
+    kind: proxy.kind,
+    namespace: proxy.namespace,
+    labels,
+    ...(place === undefined ? {} : { place }),
+  };
 });

@@ -1,4 +1,4 @@
-import { durationMs, parseManifests } from '@lateen/config';
+import { durationMs, localityLoadBalancer, checkShape, parseManifests } from '@lateen/config';
 import { ok, problems, type Problem, type Result } from '@lateen/core';
 import { decodeGatewayTopology } from '../../model/gateway-topology.ts';
 import { defaultMeshSettings, type MeshSettings } from '../../model/mesh-settings.ts';
@@ -59,6 +59,8 @@ export function decodeMeshSettings(text: string, file = 'ConfigMap istio, key me
   const proxies = source['defaultConfig'] as { readonly gatewayTopology?: unknown } | null | undefined;
   const topology = decodeGatewayTopology(proxies?.gatewayTopology, 'defaultConfig.gatewayTopology');
   if (!topology.ok) for (const { path, message } of topology.problems) complain(path, message);
+  const localities = source['localityLbSetting'] ?? {};
+  checkShape(localityLoadBalancer, localities, 'localityLbSetting', complain);
   const settings: MeshSettings = {
     ...d,
     trustDomain: string('trustDomain', d.trustDomain),
@@ -82,6 +84,7 @@ export function decodeMeshSettings(text: string, file = 'ConfigMap istio, key me
     pathNormalization: normalization === 'DEFAULT' ? 'BASE' : normalization,
     authorizationProviders: authorizationProviders(source['extensionProviders'], complain),
     gatewayTopology: topology.ok ? topology.value : d.gatewayTopology,
+    localityLoadBalancer: localities,
     connectTimeoutMs: duration('connectTimeout', d.connectTimeoutMs),
     protocolDetectionTimeoutMs: duration('protocolDetectionTimeout', d.protocolDetectionTimeoutMs),
     defaultServiceExportTo: names('defaultServiceExportTo', d.defaultServiceExportTo),

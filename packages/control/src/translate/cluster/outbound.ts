@@ -1,15 +1,16 @@
 import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
-import { query } from '../../engine/query.ts';
+import { query, type View } from '../../engine/query.ts';
 import { endpointsOf } from '../../model/endpoints.ts';
 import { identitiesOf } from '../../model/mutual-tls.ts';
 import { service } from '../../model/registry.ts';
 import { scopedServiceIds } from '../../model/sidecar-scope.ts';
-import { scopeText, type Scope } from '../../model/scope.ts';
+import { scopeText, type ClientPlace, type Scope } from '../../model/scope.ts';
 import type { Service, ServicePort } from '../../model/service.ts';
 import type { MeshSettings } from '../../model/mesh-settings.ts';
 import { settingsOf } from '../../model/settings.ts';
 import { destinationPolicy, type DestinationPolicy } from '../../model/traffic-rules.ts';
 import { outboundClusterName } from '../cluster-name.ts';
+import { preferenceOf } from '../endpoint/endpoint-groups.ts';
 import { dnsLoadAssignment } from '../endpoint/load-assignment.ts';
 import { configPath, istioMetadata } from '../istio-metadata.ts';
 import { encodeResource, sameResources, type EncodedResource } from '../resource.ts';
@@ -46,6 +47,7 @@ interface ServiceForClients {
   readonly kind: Scope['kind'];
   /** The policy that these clients see; equal policies share one translation. */
   readonly policy: DestinationPolicy | undefined;
+  readonly place: ClientPlace | undefined;
 }
 
 /** All clusters of a service: each port, and each port of each subset. */
@@ -86,7 +88,14 @@ const serviceClusters = query(
         };
         const inline =
           type === 'STRICT_DNS' || type === 'LOGICAL_DNS'
-            ? { loadAssignment: dnsLoadAssignment(name, port, view.get(endpointsOf, key.serviceId)) }
+            ? {
+                loadAssignment: dnsLoadAssignment(
+                  name,
+                  port,
+                  view.get(endpointsOf, key.serviceId),
+                  preferenceOf(settings, mesh, key.place),
+                ),
+              }
             : {};
         resources.push(encodeResource(Cluster, name, { ...base, ...inline }));
       }
@@ -94,7 +103,7 @@ const serviceClusters = query(
     return resources;
   },
   {
-    keyText: (key) => `${key.serviceId} ${key.kind} ${JSON.stringify(key.policy ?? null)}`,
+    keyText: (key) => `${key.serviceId} ${key.kind} ${JSON.stringify([key.policy, key.place])}`,
     equal: sameResources,
   },
 );
@@ -144,6 +153,17 @@ function translateCluster(
   };
 }
 
+const isResolvedByProxy = query('service.isResolvedByProxy', (view, id: string): boolean => {
+  const resolution = view.get(service, id)?.resolution;
+  return resolution === 'dns' || resolution === 'logicalDns';
+});
+
+/** Where the clients are, for services whose endpoints are part of their clusters. */
+function placeFor(view: View, id: string, scope: Scope): ClientPlace | undefined {
+  if (scope.place === undefined) return undefined;
+  return view.get(isResolvedByProxy, id) ? scope.place : undefined;
+}
+
 /** The outbound clusters of a scope: of all services that it sees, sorted by host. */
 export const outboundClusters = query(
   'clusters.outbound',
@@ -155,7 +175,12 @@ export const outboundClusters = query(
         serviceNamespace: id.slice(0, slash),
         hostname: id.slice(slash + 1),
       });
-      return view.get(serviceClusters, { serviceId: id, kind: scope.kind, policy });
+      return view.get(serviceClusters, {
+        serviceId: id,
+        kind: scope.kind,
+        policy,
+        place: placeFor(view, id, scope),
+      });
     }),
   { keyText: scopeText, equal: sameResources },
 );

@@ -3,14 +3,18 @@ import type { Locality } from '@lateen/protocol/envoy/config/core/v3';
 import { query } from '../../engine/query.ts';
 import { endpointsOf, type Endpoint } from '../../model/endpoints.ts';
 import { selects, type Labels } from '../../model/labels.ts';
+import { localityParts } from '../../model/locality.ts';
 import { modeOfPort, mutualTlsModes } from '../../model/mutual-tls.ts';
 import { service, serviceSeenFrom } from '../../model/registry.ts';
 import type { Scope } from '../../model/scope.ts';
 import { scopeText } from '../../model/scope.ts';
 import { serviceId, type ServicePort } from '../../model/service.ts';
 import { destinationPolicy } from '../../model/traffic-rules.ts';
+import { settingsOf } from '../../model/settings.ts';
 import { socketAddress } from '../address.ts';
+import { policyOfPort } from '../cluster/traffic-policy.ts';
 import { outboundClusterName, parseClusterName } from '../cluster-name.ts';
+import { groupEndpoints, preferenceOf, type LocalityPreference } from './endpoint-groups.ts';
 import { istioMetadata } from '../istio-metadata.ts';
 import { encodeResource, sameResource, type EncodedResource } from '../resource.ts';
 
@@ -30,7 +34,7 @@ function workloadFacts(endpoint: Endpoint): string {
 }
 
 function localityOf(locality: string): Locality {
-  const [region = '', zone = '', subZone = ''] = locality.split('/');
+  const [region, zone, subZone] = localityParts(locality);
   return {
     ...(region === '' ? {} : { region }),
     ...(zone === '' ? {} : { zone }),
@@ -38,46 +42,40 @@ function localityOf(locality: string): Locality {
   };
 }
 
-/** Groups the ready endpoints of a port by locality. */
+/** The ready endpoints of a port by locality, in the order in which a client prefers them. */
 function localities(
   endpoints: readonly Endpoint[],
   portName: string,
   takesTls: (endpoint: Endpoint, port: number) => boolean,
+  preference: LocalityPreference | undefined,
 ): LocalityLbEndpoints[] {
-  const groups = new Map<string, Endpoint[]>();
-  for (const endpoint of endpoints) {
-    if (endpoint.readiness !== 'ready' || endpoint.ports[portName] === undefined || endpoint.weight === 0)
-      continue;
-    const group = groups.get(endpoint.locality);
-    if (group === undefined) groups.set(endpoint.locality, [endpoint]);
-    else group.push(endpoint);
-  }
-  return [...groups.keys()].sort().map((name) => {
-    const group = groups.get(name) ?? [];
-    return {
-      locality: localityOf(name),
-      lbEndpoints: group.map((endpoint) => {
-        const port = endpoint.ports[portName] ?? 0;
-        const address = endpoint.address.startsWith('unix:')
-          ? { pipe: { path: endpoint.address.replace(/^unix:(\/\/)?/, '') } }
-          : socketAddress(endpoint.address, port);
-        const metadata = istioMetadata({ workload: workloadFacts(endpoint) });
-        return {
-          endpoint: { address },
-          metadata: takesTls(endpoint, port)
-            ? {
-                filterMetadata: {
-                  ...metadata.filterMetadata,
-                  'envoy.transport_socket_match': { tlsMode: 'istio' },
-                },
-              }
-            : metadata,
-          loadBalancingWeight: endpoint.weight,
-        };
-      }),
-      loadBalancingWeight: group.reduce((sum, endpoint) => sum + endpoint.weight, 0),
-    };
-  });
+  const serving = endpoints.filter(
+    ({ readiness, ports, weight }) => readiness === 'ready' && ports[portName] !== undefined && weight > 0,
+  );
+  return groupEndpoints(serving, preference).map((group) => ({
+    locality: localityOf(group.locality),
+    lbEndpoints: group.endpoints.map((endpoint) => {
+      const port = endpoint.ports[portName] ?? 0;
+      const address = endpoint.address.startsWith('unix:')
+        ? { pipe: { path: endpoint.address.replace(/^unix:(\/\/)?/, '') } }
+        : socketAddress(endpoint.address, port);
+      const metadata = istioMetadata({ workload: workloadFacts(endpoint) });
+      return {
+        endpoint: { address },
+        metadata: takesTls(endpoint, port)
+          ? {
+              filterMetadata: {
+                ...metadata.filterMetadata,
+                'envoy.transport_socket_match': { tlsMode: 'istio' },
+              },
+            }
+          : metadata,
+        loadBalancingWeight: endpoint.weight,
+      };
+    }),
+    loadBalancingWeight: group.weight,
+    ...(group.priority === 0 ? {} : { priority: group.priority }),
+  }));
 }
 
 /** The endpoints of a cluster that the proxy resolves itself, as part of the cluster. */
@@ -85,8 +83,12 @@ export function dnsLoadAssignment(
   clusterName: string,
   port: ServicePort,
   endpoints: readonly Endpoint[],
+  preference: LocalityPreference | undefined,
 ): ClusterLoadAssignment {
-  return { clusterName, endpoints: localities(endpoints, port.name, (endpoint) => endpoint.mutualTls) };
+  return {
+    clusterName,
+    endpoints: localities(endpoints, port.name, (endpoint) => endpoint.mutualTls, preference),
+  };
 }
 
 /** The endpoints of one port of a service that have some labels; the same for all clients that ask so. */
@@ -99,6 +101,7 @@ const loadAssignment = query(
       readonly port: number;
       readonly subset: string;
       readonly labels: Labels;
+      readonly preference: LocalityPreference | undefined;
     },
   ): EncodedResource | undefined => {
     const found = view.get(service, key.serviceId);
@@ -113,7 +116,7 @@ const loadAssignment = query(
       modeOfPort(mutualTlsModes(view, endpoint.namespace, endpoint.labels), target) !== 'DISABLE';
     return encodeResource(ClusterLoadAssignment, name, {
       clusterName: name,
-      endpoints: localities(chosen, port.name, takesTls),
+      endpoints: localities(chosen, port.name, takesTls, key.preference),
     });
   },
   { equal: sameResource },
@@ -128,18 +131,17 @@ export const endpointResource = query(
     const { hostname, port, subset } = parsed;
     const found = view.get(serviceSeenFrom, { namespace: key.scope.namespace, hostname });
     if (found === undefined) return undefined;
-    let labels: Labels = {};
-    if (subset !== '') {
-      const policy = view.get(destinationPolicy, {
-        scope: key.scope,
-        serviceNamespace: found.namespace,
-        hostname,
-      });
-      const chosen = policy?.subsets.find((entry) => entry.name === subset);
-      if (chosen === undefined) return undefined;
-      labels = chosen.labels ?? {};
-    }
-    return view.get(loadAssignment, { serviceId: serviceId(found), port, subset, labels });
+    const policy = view.get(destinationPolicy, {
+      scope: key.scope,
+      serviceNamespace: found.namespace,
+      hostname,
+    });
+    const chosen = policy?.subsets.find((entry) => entry.name === subset);
+    if (subset !== '' && chosen === undefined) return undefined;
+    const settings = policyOfPort(policy?.trafficPolicy, chosen?.trafficPolicy, port);
+    const preference = preferenceOf(settings, settingsOf(view), key.scope.place);
+    const labels = chosen?.labels ?? {};
+    return view.get(loadAssignment, { serviceId: serviceId(found), port, subset, labels, preference });
   },
   { keyText: (key) => `${scopeText(key.scope)} ${key.name}`, equal: sameResource },
 );
