@@ -34,7 +34,7 @@ import { Scope } from '../decode/scope.ts';
 import { Runtime } from '../runtime/runtime.ts';
 import { decodeRuntimeLayers, type DecodedLayers } from '../decode/runtime-layers.ts';
 import { repeatedStatics } from './repeated-statics.ts';
-import { asControlPlane, clustersAskedByGrpc } from '../xds/control-plane-cluster.ts';
+import { asControlPlane, clustersAsked } from '../xds/control-plane-cluster.ts';
 import type { AdsSource } from '../xds/subscriptions.ts';
 import { parseJsonObject } from '../config-text/json-text.ts';
 import type { OverloadConfig } from '../model/overload.ts';
@@ -135,14 +135,12 @@ export function decodeBootstrapMessage(
   );
   const listeners = take('listeners', statics?.listeners, listenerDecoder).map(named);
   const clusters = take('clusters', statics?.clusters, clusterDecoder);
-  const controlPlanes = new Set([
-    ...(ads === undefined ? [] : [ads.target.cluster]),
-    ...clustersAskedByGrpc([
-      lds,
-      cds,
-      ...[...runtimeLayers.rtds.values()].map(({ source }) => source),
-      ...[...listeners, ...clusters].flatMap(({ sources }) => [...sources.values()]),
-    ]),
+  const asked = clustersAsked([
+    ...(ads === undefined ? [] : [{ kind: 'grpc' as const, ...ads }]),
+    lds,
+    cds,
+    ...[...runtimeLayers.rtds.values()].map(({ source }) => source),
+    ...[...listeners, ...clusters].flatMap(({ sources }) => [...sources.values()]),
   ]);
   const value: ProxyBootstrap = {
     message,
@@ -162,10 +160,11 @@ export function decodeBootstrapMessage(
       flushIntervalMs: flushIntervalOf(scope, message),
     },
     listeners,
-    clusters: clusters.map((decoded) =>
-      controlPlanes.has(decoded.model.name) ? { ...decoded, model: asControlPlane(decoded.model) } : decoded,
-    ),
-    controlPlanes,
+    clusters: clusters.map((decoded) => {
+      const by = asked.get(decoded.model.name);
+      return by === undefined ? decoded : { ...decoded, model: asControlPlane(decoded.model, by) };
+    }),
+    controlPlanes: new Set(asked.keys()),
     secrets: take('secrets', statics?.secrets, secretDecoder).map((decoded) => decoded.model),
     ads,
     runtime,

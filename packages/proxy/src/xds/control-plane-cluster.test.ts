@@ -98,8 +98,11 @@ test('the server is verified even where the cluster does not ask for it', () => 
 });
 
 test('a source that only other resources name must be a cluster that speaks HTTP/2 and verifies its server', () => {
-  assert.equal(controlPlaneProblem(cluster('a', [1])), 'cluster "a" must have http2_protocol_options');
-  assert.equal(controlPlaneProblem(http2Cluster('a', [1])), undefined);
+  assert.equal(
+    controlPlaneProblem(cluster('a', [1]), 'grpc'),
+    'cluster "a" must have http2_protocol_options',
+  );
+  assert.equal(controlPlaneProblem(http2Cluster('a', [1]), 'grpc'), undefined);
   const unverified = http2Cluster('a', [1], {
     transport: {
       kind: 'upstream_tls',
@@ -110,5 +113,29 @@ test('a source that only other resources name must be a cluster that speaks HTTP
       maxSessionKeys: 1,
     },
   });
-  assert.equal(controlPlaneProblem(unverified), 'cluster "a" must have a validation_context with roots');
+  assert.equal(
+    controlPlaneProblem(unverified, 'grpc'),
+    'cluster "a" must have a validation_context with roots',
+  );
+  assert.equal(
+    controlPlaneProblem(unverified, 'rest'),
+    'cluster "a" must have a validation_context with roots',
+  );
+  assert.equal(controlPlaneProblem(cluster('a', [1]), 'rest'), undefined);
+});
+
+test('a cluster that is asked by REST is verified, and speaks what it says', () => {
+  const rest = { api_config_source: { api_type: 'REST', cluster_names: ['first'], refresh_delay: '1s' } };
+  const decoded = decodeBootstrap({
+    dynamic_resources: { cds_config: rest },
+    static_resources: { clusters: [{ ...at('first', '10.0.0.1'), ...tls({}) }] },
+  });
+  assert.ok(decoded.ok, JSON.stringify(decoded));
+  const [first] = decoded.value.clusters.map(({ model }) => model);
+  assert.ok(first?.transport.kind === 'upstream_tls');
+  assert.deepEqual([first.http.protocol, first.http.http2.keepalive], ['http1', undefined]);
+  const { sni, autoSanValidation, options } = first.transport;
+  assert.deepEqual([sni, autoSanValidation, options.alpn], ['10.0.0.1', true, []]);
+  assert.equal(options.validation?.systemRoots, true);
+  assert.deepEqual([...decoded.value.controlPlanes], ['first']);
 });

@@ -1,11 +1,10 @@
-import { request as httpRequest, Agent as HttpAgent } from 'node:http';
-import { request as httpsRequest, Agent as HttpsAgent } from 'node:https';
 import { messageOf, type Clock, type Logger, type Timer } from '@lateen/core';
 import { toJson } from '@lateen/protocol';
 import type { Node } from '@lateen/protocol/envoy/config/core/v3';
 import { DiscoveryRequest } from '@lateen/protocol/envoy/service/discovery/v3';
+import { callHttp, type Call, type CallContext } from '../call/index.ts';
+import type { ClusterRef } from '../cluster/cluster-set.ts';
 import { knownTypes } from '../decode/known-types.ts';
-import type { ControlPlaneEndpoint } from './control-plane.ts';
 import { readDiscoveryJson } from './discovery-json.ts';
 import type { Feed } from './feed.ts';
 import { resourceTypeFacts, type ResourceType } from './resource-type.ts';
@@ -13,9 +12,9 @@ import { Subscription, type ResourceSink } from './subscription.ts';
 import { namesIn } from './wrapped-resource.ts';
 
 export interface RestSubscriptionOptions {
-  readonly endpoint: ControlPlaneEndpoint;
-  /** The cluster's name: sent as `host`, as Envoy does. */
-  readonly cluster: string;
+  readonly calls: CallContext;
+  /** What is asked; its name is sent as `host`, as Envoy does. */
+  readonly cluster: ClusterRef;
   readonly type: ResourceType;
   readonly node: Node;
   /** The time from one answer to the next request; up to as much again is added at random. */
@@ -31,24 +30,28 @@ export interface RestSubscriptionOptions {
   readonly onAttempt?: (ok: boolean) => void;
 }
 
+/** A feed that asks for nothing before it is started. */
+export interface RestFeed extends Feed {
+  start(): void;
+}
+
 /** No answer is longer; as much as a gRPC message may have. */
 const maxAnswerBytes = 64 * 1024 * 1024;
 
 /**
- * Fetches resources over REST, again and again
+ * Fetches resources over REST, again and again, through a cluster
  * (https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol, "REST-JSON polling subscriptions").
  *
  * An answer of 304, an error or a time-out changes nothing.
  */
-export function pollRest(options: RestSubscriptionOptions): Feed {
-  const { endpoint, type, clock, log, sink, random = Math.random } = options;
+export function pollRest(options: RestSubscriptionOptions): RestFeed {
+  const { type, clock, log, sink, random = Math.random } = options;
   const { wildcard, restPath, typeUrl } = resourceTypeFacts[type];
   const subscription = new Subscription(type, clock);
   for (const [name, version] of options.kept ?? []) subscription.versions.set(name, version);
-  const secure = endpoint.tls !== undefined;
-  const agent = secure ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true });
   let timer: Timer | undefined;
-  let abort: AbortController | undefined;
+  let call: Call | undefined;
+  let started = false;
   let fetching = false;
   let changed = false;
   let closed = false;
@@ -84,54 +87,29 @@ export function pollRest(options: RestSubscriptionOptions): Feed {
   }
 
   /** The body of a 200; undefined for 304. */
-  function post(body: string): Promise<string | undefined> {
-    const { target, tls } = endpoint;
-    abort = new AbortController();
-    const limit = clock.after(options.requestTimeoutMs, () => abort?.abort(new Error('timed out')));
-    const place = 'path' in target ? { socketPath: target.path } : { host: target.host, port: target.port };
-    const security = tls?.();
-    const { signal } = abort;
-    return new Promise<string | undefined>((resolve, reject) => {
-      const request = (secure ? httpsRequest : httpRequest)(
-        {
-          ...place,
-          agent,
-          signal,
-          method: 'POST',
-          path: restPath,
-          headers: {
-            host: options.cluster,
-            'content-type': 'application/json',
-            'content-length': Buffer.byteLength(body),
-          },
-          ...(security === undefined
-            ? {}
-            : {
-                ...(security.ca === undefined ? {} : { ca: security.ca as Buffer }),
-                ...(security.serverName === undefined ? {} : { servername: security.serverName }),
-                ...(security.cert === undefined ? {} : { cert: security.cert }),
-                ...(security.key === undefined ? {} : { key: security.key }),
-              }),
-        },
-        (response) => {
-          const chunks: Buffer[] = [];
-          let size = 0;
-          response.on('data', (chunk: Buffer) => {
-            size += chunk.length;
-            if (size > maxAnswerBytes) request.destroy(new Error('the answer is too long'));
-            else chunks.push(chunk);
-          });
-          response.on('error', reject);
-          response.on('end', () => {
-            if (response.statusCode === 304) resolve(undefined);
-            else if (response.statusCode === 200) resolve(Buffer.concat(chunks).toString('utf8'));
-            else reject(new Error(`answered ${response.statusCode}`));
-          });
-        },
-      );
-      request.on('error', (error) => reject(signal.aborted ? (signal.reason as Error) : error));
-      request.end(body);
-    }).finally(() => limit.cancel());
+  function post(text: string): Promise<string | undefined> {
+    const { calls, cluster } = options;
+    const body = Buffer.from(text);
+    const request = {
+      method: 'POST',
+      path: restPath,
+      authority: cluster.name,
+      headers: [
+        ['content-type', 'application/json'],
+        ['content-length', String(body.length)],
+      ] as const,
+      body,
+      timeoutMs: options.requestTimeoutMs,
+      maxBodyBytes: maxAnswerBytes,
+    };
+    return new Promise((resolve, reject) => {
+      call = callHttp(calls, cluster, request, (result) => {
+        if (result.kind === 'failure') reject(new Error(result.detail));
+        else if (result.status === 304) resolve(undefined);
+        else if (result.status === 200) resolve(result.body.toString('utf8'));
+        else reject(new Error(`answered ${result.status}`));
+      });
+    });
   }
 
   async function round(): Promise<void> {
@@ -154,19 +132,21 @@ export function pollRest(options: RestSubscriptionOptions): Feed {
     timer = clock.after(delayMs, () => void round());
   }
 
-  if (wildcard) void round();
   return {
+    start() {
+      started = true;
+      void round();
+    },
     want(names) {
       subscription.want(names);
       if (fetching) changed = true;
-      else void round();
+      else if (started) void round();
     },
     close() {
       closed = true;
       timer?.cancel();
-      abort?.abort(new Error('closed'));
+      call?.cancel();
       subscription.close();
-      agent.destroy();
     },
   };
 }

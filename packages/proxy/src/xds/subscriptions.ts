@@ -5,7 +5,6 @@ import type { Node } from '@lateen/protocol/envoy/config/core/v3';
 import type { Metadata } from '@lateen/protocol/grpc';
 import { ClusterGrpcCaller, type ClusterCalls, type GrpcCaller } from '../call/index.ts';
 import type { ConfigSource, GrpcTarget } from '../model/index.ts';
-import { controlPlaneEndpoint } from './control-plane.ts';
 import { controlPlaneProblem } from './control-plane-cluster.ts';
 import type { Feed } from './feed.ts';
 import { createGrpcClient } from './grpc-variant.ts';
@@ -71,8 +70,8 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
   const { clock, log, node, sink, statistics } = options;
   const callers: { readonly target: GrpcTarget; readonly caller: ClusterGrpcCaller }[] = [];
   const open = new Map<ResourceType, OpenFeed[]>();
-  /** Streams that are to be opened at the start; undefined: that was. */
-  let atStart: Set<XdsClient> | undefined = new Set();
+  /** What asks from the start on; undefined: that was. */
+  let atStart: Set<{ start(): void }> | undefined = new Set();
 
   function clusterOf(name: string): ClusterMessage | undefined {
     return options.clusters.find((cluster) => cluster.name === name);
@@ -99,16 +98,8 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
     const cluster = clusterOf(name);
     // As Envoy: what discovery depends on must not be discovered.
     if (cluster === undefined) return `"${name}" is not among static_resources.clusters`;
-    if (source.kind === 'grpc') {
-      const used = options.calls.clusterRef(name).cluster?.model;
-      return used === undefined ? undefined : controlPlaneProblem(used);
-    }
-    try {
-      controlPlaneEndpoint(cluster);
-      return undefined;
-    } catch (error) {
-      return messageOf(error);
-    }
+    const used = options.calls.clusterRef(name).cluster?.model;
+    return used === undefined ? undefined : controlPlaneProblem(used, source.kind);
   }
 
   function noteConnection(
@@ -175,10 +166,9 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
     const { pollRest } = await import('./rest-subscription.ts');
     const { cluster, refreshDelayMs, requestTimeoutMs } = source;
     const kept = options.kept(type);
-    const endpoint = controlPlaneEndpoint(clusterOf(cluster) as ClusterMessage);
-    return pollRest({
-      endpoint,
-      cluster,
+    const feed = pollRest({
+      calls: options.calls,
+      cluster: options.calls.clusterRef(cluster),
       type,
       node,
       refreshDelayMs,
@@ -192,6 +182,15 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
       clock,
       log,
     });
+    if (atStart === undefined) feed.start();
+    else atStart.add(feed);
+    return {
+      want: (names) => feed.want(names),
+      close() {
+        atStart?.delete(feed);
+        feed.close();
+      },
+    };
   }
 
   function subscribe(
