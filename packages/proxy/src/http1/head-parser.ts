@@ -1,6 +1,7 @@
 import type { HeaderBlock } from '../codec/header-block.ts';
 import { hashStep, names, tokenLower, type HeaderName } from '../codec/header-name.ts';
 import { endOfValue } from './field-value.ts';
+import { findKnownLine, keepLine, knownLine, lowerKnownName, viewOf } from './known-lines.ts';
 
 /** More bytes are needed. */
 export const incomplete = -1;
@@ -107,57 +108,102 @@ export class HeaderLines {
    * Names are put in lower case in place.
    */
   parse(buffer: Buffer, base: number, end: number, block: HeaderBlock): number {
-    const lowerCase = this.#lowerCase;
+    const view = viewOf(buffer);
     let at = base + this.resumeAt;
     for (;;) {
-      const lineStart = at;
-      this.resumeAt = lineStart - base;
+      this.resumeAt = at - base;
       if (at >= end) return incomplete;
       if (buffer[at] === cr) {
         if (at + 1 >= end) return incomplete;
         return buffer[at + 1] === lf ? at + 2 : malformed;
       }
-      let hash = 0;
-      let lower = 0;
-      while (at < end) {
-        const byte = buffer[at] as number;
-        lower = tokenLower[byte] as number;
-        if (lower === 0) break;
-        if (lowerCase) buffer[at] = lower;
-        hash = hashStep(hash, lower);
-        at++;
-      }
-      if (at >= end) return incomplete;
-      if (buffer[at] !== colon || at === lineStart) return malformed;
-      const nameEnd = at++;
-      while (at < end && (buffer[at] === space || buffer[at] === tab)) at++;
-      const valueStart = at;
-      at = endOfValue(buffer, at, end);
-      if (at + 1 >= end) {
-        return at < end && buffer[at] !== cr ? malformed : incomplete;
-      }
-      if (buffer[at] !== cr || buffer[at + 1] !== lf) return malformed;
-      let valueEnd = at;
-      while (valueEnd > valueStart && (buffer[valueEnd - 1] === space || buffer[valueEnd - 1] === tab)) {
-        valueEnd--;
-      }
-      at += 2;
-      if (block.lines >= this.#maxLines) return tooMany;
-      const line = block.index(
-        lineStart - base,
-        nameEnd - base,
-        valueStart - base,
-        valueEnd - base,
-        at - base,
-        hash,
-      );
-      const candidate = byHash[hash & ((1 << tableBits) - 1)] as number;
-      if (candidate >= 0 && this.#isNamed(buffer, lineStart, nameEnd, candidate)) {
-        this.#anyFraming = true;
-        if (this.first[candidate] === -1) this.first[candidate] = line;
-        this.seen[candidate] = Math.min(255, (this.seen[candidate] as number) + 1);
-      }
+      const known = findKnownLine(view, at, end);
+      const next =
+        known < 0
+          ? this.#readLine(buffer, view, base, at, end, block)
+          : this.#takeKnown(view, base, at, block, known);
+      if (next < 0) return next;
+      at = next;
     }
+  }
+
+  /** Takes a line of {@link knownLine}; the offset after it, or {@link tooMany}. */
+  #takeKnown(view: DataView, base: number, start: number, block: HeaderBlock, known: number): number {
+    const { lengths, nameLengths, valueStarts, valueEnds, hashes, framings, cased } = knownLine;
+    if (block.lines >= this.#maxLines) return tooMany;
+    const from = start - base;
+    const nameLength = nameLengths[known] as number;
+    const length = lengths[known] as number;
+    const line = block.index(
+      from,
+      from + nameLength,
+      from + (valueStarts[known] as number),
+      from + (valueEnds[known] as number),
+      from + length,
+      hashes[known] as number,
+    );
+    if (cased[known] === 1 && this.#lowerCase) lowerKnownName(view, start, known);
+    const framing = framings[known] as number;
+    if (framing >= 0) this.#noteFraming(framing, line);
+    return start + length;
+  }
+
+  /** Reads one line; the offset after it, or what is wrong. */
+  #readLine(
+    buffer: Buffer,
+    view: DataView,
+    base: number,
+    lineStart: number,
+    end: number,
+    block: HeaderBlock,
+  ): number {
+    let at = lineStart;
+    let hash = 0;
+    let difference = 0;
+    while (at < end) {
+      const byte = buffer[at] as number;
+      const lower = tokenLower[byte] as number;
+      if (lower === 0) break;
+      difference |= byte ^ lower;
+      hash = hashStep(hash, lower);
+      at++;
+    }
+    if (at >= end) return incomplete;
+    if (buffer[at] !== colon || at === lineStart) return malformed;
+    const nameEnd = at++;
+    while (at < end && (buffer[at] === space || buffer[at] === tab)) at++;
+    const valueStart = at;
+    at = endOfValue(buffer, at, end);
+    if (at + 1 >= end) {
+      return at < end && buffer[at] !== cr ? malformed : incomplete;
+    }
+    if (buffer[at] !== cr || buffer[at + 1] !== lf) return malformed;
+    let valueEnd = at;
+    while (valueEnd > valueStart && (buffer[valueEnd - 1] === space || buffer[valueEnd - 1] === tab)) {
+      valueEnd--;
+    }
+    at += 2;
+    if (block.lines >= this.#maxLines) return tooMany;
+    const line = block.index(
+      lineStart - base,
+      nameEnd - base,
+      valueStart - base,
+      valueEnd - base,
+      at - base,
+      hash,
+    );
+    const candidate = byHash[hash & ((1 << tableBits) - 1)] as number;
+    const framing = candidate >= 0 && this.#isNamed(buffer, lineStart, nameEnd, candidate) ? candidate : -1;
+    if (framing >= 0) this.#noteFraming(framing, line);
+    keepLine(view, lineStart, nameEnd, valueStart, valueEnd, at, hash, framing, difference !== 0);
+    if (difference !== 0 && this.#lowerCase) lowerName(buffer, lineStart, nameEnd);
+    return at;
+  }
+
+  #noteFraming(framing: number, line: number): void {
+    this.#anyFraming = true;
+    if (this.first[framing] === -1) this.first[framing] = line;
+    this.seen[framing] = Math.min(255, (this.seen[framing] as number) + 1);
   }
 
   #isNamed(buffer: Buffer, start: number, end: number, candidate: number): boolean {
@@ -168,4 +214,9 @@ export class HeaderLines {
     }
     return true;
   }
+}
+
+/** Puts the name `buffer[start, end)` in lower case. */
+function lowerName(buffer: Buffer, start: number, end: number): void {
+  for (let i = start; i < end; i++) buffer[i] = tokenLower[buffer[i] as number] as number;
 }
