@@ -9,8 +9,10 @@ const valueByte: Uint8Array = (() => {
 /** Values that are longer are read by words; few are, and finding the words costs as much as so many bytes. */
 const bytesBeforeWords = 32;
 
-/** The memory that was read last, by words. */
+/** The buffer that was read last, and all of its memory by words: to ask a buffer for its memory is a call. */
+let lastBuffer: Buffer | undefined;
 let words: Int32Array = new Int32Array(0);
+let lastOffset = 0;
 
 /** The first byte in `buffer[at, end)` that a field value may not hold; `end` where there is none. */
 export function endOfValue(buffer: Buffer, at: number, end: number): number {
@@ -27,8 +29,12 @@ export function endOfValue(buffer: Buffer, at: number, end: number): number {
  * peer's proxy says of itself is a value of 600 bytes in each request.
  */
 function skipWords(buffer: Buffer, at: number, end: number): number {
-  const { byteOffset } = buffer;
-  if (words.buffer !== buffer.buffer) words = new Int32Array(buffer.buffer, 0, buffer.buffer.byteLength >> 2);
+  if (buffer !== lastBuffer) {
+    lastBuffer = buffer;
+    lastOffset = buffer.byteOffset;
+    words = new Int32Array(buffer.buffer, 0, buffer.buffer.byteLength >> 2);
+  }
+  const byteOffset = lastOffset;
   while (((byteOffset + at) & 3) !== 0) {
     if (at === end || valueByte[buffer[at] as number] !== 1) return at;
     at++;

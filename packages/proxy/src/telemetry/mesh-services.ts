@@ -20,6 +20,8 @@ const maxServices = 2_000;
 /** The services that metrics name: the same object for the same labels. */
 export class MeshServices {
   readonly #ofCluster = new WeakMap<Cluster, Service>();
+  #lastCluster: Cluster | undefined;
+  #lastService: Service = unknownService;
   readonly #services = new Map<string, Service>();
 
   /**
@@ -31,8 +33,14 @@ export class MeshServices {
       const name = nameOfRoute[info?.routeName ?? ''] ?? authority;
       return name === '' ? unknownService : this.#service(authority || 'unknown', name, 'unknown');
     }
+    // One request after the other is for the same service.
+    if (cluster === this.#lastCluster) return this.#lastService;
     const known = this.#ofCluster.get(cluster);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      this.#lastCluster = cluster;
+      this.#lastService = known;
+      return known;
+    }
     const services = cluster.metadata['istio']?.['services'];
     const first = (Array.isArray(services) ? services[0] : undefined) as
       | Readonly<Record<string, unknown>>
