@@ -17,7 +17,7 @@ import type { HeaderBlock } from '../codec/header-block.ts';
 import { headerName, names } from '../codec/header-name.ts';
 import { headerValueOf } from '../codec/header-value.ts';
 import type { Attempt, AttemptOutcome, AttemptOwner } from '../filter/router/attempt.ts';
-import { Expirable } from '../timer/coarse-timers.ts';
+import type { Countdown, Expirable } from '../timer/coarse-timers.ts';
 import type { GrpcCallerOptions, GrpcStream, GrpcStreamHandlers } from './grpc-caller.ts';
 import { attemptAtEndpoint } from './endpoint-attempt.ts';
 import type { CallContext } from './http-call.ts';
@@ -28,10 +28,8 @@ export interface GrpcStreamCallOptions<Response> extends GrpcStreamHandlers<Resp
 }
 
 /** One call of gRPC through a cluster: messages both ways until a status ends it. */
-export class GrpcStreamCall<Request, Response>
-  extends Expirable
-  implements AttemptOwner, GrpcStream<Request>
-{
+export class GrpcStreamCall<Request, Response> implements Expirable, AttemptOwner, GrpcStream<Request> {
+  countdown: Countdown | undefined = undefined;
   readonly requestVersion = 'HTTP/2';
   readonly downstream = undefined;
   readonly alpn = undefined;
@@ -52,7 +50,6 @@ export class GrpcStreamCall<Request, Response>
     method: MethodType<Request, Response>,
     options: GrpcStreamCallOptions<Response>,
   ) {
-    super();
     this.#context = context;
     this.#target = target;
     this.#method = method;

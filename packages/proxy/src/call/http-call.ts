@@ -3,7 +3,7 @@ import { RequestHead, type HeadPool, type HttpVersion, type ResponseHead } from 
 import type { HeaderBlock } from '../codec/header-block.ts';
 import { headerName } from '../codec/header-name.ts';
 import type { Attempt, AttemptOutcome, AttemptOwner } from '../filter/router/attempt.ts';
-import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
+import { type Expirable, type CoarseTimers, type Countdown } from '../timer/coarse-timers.ts';
 import type { Turn } from '../wire/turn.ts';
 import { attemptAtEndpoint } from './endpoint-attempt.ts';
 
@@ -95,7 +95,8 @@ export function callHttp(
   return call;
 }
 
-class HttpCall extends Expirable implements AttemptOwner, Call {
+class HttpCall implements Expirable, AttemptOwner, Call {
+  countdown: Countdown | undefined = undefined;
   readonly downstream = undefined;
   readonly alpn = undefined;
   readonly #context: CallContext;
@@ -107,7 +108,6 @@ class HttpCall extends Expirable implements AttemptOwner, Call {
   #bytes = 0;
 
   constructor(context: CallContext, request: CallRequest, done: (result: CallResult) => void) {
-    super();
     this.#context = context;
     this.#request = request;
     this.#done = done;

@@ -6,7 +6,7 @@ import type { Tlv } from '../proxy-protocol/proxy-header.ts';
 import { headerFor } from './upstream-proxy-header.ts';
 import { connectErrorText } from './connect-error.ts';
 import type { LogWriter } from '../telemetry/log-files.ts';
-import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
+import { type Expirable, type CoarseTimers, type Countdown } from '../timer/coarse-timers.ts';
 import { PlainWire } from '../wire/plain-wire.ts';
 import { handleError, type SocketHandle } from '../wire/socket-handle.ts';
 import { createPipeSocket, createTcpSocket } from '../wire/sockets.ts';
@@ -135,7 +135,8 @@ function announcing(
 }
 
 /** A plain connection that is being made. */
-class TcpConnecting extends Expirable implements PendingConnection {
+class TcpConnecting implements Expirable, PendingConnection {
+  countdown: Countdown | undefined = undefined;
   readonly #context: ConnectorContext;
   readonly #cluster: Cluster;
   readonly #handle: SocketHandle;
@@ -151,7 +152,6 @@ class TcpConnecting extends Expirable implements PendingConnection {
     listener: PlainConnectListener,
     source: OriginalSource | undefined,
   ) {
-    super();
     this.#context = context;
     this.#cluster = cluster;
     this.#listener = listener;

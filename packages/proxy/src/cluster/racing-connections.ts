@@ -1,5 +1,5 @@
 import type { Address } from '../model/address.ts';
-import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
+import { type Expirable, type CoarseTimers, type Countdown } from '../timer/coarse-timers.ts';
 import { Deadline } from '../timer/deadline.ts';
 import type { PlainWire } from '../wire/plain-wire.ts';
 import type { ConnectFailure, PendingConnection, PlainConnectListener } from './connector.ts';
@@ -11,7 +11,8 @@ const nextAfterMs = 300;
  * A connection to the first address that answers (happy eyeballs): each is tried when the one before has failed, or
  * has not answered for a while; all of them within the time for a connection.
  */
-export class RacingConnections extends Expirable implements PendingConnection {
+export class RacingConnections implements Expirable, PendingConnection {
+  countdown: Countdown | undefined = undefined;
   readonly #addresses: readonly Address[];
   readonly #timers: CoarseTimers;
   readonly #start: (address: Address, listener: PlainConnectListener) => PendingConnection;
@@ -28,7 +29,6 @@ export class RacingConnections extends Expirable implements PendingConnection {
     listener: PlainConnectListener,
     start: (address: Address, listener: PlainConnectListener) => PendingConnection,
   ) {
-    super();
     this.#addresses = addresses;
     this.#timers = timers;
     this.#listener = listener;

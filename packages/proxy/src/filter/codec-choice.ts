@@ -1,7 +1,7 @@
 import { connectionEnd, type ConnectionEnd } from '../codec/connection-end.ts';
 import { clientPreface } from '../http2/frame.ts';
 import type { HttpConnectionManager } from '../model/network-filter.ts';
-import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
+import { type Expirable, type CoarseTimers, type Countdown } from '../timer/coarse-timers.ts';
 import type { Wire, WireHandler } from '../wire/wire.ts';
 
 export type HttpProtocol = 'http1' | 'http2';
@@ -30,7 +30,8 @@ export interface ServerCodec {
 }
 
 /** Waits for the first bytes of a connection, which say whether it is HTTP/2 (RFC 9113 section 3.4). */
-export class CodecChoice extends Expirable implements ServerCodec, WireHandler {
+export class CodecChoice implements Expirable, ServerCodec, WireHandler {
+  countdown: Countdown | undefined = undefined;
   readonly #wire: Wire;
   readonly #timers: CoarseTimers;
   readonly #start: (protocol: HttpProtocol) => ServerCodec;
@@ -47,7 +48,6 @@ export class CodecChoice extends Expirable implements ServerCodec, WireHandler {
     start: (protocol: HttpProtocol) => ServerCodec,
     onGone: (end: ConnectionEnd) => void,
   ) {
-    super();
     this.#wire = wire;
     this.#timers = timers;
     this.#start = start;

@@ -13,15 +13,16 @@ import type { Metadata } from '../model/metadata.ts';
 import type { CompiledRoute } from '../route/virtual-host.ts';
 import type { Peer } from '../telemetry/peer.ts';
 import type { AccessLogType, StreamInfo } from '../telemetry/stream-info.ts';
-import { Expirable } from '../timer/coarse-timers.ts';
 import { timesSince, type ConnectTimes } from '../wire/connect-times.ts';
+import type { Countdown, Expirable } from '../timer/coarse-timers.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
 import type { ConnectionManager } from './connection-manager.ts';
 import type { RequestTrace } from '../tracing/request-trace.ts';
 import type { Router } from './router/router.ts';
 
 /** What is known of a request while it is served: what statistics, logs and formats are told. */
-export abstract class ExchangeRecord extends Expirable implements StreamInfo {
+export abstract class ExchangeRecord implements Expirable, StreamInfo {
+  countdown: Countdown | undefined = undefined;
   readonly manager: ConnectionManager;
   readonly connection: ConnectionInfo;
   readonly head: RequestHead;
@@ -61,7 +62,6 @@ export abstract class ExchangeRecord extends Expirable implements StreamInfo {
   downstreamBytes: ByteMeter | undefined;
 
   constructor(manager: ConnectionManager, connection: ConnectionInfo, head: RequestHead) {
-    super();
     this.manager = manager;
     this.connection = connection;
     this.head = head;
@@ -90,6 +90,8 @@ export abstract class ExchangeRecord extends Expirable implements StreamInfo {
     this.logType = at;
     for (const log of this.manager.accessLogs) log.log(this);
   }
+
+  abstract onExpire(): void;
 
   get request(): RequestHead {
     return this.head;

@@ -5,8 +5,8 @@ import { HeaderBlock } from '../codec/header-block.ts';
 import { maxInterimHeads } from '../codec/interim-heads.ts';
 import { names } from '../codec/header-name.ts';
 import type { ClientStream, ClientStreamHandler, ResetReason } from '../codec/stream.ts';
-import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
 import type { ConnectTimes } from '../wire/connect-times.ts';
+import { type Expirable, type CoarseTimers, type Countdown } from '../timer/coarse-timers.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
 import type { Wire, WireHandler } from '../wire/wire.ts';
 import { writeChunk, writeLastChunk } from './chunk-writer.ts';
@@ -48,7 +48,8 @@ const idleEnd = connectionEnd(false, false, 'idle_timeout');
 const maxRequestsEnd = connectionEnd(false, false, 'max_requests');
 
 /** The client side of an HTTP/1 connection: one request at a time. It is its own stream. */
-export class Http1ClientConnection extends Expirable implements ClientStream, WireHandler, BodySink {
+export class Http1ClientConnection implements Expirable, ClientStream, WireHandler, BodySink {
+  countdown: Countdown | undefined = undefined;
   readonly #wire: Wire;
   readonly #options: Http1ClientOptions;
   readonly #owner: ClientConnectionOwner;
@@ -91,7 +92,6 @@ export class Http1ClientConnection extends Expirable implements ClientStream, Wi
     heads: HeadPool,
     timers: CoarseTimers,
   ) {
-    super();
     this.#wire = wire;
     this.#options = options;
     this.#owner = owner;

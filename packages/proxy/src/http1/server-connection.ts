@@ -5,7 +5,7 @@ import { HeaderBlock } from '../codec/header-block.ts';
 import { names } from '../codec/header-name.ts';
 import { latin1Slice } from '../codec/latin1.ts';
 import type { ServerStream, ServerStreamHandler } from '../codec/stream.ts';
-import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
+import { type Expirable, type CoarseTimers, type Countdown } from '../timer/coarse-timers.ts';
 import type { Wire, WireHandler } from '../wire/wire.ts';
 import { writeChunk, writeLastChunk } from './chunk-writer.ts';
 import { ChunkedDecoder, type BodySink } from './chunked-decoder.ts';
@@ -43,7 +43,8 @@ const flushMs = 1_000;
  * The server side of an HTTP/1 connection: one request at a time, the next one (pipelined or not)
  * after the response to it is complete. It is its own stream.
  */
-export class Http1ServerConnection extends Expirable implements ServerStream, WireHandler, BodySink {
+export class Http1ServerConnection implements Expirable, ServerStream, WireHandler, BodySink {
+  countdown: Countdown | undefined = undefined;
   readonly #wire: Wire;
   readonly #options: Http1ServerOptions;
   readonly #owner: ServerConnectionOwner;
@@ -81,7 +82,6 @@ export class Http1ServerConnection extends Expirable implements ServerStream, Wi
     heads: HeadPool,
     timers: CoarseTimers,
   ) {
-    super();
     this.#wire = wire;
     this.#options = options;
     this.#owner = owner;

@@ -1,7 +1,7 @@
 import { connectionEnd, type ConnectionEnd } from '../codec/connection-end.ts';
 import type { HeaderBlock } from '../codec/header-block.ts';
 import type { ResetReason } from '../codec/stream.ts';
-import { Expirable } from '../timer/coarse-timers.ts';
+import type { Countdown, Expirable } from '../timer/coarse-timers.ts';
 import type { Wire, WireHandler } from '../wire/wire.ts';
 import { controlFrameFault } from './control-frame-fault.ts';
 import type { Http2ConnectionOptions, Http2Context } from './connection-options.ts';
@@ -38,7 +38,8 @@ const lingerMs = 1_000;
  * One end of an HTTP/2 connection (RFC 9113): frames, settings, windows, limits against floods, and its streams. What a
  * block of fields means is left to the two sides, client and server.
  */
-export abstract class Http2Connection extends Expirable implements WireHandler, FrameSink {
+export abstract class Http2Connection implements Expirable, WireHandler, FrameSink {
+  countdown: Countdown | undefined = undefined;
   protected readonly wire: Wire;
   protected readonly writer: FrameWriter;
   protected readonly options: Http2ConnectionOptions;
@@ -69,7 +70,6 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
   #heardMs = 0;
 
   constructor(wire: Wire, options: Http2ConnectionOptions, context: Http2Context, stats: Http2Stats) {
-    super();
     this.wire = wire;
     this.writer = new FrameWriter(wire);
     this.options = options;
@@ -107,6 +107,7 @@ export abstract class Http2Connection extends Expirable implements WireHandler, 
   offerRoom(): void {}
   protected abstract onGoaway(lastStreamId: number, code: number): void;
   protected abstract onGone(end: ConnectionEnd): void;
+  abstract onExpire(): void;
   /** True while a request is under way. */
   protected get isActive(): boolean {
     return this.streams.size > 0;

@@ -2,7 +2,7 @@ import type { SocketAddress } from '../model/address.ts';
 import { opensslErrorText, tlsErrorText } from '../cluster/connect-error.ts';
 import { flag } from '../telemetry/response-flags.ts';
 import type { ListenerStats } from '../telemetry/listener-stats.ts';
-import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
+import { type Expirable, type CoarseTimers, type Countdown } from '../timer/coarse-timers.ts';
 import { serverHandshake } from '../tls/server-handshake.ts';
 import type { PlainWire } from '../wire/plain-wire.ts';
 import type { ByteCounter } from '../wire/byte-counter.ts';
@@ -24,7 +24,8 @@ export interface Accepted {
 }
 
 /** A connection from its acceptance to the filter chain that serves it. */
-export class Incoming extends Expirable implements WireHandler {
+export class Incoming implements Expirable, WireHandler {
+  countdown: Countdown | undefined = undefined;
   readonly #listener: CompiledListener;
   /** Undefined before it is known. */
   chain: CompiledChain | undefined;
@@ -68,7 +69,6 @@ export class Incoming extends Expirable implements WireHandler {
     turn: Turn,
     onClosed: () => void,
   ) {
-    super();
     this.#listener = listener;
     this.#plain = wire;
     this.#wire = wire;

@@ -2,7 +2,7 @@ import type { ConnectFailure, ConnectListener, PendingConnection } from '../clus
 import type { Host, HostUser } from '../cluster/host.ts';
 import type { UpstreamCluster } from '../cluster/upstream-cluster.ts';
 import { connectionEnd, type ConnectionEnd } from '../codec/connection-end.ts';
-import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
+import { type Expirable, type CoarseTimers, type Countdown } from '../timer/coarse-timers.ts';
 import type { Wire, WireHandler } from '../wire/wire.ts';
 import { ReplyReader, RespError, type Reply } from './resp-reader.ts';
 
@@ -27,7 +27,8 @@ export interface RedisClientContext {
 export const nobody: ReplyListener = { onReply() {}, onFailure() {} };
 
 /** One connection to one endpoint, on which the requests of many clients follow each other. */
-export class RedisClient extends Expirable implements ConnectListener, WireHandler, HostUser {
+export class RedisClient implements Expirable, ConnectListener, WireHandler, HostUser {
+  countdown: Countdown | undefined = undefined;
   readonly #cluster: UpstreamCluster;
   readonly #host: Host;
   readonly #context: RedisClientContext;
@@ -43,7 +44,6 @@ export class RedisClient extends Expirable implements ConnectListener, WireHandl
   over = false;
 
   constructor(cluster: UpstreamCluster, host: Host, context: RedisClientContext) {
-    super();
     this.#cluster = cluster;
     this.#host = host;
     this.#context = context;

@@ -15,7 +15,7 @@ import { TcpStreamInfo } from './tcp-stream-info.ts';
 import type { AccessLogType, CloseInfo, StreamInfo } from '../telemetry/stream-info.ts';
 import type { ConnectionCell } from '../telemetry/mesh-cells.ts';
 import type { TcpStats } from '../telemetry/tcp-stats.ts';
-import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
+import { type Expirable, type CoarseTimers, type Countdown } from '../timer/coarse-timers.ts';
 import { Deadline } from '../timer/deadline.ts';
 import type { Turn } from '../wire/turn.ts';
 import type { Wire, WireHandler } from '../wire/wire.ts';
@@ -64,9 +64,9 @@ const maxEarlyBytes = 1024 * 1024;
 
 /** Carries bytes between a client and an endpoint, each direction ending by itself. */
 export class TcpConnection
-  extends Expirable
-  implements WireHandler, ConnectListener, TunnelListener, HostRequest, HostUser
+  implements Expirable, WireHandler, ConnectListener, TunnelListener, HostRequest, HostUser
 {
+  countdown: Countdown | undefined = undefined;
   readonly #setup: TcpProxySetup;
   readonly #info: ConnectionInfo;
   readonly #downstream: Wire;
@@ -107,7 +107,6 @@ export class TcpConnection
   subset: SubsetCriteria | undefined;
 
   constructor(setup: TcpProxySetup, downstream: Wire, info: ConnectionInfo, onClosed: () => void) {
-    super();
     this.#setup = setup;
     this.#info = info;
     this.#downstream = downstream;

@@ -2,23 +2,22 @@ import { systemClock, type Clock, type Timer } from '@lateen/core';
 import type { Turn } from '../wire/turn.ts';
 
 /** Something that can run out of time; one deadline at a time. */
-export abstract class Expirable {
-  /** Made when it is first started. */
-  deadline: Deadline | undefined = undefined;
-
+export interface Expirable {
+  /** Of {@link CoarseTimers}: made when it is first started. */
+  countdown: Countdown | undefined;
   /** The deadline has passed; the timer is not running any more. */
-  abstract onExpire(): void;
+  onExpire(): void;
 }
 
 /**
  * A deadline in its list; the fields belong to {@link CoarseTimers}. An object of its own, so that the lists see one
  * shape whatever expires.
  */
-export class Deadline {
+export class Countdown {
   readonly owner: Expirable;
   dueMs = 0;
-  previous: Deadline | undefined = undefined;
-  next: Deadline | undefined = undefined;
+  previous: Countdown | undefined = undefined;
+  next: Countdown | undefined = undefined;
   list: DeadlineList | undefined = undefined;
 
   constructor(owner: Expirable) {
@@ -34,15 +33,15 @@ export class Deadline {
 /** Deadlines of one duration, in the order in which they come due, so that adding and removing cost nothing. */
 class DeadlineList {
   readonly durationMs: number;
-  first: Deadline | undefined;
-  last: Deadline | undefined;
+  first: Countdown | undefined;
+  last: Countdown | undefined;
   ticking: Timer | undefined;
 
   constructor(durationMs: number) {
     this.durationMs = durationMs;
   }
 
-  append(item: Deadline): void {
+  append(item: Countdown): void {
     item.list = this;
     item.previous = this.last;
     item.next = undefined;
@@ -51,7 +50,7 @@ class DeadlineList {
     this.last = item;
   }
 
-  unlink(item: Deadline): void {
+  unlink(item: Countdown): void {
     if (item.previous === undefined) this.first = item.next;
     else item.previous.next = item.next;
     if (item.next === undefined) this.last = item.previous;
@@ -80,21 +79,21 @@ export class CoarseTimers {
 
   /** Starts (or starts again) the deadline of `item`, `durationMs` from the turn's time on. */
   start(item: Expirable, durationMs: number): void {
-    const deadline = (item.deadline ??= new Deadline(item));
-    deadline.list?.unlink(deadline);
+    const countdown = (item.countdown ??= new Countdown(item));
+    countdown.list?.unlink(countdown);
     let list = this.#lists.get(durationMs);
     if (list === undefined) {
       list = new DeadlineList(durationMs);
       this.#lists.set(durationMs, list);
     }
     // A whole number needs no box of its own.
-    deadline.dueMs = Math.ceil(this.#turn.nowMs + durationMs);
-    list.append(deadline);
+    countdown.dueMs = Math.ceil(this.#turn.nowMs + durationMs);
+    list.append(countdown);
     if (list.ticking === undefined) this.#arm(list, durationMs);
   }
 
   stop(item: Expirable): void {
-    item.deadline?.stop();
+    item.countdown?.stop();
   }
 
   /** Stops everything. */

@@ -1,11 +1,11 @@
-import { Expirable } from './coarse-timers.ts';
+import type { Countdown, Expirable } from './coarse-timers.ts';
 
 /** A deadline that calls a function; for limits that are rare enough to cost an object each. */
-export class Deadline extends Expirable {
+export class Deadline implements Expirable {
+  countdown: Countdown | undefined = undefined;
   readonly #run: () => void;
 
   constructor(run: () => void) {
-    super();
     this.#run = run;
   }
 

@@ -1,4 +1,4 @@
-import { Expirable, type CoarseTimers } from '../timer/coarse-timers.ts';
+import { type Expirable, type CoarseTimers, type Countdown } from '../timer/coarse-timers.ts';
 import type { HandleOwner, SocketHandle } from '../wire/socket-handle.ts';
 
 /** How long a peer may take to hear why its handshake has failed. */
@@ -9,13 +9,13 @@ const lingerMs = 1_000;
  * Closed at once, what the peer is still sending would be answered by a reset, before which it may not have read the
  * last alert.
  */
-export class LingeringClose extends Expirable implements HandleOwner {
+export class LingeringClose implements Expirable, HandleOwner {
+  countdown: Countdown | undefined = undefined;
   readonly #handle: SocketHandle;
   readonly #timers: CoarseTimers;
   #closed = false;
 
   constructor(handle: SocketHandle, readBuffer: Buffer, timers: CoarseTimers) {
-    super();
     this.#handle = handle;
     this.#timers = timers;
     handle.own(this, readBuffer);

@@ -6,8 +6,8 @@ import type {
   PlainConnectListener,
   PendingConnection,
 } from '../cluster/connector.ts';
-import { Expirable } from '../timer/coarse-timers.ts';
 import type { ConnectTimes } from '../wire/connect-times.ts';
+import type { Countdown, Expirable } from '../timer/coarse-timers.ts';
 import type { PlainWire } from '../wire/plain-wire.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
 import { Handshake, type HandshakeListener } from './handshake.ts';
@@ -27,10 +27,8 @@ export interface ClientHandshake {
 }
 
 /** A TLS connection that is being made: first the connection, then the handshake. */
-export class TlsConnecting
-  extends Expirable
-  implements PendingConnection, PlainConnectListener, HandshakeListener
-{
+export class TlsConnecting implements Expirable, PendingConnection, PlainConnectListener, HandshakeListener {
+  countdown: Countdown | undefined = undefined;
   readonly #context: ConnectorContext;
   readonly #client: ClientHandshake;
   #listener: ConnectListener | undefined;
@@ -45,7 +43,6 @@ export class TlsConnecting
     timeoutMs: number,
     connect: (inner: PlainConnectListener) => PendingConnection,
   ) {
-    super();
     this.#context = context;
     this.#client = client;
     this.#listener = listener;

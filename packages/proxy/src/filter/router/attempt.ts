@@ -9,7 +9,7 @@ import type { Host } from '../../cluster/host.ts';
 import { httpStatusOfGrpc } from '../../cluster/outlier/grpc-status.ts';
 import type { HttpPool, PoolFailure, StreamWaiter } from '../../cluster/pool/http-pool.ts';
 import type { UpstreamCluster } from '../../cluster/upstream-cluster.ts';
-import { Expirable, type CoarseTimers } from '../../timer/coarse-timers.ts';
+import { type Expirable, type CoarseTimers, type Countdown } from '../../timer/coarse-timers.ts';
 import { Deadline } from '../../timer/deadline.ts';
 import type { ConnectTimes } from '../../wire/connect-times.ts';
 import type { TlsInfo } from '../../wire/tls-info.ts';
@@ -53,7 +53,8 @@ export interface AttemptWatch {
 }
 
 /** One try to have a request answered by one host. */
-export class Attempt extends Expirable implements StreamWaiter {
+export class Attempt implements Expirable, StreamWaiter {
+  countdown: Countdown | undefined = undefined;
   readonly #owner: AttemptOwner;
   readonly cluster: UpstreamCluster;
   readonly host: Host;
@@ -87,7 +88,6 @@ export class Attempt extends Expirable implements StreamWaiter {
     timers: CoarseTimers,
     pool: HttpPool = cluster.poolOf(host, owner.downstream, owner.alpn),
   ) {
-    super();
     this.#pool = pool;
     this.#timers = timers;
     this.#owner = owner;
@@ -230,7 +230,7 @@ export class Attempt extends Expirable implements StreamWaiter {
     if (head.status >= 200 || head.status === 101) {
       this.headReceived = true;
       // The time for one try is the time until its answer begins.
-      this.deadline?.stop();
+      this.countdown?.stop();
       this.#observe(head, endStream);
       this.watch?.onHead(head);
       if (endStream) this.#complete(head.status);
@@ -339,7 +339,7 @@ export class Attempt extends Expirable implements StreamWaiter {
   #finish(): void {
     if (this.#over) return;
     this.#over = true;
-    this.deadline?.stop();
+    this.countdown?.stop();
     if (this.#idle !== undefined) this.#timers.stop(this.#idle);
     if (this.#duration !== undefined) this.#timers.stop(this.#duration);
     if (this.headReceived) this.cluster.stats.requestTime.record(this.cluster.nowMs - this.startMs);

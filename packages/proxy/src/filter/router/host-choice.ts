@@ -9,12 +9,13 @@ import { formatAddress, type SocketAddress } from '../../model/address.ts';
 import type { Metadata } from '../../model/metadata.ts';
 import type { HashSource } from '../../route/hash-policy.ts';
 import type { ClusterTarget, CompiledForward } from '../../route/route-action.ts';
-import { Expirable } from '../../timer/coarse-timers.ts';
+import type { Countdown, Expirable } from '../../timer/coarse-timers.ts';
 import type { Retries } from './retries.ts';
 import type { RouterOwner } from './router-owner.ts';
 
 /** Which endpoint a request goes to: what balancers ask of it, and which hosts its further tries pass over. */
-export abstract class HostChoice extends Expirable implements HostRequest, HashSource {
+export abstract class HostChoice implements Expirable, HostRequest, HashSource {
+  countdown: Countdown | undefined = undefined;
   protected readonly owner: RouterOwner;
   protected readonly action: CompiledForward;
   /** Undefined where a failed try is final. */
@@ -31,10 +32,11 @@ export abstract class HostChoice extends Expirable implements HostRequest, HashS
   #hash: { readonly value: bigint | undefined } | undefined;
 
   constructor(owner: RouterOwner, action: CompiledForward) {
-    super();
     this.owner = owner;
     this.action = action;
   }
+
+  abstract onExpire(): void;
 
   // HostRequest
 

@@ -3,7 +3,7 @@ import type { CallContext } from '../../call/http-call.ts';
 import { RequestHead, type HttpVersion, type ResponseHead } from '../../codec/head.ts';
 import type { HeaderBlock } from '../../codec/header-block.ts';
 import type { CompiledMirror } from '../../route/route-action.ts';
-import { Expirable } from '../../timer/coarse-timers.ts';
+import type { Countdown, Expirable } from '../../timer/coarse-timers.ts';
 import { Attempt, type AttemptOutcome, type AttemptOwner } from './attempt.ts';
 import { BodyBuffer } from './body-buffer.ts';
 import { failureReports } from './failure.ts';
@@ -20,7 +20,8 @@ export interface ShadowSetup {
  * A copy of a request on its way to another cluster; nobody waits for its answer. To that cluster it is a request like
  * others: it counts against its limits, in its statistics, and for outlier detection.
  */
-export class Shadow extends Expirable implements AttemptOwner {
+export class Shadow implements Expirable, AttemptOwner {
+  countdown: Countdown | undefined = undefined;
   readonly downstream = undefined;
   readonly alpn = undefined;
   readonly #head: RequestHead;
@@ -31,7 +32,6 @@ export class Shadow extends Expirable implements AttemptOwner {
   #over = false;
 
   constructor(head: RequestHead, setup: ShadowSetup) {
-    super();
     this.#head = head;
     this.#setup = setup;
     this.#body = new BodyBuffer(setup.bufferLimitBytes);
@@ -133,7 +133,7 @@ export class Shadow extends Expirable implements AttemptOwner {
 
   #finish(): void {
     this.#over = true;
-    if (this.deadline !== undefined) this.#setup.context.timers.stop(this);
+    this.#setup.context.timers.stop(this);
     this.#body.forget();
   }
 }

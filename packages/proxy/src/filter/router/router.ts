@@ -498,7 +498,7 @@ export class Router extends HostChoice implements AttemptOwner {
   #end(): void {
     if (this.#over) return;
     this.#over = true;
-    this.deadline?.stop();
+    this.countdown?.stop();
     this.retries?.end();
     this.#body = undefined;
     const others = this.#others;
