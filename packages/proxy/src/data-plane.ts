@@ -156,7 +156,8 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     runtimeCell: (key) => runtime.cell(key),
     maxDownstreamConnections: () =>
       overload.maxDownstreamConnections ?? maxConnections.entry?.number ?? Number.POSITIVE_INFINITY,
-    isDraining: () => healthCheckFailed || draining.closes(),
+    isDraining: (direction) =>
+      healthCheckFailed || draining.closes() || (direction === 'inbound' && listeners.closesInbound()),
     requestIds: new RequestIds(),
     meshMetrics,
     get tracing() {
@@ -336,7 +337,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
 
   async function drain(ms: number): Promise<{ readonly activeConnections: number }> {
     draining.start(0, 'immediate');
-    await listeners.stopAccepting();
+    await listeners.stopAccepting('all');
     listeners.drainConnections();
     const endMs = clock.monotonicMs() + ms;
     while (listeners.activeConnections > 0 && clock.monotonicMs() < endMs) await sleep(betweenDrainLooksMs);
@@ -352,9 +353,9 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     drain,
     startDraining(only = 'all') {
       if (only === 'all') draining.start(drainTimeMs, drainStrategy);
-      else listeners.startDraining(isInbound);
+      else listeners.startDrainingInbound();
     },
-    stopAccepting: (only = 'all') => listeners.stopAccepting(only === 'all' ? undefined : isInbound),
+    stopAccepting: (only = 'all') => listeners.stopAccepting(only),
     startAccepting: () => listeners.startAccepting(),
     drainConnections: () => listeners.drainConnections(),
     failHealthChecks(failed) {
@@ -437,7 +438,6 @@ function asksForTracing({ filterChains, defaultFilterChain }: Listener): boolean
     ),
   );
 }
-const isInbound = (listener: Listener): boolean => listener.trafficDirection === 'inbound';
 
 /** Statistics by a key, made when they are first asked for. */
 function sharedGroups(registry: StatsRegistry): <T extends StatGroup>(key: string, create: () => T) => T {

@@ -104,13 +104,46 @@ test('inbound listeners are drained alone, and stop listening when the drain tim
   assert.equal((await ask(outbound, false)).status, 200);
 });
 
+test('versions of listeners that come while inbound ones are drained are drained, and do not listen again', async (t) => {
+  const { port: up } = await upstream(t, (_, response) => response.end('x'));
+  const clock = new TestClock();
+  const dataPlane = startDataPlane(t, { clock, drainTimeMs: 10_000, random: () => 0.5 });
+  const version = (statPrefix: string, port: number): Listener => ({
+    ...httpListener(routeTable([routeTo('up')]), { statPrefix }),
+    address: { kind: 'socket', address: '127.0.0.1', port },
+    trafficDirection: 'inbound',
+  });
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  t.after(() => agent.destroy());
+  const clusters = { set: [cluster('up', [up])] };
+  await dataPlane.update({ clusters, listeners: { set: [version('a', 0)] } });
+  const port = portOf(dataPlane);
+  await dataPlane.update({ listeners: { set: [version('a', port)] } });
+  assert.notEqual((await ask(port, agent)).connection, 'close');
+  dataPlane.startDraining('inbound');
+  clock.advance(4_000);
+  await dataPlane.update({
+    listeners: { set: [{ ...version('b', port), name: 'other' }, version('a', port)] },
+  });
+  assert.notEqual((await ask(port, agent)).connection, 'close');
+  clock.advance(2_000);
+  assert.equal((await ask(port, agent)).connection, 'close', 'it came before the last version did');
+  await dataPlane.update({ listeners: { set: [version('c', port)] } });
+  assert.equal((await ask(port, agent)).connection, 'close');
+  await dataPlane.stopAccepting('inbound');
+  await dataPlane.update({ listeners: { set: [version('d', port), { ...version('e', 0), name: 'new' }] } });
+  await assert.rejects(ask(port, false), /ECONNREFUSED/);
+  for (const { state, boundAddresses } of dataPlane.listeners())
+    assert.deepEqual([state, boundAddresses], ['draining', []]);
+});
+
 test('a connection that waits to be accepted when listening ends is served', async (t) => {
   const { port: up } = await upstream(t, (_, response) => response.end('x'));
   const { dataPlane, port } = await serveHttp(t, [routeTo('up')], [cluster('up', [up])]);
   // It is connected by the kernel alone: no event is handled between here and the end of listening.
   const socket = connect({ port, host: '127.0.0.1' });
   socket.write('GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n');
-  const stopped = dataPlane.stopAccepting();
+  const stopped = Promise.all([dataPlane.stopAccepting(), dataPlane.stopAccepting()]);
   const [answer] = (await once(socket, 'data')) as [Buffer];
   assert.match(answer.toString(), /^HTTP\/1.1 200/);
   await stopped;

@@ -69,6 +69,8 @@ export interface CompiledChain {
 }
 
 export interface ListenerContext extends ManagerContext {
+  /** True where an answer is to be the last of its connection; `direction` is that of the listener. */
+  readonly isDraining: (direction?: Listener['trafficDirection']) => boolean;
   readonly clusterRef: (name: string) => ClusterRef;
   readonly hasCluster: (name: string) => boolean | undefined;
   readonly hash: HashFunction;
@@ -269,7 +271,7 @@ function compileChain(
   const context: ListenerContext = {
     ...shared,
     filterServices: servicesFor(listener, shared.filterServices),
-    isDraining: () => drain.closes() || shared.isDraining(),
+    isDraining: () => drain.closes() || shared.isDraining(listener.trafficDirection),
     ...(listener.bypassOverloadManager === true ? { overload: new OverloadState() } : {}),
   };
   let serve: ServeConnection | undefined;

@@ -42,6 +42,7 @@ export class ListenSocket {
   /** Of a Unix domain socket. */
   readonly #path: SocketPath | undefined;
   #state: 'held' | 'listening' | 'closing' | 'closed';
+  #closing: Promise<void> | undefined;
 
   private constructor(options: ListenSocketOptions, onError: (error: Error) => void) {
     this.#options = options;
@@ -114,12 +115,13 @@ export class ListenSocket {
 
   /** Closes after what the kernel has accepted for us, which closing would reset. */
   closeAfterQueue(): Promise<void> {
+    if (this.#closing !== undefined) return this.#closing;
     if (this.#state !== 'listening') {
       this.close();
       return Promise.resolve();
     }
     this.#state = 'closing';
-    return new Promise((resolve) => {
+    return (this.#closing = new Promise((resolve) => {
       const close = (): void => {
         this.#listener?.acceptAll();
         this.close();
@@ -127,7 +129,7 @@ export class ListenSocket {
       };
       // A whole pass of the event loop first, which lets connections come that clients have asked for.
       setImmediate(() => setImmediate(close));
-    });
+    }));
   }
 
   close(): void {

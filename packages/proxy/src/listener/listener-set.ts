@@ -1,9 +1,9 @@
 import { closeSync } from 'node:fs';
 import type { Logger, Problem, Result, Timer } from '@lateen/core';
-import type { DrainStrategy } from '../drain/drain-schedule.ts';
+import { DrainSchedule, type DrainStrategy } from '../drain/drain-schedule.ts';
 import { formatAddress, type Address, type SocketAddress } from '../model/address.ts';
 import type { ResourceChange } from '../model/change.ts';
-import type { ListenerStatus } from '../model/data-plane.ts';
+import type { ListenerChoice, ListenerStatus } from '../model/data-plane.ts';
 import type { Listener } from '../model/listener.ts';
 import { ListenerStats } from '../telemetry/listener-stats.ts';
 import type { StatGroup } from '../telemetry/stat-group.ts';
@@ -54,6 +54,8 @@ const idleShare = 0.9;
 const addressesOf = (listener: Listener): readonly Address[] =>
   listener.bindToPort ? [listener.address, ...listener.additionalAddresses] : [];
 
+const isInbound = (listener: Listener): boolean => listener.trafficDirection === 'inbound';
+
 /** All listeners of a data plane: their sockets, and who serves what arrives at them. */
 export class ListenerSet {
   readonly #context: ListenerContext;
@@ -63,7 +65,10 @@ export class ListenerSet {
   /** Listeners without a socket, by the address that connections must have wanted. */
   #virtual = new Map<string, Active>();
   #originalDestination: OriginalDestination | undefined;
-  #accepting = true;
+  /** Whose sockets are closed, and stay so: also what comes of these afterwards does not listen. */
+  #stopped: ListenerChoice | 'none' = 'none';
+  /** Of inbound listeners, where they are drained alone. */
+  readonly #inboundDrain: DrainSchedule;
   readonly #options: ListenerSetOptions;
   /** Removed listeners that still have connections. */
   readonly #leaving = new Set<Active>();
@@ -84,6 +89,7 @@ export class ListenerSet {
     this.#registry = registry;
     this.#logger = logger;
     this.#options = options;
+    this.#inboundDrain = new DrainSchedule(context.clock, context.random);
   }
 
   /** Connections of all listeners, those that leave among them. */
@@ -129,8 +135,17 @@ export class ListenerSet {
       listener: compiled.model,
       boundAddresses: [...sockets.values()].map((socket) => socket.address),
       activeConnections: connections.size,
-      state: this.#accepting && !compiled.draining ? 'active' : 'draining',
+      state: this.#isLeaving(compiled) ? 'draining' : 'active',
     }));
+  }
+
+  #isLeaving({ model, draining }: CompiledListener): boolean {
+    return draining || !this.#listens(model) || (this.#inboundDrain.started && isInbound(model));
+  }
+
+  /** False for listeners whose sockets were closed for good. */
+  #listens(model: Listener): boolean {
+    return this.#stopped === 'none' || (this.#stopped === 'inbound' && !isInbound(model));
   }
 
   /** The listening sockets by address, as they were asked for. */
@@ -144,24 +159,25 @@ export class ListenerSet {
     for (const { sockets } of this.#active.values()) for (const socket of sockets.values()) socket.start();
   }
 
-  /** Takes no new connection but those that wait already; resolves when that is so. */
-  async stopAccepting(only?: (listener: Listener) => boolean): Promise<void> {
-    const closing: Promise<void>[] = [];
-    const chosen = [...this.#active.values()].filter(({ compiled }) => only?.(compiled.model) ?? true);
-    for (const { sockets } of chosen) {
-      for (const socket of sockets.values()) closing.push(socket.closeAfterQueue());
-    }
-    if (only === undefined) this.#accepting = false;
-    await Promise.all(closing);
+  /** Takes no new connection but those that wait already; resolves when that is so. Later versions do not listen either. */
+  async stopAccepting(only: ListenerChoice): Promise<void> {
+    if (this.#stopped !== 'all') this.#stopped = only;
+    const chosen = [...this.#active.values()].filter(({ compiled }) => !this.#listens(compiled.model));
+    await Promise.all(
+      chosen.flatMap(({ sockets }) => [...sockets.values()].map((socket) => socket.closeAfterQueue())),
+    );
     for (const { sockets } of chosen) sockets.clear();
   }
 
-  /** Lets the answers of the chosen listeners end their connections, over the drain time. */
-  startDraining(only: (listener: Listener) => boolean): void {
+  /** Lets the answers of inbound listeners end their connections, over the drain time. */
+  startDrainingInbound(): void {
     const { drainTimeMs, drainStrategy } = this.#options;
-    for (const { compiled } of this.#active.values()) {
-      if (only(compiled.model)) compiled.startDraining(drainTimeMs, drainStrategy);
-    }
+    this.#inboundDrain.start(drainTimeMs, drainStrategy);
+  }
+
+  /** True where the answer of an inbound listener is to be the last of its connection. */
+  closesInbound(): boolean {
+    return this.#inboundDrain.closes();
   }
 
   /** Asks every connection to end after what it carries. */
@@ -171,7 +187,7 @@ export class ListenerSet {
   }
 
   close(): void {
-    this.#accepting = false;
+    this.#stopped = 'all';
     for (const timer of this.#drains) timer.cancel();
     this.#drains.clear();
     for (const { sockets, connections } of [...this.#active.values(), ...this.#leaving]) {
@@ -188,8 +204,8 @@ export class ListenerSet {
 
   /** Sockets for all addresses of a listener: those that it has, and new ones; the problem where one cannot be had. */
   async #bind(model: Listener): Promise<Map<string, ListenSocket> | Problem> {
-    // Another process listens there now.
-    if (!this.#accepting) return new Map();
+    // Another process listens there now, or nobody is to.
+    if (!this.#listens(model)) return new Map();
     const present = this.#active.get(model.name)?.sockets;
     const sockets = new Map<string, ListenSocket>();
     const opened: ListenSocket[] = [];
