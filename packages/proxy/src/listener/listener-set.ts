@@ -1,23 +1,22 @@
 import { closeSync } from 'node:fs';
 import type { Logger, Problem, Result, Timer } from '@lateen/core';
 import { DrainSchedule, type DrainStrategy } from '../drain/drain-schedule.ts';
-import { formatAddress, type Address, type SocketAddress } from '../model/address.ts';
+import { formatAddress, type SocketAddress } from '../model/address.ts';
 import type { ResourceChange } from '../model/change.ts';
 import type { ListenerChoice, ListenerStatus } from '../model/data-plane.ts';
 import type { Listener } from '../model/listener.ts';
 import { ListenerStats } from '../telemetry/listener-stats.ts';
 import type { StatGroup } from '../telemetry/stat-group.ts';
 import type { StatsRegistry } from '../telemetry/stats-registry.ts';
-import { listenErrorText } from '../wire/listen-error.ts';
 import { PlainWire } from '../wire/plain-wire.ts';
-import { handleError, type SocketHandle } from '../wire/socket-handle.ts';
+import type { SocketHandle } from '../wire/socket-handle.ts';
 import { createTcpSocket } from '../wire/sockets.ts';
 import type { RuntimeCell } from '../runtime/runtime.ts';
-import type { ThreadShare } from '../workers/thread-share.ts';
 import { ConnectionBalance } from './connection-balance.ts';
 import { compileListener, type CompiledListener, type ListenerContext } from './compiled-listener.ts';
 import { Incoming, type Accepted } from './incoming.ts';
-import { ListenSocket } from './listen-socket.ts';
+import type { ListenSocket } from './listen-socket.ts';
+import { ListenSockets, type SocketSource } from './listen-sockets.ts';
 import { loadOriginalDestination, type OriginalDestination } from './original-destination.ts';
 
 /** A listener that cannot be used. */
@@ -39,11 +38,7 @@ interface Active {
 }
 
 /** Where a listener's sockets come from, and how long those that go take. */
-export interface ListenerSetOptions {
-  /** Where other threads of this process serve too. */
-  readonly share: ThreadShare | undefined;
-  /** Gives the descriptor of a socket of this address that listens already, once; undefined: there is none. */
-  readonly takeSocket?: ((address: Address) => Promise<number | undefined> | number | undefined) | undefined;
+export interface ListenerSetOptions extends SocketSource {
   readonly drainTimeMs: number;
   readonly drainStrategy: DrainStrategy;
 }
@@ -51,16 +46,12 @@ export interface ListenerSetOptions {
 /** When in the drain time connections that carry nothing are told to go. */
 const idleShare = 0.9;
 
-const addressesOf = (listener: Listener): readonly Address[] =>
-  listener.bindToPort ? [listener.address, ...listener.additionalAddresses] : [];
-
 const isInbound = (listener: Listener): boolean => listener.trafficDirection === 'inbound';
 
 /** All listeners of a data plane: their sockets, and who serves what arrives at them. */
 export class ListenerSet {
   readonly #context: ListenerContext;
   readonly #registry: StatsRegistry;
-  readonly #logger: Logger;
   readonly #active = new Map<string, Active>();
   /** Listeners without a socket, by the address that connections must have wanted. */
   #virtual = new Map<string, Active>();
@@ -78,6 +69,7 @@ export class ListenerSet {
   #connections = 0;
   /** Sockets that are taken from now on are accepted on at once. */
   #startsTaken = false;
+  readonly #sockets: ListenSockets;
 
   constructor(
     context: ListenerContext,
@@ -87,8 +79,8 @@ export class ListenerSet {
   ) {
     this.#context = context;
     this.#registry = registry;
-    this.#logger = logger;
     this.#options = options;
+    this.#sockets = new ListenSockets(context.transparent, logger, options);
     this.#inboundDrain = new DrainSchedule(context.clock, context.random);
   }
 
@@ -110,7 +102,7 @@ export class ListenerSet {
       if (compiled.value.needsTransparentSockets) await this.#context.transparent.load();
       if (compiled.value.needsOriginalDestination)
         this.#originalDestination ??= await loadOriginalDestination();
-      const sockets = await this.#bind(model);
+      const sockets = await this.#bind(model, remove);
       if (sockets instanceof Map) ready.push({ compiled: compiled.value, sockets });
       else refused.push({ name: model.name, problems: [sockets] });
     }
@@ -202,46 +194,16 @@ export class ListenerSet {
     return compileListener(model, this.#context);
   }
 
-  /** Sockets for all addresses of a listener: those that it has, and new ones; the problem where one cannot be had. */
-  async #bind(model: Listener): Promise<Map<string, ListenSocket> | Problem> {
-    // Another process listens there now, or nobody is to.
-    if (!this.#listens(model)) return new Map();
-    const present = this.#active.get(model.name)?.sockets;
-    const sockets = new Map<string, ListenSocket>();
-    const opened: ListenSocket[] = [];
-    for (const address of addressesOf(model)) {
-      const key = formatAddress(address);
-      const kept = present?.get(key);
-      if (kept !== undefined) {
-        sockets.set(key, kept);
-        continue;
-      }
-      const socket = await this.#listen(model, address);
-      if (socket instanceof Error) {
-        for (const other of opened) other.close();
-        return { path: 'address', message: listenErrorText(key, socket) };
-      }
-      opened.push(socket);
-      sockets.set(key, socket);
-    }
-    return sockets;
-  }
-
-  async #listen(model: Listener, address: Address): Promise<ListenSocket | Error> {
-    const taken = this.#options.takeSocket?.(address);
-    const fd = taken instanceof Promise ? await taken : taken;
-    const { tcpBacklog: backlog, reusePort } = model;
-    const shared = this.#options.share?.leads === false;
-    if (shared && fd === undefined) return new Error('the first worker does not listen there');
-    const socket = await ListenSocket.open({ address, backlog, reusePort, fd, shared }, (error) =>
-      this.#logger.warn('cannot accept', { listener: model.name, error: error.message }),
+  /** None where another process listens there now, or nobody is to. */
+  #bind(model: Listener, going: readonly string[]): Promise<Map<string, ListenSocket> | Problem> {
+    if (!this.#listens(model)) return Promise.resolve(new Map());
+    const socketsOf = (name: string): Map<string, ListenSocket> | undefined =>
+      this.#active.get(name)?.sockets;
+    return this.#sockets.bind(
+      model,
+      socketsOf(model.name),
+      going.flatMap((name) => socketsOf(name) ?? []),
     );
-    if (!model.transparent || socket instanceof Error) return socket;
-    const six = address.kind === 'socket' && address.address.includes(':');
-    const status = this.#context.transparent.sockets.listen(socket.fd ?? -1, six ? 6 : 4);
-    if (status === 0) return socket;
-    socket.close();
-    return handleError(status, 'setsockopt IP_TRANSPARENT');
   }
 
   #install(compiled: CompiledListener, sockets: Map<string, ListenSocket>): void {
@@ -250,7 +212,7 @@ export class ListenerSet {
     const present = this.#active.get(model.name);
     if (present !== undefined) {
       for (const [key, socket] of present.sockets)
-        if (sockets.get(key) !== socket) void socket.closeAfterQueue();
+        if (sockets.get(key) !== socket) this.#sockets.closeAfterQueue(key, socket);
       present.sockets.clear();
       for (const [key, socket] of sockets) present.sockets.set(key, socket);
       this.#replace(present, compiled);
@@ -300,7 +262,7 @@ export class ListenerSet {
     if (active === undefined) return;
     this.#active.delete(name);
     active.balance?.stop();
-    for (const socket of active.sockets.values()) void socket.closeAfterQueue();
+    for (const [key, socket] of active.sockets) this.#sockets.closeAfterQueue(key, socket);
     active.sockets.clear();
     this.#leaving.add(active);
     active.compiled.startDraining(this.#options.drainTimeMs, this.#options.drainStrategy);
