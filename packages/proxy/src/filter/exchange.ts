@@ -424,9 +424,9 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
   onExpire(): void {
     if (this.state === 'done') return;
     const { timers, turn } = this.manager;
-    const idleMs = turn.nowMs - this.lastActivityMs;
-    if (idleMs < this.#idleMs) {
-      timers.start(this, this.#idleMs);
+    const leftMs = this.lastActivityMs + this.#idleMs - turn.nowMs;
+    if (leftMs > 0) {
+      timers.startRest(this, this.#idleMs, leftMs);
       return;
     }
     this.manager.stats.n.rqIdleTimeout++;

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { request, type IncomingMessage, type ServerResponse } from 'node:http';
 import { test } from 'node:test';
 import { TestClock, type Timer } from '@lateen/core';
 import {
@@ -65,6 +67,34 @@ test('a stream lasts no longer than the connection manager says: 408, 504, or it
   ]);
   assert.equal(stat('downstream_rq_max_duration_reached'), 3);
   assert.equal(stat('downstream_rq_active'), 0);
+});
+
+test('a stream is idle from the last that came on it, whenever that was', async (t) => {
+  const clock = new TestClock();
+  let answer: ServerResponse | undefined;
+  const { port: up } = await upstream(t, (_request, response) => {
+    answer = response;
+    response.write('begun');
+  });
+  const { port, dataPlane } = await serveHttp(
+    t,
+    [defaultRoute({ ...defaultForward('up'), timeoutMs: 0 })],
+    [cluster('up', [up])],
+    { streamIdleTimeoutMs: 8_000 },
+    { clock },
+  );
+  const client = request({ port, host: '127.0.0.1', agent: false }).end();
+  const [response] = (await once(client, 'response')) as [IncomingMessage];
+  const broken = once(response, 'error');
+  await once(response, 'data');
+  clock.advance(1_000);
+  answer?.write('more');
+  await once(response, 'data');
+  clock.advance(7_500);
+  assert.equal(statOf(dataPlane, 'http.http.downstream_rq_idle_timeout'), 0);
+  clock.advance(1_500);
+  assert.equal(statOf(dataPlane, 'http.http.downstream_rq_idle_timeout'), 1);
+  await broken;
 });
 
 test('a route has a duration and an idle time of its own, also by the deadline of gRPC', async (t) => {

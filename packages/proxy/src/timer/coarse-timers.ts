@@ -92,6 +92,14 @@ export class CoarseTimers {
     if (list.ticking === undefined) this.#arm(list, durationMs);
   }
 
+  /**
+   * Starts the deadline of what is left of `durationMs`, for what was started before and is due later by now: in steps
+   * of an eighth, since each length has a list of its own.
+   */
+  startRest(item: Expirable, durationMs: number, leftMs: number): void {
+    this.start(item, (Math.ceil((leftMs * 8) / durationMs) * durationMs) / 8);
+  }
+
   stop(item: Expirable): void {
     item.countdown?.stop();
   }
