@@ -14,6 +14,7 @@ import {
   startDataPlane,
   statOf,
   tcpUpstream,
+  until,
   upstream,
 } from '../testing/harness.ts';
 
@@ -137,6 +138,26 @@ test('an endpoint has a limit of connections of its own, those that are being ma
     while (statOf(dataPlane, 'cluster.backend.upstream_cx_active') < 1) await turn();
     third.resetAndDestroy();
   }
+});
+
+test('limits of connections to each endpoint that are changed hold for endpoints that are there', async (t) => {
+  const { port: backend } = await upstream(t, (request, response) => {
+    if (request.url === '/') response.end('at once');
+  });
+  const { port, dataPlane } = await serveEnvoy(
+    t,
+    { route_config: routesJson([{ match: { prefix: '/' }, route: { cluster: 'backend' } }]) },
+    [clusterFromJson('backend', [backend])],
+  );
+  const stat = (name: string): number => statOf(dataPlane, `cluster.backend.upstream_${name}`);
+  assert.equal((await ask(port)).body, 'at once');
+  const limits = { circuit_breakers: { per_host_thresholds: [{ max_connections: 1 }] } };
+  await dataPlane.update({ clusters: { set: [clusterFromJson('backend', [backend], limits)] } });
+  const sockets = [1, 2].map(() => connect(port, '127.0.0.1'));
+  for (const socket of sockets) socket.write('GET /held HTTP/1.1\r\nhost: a\r\n\r\n');
+  await until(() => stat('rq_active') + stat('rq_pending_active') === 2 && stat('rq_active') > 0);
+  assert.deepEqual([stat('rq_active'), stat('rq_pending_active'), stat('cx_overflow')], [1, 1, 1]);
+  for (const socket of sockets) socket.destroy();
 });
 
 test('an endpoint that becomes unhealthy loses its connections where the cluster asks for it', async (t) => {

@@ -12,6 +12,9 @@ export function connectsAlike(a: Cluster, b: Cluster): boolean {
       c.extraSourceAddresses,
       c.tcpKeepalive,
       c.connectTimeoutMs,
+      c.happyEyeballs,
+      c.maxHostConnections,
+      c.preconnectRatio,
     ]);
   return picture(a) === picture(b);
 }
