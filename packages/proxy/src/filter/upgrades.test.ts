@@ -6,7 +6,7 @@ import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { clusterFromJson, filterTypes, routerJson, routesJson, serveEnvoy } from '../testing/envoy-config.ts';
-import { portOfServer, statOf, tcpUpstream, type Closers } from '../testing/harness.ts';
+import { portOfServer, statOf, tcpUpstream, until, type Closers } from '../testing/harness.ts';
 import { http2Client, http2Upstream } from '../testing/http2-peers.ts';
 
 const key = 'dGhlIHNhbXBsZSBub25jZQ==';
@@ -236,6 +236,38 @@ test('a tunnel ends at the proxy where the route says so, in both versions of HT
   assert.equal(statOf(dataPlane, 'cluster.up.upstream_cx_active'), 0);
   assert.equal(statOf(dataPlane, 'cluster.up.upstream_cx_total'), 2);
   assert.equal(statOf(dataPlane, 'cluster.up.upstream_rq_active'), 0);
+});
+
+test('tunnels that end at the proxy count against the limits of connections', async (t) => {
+  const up = await tcpUpstream(t, (socket) => void socket.pipe(socket));
+  const connects = { match: { connect_matcher: {} } };
+  const upgrade_configs = [{ upgrade_type: 'CONNECT', connect_config: {} }];
+  for (const limit of [
+    { thresholds: [{ max_connections: 1 }] },
+    { per_host_thresholds: [{ max_connections: 1 }] },
+  ]) {
+    const { port, dataPlane } = await serveEnvoy(
+      t,
+      { route_config: routesJson([{ ...connects, route: { cluster: 'up', upgrade_configs } }]) },
+      [clusterFromJson('up', [up], { circuit_breakers: limit })],
+    );
+    const tunnel = async (): Promise<{ status: string; socket: Socket }> => {
+      const socket = connect(port, '127.0.0.1');
+      socket.write('CONNECT far.example:443 HTTP/1.1\r\nhost: far.example:443\r\n\r\n');
+      const [chunk] = (await once(socket, 'data')) as [Buffer];
+      return { status: chunk.toString().slice(9, 12), socket };
+    };
+    for (const expected of ['200', '200']) {
+      const first = await tunnel();
+      assert.equal(first.status, expected);
+      const second = await tunnel();
+      assert.equal(second.status, '503');
+      second.socket.destroy();
+      await echoes(first.socket);
+      await until(() => statOf(dataPlane, 'cluster.up.upstream_cx_active') === 0);
+    }
+    assert.equal(statOf(dataPlane, 'cluster.up.upstream_cx_overflow'), 2);
+  }
 });
 
 test('an endpoint of a tunnel that refuses is told as 503', async (t) => {

@@ -5,6 +5,7 @@ import type { ClientStream, ClientStreamHandler } from '../../codec/stream.ts';
 import type { ConnectTimes } from '../../wire/connect-times.ts';
 import type { TlsInfo } from '../../wire/tls-info.ts';
 import type { Wire, WireHandler } from '../../wire/wire.ts';
+import type { Breakers } from '../breakers.ts';
 import type { ConnectFailure, ConnectListener, Downstream, PendingConnection } from '../connector.ts';
 import type { Host } from '../host.ts';
 import type { UpstreamCluster } from '../upstream-cluster.ts';
@@ -20,6 +21,8 @@ export class TerminatedConnect implements HttpPool, ClientStream, WireHandler {
   readonly #heads: HeadPool;
   readonly #downstream: Downstream;
   #pending: PendingConnection | undefined;
+  /** Those that the connection counts against. */
+  #breakers: Breakers | undefined;
   #wire: Wire | undefined;
   #handler: ClientStreamHandler | undefined;
   #requestEnded = false;
@@ -36,8 +39,17 @@ export class TerminatedConnect implements HttpPool, ClientStream, WireHandler {
 
   // HttpPool
 
-  acquire(waiter: StreamWaiter): void {
-    const { stats } = this.#cluster;
+  acquire(waiter: StreamWaiter, priority: 'default' | 'high'): void {
+    const { stats, model } = this.#cluster;
+    const breakers = this.#cluster.breakers(priority);
+    const most = model.maxHostConnections ?? Number.POSITIVE_INFINITY;
+    if (!breakers.mayConnect() || this.#host.connections >= most) {
+      stats.n.upstreamCxOverflow++;
+      waiter.onPoolFailure('overflow', 'too many connections');
+      return;
+    }
+    this.#breakers = breakers;
+    breakers.countConnection(1);
     stats.n.upstreamCxTotal++;
     stats.n.upstreamCxActive++;
     this.#host.cxTotal++;
@@ -69,6 +81,7 @@ export class TerminatedConnect implements HttpPool, ClientStream, WireHandler {
 
   #uncount(): void {
     this.#cluster.stats.n.upstreamCxActive--;
+    this.#breakers?.countConnection(-1);
     this.#host.countConnection(-1);
   }
 
