@@ -16,6 +16,7 @@ import {
   portOfServer,
   startDataPlane,
   tcpUpstream,
+  until,
   type Closers,
 } from '../testing/harness.ts';
 import { becomes, busyGauges, LogWatch, statsOf, watchedLog } from '../testing/watched-proxy.ts';
@@ -125,5 +126,26 @@ for (const one of cases) {
     assert.equal(text, one.answer ?? '');
     await becomes(() => busyGauges(dataPlane), []);
     assert.deepEqual(statsOf(dataPlane, Object.keys(one.counted)), one.counted);
+  });
+}
+
+for (const { what, cluster: make } of cases.filter(({ flags }) => ['UH', 'NC', 'UO'].includes(flags))) {
+  test(`a client that does not leave is left, with TCP to ${what}`, async (t) => {
+    const dataPlane = startDataPlane(t);
+    const up = await make(t);
+    const chain = defaultFilterChain([defaultTcpProxy('up')]);
+    const address = { kind: 'socket', address: '127.0.0.1', port: 0 } as const;
+    await dataPlane.update({
+      clusters: { set: up === undefined ? [] : [up] },
+      listeners: { set: [defaultListener('main', address, [chain])] },
+    });
+    const client = connect({ port: portOf(dataPlane), host: '127.0.0.1', allowHalfOpen: true });
+    client.on('error', () => {});
+    await once(client.resume(), 'end');
+    // The kernel answers with a reset where nobody has the connection any more.
+    await until(() => {
+      if (!client.destroyed) client.write('still here');
+      return client.destroyed;
+    });
   });
 }

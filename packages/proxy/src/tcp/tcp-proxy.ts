@@ -306,7 +306,7 @@ export class TcpConnection
     if (cluster === undefined) {
       this.#setup.stats.noRoute++;
       this.#flags |= flag.noClusterFound;
-      this.#finish('sent', closeReasons.noRoute);
+      this.#finish('unsent', closeReasons.noRoute);
       return;
     }
     this.#cluster = cluster;
@@ -315,7 +315,7 @@ export class TcpConnection
     if (host === undefined) {
       cluster.stats.n.upstreamCxNoneHealthy++;
       this.#flags |= flag.noHealthyUpstream;
-      this.#finish('sent', closeReasons.noHealthyUpstream);
+      this.#finish('unsent', closeReasons.noHealthyUpstream);
       return;
     }
     const { maxHostConnections = Number.POSITIVE_INFINITY } = cluster.model;
@@ -324,7 +324,7 @@ export class TcpConnection
     if (tunnel === undefined && !mayConnect) {
       cluster.stats.n.upstreamCxOverflow++;
       this.#flags |= flag.upstreamOverflow;
-      this.#finish('sent', closeReasons.overflow);
+      this.#finish('unsent', closeReasons.overflow);
       return;
     }
     this.#host = host;
