@@ -443,6 +443,17 @@ test('a client that goes away is told to whoever serves it', () => {
   assert.deepEqual(owner.resets, ['connection_closed']);
 });
 
+test('a client that ends and does not read what waits for it is left after a while', () => {
+  const { wire, owner, clock } = connect();
+  owner.answers = false;
+  wire.receive(get);
+  wire.pendingBytes = 100_000;
+  wire.handler.onEnd();
+  assert.deepEqual([owner.resets.length, wire.ended, wire.closed], [1, true, false]);
+  clock.advance(2_000);
+  assert.equal(wire.closed, true);
+});
+
 test('a head that does not come in time is answered with 408, an idle connection is closed', () => {
   const slow = connect();
   slow.wire.receive('GET / HTTP/1.1\r\n');

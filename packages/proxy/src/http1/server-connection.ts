@@ -123,7 +123,9 @@ export class Http1ServerConnection implements Expirable, ServerStream, WireHandl
     this.#noteEnd(true);
     // A client that has finished sending is gone: nothing may be left running for it.
     this.#abandon();
-    this.#wire.end();
+    // One that does not read what waits for it is not waited for without end.
+    if (this.#wire.pendingBytes > 0) this.#close();
+    else this.#wire.end();
   }
 
   onDrain(): void {

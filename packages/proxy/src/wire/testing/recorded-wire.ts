@@ -13,7 +13,7 @@ export class RecordedWire implements Wire {
   closed = false;
   paused = false;
   writable = true;
-  readonly pendingBytes = 0;
+  pendingBytes = 0;
   readonly remoteAddress = '192.0.2.1';
   readonly remotePort = 1;
   readonly localAddress = '192.0.2.2';
