@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer as createTcp, connect } from 'node:net';
 import { test } from 'node:test';
-import { errorCode, frameType } from '../http2/frame.ts';
+import { TestClock } from '@lateen/core';
+import { errorCode, frameFlag, frameType } from '../http2/frame.ts';
 import { clusterFromJson, listenerFromJson, routesJson, serveEnvoy } from '../testing/envoy-config.ts';
 import {
   ask,
@@ -10,11 +11,12 @@ import {
   portOfServer,
   statOf,
   tcpUpstream,
+  until,
   upstream,
   type Closers,
 } from '../testing/harness.ts';
 import { askHttp2, http2Client, http2Upstream } from '../testing/http2-peers.ts';
-import { frame, goodHead, headersFrame, RawClient } from '../testing/raw-http2.ts';
+import { frame, goodHead, headersFrame, literals, RawClient } from '../testing/raw-http2.ts';
 
 const all = { match: { prefix: '/' }, route: { cluster: 'up' } };
 const routes = { route_config: routesJson([all]) };
@@ -174,6 +176,62 @@ test('a client of HTTP/2 that answers no PING is let go, one that does stays', a
   await three;
   assert.equal(good.closed, false);
   assert.equal(statOf(dataPlane, 'http.http.http2.keepalive_timeout'), 1);
+});
+
+test('a client of HTTP/2 that answers no PING is let go also while it is drained', async (t) => {
+  const clock = new TestClock();
+  const keepalive = {
+    connection_keepalive: { interval: '10s', timeout: '2s', interval_jitter: { value: 0 } },
+  };
+  const silent = await tcpUpstream(t, () => {});
+  const { port, dataPlane } = await serveEnvoy(
+    t,
+    { ...routes, http2_protocol_options: keepalive },
+    [clusterFromJson('up', [silent])],
+    { clock },
+  );
+  const raw = await RawClient.connect(t, port);
+  raw.send(headersFrame(1, goodHead));
+  await until(() => statOf(dataPlane, 'cluster.up.upstream_rq_active') === 1);
+  dataPlane.drainConnections();
+  await raw.expect((f) => f.type === frameType.ping);
+  clock.advance(13_000);
+  assert.equal(statOf(dataPlane, 'http.http.http2.keepalive_timeout'), 1);
+  assert.equal(statOf(dataPlane, 'http.http.downstream_rq_active'), 0);
+});
+
+test('a head of several frames does not end the connection once it is complete', async (t) => {
+  const clock = new TestClock();
+  const { port: up } = await upstream(t, (request, response) => {
+    if (request.url !== '/held') response.end();
+    else release = () => response.end();
+  });
+  let release = (): void => {};
+  const { port, dataPlane } = await serveEnvoy(
+    t,
+    {
+      ...routes,
+      request_headers_timeout: '10s',
+      common_http_protocol_options: { idle_timeout: '0s' },
+    },
+    [clusterFromJson('up', [up])],
+    { clock },
+  );
+  const raw = await RawClient.connect(t, port);
+  const isEnd = (f: { flags: number }): boolean => (f.flags & frameFlag.endStream) !== 0;
+  const held = goodHead.map(([name, value]) => [name, name === ':path' ? '/held' : value] as const);
+  raw.send(headersFrame(1, held));
+  await until(() => statOf(dataPlane, 'cluster.up.upstream_rq_active') === 1);
+  raw.send(
+    frame(frameType.headers, frameFlag.endStream, 3, literals(goodHead.slice(0, 2))),
+    frame(frameType.continuation, frameFlag.endHeaders, 3, literals(goodHead.slice(2))),
+  );
+  await raw.expect((f) => f.streamId === 3 && isEnd(f));
+  release();
+  await raw.expect((f) => f.streamId === 1 && isEnd(f));
+  clock.advance(20_000);
+  raw.send(headersFrame(5, goodHead));
+  await raw.expect((f) => f.streamId === 5 && isEnd(f));
 });
 
 test('an endpoint of HTTP/2 that answers no PING loses its connection, and requests on it fail', async (t) => {

@@ -494,7 +494,6 @@ export abstract class Http2Connection implements Expirable, WireHandler, FrameSi
   /** Announces the end without refusing anything yet. */
   protected announceEnd(): void {
     this.life = 'leaving';
-    this.#keepalive?.stop();
     this.sendGoaway(allStreams, errorCode.noError);
     this.writer.ping(pingKind.drain);
   }

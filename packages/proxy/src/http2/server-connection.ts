@@ -49,6 +49,8 @@ export class Http2ServerConnection extends Http2Connection {
   /** Requests that clients take back before they are answered (CVE-2023-44487): so many at once, for each that is answered one more. */
   readonly #resetBudget = new FloodBudget(200, 20);
   #announced = false;
+  /** The timer is that of a head that is not complete. */
+  #headTimed = false;
 
   constructor(
     wire: Wire,
@@ -125,7 +127,17 @@ export class Http2ServerConnection extends Http2Connection {
   protected override onBlockOpen(): void {
     const { requestHeadersTimeoutMs, idleTimeoutMs } = this.#serverOptions;
     const timeoutMs = requestHeadersTimeoutMs > 0 ? requestHeadersTimeoutMs : idleTimeoutMs;
-    if (timeoutMs > 0 && this.life === 'open') this.context.timers.start(this, timeoutMs);
+    if (timeoutMs === 0 || this.life !== 'open') return;
+    this.#headTimed = true;
+    this.context.timers.start(this, timeoutMs);
+  }
+
+  /** A head or trailers of several frames are complete: their time counts no longer. */
+  #endHeadTime(): void {
+    this.#headTimed = false;
+    if (this.life !== 'open') return;
+    this.context.timers.stop(this);
+    if (this.streams.size === 0) this.#startIdle();
   }
 
   protected override isIdle(streamId: number): boolean {
@@ -163,6 +175,7 @@ export class Http2ServerConnection extends Http2Connection {
     this.#head = undefined;
     if (stream !== undefined) this.#endTrailers(stream, endStream);
     else if (head !== undefined) this.#begin(streamId, head, endStream);
+    if (this.#headTimed) this.#endHeadTime();
   }
 
   #endTrailers(stream: Http2Stream, endStream: boolean): void {
