@@ -1,19 +1,17 @@
 import assert from 'node:assert/strict';
 import { Agent, request as httpRequest } from 'node:http';
 import { test } from 'node:test';
-import { silentLogger, systemClock } from '@lateen/core';
 import { TypedExtensionConfig } from '@lateen/protocol/envoy/config/core/v3';
-import { createDataPlane } from '../data-plane.ts';
+import { adsSource, deltaAds, loopbackCluster, startBootstrapped } from '../testing/bootstrapped-proxy.ts';
 import { bytesOf, deltaControlPlane } from '../testing/delta-control-plane.ts';
 import { ask, exchangeRaw, portOf } from '../testing/harness.ts';
 import { decodeBootstrap } from './bootstrap.ts';
-import { startProxy } from './running-proxy.ts';
 
 const type = (name: string): string => `type.googleapis.com/envoy.extensions.filters.${name}`;
 const fault = type('http.fault.v3.HTTPFault');
 const direct = type('network.direct_response.v3.Config');
 const router = { name: 'router', typed_config: { '@type': type('http.router.v3.Router') } };
-const ads = { ads: {}, initial_fetch_timeout: '0s' };
+const ads = adsSource;
 const abort = (status: number) => ({
   '@type': fault,
   abort: { http_status: status, percentage: { numerator: 100 } },
@@ -71,22 +69,11 @@ test('filters take their configuration by themselves: the default first, then ea
     version,
     bytes: bytesOf(TypedExtensionConfig, { name, typed_config: config }),
   });
-  const address = { socket_address: { address: '127.0.0.1', port_value: control.port } };
-  const decoded = decodeBootstrap({
+  const bootstrap = {
     node: { id: 'me' },
-    dynamic_resources: {
-      ads_config: { api_type: 'DELTA_GRPC', grpc_services: [{ envoy_grpc: { cluster_name: 'xds' } }] },
-    },
+    dynamic_resources: { ads_config: deltaAds('xds') },
     static_resources: {
-      clusters: [
-        {
-          name: 'xds',
-          load_assignment: {
-            cluster_name: 'xds',
-            endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }],
-          },
-        },
-      ],
+      clusters: [loopbackCluster('xds', control.port)],
       listeners: [
         listener('at-once', http({ default_config: abort(418), apply_default_config_without_warming: true })),
         listener('waits', http({})),
@@ -96,18 +83,8 @@ test('filters take their configuration by themselves: the default first, then ea
         }),
       ],
     },
-  });
-  assert.ok(decoded.ok, JSON.stringify(decoded));
-  const dataPlane = createDataPlane();
-  const ready = Promise.withResolvers<void>();
-  const proxy = await startProxy({
-    bootstrap: decoded.value,
-    dataPlane,
-    clock: systemClock,
-    log: silentLogger,
-    onReady: ready.resolve,
-  });
-  t.after(() => proxy.close());
+  };
+  const { proxy, dataPlane, ready } = await startBootstrapped(t, bootstrap);
   const answered = (nonce: string) =>
     control.request(
       ({ typeUrl, responseNonce = '' }) =>
@@ -122,7 +99,7 @@ test('filters take their configuration by themselves: the default first, then ea
   await control.request(({ resourceNamesSubscribe: names = [] }) => names.includes('answer'));
   control.set(extension('abort', '1', abort(451)));
   control.set(extension('answer', '1', { '@type': direct, response: { inline_string: 'one' } }));
-  await ready.promise;
+  await ready;
   assert.equal(await askOn(agent, portOf(dataPlane, 'at-once')), 451);
   assert.equal((await ask(portOf(dataPlane, 'waits'))).status, 451);
   assert.equal(await exchangeRaw(portOf(dataPlane, 'network'), ''), 'one');

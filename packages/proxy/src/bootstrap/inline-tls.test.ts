@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import { silentLogger, systemClock } from '@lateen/core';
 import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
 import { Listener } from '@lateen/protocol/envoy/config/listener/v3';
 import { createTestAuthority } from '@lateen/testkit';
-import { createDataPlane } from '../data-plane.ts';
+import { deltaAds, loopbackCluster, startBootstrapped } from '../testing/bootstrapped-proxy.ts';
 import { bytesOf, deltaControlPlane, type DeltaControlPlane } from '../testing/delta-control-plane.ts';
-import { decodeBootstrap } from './bootstrap.ts';
-import { startProxy, type RunningProxy } from './running-proxy.ts';
+import type { RunningProxy } from './running-proxy.ts';
 
 const types = 'type.googleapis.com/envoy.extensions';
 const address = { socket_address: { address: '127.0.0.1', port_value: 0 } };
@@ -50,32 +48,11 @@ const listenerOf = (common: object) => ({
 });
 
 async function proxyOf(t: TestContext, control: DeltaControlPlane): Promise<RunningProxy> {
-  const grpc = [{ envoy_grpc: { cluster_name: 'xds' } }];
-  const endpoint = { address: { socket_address: { address: '127.0.0.1', port_value: control.port } } };
-  const bootstrap = decodeBootstrap({
+  const { proxy } = await startBootstrapped(t, {
     node: { id: 'n', cluster: 'c' },
-    static_resources: {
-      clusters: [
-        {
-          name: 'xds',
-          load_assignment: { cluster_name: 'xds', endpoints: [{ lb_endpoints: [{ endpoint }] }] },
-        },
-      ],
-    },
-    dynamic_resources: {
-      ads_config: { api_type: 'DELTA_GRPC', transport_api_version: 'V3', grpc_services: grpc },
-      cds_config: ads,
-      lds_config: ads,
-    },
+    static_resources: { clusters: [loopbackCluster('xds', control.port)] },
+    dynamic_resources: { ads_config: deltaAds('xds'), cds_config: ads, lds_config: ads },
   });
-  assert.ok(bootstrap.ok, JSON.stringify(bootstrap));
-  const proxy = await startProxy({
-    bootstrap: bootstrap.value,
-    dataPlane: createDataPlane(),
-    clock: systemClock,
-    log: silentLogger,
-  });
-  t.after(() => proxy.close());
   return proxy;
 }
 

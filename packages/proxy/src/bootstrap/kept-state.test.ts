@@ -3,81 +3,34 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { silentLogger, systemClock } from '@lateen/core';
 import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
 import { ClusterLoadAssignment } from '@lateen/protocol/envoy/config/endpoint/v3';
 import { Listener } from '@lateen/protocol/envoy/config/listener/v3';
 import { RouteConfiguration } from '@lateen/protocol/envoy/config/route/v3';
 import { Secret } from '@lateen/protocol/envoy/extensions/transport_sockets/tls/v3';
-import { createDataPlane } from '../data-plane.ts';
+import {
+  adsSource,
+  deltaAds,
+  discoveredRoutesListener,
+  loopbackCluster,
+  startBootstrapped,
+} from '../testing/bootstrapped-proxy.ts';
 import { bytesOf, deltaControlPlane } from '../testing/delta-control-plane.ts';
 import { ask, portOf, upstream } from '../testing/harness.ts';
-import { decodeBootstrap } from './bootstrap.ts';
-import { startProxy } from './running-proxy.ts';
 
-const ads = { ads: {}, initial_fetch_timeout: '0s' };
+const ads = adsSource;
 
 async function start(t: TestContext, port: number, statePath: string) {
-  const address = { socket_address: { address: '127.0.0.1', port_value: port } };
-  const decoded = decodeBootstrap({
+  const bootstrap = {
     node: { id: 'me' },
-    dynamic_resources: {
-      lds_config: ads,
-      cds_config: ads,
-      ads_config: { api_type: 'DELTA_GRPC', grpc_services: [{ envoy_grpc: { cluster_name: 'xds' } }] },
-    },
-    static_resources: {
-      clusters: [
-        {
-          name: 'xds',
-          load_assignment: {
-            cluster_name: 'xds',
-            endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }],
-          },
-        },
-      ],
-    },
-  });
-  assert.ok(decoded.ok, JSON.stringify(decoded));
-  const dataPlane = createDataPlane();
-  const proxy = await startProxy({
-    bootstrap: decoded.value,
-    dataPlane,
-    clock: systemClock,
-    log: silentLogger,
-    statePath,
-  });
-  t.after(() => proxy.close());
+    dynamic_resources: { lds_config: ads, cds_config: ads, ads_config: deltaAds('xds') },
+    static_resources: { clusters: [loopbackCluster('xds', port)] },
+  };
+  const { proxy, dataPlane } = await startBootstrapped(t, bootstrap, { statePath });
   return { proxy, dataPlane, ask: (path = '/') => ask(portOf(dataPlane), path) };
 }
 
-const listener = {
-  name: 'main',
-  address: { socket_address: { address: '127.0.0.1', port_value: 0 } },
-  filter_chains: [
-    {
-      filters: [
-        {
-          name: 'hcm',
-          typed_config: {
-            '@type':
-              'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
-            stat_prefix: 'main',
-            rds: { config_source: ads, route_config_name: 'routes' },
-            http_filters: [
-              {
-                name: 'router',
-                typed_config: {
-                  '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router',
-                },
-              },
-            ],
-          },
-        },
-      ],
-    },
-  ],
-};
+const listener = discoveredRoutesListener(ads);
 
 const tls = (secret: string) => ({
   name: 'tls',

@@ -2,54 +2,30 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
-import { silentLogger, systemClock } from '@lateen/core';
 import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
 import { RouteConfiguration, VirtualHost } from '@lateen/protocol/envoy/config/route/v3';
-import { createDataPlane } from '../data-plane.ts';
+import {
+  deltaAds,
+  discoveredRoutesListener,
+  loopbackCluster,
+  startBootstrapped,
+} from '../testing/bootstrapped-proxy.ts';
 import { bytesOf, deltaControlPlane } from '../testing/delta-control-plane.ts';
 import { ask, portOf, statOf, tcpUpstream, upstream } from '../testing/harness.ts';
 import { decodeBootstrap } from './bootstrap.ts';
-import { startProxy } from './running-proxy.ts';
 
 const ads = { ads: {} };
 const type = (name: string): string => `type.googleapis.com/envoy.extensions.filters.${name}`;
 const address = { socket_address: { address: '127.0.0.1', port_value: 0 } };
 
-function clusterJson(name: string, port: number) {
-  const at = { socket_address: { address: '127.0.0.1', port_value: port } };
-  return {
-    name,
-    load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints: [{ endpoint: { address: at } }] }] },
-  };
-}
-
 const onDemand = (timeout: string) => ({ odcds: { source: ads, timeout } });
 
-const httpListener = {
-  name: 'main',
-  address,
-  filter_chains: [
-    {
-      filters: [
-        {
-          name: 'hcm',
-          typed_config: {
-            '@type': type('network.http_connection_manager.v3.HttpConnectionManager'),
-            stat_prefix: 'main',
-            rds: { config_source: ads, route_config_name: 'routes' },
-            http_filters: [
-              {
-                name: 'on_demand',
-                typed_config: { '@type': type('http.on_demand.v3.OnDemand'), ...onDemand('30s') },
-              },
-              { name: 'router', typed_config: { '@type': type('http.router.v3.Router') } },
-            ],
-          },
-        },
-      ],
-    },
-  ],
-};
+const httpListener = discoveredRoutesListener(ads, [
+  {
+    name: 'on_demand',
+    typed_config: { '@type': type('http.on_demand.v3.OnDemand'), ...onDemand('30s') },
+  },
+]);
 
 const tcpListener = {
   name: 'tcp',
@@ -107,28 +83,16 @@ test('requests and connections wait for virtual hosts and clusters that are fetc
     bytes: bytesOf(of, json),
   });
   control.set(resource(RouteConfiguration, 'routes', table));
-  const decoded = decodeBootstrap({
+  const bootstrap = {
     node: { id: 'me' },
-    dynamic_resources: {
-      ads_config: { api_type: 'DELTA_GRPC', grpc_services: [{ envoy_grpc: { cluster_name: 'xds' } }] },
-    },
+    dynamic_resources: { ads_config: deltaAds('xds') },
     static_resources: {
-      clusters: [clusterJson('xds', control.port)],
+      clusters: [loopbackCluster('xds', control.port)],
       listeners: [httpListener, tcpListener],
     },
-  });
-  assert.ok(decoded.ok, JSON.stringify(decoded));
-  const dataPlane = createDataPlane();
-  const ready = Promise.withResolvers<void>();
-  const proxy = await startProxy({
-    bootstrap: decoded.value,
-    dataPlane,
-    clock: systemClock,
-    log: silentLogger,
-    onReady: ready.resolve,
-  });
-  t.after(() => proxy.close());
-  await ready.promise;
+  };
+  const { dataPlane, ready } = await startBootstrapped(t, bootstrap);
+  await ready;
   const get = (path: string, host: string, headers: Record<string, string> = {}, body?: string) =>
     ask(portOf(dataPlane), path, {
       method: body === undefined ? 'GET' : 'POST',
@@ -152,7 +116,7 @@ test('requests and connections wait for virtual hosts and clusters that are fetc
     aliases: ['routes/late.test'],
   });
   await asked(Cluster.typeUrl, 'late');
-  control.set(resource(Cluster, 'late', clusterJson('late', backend)));
+  control.set(resource(Cluster, 'late', loopbackCluster('late', backend)));
   assert.equal((await late).body, 'hello /late');
   // Where the host is known and the route is not, nothing is waited for.
   assert.equal((await get('/other', 'late.test')).status, 404);
@@ -175,7 +139,7 @@ test('requests and connections wait for virtual hosts and clusters that are fetc
   t.after(() => client.destroy());
   client.write('early');
   await asked(Cluster.typeUrl, 'late-tcp');
-  control.set(resource(Cluster, 'late-tcp', clusterJson('late-tcp', echo)));
+  control.set(resource(Cluster, 'late-tcp', loopbackCluster('late-tcp', echo)));
   const [chunk] = (await once(client, 'data')) as [Buffer];
   assert.equal(chunk.toString(), 'early');
   assert.equal(statOf(dataPlane, 'tcp.late.on_demand_cluster_success'), 1);

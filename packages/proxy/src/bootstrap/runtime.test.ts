@@ -3,24 +3,12 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { silentLogger, systemClock } from '@lateen/core';
 import { Runtime } from '@lateen/protocol/envoy/service/runtime/v3';
-import { createDataPlane } from '../data-plane.ts';
 import { runtimeRoutes } from '../admin/runtime-routes.ts';
+import { deltaAds, loopbackCluster, startBootstrapped } from '../testing/bootstrapped-proxy.ts';
 import { bytesOf, deltaControlPlane } from '../testing/delta-control-plane.ts';
 import { ask, portOf, statOf, upstream } from '../testing/harness.ts';
 import { decodeBootstrap } from './bootstrap.ts';
-import { startProxy } from './running-proxy.ts';
-
-const at = (port: number) => ({
-  endpoints: [
-    {
-      lb_endpoints: [
-        { endpoint: { address: { socket_address: { address: '127.0.0.1', port_value: port } } } },
-      ],
-    },
-  ],
-});
 
 const fault = 'type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault';
 const router = 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router';
@@ -50,7 +38,7 @@ test('routes, faults, weights and limits follow the runtime, whatever layer it c
   control.set(layer('1', {}));
 
   const answer = (text: string) => ({ direct_response: { status: 200, body: { inline_string: text } } });
-  const decoded = decodeBootstrap({
+  const bootstrap = {
     node: { id: 'me', cluster: 'mine' },
     layered_runtime: {
       layers: [
@@ -60,14 +48,12 @@ test('routes, faults, weights and limits follow the runtime, whatever layer it c
         { name: 'admin', admin_layer: {} },
       ],
     },
-    dynamic_resources: {
-      ads_config: { api_type: 'DELTA_GRPC', grpc_services: [{ envoy_grpc: { cluster_name: 'xds' } }] },
-    },
+    dynamic_resources: { ads_config: deltaAds('xds') },
     static_resources: {
       clusters: [
-        { name: 'xds', load_assignment: { cluster_name: 'xds', ...at(control.port) } },
-        { name: 'one', load_assignment: { cluster_name: 'one', ...at(backend) } },
-        { name: 'two', load_assignment: { cluster_name: 'two', ...at(backend) } },
+        loopbackCluster('xds', control.port),
+        loopbackCluster('one', backend),
+        loopbackCluster('two', backend),
       ],
       listeners: [
         {
@@ -130,17 +116,9 @@ test('routes, faults, weights and limits follow the runtime, whatever layer it c
         },
       ],
     },
-  });
-  assert.ok(decoded.ok, JSON.stringify(decoded));
-  const { runtime } = decoded.value;
-  const dataPlane = createDataPlane({ runtime });
-  const proxy = await startProxy({
-    bootstrap: decoded.value,
-    dataPlane,
-    clock: systemClock,
-    log: silentLogger,
-  });
-  t.after(() => proxy.close());
+  };
+  const { proxy, dataPlane } = await startBootstrapped(t, bootstrap);
+  const { runtime } = proxy.bootstrap;
   const get = (path: string) => ask(portOf(dataPlane), path);
   const modify = (query: string) =>
     runtimeRoutes(runtime)[1]?.handle({ method: 'POST', path: '', query: new URLSearchParams(query) });

@@ -5,13 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { connect } from 'node:tls';
-import { lineLogger, systemClock } from '@lateen/core';
+import { lineLogger } from '@lateen/core';
 import { createTestAuthority, type TestCertificate } from '@lateen/testkit';
 import { createDataPlane } from '../data-plane.ts';
 import type { DataPlane } from '../model/index.ts';
+import { startBootstrapped } from '../testing/bootstrapped-proxy.ts';
 import { portOf, statOf } from '../testing/harness.ts';
-import { decodeBootstrap } from './bootstrap.ts';
-import { startProxy } from './running-proxy.ts';
 
 const types = 'type.googleapis.com/envoy.extensions';
 
@@ -33,7 +32,7 @@ async function serve(t: TestContext, folder: string, write: (line: string) => vo
       ],
     }),
   );
-  const bootstrap = decodeBootstrap({
+  const bootstrap = {
     node: { id: 'n', cluster: 'c' },
     static_resources: {
       listeners: [
@@ -67,15 +66,13 @@ async function serve(t: TestContext, folder: string, write: (line: string) => vo
         },
       ],
     },
-  });
-  assert.ok(bootstrap.ok, JSON.stringify(bootstrap));
+  };
   const log = lineLogger({ write, level: () => 'warn', scope: 'main' });
-  const dataPlane = createDataPlane({ logger: log });
-  const ready = Promise.withResolvers<void>();
-  const onReady = ready.resolve;
-  const proxy = await startProxy({ bootstrap: bootstrap.value, dataPlane, clock: systemClock, log, onReady });
-  t.after(() => proxy.close());
-  await ready.promise;
+  const { dataPlane, ready } = await startBootstrapped(t, bootstrap, {
+    dataPlane: createDataPlane({ logger: log }),
+    log,
+  });
+  await ready;
   return dataPlane;
 }
 

@@ -5,33 +5,20 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { silentLogger, systemClock } from '@lateen/core';
-import { encode, fromJson, type MessageType } from '@lateen/protocol';
 import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
 import { Listener } from '@lateen/protocol/envoy/config/listener/v3';
 import { ClusterDiscoveryService } from '@lateen/protocol/envoy/service/cluster/v3';
 import type { DiscoveryRequest } from '@lateen/protocol/envoy/service/discovery/v3';
 import { ListenerDiscoveryService } from '@lateen/protocol/envoy/service/listener/v3';
 import { createGrpcServer } from '@lateen/protocol/grpc';
-import { createDataPlane } from '../data-plane.ts';
-import { knownTypes } from '../decode/known-types.ts';
+import {
+  discoveredRoutesListener,
+  loopbackCluster,
+  startBootstrapped,
+} from '../testing/bootstrapped-proxy.ts';
+import { bytesOf } from '../testing/delta-control-plane.ts';
 import { ask, portOf, portOfServer, statOf, upstream } from '../testing/harness.ts';
 import { decodeBootstrap } from './bootstrap.ts';
-import { startProxy } from './running-proxy.ts';
-
-function bytesOf<T>(type: MessageType<T>, json: unknown): Uint8Array {
-  const parsed = fromJson(type, json, { registry: knownTypes });
-  assert.ok(parsed.ok, JSON.stringify(parsed));
-  return encode(type, parsed.value);
-}
-
-function staticCluster(name: string, port: number) {
-  const address = { socket_address: { address: '127.0.0.1', port_value: port } };
-  return {
-    name,
-    load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }] },
-  };
-}
 
 const grpc = (api_type: string, value = 'a') => ({
   api_config_source: {
@@ -63,7 +50,7 @@ const endpointsFile = (port: number) =>
     resources: [
       {
         '@type': 'type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment',
-        ...staticCluster('backend', port).load_assignment,
+        ...loopbackCluster('backend', port).load_assignment,
       },
       {
         '@type': 'type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment',
@@ -71,36 +58,6 @@ const endpointsFile = (port: number) =>
       },
     ],
   });
-
-function listenerJson(source: unknown) {
-  return {
-    name: 'main',
-    address: { socket_address: { address: '127.0.0.1', port_value: 0 } },
-    filter_chains: [
-      {
-        filters: [
-          {
-            name: 'hcm',
-            typed_config: {
-              '@type':
-                'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
-              stat_prefix: 'main',
-              rds: { config_source: source, route_config_name: 'routes' },
-              http_filters: [
-                {
-                  name: 'router',
-                  typed_config: {
-                    '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router',
-                  },
-                },
-              ],
-            },
-          },
-        ],
-      },
-    ],
-  };
-}
 
 test('clusters by a stream, listeners by a delta stream, routes over REST and endpoints from a file make one proxy', async (t) => {
   const one = await upstream(t, (_, response) => response.end('one'));
@@ -135,7 +92,7 @@ test('clusters by a stream, listeners by a delta stream, routes over REST and en
     onMessage(request) {
       metadata.push(stream.metadata['x-tenant']);
       if ((request.responseNonce ?? '') !== '') return;
-      const value = bytesOf(Listener, listenerJson(rest));
+      const value = bytesOf(Listener, discoveredRoutesListener(rest));
       stream.send({
         typeUrl: Listener.typeUrl,
         nonce: '1',
@@ -186,26 +143,16 @@ test('clusters by a stream, listeners by a delta stream, routes over REST and en
     restServer.closeAllConnections();
   });
 
-  const decoded = decodeBootstrap({
+  const bootstrap = {
     node: { id: 'n' },
     dynamic_resources: { cds_config: grpc('GRPC'), lds_config: grpc('DELTA_GRPC', 'b') },
     static_resources: {
-      clusters: [staticCluster('grpc', port), staticCluster('rest', portOfServer(restServer))],
+      clusters: [loopbackCluster('grpc', port), loopbackCluster('rest', portOfServer(restServer))],
     },
-  });
-  assert.ok(decoded.ok, JSON.stringify(decoded));
-  const ready = Promise.withResolvers<void>();
+  };
   const firstPoll = once(polls, 'poll');
-  const dataPlane = createDataPlane();
-  const proxy = await startProxy({
-    bootstrap: decoded.value,
-    dataPlane,
-    clock: systemClock,
-    log: silentLogger,
-    onReady: ready.resolve,
-  });
-  t.after(() => proxy.close());
-  await ready.promise;
+  const { dataPlane, ready } = await startBootstrapped(t, bootstrap);
+  await ready;
   assert.deepEqual(new Set(metadata), new Set(['a', 'b']));
   const [path, host, first] = (await firstPoll) as [string, string, Record<string, unknown>];
   assert.equal(path, '/v3/discovery:routes');
@@ -240,7 +187,7 @@ test('a resource whose source is not a static cluster is refused, and so is a bo
   };
   const decoded = decodeBootstrap({
     dynamic_resources: { lds_config: wrong },
-    static_resources: { listeners: [listenerJson(wrong)] },
+    static_resources: { listeners: [discoveredRoutesListener(wrong)] },
   });
   assert.deepEqual(decoded.ok ? [] : decoded.problems, [
     {
@@ -258,21 +205,12 @@ test('of a response that has a cluster twice neither is taken, and the others ar
   const path = join(folder(t), 'cds.json');
   const of = (name: string, port: number) => ({
     '@type': 'type.googleapis.com/envoy.config.cluster.v3.Cluster',
-    ...staticCluster(name, port),
+    ...loopbackCluster(name, port),
   });
   writeFileSync(path, JSON.stringify({ resources: [of('a', 1), of('b', 2), of('a', 3)] }));
-  const decoded = decodeBootstrap({
+  const { proxy, dataPlane } = await startBootstrapped(t, {
     dynamic_resources: { cds_config: { path_config_source: { path } } },
   });
-  assert.ok(decoded.ok, JSON.stringify(decoded));
-  const dataPlane = createDataPlane();
-  const proxy = await startProxy({
-    bootstrap: decoded.value,
-    dataPlane,
-    clock: systemClock,
-    log: silentLogger,
-  });
-  t.after(() => proxy.close());
   const counted = (what: string): number => statOf(dataPlane, `cluster_manager.cds.${what}`);
   while (counted('update_rejected') === 0) await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual(
