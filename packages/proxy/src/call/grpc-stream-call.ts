@@ -154,11 +154,7 @@ export class GrpcStreamCall<Request, Response> implements Expirable, AttemptOwne
 
   /** The time for the call is over. */
   onExpire(): void {
-    const attempt = this.#attempt;
-    if (attempt !== undefined) {
-      attempt.cluster.stats.n.upstreamRqTimeout++;
-      attempt.onTimedOut();
-    }
+    this.#attempt?.runOut();
     this.#giveUp(new GrpcError('DEADLINE_EXCEEDED', `no answer within ${this.#options.timeoutMs} ms`));
   }
 

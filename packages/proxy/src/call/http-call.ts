@@ -197,12 +197,7 @@ class HttpCall implements Expirable, AttemptOwner, Call {
 
   /** The time for the call is over. */
   onExpire(): void {
-    const attempt = this.#attempt;
-    if (attempt !== undefined) {
-      attempt.cluster.stats.n.upstreamRqTimeout++;
-      attempt.onTimedOut();
-      attempt.abort();
-    }
+    this.#attempt?.runOut();
     this.#fail('timeout', 'no answer in time');
   }
 

@@ -1,7 +1,7 @@
 import * as adaptive from '@lateen/protocol/envoy/extensions/filters/http/adaptive_concurrency/v3';
-import type { Percent } from '@lateen/protocol/envoy/type/v3';
 import type { AdaptiveConcurrency, GradientRules } from '../model/adaptive-concurrency.ts';
 import { fieldPolicy } from './field-policy.ts';
+import { percentShare } from './percent-share.ts';
 import { errorStatus } from './rate-limits.ts';
 import type { Scope } from './scope.ts';
 
@@ -29,12 +29,6 @@ const minRttPolicy = fieldPolicy(adaptive.GradientControllerConfig_MinimumRTTCal
 
 export const adaptiveConcurrencyPolicies = [filterPolicy, gradientPolicy, limitPolicy, minRttPolicy];
 
-function shareOf(scope: Scope, percent: Percent | undefined, otherwise: number): number {
-  const value = percent === undefined ? otherwise : (percent.value ?? 0);
-  if (value < 0 || value > 100) scope.at('value').fail('must be from 0 to 100');
-  return value / 100;
-}
-
 function decodeGradient(scope: Scope, message: adaptive.GradientControllerConfig): GradientRules {
   scope.check(gradientPolicy, message);
   const { concurrencyLimitParams: limits = {}, minRttCalcParams: minRtt = {} } = message;
@@ -54,14 +48,14 @@ function decodeGradient(scope: Scope, message: adaptive.GradientControllerConfig
     if (value < 1) at.at(field).fail('must be at least 1');
   }
   return {
-    percentile: shareOf(scope.at('sampleAggregatePercentile'), message.sampleAggregatePercentile, 50),
+    percentile: percentShare(scope.at('sampleAggregatePercentile'), message.sampleAggregatePercentile, 50),
     maxConcurrency: maxConcurrencyLimit,
     updateIntervalMs: concurrencyUpdateInterval,
     minRttIntervalMs: interval,
-    jitter: shareOf(minRttAt.at('jitter'), minRtt.jitter, 15),
+    jitter: percentShare(minRttAt.at('jitter'), minRtt.jitter, 15),
     minRttRequests: requestCount,
     minConcurrency,
-    buffer: shareOf(minRttAt.at('buffer'), minRtt.buffer, 25),
+    buffer: percentShare(minRttAt.at('buffer'), minRtt.buffer, 25),
   };
 }
 

@@ -2,6 +2,7 @@ import * as core from '@lateen/protocol/envoy/config/core/v3';
 import * as admission from '@lateen/protocol/envoy/extensions/filters/http/admission_control/v3';
 import type { AdmissionControl } from '../model/admission-control.ts';
 import { fieldPolicy } from './field-policy.ts';
+import { percentShare } from './percent-share.ts';
 import type { Scope } from './scope.ts';
 
 const filterPolicy = fieldPolicy(admission.AdmissionControl, [
@@ -35,11 +36,9 @@ export const admissionControlPolicies = [
 /** OK, and what is the client's doing, in Envoy's view. */
 const defaultGrpcSuccess = [0, 1, 2, 3, 5, 6, 7, 9, 11, 12, 16];
 
-/** A share of 1; `otherwise` in per cent. */
+/** Of what the runtime may change the value that it has by default; `otherwise` in per cent. */
 function shareOf(scope: Scope, percent: core.RuntimePercent | undefined, otherwise: number): number {
-  const value = percent === undefined ? otherwise : (percent.defaultValue?.value ?? 0);
-  if (value < 0 || value > 100) scope.at('defaultValue').at('value').fail('must be from 0 to 100');
-  return value / 100;
+  return percentShare(scope.at('defaultValue'), percent && (percent.defaultValue ?? {}), otherwise);
 }
 
 function httpSuccessOf(

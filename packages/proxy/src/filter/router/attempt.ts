@@ -289,6 +289,16 @@ export class Attempt implements Expirable, StreamWaiter {
     this.#owner.onAttemptFailed(this, outcome, detail);
   }
 
+  /** Gives up because the time for the whole request is over, and counts that. */
+  runOut(): void {
+    const { stats } = this.cluster;
+    stats.n.upstreamRqTimeout++;
+    this.host.rqTimeout++;
+    if (!this.headReceived) stats.countStatus(504);
+    this.onTimedOut();
+    this.abort();
+  }
+
   /** To be called before the attempt is given up because no answer came in time. */
   onTimedOut(): void {
     if (this.#over || this.headReceived) return;

@@ -121,14 +121,9 @@ export class Shadow implements Expirable, AttemptOwner {
   }
 
   onExpire(): void {
-    const attempt = this.#attempt;
-    if (this.#over || attempt === undefined) return;
-    const { stats } = attempt.cluster;
-    stats.n.upstreamRqTimeout++;
-    attempt.host.rqTimeout++;
-    if (!attempt.headReceived) stats.countStatus(504);
-    attempt.onTimedOut();
-    this.abort();
+    if (this.#over) return;
+    this.#attempt?.runOut();
+    this.#finish();
   }
 
   #finish(): void {
