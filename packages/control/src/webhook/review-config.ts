@@ -1,6 +1,6 @@
 import { configKindOf, decodeConfig, isObject, type ConfigObject } from '@lateen/config';
 import type { Clock } from '@lateen/core';
-import { warningOfNoEffect } from './without-effect.ts';
+import { warningsOfNoEffect } from './without-effect.ts';
 import type { AdmissionAnswer, AdmissionRequest } from './admission-review.ts';
 
 /** What does not fit the rest of the mesh, one sentence each; the object is accepted all the same. */
@@ -37,9 +37,7 @@ export async function reviewConfig(
     await new Promise<void>((resolve) => clock.after(delayMs, resolve));
     warnings = warningsFor(decoded.value);
   }
-  const idle = warningOfNoEffect(decoded.value);
-  const all = idle === undefined ? warnings : [idle, ...warnings];
-  return { allowed: true, warnings: all.map(shorten) };
+  return { allowed: true, warnings: [...warningsOfNoEffect(decoded.value), ...warnings].map(shorten) };
 }
 
 /** The API server sends the namespace beside objects that do not name it. */

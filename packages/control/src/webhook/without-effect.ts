@@ -1,19 +1,65 @@
-import type { ConfigObject } from '@lateen/config';
+import { isObject, joinPath, type ConfigKindName, type ConfigObject } from '@lateen/config';
 
 /** Kinds that are kept and not yet put in force, with what that means for whoever counts on them. */
-const withoutEffect: Readonly<Record<string, string>> = {
+const idleKinds: { readonly [K in ConfigKindName]?: string } = {
   EnvoyFilter: 'no proxy is changed by it',
   Telemetry: 'metrics, traces and logs stay as they are',
   WasmPlugin: 'no plugin is loaded by it',
   ProxyConfig: 'no proxy is changed by it',
 };
 
-/** The warning for an object that is accepted and has no effect; undefined for all others. */
-export function warningOfNoEffect({
+const clientCredential = 'certificates and CAs are read from files of the proxy only';
+const captured = 'ports are captured as the annotations of the pod say';
+
+/** Fields below `spec` that are kept and not yet put in force, in kinds that are; `[]` stands for each element of a list. */
+const idleFields: { readonly [K in ConfigKindName]?: Readonly<Record<string, string>> } = {
+  DestinationRule: {
+    'trafficPolicy.tls.credentialName': clientCredential,
+    'trafficPolicy.portLevelSettings[].tls.credentialName': clientCredential,
+    'subsets[].trafficPolicy.tls.credentialName': clientCredential,
+    'subsets[].trafficPolicy.portLevelSettings[].tls.credentialName': clientCredential,
+  },
+  Gateway: {
+    'servers[].bind': 'the gateway listens on all addresses',
+    'servers[].defaultEndpoint': 'requests go where VirtualServices say',
+  },
+  Sidecar: {
+    ingress: 'inbound ports are those of the services of the workload',
+    inboundConnectionPool: 'inbound connections have no limits',
+    'outboundTrafficPolicy.egressProxy': 'unknown traffic goes where the client sends it',
+    'egress[].port': 'the hosts are open at all their ports',
+    'egress[].bind': 'listeners are bound to the addresses of the services',
+    'egress[].captureMode': captured,
+  },
+};
+
+/** The warnings for what is accepted and has no effect in an object; none where all of it is in force. */
+export function warningsOfNoEffect({
   kind,
   metadata,
-}: Pick<ConfigObject, 'kind' | 'metadata'>): string | undefined {
-  const consequence = withoutEffect[kind];
-  if (consequence === undefined) return undefined;
-  return `${kind} ${metadata.name} is kept but NOT IN FORCE: this version does not act on the kind, ${consequence}`;
+  spec,
+}: Pick<ConfigObject, 'kind' | 'metadata' | 'spec'>): string[] {
+  const idle = idleKinds[kind];
+  if (idle !== undefined)
+    return [
+      `${kind} ${metadata.name} is kept but NOT IN FORCE: this version does not act on the kind, ${idle}`,
+    ];
+  return Object.entries(idleFields[kind] ?? {}).flatMap(([field, consequence]) =>
+    placesOf(spec, field.split('.'), 'spec').map(
+      (path) => `${path} is kept but NOT IN FORCE: this version does not act on it, ${consequence}`,
+    ),
+  );
+}
+
+/** Where a field is said, as paths. */
+function placesOf(value: unknown, [step, ...more]: readonly string[], path: string): string[] {
+  if (step === undefined) return [path];
+  const name = step.replace('[]', '');
+  const inner = isObject(value) ? value[name] : undefined;
+  if (inner === undefined || inner === null) return [];
+  const at = joinPath(path, name);
+  if (!step.endsWith('[]')) return placesOf(inner, more, at);
+  return Array.isArray(inner)
+    ? inner.flatMap((element, index) => placesOf(element, more, `${at}[${index}]`))
+    : [];
 }
