@@ -47,6 +47,22 @@ test('TCP goes through both sidecars, each direction ending by itself', async ()
   });
 });
 
+test('UDP passes untouched: names are resolved, and datagrams keep their sender both ways', async () => {
+  const address = await cluster.sh("kubectl get pod -l app=sleep -o jsonpath='{.items[0].status.podIP}'");
+  const server = await cluster.sh("kubectl get pod -l app=echo -o jsonpath='{.items[0].status.podIP}'");
+  const service = await cluster.sh("kubectl get service echo -o jsonpath='{.spec.clusterIP}'");
+  assert.match(
+    await cluster.sh(`${client} getent ahostsv4 echo.default.svc.cluster.local`),
+    new RegExp(service),
+  );
+  for (const host of ['echo', server]) {
+    await eventually(async () => {
+      const script = `exec 3<>/dev/udp/${host}/9001; echo one >&3; timeout 2 head -n 1 <&3`;
+      assert.equal(await cluster.sh(`${client} bash -c '${script}'`), `hello one from ${address}`);
+    });
+  }
+});
+
 test('a WebSocket passes the gateway and the sidecar in both directions', async () => {
   await eventually(async () => {
     const socket = new WebSocket(`ws://${gateway}/ws`, { headers: { host: 'echo.example' } });

@@ -1,4 +1,5 @@
-// Echoes: HTTP requests as JSON and WebSocket messages on PORT (8080), and TCP lines on TCP_PORT (9000) with a prefix (the first argument after the port, or PREFIX).
+// Echoes: HTTP requests as JSON and WebSocket messages on PORT (8080), TCP lines on TCP_PORT (9000) with PREFIX, and UDP datagrams on UDP_PORT (9001) with PREFIX and who sent them.
+import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
 import { hostname } from 'node:os';
 import { portOr, sendJson, serve } from '../serve/serve.ts';
@@ -41,3 +42,9 @@ const tcp = createServer({ allowHalfOpen: true }, (socket) => {
   socket.on('error', () => socket.destroy());
 });
 tcp.listen(Number(process.env['TCP_PORT'] ?? 9000));
+
+const udp = createSocket('udp4');
+udp.on('message', (text, from) => {
+  udp.send(`${prefix} ${text.toString('utf8').trimEnd()} from ${from.address}\n`, from.port, from.address);
+});
+udp.bind(Number(process.env['UDP_PORT'] ?? 9001));
