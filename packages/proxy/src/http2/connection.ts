@@ -1,3 +1,4 @@
+import { NumberMap } from '@lateen/core';
 import { connectionEnd, type ConnectionEnd } from '../codec/connection-end.ts';
 import type { HeaderBlock } from '../codec/header-block.ts';
 import type { ResetReason } from '../codec/stream.ts';
@@ -47,7 +48,7 @@ export abstract class Http2Connection implements Expirable, WireHandler, FrameSi
   protected readonly stats: Http2Stats;
   protected readonly encoder = new HpackEncoder();
   protected readonly fields: MessageFields;
-  protected readonly streams = new Map<number, Http2Stream>();
+  protected readonly streams = new NumberMap<Http2Stream>();
   /** The highest stream of the peer's (server) or of ours (client). */
   protected lastStreamId = 0;
   readonly peer = new PeerSettings();

@@ -5,7 +5,8 @@ import type { Http2Stream } from './stream.ts';
 /** The windows of a connection as a whole (RFC 9113 section 5.2), and the streams that wait for room to send. */
 export class FlowControl {
   readonly #writer: FrameWriter;
-  readonly #waiting = new Set<Http2Stream>();
+  /** Gone when nobody waits: a set that lives long keeps much of what was in it (NumberMap of core). */
+  #waiting: Set<Http2Stream> | undefined;
   readonly #ownBytes: number;
   #send = defaultWindowBytes;
   #receive: number;
@@ -64,20 +65,21 @@ export class FlowControl {
   }
 
   wait(stream: Http2Stream): void {
-    this.#waiting.add(stream);
+    (this.#waiting ??= new Set()).add(stream);
   }
 
   forget(stream: Http2Stream): void {
-    this.#waiting.delete(stream);
+    const waiting = this.#waiting;
+    if (waiting?.delete(stream) === true && waiting.size === 0) this.#waiting = undefined;
   }
 
   /** Lets each stream that waits send what fits; who is not done goes to the end of the line. */
   flushWaiting(): void {
-    let left = this.#waiting.size;
-    for (const stream of this.#waiting) {
+    let left = this.#waiting?.size ?? 0;
+    for (const stream of this.#waiting ?? []) {
       if (left-- === 0 || this.#send <= 0) return;
-      this.#waiting.delete(stream);
-      if (!stream.flush()) this.#waiting.add(stream);
+      this.forget(stream);
+      if (!stream.flush()) this.wait(stream);
     }
   }
 }
