@@ -9,11 +9,11 @@ import type { TlsSession } from './openssl/tls-session.ts';
 /** Sends what OpenSSL has encrypted; false where `send` says so. */
 export function sendEncrypted(openssl: Openssl, send: (bytes: Buffer, length: number) => boolean): void {
   const { output } = openssl;
-  while (output.pendingBytes > 0) {
-    const { cipher } = openssl;
-    const length = openssl.takeOutput();
-    if (!send(cipher, length)) openssl.replaceCipher();
-  }
+  const length = output.pendingBytes;
+  if (length === 0) return;
+  const bytes = output.pending;
+  output.taken();
+  if (!send(bytes, length)) output.giveAway();
 }
 
 /** A connection with TLS, from the end of its handshake on. */

@@ -106,7 +106,6 @@ export interface OpensslFunctions {
   BIO_ctrl(bio: Pointer, command: number, number: number, value: null): number;
   BIO_get_data(bio: Pointer): Pointer;
   BIO_read(bio: Pointer, into: Bytes, length: number): number;
-  BIO_readTo(bio: Address, into: Address, length: number): number;
   BIO_write(bio: Pointer, bytes: Bytes, length: number): number;
   SSL_new(context: Pointer): Ssl;
   SSL_free(ssl: Ssl): void;
@@ -143,6 +142,7 @@ export interface OpensslFunctions {
   OPENSSL_sk_num(stack: Pointer): number;
   OPENSSL_sk_value(stack: Pointer, at: number): Pointer;
   CRYPTO_malloc(length: number, file: null, line: 0): Pointer;
+  CRYPTO_free(memory: Pointer, file: null, line: 0): void;
   SSL_ctrl(ssl: Ssl, command: number, number: number, value: Pointer): number;
   SSL_CTX_set_keylog_callback(context: Pointer, callback: Pointer): void;
   ERR_get_error(): number;
@@ -238,7 +238,6 @@ const signatures: Readonly<
   BIO_ctrl: ['long', [ptr, 'int', 'long', ptr]],
   BIO_get_data: [ptr, [ptr]],
   BIO_read: ['int', [ptr, ptr, 'int']],
-  BIO_readTo: ['int', [address, address, 'int'], 'BIO_read'],
   BIO_write: ['int', [ptr, ptr, 'int']],
   SSL_new: [ptr, [ptr]],
   SSL_free: ['void', [ptr]],
@@ -275,6 +274,7 @@ const signatures: Readonly<
   OPENSSL_sk_num: ['int', [ptr]],
   OPENSSL_sk_value: [ptr, [ptr, 'int']],
   CRYPTO_malloc: [ptr, ['size_t', ptr, 'int']],
+  CRYPTO_free: ['void', [ptr, ptr, 'int']],
   SSL_ctrl: ['long', [ptr, 'int', 'long', ptr]],
   SSL_CTX_set_keylog_callback: ['void', [ptr, ptr]],
   ERR_get_error: ['ulong', []],

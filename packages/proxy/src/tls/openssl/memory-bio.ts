@@ -57,20 +57,67 @@ export class InputBio {
   }
 }
 
-/** The encrypted bytes that are to leave. */
+/** The encrypted bytes that are to leave, which leave from where OpenSSL has put them. */
 export class OutputBio {
   readonly pointer: Pointer;
+  readonly #library: Library;
+  readonly #freed = new FinalizationRegistry<Pointer>((data) =>
+    this.#library.functions.CRYPTO_free(data, null, 0),
+  );
+  /** What the BIO holds, and what of it is still to be read. */
+  readonly #held: Int32Array;
   readonly #state: Int32Array;
+  /** The memory that OpenSSL writes to, and where it is. */
+  #memory: Buffer = Buffer.alloc(0);
+  #dataLow = 0;
+  #dataHigh = 0;
 
   constructor(library: Library) {
     const { functions: c } = library;
+    this.#library = library;
     this.pointer = c.BIO_new(c.BIO_s_mem());
+    this.#held = stateOf(library, this.pointer, 0);
     this.#state = stateOf(library, this.pointer, 1);
   }
 
   /** Bytes that wait to be taken out, without a call. */
   get pendingBytes(): number {
     return this.#state[lengthAt] as number;
+  }
+
+  /** Memory that begins with the bytes that wait; they stay there until the next call of OpenSSL. */
+  get pending(): Buffer {
+    const state = this.#state;
+    const low = state[dataAt] as number;
+    const high = state[dataAt + 1] as number;
+    // OpenSSL has moved it, as it had to be larger.
+    if (low !== this.#dataLow || high !== this.#dataHigh || this.#memory.length < this.pendingBytes) {
+      this.#dataLow = low;
+      this.#dataHigh = high;
+      this.#memory = Buffer.from(this.#library.koffi.view(this.#data, state[maxAt] as number));
+    }
+    return this.#memory;
+  }
+
+  get #data(): Pointer {
+    return (BigInt(this.#dataHigh >>> 0) << 32n) | BigInt(this.#dataLow >>> 0);
+  }
+
+  /**
+   * Forgets the bytes that wait. How much the BIO holds stays as it was: OpenSSL would fill what it grows by with
+   * zeros first.
+   */
+  taken(): void {
+    this.#state[lengthAt] = 0;
+  }
+
+  /** Leaves the memory of {@link pending} to whoever still reads from it; OpenSSL gets other. */
+  giveAway(): void {
+    this.#freed.register(this.#memory.buffer, this.#data);
+    for (const state of [this.#held, this.#state]) state.fill(0, 0, bufMemBytes / 4);
+    this.#memory = Buffer.alloc(0);
+    this.#dataLow = 0;
+    this.#dataHigh = 0;
   }
 }
 
@@ -99,10 +146,19 @@ export function checkBios(library: Library, input: InputBio, output: OutputBio):
     output.pendingBytes !== 0 ||
     c.BIO_write(output.pointer, sent, sent.length) !== sent.length ||
     output.pendingBytes !== sent.length ||
-    c.BIO_read(output.pointer, got, got.length) !== sent.length ||
+    !isThere(output, sent) ||
+    c.BIO_write(output.pointer, sent, 3) !== 3 ||
+    !isThere(output, sent.subarray(0, 3)) ||
     output.pendingBytes !== 0;
   if (!outOfOrder) return;
   throw new LateenError('ENODE', "TLS needs the OpenSSL of Node's own builds, 3.0 or later", {
     hint: 'run the proxy with the Node that npm ci installs: node_modules/.bin/node',
   });
+}
+
+/** Takes out what waits; true where it is that. */
+function isThere(output: OutputBio, sent: Buffer): boolean {
+  const is = output.pendingBytes === sent.length && output.pending.subarray(0, sent.length).equals(sent);
+  output.taken();
+  return is;
 }

@@ -21,8 +21,6 @@ const expired = 10;
  */
 export type PeerJudge = (certificate: Certificate, chainError: number) => number | undefined;
 
-/** What encrypted bytes leave through, at a time. */
-const cipherBytes = 64 * 1024;
 /** What is decrypted at a time; a record has 16 KiB at most. */
 const plainBytes = 64 * 1024;
 
@@ -41,7 +39,6 @@ export class Openssl {
   readonly output: OutputBio;
   /** What a connection has decrypted, for its own turn. */
   readonly plain: Buffer = Buffer.allocUnsafeSlow(plainBytes);
-  cipher: Buffer = Buffer.allocUnsafeSlow(cipherBytes);
   /** Of the buffers above, and of what is written. */
   readonly addresses: BufferAddresses;
   /** A callback that lets every certificate of a chain pass: {@link PeerJudge} decides by our own rules. */
@@ -50,7 +47,6 @@ export class Openssl {
   readonly verifyPeer: Pointer;
   /** A callback that chooses from the protocols of ALPN. */
   readonly chooseProtocol: Pointer;
-  readonly #outputAddress: number;
   #ticketKeys: TicketKeys | undefined;
   #chooser: CertificateChooser | undefined;
   #trustDomains: TrustDomainVerifier | undefined;
@@ -71,7 +67,6 @@ export class Openssl {
     this.addresses = new BufferAddresses((bytes) => Number(koffi.address(bytes)));
     this.input = new InputBio(this.library);
     this.output = new OutputBio(this.library);
-    this.#outputAddress = Number(this.output.pointer);
     checkBios(this.library, this.input, this.output);
     const verdict = koffi.pointer(koffi.proto('int', ['int', 'void *']));
     this.acceptAny = koffi.register(this.#accept, verdict);
@@ -191,17 +186,6 @@ export class Openssl {
   /** Frees native memory when `owner` is gone. */
   freeWith(owner: object, free: () => void): void {
     this.#finalization.register(owner, free);
-  }
-
-  /** Takes encrypted bytes that are to leave out into {@link cipher}; how many. */
-  takeOutput(): number {
-    const { cipher } = this;
-    return this.c.BIO_readTo(this.#outputAddress, this.addresses.of(cipher), cipher.length);
-  }
-
-  /** A new buffer for encrypted bytes, where the kernel still reads from the last one. */
-  replaceCipher(): void {
-    this.cipher = Buffer.allocUnsafeSlow(cipherBytes);
   }
 
   /** The first error since the last call, as OpenSSL words it; empty for none. */
