@@ -92,6 +92,7 @@ export {
   type MeshConfig,
 } from './mesh/mesh-config.ts';
 export type { ProxySettings } from './mesh/proxy-settings.ts';
+export { destinationsOf, isForGateways } from './analyze/references.ts';
 export { localityLoadBalancer } from './kinds/traffic-policy.ts';
 export { checkShape, isObject, joinPath, nameOf, problemList, type Report } from './schema/check-shape.ts';
 export { analyze } from './analyze/analyze.ts';

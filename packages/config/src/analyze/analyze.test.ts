@@ -246,3 +246,37 @@ spec: {selector: {matchLabels: {app: ${app}}}, action: CUSTOM, provider: {name: 
     /^Error \[LTN0002\] \(AuthorizationPolicy one\.default\) spec\.provider\.name: Pod a-1\.default is also under AuthorizationPolicy all\.istio-system with provider opa: only one/,
   );
 });
+
+test('at a gateway, a destination with several ports has to choose one', () => {
+  const service = `
+apiVersion: v1
+kind: Service
+metadata: {name: many}
+spec: {ports: [{port: 8080, name: http}, {port: 9000, name: tcp}]}
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: edge}
+spec: {selector: {istio: ingressgateway}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ["*"]}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: many}
+spec:
+`;
+  const chosen = (spec: string): string[] => analyzed(service + spec).filter((text) => /IST0112/.test(text));
+  const [missing] = chosen(
+    '  {hosts: ["*"], gateways: [edge], http: [{route: [{destination: {host: many}}]}]}',
+  );
+  assert.match(
+    missing ?? '',
+    /^Error \[IST0112\] \(VirtualService many\.default\) spec\.http\[0\]\.route\[0\]\.destination\.port: is required.*8080, 9000/,
+  );
+  const port = '{host: many, port: {number: 8080}}';
+  assert.deepEqual(
+    chosen(`  {hosts: ["*"], gateways: [edge], http: [{route: [{destination: ${port}}]}]}`),
+    [],
+  );
+  // A sidecar knows which port of the service was asked for.
+  assert.deepEqual(chosen('  {hosts: [many], http: [{route: [{destination: {host: many}}]}]}'), []);
+});

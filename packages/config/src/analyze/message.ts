@@ -29,6 +29,7 @@ export const messageCodes = {
   IST0103: { name: 'PodMissingProxy', level: 'Warning' },
   IST0106: { name: 'SchemaValidationError', level: 'Error' },
   IST0109: { name: 'ConflictingMeshGatewayVirtualServiceHosts', level: 'Error' },
+  IST0112: { name: 'VirtualServiceDestinationPortSelectorRequired', level: 'Error' },
   IST0116: { name: 'DeploymentAssociatedToMultipleServices', level: 'Warning' },
   IST0118: { name: 'PortNameIsNotUnderNamingConvention', level: 'Info' },
   IST0127: { name: 'NoMatchingWorkloadsFound', level: 'Warning' },

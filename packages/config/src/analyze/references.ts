@@ -5,6 +5,11 @@ import { fullHost, hostMatches } from './host-name.ts';
 import { carries, configName, type MeshView } from './mesh-view.ts';
 import { message, type Message } from './message.ts';
 
+/** True where gateways apply the rules, which know the port that a request came to and not the one that its service has. */
+export function isForGateways({ spec }: VirtualService): boolean {
+  return (spec.gateways ?? []).some((gateway) => gateway !== 'mesh');
+}
+
 /** Places in a VirtualService that name a destination, with their paths. */
 export function destinationsOf(
   service: VirtualService,
@@ -50,6 +55,17 @@ function missingDestinations(service: VirtualService, view: MeshView): Message[]
           name,
           `${path}.host`,
           `there is no service ${host}${meant === undefined ? '' : ` (did you mean ${meant}?)`}: requests will fail`,
+        ),
+      );
+    }
+    const ports = view.services.find((service) => service.host === host)?.ports ?? [];
+    if (destination.port?.number === undefined && ports.length > 1 && isForGateways(service)) {
+      found.push(
+        message(
+          'IST0112',
+          name,
+          `${path}.port`,
+          `is required, as ${host} has ports ${ports.map(({ port }) => port).join(', ')}: requests that come to another port of the gateway will fail`,
         ),
       );
     }

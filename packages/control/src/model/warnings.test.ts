@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeConfig } from '@lateen/config';
 import { put } from '../engine/state.ts';
+import { manifestChanges } from '../ingest/kubernetes/manifests.ts';
 import { decodeMeshSettings } from '../ingest/kubernetes/mesh-settings.ts';
 import { authorizationPolicies, emptyMesh, settings, settingsKey, workloads } from './tables.ts';
 import { warningsAgainst } from './warnings.ts';
@@ -113,6 +114,36 @@ test('a claim that is matched at sidecars too is warned of, unless the match is 
     /^spec\.http\[0\]\.match\[0\]\.headers\["@request\.auth\.claims\.groups"\]: .*at sidecars/,
   );
   assert.deepEqual(against({ gateways: ['edge'] }), []);
+});
+
+test('destinations that are not there, or whose port is not said, are warned of, copies too', () => {
+  const service = manifestChanges(
+    'apiVersion: v1\nkind: Service\nmetadata: { name: many, namespace: default }\nspec: { ports: [{ port: 8080 }, { port: 9000 }] }',
+    'test',
+  );
+  assert.ok(service.ok);
+  const { state } = emptyMesh().with(service.value);
+  const against = (gateways: readonly string[], route: object): readonly string[] => {
+    const rule = decodeConfig({
+      apiVersion: 'networking.istio.io/v1',
+      kind: 'VirtualService',
+      metadata: { name: 'a', namespace: 'default' },
+      spec: { hosts: ['a.test'], gateways, http: [route] },
+    });
+    assert.ok(rule.ok);
+    return warningsAgainst(state, 'cluster.local', rule.value).filter((text) => /destination/.test(text));
+  };
+  const many = { route: [{ destination: { host: 'many' } }] };
+  assert.deepEqual(against(['mesh'], many), []);
+  assert.match(
+    against(['edge'], many)[0] ?? '',
+    /^spec\.http\[0\]\.route\[0\]\.destination: .*8080, 9000.*port\.number/,
+  );
+  const mirrors = [{ destination: { host: 'nobody' } }];
+  assert.match(
+    against(['mesh'], { ...many, mirrors })[0] ?? '',
+    /^spec\.http\[0\]\.mirrors\[0\]\.destination: .*no service nobody\.default/,
+  );
 });
 
 test('a provider that cannot be is named by its path', () => {

@@ -1,5 +1,7 @@
 import {
   claimMatchesAtSidecars,
+  destinationsOf,
+  isForGateways,
   type AuthorizationPolicy,
   type ConfigObject,
   type Destination,
@@ -14,6 +16,7 @@ import {
   destinationRulesByHost,
   gateways,
   serviceEntriesByHost,
+  services,
   servicesByHost,
   settings,
   settingsKey,
@@ -43,19 +46,9 @@ export function warningsAgainst(state: State, domain: string, object: ConfigObje
       );
     }
   }
-  const check = (path: string, destination: Destination): void => {
-    const problem = problemOf(state, namespace, domain, destination);
+  for (const { path, destination } of destinationsOf(object)) {
+    const problem = problemOf(state, namespace, domain, destination, isForGateways(object));
     if (problem !== undefined) warnings.push(`${path}: ${problem}`);
-  };
-  for (const kind of ['http', 'tls', 'tcp'] as const) {
-    for (const [i, route] of (spec[kind] ?? []).entries()) {
-      for (const [j, entry] of (route.route ?? []).entries()) {
-        check(`spec.${kind}[${i}].route[${j}].destination`, entry.destination);
-      }
-    }
-  }
-  for (const [i, route] of (spec.http ?? []).entries()) {
-    if (route.mirror !== undefined) check(`spec.http[${i}].mirror`, route.mirror);
   }
   for (const { path, name } of claimMatchesAtSidecars(spec)) {
     warnings.push(
@@ -110,6 +103,7 @@ function problemOf(
   namespace: string,
   domain: string,
   destination: Destination,
+  atGateways: boolean,
 ): string | undefined {
   const host = resolveHost(destination.host, namespace, domain);
   const names = [host, ...wildcardsOf(host)];
@@ -118,6 +112,11 @@ function problemOf(
       state.keysBy(servicesByHost, name).length > 0 || state.keysBy(serviceEntriesByHost, name).length > 0,
   );
   if (!isKnown) return `the mesh knows no service ${host} yet; requests for it are answered with 503`;
+  const [service] = state.keysBy(servicesByHost, host).flatMap((key) => state.row(services, key) ?? []);
+  const ports = (service?.ports ?? []).map(({ port }) => port);
+  if (atGateways && destination.port?.number === undefined && ports.length > 1) {
+    return `${host} has ports ${ports.join(', ')} and none is chosen by port.number; requests that come to another port of a gateway are answered with 503`;
+  }
   const { subset } = destination;
   if (subset === undefined || subset === '') return undefined;
   const defined = names
