@@ -4,7 +4,7 @@ const mostIdleSlots = 64;
 const noKey = -1;
 
 /**
- * Values by whole numbers from 0 on that come and go all the time, such as streams by their ids.
+ * Values by whole numbers from 0 on that come and go all the time, such as streams and connections by their ids.
  *
  * A `Map` of V8 makes a new table every few entries where as many are removed as are added, and lets the old table point to
  * the new one. A table that the collector has once moved to the old generation so keeps all later ones, with what was in them,
@@ -14,6 +14,7 @@ export class NumberMap<V> {
   #keys = emptyKeys(leastSlots);
   #values: (V | undefined)[] = emptyValues(leastSlots);
   #mask = leastSlots - 1;
+  #shift = Math.clz32(leastSlots - 1);
   #size = 0;
 
   get size(): number {
@@ -47,7 +48,7 @@ export class NumberMap<V> {
     for (let slot = (hole + 1) & this.#mask; ; slot = (slot + 1) & this.#mask) {
       const other = this.#keys[slot] as number;
       if (other === noKey) break;
-      const wanted = placeOf(other) & this.#mask;
+      const wanted = this.#placeOf(other);
       if (((slot - wanted) & this.#mask) < ((slot - hole) & this.#mask)) continue;
       this.#keys[hole] = other;
       this.#values[hole] = this.#values[slot];
@@ -69,7 +70,7 @@ export class NumberMap<V> {
 
   /** The slot of a key, or the one that it would have. */
   #find(key: number): number {
-    let slot = placeOf(key) & this.#mask;
+    let slot = this.#placeOf(key);
     for (;;) {
       const present = this.#keys[slot];
       if (present === key || present === noKey) return slot;
@@ -77,11 +78,17 @@ export class NumberMap<V> {
     }
   }
 
+  /** Numbers that go up by whatever step are spread (multiplicative hashing, Knuth, volume 3, section 6.4). */
+  #placeOf(key: number): number {
+    return Math.imul(key, 0x9e37_79b1) >>> this.#shift;
+  }
+
   #resize(slots: number): void {
     const [keys, values] = [this.#keys, this.#values];
     this.#keys = emptyKeys(slots);
     this.#values = emptyValues(slots);
     this.#mask = slots - 1;
+    this.#shift = Math.clz32(this.#mask);
     keys.forEach((key, i) => {
       if (key === noKey) return;
       const slot = this.#find(key);
@@ -89,11 +96,6 @@ export class NumberMap<V> {
       this.#values[slot] = values[i];
     });
   }
-}
-
-/** Ids of streams of one side differ by two. */
-function placeOf(key: number): number {
-  return key >> 1;
 }
 
 function emptyKeys(slots: number): number[] {

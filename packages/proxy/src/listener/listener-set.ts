@@ -1,5 +1,5 @@
 import { closeSync } from 'node:fs';
-import type { Logger, Problem, Result, Timer } from '@lateen/core';
+import { NumberMap, type Logger, type Problem, type Result, type Timer } from '@lateen/core';
 import { DrainSchedule, type DrainStrategy } from '../drain/drain-schedule.ts';
 import { formatAddress, type SocketAddress } from '../model/address.ts';
 import type { ResourceChange } from '../model/change.ts';
@@ -33,7 +33,8 @@ interface Active {
   /** How many connections it may have (Envoy, `envoy.resource_limits.listener.NAME.connection_limit`). */
   readonly limit: RuntimeCell;
   readonly stats: ListenerStats;
-  readonly connections: Set<Incoming>;
+  /** By their ids. */
+  readonly connections: NumberMap<Incoming>;
   readonly sockets: Map<string, ListenSocket>;
 }
 
@@ -175,7 +176,7 @@ export class ListenerSet {
   /** Asks every connection to end after what it carries. */
   drainConnections(): void {
     for (const active of [...this.#active.values(), ...this.#leaving])
-      for (const connection of active.connections) connection.drain();
+      for (const connection of active.connections.values()) connection.drain();
   }
 
   close(): void {
@@ -184,7 +185,7 @@ export class ListenerSet {
     this.#drains.clear();
     for (const { sockets, connections } of [...this.#active.values(), ...this.#leaving]) {
       for (const socket of sockets.values()) socket.close();
-      for (const connection of connections) connection.close();
+      for (const connection of connections.values()) connection.close();
     }
   }
 
@@ -233,7 +234,7 @@ export class ListenerSet {
         balance,
         limit,
         stats,
-        connections: new Set(),
+        connections: new NumberMap(),
         sockets,
       });
     }
@@ -250,7 +251,7 @@ export class ListenerSet {
     active.compiled = compiled;
     if (active.balance !== undefined) active.balance.exact = compiled.model.exactBalance;
     const changed = new Set(
-      [...active.connections].filter(
+      [...active.connections.values()].filter(
         (connection) => connection.chain === undefined || !compiled.hasChain(connection.chain.model),
       ),
     );
@@ -299,9 +300,9 @@ export class ListenerSet {
    * Ends connections over the drain time: their answers close them, what is idle shortly before its end is told to
    * go, and what is left then is closed.
    */
-  #drainOver(connections: ReadonlySet<Incoming>): void {
+  #drainOver(connections: { values(): Iterable<Incoming> }): void {
     const { drainTimeMs, drainStrategy } = this.#options;
-    for (const { chain } of connections) chain?.drain.start(drainTimeMs, drainStrategy);
+    for (const { chain } of connections.values()) chain?.drain.start(drainTimeMs, drainStrategy);
     const { clock } = this.#context;
     const later = (ms: number, run: () => void): void => {
       const timer = clock.after(ms, () => {
@@ -311,10 +312,10 @@ export class ListenerSet {
       this.#drains.add(timer);
     };
     later(drainTimeMs * idleShare, () => {
-      for (const connection of connections) connection.drain();
+      for (const connection of connections.values()) connection.drain();
     });
     later(drainTimeMs, () => {
-      for (const connection of connections) connection.close();
+      for (const connection of connections.values()) connection.close();
     });
   }
 
@@ -444,11 +445,11 @@ export class ListenerSet {
         bound.balance?.end();
         stats.cxActive--;
         stats.cxDestroy++;
-        connections.delete(incoming);
+        connections.delete(accepted.id);
         if (this.#leaving.size > 0) this.#forgetIfLeft(active);
       },
     );
-    connections.add(incoming);
+    connections.set(accepted.id, incoming);
     incoming.start();
   }
 

@@ -1,3 +1,4 @@
+import { NumberMap } from '@lateen/core';
 import type { ConnectionEnd } from '../../codec/connection-end.ts';
 import type { HeadPool } from '../../codec/head.ts';
 import {
@@ -46,8 +47,11 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
   readonly #idle: Http1ClientConnection[] = [];
   readonly #queue: StreamQueue;
   readonly #opening: OpeningConnections;
-  /** Of every connection, idle or not. */
-  readonly #breakersOfConnection = new Map<Http1ClientConnection, Breakers>();
+  /** Every connection, idle or not, by its id. */
+  readonly #connections = new NumberMap<{
+    readonly connection: Http1ClientConnection;
+    readonly breakers: Breakers;
+  }>();
   #draining = false;
   readonly #lifetimes: ConnectionLifetimes<Http1ClientConnection> | undefined;
 
@@ -93,7 +97,7 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
     const breakers = breakersOf(priority);
     for (let made = 0; made < maxPreconnects; made++) {
       const free = this.#idle.length + this.#opening.size;
-      const active = this.#breakersOfConnection.size - this.#idle.length;
+      const active = this.#connections.size - this.#idle.length;
       if ((this.#queue.length + active) * preconnectRatio <= free + active) return;
       if (!breakers.mayConnect() || this.#host.connections >= maxHostConnections) return;
       this.#opening.open(breakers);
@@ -105,18 +109,18 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
   }
 
   get empty(): boolean {
-    return this.#breakersOfConnection.size + this.#opening.size + this.#queue.length === 0;
+    return this.#connections.size + this.#opening.size + this.#queue.length === 0;
   }
 
   drain(): void {
     this.#draining = true;
-    for (const connection of this.#breakersOfConnection.keys()) connection.closeWhenIdle();
+    for (const { connection } of this.#connections.values()) connection.closeWhenIdle();
   }
 
   close(): void {
     this.#draining = true;
     this.#opening.close();
-    for (const connection of this.#breakersOfConnection.keys()) connection.reset();
+    for (const { connection } of this.#connections.values()) connection.reset();
   }
 
   onConnectionIdle(connection: Http1ClientConnection): boolean {
@@ -144,8 +148,8 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
     const { stats } = this.#context;
     const at = this.#idle.indexOf(connection);
     if (at >= 0) this.#idle.splice(at, 1);
-    const breakers = this.#breakersOfConnection.get(connection);
-    this.#breakersOfConnection.delete(connection);
+    const breakers = this.#connections.get(connection.connectionId)?.breakers;
+    this.#connections.delete(connection.connectionId);
     this.#lifetimes?.end(connection);
     if (breakers !== undefined) {
       breakers.countConnection(-1);
@@ -157,7 +161,7 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
 
   #connectFor(breakers: Breakers): void {
     const { stats } = this.#context;
-    const busy = this.#breakersOfConnection.size - this.#idle.length;
+    const busy = this.#connections.size - this.#idle.length;
     const mayConnect = breakers.mayConnect() && this.#host.connections < this.#context.maxHostConnections;
     if (!mayConnect && busy + this.#opening.size > 0) {
       // One that exists will serve the request in its turn.
@@ -172,7 +176,7 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
     const { http1, heads, timers } = this.#context;
     const connection = new Http1ClientConnection(wire, http1, this, heads, timers);
     connection.connectionId = this.#context.nextConnectionId();
-    this.#breakersOfConnection.set(connection, breakers);
+    this.#connections.set(connection.connectionId, { connection, breakers });
     this.#lifetimes?.begin(connection);
     this.serveNext(connection);
   }

@@ -1,3 +1,4 @@
+import { NumberMap } from '@lateen/core';
 import type { ConnectionEnd } from '../../codec/connection-end.ts';
 import type { HeadPool } from '../../codec/head.ts';
 import { Http2ClientConnection, type Http2ClientOwner } from '../../http2/client-connection.ts';
@@ -41,7 +42,11 @@ export class Http2Pool implements HttpPool, Http2ClientOwner {
   readonly #context: Http2PoolContext;
   /** Those that may take a stream; the ones that are going away are only in the map. */
   #usable: Http2ClientConnection[] = [];
-  readonly #connections = new Map<Http2ClientConnection, Breakers>();
+  /** By their ids. */
+  readonly #connections = new NumberMap<{
+    readonly connection: Http2ClientConnection;
+    readonly breakers: Breakers;
+  }>();
   readonly #queue: StreamQueue;
   readonly #opening: OpeningConnections;
   #draining = false;
@@ -91,13 +96,13 @@ export class Http2Pool implements HttpPool, Http2ClientOwner {
 
   drain(): void {
     this.#draining = true;
-    for (const connection of this.#connections.keys()) connection.closeWhenIdle();
+    for (const { connection } of this.#connections.values()) connection.closeWhenIdle();
   }
 
   close(): void {
     this.#draining = true;
     this.#opening.close();
-    for (const connection of this.#connections.keys()) connection.close();
+    for (const { connection } of this.#connections.values()) connection.close();
   }
 
   onRoom(connection: Http2ClientConnection): void {
@@ -117,9 +122,9 @@ export class Http2Pool implements HttpPool, Http2ClientOwner {
   }
 
   onConnectionClosed(connection: Http2ClientConnection, end: ConnectionEnd): void {
-    const breakers = this.#connections.get(connection);
+    const breakers = this.#connections.get(connection.connectionId)?.breakers;
     if (breakers === undefined) return;
-    this.#connections.delete(connection);
+    this.#connections.delete(connection.connectionId);
     this.#lifetimes?.end(connection);
     const { stats } = this.#context;
     breakers.countConnection(-1);
@@ -150,7 +155,7 @@ export class Http2Pool implements HttpPool, Http2ClientOwner {
     const expected = this.#expectStreams();
     const connection = new Http2ClientConnection(wire, http2, this, this.#context, http2Stats, expected);
     connection.connectionId = this.#context.nextConnectionId();
-    this.#connections.set(connection, breakers);
+    this.#connections.set(connection.connectionId, { connection, breakers });
     this.#lifetimes?.begin(connection);
     this.#usable.push(connection);
     this.onRoom(connection);
@@ -158,9 +163,11 @@ export class Http2Pool implements HttpPool, Http2ClientOwner {
 
   /** As many as the last connection that had settings. */
   #expectStreams(): number {
-    for (const { streamLimit } of this.#connections.keys())
+    for (const { connection } of this.#connections.values()) {
+      const { streamLimit } = connection;
       if (streamLimit !== undefined)
         this.#expectedStreams = Math.max(1, Math.min(streamLimit, streamsOfUnknown));
+    }
     return this.#expectedStreams;
   }
 }

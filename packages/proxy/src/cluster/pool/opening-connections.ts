@@ -1,3 +1,4 @@
+import { NumberMap } from '@lateen/core';
 import { connectionEnd } from '../../codec/connection-end.ts';
 import type { ClusterStats } from '../../telemetry/cluster-stats.ts';
 import type { Wire } from '../../wire/wire.ts';
@@ -19,7 +20,9 @@ export class OpeningConnections {
   readonly #counter: 'upstreamCxHttp1Total' | 'upstreamCxHttp2Total';
   readonly #queue: StreamQueue;
   readonly #onConnected: (wire: Wire, breakers: Breakers) => void;
-  readonly #opening = new Map<PendingConnection, Breakers>();
+  /** By numbers that go up. */
+  #opening = new NumberMap<{ readonly pending: PendingConnection; readonly breakers: Breakers }>();
+  #last = 0;
 
   /** `queue`: who waits for them. */
   constructor(
@@ -49,27 +52,28 @@ export class OpeningConnections {
     stats.n.upstreamCxActive++;
     this.#host.cxTotal++;
     this.#host.countConnection(1);
-    const opening = connector.connect(this.#host, {
+    const id = ++this.#last;
+    const pending = connector.connect(this.#host, {
       onConnected: (wire) => {
-        this.#opening.delete(opening);
+        this.#opening.delete(id);
         this.#onConnected(wire, breakers);
       },
       onFailed: (failure, detail) => {
-        this.#opening.delete(opening);
+        this.#opening.delete(id);
         this.#failed(breakers, failure, detail);
       },
     });
-    this.#opening.set(opening, breakers);
+    this.#opening.set(id, { pending, breakers });
   }
 
   /** Gives all of them up, and tells those who wait. */
   close(): void {
-    for (const [opening, breakers] of this.#opening) {
-      opening.cancel();
+    for (const { pending, breakers } of this.#opening.values()) {
+      pending.cancel();
       this.#context.stats.countClosed(connectionEnd(false, false));
       this.#uncount(breakers);
     }
-    this.#opening.clear();
+    this.#opening = new NumberMap();
     this.#queue.fail('connection_failure', '');
   }
 
