@@ -345,7 +345,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   }
 
   return {
-    calls: { turn, timers, heads, random, clusterRef: (name) => clusters.ref(name) },
+    calls: { turn, timers, heads, random, clock, clusterRef: (name) => clusters.ref(name) },
     onDemand,
     openssl,
     update,

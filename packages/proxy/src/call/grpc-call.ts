@@ -2,6 +2,7 @@ import { decode, encode, type MessageType } from '@lateen/protocol';
 import type { ClusterRef } from '../cluster/cluster-set.ts';
 import { names } from '../codec/header-name.ts';
 import { headerValueOf } from '../codec/header-value.ts';
+import type { CompiledRetryPolicy } from '../route/retry-policy.ts';
 import { callHttp, type Call, type CallContext, type CallResult } from './http-call.ts';
 
 /** Where gRPC calls of the proxy go (`envoy.config.core.v3.GrpcService` with `envoy_grpc`). */
@@ -15,6 +16,8 @@ export interface GrpcTarget {
   readonly metadata: readonly (readonly [string, string])[];
   /** An answer that is larger is a failure; default 1 MiB. */
   readonly maxMessageBytes?: number;
+  /** When a call is made again; undefined: never. */
+  readonly retry?: CompiledRetryPolicy;
 }
 
 /** A unary method; generated services have them. */
@@ -39,7 +42,7 @@ const unavailable = 14;
 const deadlineExceeded = 4;
 const internal = 13;
 
-/** Calls a unary method of gRPC. `done` is called once, possibly before this returns. There is no retry. */
+/** Calls a unary method of gRPC. `done` is called once, possibly before this returns. */
 export function callGrpc<Request, Response>(
   context: CallContext,
   target: GrpcTarget,
@@ -91,6 +94,7 @@ function sendGrpc(
       body: frame(message),
       version: 'HTTP/2',
       timeoutMs,
+      ...(target.retry === undefined ? {} : { retry: target.retry }),
       ...(target.maxMessageBytes === undefined ? {} : { maxBodyBytes: target.maxMessageBytes + prefixBytes }),
     },
     done,

@@ -1,8 +1,12 @@
+import type { Clock } from '@lateen/core';
 import type { ClusterRef } from '../cluster/cluster-set.ts';
 import { RequestHead, type HeadPool, type HttpVersion, type ResponseHead } from '../codec/head.ts';
 import type { HeaderBlock } from '../codec/header-block.ts';
 import { headerName } from '../codec/header-name.ts';
 import type { Attempt, AttemptOutcome, AttemptOwner } from '../filter/router/attempt.ts';
+import { failureReports } from '../filter/router/failure.ts';
+import { Retries } from '../filter/router/retries.ts';
+import type { CompiledRetryPolicy } from '../route/retry-policy.ts';
 import { type Expirable, type CoarseTimers, type Countdown } from '../timer/coarse-timers.ts';
 import type { Turn } from '../wire/turn.ts';
 import { attemptAtEndpoint } from './endpoint-attempt.ts';
@@ -13,6 +17,7 @@ export interface CallContext {
   readonly timers: CoarseTimers;
   readonly heads: HeadPool;
   readonly random: () => number;
+  readonly clock: Clock;
 }
 
 /** What calls need, with the clusters that they go to. */
@@ -38,6 +43,8 @@ export interface CallRequest {
   readonly timeoutMs: number;
   /** An answer with more of a body is a failure; default 1 MiB. */
   readonly maxBodyBytes?: number;
+  /** When it is asked again; undefined: never. */
+  readonly retry?: CompiledRetryPolicy;
 }
 
 /** A whole answer. `headers` and `trailers` are valid only while it is handed over. */
@@ -77,7 +84,7 @@ const defaultMaxBodyBytes = 1024 * 1024;
 /**
  * Asks an endpoint of a cluster, by the cluster's balancer, connections, TLS, limits and statistics.
  *
- * `done` is called once, within a turn, and possibly before this returns. There is no retry.
+ * `done` is called once, within a turn, and possibly before this returns.
  */
 export function callHttp(
   context: CallContext,
@@ -106,11 +113,14 @@ class HttpCall implements Expirable, AttemptOwner, Call {
   #head: ResponseHead | undefined;
   #chunks: Buffer[] = [];
   #bytes = 0;
+  #ref: ClusterRef | undefined;
+  readonly #retries: Retries | undefined;
 
   constructor(context: CallContext, request: CallRequest, done: (result: CallResult) => void) {
     this.#context = context;
     this.#request = request;
     this.#done = done;
+    this.#retries = request.retry === undefined ? undefined : new Retries(request.retry);
   }
 
   get requestVersion(): HttpVersion {
@@ -118,11 +128,36 @@ class HttpCall implements Expirable, AttemptOwner, Call {
   }
 
   start(ref: ClusterRef): void {
+    this.#ref = ref;
+    if (this.#request.timeoutMs > 0) this.#context.timers.start(this, this.#request.timeoutMs);
+    this.#try(ref);
+  }
+
+  #try(ref: ClusterRef): void {
     const attempt = attemptAtEndpoint(this, ref, this.#context);
     if ('reason' in attempt) return this.#fail(attempt.reason, attempt.detail);
-    if (this.#request.timeoutMs > 0) this.#context.timers.start(this, this.#request.timeoutMs);
     this.#attempt = attempt;
+    const { perTryTimeoutMs = 0, perTryIdleTimeoutMs = 0 } = this.#request.retry?.model ?? {};
+    attempt.startTimers({ perTryMs: perTryTimeoutMs, perTryIdleMs: perTryIdleTimeoutMs });
     attempt.start(false);
+  }
+
+  /** Asks again after a while, where the policy has tries left; false where this is the end. */
+  #tryAgain({ cluster, host }: Attempt): boolean {
+    const retries = this.#retries;
+    if (retries === undefined || retries.left === 0 || !retries.admits(cluster, 'default')) return false;
+    const { clock, random, turn } = this.#context;
+    retries.begin(cluster, 'default', host);
+    this.#attempt = undefined;
+    retries.timer = clock.after(retries.waitMs(cluster, random(), undefined), () => {
+      turn.enter();
+      try {
+        if (this.#done !== undefined && this.#ref !== undefined) this.#try(this.#ref);
+      } finally {
+        turn.leave();
+      }
+    });
+    return true;
   }
 
   cancel(): void {
@@ -149,8 +184,13 @@ class HttpCall implements Expirable, AttemptOwner, Call {
     attempt.sendEnd(undefined);
   }
 
-  onAttemptHead(_attempt: Attempt, head: ResponseHead, endStream: boolean): void {
+  onAttemptHead(attempt: Attempt, head: ResponseHead, endStream: boolean): void {
     if (this.#done === undefined || head.status < 200) {
+      this.#context.heads.releaseResponse(head);
+      return;
+    }
+    if (this.#request.retry?.retriesStatus(head) === true && this.#tryAgain(attempt)) {
+      if (!endStream) attempt.abort();
       this.#context.heads.releaseResponse(head);
       return;
     }
@@ -175,7 +215,11 @@ class HttpCall implements Expirable, AttemptOwner, Call {
 
   onAttemptDrain(): void {}
 
-  onAttemptFailed(_attempt: Attempt, outcome: AttemptOutcome, detail: string): void {
+  onAttemptFailed(attempt: Attempt, outcome: AttemptOutcome, detail: string): void {
+    const { failure } = failureReports[outcome];
+    const wanted =
+      failure !== undefined && this.#request.retry?.retriesFailure(failure, attempt.sent) === true;
+    if (wanted && this.#head === undefined && this.#tryAgain(attempt)) return;
     switch (outcome) {
       case 'overflow':
         return this.#fail('overflow', detail);
@@ -228,6 +272,7 @@ class HttpCall implements Expirable, AttemptOwner, Call {
   }
 
   #forget(): void {
+    this.#retries?.end();
     if (this.#head !== undefined) this.#context.heads.releaseResponse(this.#head);
     this.#head = undefined;
     this.#chunks = [];

@@ -106,11 +106,15 @@ export function decodeGrpcTarget(scope: Scope, message: ApiMessage): GrpcTarget 
   const services = message.grpcServices ?? [];
   const at = scope.at('grpcServices');
   if (services.length !== 1) at.fail('must have exactly one');
-  const { cluster, authority, metadata, maxMessageBytes } = decodeGrpcService(at.at(0), services[0]);
+  const { cluster, authority, metadata, maxMessageBytes, reopening } = decodeGrpcService(
+    at.at(0),
+    services[0],
+  );
   return {
     cluster,
     metadata: Object.fromEntries(metadata),
     authority,
     ...(maxMessageBytes === undefined ? {} : { maxMessageBytes }),
+    ...(reopening === undefined ? {} : { reopening }),
   };
 }

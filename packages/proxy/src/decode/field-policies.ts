@@ -30,6 +30,7 @@ import { smallFilterPolicies } from './small-filters.ts';
 import { endpointPolicies } from './endpoint.ts';
 import type { AnyFieldPolicy } from './field-policy.ts';
 import { consistentHashingPolicies } from './consistent-hashing.ts';
+import { coreRetryPolicies } from './core-retry-policy.ts';
 import { grpcServicePolicies } from './grpc-service.ts';
 import { headerPolicies } from './headers.ts';
 import { healthCheckFilterPolicies } from './health-check-filter.ts';
@@ -100,6 +101,7 @@ export const fieldPolicies: readonly AnyFieldPolicy[] = [
   ...smallFilterPolicies,
   ...endpointPolicies,
   ...grpcServicePolicies,
+  ...coreRetryPolicies,
   ...headerPolicies,
   ...healthCheckFilterPolicies,
   ...healthCheckPolicies,

@@ -1,18 +1,15 @@
 import type { GrpcService as GrpcMessage } from '@lateen/protocol/envoy/config/core/v3';
 import * as core from '@lateen/protocol/envoy/config/core/v3';
 import type { GrpcServiceConfig } from '../model/index.ts';
+import { decodeCoreRetryPolicy } from './core-retry-policy.ts';
 import { fieldPolicy } from './field-policy.ts';
 import type { Scope } from './scope.ts';
 
-const noRetries = 'a call is made once; a stream of xDS that ends is opened again with back-off';
-
-const grpcPolicy = fieldPolicy(core.GrpcService, ['envoyGrpc', 'initialMetadata', 'timeout'], {
-  retryPolicy: noRetries,
-});
+const grpcPolicy = fieldPolicy(core.GrpcService, ['envoyGrpc', 'initialMetadata', 'timeout', 'retryPolicy']);
 const envoyGrpcPolicy = fieldPolicy(
   core.GrpcService_EnvoyGrpc,
-  ['clusterName', 'authority', 'maxReceiveMessageLength'],
-  { retryPolicy: noRetries, skipEnvoyHeaders: 'x-envoy headers are not sent' },
+  ['clusterName', 'authority', 'maxReceiveMessageLength', 'retryPolicy'],
+  { skipEnvoyHeaders: 'x-envoy headers are not sent' },
 );
 
 export const grpcServicePolicies = [grpcPolicy, envoyGrpcPolicy];
@@ -25,6 +22,11 @@ export function decodeGrpcService(scope: Scope, message: GrpcMessage | undefined
   scope.at('envoyGrpc').check(envoyGrpcPolicy, envoy);
   if (envoy.clusterName === undefined) scope.fail('must have envoy_grpc.cluster_name');
   const limit = envoy.maxReceiveMessageLength;
+  const { retryPolicy } = service;
+  const reopening =
+    envoy.retryPolicy === undefined
+      ? undefined
+      : decodeCoreRetryPolicy(scope.at('envoyGrpc').at('retryPolicy'), envoy.retryPolicy);
   return {
     cluster: envoy.clusterName ?? '',
     authority: envoy.authority ?? '',
@@ -33,5 +35,11 @@ export function decodeGrpcService(scope: Scope, message: GrpcMessage | undefined
       key === undefined ? [] : [[key.toLowerCase(), value] as const],
     ),
     ...(limit === undefined ? {} : { maxMessageBytes: limit }),
+    ...(retryPolicy === undefined
+      ? {}
+      : { retry: decodeCoreRetryPolicy(scope.at('retryPolicy'), retryPolicy) }),
+    ...(reopening === undefined || envoy.retryPolicy?.retryBackOff === undefined
+      ? {}
+      : { reopening: { baseMs: reopening.backoffBaseMs, maxMs: reopening.backoffMaxMs } }),
   };
 }

@@ -1,4 +1,3 @@
-import * as core from '@lateen/protocol/envoy/config/core/v3';
 import * as jwt from '@lateen/protocol/envoy/extensions/filters/http/jwt_authn/v3';
 import type {
   HttpFilterConfig,
@@ -10,6 +9,7 @@ import type {
 } from '../model/index.ts';
 import { decodeDataSource, decodeStringMatch } from './basics.ts';
 import { decodeHttpUri } from './ext-authz.ts';
+import { decodeCoreRetryPolicy } from './core-retry-policy.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { decodeRouteMatch } from './route-match.ts';
 import type { Scope } from './scope.ts';
@@ -47,9 +47,6 @@ const remotePolicy = fieldPolicy(jwt.RemoteJwks, ['httpUri', 'cacheDuration', 'a
 const asyncPolicy = fieldPolicy(jwt.JwksAsyncFetch, ['failedRefetchDuration'], {
   fastListener: 'a listener never waits for keys',
 });
-const retryPolicy = fieldPolicy(core.RetryPolicy, ['numRetries', 'retryBackOff'], {
-  retryOn: 'keys are asked for again after every failure',
-});
 const requirementPolicy = fieldPolicy(jwt.JwtRequirement, [
   'providerName',
   'providerAndAudiences',
@@ -66,7 +63,6 @@ export const jwtAuthnPolicies = [
   providerPolicy,
   remotePolicy,
   asyncPolicy,
-  retryPolicy,
   requirementPolicy,
   rulePolicy,
   routePolicy,
@@ -164,7 +160,8 @@ function decodeKeys(scope: Scope, message: jwt.JwtProvider): JwksSource {
   at.check(remotePolicy, remote);
   const { asyncFetch, retryPolicy: retry } = remote;
   if (asyncFetch !== undefined) at.at('asyncFetch').check(asyncPolicy, asyncFetch);
-  if (retry !== undefined) at.at('retryPolicy').check(retryPolicy, retry);
+  // As in Envoy keys are asked for again after every failure, whatever `retry_on` says.
+  const retries = retry === undefined ? undefined : decodeCoreRetryPolicy(at.at('retryPolicy'), retry);
   return {
     kind: 'remote',
     ...decodeHttpUri(at.at('httpUri'), remote.httpUri),
@@ -172,8 +169,9 @@ function decodeKeys(scope: Scope, message: jwt.JwtProvider): JwksSource {
     ...(asyncFetch === undefined
       ? {}
       : { async: { failedRefetchMs: asyncFetch.failedRefetchDuration ?? defaultFailedRefetchMs } }),
-    retries: retry === undefined ? 0 : (retry.numRetries ?? 1),
-    retryBaseMs: retry?.retryBackOff?.baseInterval ?? defaultRetryBaseMs,
+    retries: retries?.numRetries ?? 0,
+    retryBaseMs: retries?.backoffBaseMs ?? defaultRetryBaseMs,
+    retryMaxMs: retries?.backoffMaxMs ?? 10 * defaultRetryBaseMs,
   };
 }
 

@@ -33,7 +33,7 @@ import { fieldPolicy, type AnyFieldPolicy } from './field-policy.ts';
 export const nestedPolicies: readonly AnyFieldPolicy[] = [
   fieldPolicy(listener.Listener_ConnectionBalanceConfig, ['exactBalance']),
   fieldPolicy(listener.Listener_ConnectionBalanceConfig_ExactBalance, []),
-  fieldPolicy(core.BackoffStrategy, ['baseInterval']),
+  fieldPolicy(core.BackoffStrategy, ['baseInterval', 'maxInterval']),
   fieldPolicy(jwt.JwtCacheConfig, ['jwtCacheSize']),
   fieldPolicy(jwt.JwtClaimToHeader, ['headerName', 'claimName']),
   fieldPolicy(jwt.JwtHeader, ['name', 'valuePrefix']),

@@ -2,7 +2,7 @@ import type { CheckRequest } from '@lateen/protocol/envoy/service/auth/v3';
 import { compileMetadataMatch } from '../decide/metadata-match.ts';
 import { addressOf, labelsOf, peerOf } from '../filter/ext-authz/check-request.ts';
 import { checkByGrpc } from '../filter/ext-authz/grpc-check.ts';
-import { grpcTarget } from '../filter/service-target.ts';
+import { grpcTarget } from '../call/grpc-target.ts';
 import type { NetworkExtAuthz } from '../model/ext-authz.ts';
 import { ConnectionCheckStats } from '../telemetry/connection-check-stats.ts';
 import type { ListenerContext } from './compiled-listener.ts';

@@ -1,3 +1,5 @@
+import type { ReopeningBackoff } from './grpc-service.ts';
+
 /** Kinds of resources that others refer to by name. */
 export type ReferredKind = 'endpoints' | 'routes' | 'secrets' | 'extensions';
 
@@ -13,6 +15,7 @@ export interface GrpcTarget {
   readonly authority: string;
   /** Largest message accepted; undefined: the channel's own limit. */
   readonly maxMessageBytes?: number;
+  readonly reopening?: ReopeningBackoff;
 }
 
 /** Where resources come from (`envoy.config.core.v3.ConfigSource`). */

@@ -1,3 +1,11 @@
+import type { RetryPolicy } from './route.ts';
+
+/** The back-off with which a stream of xDS that has ended is opened again. */
+export interface ReopeningBackoff {
+  readonly baseMs: number;
+  readonly maxMs: number;
+}
+
 /** A gRPC service that filters and loggers call (`envoy.config.core.v3.GrpcService` with `envoy_grpc`). */
 export interface GrpcServiceConfig {
   readonly cluster: string;
@@ -9,4 +17,8 @@ export interface GrpcServiceConfig {
   readonly metadata: readonly (readonly [string, string])[];
   /** Largest answer; undefined: the client's own limit. */
   readonly maxMessageBytes?: number;
+  /** Of calls; undefined: they are made once. */
+  readonly retry?: RetryPolicy;
+  /** Of streams of xDS; undefined: Envoy's, 500 ms to 30 s. */
+  readonly reopening?: ReopeningBackoff;
 }

@@ -17,6 +17,7 @@ export type JwksSource =
       /** Tries after the first; default 0. */
       readonly retries: number;
       readonly retryBaseMs: number;
+      readonly retryMaxMs: number;
     };
 
 /** Whose tokens are accepted, and what becomes of them (`envoy.extensions.filters.http.jwt_authn.v3.JwtProvider`). */

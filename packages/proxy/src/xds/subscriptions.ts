@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { messageOf, type Clock, type Logger } from '@lateen/core';
+import { Backoff, messageOf, type Clock, type Logger } from '@lateen/core';
 import type { Cluster as ClusterMessage } from '@lateen/protocol/envoy/config/cluster/v3';
 import type { Node } from '@lateen/protocol/envoy/config/core/v3';
 import type { Metadata } from '@lateen/protocol/grpc';
@@ -134,6 +134,7 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
       caller: callerOf(source.target),
       node,
       variant: source.variant,
+      ...backoffOf(source.target),
       service: 'separate',
       types: [type],
       named: whole ? [] : [type],
@@ -238,6 +239,7 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
           caller: callerOf(options.ads.target),
           node,
           variant: options.ads.variant,
+          ...backoffOf(options.ads.target),
           types: resourceTypes.filter(
             (type) => type !== 'listener' || options.whole.listener?.kind === 'ads',
           ),
@@ -307,4 +309,9 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
       for (const { caller } of callers) caller.close();
     },
   };
+}
+
+/** As the service asks for it (`envoy_grpc.retry_policy`). */
+function backoffOf({ reopening }: GrpcTarget): { readonly backoff?: Backoff } {
+  return reopening === undefined ? {} : { backoff: new Backoff({ ...reopening, jitter: 1 }) };
 }

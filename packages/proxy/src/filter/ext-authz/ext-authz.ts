@@ -7,7 +7,7 @@ import { flag } from '../../telemetry/response-flags.ts';
 import type { FilterServices } from '../compile-filters.ts';
 import { addMetadata } from '../dynamic-metadata.ts';
 import type { CompiledHttpFilter, FilterExchange } from '../http-filter.ts';
-import { grpcTarget } from '../service-target.ts';
+import { grpcTarget } from '../../call/grpc-target.ts';
 import { applyHeaders, applyToRequest } from './apply-headers.ts';
 import { CheckRequestMaker, type ShownBody } from './check-request.ts';
 import { checkByGrpc } from './grpc-check.ts';

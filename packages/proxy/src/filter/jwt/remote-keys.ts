@@ -1,4 +1,4 @@
-import type { Clock } from '@lateen/core';
+import { Backoff, type Clock } from '@lateen/core';
 import { callHttp, type CallContext } from '../../call/index.ts';
 import type { ClusterRef } from '../../cluster/cluster-set.ts';
 import type { JwksSource } from '../../model/jwt-authn.ts';
@@ -62,7 +62,7 @@ export class RemoteKeys {
     const underWay = this.#waiting !== undefined;
     const waiting = (this.#waiting ??= new Set());
     waiting.add(run);
-    if (!underWay) this.#fetch(this.#config.retries);
+    if (!underWay) this.#fetch(this.#config.retries, this.#newBackoff());
     return () => void waiting.delete(run);
   }
 
@@ -71,7 +71,12 @@ export class RemoteKeys {
     if (this.#config.async !== undefined) this.get(nothing);
   }
 
-  #fetch(retriesLeft: number): void {
+  #newBackoff(): Backoff {
+    const { retryBaseMs, retryMaxMs } = this.#config;
+    return new Backoff({ baseMs: retryBaseMs, maxMs: retryMaxMs, random: () => this.#context.random() });
+  }
+
+  #fetch(retriesLeft: number, backoff: Backoff): void {
     const request = {
       method: 'GET',
       path: this.#path,
@@ -86,8 +91,7 @@ export class RemoteKeys {
         this.#finish(keys);
         return;
       }
-      const backoffMs = this.#config.retryBaseMs * (0.5 + this.#context.random() / 2);
-      this.#clock.after(backoffMs, () => this.#fetch(retriesLeft - 1));
+      this.#clock.after(backoff.nextMs(), () => this.#fetch(retriesLeft - 1, backoff));
     });
   }
 

@@ -18,7 +18,7 @@ import { flag } from '../../telemetry/response-flags.ts';
 import type { FilterServices } from '../compile-filters.ts';
 import { addMetadata } from '../dynamic-metadata.ts';
 import type { CompiledHttpFilter, FilterExchange } from '../http-filter.ts';
-import { grpcTarget } from '../service-target.ts';
+import { grpcTarget } from '../../call/grpc-target.ts';
 import { DescriptorFinder, type Descriptor } from './descriptors.ts';
 import { addLimitHeaders, type LimitNotice } from './limit-headers.ts';
 

@@ -1,6 +1,7 @@
 import type { Clock, Problem } from '@lateen/core';
 import { ByteWriter, encode, type JsonObject } from '@lateen/protocol';
 import { StreamAccessLogsMessage_Identifier } from '@lateen/protocol/envoy/service/accesslog/v3';
+import { grpcTarget } from '../../call/grpc-target.ts';
 import { tellGrpc, type CallContext } from '../../call/index.ts';
 import type { ClusterRef } from '../../cluster/cluster-set.ts';
 import type { LogService, RemoteLogSink } from '../../model/access-log.ts';
@@ -114,12 +115,7 @@ export class RemoteLogs {
     if (batch === undefined) {
       const context = this.#context;
       const { service } = to;
-      const target = {
-        cluster: context.clusterRef(service.cluster),
-        ...(service.authority === '' ? {} : { authority: service.authority }),
-        timeoutMs: service.timeoutMs ?? callTimeoutMs,
-        metadata: service.metadata,
-      };
+      const target = grpcTarget(service, context, callTimeoutMs);
       const send = (records: readonly Uint8Array[], done: (taken: boolean) => void): void =>
         void tellGrpc(context, target, path, frame(records), (failure) => done(failure === undefined));
       batch = new LogBatch(to, context.clock, send, this.#statsOf(statName));

@@ -2,6 +2,7 @@ import type { Clock } from '@lateen/core';
 import { encode, type JsonObject } from '@lateen/protocol';
 import { MetricsService, StreamMetricsMessage } from '@lateen/protocol/envoy/service/metrics/v3';
 import type { Metric, MetricFamily, MetricType } from '@lateen/protocol/io/prometheus/client';
+import { grpcTarget } from '../../call/grpc-target.ts';
 import { tellGrpc, type CallContext, type GrpcTarget } from '../../call/index.ts';
 import type { NodeIdentity } from '../../model/data-plane.ts';
 import type { MetricsServiceSink } from '../../model/stats.ts';
@@ -37,13 +38,7 @@ export class MetricsServiceTeller {
   constructor(sink: MetricsServiceSink, cluster: GrpcTarget['cluster'], context: MetricsServiceContext) {
     this.#sink = sink;
     this.#context = context;
-    const { authority, timeoutMs, metadata } = sink.service;
-    this.#target = {
-      cluster,
-      ...(authority === '' ? {} : { authority }),
-      timeoutMs: timeoutMs ?? callTimeoutMs,
-      metadata,
-    };
+    this.#target = grpcTarget(sink.service, { clusterRef: () => cluster }, callTimeoutMs);
   }
 
   tell(all: StatsRegistry): void {
