@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { test } from 'node:test';
 import { clusterFromJson, routesJson, serveEnvoy } from '../../testing/envoy-config.ts';
 import { ask, statOf, until, upstream } from '../../testing/harness.ts';
+import { askHttp2, http2Client, http2Cluster, http2Upstream } from '../../testing/http2-peers.ts';
 
 const mirrored = routesJson([
   {
@@ -35,6 +36,25 @@ test('a copy counts in its cluster as any request, and against its limit', async
   assert.equal(counted('2xx'), 1);
   assert.equal((await ask(port)).body, 'hello');
   await until(() => held.length === 2);
+});
+
+test('a copy of a gRPC request says that it takes trailers, as the original does', async (t) => {
+  const seen: unknown[] = [];
+  const servers = await Promise.all(
+    ['up', 'mirror'].map(async (name) => {
+      const { port } = await http2Upstream(t, (stream, { te }) => {
+        seen.push(te);
+        stream.respond({ ':status': 200 });
+        stream.end();
+      });
+      return http2Cluster(name, [port]);
+    }),
+  );
+  const { port } = await serveEnvoy(t, { route_config: mirrored }, servers);
+  const client = await http2Client(t, port);
+  await askHttp2(client, { ':method': 'POST', ':path': '/', te: 'trailers' }, 'x');
+  await until(() => seen.length === 2);
+  assert.deepEqual(seen, ['trailers', 'trailers']);
 });
 
 test('a copy that is not answered ends with the time of the route', async (t) => {

@@ -157,6 +157,7 @@ function startShadow(
   copy.scheme = head.scheme;
   copy.path = head.path;
   copy.version = head.version;
+  copy.acceptsTrailers = head.acceptsTrailers;
   copy.authority = mirror.keepHost ? head.authority : shadowAuthority(head.authority);
   copy.headers.copyFrom(head.headers);
   const shadow = new Shadow(copy, setup);
