@@ -16,6 +16,7 @@ import { BodyBuffer } from './body-buffer.ts';
 import { failureBody, failureDetails, failureReports, isIdempotent, transportFailure } from './failure.ts';
 import { HostChoice } from './host-choice.ts';
 import { startShadows, type Shadow } from './mirror.ts';
+import { OtherTries } from './other-tries.ts';
 import { Retries } from './retries.ts';
 import type { RouterOwner } from './router-owner.ts';
 import {
@@ -46,7 +47,7 @@ export class Router extends HostChoice implements AttemptOwner {
   /** The one that answers, or the latest. */
   #attempt: Attempt | undefined;
   /** Earlier ones that are still under way; only where tries are hedged. */
-  #others: Attempt[] | undefined;
+  #others: OtherTries | undefined;
   #body: BodyBuffer | undefined;
   #shadows: Shadow[] | undefined;
   #requestDone = false;
@@ -170,7 +171,7 @@ export class Router extends HostChoice implements AttemptOwner {
       : undefined;
     const attempt = new Attempt(this, cluster, host, priority, timers, pool);
     attempt.watch = attemptLog(owner, attempt, this.attempts);
-    if (this.#attempt?.over === false) (this.#others ??= []).push(this.#attempt);
+    if (this.#attempt?.over === false) (this.#others ??= new OtherTries()).add(this.#attempt);
     this.#attempt = attempt;
     if (this.#requestDone) attempt.startTimers(this.#timing);
     attempt.start(fresh);
@@ -178,16 +179,14 @@ export class Router extends HostChoice implements AttemptOwner {
 
   /** True where a try is under way besides the latest, or will be. */
   #hasOthers(): boolean {
-    if (this.#others === undefined && this.retries?.timer === undefined) return false;
-    this.#others = this.#others?.filter((one) => !one.over);
-    return (this.#others?.length ?? 0) > 0 || this.retries?.timer !== undefined;
+    return this.#others?.areUnderWay() === true || this.retries?.timer !== undefined;
   }
 
   /** One of several tries did not come to an answer, or not to a good one: the others go on. */
   #leaveToOthers(attempt: Attempt): boolean {
     if (!this.#hasOthers()) return false;
-    this.#others = this.#others?.filter((one) => one !== attempt);
-    if (this.#attempt === attempt) this.#attempt = this.#others?.pop() ?? attempt;
+    this.#others?.remove(attempt);
+    if (this.#attempt === attempt) this.#attempt = this.#others?.takeLatest() ?? attempt;
     return true;
   }
 
@@ -216,7 +215,7 @@ export class Router extends HostChoice implements AttemptOwner {
     const attempt = this.#attempt;
     const ready = attempt?.ready === true && !attempt.over;
     if ((!ready || this.#mayNeedBody) && !this.#keep(buffer, start, end, ready)) return;
-    if (this.#others !== undefined) this.#sendToOthers(buffer, start, end);
+    this.#others?.sendData(buffer, start, end, this.#body?.lossy === true);
     if (!ready) {
       this.owner.pauseRequest();
       return;
@@ -250,13 +249,6 @@ export class Router extends HostChoice implements AttemptOwner {
     return false;
   }
 
-  #sendToOthers(buffer: Buffer, start: number, end: number): void {
-    for (const other of this.#others ?? []) {
-      if (other.ready) other.sendData(buffer, start, end);
-      else if (this.#body?.lossy === true) other.abort();
-    }
-  }
-
   onRequestEnd(trailers: HeaderBlock | undefined): void {
     if (this.#over) return;
     this.#requestDone = true;
@@ -266,12 +258,7 @@ export class Router extends HostChoice implements AttemptOwner {
       this.#body.trailers = trailers;
     }
     if (!this.#responding) this.#startTimeout();
-    if (this.#others !== undefined) {
-      for (const other of this.#others) {
-        if (other.ready && !other.over) other.sendEnd(trailers);
-        other.startTimers(this.#timing);
-      }
-    }
+    this.#others?.sendEnd(trailers, this.#timing);
     const attempt = this.#attempt;
     if (attempt === undefined || attempt.over) return;
     if (!this.#responding) attempt.startTimers(this.#timing);
@@ -339,14 +326,16 @@ export class Router extends HostChoice implements AttemptOwner {
   /** This attempt is the one that answers. */
   #take(attempt: Attempt): void {
     this.#responding = true;
-    if (this.#others === undefined) return;
-    const losers = [...this.#others, this.#attempt].filter((one) => one !== attempt);
+    const others = this.#others;
+    if (others === undefined) return;
+    const latest = this.#attempt;
     this.#others = undefined;
     this.retries?.timer?.cancel();
     this.#attempt = attempt;
     this.host = attempt.host;
     this.connected = attempt;
-    for (const loser of losers) loser?.abort();
+    others.abort(attempt);
+    if (latest !== attempt) latest?.abort();
   }
 
   /** Follows a redirect here; false where the client is to have it. */
@@ -503,7 +492,7 @@ export class Router extends HostChoice implements AttemptOwner {
     this.#body = undefined;
     const others = this.#others;
     this.#others = undefined;
-    if (others !== undefined) for (const other of others) other.abort();
+    others?.abort();
     if (this.#shadows === undefined) return;
     for (const shadow of this.#shadows) if (shadow.incomplete) shadow.abort();
   }
