@@ -6,7 +6,7 @@ import type { AlpnOverride } from '../model/alpn-override.ts';
 import type { Cluster } from '../model/cluster.ts';
 import type { ClusterStatus } from '../model/data-plane.ts';
 import type { ClusterLoadAssignment, Endpoint, Locality } from '../model/endpoint.ts';
-import { headerName, type HeaderName } from '../codec/header-name.ts';
+import type { HeaderName } from '../codec/header-name.ts';
 import { formatAddress, type SocketAddress } from '../model/address.ts';
 import type { Metadata } from '../model/metadata.ts';
 import { ClusterStats } from '../telemetry/cluster-stats.ts';
@@ -29,7 +29,7 @@ import { connectsAlike } from './connects-alike.ts';
 import type { Connector, ConnectorContext, Downstream } from './connector.ts';
 import { createChecker } from './health/create-checker.ts';
 import type { HealthChecker } from './health/health-checker.ts';
-import { namedDestination } from './named-destination.ts';
+import { forgetUnused, OriginalDestinations } from './original-destinations.ts';
 import { mayOverride, type HostOverride } from './host-override.ts';
 import { endpointAt, Host } from './host.ts';
 import type { LocalCluster } from './local-cluster.ts';
@@ -38,6 +38,7 @@ import { ClientPools } from './pool/client-pools.ts';
 import type { HttpPool } from './pool/http-pool.ts';
 import { createHttpPool } from './pool/create-pool.ts';
 import type { PoolContext } from './pool/http1-pool.ts';
+import { poolContextOf } from './pool/pool-context.ts';
 
 /** What clusters share in a data plane. */
 export interface ClusterContext extends ConnectorContext {
@@ -72,7 +73,6 @@ export interface HostRequest extends BalancerRequest {
 }
 
 const nowhere: Locality = { region: '', zone: '', subZone: '' };
-const maxOriginalDestinations = 4_096;
 
 /**
  * A cluster at work: its endpoints, who of them is next, its connections, limits and statistics.
@@ -91,8 +91,8 @@ export class UpstreamCluster {
   #balancer: PriorityBalancer | undefined;
   #subsets: SubsetBalancer | undefined;
   readonly #balancing: BalancerContext;
-  /** In which requests say where they are to go. */
-  readonly #originalHeader: HeaderName | undefined;
+  /** Undefined where endpoints are known before requests come. */
+  readonly #destinations: OriginalDestinations | undefined;
   /** True where endpoints are told by the PROXY protocol who the client is. */
   readonly #tellsClients: boolean;
   /** There is TLS, and the version of HTTP does not depend on what it agrees on. */
@@ -116,27 +116,9 @@ export class UpstreamCluster {
     this.#breakers = previous === undefined ? breakersFor(model, context.share?.cells) : previous.#breakers;
     this.#limit();
     this.stats.breakers = this.#breakers;
-    this.#poolContext = {
-      connector: context.createConnector(model, this.stats),
-      stats: this.stats,
-      maxHostConnections: model.maxHostConnections ?? Number.POSITIVE_INFINITY,
-      preconnectRatio: model.preconnectRatio ?? 1,
-      nextConnectionId: () => this.nextConnectionId(),
-      breakersOf: (priority) => this.#breakers[priority],
-      http1: {
-        maxHeadBytes: 64 * 1024,
-        maxHeaders: model.http.maxHeaders ?? 100,
-        preserveHeaderCase: model.http.preserveHeaderCase,
-        properCase: model.http.properCase === true,
-        sendFullUrl: model.http.sendFullUrl === true,
-        enableTrailers: model.http.enableTrailers,
-        idleTimeoutMs: model.http.idleTimeoutMs,
-        maxRequests: model.http.maxRequestsPerConnection,
-      },
-      maxConnectionDurationMs: model.http.maxConnectionDurationMs,
-      heads: context.heads,
-      timers: context.timers,
-    };
+    this.#poolContext = poolContextOf(model, context, this.#breakers, this.stats, () =>
+      this.nextConnectionId(),
+    );
     this.#tellsClients = [model.transport, ...model.transportMatches.map(({ transport }) => transport)].some(
       ({ proxyProtocol }) => proxyProtocol !== undefined,
     );
@@ -147,8 +129,7 @@ export class UpstreamCluster {
       );
     this.#balancing = { random: context.random, nowMs: () => context.turn.nowMs, hash: context.hash };
     const { discovery } = model;
-    if (discovery.kind === 'original_dst' && discovery.useHttpHeader)
-      this.#originalHeader = headerName(discovery.httpHeaderName.toLowerCase());
+    if (discovery.kind === 'original_dst') this.#destinations = new OriginalDestinations(discovery);
     this.#hosts = new Map();
     if (previous !== undefined) previous.#stopWatching();
     if (previous !== undefined && connectsAlike(previous.model, model)) {
@@ -297,7 +278,7 @@ export class UpstreamCluster {
       if (host !== undefined && mayOverride(host, this.model.overrideHostStatuses)) return host;
       if (override.strict) return undefined;
     }
-    if (this.model.discovery.kind === 'original_dst') return this.#originalDestination(request);
+    if (this.#destinations !== undefined) return this.#originalDestination(request);
     if (request.redis !== undefined && this.#slots !== undefined) {
       const { slot, policy } = request.redis;
       return this.#slots.choose(slot, policy, this.#hosts, this.#context.random());
@@ -470,31 +451,20 @@ export class UpstreamCluster {
   }
 
   #originalDestination(request: HostRequest): Host | undefined {
-    const { discovery } = this.model;
-    if (discovery.kind !== 'original_dst') return undefined;
-    const named = namedDestination(request, discovery, this.#originalHeader, this.stats);
-    const wanted = named ?? request.originalDestination;
-    if (wanted === undefined) return undefined;
-    const port = discovery.portOverride ?? wanted.port;
-    const address: SocketAddress = { kind: 'socket', address: wanted.address, port };
+    const address = this.#destinations?.addressOf(request, this.stats);
+    if (address === undefined) return undefined;
     const key = formatAddress(address);
-    let host = this.#hosts.get(key);
-    if (host === undefined) {
-      if (this.#hosts.size >= maxOriginalDestinations) this.#forgetUnused();
-      host = new Host(endpointAt(address), nowhere, 0, this.#context.turn.nowMs);
-      shareConnections(host, this.model, this.#context.share?.cells);
-      this.#hosts.set(key, host);
-      this.stats.n.membershipTotal = this.#hosts.size;
-      this.stats.n.membershipHealthy = this.#hosts.size;
-    }
-    return host;
+    return this.#hosts.get(key) ?? this.#addDestination(key, address);
   }
 
-  #forgetUnused(): void {
-    for (const [key, host] of this.#hosts) {
-      if (host.active !== 0 || host.cxActive !== 0) continue;
-      host.shareConnections(undefined);
-      this.#hosts.delete(key);
-    }
+  #addDestination(key: string, address: SocketAddress): Host {
+    const hosts = this.#hosts;
+    forgetUnused(hosts);
+    const host = new Host(endpointAt(address), nowhere, 0, this.#context.turn.nowMs);
+    shareConnections(host, this.model, this.#context.share?.cells);
+    hosts.set(key, host);
+    this.stats.n.membershipTotal = hosts.size;
+    this.stats.n.membershipHealthy = hosts.size;
+    return host;
   }
 }
