@@ -1,7 +1,7 @@
 import * as adaptive from '@lateen/protocol/envoy/extensions/filters/http/adaptive_concurrency/v3';
 import type { AdaptiveConcurrency, GradientRules } from '../model/adaptive-concurrency.ts';
 import { fieldPolicy } from './field-policy.ts';
-import { percentShare } from './percent-share.ts';
+import { percentShare } from './percent.ts';
 import { errorStatus } from './rate-limits.ts';
 import type { Scope } from './scope.ts';
 

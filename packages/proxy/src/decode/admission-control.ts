@@ -2,7 +2,7 @@ import * as core from '@lateen/protocol/envoy/config/core/v3';
 import * as admission from '@lateen/protocol/envoy/extensions/filters/http/admission_control/v3';
 import type { AdmissionControl } from '../model/admission-control.ts';
 import { fieldPolicy } from './field-policy.ts';
-import { percentShare } from './percent-share.ts';
+import { percentShare } from './percent.ts';
 import type { Scope } from './scope.ts';
 
 const filterPolicy = fieldPolicy(admission.AdmissionControl, [

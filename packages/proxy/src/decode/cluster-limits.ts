@@ -10,6 +10,7 @@ import {
   type OutlierDetection,
 } from '../model/index.ts';
 import { fieldPolicy } from './field-policy.ts';
+import { percentOf } from './percent.ts';
 import type { Scope } from './scope.ts';
 
 const thresholdsPolicy = fieldPolicy(
@@ -80,7 +81,7 @@ function decodeThresholds(scope: Scope, message: CircuitBreakers_Thresholds): Ci
       ? {}
       : {
           retryBudget: {
-            budgetPercent: budget.budgetPercent === undefined ? 20 : (budget.budgetPercent.value ?? 0),
+            budgetPercent: percentOf(budget.budgetPercent, 20),
             minRetryConcurrency: budget.minRetryConcurrency ?? 3,
           },
         }),

@@ -25,6 +25,7 @@ import { decodeLoadBalancing, decodeSubsets } from './load-balancing.ts';
 import { decodeMetadataKey } from './rate-limit-rules.ts';
 import { decodeNameServers } from './dns-resolver.ts';
 import { decodeRedisCredentials } from './redis-proxy.ts';
+import { percentOf } from './percent.ts';
 import type { Scope } from './scope.ts';
 import { decodeUpstreamTransport } from './tls.ts';
 import { decodeUpstreamHttp, redisOptionsKey } from './upstream-http.ts';
@@ -226,8 +227,7 @@ export function decodeCluster(scope: Scope, message: ClusterMessage): Cluster {
     ...(message.lbSubsetConfig === undefined
       ? {}
       : { subsets: decodeSubsets(scope.at('lbSubsetConfig'), message.lbSubsetConfig) }),
-    panicThresholdPercent:
-      common.healthyPanicThreshold === undefined ? 50 : (common.healthyPanicThreshold.value ?? 0),
+    panicThresholdPercent: percentOf(common.healthyPanicThreshold, 50),
     ...(policy ?? {
       localityWeighted: common.localityWeightedLbConfig !== undefined,
       ...zoneAwareOf(common, common.localityWeightedLbConfig !== undefined),

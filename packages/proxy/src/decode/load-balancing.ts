@@ -14,6 +14,7 @@ import type {
 } from '../model/index.ts';
 import { consistentOptions, maglevTableSize, ringSizes } from './consistent-hashing.ts';
 import { fieldPolicy } from './field-policy.ts';
+import { percentOf } from './percent.ts';
 import type { Scope } from './scope.ts';
 
 const subsetPolicy = fieldPolicy(cluster.Cluster_LbSubsetConfig, [
@@ -86,7 +87,7 @@ export function slowStartOf(config: Cluster_SlowStartConfig | undefined): { read
     slowStart: {
       windowMs: config.slowStartWindow ?? 0,
       aggression: config.aggression?.defaultValue ?? 1,
-      minWeightPercent: config.minWeightPercent?.value ?? 10,
+      minWeightPercent: percentOf(config.minWeightPercent, 10),
     },
   };
 }

@@ -59,6 +59,29 @@ test('a cluster without anything set has the defaults of Envoy', () => {
   assert.deepEqual(good(clusterDecoder, { name: 'c' }).model, defaultCluster('c'));
 });
 
+test('a percentage of 0 is 0, not the default', () => {
+  const zero = { value: 0 };
+  const { model } = good(clusterDecoder, {
+    name: 'c',
+    common_lb_config: { healthy_panic_threshold: zero },
+    circuit_breakers: { thresholds: [{ retry_budget: { budget_percent: zero } }] },
+    round_robin_lb_config: { slow_start_config: { slow_start_window: '30s', min_weight_percent: zero } },
+    typed_extension_protocol_options: {
+      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+        '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+        explicit_http_config: {
+          http2_protocol_options: { connection_keepalive: { timeout: '1s', interval_jitter: zero } },
+        },
+      },
+    },
+  });
+  const { panicThresholdPercent, circuitBreakers, loadBalancing, http } = model;
+  assert.equal(panicThresholdPercent, 0);
+  assert.equal(circuitBreakers.default.retryBudget?.budgetPercent, 0);
+  assert.equal(loadBalancing.kind === 'round_robin' && loadBalancing.slowStart?.minWeightPercent, 0);
+  assert.equal(http.http2.keepalive?.jitterPercent, 0);
+});
+
 test("a cluster of Istio's control plane is taken whole", () => {
   const { model, warmingTimeoutMs } = good(clusterDecoder, {
     name: 'outbound|9080|v1|reviews.default.svc.cluster.local',

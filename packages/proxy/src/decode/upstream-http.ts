@@ -15,6 +15,7 @@ import {
   type UpstreamHttpOptions,
 } from '../model/index.ts';
 import { fieldPolicy } from './field-policy.ts';
+import { percentOf } from './percent.ts';
 import type { Scope } from './scope.ts';
 
 export const http1Policy = fieldPolicy(
@@ -242,7 +243,7 @@ function decodeKeepalive(
     keepalive: {
       intervalMs: interval,
       timeoutMs: timeout,
-      jitterPercent: message.intervalJitter?.value ?? 15,
+      jitterPercent: percentOf(message.intervalJitter, 15),
       idleIntervalMs: connectionIdleInterval,
     },
   };

@@ -1,4 +1,5 @@
 import { defaultZoneAware, type ZoneAware } from '../model/index.ts';
+import { percentOf } from './percent.ts';
 
 /** The same in the fields of a cluster and in its policies. */
 interface ZoneAwareMessage {
@@ -22,6 +23,6 @@ export function zoneAwareOf(
   if (localityWeighted) return {};
   if (config === undefined) return { zoneAware: defaultZoneAware };
   const { routingEnabled, minClusterSize = 6, failTrafficOnPanic = false } = config;
-  const routingPercent = routingEnabled === undefined ? 100 : (routingEnabled.value ?? 0);
+  const routingPercent = percentOf(routingEnabled, 100);
   return { zoneAware: { routingPercent, minClusterSize, failTrafficOnPanic } };
 }
