@@ -49,8 +49,6 @@ export class Host {
   clientPools: ClientPools | undefined;
   /** Who else keeps connections to it, and lets them go when it leaves. */
   others: Set<HostUser> | undefined;
-  /** True once the host has left its cluster. */
-  removed = false;
 
   constructor(endpoint: Endpoint, locality: Locality, priority: number, nowMs: number) {
     this.availableSinceMs = nowMs;

@@ -420,7 +420,6 @@ export class UpstreamCluster {
   #drop(host: Host): void {
     this.#shared?.remove(host);
     host.shareConnections(undefined);
-    host.removed = true;
     host.leave(this.model.closeConnectionsOnHostRemoval ? 'close' : 'drain');
   }
 

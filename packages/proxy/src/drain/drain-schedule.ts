@@ -39,11 +39,6 @@ export class DrainSchedule {
     }
   }
 
-  /** As if nothing had been drained. */
-  stop(): void {
-    this.#state = 'off';
-  }
-
   /** True where the answer that is about to be sent is to be the last of its connection. */
   closes(): boolean {
     if (this.#state === 'off') return false;

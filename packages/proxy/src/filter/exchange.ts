@@ -181,15 +181,6 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
     return this.state === 'done';
   }
 
-  /** Ends the exchange without an answer. */
-  abort(): void {
-    if (this.state === 'done') return;
-    this.flags |= flag.localReset;
-    this.stream.reset();
-    this.router?.abort();
-    this.finish();
-  }
-
   // FilterExchange
 
   routeConfig(filterName: string): HttpFilterConfig | undefined {
@@ -361,10 +352,6 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
   }
 
   // What the router brings
-
-  get requestWritable(): boolean {
-    return this.stream.writable;
-  }
 
   onRouterHead(head: ResponseHead, endStream: boolean): void {
     if (head.status < 200 && head.status !== 101) {

@@ -74,10 +74,6 @@ export class Http2ClientConnection extends Http2Connection {
     return this.#active > 0;
   }
 
-  get activeStreams(): number {
-    return this.#active;
-  }
-
   /** How many streams the endpoint takes at once; undefined before it has said so. */
   get streamLimit(): number | undefined {
     return this.peer.settled ? this.peer.maxStreams : undefined;

@@ -67,7 +67,6 @@ export type FromWorker =
   | { readonly kind: 'wantSocket'; readonly id: number; readonly address: string }
   /** What is known of a DNS cluster's names is to be told. */
   | { readonly kind: 'wantNames'; readonly cluster: string }
-  | { readonly kind: 'ready' }
   | { readonly kind: 'log'; readonly line: string }
   /** A cluster or a virtual host is needed that no worker has yet. */
   | { readonly kind: 'seekCluster'; readonly name: string; readonly source: unknown }

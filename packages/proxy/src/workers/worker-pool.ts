@@ -34,7 +34,6 @@ export interface WorkerPoolOptions {
 interface Member {
   readonly thread: Worker;
   readonly answers: Map<number, (value: WorkerLook | undefined) => void>;
-  readonly ready: PromiseWithResolvers<void>;
 }
 
 const ticketSecretBytes = 32;
@@ -105,11 +104,6 @@ export class WorkerPool {
     logLevels.onSet = (scope, level) => this.#tell({ kind: 'logLevel', scope, level });
   }
 
-  /** Resolves when every worker serves. */
-  async whenReady(): Promise<void> {
-    await Promise.all(this.#members.map(({ ready }) => ready.promise));
-  }
-
   /** Hands on what the first worker has taken. */
   follow(update: ResourceUpdate, refused: readonly RefusedResource[]): void {
     const bad = new Set(refused.map(({ name }) => name));
@@ -155,7 +149,7 @@ export class WorkerPool {
       // Descriptors of sockets are given to handles, which close them.
       trackUnmanagedFds: false,
     });
-    const member: Member = { thread, answers: new Map(), ready: Promise.withResolvers() };
+    const member: Member = { thread, answers: new Map() };
     this.#members.push(member);
     thread.on('message', (message: FromWorker) => this.#hear(member, message));
     let died: Error | undefined;
@@ -173,9 +167,6 @@ export class WorkerPool {
     switch (message.kind) {
       case 'log':
         this.#options.writeLog(message.line);
-        return;
-      case 'ready':
-        member.ready.resolve();
         return;
       case 'answer':
         member.answers.get(message.id)?.(message.value);

@@ -137,10 +137,7 @@ export async function runWorker(): Promise<void> {
     clock: systemClock,
     log,
     ...(start.agentSecrets ? { isLocalSecret: isOwnSecret } : {}),
-    onReady() {
-      say({ kind: 'ready' });
-      giveMemoryBack(systemClock);
-    },
+    onReady: () => giveMemoryBack(systemClock),
     subscribe(options) {
       sink = options.sink;
       return followed;

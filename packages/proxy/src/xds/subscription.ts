@@ -58,8 +58,6 @@ export class Subscription {
   readonly versions = new Map<string, string>();
   /** Version of the last response that was accepted whole. */
   acceptedVersion = '';
-  accepted = 0;
-  refused = 0;
   readonly #clock: Clock;
   /** The ends of resources with a time to live. */
   readonly #ends = new Map<string, Timer>();
@@ -95,10 +93,8 @@ export class Subscription {
     for (const name of update.removed) this.#forget(name);
     if (refused.length === 0) {
       this.acceptedVersion = update.version;
-      this.accepted++;
       return undefined;
     }
-    this.refused++;
     return refused.map((r) => `${r.name}: ${r.reason}`).join('\n');
   }
 
