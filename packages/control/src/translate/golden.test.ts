@@ -242,6 +242,19 @@ test('a Sidecar limits what is told, and a delegate’s rules stand where it is 
   });
 });
 
+test('a Sidecar opens the ports of its workload, and says where the application is', (t) => {
+  const engine = meshOf('bookinfo.yaml', 'ingress.yaml');
+  const of = viewFor(engine, productpage);
+  const [listener] = named(allResources(engine, of, 'listener'), /virtualInbound/) as {
+    filterChains: readonly { filterChainMatch: { destinationPort?: number } }[];
+  }[];
+  const ports = listener?.filterChains.flatMap(({ filterChainMatch: { destinationPort } }) =>
+    destinationPort === undefined ? [] : destinationPort,
+  );
+  assert.deepEqual([...new Set(ports)], [15_006, 7001, 7002, 7004, 9080]);
+  matchesFile(t, 'ingress.clusters', named(allResources(engine, of, 'cluster'), /^inbound/));
+});
+
 test('mutual TLS is used where both ends take it, and accepted as the policies say', (t) => {
   const engine = meshOf('bookinfo.yaml', 'mutual-tls.yaml');
   const of = viewFor(engine, productpage);

@@ -17,7 +17,7 @@ test('a kind that is not in force is told with what stays as it is', () => {
 
 test('fields that are not in force are told with their places, all else in silence', () => {
   const spec = {
-    ingress: [{ port: { number: 8888, protocol: 'HTTP', name: 'http' }, defaultEndpoint: '127.0.0.1:8080' }],
+    ingress: [{ port: { number: 8888, protocol: 'HTTP', name: 'http' }, bind: '10.0.0.1' }],
     egress: [
       { port: { number: 80, protocol: 'HTTP', name: 'http' }, bind: '127.0.0.1', hosts: ['./*'] },
       { hosts: ['./*'] },
@@ -25,7 +25,7 @@ test('fields that are not in force are told with their places, all else in silen
     outboundTrafficPolicy: { mode: 'REGISTRY_ONLY' },
   };
   const places = warningsFor('networking.istio.io/v1', 'Sidecar', spec).map((text) => text.split(' ')[0]);
-  assert.deepEqual(places, ['spec.ingress', 'spec.egress[0].port', 'spec.egress[0].bind']);
+  assert.deepEqual(places, ['spec.ingress[0].bind', 'spec.egress[0].port', 'spec.egress[0].bind']);
   assert.deepEqual(warningsFor('networking.istio.io/v1', 'Sidecar', { egress: [{ hosts: ['./*'] }] }), []);
   const policy = { tls: { mode: 'MUTUAL', credentialName: 'client' } };
   const subsets = [{ name: 'v1' }, { name: 'v2', trafficPolicy: policy }];

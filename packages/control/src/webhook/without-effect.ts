@@ -24,7 +24,10 @@ const idleFields: { readonly [K in ConfigKindName]?: Readonly<Record<string, str
     'servers[].defaultEndpoint': 'requests go where VirtualServices say',
   },
   Sidecar: {
-    ingress: 'inbound ports are those of the services of the workload',
+    'ingress[].bind': 'the port is open at all addresses of the pod',
+    'ingress[].captureMode': captured,
+    'ingress[].tls': 'the port takes what PeerAuthentication says',
+    'ingress[].connectionPool': 'inbound connections have no limits',
     inboundConnectionPool: 'inbound connections have no limits',
     'outboundTrafficPolicy.egressProxy': 'unknown traffic goes where the client sends it',
     'egress[].port': 'the hosts are open at all their ports',

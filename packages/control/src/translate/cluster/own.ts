@@ -1,7 +1,8 @@
 import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
 import { query } from '../../engine/query.ts';
-import type { InboundPort } from '../../model/inbound.ts';
+import type { ApplicationAddress, InboundPort } from '../../model/inbound.ts';
 import { settingsOf } from '../../model/settings.ts';
+import { socketAddress } from '../address.ts';
 import {
   blackHoleCluster,
   inboundClusterName,
@@ -50,6 +51,32 @@ export const staticClusters = query(
   { equal: sameResources },
 );
 
+/** How the application is reached: at the address that was called, or where its Sidecar says. */
+function applicationFields(
+  clusterName: string,
+  application: ApplicationAddress | undefined,
+): Partial<Cluster> {
+  if (application === undefined) {
+    return {
+      type: 'ORIGINAL_DST',
+      lbPolicy: 'CLUSTER_PROVIDED',
+      cleanupInterval: 60_000,
+      upstreamBindConfig: inboundSource,
+    };
+  }
+  const address =
+    application.kind === 'pipe'
+      ? { pipe: { path: application.path } }
+      : socketAddress(application.address, application.port);
+  const isLocal =
+    application.kind === 'pipe' || application.address === '::1' || application.address.startsWith('127.');
+  return {
+    type: 'STATIC',
+    loadAssignment: { clusterName, endpoints: [{ lbEndpoints: [{ endpoint: { address } }] }] },
+    ...(isLocal ? {} : { upstreamBindConfig: inboundSource }),
+  };
+}
+
 /** The clusters of a workload's own ports. */
 export const inboundClusters = query(
   'clusters.inbound',
@@ -63,10 +90,7 @@ export const inboundClusters = query(
       const name = inboundClusterName(first.targetPort);
       return encodeResource(Cluster, name, {
         name,
-        type: 'ORIGINAL_DST',
-        lbPolicy: 'CLUSTER_PROVIDED',
-        cleanupInterval: 60_000,
-        upstreamBindConfig: inboundSource,
+        ...applicationFields(name, first.application),
         ...connectionFields(undefined, connectTimeoutMs),
         ...httpOptionFields(first.protocol, undefined),
         metadata: istioMetadata({
