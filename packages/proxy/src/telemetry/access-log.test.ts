@@ -361,3 +361,27 @@ test('what is not known of the wire or the connection is left out', () => {
   assert.equal(compiled.value.render(info(about)), 'mesh 1 - - -');
   assert.equal(compiled.value.render(info({ downstreamBytes: bodyBytes(3, 295) })), '- - 3 - -');
 });
+
+test('addresses are masked, and details keep their spaces, where that is asked for', () => {
+  const six = { kind: 'socket' as const, address: '2001:db8:1234:5678:9abc:def0:1234:5678', port: 1 };
+  const about = info({ downstreamRemote: six, details: 'a reason' });
+  const line = (format: string): string => {
+    const compiled = compileFormat(format);
+    assert.ok(compiled.ok, format);
+    return compiled.value.render(about);
+  };
+  assert.equal(
+    line('%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT(64)% %DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT(20)%'),
+    '2001:db8:1234:5678::/64 10.96.0.0/20',
+  );
+  assert.equal(
+    line('%UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT(0)% %UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT(128)%'),
+    '0.0.0.0/0 10.244.0.7/32',
+  );
+  assert.equal(
+    line('%RESPONSE_CODE_DETAILS% %RESPONSE_CODE_DETAILS(ALLOW_WHITESPACES)%'),
+    'a_reason a reason',
+  );
+  for (const wrong of ['', '-1', '129', 'x'])
+    assert.ok(!compileFormat(`%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT(${wrong})%`).ok);
+});

@@ -5,8 +5,9 @@ import { headerReader } from '../decide/header-match.ts';
 import { processEnv } from '../env.ts';
 import { celOperator } from './cel-operator.ts';
 import { durationOperator } from './duration-operator.ts';
-import type { Operator } from './format-operator.ts';
+import { nonEmpty, type Operator } from './format-operator.ts';
 import { formatTime } from './format-time.ts';
+import { maskedAddress } from './masked-address.ts';
 import { metadataOperator } from './metadata-operators.ts';
 import { pathOperator } from './path-operator.ts';
 import type { StreamInfo } from './stream-info.ts';
@@ -118,8 +119,14 @@ function operatorOf(name: string, argument: string | undefined): Operator | Resu
     case 'FILTER_STATE':
     case 'UPSTREAM_FILTER_STATE':
       return () => undefined;
-    default:
-      return streamOperators[name] ?? metadataOperator(name, argument ?? '');
+    case 'RESPONSE_CODE_DETAILS':
+      return argument === 'ALLOW_WHITESPACES' ? ({ details }) => nonEmpty(details) : streamOperators[name];
+    default: {
+      const known = streamOperators[name];
+      if (known !== undefined && argument !== undefined && name.endsWith('_ADDRESS_WITHOUT_PORT'))
+        return maskedAddress(name, known, argument);
+      return known ?? metadataOperator(name, argument ?? '');
+    }
   }
 }
 
