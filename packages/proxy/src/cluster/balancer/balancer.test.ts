@@ -283,6 +283,22 @@ test('with bounded load no host gets more than its share of the requests under w
   }
 });
 
+test('a host keeps its requests until it has more than its share, as with Envoy', () => {
+  for (const policy of [ring, maglev]) {
+    const balancer = createBalancer({ ...policy, hashBalanceFactor: 150 }, hosts(1, 1), context());
+    const wanted = balancer.pick(hashed(7));
+    assert.ok(wanted !== undefined);
+    // Half of 1.5 times 4 requests, the next one among them, is 3; of 8 it is 6.
+    for (const [active, stays] of [
+      [3, true],
+      [7, false],
+    ] as const) {
+      wanted.active = active;
+      assert.equal(balancer.pick(hashed(7)) === wanted, stays);
+    }
+  }
+});
+
 const rules: BalancingRules = {
   policy: { kind: 'round_robin' },
   localityWeighted: false,

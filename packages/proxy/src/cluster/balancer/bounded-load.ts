@@ -53,9 +53,9 @@ export class BoundedLoadBalancer implements Balancer {
     return best;
   }
 
-  /** Above 1: the host has all that it may have, and one request more would be too much. */
+  /** Above 1: the host has more than it may have; as Envoy, which does not count the request that is to come. */
   #overload(host: Host, slots: number): number {
     const own = Math.max(1, Math.ceil(slots * (this.#shares.get(host) ?? 0)));
-    return (host.active + 1) / own;
+    return host.active / own;
   }
 }
