@@ -1,17 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { test } from 'node:test';
-import { errorCode, frameFlag, frameType } from '../http2/frame.ts';
-import { defaultForward, defaultRoute } from '../model/index.ts';
 import type { HttpConnectionManager } from '../model/network-filter.ts';
 import { assertLogged, type Expected } from '../testing/fault-case.ts';
-import { cluster, tcpUpstream, type Closers } from '../testing/harness.ts';
-import { frame, goodHead, headersFrame, RawClient, uint32 } from '../testing/raw-http2.ts';
-import { becomes, watchedProxy, type WatchedProxy } from '../testing/watched-proxy.ts';
-
-/** What the endpoint does with a request. */
-type Behaviour = 'answers' | 'waits' | 'begins to answer';
+import { becomes } from '../testing/watched-proxy.ts';
+import { left, watchedEndpoint, type Behaviour } from './testing/watched-endpoint.ts';
 
 interface Http1Case {
   readonly what: string;
@@ -31,18 +25,6 @@ const post = 'POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n0123';
 const chunks = 'POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n4\r\nbody\r\n';
 const nothing = /^$/;
 
-const left: Omit<Expected, 'status' | 'body'> = {
-  logged: 0,
-  flags: 'DC',
-  details: 'downstream_remote_disconnect',
-  counted: {
-    'http.http.downstream_rq_total': 1,
-    'http.http.downstream_rq_rx_reset': 1,
-    'http.http.downstream_cx_destroy': 1,
-    'http.http.downstream_cx_destroy_remote': 1,
-    'http.http.downstream_cx_destroy_remote_active_rq': 1,
-  },
-};
 const leftEndpointToo = {
   ...left,
   counted: {
@@ -327,29 +309,9 @@ const http1Cases: readonly Http1Case[] = [
   },
 ];
 
-/** A proxy with one endpoint; tells when the endpoint has seen a request. */
-async function serve(
-  t: Closers,
-  behaviour: Behaviour,
-  manager: Partial<HttpConnectionManager> = {},
-): Promise<WatchedProxy & { readonly asked: Promise<Socket> }> {
-  const asked = Promise.withResolvers<Socket>();
-  const up = await tcpUpstream(t, (socket) => {
-    socket.once('data', () => {
-      asked.resolve(socket);
-      if (behaviour === 'answers') socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
-      if (behaviour === 'begins to answer') socket.write('HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhell');
-    });
-    socket.on('end', () => socket.end());
-  });
-  const route = defaultRoute({ ...defaultForward('up'), timeoutMs: 0 });
-  const proxy = await watchedProxy(t, [route], [cluster('up', [up])], manager);
-  return { ...proxy, asked: asked.promise };
-}
-
 for (const { what, sends, next, endpoint = 'answers', manager, expected, answer } of http1Cases) {
   test(`an HTTP/1 client that ${what}`, async (t) => {
-    const proxy = await serve(t, endpoint, manager);
+    const proxy = await watchedEndpoint(t, endpoint, manager);
     const socket = connect({ port: proxy.port, host: '127.0.0.1', allowHalfOpen: true });
     let text = '';
     socket.on('data', (chunk) => (text += chunk.toString('latin1')));
@@ -375,133 +337,5 @@ for (const { what, sends, next, endpoint = 'answers', manager, expected, answer 
     proxy.counted({ 'http.http.downstream_rq_total': 0, 'http.http.downstream_cx_destroy': 1 });
     if (manager !== undefined) proxy.counted({ 'http.http.downstream_cx_idle_timeout': 1 });
     else proxy.counted({ 'http.http.downstream_cx_destroy_remote': 1 });
-  });
-}
-
-interface Http2Case {
-  readonly what: string;
-  readonly endpoint: Behaviour;
-  readonly request: readonly Buffer[];
-  readonly next?: readonly Buffer[] | 'destroys';
-  readonly expected: Omit<Expected, 'status' | 'body'>;
-}
-
-const posted = headersFrame(1, [[':method', 'POST'], ...goodHead.slice(1)], false);
-const taken: Omit<Expected, 'status' | 'body'> = {
-  logged: 0,
-  flags: 'DR',
-  details: 'http2.remote_reset',
-  counted: {
-    'http.http.downstream_rq_rx_reset': 1,
-    'http.http.http2.rx_reset': 1,
-    'cluster.up.upstream_rq_tx_reset': 1,
-    'http.http.downstream_cx_protocol_error': 0,
-  },
-};
-const cancelled = [frame(frameType.rstStream, 0, 1, uint32(errorCode.cancel))];
-
-const http2Cases: readonly Http2Case[] = [
-  {
-    what: 'takes its request back',
-    endpoint: 'waits',
-    request: [headersFrame(1, goodHead)],
-    next: cancelled,
-    expected: taken,
-  },
-  {
-    what: 'takes its request back in the body',
-    endpoint: 'waits',
-    request: [posted, frame(frameType.data, 0, 1, Buffer.from('some'))],
-    next: cancelled,
-    expected: taken,
-  },
-  {
-    what: 'does not want the rest of its answer',
-    endpoint: 'begins to answer',
-    request: [headersFrame(1, goodHead)],
-    next: cancelled,
-    expected: { ...taken, logged: 200 },
-  },
-  {
-    what: 'vanishes while it waits',
-    endpoint: 'waits',
-    request: [headersFrame(1, goodHead)],
-    next: 'destroys',
-    expected: { ...left, counted: { ...left.counted, 'cluster.up.upstream_rq_tx_reset': 1 } },
-  },
-  {
-    what: 'sends a malformed head',
-    endpoint: 'answers',
-    request: [headersFrame(1, [...goodHead, ['X', 'y']])],
-    expected: {
-      logged: 0,
-      flags: 'DPE',
-      details: 'http2.violation.of.messaging.rule',
-      counted: {
-        'http.http.http2.rx_messaging_error': 1,
-        'http.http.downstream_rq_total': 1,
-        'cluster.up.upstream_rq_total': 0,
-      },
-    },
-  },
-  {
-    what: 'sends too many headers',
-    endpoint: 'answers',
-    request: [
-      headersFrame(1, [...goodHead, ...Array.from({ length: 150 }, (_, i) => [`x-${i}`, 'y'] as const)]),
-    ],
-    expected: {
-      logged: 431,
-      flags: 'DPE',
-      details: 'http2.too_many_headers',
-      counted: { 'http.http.downstream_rq_4xx': 1 },
-    },
-  },
-  {
-    what: 'sends more than its length',
-    endpoint: 'waits',
-    request: [headersFrame(1, [[':method', 'POST'], ...goodHead.slice(1), ['content-length', '3']], false)],
-    next: [frame(frameType.data, frameFlag.endStream, 1, Buffer.from('hello'))],
-    expected: {
-      ...taken,
-      flags: 'DPE',
-      details: 'http2.violation.of.messaging.rule',
-      counted: { 'http.http.http2.rx_messaging_error': 1, 'cluster.up.upstream_rq_tx_reset': 1 },
-    },
-  },
-  {
-    what: 'breaks its connection',
-    endpoint: 'waits',
-    request: [headersFrame(1, goodHead)],
-    next: [frame(frameType.continuation, 4, 1)],
-    expected: {
-      ...taken,
-      flags: 'DPE',
-      details: 'http2.violation.of.messaging.rule',
-      counted: {
-        'http.http.downstream_cx_protocol_error': 1,
-        'http.http.downstream_cx_destroy_local_active_rq': 1,
-        'cluster.up.upstream_rq_tx_reset': 1,
-      },
-    },
-  },
-];
-
-for (const { what, endpoint, request, next, expected } of http2Cases) {
-  test(`an HTTP/2 client that ${what}`, async (t) => {
-    const proxy = await serve(t, endpoint);
-    const client = await RawClient.connect(t, proxy.port);
-    client.send(...request);
-    if (next !== undefined) {
-      await proxy.asked;
-      if (endpoint === 'begins to answer') await client.expect((f) => f.type === frameType.data);
-      if (next === 'destroys') client.destroy();
-      else client.send(...next);
-    }
-    assertLogged(await proxy.log.next(), { status: 0, ...expected });
-    client.destroy();
-    await proxy.settle();
-    proxy.counted(expected.counted ?? {});
-    assert.equal(proxy.log.left, 0);
   });
 }
