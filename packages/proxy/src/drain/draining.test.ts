@@ -137,6 +137,32 @@ test('versions of listeners that come while inbound ones are drained are drained
     assert.deepEqual([state, boundAddresses], ['draining', []]);
 });
 
+test('sockets that are being bound when listening ends do not listen', async (t) => {
+  for (const end of ['stopAccepting', 'close'] as const) {
+    const asked = Promise.withResolvers<void>();
+    const taken = Promise.withResolvers<undefined>();
+    const dataPlane = startDataPlane(t, {
+      takeSocket() {
+        asked.resolve();
+        return taken.promise;
+      },
+    });
+    const { port, server } = await upstream(t, () => {});
+    await new Promise((resolve) => server.close(resolve));
+    const address = { kind: 'socket', address: '127.0.0.1', port } as const;
+    const listener = { ...httpListener(routeTable([])), address };
+    const updated = dataPlane.update({ listeners: { set: [listener] } });
+    await asked.promise;
+    await dataPlane[end]();
+    taken.resolve(undefined);
+    await updated;
+    await until(() => dataPlane.listeners().every(({ boundAddresses }) => boundAddresses.length === 0));
+    // One pass of the event loop is left to those that came before.
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+    await assert.rejects(ask(port, false), /ECONNREFUSED/);
+  }
+});
+
 test('a connection that waits to be accepted when listening ends is served', async (t) => {
   const { port: up } = await upstream(t, (_, response) => response.end('x'));
   const { dataPlane, port } = await serveHttp(t, [routeTo('up')], [cluster('up', [up])]);

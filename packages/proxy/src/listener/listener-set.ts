@@ -209,6 +209,11 @@ export class ListenerSet {
 
   #install(compiled: CompiledListener, sockets: Map<string, ListenSocket>): void {
     const { model } = compiled;
+    if (!this.#listens(model)) {
+      // That was decided while they were bound.
+      for (const [key, socket] of sockets) this.#sockets.closeAfterQueue(key, socket);
+      sockets.clear();
+    }
     if (this.#startsTaken) for (const socket of sockets.values()) socket.start();
     const present = this.#active.get(model.name);
     if (present !== undefined) {
