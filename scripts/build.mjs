@@ -89,11 +89,17 @@ function lastDigest() {
   }
 }
 
-/** Parts of earlier bundles. Files are replaced in place, so that clusters that run from here can start containers meanwhile. */
+/** How long the parts of earlier bundles are kept. */
+const keptMs = 24 * 60 * 60 * 1000;
+
+/**
+ * Removes what no bundle of the last day has. A cluster that runs from here loads some of its parts when they are first
+ * called, and starts containers meanwhile.
+ */
 function removeStaleChunks(metafile) {
   const present = new Set(Object.keys(metafile.outputs).map((file) => join(root, file)));
   for (const file of globSync('chunks/*', { cwd: dist }).map((name) => join(dist, name))) {
-    if (!present.has(file)) rmSync(file);
+    if (!present.has(file) && Date.now() - statSync(file).mtimeMs > keptMs) rmSync(file);
   }
 }
 
