@@ -6,6 +6,11 @@ import { copyBytes, putBytes } from '../wire/copy-bytes.ts';
 const stride = 6;
 const initialBytes = 1024;
 const initialLines = 16;
+/** What a block that is written to takes at first: trailers are short, and mostly there are none. */
+const firstBytes = 256;
+const firstLines = 4;
+const noBytes = Buffer.alloc(0);
+const noLines = new Int32Array(0);
 
 /** A line that is added as it stands; prepared at configuration time. */
 export interface HeaderLine {
@@ -27,12 +32,12 @@ export function headerLine(name: HeaderName, value: string): HeaderLine {
  * nobody asks for never becomes a string.
  */
 export class HeaderBlock {
-  bytes: Buffer = Buffer.allocUnsafeSlow(initialBytes);
+  bytes: Buffer = noBytes;
   /** End of the bytes in use. */
   used = 0;
   /** Lines in the index, dead ones included. */
   lines = 0;
-  #index = new Int32Array(initialLines * stride);
+  #index = noLines;
 
   /** Forgets everything, keeps the memory. */
   clear(): void {
@@ -66,7 +71,7 @@ export class HeaderBlock {
     const line = this.lines++;
     const at = line * stride;
     if (at + stride > this.#index.length) {
-      const bigger = new Int32Array(this.#index.length * 2);
+      const bigger = new Int32Array(Math.max(this.#index.length * 2, firstLines * stride));
       bigger.set(this.#index);
       this.#index = bigger;
     }
@@ -112,6 +117,15 @@ export class HeaderBlock {
   /** The value of a line, each byte as one character (latin1). */
   value(line: number): string {
     return latin1Slice(this.bytes, this.#at(line, 2), this.#at(line, 3));
+  }
+
+  /** True where the value begins with `text`, which has ASCII characters alone; makes no string. */
+  valueStartsWith(line: number, text: string): boolean {
+    const start = this.#at(line, 2);
+    if (this.#at(line, 3) - start < text.length) return false;
+    const bytes = this.bytes;
+    for (let i = 0; i < text.length; i++) if (bytes[start + i] !== text.charCodeAt(i)) return false;
+    return true;
   }
 
   /** The value; several lines of the name are joined by commas, as Envoy's matchers see them. */
@@ -281,7 +295,9 @@ export class HeaderBlock {
   #grow(bytes: number): number {
     const start = this.used;
     if (start + bytes > this.bytes.length) {
-      const bigger = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, start + bytes));
+      const length = Math.max(this.bytes.length * 2, start + bytes, firstBytes);
+      // A short one comes out of Node's own pool, without a call for memory.
+      const bigger = length > firstBytes ? Buffer.allocUnsafeSlow(length) : Buffer.allocUnsafe(length);
       this.bytes.copy(bigger, 0, 0, start);
       this.bytes = bigger;
     }
