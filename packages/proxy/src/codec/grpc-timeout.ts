@@ -1,4 +1,4 @@
-import type { RequestHead } from './head.ts';
+import type { HeaderBlock } from './header-block.ts';
 import { names } from './header-name.ts';
 
 const unitMs: Readonly<Record<string, number>> = {
@@ -27,14 +27,11 @@ const plus = 43;
 const semicolon = 59;
 
 /** True for the content type of gRPC: `application/grpc`, `application/grpc+proto`, `application/grpc;charset=utf-8`. */
-export function isGrpcType(type: string | undefined): boolean {
-  if (type === undefined || !type.startsWith(grpcType)) return false;
-  if (type.length === grpcType.length) return true;
-  const next = type.charCodeAt(grpcType.length);
-  return next === plus || next === semicolon;
-}
-
-/** True for requests of gRPC. */
-export function isGrpcRequest(head: RequestHead): boolean {
-  return isGrpcType(head.headers.get(names.contentType));
+export function isGrpc(headers: HeaderBlock): boolean {
+  const line = headers.find(names.contentType);
+  if (line < 0 || !headers.valueStartsWith(line, grpcType)) return false;
+  const next = headers.valueStart(line) + grpcType.length;
+  // Several lines are one value with commas.
+  if (next === headers.valueEnd(line)) return headers.find(names.contentType, line + 1) < 0;
+  return headers.bytes[next] === plus || headers.bytes[next] === semicolon;
 }

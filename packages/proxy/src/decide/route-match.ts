@@ -1,5 +1,4 @@
-import { isGrpcType } from '../codec/grpc-timeout.ts';
-import { names } from '../codec/header-name.ts';
+import { isGrpc } from '../codec/grpc-timeout.ts';
 import type { Metadata } from '../model/metadata.ts';
 import type { RouteMatch } from '../model/route.ts';
 import { compileHeaderMatch, type RoutableRequest } from './header-match.ts';
@@ -75,6 +74,6 @@ export function compileRouteMatch(match: RouteMatch): RouteTest {
     for (const test of headers) if (!test(head)) return false;
     for (const test of query) if (!test(head.path)) return false;
     for (const test of said) if (!test(request.dynamicMetadata)) return false;
-    return !grpc || isGrpcType(head.headers.get(names.contentType));
+    return !grpc || isGrpc(head.headers);
   };
 }

@@ -1,5 +1,5 @@
 import { names } from '../codec/header-name.ts';
-import { isGrpcType } from '../codec/grpc-timeout.ts';
+import { isGrpc } from '../codec/grpc-timeout.ts';
 import type { HeaderBlock } from '../codec/header-block.ts';
 import type { ResponseHead } from '../codec/head.ts';
 import { rejectedShare, SuccessWindow } from '../decide/admission.ts';
@@ -69,7 +69,7 @@ export function admissionControlFilter(
     },
     onResponse(exchange, response, endStream) {
       if (uncounted.has(exchange)) return;
-      if (response.status !== 200 || !isGrpcType(response.headers.get(names.contentType))) {
+      if (response.status !== 200 || !isGrpc(response.headers)) {
         record(isHttpSuccess(response));
         return;
       }

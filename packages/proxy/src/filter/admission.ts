@@ -1,4 +1,4 @@
-import { isGrpcRequest } from '../codec/grpc-timeout.ts';
+import { isGrpc } from '../codec/grpc-timeout.ts';
 import type { RequestHead } from '../codec/head.ts';
 import type { HeaderName } from '../codec/header-name.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
@@ -53,7 +53,7 @@ export function admitRequest(
   }
   n.rqRedirectedPath++;
   // A redirect means nothing to clients of gRPC.
-  if (isGrpcRequest(head)) {
+  if (isGrpc(head.headers)) {
     return { status: 200, details: 'path_normalization_failed', options: { grpcStatus: 13 } };
   }
   const location = `${head.scheme}://${head.authority}${normalized.path}`;

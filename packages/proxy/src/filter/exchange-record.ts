@@ -3,7 +3,7 @@ import type { HostOverride } from '../cluster/host-override.ts';
 import type { Host } from '../cluster/host.ts';
 import { noBytes, sumOfMeters, type ByteMeter } from '../codec/byte-meter.ts';
 import { GrpcMessages } from '../codec/grpc-messages.ts';
-import { isGrpcRequest } from '../codec/grpc-timeout.ts';
+import { isGrpc } from '../codec/grpc-timeout.ts';
 import type { RequestHead, ResponseHead } from '../codec/head.ts';
 import type { HeaderBlock } from '../codec/header-block.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
@@ -69,7 +69,7 @@ export abstract class ExchangeRecord implements Expirable, StreamInfo {
     this.dynamicMetadata = connection.metadata;
     this.startMs = manager.turn.nowMs;
     this.draw = manager.random();
-    if (manager.messageObservers.length > 0 && isGrpcRequest(head))
+    if (manager.messageObservers.length > 0 && isGrpc(head.headers))
       this.grpcMessages = new GrpcMessages(this.startMs);
     if (manager.countsBytes) this.downstreamBytes = noBytes;
     if (manager.accessLogs.length > 0) this.#startedWallMs = manager.turn.wallMs;

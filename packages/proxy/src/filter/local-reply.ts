@@ -1,5 +1,5 @@
 import type { RequestHead, ResponseHead } from '../codec/head.ts';
-import { isGrpcRequest } from '../codec/grpc-timeout.ts';
+import { isGrpc } from '../codec/grpc-timeout.ts';
 import { headerName, names } from '../codec/header-name.ts';
 import { grpcStatusOfHttp } from '../telemetry/grpc-status.ts';
 import type { LocalReplyOptions } from './http-filter.ts';
@@ -22,7 +22,7 @@ export function fillLocalReply(
 ): Buffer {
   const { headers } = head;
   for (const [name, value] of options.headers ?? []) headers.add(headerName(name), value);
-  if (isGrpcRequest(request)) {
+  if (isGrpc(request.headers)) {
     head.status = 200;
     headers.set(names.contentType, 'application/grpc');
     headers.set(names.grpcStatus, String(options.grpcStatus ?? grpcStatusOfHttp(status)));

@@ -1,6 +1,6 @@
 import type { RequestHead } from '../codec/head.ts';
 import { names } from '../codec/header-name.ts';
-import { isGrpcRequest, parseGrpcTimeout } from '../codec/grpc-timeout.ts';
+import { isGrpc, parseGrpcTimeout } from '../codec/grpc-timeout.ts';
 import type { ForwardAction, RetryPolicy } from '../model/route.ts';
 
 /** How long a request and each try of it may take; 0: no limit. */
@@ -46,7 +46,7 @@ export function grpcLimitOf({
 
 /** The global limit of a gRPC request; undefined for other requests. */
 export function grpcGlobalMs(head: RequestHead, { maxMs, offsetMs }: GrpcLimit): number | undefined {
-  if (!isGrpcRequest(head)) return undefined;
+  if (!isGrpc(head.headers)) return undefined;
   return cappedGrpcMs(head, maxMs, offsetMs) ?? maxMs;
 }
 

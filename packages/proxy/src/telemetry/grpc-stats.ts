@@ -1,5 +1,5 @@
 import type { MessageCounts } from '../codec/grpc-messages.ts';
-import { isGrpcRequest } from '../codec/grpc-timeout.ts';
+import { isGrpc } from '../codec/grpc-timeout.ts';
 import type { GrpcStatsOptions } from '../model/http-filter.ts';
 import { grpcStatusOf } from './grpc-status.ts';
 import { Histogram } from './histogram.ts';
@@ -95,7 +95,7 @@ export class GrpcStats implements RequestObserver {
 
   /** Undefined for what is no gRPC, or has no cluster. */
   #statsFor({ request, upstreamModel, upstreamCluster }: StreamInfo): GrpcCallStats | undefined {
-    if (request === undefined || upstreamCluster === '' || !isGrpcRequest(request)) return undefined;
+    if (request === undefined || upstreamCluster === '' || !isGrpc(request.headers)) return undefined;
     const cluster = upstreamModel?.statName ?? upstreamCluster;
     const method = this.#methodOf(request.path);
     const key = method === undefined ? '' : `${method.service}/${method.name}`;

@@ -1,4 +1,4 @@
-import { isGrpcType } from '../codec/grpc-timeout.ts';
+import { isGrpc } from '../codec/grpc-timeout.ts';
 import { names } from '../codec/header-name.ts';
 import type { Service } from './mesh-services.ts';
 import type { IdentifiedPeer } from './mesh-principals.ts';
@@ -16,10 +16,10 @@ const grpcStatusUnit = 2 ** 44;
 
 /** What of a request is no peer and no service, as a number. */
 export function codeOfRequest(info: StreamInfo, inbound: boolean): number {
-  const contentType = info.request?.headers.get(names.contentType);
   let code = info.status + info.flags * flagsUnit;
   if (inbound) code += bit.inbound;
-  if (isGrpcType(contentType)) code += bit.grpc + grpcStatusOf(info) * grpcStatusUnit;
+  if (info.request !== undefined && isGrpc(info.request.headers))
+    code += bit.grpc + grpcStatusOf(info) * grpcStatusUnit;
   if ((inbound ? info.downstreamTls : undefined)?.peerCertificate !== undefined) code += bit.mutualTls;
   return code;
 }
