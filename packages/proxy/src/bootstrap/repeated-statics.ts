@@ -14,15 +14,25 @@ export function repeatedStatics({
     secrets: secrets.map(({ name }) => name),
   };
   const repeated = Object.entries(names).flatMap(([kind, list]) =>
-    list.flatMap((name, i) => {
-      const first = list.indexOf(name);
-      // Envoy makes up a name for each listener that has none.
-      if (name === '' || first === i) return [];
-      const message = `"${name}" is the name of ${kind}[${first}] already`;
-      return [{ path: `static_resources.${kind}[${i}].name`, message }];
-    }),
+    repeatedNames(list).map(({ name, at, first }) => ({
+      path: `static_resources.${kind}[${at}].name`,
+      message: `"${name}" is the name of ${kind}[${first}] already`,
+    })),
   );
   return [...repeated, ...sharedAddresses(listeners.map(({ model }) => model))];
+}
+
+/** Where names are that were there before, and where first. */
+function repeatedNames(
+  list: readonly string[],
+): readonly { readonly name: string; readonly at: number; readonly first: number }[] {
+  const places = new Map<string, number>();
+  return list.flatMap((name, at) => {
+    const first = places.get(name);
+    if (first === undefined) places.set(name, at);
+    // Envoy makes up a name for each listener that has none.
+    return name === '' || first === undefined ? [] : [{ name, at, first }];
+  });
 }
 
 function sharedAddresses(listeners: readonly Listener[]): readonly Problem[] {
