@@ -34,6 +34,7 @@ export interface WorkerPoolOptions {
 interface Member {
   readonly thread: Worker;
   readonly answers: Map<number, (value: WorkerLook | undefined) => void>;
+  readonly ended: PromiseWithResolvers<void>;
 }
 
 const ticketSecretBytes = 32;
@@ -139,7 +140,8 @@ export class WorkerPool {
   async close(): Promise<void> {
     this.#closing = true;
     await this.#ask((id) => ({ kind: 'close', id }));
-    await Promise.all(this.#members.map(({ thread }) => thread.terminate()));
+    // They end by themselves: what a thread has open besides Node's handles it closes at its own end only.
+    await Promise.all(this.#members.map(({ ended }) => ended.promise));
   }
 
   #add(start: WorkerStart): void {
@@ -149,7 +151,7 @@ export class WorkerPool {
       // Descriptors of sockets are given to handles, which close them.
       trackUnmanagedFds: false,
     });
-    const member: Member = { thread, answers: new Map() };
+    const member: Member = { thread, answers: new Map(), ended: Promise.withResolvers() };
     this.#members.push(member);
     thread.on('message', (message: FromWorker) => this.#hear(member, message));
     let died: Error | undefined;
@@ -159,6 +161,7 @@ export class WorkerPool {
     thread.on('exit', () => {
       for (const answer of member.answers.values()) answer(undefined);
       member.answers.clear();
+      member.ended.resolve();
       if (!this.#closing) this.#options.onDied(died ?? new Error(`worker ${start.index} has ended`));
     });
   }

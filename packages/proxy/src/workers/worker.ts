@@ -121,8 +121,12 @@ export async function runWorker(): Promise<void> {
 
   async function close(id: number): Promise<void> {
     overload?.close();
-    await (proxy ?? dataPlane).close();
-    say({ kind: 'answer', id });
+    try {
+      await (proxy ?? dataPlane).close();
+    } finally {
+      say({ kind: 'answer', id });
+      process.exit();
+    }
   }
 
   const onError = (error: unknown): void =>

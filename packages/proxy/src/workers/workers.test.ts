@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
 import { get } from 'node:http';
 import { connect } from 'node:net';
 import { test } from 'node:test';
@@ -232,6 +233,31 @@ test('a worker that ends by itself is told of', async (t) => {
   // Who asks is not left waiting.
   assert.deepEqual(await pool.look(), []);
   await pool.close();
+});
+
+test('a worker that has ended leaves no descriptor open', async (t) => {
+  const bootstrap = decodeBootstrap({});
+  assert.ok(bootstrap.ok);
+  const open = (): readonly string[] => readdirSync('/proc/self/fd');
+  const plane = startDataPlane(t);
+  const before = open();
+  const pool = new WorkerPool({
+    concurrency: 3,
+    entry: new URL('../main.ts', import.meta.url),
+    bootstrap: bootstrap.value,
+    drainTimeMs: 1_000,
+    drainStrategy: 'immediate',
+    logLevels: new LogLevels('info'),
+    agentSecrets: false,
+    log: silentLogger,
+    writeLog() {},
+    onDied: assert.ifError,
+  });
+  pool.start(plane);
+  await pool.look();
+  assert.ok(open().length > before.length);
+  await pool.close();
+  assert.equal(open().length, before.length);
 });
 
 test('a worker adds its traffic to the statistics, and not once more what all of them count', () => {
