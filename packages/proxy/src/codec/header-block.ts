@@ -140,9 +140,10 @@ export class HeaderBlock {
   /** True where the value is exactly these latin1 characters; makes no string. */
   valueIs(line: number, text: string): boolean {
     const start = this.#at(line, 2);
-    if (this.#at(line, 3) - start !== text.length) return false;
+    const { length } = text;
+    if (this.#at(line, 3) - start !== length) return false;
     const bytes = this.bytes;
-    for (let i = 0; i < text.length; i++) if (bytes[start + i] !== text.charCodeAt(i)) return false;
+    for (let i = 0; i < length; i++) if (bytes[start + i] !== text.charCodeAt(i)) return false;
     return true;
   }
 

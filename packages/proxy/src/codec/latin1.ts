@@ -11,9 +11,11 @@ export function latin1Slice(buffer: Buffer, start: number, end: number): string 
 
 /** Writes the characters of `text`, a byte each, and returns the offset after them. */
 export function latin1Write(buffer: Buffer, text: string, at: number): number {
-  if (text.length < 40) {
-    for (let i = 0; i < text.length; i++) buffer[at + i] = text.charCodeAt(i);
-    return at + text.length;
+  // Strings are of many kinds inside of V8, for which their length is a look-up: once, and not for each character.
+  const { length } = text;
+  if (length < 40) {
+    for (let i = 0; i < length; i++) buffer[at + i] = text.charCodeAt(i);
+    return at + length;
   }
   return at + (buffer as unknown as Latin1Buffer).latin1Write(text, at);
 }
