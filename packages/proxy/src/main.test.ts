@@ -249,3 +249,9 @@ test('it is started until ready and ended where only that is asked, and says its
   assert.match((await run('--version')).out, /^lateen-proxy version: /);
   await assert.rejects(run('--mode', 'validate'), /a bootstrap is needed/);
 });
+
+test('without a bootstrap and without a command it says what to give it', async (t) => {
+  const child = startProgram(t, []);
+  assert.deepEqual(await once(child, 'close'), [1, null]);
+  assert.match(child.log, /neither a bootstrap nor a command.*\n.*lateen-proxy -c FILE/);
+});

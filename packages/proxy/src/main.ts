@@ -6,21 +6,20 @@ import { LateenError, runOnRequiredNode } from '@lateen/core';
 import { processEnv } from './env.ts';
 
 const entry = new URL(import.meta.url);
-const subcommands = `pilot-agent COMMAND
+const subcommands = `lateen-proxy -c FILE [options]    serve what an Envoy v3 bootstrap describes: lateen-proxy --help
+lateen-proxy COMMAND           what pilot-agent does in a pod:
 
   proxy sidecar|router     run the proxy of a workload or a gateway
   istio-iptables           send the pod's traffic to the proxy
   request METHOD PATH      ask the admin port of the running proxy
   wait                     wait until the proxy is ready
   version                  print the version
-
-With Envoy's options (-c FILE …) it is Envoy: see lateen-proxy --help.
 `;
 
 /** Programs that this one file is, by the first word of the command line; with an option first it is Envoy. */
 async function run(args: readonly string[]): Promise<number> {
   const write = (text: string): void => void process.stdout.write(text);
-  const [command = 'help', ...rest] = args;
+  const [command, ...rest] = args;
   switch (command) {
     case 'proxy':
       return (await import('./agent/main.ts')).runAgent(rest, processEnv(), write, entry);
@@ -35,6 +34,10 @@ async function run(args: readonly string[]): Promise<number> {
       return (await import('./agent/request.ts')).runWait(rest);
     case 'version':
       return (await import('./bootstrap/main.ts')).runEnvoy(['--version'], write, entry);
+    case undefined:
+      throw new LateenError('EUSAGE', 'neither a bootstrap nor a command is given', {
+        hint: 'lateen-proxy -c FILE serves a bootstrap; lateen-proxy help lists the commands',
+      });
     case 'help':
       write(subcommands);
       return 0;
