@@ -10,6 +10,8 @@ import { anonymousBytes } from '../overload/process-memory.ts';
 const settledMs = 2_000;
 const firstLookMs = 1_000;
 const betweenLooksMs = 5_000;
+/** CPU that no start takes: who has used more has carried traffic. */
+const longestStartMs = 1_500;
 /** How often memory outside of the heap is looked at: the compiler needs most in the first seconds of traffic. */
 const betweenTrimsMs = 1_000;
 /** A proxy that has used less of a core than this since the last look is at rest. */
@@ -138,7 +140,10 @@ export function giveMemoryBack(clock: Clock, memory: ProcessMemory = ownMemory()
     first = clock.after(settledMs - firstLookMs, () => {
       look(settledMs - firstLookMs, 'all');
       if (leastBytes === undefined) trim();
-      looks = clock.every(betweenLooksMs, () => look(betweenLooksMs, 'objects'));
+      // A start among others' takes longer; it is over when the proxy first comes to rest.
+      const what = (): Parameters<ProcessMemory['collect']>[0] =>
+        startBytes === undefined && cpuMs < longestStartMs ? 'all' : 'objects';
+      looks = clock.every(betweenLooksMs, () => look(betweenLooksMs, what()));
       trims = clock.every(betweenTrimsMs, trim);
     });
   });
