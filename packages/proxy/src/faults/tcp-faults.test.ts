@@ -149,3 +149,22 @@ for (const { what, cluster: make } of cases.filter(({ flags }) => ['UH', 'NC', '
     });
   });
 }
+
+test('a client that does not leave is left when it has its direct response', async (t) => {
+  const dataPlane = startDataPlane(t);
+  const chain = defaultFilterChain([
+    { name: 'direct', kind: 'direct_response', body: Buffer.from('that is all') },
+  ]);
+  const address = { kind: 'socket', address: '127.0.0.1', port: 0 } as const;
+  await dataPlane.update({ listeners: { set: [defaultListener('main', address, [chain])] } });
+  const client = connect({ port: portOf(dataPlane), host: '127.0.0.1', allowHalfOpen: true });
+  client.on('error', () => {});
+  let said = '';
+  client.setEncoding('utf8').on('data', (text: string) => (said += text));
+  await once(client, 'end');
+  assert.equal(said, 'that is all');
+  await until(() => {
+    if (!client.destroyed) client.write('still here');
+    return client.destroyed;
+  });
+});

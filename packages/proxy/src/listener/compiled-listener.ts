@@ -1,3 +1,4 @@
+import { answerAndClose } from './answer-and-close.ts';
 import type { RuntimeCell } from '../runtime/runtime.ts';
 import type { FilterServices } from '../filter/compile-filters.ts';
 import { isDeepStrictEqual } from 'node:util';
@@ -360,9 +361,7 @@ function compileFilter(
       return context.lazyFilters.redis.compileRedisProxy(filter, context, path, bad);
     case 'direct_response':
       return (wire, _info, onClosed) => {
-        wire.handler = { onBytes() {}, onEnd() {}, onDrain() {}, onClose: onClosed };
-        wire.write(filter.body, 0, filter.body.length);
-        wire.end();
+        answerAndClose(wire, filter.body, context.timers, onClosed);
         return { drain: () => {} };
       };
     default:
