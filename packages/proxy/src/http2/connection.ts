@@ -67,8 +67,6 @@ export abstract class Http2Connection implements Expirable, WireHandler, FrameSi
   #dataLength = 0;
   readonly #floods: FloodGuard;
   #keepalive: Keepalive | undefined;
-  /** When the peer was heard of last, where that matters. */
-  #heardMs = 0;
 
   constructor(wire: Wire, options: Http2ConnectionOptions, context: Http2Context, stats: Http2Stats) {
     this.wire = wire;
@@ -120,7 +118,7 @@ export abstract class Http2Connection implements Expirable, WireHandler, FrameSi
 
   onBytes(buffer: Buffer, start: number, end: number): void {
     if (this.life === 'closing' || this.life === 'closed') return;
-    if (this.#keepalive !== undefined) this.#heardMs = this.context.turn.nowMs;
+    this.#keepalive?.onBytes(this.context.turn.nowMs);
     this.#reader.read(buffer, start, end);
   }
 
@@ -389,8 +387,7 @@ export abstract class Http2Connection implements Expirable, WireHandler, FrameSi
     this.writer.settings(ownSettings(values, this.options));
     this.#flow.open();
     if (keepalive === undefined) return;
-    this.#heardMs = this.context.turn.nowMs;
-    this.#keepalive = new Keepalive(keepalive, this.context.timers, {
+    this.#keepalive = new Keepalive(keepalive, this.context, {
       ping: () => {
         if (!this.#isSilent) this.writer.ping(pingKind.keepalive);
       },
@@ -403,7 +400,7 @@ export abstract class Http2Connection implements Expirable, WireHandler, FrameSi
 
   /** A stream begins; a connection that was silent for long is asked whether it lives. */
   protected noteStream(): void {
-    this.#keepalive?.onStream(this.context.turn.nowMs - this.#heardMs);
+    this.#keepalive?.onStream(this.context.turn.nowMs);
   }
 
   get #isSilent(): boolean {

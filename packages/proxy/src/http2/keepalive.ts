@@ -1,5 +1,6 @@
 import { Deadline } from '../timer/deadline.ts';
 import type { CoarseTimers } from '../timer/coarse-timers.ts';
+import type { Http2Context } from './connection-options.ts';
 
 /** How a connection is asked whether it still lives (Envoy, `connection_keepalive`). */
 export interface KeepaliveOptions {
@@ -28,20 +29,28 @@ export class Keepalive {
   readonly #next: Deadline;
   readonly #answer: Deadline;
   #waits = false;
+  /** When the peer was heard of last. */
+  #heardMs: number;
 
-  constructor(options: KeepaliveOptions, timers: CoarseTimers, connection: KeptConnection) {
+  constructor(options: KeepaliveOptions, { timers, turn }: Http2Context, connection: KeptConnection) {
     this.#options = options;
     this.#timers = timers;
     this.#connection = connection;
+    this.#heardMs = turn.nowMs;
     this.#next = new Deadline(() => this.#send());
     this.#answer = new Deadline(() => connection.onDead());
     this.#schedule();
   }
 
-  /** A stream begins, so long after the peer was heard of last. */
-  onStream(silentMs: number): void {
+  /** The peer has sent something. */
+  onBytes(nowMs: number): void {
+    this.#heardMs = nowMs;
+  }
+
+  /** A stream begins. */
+  onStream(nowMs: number): void {
     const { idleIntervalMs } = this.#options;
-    if (idleIntervalMs > 0 && silentMs >= idleIntervalMs) this.#send();
+    if (idleIntervalMs > 0 && nowMs - this.#heardMs >= idleIntervalMs) this.#send();
   }
 
   onAck(): void {
