@@ -29,7 +29,7 @@ import {
   types,
 } from '../testing/program.ts';
 import { trafficOf } from './worker-stats.ts';
-import { WorkerPool } from './worker-pool.ts';
+import { WorkerPool, type WorkerPoolOptions } from './worker-pool.ts';
 
 test('workers share the connections, take what a control plane sends, and their statistics add up', async (t) => {
   const { port: up } = await upstream(t, (_request, response) => response.end('hello'));
@@ -212,13 +212,17 @@ test('connections of all workers count against one limit, and the drain waits fo
   assert.deepEqual(await exited, [0, null], child.log);
 });
 
-test('a worker that ends by itself is told of', async (t) => {
+/** Of a pool whose workers run this program. */
+function poolOptions(
+  program: string,
+  concurrency: number,
+  onDied: (error: Error) => void,
+): WorkerPoolOptions {
   const bootstrap = decodeBootstrap({});
   assert.ok(bootstrap.ok);
-  const died = Promise.withResolvers<Error>();
-  const pool = new WorkerPool({
-    concurrency: 2,
-    entry: new URL('testing/ends.ts', import.meta.url),
+  return {
+    concurrency,
+    entry: new URL(program, import.meta.url),
     bootstrap: bootstrap.value,
     drainTimeMs: 1_000,
     drainStrategy: 'immediate',
@@ -226,8 +230,13 @@ test('a worker that ends by itself is told of', async (t) => {
     agentSecrets: false,
     log: silentLogger,
     writeLog() {},
-    onDied: died.resolve,
-  });
+    onDied,
+  };
+}
+
+test('a worker that ends by itself is told of', async (t) => {
+  const died = Promise.withResolvers<Error>();
+  const pool = new WorkerPool(poolOptions('testing/ends.ts', 2, died.resolve));
   pool.start(startDataPlane(t));
   assert.match((await died.promise).message, /worker 1 has ended/);
   // Who asks is not left waiting.
@@ -236,23 +245,10 @@ test('a worker that ends by itself is told of', async (t) => {
 });
 
 test('a worker that has ended leaves no descriptor open', async (t) => {
-  const bootstrap = decodeBootstrap({});
-  assert.ok(bootstrap.ok);
   const open = (): readonly string[] => readdirSync('/proc/self/fd');
   const plane = startDataPlane(t);
   const before = open();
-  const pool = new WorkerPool({
-    concurrency: 3,
-    entry: new URL('../main.ts', import.meta.url),
-    bootstrap: bootstrap.value,
-    drainTimeMs: 1_000,
-    drainStrategy: 'immediate',
-    logLevels: new LogLevels('info'),
-    agentSecrets: false,
-    log: silentLogger,
-    writeLog() {},
-    onDied: assert.ifError,
-  });
+  const pool = new WorkerPool(poolOptions('../main.ts', 3, assert.ifError));
   pool.start(plane);
   await pool.look();
   assert.ok(open().length > before.length);
