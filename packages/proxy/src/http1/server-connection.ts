@@ -1,5 +1,5 @@
-import { connectionEnd, type ConnectionEnd } from '../codec/connection-end.ts';
 import type { ByteMeter } from '../codec/byte-meter.ts';
+import { connectionEnd, type ConnectionEnd } from '../codec/connection-end.ts';
 import type { HeadPool, HttpVersion, RequestHead, ResponseHead } from '../codec/head.ts';
 import { HeaderBlock } from '../codec/header-block.ts';
 import { names } from '../codec/header-name.ts';
@@ -451,9 +451,7 @@ export class Http1ServerConnection implements Expirable, ServerStream, WireHandl
       this.#closeAfter = true;
       handler.onUnreadable();
       this.#handler = undefined;
-    } else if (this.#head === undefined) {
-      // The request was answered before its body had come.
-    } else {
+    } else if (this.#head !== undefined) {
       const head = this.#heads.request();
       head.version = this.#version;
       this.#heads.releaseRequest(this.#head);
@@ -461,6 +459,7 @@ export class Http1ServerConnection implements Expirable, ServerStream, WireHandl
       this.#answerFault(head, fault);
       return;
     }
+    // Else the request was answered before its body had come.
     this.#close();
   }
 
