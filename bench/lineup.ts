@@ -4,7 +4,7 @@ import { messageOf } from '@lateen/core';
 import type { BenchContext } from './case.ts';
 import { fillIn } from './config-file.ts';
 import { countedRequests } from './istio-metrics.ts';
-import { lateen, type Peer } from './peer.ts';
+import { lateen, notInstalled, type Peer } from './peer.ts';
 import { freePort, type PinnedProcess } from './pinned-process.ts';
 
 /** A contender: one or more processes in a row, each with its configuration. */
@@ -91,7 +91,7 @@ export async function startLineups(
   for (const lineup of lineups) {
     const { name } = lineup.peer;
     if (!lineup.peer.installed(around.context.proxyBundle)) {
-      missing.push(`${name} is not installed: apt-get install ${name}`);
+      missing.push(notInstalled(lineup.peer));
       continue;
     }
     try {

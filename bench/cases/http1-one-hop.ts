@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { fetchOnce } from '../http-check.ts';
-import { caddy, haproxy, lateen, nginx } from '../peer.ts';
+import { caddy, envoy, haproxy, lateen, nginx } from '../peer.ts';
 import { proxyCase } from '../proxy-case.ts';
 import { answerBytes } from '../upstream.ts';
 
@@ -18,6 +18,7 @@ export const http1OneHop = proxyCase({
   lineups: [
     { peer: lateen, configs: [config('bootstrap.yaml')] },
     { peer: haproxy, configs: [config('haproxy.cfg')] },
+    { peer: envoy, configs: [config('bootstrap.yaml')] },
     { peer: nginx, configs: [config('nginx.conf')] },
     { peer: caddy, configs: [config('Caddyfile')] },
   ],

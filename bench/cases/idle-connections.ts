@@ -3,7 +3,7 @@ import { sleep } from '@lateen/core';
 import type { BenchCase, BenchContext, Contender, Figure, PreparedCase, Sample } from '../case.ts';
 import { holdConnections } from '../idle-load/run.ts';
 import { startLineup, type Lineup, type LineupContext, type RunningLineup } from '../lineup.ts';
-import { haproxy, lateen, nginx } from '../peer.ts';
+import { envoy, haproxy, lateen, nginx, notInstalled } from '../peer.ts';
 import { startUpstream } from '../upstream.ts';
 import { checkOneHop, oneHopHeaders, oneHopPath } from './http1-one-hop.ts';
 
@@ -39,6 +39,7 @@ async function prepare(context: BenchContext): Promise<PreparedCase> {
   const lineups: readonly Lineup[] = [
     { peer: lateen, configs: [config('http1-one-hop/bootstrap.yaml')] },
     { peer: haproxy, configs: [config('idle-connections/haproxy.cfg')] },
+    { peer: envoy, configs: [config('http1-one-hop/bootstrap.yaml')] },
     { peer: nginx, configs: [config('idle-connections/nginx.conf')] },
   ];
   try {
@@ -49,7 +50,7 @@ async function prepare(context: BenchContext): Promise<PreparedCase> {
         .map((lineup) => contender(lineup, around)),
       missing: lineups
         .filter(({ peer }) => !peer.installed(context.proxyBundle))
-        .map(({ peer }) => `${peer.name} is not installed: apt-get install ${peer.name}`),
+        .map(({ peer }) => notInstalled(peer)),
       close: () => upstream.stop(),
     };
   } catch (error) {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { BenchCase, BenchContext, Contender, Figure, PreparedCase } from '../case.ts';
 import { latenciesOf, sendAtConstantRate } from '../constant-rate/run.ts';
 import { startEmptyControlPlane, type EmptyControlPlane } from '../empty-control-plane.ts';
-import { lateen, lateenWith } from '../peer.ts';
+import { lateen, lateenWith, notInstalled } from '../peer.ts';
 import { startLineup, type Lineup, type RunningLineup } from '../lineup.ts';
 import type { MemoryMb } from '../pinned-process.ts';
 import { answerBytes, startUpstream } from '../upstream.ts';
@@ -45,7 +45,7 @@ async function prepare(context: BenchContext): Promise<PreparedCase> {
     const around = { upstream: upstream.port, values };
     const missing = pairLineups
       .filter(({ peer }) => !peer.installed(context.proxyBundle))
-      .map(({ peer }) => `${peer.name} is not installed: apt-get install ${peer.name}`);
+      .map(({ peer }) => notInstalled(peer));
     const contenders = pairLineups
       .filter(({ peer }) => peer.installed(context.proxyBundle))
       .map((lineup) => contender(asked(lineup, control), context, around, control));

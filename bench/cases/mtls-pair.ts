@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createTestAuthority } from '@lateen/testkit';
 import { fetchOnce } from '../http-check.ts';
-import { haproxy, lateen, nginx } from '../peer.ts';
+import { envoy, haproxy, lateen, nginx } from '../peer.ts';
 import type { Lineup } from '../lineup.ts';
 import { proxyCase } from '../proxy-case.ts';
 import { answerBytes } from '../upstream.ts';
@@ -18,6 +18,7 @@ const connections = 32;
 export const pairLineups: readonly Lineup[] = [
   { peer: lateen, configs: [config('client.yaml'), config('server.yaml')] },
   { peer: haproxy, configs: [config('client.cfg'), config('server.cfg')] },
+  { peer: envoy, configs: [config('client.yaml'), config('server.yaml')] },
   { peer: nginx, configs: [config('client.conf'), config('server.conf')] },
 ];
 

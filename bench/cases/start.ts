@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { sleep } from '@lateen/core';
 import type { BenchCase, BenchContext, Contender, Figure, PreparedCase } from '../case.ts';
 import { fetchOnce } from '../http-check.ts';
-import { haproxy, lateen, lateenCached, type Peer } from '../peer.ts';
+import { envoy, haproxy, lateen, lateenCached, notInstalled, type Peer } from '../peer.ts';
 import { freePort, type PinnedProcess } from '../pinned-process.ts';
 import { httpListener, sidecarBootstrap, socketAddress, staticCluster } from '../sidecar-bootstrap.ts';
 import { answerBytes, startUpstream } from '../upstream.ts';
@@ -30,12 +30,13 @@ async function prepare(context: BenchContext): Promise<PreparedCase> {
     [lateen, writeBootstrap],
     [lateenCached, writeBootstrap],
     [haproxy, writeHaproxy],
+    [envoy, writeBootstrap],
   ] as const;
   const missing: string[] = [];
   const contenders: Contender[] = [];
   for (const [peer, write] of writers) {
     if (!peer.installed(context.proxyBundle)) {
-      missing.push(`${peer.name} is not installed: apt-get install ${peer.name}`);
+      missing.push(notInstalled(peer));
       continue;
     }
     const place: Place = { port: await freePort(), admin: await freePort(), upstream: upstream.port };

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { fetchOnce } from '../http-check.ts';
 import type { Lineup } from '../lineup.ts';
-import { haproxy, lateen } from '../peer.ts';
+import { envoy, haproxy, lateen } from '../peer.ts';
 import { proxyCase } from '../proxy-case.ts';
 import { answerBytes } from '../upstream.ts';
 
@@ -11,6 +11,7 @@ const config = (name: string): string => fileURLToPath(new URL(`tcp/${name}`, im
 export const tcpLineups: readonly Lineup[] = [
   { peer: lateen, configs: [config('bootstrap.yaml')] },
   { peer: haproxy, configs: [config('haproxy.cfg')] },
+  { peer: envoy, configs: [config('bootstrap.yaml')] },
 ];
 
 /** Bytes passed on over connections that stay: HTTP is only the load's way of asking. */
