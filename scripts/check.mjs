@@ -8,7 +8,7 @@ import process from 'node:process';
 const args = process.argv.slice(2);
 const fix = args.includes('--fix');
 const roots = args.filter((a) => !a.startsWith('--'));
-const tests = (roots.length > 0 ? roots : ['packages', 'samples', 'bench'])
+const tests = (roots.length > 0 ? roots : ['packages', 'samples', 'bench', 'compare'])
   .flatMap((root) => globSync(`${root}/**/*.test.ts`))
   .filter((file) => !file.includes('node_modules'))
   .sort();

@@ -6,6 +6,8 @@ import { HpackDecoder } from '../http2/hpack/decoder.ts';
 import { FieldNames } from '../http2/hpack/field-name.ts';
 import { tcpUpstream, type Closers } from './harness.ts';
 
+export { frameFlag, frameType };
+
 /** A frame as a test sees it. */
 export interface SeenFrame {
   readonly type: number;
@@ -55,22 +57,17 @@ export const goodHead: readonly (readonly [string, string])[] = [
   [':authority', 'svc'],
 ];
 
-/** A client that writes frames by hand. */
-export class RawClient {
-  readonly #socket: Socket;
+/** Frames of one side of a connection, as far as they can be read. */
+export class SeenFrames {
   readonly frames: SeenFrame[] = [];
-  closed = false;
   readonly #decoder = new HpackDecoder(new FieldNames());
-  #wake: () => void = () => {};
+  readonly #reader: FrameReader;
 
-  constructor(socket: Socket) {
-    this.#socket = socket;
+  constructor() {
     let data: { streamId: number; flags: number; parts: Buffer[] } | undefined;
-    const keep = (type: number, flags: number, streamId: number, payload: Buffer): void => {
-      this.frames.push({ type, flags, streamId, payload });
-      this.#wake();
-    };
-    const reader = new FrameReader({
+    const keep = (type: number, flags: number, streamId: number, payload: Buffer): void =>
+      void this.frames.push({ type, flags, streamId, payload });
+    this.#reader = new FrameReader({
       onDataFrame: (streamId, _length, flags) => (data = { streamId, flags, parts: [] }),
       onDataBytes: (buffer, start, end) => data?.parts.push(Buffer.from(buffer.subarray(start, end))),
       onDataFrameEnd: () =>
@@ -80,7 +77,36 @@ export class RawClient {
       // What is no HTTP/2 gives no frames.
       onFrameFault: () => {},
     });
-    socket.on('data', (chunk: Buffer) => reader.read(chunk, 0, chunk.length));
+  }
+
+  read(chunk: Buffer): void {
+    this.#reader.read(chunk, 0, chunk.length);
+  }
+
+  /** Fields of a frame of type HEADERS. */
+  fields(seen: SeenFrame): Record<string, string> {
+    const fields: Record<string, string> = {};
+    this.#decoder.decode(seen.payload, 0, seen.payload.length, {
+      onField: (field) => (fields[field.name.lower] = field.text),
+      onLiteral: (name, source, start, end) => (fields[name.lower] = source.toString('latin1', start, end)),
+    });
+    return fields;
+  }
+}
+
+/** A client that writes frames by hand. */
+export class RawClient {
+  readonly #socket: Socket;
+  readonly #seen = new SeenFrames();
+  closed = false;
+  #wake: () => void = () => {};
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on('data', (chunk: Buffer) => {
+      this.#seen.read(chunk);
+      this.#wake();
+    });
     socket.on('error', () => {});
     socket.on('close', () => {
       this.closed = true;
@@ -95,6 +121,10 @@ export class RawClient {
     const client = new RawClient(socket);
     client.send(preface, frame(frameType.settings, 0, 0));
     return client;
+  }
+
+  get frames(): SeenFrame[] {
+    return this.#seen.frames;
   }
 
   /** Vanishes. */
@@ -124,12 +154,7 @@ export class RawClient {
 
   /** Fields of a frame of type HEADERS. */
   fields(seen: SeenFrame): Record<string, string> {
-    const fields: Record<string, string> = {};
-    this.#decoder.decode(seen.payload, 0, seen.payload.length, {
-      onField: (field) => (fields[field.name.lower] = field.text),
-      onLiteral: (name, source, start, end) => (fields[name.lower] = source.toString('latin1', start, end)),
-    });
-    return fields;
+    return this.#seen.fields(seen);
   }
 }
 

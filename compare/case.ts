@@ -1,0 +1,74 @@
+/** What a peer does next: bytes (of a string one a character), or one of the things that are no bytes. */
+export type Step =
+  | string
+  | Buffer
+  | { readonly waitMs: number }
+  /** Goes on when what has come so far on this connection holds the text; after four seconds all the same. */
+  | { readonly until: string }
+  /** Ends its half of the connection. */
+  | { readonly end: true }
+  /** Closes both halves. */
+  | { readonly close: true }
+  /** Closes by RST. */
+  | { readonly reset: true };
+
+/** A client's connection. */
+export interface Client {
+  readonly send: readonly Step[];
+  /** The listener, where the setup has more than one. Default `main`. */
+  readonly listener?: 'main' | 'other';
+}
+
+/** What an endpoint does with a request. */
+export interface Reply {
+  /**
+   * When it begins: with the connection, at the head of the request, or at its end. Default `end`. A reply to a
+   * connection comes before those to its requests.
+   */
+  readonly on?: 'connect' | 'head' | 'end';
+  /** Of HTTP/2 the steps are for the stream of the request. */
+  readonly send: readonly Step[] | ((streamId: number) => readonly Step[]);
+}
+
+/** Ports of loopback that a setup may name. */
+export interface Ports {
+  readonly admin: number;
+  readonly main: number;
+  readonly other: number;
+  /** Endpoints, of HTTP/1.1 or of HTTP/2, as they are asked. */
+  readonly up: number;
+  readonly up2: number;
+  /** Nobody listens here. */
+  readonly closed: number;
+}
+
+/** One exchange, done with both proxies. */
+export interface CompareCase {
+  readonly what: string;
+  /** What clients send, each on its own connection, all at once. */
+  readonly clients: readonly Client[];
+  /** How frames are read: as HTTP/1.1 (default), HTTP/2, or not at all. */
+  readonly protocol?: 'http1' | 'http2' | 'tcp';
+  /** Replies of the endpoint `up`, one a request; the last one again for all further ones. Default: `hello`. */
+  readonly up?: readonly Reply[];
+  readonly up2?: readonly Reply[];
+  /** A connection is left alone, and looked at, when nothing has come for so long. Default 200. */
+  readonly quietMs?: number;
+  /** Paths of the admin port that are fetched afterwards and compared. */
+  readonly admin?: readonly string[];
+  /** Why some of what is observed differs on purpose, by the beginning of its name. */
+  readonly differs?: Readonly<Record<string, string>>;
+}
+
+/** Cases that one bootstrap serves, one after another. */
+export interface Setup {
+  readonly name: string;
+  readonly bootstrap: (ports: Ports) => object;
+  readonly cases: readonly CompareCase[];
+}
+
+/** A folder of `cases/`. */
+export interface Theme {
+  readonly name: string;
+  readonly setups: readonly Setup[];
+}

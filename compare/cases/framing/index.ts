@@ -1,0 +1,4 @@
+import type { Theme } from '../../case.ts';
+import { requests } from './requests.ts';
+
+export const framing: Theme = { name: 'framing', setups: [requests] };

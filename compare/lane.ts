@@ -1,0 +1,179 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync, existsSync } from 'node:fs';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { LateenError, sleep } from '@lateen/core';
+import type { Client, CompareCase, Ports, Setup } from './case.ts';
+import {
+  normaliser,
+  observeHttp1,
+  observeHttp2,
+  observeLog,
+  observeStats,
+  readStats,
+  type Normalise,
+  type Observation,
+} from './observe.ts';
+import { PeerSocket } from './peer-socket.ts';
+import { ScriptedEndpoint } from './scripted-endpoint.ts';
+
+/** A proxy that can be compared. */
+export interface Contender {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+const startMs = 20_000;
+const closingMs = 1_300;
+
+/** A proxy with the bootstrap of a setup, and endpoints of its own. */
+export class Lane {
+  readonly #child: ChildProcess;
+  readonly #folder: string;
+  readonly #endpoints: { readonly up: ScriptedEndpoint; readonly up2: ScriptedEndpoint };
+  readonly #ports: Ports;
+  readonly #normalise: Normalise;
+
+  private constructor(
+    child: ChildProcess,
+    folder: string,
+    endpoints: { readonly up: ScriptedEndpoint; readonly up2: ScriptedEndpoint },
+    ports: Ports,
+  ) {
+    this.#child = child;
+    this.#folder = folder;
+    this.#endpoints = endpoints;
+    this.#ports = ports;
+    this.#normalise = normaliser({ ...ports });
+  }
+
+  /** Starts a contender; fails with what it says where it does not become ready. */
+  static async start(contender: Contender, setup: Setup): Promise<Lane> {
+    const folder = mkdtempSync(join(tmpdir(), 'lateen-compare-'));
+    const endpoints = { up: await ScriptedEndpoint.listen(), up2: await ScriptedEndpoint.listen() };
+    const [admin, main, other, closed] = await freePorts(4);
+    const ports = { admin, main, other, closed, up: endpoints.up.port, up2: endpoints.up2.port };
+    const file = join(folder, 'bootstrap.json');
+    writeFileSync(file, JSON.stringify(setup.bootstrap(ports)).replaceAll('{{log}}', join(folder, 'log')));
+    const args = ['-c', file, '--disable-hot-restart', '--concurrency', '1', '-l', 'warning'];
+    const child = spawn(contender.command, [...contender.args, ...args, '--file-flush-interval-msec', '50'], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let said = '';
+    child.stderr?.setEncoding('utf8').on('data', (chunk: string) => (said = (said + chunk).slice(-4_000)));
+    const failed = new Promise<never>((_, reject) => child.once('error', reject));
+    failed.catch(() => {});
+    const lane = new Lane(child, folder, endpoints, ports);
+    for (const until = performance.now() + startMs; ; ) {
+      const ready = await Promise.race([lane.#admin('/ready').catch(() => ''), failed]);
+      if (ready.startsWith('LIVE')) return lane;
+      if (child.exitCode !== null || performance.now() > until) {
+        await lane.stop();
+        throw new LateenError('ENOTREADY', `${contender.name} does not serve ${setup.name}:\n${said}`);
+      }
+      await sleep(50);
+    }
+  }
+
+  async run(one: CompareCase): Promise<Observation> {
+    const seen: Observation = new Map();
+    this.#endpoints.up.follow(one.up);
+    this.#endpoints.up2.follow(one.up2);
+    const logFile = join(this.#folder, 'log');
+    if (existsSync(logFile)) truncateSync(logFile);
+    const before = readStats(await this.#admin('/stats'));
+    const clients = await Promise.all(one.clients.map((client) => this.#connect(client)));
+    await Promise.all(
+      clients.map(async (peer, i) => {
+        await peer.follow(one.clients[i]?.send ?? []);
+        await peer.isQuiet(one.quietMs ?? 200);
+        // Envoy leaves a connection that it is about to close to its client for another second.
+        if (peer.received.includes('\r\nconnection: close\r\n')) await peer.isQuiet(closingMs);
+      }),
+    );
+    clients.forEach((peer, i) => this.#observeClient(seen, `client${i + 1}`, one, peer));
+    for (const path of one.admin ?? []) seen.set(`admin.${path}`, this.#normalise(await this.#admin(path)));
+    await Promise.all(clients.map((peer) => peer.close()));
+    await sleep(30);
+    this.#observeEndpoint(seen, 'up', this.#endpoints.up);
+    this.#observeEndpoint(seen, 'up2', this.#endpoints.up2);
+    await Promise.all([this.#endpoints.up.settle(), this.#endpoints.up2.settle()]);
+    const after = await this.#settledStats();
+    observeStats(seen, before, after, this.#normalise);
+    if (existsSync(logFile)) observeLog(seen, readFileSync(logFile, 'utf8'), this.#normalise);
+    return seen;
+  }
+
+  async stop(): Promise<void> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null && this.#child.pid !== undefined) {
+      const ended = once(this.#child, 'exit');
+      this.#child.kill('SIGKILL');
+      await ended;
+    }
+    await Promise.all([this.#endpoints.up.close(), this.#endpoints.up2.close()]);
+    rmSync(this.#folder, { recursive: true });
+  }
+
+  async #connect({ listener = 'main' }: Client): Promise<PeerSocket> {
+    const socket = connect({ port: this.#ports[listener], host: '127.0.0.1', allowHalfOpen: true });
+    const peer = new PeerSocket(socket);
+    await Promise.race([once(socket, 'connect'), once(socket, 'close')]);
+    return peer;
+  }
+
+  #observeClient(seen: Observation, name: string, one: CompareCase, peer: PeerSocket): void {
+    const { protocol = 'http1' } = one;
+    if (protocol === 'http2') observeHttp2(seen, name, peer.received, this.#normalise);
+    else if (protocol === 'tcp') seen.set(`${name}.bytes`, this.#normalise(peer.received.toString('latin1')));
+    else {
+      const sent = one.clients.flatMap(({ send }) => send).filter((step) => typeof step === 'string');
+      const onlyHead = sent.every((text) => text.startsWith('HEAD '));
+      observeHttp1(seen, name, peer.received, this.#normalise, () => onlyHead);
+    }
+    seen.set(`${name}.connection`, peer.end ?? 'open');
+  }
+
+  #observeEndpoint(seen: Observation, name: string, endpoint: ScriptedEndpoint): void {
+    endpoint.connections.forEach(({ peer, isHttp2 }, i) => {
+      const prefix = `${name}.${i + 1}`;
+      if (isHttp2) observeHttp2(seen, prefix, peer.received.subarray(24), this.#normalise);
+      else observeHttp1(seen, prefix, peer.received, this.#normalise);
+      seen.set(`${prefix}.connection`, peer.end ?? 'open');
+    });
+  }
+
+  /** Statistics when two looks one after another see the same. */
+  async #settledStats(): Promise<Map<string, number>> {
+    let last = new Map<string, number>();
+    for (let look = 0; ; look++) {
+      await sleep(80);
+      const stats = readStats(await this.#admin('/stats'));
+      if (isDeepStrictEqual(stats, last) || look === 50) return stats;
+      last = stats;
+    }
+  }
+
+  async #admin(path: string): Promise<string> {
+    const response = await fetch(`http://127.0.0.1:${this.#ports.admin}${path}`);
+    return response.text();
+  }
+}
+
+/** Ports that are free now, each another. */
+async function freePorts(count: 4): Promise<[number, number, number, number]>;
+async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer().listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      return server;
+    }),
+  );
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  for (const server of servers) server.close();
+  return ports;
+}

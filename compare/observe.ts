@@ -1,0 +1,141 @@
+import { frameFlag, frameType, SeenFrames, type SeenFrame } from '@lateen/proxy/raw-http2';
+import { readMessages } from './http1-text.ts';
+
+/** What was seen of one case with one proxy: values by names such as `client.1.status`. */
+export type Observation = Map<string, string>;
+
+/** Replaces what differs from one run to the next. */
+export type Normalise = (text: string) => string;
+
+/** Ports, dates, ids and times by what they are. */
+export function normaliser(ports: Readonly<Record<string, number>>): Normalise {
+  const named = Object.entries(ports).map(
+    ([name, port]) => [new RegExp(`(?<=127\\.0\\.0\\.1[:_])${port}\\b`, 'g'), `<${name}>`] as const,
+  );
+  return (text) => {
+    let result = text;
+    for (const [pattern, name] of named) result = result.replace(pattern, name);
+    return result
+      .replace(/(?<=127\.0\.0\.1:)\d{4,5}\b/g, '<port>')
+      .replace(/^(date: ).+$/gim, '$1<date>')
+      .replace(/^(x-envoy-upstream-service-time: )\d+$/gim, '$1<ms>')
+      .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, '<uuid>')
+      .replace(/\/[\w./-]*lateen-compare-\w+/g, '<folder>');
+  };
+}
+
+const oneLine = (text: string): string =>
+  JSON.stringify(text.length > 600 ? `${text.slice(0, 500)}… ${text.length} characters` : text).slice(1, -1);
+
+const sorted = (lines: readonly string[], normalise: Normalise): string =>
+  oneLine(
+    lines
+      .map((line) => {
+        const colon = line.indexOf(':', 1);
+        return normalise(`${line.slice(0, colon).toLowerCase()}:${line.slice(colon + 1)}`);
+      })
+      // Values of one name keep their order.
+      .sort((a, b) => compareText(a.slice(0, a.indexOf(':', 1)), b.slice(0, b.indexOf(':', 1))))
+      .join(' | '),
+  );
+
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Messages of HTTP/1.1 that one side sent, under `prefix.N`. */
+export function observeHttp1(
+  into: Observation,
+  prefix: string,
+  bytes: Buffer,
+  normalise: Normalise,
+  bodiless: (index: number) => boolean = () => false,
+): void {
+  readMessages(bytes.toString('latin1'), bodiless).forEach((message, index) => {
+    const name = `${prefix}.${index + 1}`;
+    into.set(`${name}.line`, oneLine(normalise(message.startLine)));
+    into.set(`${name}.headers`, sorted(message.headers, normalise));
+    into.set(`${name}.body`, `${message.framing} ${oneLine(normalise(message.body))}`);
+    if (message.trailers.length > 0) into.set(`${name}.trailers`, sorted(message.trailers, normalise));
+    if (!message.whole) into.set(`${name}.whole`, 'no');
+  });
+}
+
+/** Frames of HTTP/2 that one side sent, by streams: what a user sees, not how it is cut. */
+export function observeHttp2(into: Observation, prefix: string, bytes: Buffer, normalise: Normalise): void {
+  const seen = new SeenFrames();
+  seen.read(bytes);
+  const streams = new Map<number, string[]>();
+  for (const frame of seen.frames) {
+    const text = describe(seen, frame, normalise);
+    if (text === undefined) continue;
+    const lines = streams.get(frame.streamId) ?? [];
+    streams.set(frame.streamId, lines);
+    const last = lines.at(-1);
+    if (frame.type === frameType.data && last?.startsWith('DATA ') === true)
+      lines[lines.length - 1] = last + text.slice(5);
+    else lines.push(text);
+  }
+  for (const [stream, lines] of streams) into.set(`${prefix}.stream.${stream}`, lines.join(' / '));
+}
+
+function describe(seen: SeenFrames, frame: SeenFrame, normalise: Normalise): string | undefined {
+  const { type, flags, payload } = frame;
+  const end = (flags & frameFlag.endStream) === 0 ? '' : ' END';
+  switch (type) {
+    case frameType.headers: {
+      const fields = Object.entries(seen.fields(frame)).map(([name, value]) => `${name}: ${value}`);
+      return `HEADERS ${sorted(fields, normalise)}${end}`;
+    }
+    case frameType.data:
+      return `DATA ${oneLine(normalise(payload.toString('latin1')))}${end}`;
+    case frameType.rstStream:
+      return `RST_STREAM ${payload.readUInt32BE(0)}`;
+    case frameType.goaway:
+      return `GOAWAY last=${payload.readUInt32BE(0)} code=${payload.readUInt32BE(4)}`;
+    case frameType.settings:
+    case frameType.windowUpdate:
+    case frameType.ping:
+      return undefined;
+    default:
+      return `frame of type ${type}`;
+  }
+}
+
+/** Lines of the access log, one value for each operator. */
+export function observeLog(into: Observation, text: string, normalise: Normalise): void {
+  const lines = text.split('\n').filter((line) => line !== '');
+  lines.forEach((line, index) => {
+    const values = JSON.parse(line) as Record<string, unknown>;
+    for (const [name, value] of Object.entries(values)) {
+      const shown = typeof value === 'string' ? value : value === null ? '-' : JSON.stringify(value);
+      into.set(`log.${index + 1}.${name}`, normalise(shown));
+    }
+  });
+}
+
+/** What a proxy counts of itself, or of its reading of this. */
+const ownStats =
+  /^(?:server|runtime|filesystem|access_log_file|access_logs|main_thread|workers|http\.admin|listener\.admin|cluster_manager|listener_manager|dns|thread|overload|http1?\.metadata)\b|\.worker_\d+\.|_bytes_(?:total|buffered|sent|received)\b|_length_ms$/;
+
+/** The counters and gauges of `/stats`, but for {@link ownStats}; histograms are left out. */
+export function readStats(text: string): Map<string, number> {
+  const stats = new Map<string, number>();
+  for (const line of text.split('\n')) {
+    const [, name, value] = /^(.*): (\d+)$/.exec(line) ?? [];
+    if (name !== undefined && !ownStats.test(name)) stats.set(name, Number(value));
+  }
+  return stats;
+}
+
+/** How statistics changed, by their names. */
+export function observeStats(
+  into: Observation,
+  before: ReadonlyMap<string, number>,
+  after: ReadonlyMap<string, number>,
+  normalise: Normalise,
+): void {
+  for (const [name, value] of after) {
+    const change = value - (before.get(name) ?? 0);
+    if (change === 0) continue;
+    into.set(`stat.${normalise(name)}`, change > 0 ? `+${change}` : String(change));
+  }
+}
