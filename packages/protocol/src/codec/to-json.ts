@@ -15,6 +15,8 @@ export interface ToJsonOptions {
    * configuration; default false.
    */
   readonly redact?: boolean;
+  /** Scalars of implicit presence and lists are there where they are zero and empty, too; default false. */
+  readonly zeros?: boolean;
 }
 
 const redacted = '[redacted]';
@@ -28,6 +30,7 @@ class JsonWriter implements JsonWriteContext {
   readonly #registry: TypeRegistry | undefined;
   readonly #protoNames: boolean;
   readonly #redacts: boolean;
+  readonly #zeros: boolean;
   /** True within what must not be shown. */
   #hidden = false;
 
@@ -35,6 +38,7 @@ class JsonWriter implements JsonWriteContext {
     this.#registry = options.registry;
     this.#protoNames = options.protoNames ?? false;
     this.#redacts = options.redact ?? false;
+    this.#zeros = options.zeros ?? false;
   }
 
   message(type: AnyMessageType, value: unknown): unknown {
@@ -43,8 +47,9 @@ class JsonWriter implements JsonWriteContext {
     const source = value as Readonly<Record<string, unknown>>;
     const json: Record<string, unknown> = {};
     for (const field of type.table.fields) {
-      const fieldValue = source[field.name];
-      if (fieldValue === undefined || (!field.explicit && isEmpty(field, fieldValue))) continue;
+      const fieldValue = source[field.name] ?? (this.#zeros ? zeroOf(field) : undefined);
+      if (fieldValue === undefined || (!this.#zeros && !field.explicit && isEmpty(field, fieldValue)))
+        continue;
       const shown = this.#shown(field, fieldValue);
       if (shown !== undefined) json[this.#protoNames ? field.protoName : field.name] = shown;
     }
@@ -100,6 +105,26 @@ class JsonWriter implements JsonWriteContext {
     if (field.message !== undefined) return this.message(field.message, value);
     if (field.kind === 'enum') return field.enumeration === NullValue ? null : value;
     return scalarToJson(field.kind as never, value);
+  }
+}
+
+/** What an absent field stands for; undefined for one whose absence says something. */
+function zeroOf(field: Field): unknown {
+  if (field.explicit || field.shape === 'map') return undefined;
+  if (field.shape === 'repeated') return [];
+  switch (field.kind) {
+    case 'message':
+      return undefined;
+    case 'enum':
+      return field.enumeration?.byNumber.get(0);
+    case 'bool':
+      return false;
+    case 'string':
+      return '';
+    case 'bytes':
+      return new Uint8Array();
+    default:
+      return 0;
   }
 }
 

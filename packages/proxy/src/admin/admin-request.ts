@@ -16,6 +16,8 @@ export interface AdminResponse {
 export interface AdminRoute {
   readonly path: string;
   readonly help: string;
+  /** Parameters of the query, with what each does. */
+  readonly parameters?: Readonly<Record<string, string>>;
   /** True where the request changes something: only POST is taken. */
   readonly mutates?: boolean;
   handle(request: AdminRequest): AdminResponse | Promise<AdminResponse>;
@@ -24,6 +26,11 @@ export interface AdminRoute {
 /** Plain text. */
 export function text(body: string, status = 200): AdminResponse {
   return { status, contentType: 'text/plain; charset=UTF-8', body };
+}
+
+/** JSON on one line, as Envoy writes statistics. */
+export function shortJson(value: unknown): AdminResponse {
+  return { status: 200, contentType: 'application/json', body: JSON.stringify(value) };
 }
 
 /** JSON, indented by one space as Envoy does it. */

@@ -31,6 +31,7 @@ const status: ClusterStatus = {
       weight: 1,
       locality: { region: 'r', zone: 'z', subZone: '' },
       edsHealth: 'unknown',
+      metadata: { 'envoy.lb': { version: 'v1' } },
       failedActiveHealthCheck: false,
       ejected: true,
       successRate: -1,
@@ -47,6 +48,11 @@ const status: ClusterStatus = {
       },
     },
   ],
+  overprovisioningFactor: 140,
+  successRates: {
+    external: { average: 90, ejectionThreshold: 70 },
+    local: { average: -1, ejectionThreshold: -1 },
+  },
 };
 
 let proxy: RunningProxy;
@@ -142,6 +148,7 @@ before(async () => {
       logLevels,
       configPath: undefined,
       drainTimeMs: 5_000,
+      drainStrategy: 'gradual',
       state: () => state,
       setHealthy: (healthy) => calls.push(`healthy=${healthy}`),
       drain: ({ only, afterwards }) => calls.push(`drain ${only} ${afterwards}`),
@@ -181,6 +188,7 @@ test('a configuration dump has the parts of Envoy, with what was refused and why
     'ClustersConfigDump',
     'EndpointsConfigDump',
     'ListenersConfigDump',
+    'ScopedRoutesConfigDump',
     'RoutesConfigDump',
     'SecretsConfigDump',
   ]);
@@ -196,6 +204,28 @@ test('a configuration dump has the parts of Envoy, with what was refused and why
   assert.equal(good?.cluster?.['@type'], 'type.googleapis.com/envoy.config.cluster.v3.Cluster');
   assert.equal(bad?.error_state?.['details'], 'not usable');
   assert.deepEqual((await dump()).map(typeOf).includes('EndpointsConfigDump'), false);
+});
+
+test('endpoints are dumped as the proxy sees them', async () => {
+  const [live] = await dump('?include_eds&resource=dynamic_endpoint_configs');
+  assert.deepEqual(live?.['endpoint_config'], {
+    '@type': 'type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment',
+    cluster_name: 'outbound|80||a.b',
+    endpoints: [
+      {
+        locality: { region: 'r', zone: 'z' },
+        lb_endpoints: [
+          {
+            endpoint: { address: { socket_address: { address: '10.0.0.1', port_value: 80 } } },
+            health_status: 'UNHEALTHY',
+            metadata: { filter_metadata: { 'envoy.lb': { version: 'v1' } } },
+            load_balancing_weight: 1,
+          },
+        ],
+      },
+    ],
+    policy: { overprovisioning_factor: 140 },
+  });
 });
 
 test('private keys are in no dump', async () => {
@@ -225,35 +255,80 @@ test('a dump can be narrowed by resource, by mask and by name', async () => {
     '@type': 'type.googleapis.com/envoy.admin.v3.ClustersConfigDump.DynamicCluster',
     cluster: { '@type': 'type.googleapis.com/envoy.config.cluster.v3.Cluster', name: 'outbound|80||a.b' },
   });
-  assert.deepEqual(await dump('?resource=dynamic_listeners'), []);
-  assert.equal((await ask('/config_dump?resource=nothing')).status, 404);
-  assert.deepEqual(await ask('/config_dump?resource=bootstrap'), {
-    status: 400,
-    body: 'bootstrap is not a repeated field. Use ?mask=bootstrap to get only this field\n',
+  assert.equal((await ask('/config_dump?resource=dynamic_listeners')).body, '{}\n');
+  assert.deepEqual(await ask('/config_dump?resource=nothing'), {
+    status: 404,
+    body: 'nothing not found in config dump',
   });
-  const named = await dump('?name_regex=a%5C.b%24');
-  assert.ok(!named.map(typeOf).includes('BootstrapConfigDump'));
-  const active = named[0]?.['dynamic_active_clusters'];
+  for (const field of ['bootstrap', 'version_info']) {
+    assert.deepEqual(await ask(`/config_dump?resource=${field}`), {
+      status: 400,
+      body: `${field} is not a repeated field. Use ?mask=${field} to get only this field`,
+    });
+  }
+  const named = await dump('?name_regex=.*a%5C.b');
+  const active = named[1]?.['dynamic_active_clusters'];
   assert.equal(Array.isArray(active) && active.length, 1);
+  // It is the whole name that matches.
+  assert.equal((await dump('?name_regex=a%5C.b'))[1]?.['dynamic_active_clusters'], undefined);
   assert.equal((await ask('/config_dump?name_regex=(')).status, 400);
+});
+
+test('a mask shows the parts that have its fields, and is refused where none has', async () => {
+  assert.deepEqual(await dump('?mask=bootstrap.node.id'), [
+    { '@type': 'type.googleapis.com/envoy.admin.v3.BootstrapConfigDump', bootstrap: { node: { id: 'me' } } },
+  ]);
+  assert.deepEqual((await dump('?mask=version_info')).map(typeOf), [
+    'ClustersConfigDump',
+    'ListenersConfigDump',
+  ]);
+  assert.equal((await dump('?mask=')).length, 6);
+  for (const mask of [
+    'nothing',
+    'bootstrap.nothing',
+    'static_clusters.cluster',
+    'bootstrap.node,version_info',
+  ]) {
+    assert.deepEqual(await ask(`/config_dump?mask=${mask}`), {
+      status: 400,
+      body: `FieldMask ${mask} could not be successfully applied to any configs.`,
+    });
+  }
+  assert.deepEqual(await ask('/config_dump?resource=static_clusters&mask=cluster.nothing'), {
+    status: 400,
+    body: 'FieldMask cluster.nothing could not be successfully used.',
+  });
 });
 
 test('clusters are shown as lines and as JSON', async () => {
   const { body } = await ask('/clusters');
   for (const line of [
     'outbound|80||a.b::added_via_api::true',
+    'outbound|80||a.b::outlier::success_rate_average::90',
+    'outbound|80||a.b::outlier::success_rate_ejection_threshold::70',
+    'outbound|80||a.b::outlier::local_origin_success_rate_average::-1',
     'outbound|80||a.b::default_priority::max_connections::1024',
     'outbound|80||a.b::10.0.0.1:80::cx_total::3',
     'outbound|80||a.b::10.0.0.1:80::health_flags::/failed_outlier_check',
   ]) {
     assert.ok(body.split('\n').includes(line), line);
   }
+  assert.equal((await ask('/clusters?filter=%7C80%7C')).body, body);
+  assert.equal((await ask('/clusters?filter=another')).body, '');
+  assert.equal((await ask('/clusters?filter=another&format=json')).body, '{}\n');
+  assert.equal((await ask('/clusters?filter=(')).status, 400);
   const json = JSON.parse((await ask('/clusters?format=json')).body) as {
-    cluster_statuses: { name: string; host_statuses: { health_status: Json; stats: Json[] }[] }[];
+    cluster_statuses: {
+      success_rate_ejection_threshold: unknown;
+      name: string;
+      host_statuses: { health_status: Json; stats: Json[] }[];
+    }[];
   };
   const [host] = json.cluster_statuses[0]?.host_statuses ?? [];
   assert.deepEqual(host?.health_status, { failed_outlier_check: true, eds_health_status: 'HEALTHY' });
-  assert.deepEqual(host?.stats[0], { type: 'GAUGE', value: '1', name: 'cx_active' });
+  assert.deepEqual(json.cluster_statuses[0]?.success_rate_ejection_threshold, { value: 70 });
+  assert.deepEqual(host?.stats[0], { name: 'cx_connect_fail' });
+  assert.deepEqual(host?.stats[6], { type: 'GAUGE', value: '1', name: 'cx_active' });
 });
 
 test('what changes something takes POST only', async () => {
@@ -263,8 +338,9 @@ test('what changes something takes POST only', async () => {
     ['/healthcheck/fail', 'healthy=false'],
     ['/healthcheck/ok', 'healthy=true'],
     ['/drain_listeners?graceful', 'drain all close'],
+    ['/drain_listeners?skip_exit', 'drain all stay'],
   ] as const) {
-    assert.equal((await ask(path)).status, 405);
+    assert.deepEqual(await ask(path), { status: 405, body: 'Method GET not allowed, POST required.' });
     assert.ok(!calls.includes(call));
     assert.deepEqual(await ask(path, 'POST'), { status: 200, body: 'OK\n' });
     assert.equal(calls.pop(), call);
@@ -286,21 +362,40 @@ test('levels of the log are changed while running', async () => {
   assert.equal(logLevels.level('main'), 'error');
   assert.equal(logLevels.level('main:xds'), 'warn');
   assert.equal(logLevels.level('agent:worker1:xds'), 'warn');
-  assert.equal((await ask('/logging?nothing=debug', 'POST')).status, 400);
-  assert.equal((await ask('/logging?xds=loud', 'POST')).status, 400);
-  assert.equal((await ask('/logging?xds=constructor', 'POST')).status, 400);
+  for (const [query, problem] of [
+    ['nothing=debug', 'unknown logger name'],
+    ['paths=xds:debug,nothing:debug', 'unknown logger name'],
+    ['xds=loud', 'unknown logger level'],
+    ['xds=constructor', 'unknown logger level'],
+    ['xds=debug&rds=debug', 'invalid number of parameters'],
+  ] as const) {
+    const { status, body } = await ask(`/logging?${query}`, 'POST');
+    assert.equal(status, 400);
+    assert.ok(body.startsWith(`error: ${problem}\n\nusage: /logging?`), body);
+  }
+  assert.equal(logLevels.level('xds'), 'warn');
 });
 
 test('readiness, server information, statistics and help are those of Envoy', async () => {
   assert.deepEqual(await ask('/ready'), { status: 503, body: 'INITIALIZING\n' });
   state = 'LIVE';
   assert.deepEqual(await ask('/ready'), { status: 200, body: 'LIVE\n' });
-  const info = JSON.parse((await ask('/server_info')).body) as { state: string; node: { id: string } };
+  const info = JSON.parse((await ask('/server_info')).body) as {
+    state: string;
+    node: { id: string };
+    command_line_options: Json;
+  };
   assert.equal(info.state, 'LIVE');
   assert.equal(info.node.id, 'me');
+  // Every field is there, as tools that ask for one expect it.
+  assert.equal(info.command_line_options['restart_epoch'], 0);
+  assert.equal(info.command_line_options['mode'], 'Serve');
+  assert.equal((await ask('/ready', 'PUT')).status, 200);
   assert.equal((await ask('/stats/prometheus')).body, 'envoy_x 1\n');
   assert.equal((await ask('/stats?filter=%5Ehttp')).body, 'http.b.downstream_rq_2xx: 2');
-  assert.match((await ask('/help')).body, /\/config_dump: dump current configs/);
+  const { body: help } = await ask('/help');
+  assert.match(help, /^admin commands are:\n {2}\/: Admin home page\n {2}\/certs: /);
+  assert.match(help, / {2}\/drain_listeners \(POST\): drain listeners\n {6}graceful: /);
   const unknown = await ask('/nothing');
   assert.equal(unknown.status, 404);
   assert.match(unknown.body, /^invalid path/);
@@ -332,7 +427,8 @@ test('tools are told which program this is, and every address of a listener', as
   for (const shown of [bootstrap?.['bootstrap'], info] as { node: Json }[]) {
     assert.equal(shown.node['user_agent_name'], 'lateen');
     const { version } = shown.node['user_agent_build_version'] as { version: Json };
-    assert.deepEqual(version, { major_number: 1, minor_number: 32 });
+    assert.equal(version['major_number'], 1);
+    assert.equal(version['minor_number'], 32);
   }
   const { listener_statuses } = JSON.parse((await ask('/listeners?format=json')).body) as {
     listener_statuses: Json[];
@@ -370,6 +466,7 @@ test('paths of Envoy that have nothing to say here say so', async () => {
   assert.match((await ask('/stats/recentlookups')).body, /is not enabled/);
   assert.equal((await ask('/stats?hidden=only')).body, '');
   assert.equal((await ask('/stats?hidden=all')).status, 400);
-  const masked = JSON.parse((await ask('/init_dump?mask=unready_targets_dumps.name')).body) as Json;
-  assert.deepEqual(Object.keys(masked), ['unready_targets_dumps']);
+  assert.equal((await ask('/init_dump?mask=listener')).body, '{}\n');
+  const masked = JSON.parse((await ask('/init_dump?mask=unready_targets_dumps')).body) as Json;
+  assert.deepEqual(masked, JSON.parse((await ask('/init_dump')).body));
 });

@@ -1,15 +1,21 @@
+import type { SuccessRates } from '../decide/success-rate.ts';
 import { formatAddress, type ClusterStatus, type EndpointStatus } from '../model/index.ts';
 
-const statOrder = [
-  'cx_active',
-  'cx_connect_fail',
-  'cx_total',
-  'rq_active',
-  'rq_error',
-  'rq_success',
-  'rq_timeout',
-  'rq_total',
-] as const;
+const counters = ['cx_connect_fail', 'cx_total', 'rq_error', 'rq_success', 'rq_timeout', 'rq_total'] as const;
+const gauges = ['cx_active', 'rq_active'] as const;
+const textOrder = [...counters, ...gauges].sort();
+/** Envoy tells the counters first. */
+const jsonOrder = [...counters, ...gauges];
+
+function ratesOf({
+  external,
+  local,
+}: NonNullable<ClusterStatus['successRates']>): readonly (readonly [string, SuccessRates])[] {
+  return [
+    ['success_rate', external],
+    ['local_origin_success_rate', local],
+  ];
+}
 
 /** Envoy's text of `/clusters`: `name::address::field::value`, a line each. */
 export function clustersText(
@@ -17,9 +23,15 @@ export function clustersText(
   isDynamic: (name: string) => boolean,
 ): string {
   const lines: string[] = [];
-  for (const { cluster, endpoints } of clusters) {
+  for (const { cluster, endpoints, successRates } of clusters) {
     const name = cluster.name;
     lines.push(`${name}::observability_name::${cluster.statName ?? name}`);
+    if (successRates !== undefined) {
+      for (const [rate, { average, ejectionThreshold }] of ratesOf(successRates)) {
+        lines.push(`${name}::outlier::${rate}_average::${average}`);
+        lines.push(`${name}::outlier::${rate}_ejection_threshold::${ejectionThreshold}`);
+      }
+    }
     for (const priority of ['default', 'high'] as const) {
       const limits = cluster.circuitBreakers[priority];
       lines.push(
@@ -35,7 +47,7 @@ export function clustersText(
     }
     for (const endpoint of endpoints) {
       const at = `${name}::${formatAddress(endpoint.address)}`;
-      for (const stat of statOrder) lines.push(`${at}::${stat}::${endpoint.stats[stat]}`);
+      for (const stat of textOrder) lines.push(`${at}::${stat}::${endpoint.stats[stat]}`);
       lines.push(
         `${at}::hostname::${endpoint.hostname}`,
         `${at}::health_flags::${healthFlags(endpoint)}`,
@@ -67,11 +79,13 @@ export function clustersJson(
   clusters: readonly ClusterStatus[],
   isDynamic: (name: string) => boolean,
 ): unknown {
+  if (clusters.length === 0) return {};
   return {
-    cluster_statuses: clusters.map(({ cluster, endpoints }) => ({
+    cluster_statuses: clusters.map(({ cluster, endpoints, successRates }) => ({
       name: cluster.name,
       ...(isDynamic(cluster.name) ? { added_via_api: true } : {}),
-      host_statuses: endpoints.map(hostJson),
+      ...(successRates === undefined ? {} : thresholdsJson(successRates)),
+      ...(endpoints.length === 0 ? {} : { host_statuses: endpoints.map(hostJson) }),
       circuit_breakers: {
         thresholds: (['default', 'high'] as const).map((priority) => {
           const limits = cluster.circuitBreakers[priority];
@@ -92,6 +106,15 @@ export function clustersJson(
   };
 }
 
+/** Thresholds that there are: a number that is not known is left out. */
+function thresholdsJson(successRates: NonNullable<ClusterStatus['successRates']>): object {
+  return Object.fromEntries(
+    ratesOf(successRates).flatMap(([rate, { ejectionThreshold }]) =>
+      ejectionThreshold < 0 ? [] : [[`${rate}_ejection_threshold`, { value: ejectionThreshold }]],
+    ),
+  );
+}
+
 function hostJson(endpoint: EndpointStatus): unknown {
   const { address } = endpoint;
   return {
@@ -99,7 +122,7 @@ function hostJson(endpoint: EndpointStatus): unknown {
       address.kind === 'pipe'
         ? { pipe: { path: address.path } }
         : { socket_address: { address: address.address, port_value: address.port } },
-    stats: statOrder.map((name) => {
+    stats: jsonOrder.map((name) => {
       const value = endpoint.stats[name];
       return {
         ...(name.endsWith('_active') ? { type: 'GAUGE' } : {}),
@@ -113,9 +136,13 @@ function hostJson(endpoint: EndpointStatus): unknown {
       // What EDS does not call unhealthy is healthy.
       eds_health_status: endpoint.edsHealth === 'unknown' ? 'HEALTHY' : endpoint.edsHealth.toUpperCase(),
     },
+    ...(endpoint.successRate < 0 ? {} : { success_rate: { value: endpoint.successRate } }),
     weight: endpoint.weight,
     ...(endpoint.hostname === '' ? {} : { hostname: endpoint.hostname }),
     ...(endpoint.priority === 0 ? {} : { priority: endpoint.priority }),
+    ...(endpoint.localOriginSuccessRate < 0
+      ? {}
+      : { local_origin_success_rate: { value: endpoint.localOriginSuccessRate } }),
     locality: localityJson(endpoint.locality),
   };
 }

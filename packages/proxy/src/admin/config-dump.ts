@@ -1,4 +1,4 @@
-import { decode, packAny, toJson, type Any, type MessageType } from '@lateen/protocol';
+import { decode, packAny, toJson, type Any, type AnyMessageType, type MessageType } from '@lateen/protocol';
 import * as admin from '@lateen/protocol/envoy/admin/v3';
 import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
 import { ClusterLoadAssignment } from '@lateen/protocol/envoy/config/endpoint/v3';
@@ -9,19 +9,22 @@ import { Secret } from '@lateen/protocol/envoy/extensions/transport_sockets/tls/
 import type { RunningProxy } from '../bootstrap/running-proxy.ts';
 import { knownTypes } from '../decode/known-types.ts';
 import type { RefusedUpdate, StoredResource } from '../xds/resource-store.ts';
+import type { ClusterStatus } from '../model/index.ts';
+import { liveEndpoints } from './endpoints-dump.ts';
 import { describeNode } from './self-description.ts';
 import { resourceTypeFacts, type ResourceType } from '../xds/resource-type.ts';
 
 /** The parts of a configuration dump, in Envoy's order, each with the JSON of its message. */
 export interface DumpPart {
-  /** Full name of the message, as `envoy.admin.v3.ClustersConfigDump`. */
-  readonly typeName: string;
+  /** The message, as `envoy.admin.v3.ClustersConfigDump`. */
+  readonly type: AnyMessageType;
   readonly json: Readonly<Record<string, unknown>>;
 }
 
 export interface DumpOptions {
-  readonly includeEndpoints: boolean;
-  /** Only resources whose name it matches, and not the bootstrap. */
+  /** The clusters as they stand, where their endpoints are asked for. */
+  readonly endpointsOf: readonly ClusterStatus[] | undefined;
+  /** Only resources whose name it matches. */
   readonly nameMatches?: (name: string) => boolean;
 }
 
@@ -43,15 +46,13 @@ export function dumpConfig(proxy: RunningProxy, options: DumpOptions): readonly 
     secret: any,
     errorState,
   }));
-  const parts: DumpPart[] = [];
-  if (options.nameMatches === undefined) {
-    const bootstrap = { ...message, node: describeNode(message.node ?? {}) };
-    parts.push(part(admin.BootstrapConfigDump, { bootstrap, lastUpdated }));
-  }
-  parts.push(
+  const bootstrap = { ...message, node: describeNode(message.node ?? {}) };
+  const staticClusters = named(statics?.clusters).toSorted((a, b) => order(a.name ?? '', b.name ?? ''));
+  const parts: DumpPart[] = [
+    part(admin.BootstrapConfigDump, { bootstrap, lastUpdated }),
     part(admin.ClustersConfigDump, {
       versionInfo: proxy.store.kind('cluster').version,
-      staticClusters: named(statics?.clusters).map((c) => ({ cluster: packAny(Cluster, c), lastUpdated })),
+      staticClusters: staticClusters.map((c) => ({ cluster: packAny(Cluster, c), lastUpdated })),
       dynamicActiveClusters: clusters
         .filter((c) => c.warming === undefined || c.any !== undefined)
         .map((c) => ({ ...stateOf(c), cluster: c.any })),
@@ -59,16 +60,26 @@ export function dumpConfig(proxy: RunningProxy, options: DumpOptions): readonly 
         warming === undefined ? [] : [{ ...stateOf(warming), cluster: warming.any }],
       ),
     }),
-  );
-  if (options.includeEndpoints) {
+  ];
+  const { endpointsOf } = options;
+  if (endpointsOf !== undefined) {
+    const all = endpointsOf.toSorted((a, b) => order(a.cluster.name, b.cluster.name));
+    const assignments = (dynamic: boolean) =>
+      all
+        .filter(({ cluster }) => proxy.store.kind('cluster').resources.has(cluster.name) === dynamic)
+        .map(liveEndpoints)
+        .filter(({ clusterName = '' }) => matches(clusterName));
+    const states = new Map(stored('endpoint').map((one) => [one.name, one]));
     parts.push(
       part(admin.EndpointsConfigDump, {
-        staticEndpointConfigs: named(statics?.clusters).flatMap((c) =>
-          c.loadAssignment === undefined
-            ? []
-            : [{ endpointConfig: packAny(ClusterLoadAssignment, c.loadAssignment), lastUpdated }],
-        ),
-        dynamicEndpointConfigs: stored('endpoint').map((e) => ({ ...stateOf(e), endpointConfig: e.any })),
+        staticEndpointConfigs: assignments(false).map((one) => ({
+          endpointConfig: packAny(ClusterLoadAssignment, one),
+        })),
+        dynamicEndpointConfigs: assignments(true).map((one) => {
+          const state = states.get(one.clusterName ?? '');
+          const endpointConfig = packAny(ClusterLoadAssignment, one);
+          return { ...(state === undefined ? {} : stateOf(state)), endpointConfig };
+        }),
       }),
     );
   }
@@ -92,6 +103,8 @@ export function dumpConfig(proxy: RunningProxy, options: DumpOptions): readonly 
         };
       }),
     }),
+    // Scopes are within the listeners: they are sent by no subscription of their own.
+    part(admin.ScopedRoutesConfigDump, {}),
     part(admin.RoutesConfigDump, {
       staticRouteConfigs: inlineRoutes(statics?.listeners ?? [])
         .filter((route) => matches(route.name ?? ''))
@@ -121,7 +134,11 @@ export function dumpConfig(proxy: RunningProxy, options: DumpOptions): readonly 
 
 function part<T>(type: MessageType<T>, value: T): DumpPart {
   const json = toJson(type, value, { registry: knownTypes, protoNames: true, redact: true });
-  return { typeName: type.typeName, json: json as Readonly<Record<string, unknown>> };
+  return { type, json: json as Readonly<Record<string, unknown>> };
+}
+
+function order(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 interface Version {
@@ -193,58 +210,16 @@ function inlineRoutes(listeners: readonly Listener[]): readonly RouteConfigurati
   );
 }
 
-/** Picks one list of all parts, as `?resource=dynamic_active_clusters` asks; undefined where no part has it. */
+/** One list of the parts, as `?resource=dynamic_active_clusters` asks; undefined where no part has such a field. */
 export function pickResource(
   parts: readonly DumpPart[],
   resource: string,
-): readonly unknown[] | 'no_list' | undefined {
-  for (const { typeName, json } of parts) {
-    const value = json[resource];
-    if (value === undefined) continue;
-    const type = `type.googleapis.com/${typeName}.${itemNames[resource] ?? resource}`;
-    return Array.isArray(value)
-      ? value.map((item: unknown) => (isObject(item) ? { '@type': type, ...item } : item))
-      : 'no_list';
+): { readonly type: AnyMessageType; readonly items: readonly object[] } | 'no_list' | undefined {
+  for (const { type, json } of parts) {
+    const field = type.table.byName.get(resource);
+    if (field === undefined) continue;
+    if (field.shape !== 'repeated' || field.message === undefined) return 'no_list';
+    return { type: field.message, items: (json[resource] ?? []) as readonly object[] };
   }
-  return resource in itemNames ? [] : undefined;
-}
-
-/** Names of the messages in each list. */
-const itemNames: Readonly<Record<string, string>> = {
-  static_clusters: 'StaticCluster',
-  dynamic_active_clusters: 'DynamicCluster',
-  dynamic_warming_clusters: 'DynamicCluster',
-  static_endpoint_configs: 'StaticEndpointConfig',
-  dynamic_endpoint_configs: 'DynamicEndpointConfig',
-  static_listeners: 'StaticListener',
-  dynamic_listeners: 'DynamicListener',
-  static_route_configs: 'StaticRouteConfig',
-  dynamic_route_configs: 'DynamicRouteConfig',
-  ecds_filters: 'EcdsFilterConfig',
-  static_secrets: 'StaticSecret',
-  dynamic_active_secrets: 'DynamicSecret',
-  dynamic_warming_secrets: 'DynamicSecret',
-};
-
-/** Keeps only the named fields of each part or item, as `?mask=` asks: a list of paths with commas. */
-export function applyMask(value: unknown, mask: string): unknown {
-  const paths = mask.split(',').map((path) => path.trim().split('.'));
-  return keep(value, paths);
-}
-
-function keep(value: unknown, paths: readonly (readonly string[])[]): unknown {
-  if (Array.isArray(value)) return value.map((item) => keep(item, paths));
-  if (!isObject(value)) return value;
-  const result: Record<string, unknown> = {};
-  for (const [key, inner] of Object.entries(value)) {
-    if (key === '@type') result[key] = inner;
-    const below = paths.filter((path) => path[0] === key).map((path) => path.slice(1));
-    if (below.length === 0) continue;
-    result[key] = below.some((path) => path.length === 0) ? inner : keep(inner, below);
-  }
-  return result;
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return undefined;
 }

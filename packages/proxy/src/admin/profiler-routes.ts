@@ -51,13 +51,15 @@ export function profilerRoutes(profilePath: string): readonly AdminRoute[] {
   return [
     {
       path: '/cpuprofiler',
-      help: 'enable/disable the CPU profiler (?enable=y|n)',
+      help: 'enable/disable the CPU profiler',
+      parameters: { enable: 'y or n' },
       mutates: true,
       handle: switchOf(cpuProfile, `${profilePath}.cpuprofile`),
     },
     {
       path: '/heapprofiler',
-      help: 'enable/disable the heap profiler (?enable=y|n)',
+      help: 'enable/disable the heap profiler',
+      parameters: { enable: 'y or n' },
       mutates: true,
       handle: switchOf(heapProfile, `${profilePath}.heapprofile`),
     },

@@ -1,17 +1,21 @@
-import type { Clock, LogLevel } from '@lateen/core';
-import { logLevelOf } from '../logging/level-words.ts';
+import type { Clock } from '@lateen/core';
 import type { RunningProxy } from '../bootstrap/running-proxy.ts';
+import { toJson } from '@lateen/protocol';
+import { UnreadyTargetsDumps } from '@lateen/protocol/envoy/admin/v3';
 import { regexOf, wrongRegex } from './query-regex.ts';
+import type { DrainStrategy } from '../drain/drain-schedule.ts';
 import type { DrainRequest } from '../drain/drain-listeners.ts';
 import { formatAddress, type Address, type ClusterStatus, type StatsView } from '../model/index.ts';
 import { done, json, text, type AdminRequest, type AdminResponse, type AdminRoute } from './admin-request.ts';
 import { absentRoutes } from './absent-routes.ts';
 import { certificatesJson } from './certificates.ts';
 import { clustersJson, clustersText } from './cluster-status.ts';
-import { applyMask, dumpConfig, pickResource, type DumpPart } from './config-dump.ts';
+import { dumpConfig, pickResource } from './config-dump.ts';
+import { applyMask, parseMask } from './field-mask.ts';
+import { loggingRoute } from './logging-route.ts';
 import { profilerRoutes } from './profiler-routes.ts';
 import { runtimeRoutes } from './runtime-routes.ts';
-import { scopes, type LogLevels } from '../logging/log-levels.ts';
+import type { LogLevels } from '../logging/log-levels.ts';
 import { serverInfoJson, type ServerState } from './server-info.ts';
 import { HistogramIntervals } from '../telemetry/histogram-intervals.ts';
 import { prometheusAnswer, statsAnswer, statsChoices } from './stats.ts';
@@ -23,6 +27,7 @@ export interface AdminContext {
   readonly logLevels: LogLevels;
   readonly configPath: string | undefined;
   readonly drainTimeMs: number;
+  readonly drainStrategy: DrainStrategy;
   state(): ServerState;
   /** Fails or passes the health check by hand. */
   setHealthy(healthy: boolean): void;
@@ -33,7 +38,7 @@ export interface AdminContext {
   stats(): Promise<StatsView>;
   resetCounters(): void;
   /** The clusters, with what their endpoints have carried for all workers. */
-  clusters(): Promise<readonly ClusterStatus[]>;
+  readonly clusters: () => Promise<readonly ClusterStatus[]>;
   reopenLogs(): void;
   /** Threads that serve. */
   readonly concurrency: number;
@@ -68,9 +73,16 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
     },
     {
       path: '/clusters',
-      help: 'upstream cluster status (?format=json)',
+      help: 'upstream cluster status',
+      parameters: {
+        filter: 'regular expression (RE2) of the names of the clusters to show',
+        format: 'text or json',
+      },
       async handle({ query }) {
-        const clusters = await context.clusters();
+        const regex = regexOf(query.get('filter'));
+        if (regex === wrongRegex) return text('Invalid re2 regex\n', 400);
+        const all = await context.clusters();
+        const clusters = regex === undefined ? all : all.filter(({ cluster }) => regex.test(cluster.name));
         return query.get('format') === 'json'
           ? json(clustersJson(clusters, isDynamic))
           : text(clustersText(clusters, isDynamic));
@@ -78,17 +90,25 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
     },
     {
       path: '/config_dump',
-      help: 'dump current configs (?include_eds, ?resource=, ?mask=, ?name_regex=)',
-      handle: (request) => configDump(proxy, request),
+      help: 'dump current configs',
+      parameters: {
+        resource: 'one list of the dump, as dynamic_active_clusters',
+        mask: 'the fields to show, as bootstrap.node; of each item where resource is given too',
+        name_regex: 'regular expression (RE2) that whole names of what is shown match',
+        include_eds: 'with the endpoints of the clusters',
+      },
+      handle: (request) => configDump(context, request),
     },
     {
       path: '/drain_listeners',
-      help: 'drain listeners (?graceful, ?skip_exit, ?inboundonly)',
+      help: 'drain listeners',
+      parameters: {
+        graceful: 'clients are told to go for the drain time before the listeners close',
+        skip_exit: 'clients are told to go, and the listeners do not close',
+        inboundonly: 'only listeners whose traffic_direction is INBOUND',
+      },
       mutates: true,
       handle({ query }) {
-        if (query.has('skip_exit') && !query.has('graceful')) {
-          return text('skip_exit requires graceful\n', 400);
-        }
         context.drain({
           only: query.has('inboundonly') ? 'inbound' : 'all',
           afterwards: query.has('skip_exit') ? 'stay' : query.has('graceful') ? 'close' : 'now',
@@ -121,23 +141,21 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
     },
     {
       path: '/init_dump',
-      help: 'what the start still waits for (?mask=)',
+      help: 'what the start still waits for',
+      parameters: { mask: 'the fields to show, as unready_targets_dumps' },
       handle({ query }) {
-        const mask = query.get('mask');
-        return json(mask === null ? initDump(proxy) : applyMask(initDump(proxy), mask));
+        const dump = toJson(UnreadyTargetsDumps, initDump(proxy), { protoNames: true }) as object;
+        const mask = parseMask(query.get('mask'));
+        return json(mask === undefined ? dump : (applyMask(UnreadyTargetsDumps, dump, mask) ?? {}));
       },
     },
     {
       path: '/listeners',
-      help: 'print listener info (?format=json)',
+      help: 'print listener info',
+      parameters: { format: 'text or json' },
       handle: ({ query }) => listeners(proxy, query.get('format') === 'json'),
     },
-    {
-      path: '/logging',
-      help: 'query/change logging levels (?level=, ?NAME=, ?paths=)',
-      mutates: true,
-      handle: ({ query }) => logging(logLevels, query),
-    },
+    loggingRoute(logLevels),
     { path: '/memory', help: 'print current allocation/heap usage', handle: () => json(memory()) },
     {
       path: '/quitquitquit',
@@ -190,13 +208,23 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
             logLevel: logLevels.level('main'),
             configPath: context.configPath,
             drainTimeMs: context.drainTimeMs,
+            drainStrategy: context.drainStrategy,
             hotRestart: context.hotRestart,
           }),
         ),
     },
     {
       path: '/stats',
-      help: 'print server stats (?usedonly, ?hidden=, ?filter=REGEX, ?type=, ?histogram_buckets=, ?format=html|active-html|json|prometheus)',
+      help: 'print server stats',
+      parameters: {
+        usedonly: 'only statistics that have ever been something',
+        filter: 'regular expression (RE2) of the names to show',
+        invert_filter: 'show the others',
+        format: 'html, active-html, text, json or prometheus',
+        type: [...statsChoices.type].join(', '),
+        histogram_buckets: statsChoices.histogram_buckets.join(', '),
+        hidden: 'include, only or exclude; no statistic is hidden',
+      },
       async handle({ query }) {
         const answer = statsAnswer(await flushed(), query, () => intervals.look());
         const format = query.get('format');
@@ -209,7 +237,14 @@ export function adminRoutes(context: AdminContext): readonly AdminRoute[] {
     },
     {
       path: '/stats/prometheus',
-      help: 'print server stats in prometheus format (?usedonly, ?text_readouts, ?filter=REGEX, ?histogram_buckets=summary)',
+      help: 'print server stats in prometheus format',
+      parameters: {
+        usedonly: 'only statistics that have ever been something',
+        text_readouts: 'words too, as gauges of 0',
+        filter: 'regular expression (RE2) of the names to show',
+        invert_filter: 'show the others',
+        histogram_buckets: 'cumulative or summary',
+      },
       async handle({ query }) {
         return prometheusAnswer(await flushed(), query);
       },
@@ -226,45 +261,59 @@ const targetOf = {
 } as const;
 
 /** What the start waits for, and what each cluster and listener that is warming waits for. */
-function initDump(proxy: RunningProxy): unknown {
+function initDump(proxy: RunningProxy): UnreadyTargetsDumps {
   const { ready, missing } = proxy.warming;
   return {
-    unready_targets_dumps: [
-      ...(ready ? [] : [{ name: 'init manager Server', target_names: missing }]),
+    unreadyTargetsDumps: [
+      ...(ready ? [] : [{ name: 'init manager Server', targetNames: missing }]),
       ...proxy.warming.waits().map((one) => ({
         name: `init manager ${one.kind === 'listener' ? 'Listener-local-init-manager' : 'Cluster'} ${one.name}`,
-        target_names: one.for.map(([kind, name]) => `target ${targetOf[kind]} ${name}`),
+        targetNames: one.for.map(([kind, name]) => `target ${targetOf[kind]} ${name}`),
       })),
     ],
   };
 }
 
-function configDump(proxy: RunningProxy, { query }: AdminRequest): AdminResponse {
-  const regex = regexOf(query.get('name_regex'));
+/** `/config_dump`; the words of problems are Envoy's. */
+async function configDump(
+  { proxy, clusters }: AdminContext,
+  { query }: AdminRequest,
+): Promise<AdminResponse> {
+  const regex = regexOf(query.get('name_regex'), 'whole');
   if (regex === wrongRegex) return text('Error while parsing name_regex from request\n', 400);
-  const includeEndpoints = query.has('include_eds') || (query.get('resource')?.includes('endpoint') ?? false);
-  const parts: readonly DumpPart[] = dumpConfig(proxy, {
-    includeEndpoints,
+  const parts = dumpConfig(proxy, {
+    endpointsOf: query.has('include_eds') ? await clusters() : undefined,
     ...(regex === undefined ? {} : { nameMatches: (name: string) => regex.test(name) }),
   });
-  const mask = query.get('mask');
-  const masked = (value: unknown): unknown => (mask === null ? value : applyMask(value, mask));
+  const mask = parseMask(query.get('mask'));
   const resource = query.get('resource');
-  if (resource !== null) {
-    const items = pickResource(parts, resource);
-    if (items === undefined) return text(`${resource} not found in config dump\n`, 404);
-    if (items === 'no_list') {
+  if (resource !== null && resource !== '') {
+    const picked = pickResource(parts, resource);
+    if (picked === undefined) return text(`${resource} not found in config dump`, 404);
+    if (picked === 'no_list') {
       const hint = `Use ?mask=${resource} to get only this field`;
-      return text(`${resource} is not a repeated field. ${hint}\n`, 400);
+      return text(`${resource} is not a repeated field. ${hint}`, 400);
     }
-    return json({ configs: items.map(masked) });
+    const { type, items } = picked;
+    const masked = items.map((item) => (mask === undefined ? item : applyMask(type, item, mask)));
+    if (masked.includes(undefined)) {
+      return text(`FieldMask ${query.get('mask')} could not be successfully used.`, 400);
+    }
+    return json(configs(masked.map((item) => ({ '@type': type.typeUrl, ...item }))));
   }
-  return json({
-    configs: parts.map((part) => ({
-      '@type': `type.googleapis.com/${part.typeName}`,
-      ...(masked(part.json) as object),
-    })),
+  const shown = parts.flatMap(({ type, json: whole }) => {
+    const part = mask === undefined ? whole : applyMask(type, whole, mask);
+    return part === undefined ? [] : [{ '@type': type.typeUrl, ...part }];
   });
+  if (shown.length === 0) {
+    return text(`FieldMask ${query.get('mask')} could not be successfully applied to any configs.`, 400);
+  }
+  return json(configs(shown));
+}
+
+/** A list that is empty is left out, as protobuf does it. */
+function configs(list: readonly object[]): object {
+  return list.length === 0 ? {} : { configs: list };
 }
 
 function listeners(proxy: RunningProxy, asJson: boolean): AdminResponse {
@@ -292,31 +341,6 @@ function addressJson(address: Address): unknown {
   return address.kind === 'pipe'
     ? { pipe: { path: address.path } }
     : { socket_address: { address: address.address, port_value: address.port } };
-}
-
-function logging(levels: LogLevels, query: URLSearchParams): AdminResponse {
-  const changes: [string, LogLevel][] = [];
-  const pairs = [...query].flatMap(([name, value]) =>
-    name === 'paths'
-      ? value.split(',').map((item) => item.split(':') as [string, string])
-      : [[name, value] as [string, string]],
-  );
-  for (const [name, value] of pairs) {
-    const level = logLevelOf(value ?? '');
-    const known = name === 'level' || scopes.some((scope) => scope === name.split(':')[0]);
-    if (level === undefined || !known) {
-      return text(
-        `error: ${level === undefined ? `"${value}" is no level` : `no logger "${name}"`}\n${levels.describe()}`,
-        400,
-      );
-    }
-    changes.push([name, level]);
-  }
-  for (const [name, level] of changes) {
-    if (name === 'level') levels.setAll(level);
-    else levels.set(name, level);
-  }
-  return text(levels.describe());
 }
 
 function memory(): unknown {

@@ -11,12 +11,12 @@ export function runtimeRoutes(runtime: Runtime): readonly AdminRoute[] {
     },
     {
       path: '/runtime_modify',
-      help: 'modify runtime values (?KEY=VALUE, an empty value removes)',
+      help: 'add or change runtime values, as ?key1=value1&key2=value2; an empty value removes what was added here',
       mutates: true,
       handle({ query }) {
         if (query.size === 0) {
           return text(
-            'usage: /runtime_modify?key1=value1&key2=value2&keyN=valueN\nuse an empty value to remove a previously added override\n',
+            'usage: /runtime_modify?key1=value1&key2=value2&keyN=valueN\nuse an empty value to remove a previously added override',
             400,
           );
         }
@@ -31,9 +31,9 @@ function describe(runtime: Runtime): unknown {
   const entries: Record<string, unknown> = {};
   for (const [key, { text: final }] of [...values].sort(([a], [b]) => (a < b ? -1 : 1))) {
     entries[key] = {
-      layer_values: layers.map((layer) => layer.values.get(key)?.text ?? ''),
       final_value: final,
+      layer_values: layers.map((layer) => layer.values.get(key)?.text ?? ''),
     };
   }
-  return { layers: layers.map(({ name }) => name), entries };
+  return { entries, layers: layers.map(({ name }) => name) };
 }

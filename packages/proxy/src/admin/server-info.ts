@@ -1,10 +1,11 @@
 import { toJson } from '@lateen/protocol';
-import { ServerInfo, type ServerInfo_State } from '@lateen/protocol/envoy/admin/v3';
+import { ServerInfo } from '@lateen/protocol/envoy/admin/v3';
 import type { ProxyBootstrap } from '../bootstrap/bootstrap.ts';
 import { envoyVersion, proxyVersion } from '../version.ts';
 import { envoyLevel } from '../logging/level-words.ts';
 import { describeNode } from './self-description.ts';
 import type { LogLevel } from '@lateen/core';
+import type { DrainStrategy } from '../drain/drain-schedule.ts';
 
 /** Where the process stands, in Envoy's words. */
 export type ServerState = 'PRE_INITIALIZING' | 'INITIALIZING' | 'LIVE' | 'DRAINING';
@@ -18,6 +19,7 @@ export interface ServerInfoFacts {
   readonly logLevel: LogLevel;
   readonly configPath: string | undefined;
   readonly drainTimeMs: number;
+  readonly drainStrategy: DrainStrategy;
   readonly hotRestart: { readonly version: string; readonly epoch: number } | undefined;
 }
 
@@ -27,13 +29,12 @@ export const versionText = `lateen-${proxyVersion}/${envoyVersion}/Clean/RELEASE
 /** Envoy's JSON of `/server_info`. */
 export function serverInfoJson(facts: ServerInfoFacts): unknown {
   const { node } = facts.bootstrap;
-  const state: ServerInfo_State = facts.state;
   const uptime = Math.floor(facts.uptimeMs / 1_000) * 1_000;
-  const json = toJson(
+  return toJson(
     ServerInfo,
     {
       version: versionText,
-      state,
+      state: facts.state,
       uptimeCurrentEpoch: uptime,
       uptimeAllEpochs: uptime,
       hotRestartVersion: facts.hotRestart?.version ?? 'disabled',
@@ -44,12 +45,13 @@ export function serverInfoJson(facts: ServerInfoFacts): unknown {
         serviceCluster: node.cluster,
         serviceNode: node.id,
         drainTime: facts.drainTimeMs,
+        drainStrategy: facts.drainStrategy === 'gradual' ? 'Gradual' : 'Immediate',
+        mode: 'Serve',
+        disableHotRestart: facts.hotRestart === undefined,
         restartEpoch: facts.hotRestart?.epoch ?? 0,
       },
       node: describeNode(node),
     },
-    { protoNames: true },
+    { protoNames: true, zeros: true },
   );
-  // LIVE is the zero value, which the mapping leaves out; tools look for it.
-  return { ...(json as object), state };
 }

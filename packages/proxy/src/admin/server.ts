@@ -53,18 +53,23 @@ async function answer(
   const route = routes.get(url.pathname);
   if (route === undefined) return text(`invalid path. ${help(routes)}`, 404);
   if (route.mutates === true && method !== 'POST') {
-    return text(`Method Not Allowed: ${url.pathname} takes POST\n`, 405);
+    return text(`Method ${method} not allowed, POST required.`, 405);
   }
-  if (!['GET', 'HEAD', 'POST'].includes(method)) return text('Method Not Allowed\n', 405);
   return route.handle({ method, path: url.pathname, query: url.searchParams });
 }
 
 function help(routes: ReadonlyMap<string, AdminRoute>): string {
-  const lines = ['admin commands are:', '  /: admin home page', '  /help: print out list of admin commands'];
-  for (const route of routes.values()) {
-    lines.push(`  ${route.path}${route.mutates === true ? ' (POST)' : ''}: ${route.help}`);
+  const own: readonly AdminRoute[] = [
+    { path: '/', help: 'Admin home page', handle: () => index(routes) },
+    { path: '/help', help: 'print out list of admin commands', handle: () => text(help(routes)) },
+  ];
+  const all = [...own, ...routes.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
+  let lines = 'admin commands are:\n';
+  for (const route of all) {
+    lines += `  ${route.path}${route.mutates === true ? ' (POST)' : ''}: ${route.help}\n`;
+    for (const [name, what] of Object.entries(route.parameters ?? {})) lines += `      ${name}: ${what}\n`;
   }
-  return `${lines.join('\n')}\n`;
+  return lines;
 }
 
 function index(routes: ReadonlyMap<string, AdminRoute>): AdminResponse {

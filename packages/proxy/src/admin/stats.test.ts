@@ -42,6 +42,11 @@ test('statistics are shown by kind, by name, and only those that are used', () =
   assert.equal(ask('type=TextReadouts').body, 'cluster.a.version: "v1"\n');
   assert.equal(ask('filter=%5Erq').body, '');
   assert.equal(ask('filter=rq_t.*l$').body, 'cluster.a.rq_total: 4\n');
+  assert.equal(ask('type=Gauges&invert_filter&filter=total').body, 'cluster.a.rq_active: 1\n');
+  assert.equal(
+    ask('format=json&filter=rq_total').body,
+    '{"stats":[{"name":"cluster.a.rq_total","value":4}]}',
+  );
   assert.match(
     ask('type=Histograms').body,
     /^cluster\.a\.rq_time: P0\(nan,1\) P25\(nan,3\) .* P100\(nan,50\)\n$/,
@@ -136,7 +141,7 @@ test('what nobody knows is answered by what there is', () => {
   ]) {
     const { status, body } = ask(query);
     assert.equal(status, 400, query);
-    assert.match(body, /usage|regex/, query);
+    assert.match(body, /usage|regex|invalid/, query);
   }
 });
 
@@ -151,6 +156,7 @@ test('Prometheus has labels, and words only where they are asked for', () => {
     scrape('filter=rq_time&histogram_buckets=summary'),
     /^# TYPE envoy_cluster_rq_time summary\n.*quantile="0.5"\} 5\n.*_sum\{cluster_name="a"\} 53\n.*_count\{cluster_name="a"\} 4\n$/s,
   );
+  assert.equal(prometheusAnswer(registry(), new URLSearchParams('histogram_buckets=round')).status, 400);
   assert.doesNotMatch(scrape(''), /version/);
   assert.match(scrape('text_readouts'), /envoy_cluster_version\{cluster_name="a",text_value="v1"\} 0\n/);
   assert.equal(

@@ -1,6 +1,6 @@
 import type { StatFilter, StatKind, StatsView } from '../model/data-plane.ts';
 import type { HistogramStates } from '../telemetry/histogram-intervals.ts';
-import { json, text, type AdminResponse } from './admin-request.ts';
+import { shortJson, text, type AdminResponse } from './admin-request.ts';
 import type { StatsChoices } from './stats-page.ts';
 import { regexOf, wrongRegex } from './query-regex.ts';
 
@@ -19,6 +19,8 @@ const views: ReadonlyMap<string, NonNullable<StatFilter['histograms']>> = new Ma
   ['disjoint', 'disjoint'],
   ['detailed', 'detailed'],
 ]);
+
+const wrongBuckets = text(`usage: /stats?histogram_buckets=(${[...views.keys()].join('|')})\n`, 400);
 
 const hiddenChoices: readonly string[] = ['include', 'only', 'exclude'];
 
@@ -41,18 +43,17 @@ export function statsAnswer(
   if (format === 'prometheus') return prometheusAnswer(view, query);
   if (!['json', 'text', 'html', 'active-html'].includes(format))
     return text('usage: /stats?format=(html|active-html|json|text|prometheus)\n', 400);
-  const regex = regexOf(query.get('filter'));
+  const regex = nameFilter(query);
   if (regex === wrongRegex) return text('Invalid re2 regex\n', 400);
   const type = query.get('type') ?? 'All';
-  if (!kinds.has(type)) return text(`usage: /stats?type=(${[...kinds.keys()].join('|')})\n`, 400);
+  if (!kinds.has(type)) return text('invalid &type= param', 400);
   const histograms = views.get(query.get('histogram_buckets') ?? 'none');
-  if (histograms === undefined)
-    return text(`usage: /stats?histogram_buckets=(${[...views.keys()].join('|')})\n`, 400);
+  if (histograms === undefined) return wrongBuckets;
   const hidden = query.get('hidden') ?? 'exclude';
   if (!hiddenChoices.includes(hidden))
     return text(`usage: /stats?hidden=(${hiddenChoices.join('|')})\n`, 400);
   // No statistic of this proxy is hidden.
-  if (hidden === 'only') return format === 'json' ? json({ stats: [] }) : text('');
+  if (hidden === 'only') return format === 'json' ? shortJson({ stats: [] }) : text('');
   const kind = kinds.get(type);
   const filter: StatFilter = {
     usedOnly: query.has('usedonly'),
@@ -61,13 +62,21 @@ export function statsAnswer(
     ...(regex === undefined ? {} : { regex }),
     ...(kind === undefined ? {} : { kind }),
   };
-  return format === 'json' ? json(view.json(filter)) : text(view.text(filter));
+  return format === 'json' ? shortJson(view.json(filter)) : text(view.text(filter));
+}
+
+/** Which names are asked for by `filter` and `invert_filter`. */
+function nameFilter(query: URLSearchParams): ReturnType<typeof regexOf> {
+  const regex = regexOf(query.get('filter'));
+  if (regex === undefined || regex === wrongRegex || !query.has('invert_filter')) return regex;
+  return { test: (name) => !regex.test(name) };
 }
 
 /** `/stats/prometheus`. */
 export function prometheusAnswer(view: StatsView, query: URLSearchParams): AdminResponse {
-  const regex = regexOf(query.get('filter'));
+  const regex = nameFilter(query);
   if (regex === wrongRegex) return text('Invalid re2 regex\n', 400);
+  if (!views.has(query.get('histogram_buckets') ?? 'none')) return wrongBuckets;
   return text(
     view.prometheus({
       usedOnly: query.has('usedonly'),

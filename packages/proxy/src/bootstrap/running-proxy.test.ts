@@ -240,8 +240,8 @@ test('a version that waits is shown beside the one that serves, with what it wai
   h.send(Listener, { l: httpListener('l', 'another') });
   for (let i = 0; i < 2; i++) await h.next();
   const listeners = (): unknown => {
-    const parts = dumpConfig(h.proxy, { includeEndpoints: false });
-    const part = parts.find(({ typeName }) => typeName.endsWith('ListenersConfigDump'));
+    const parts = dumpConfig(h.proxy, { endpointsOf: undefined });
+    const part = parts.find(({ type }) => type.typeName.endsWith('ListenersConfigDump'));
     const list = part?.json['dynamic_listeners'] as Record<string, { version_info?: string }>[] | undefined;
     const one = list?.[0];
     return { active: one?.['active_state']?.version_info, warming: one?.['warming_state']?.version_info };

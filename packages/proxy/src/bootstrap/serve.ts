@@ -245,6 +245,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
         logLevels: options.logLevels,
         configPath: options.configPath,
         drainTimeMs: options.drainTimeMs,
+        drainStrategy: options.drainStrategy,
         state,
         setHealthy(value) {
           healthy = value;

@@ -118,6 +118,7 @@ export class Host {
       weight: this.weight,
       locality: this.locality,
       edsHealth: this.endpoint.healthStatus,
+      metadata: this.endpoint.metadata,
       failedActiveHealthCheck: this.failedHealthCheck,
       ejected: this.ejected,
       successRate: this.monitor?.externalSuccessRate ?? -1,

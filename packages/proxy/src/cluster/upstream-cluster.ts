@@ -335,7 +335,12 @@ export class UpstreamCluster {
   }
 
   status(): ClusterStatus {
-    return { cluster: this.model, endpoints: [...this.#hosts.values()].map((host) => host.status()) };
+    return {
+      cluster: this.model,
+      endpoints: [...this.#hosts.values()].map((host) => host.status()),
+      overprovisioningFactor: this.#overprovisioning,
+      ...(this.outlier === undefined ? {} : { successRates: this.outlier.rates }),
+    };
   }
 
   /** Lets connections finish what they carry and takes no new request. */

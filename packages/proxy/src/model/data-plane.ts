@@ -1,6 +1,7 @@
 import type { NamedAddresses } from '../workers/thread-share.ts';
 import type { StatsOptions } from './stats.ts';
 import type { Clock, Logger } from '@lateen/core';
+import type { SuccessRates } from '../decide/success-rate.ts';
 import type { OutlierReason } from '../cluster/outlier/outlier-detector.ts';
 import type { ClusterCalls } from '../call/index.ts';
 import type { OnDemand } from '../on-demand/on-demand.ts';
@@ -18,6 +19,7 @@ import type { ApplyResult, DataPlaneChange } from './change.ts';
 import type { Cluster } from './cluster.ts';
 import type { HealthStatus, Locality } from './endpoint.ts';
 import type { Listener } from './listener.ts';
+import type { Metadata } from './metadata.ts';
 
 /** Who this proxy is, for telemetry and for `node` in formats. */
 export interface NodeIdentity {
@@ -79,6 +81,7 @@ export interface EndpointStatus {
   readonly weight: number;
   readonly locality: Locality;
   readonly edsHealth: HealthStatus;
+  readonly metadata: Metadata;
   readonly failedActiveHealthCheck: boolean;
   readonly ejected: boolean;
   /** Per cent, in the last interval of outlier detection; -1: not enough requests. */
@@ -103,6 +106,10 @@ export interface EndpointStatus {
 export interface ClusterStatus {
   readonly cluster: Cluster;
   readonly endpoints: readonly EndpointStatus[];
+  /** Per cent. */
+  readonly overprovisioningFactor: number;
+  /** Of outlier detection, where there is one. */
+  readonly successRates?: Readonly<Record<'external' | 'local', SuccessRates>>;
 }
 
 export type StatKind = 'counter' | 'gauge' | 'histogram' | 'text';

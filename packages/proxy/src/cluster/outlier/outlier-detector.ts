@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '@lateen/core';
-import { successRateThreshold } from '../../decide/success-rate.ts';
+import { noSuccessRates, successRatesOf, type SuccessRates } from '../../decide/success-rate.ts';
 import type { OutlierDetection } from '../../model/cluster.ts';
 import type { OutlierStats } from '../../telemetry/endpoint-choice-stats.ts';
 import type { Host } from '../host.ts';
@@ -43,6 +43,8 @@ export interface OutlierContext {
  * Source: Envoy, "Outlier detection".
  */
 export class OutlierDetector {
+  /** Of the last interval. */
+  readonly rates: Record<FailureOrigin, SuccessRates> = { external: noSuccessRates, local: noSuccessRates };
   #rules: OutlierDetection;
   readonly #context: OutlierContext;
   #interval: Timer | undefined;
@@ -227,10 +229,13 @@ export class OutlierDetector {
       if (seen.volume >= rules.failurePercentageRequestVolume) forPercentage.push(one);
     }
     const external = origin === 'external';
+    this.rates[origin] = noSuccessRates;
     if (forRate.length > 0 && forRate.length >= rules.successRateMinimumHosts) {
-      const threshold = successRateThreshold(forRate, rules.successRateStdevFactor);
+      const together = successRatesOf(forRate, rules.successRateStdevFactor);
+      this.rates[origin] = together;
       for (const { host, successRate } of forRate) {
-        if (successRate < threshold) this.detect(host, external ? 'SuccessRate' : 'LocalSuccessRate');
+        if (successRate < together.ejectionThreshold)
+          this.detect(host, external ? 'SuccessRate' : 'LocalSuccessRate');
       }
     }
     if (forPercentage.length > 0 && forPercentage.length >= rules.failurePercentageMinimumHosts) {
