@@ -18,7 +18,7 @@ import { encodeResource, sameResources, type EncodedResource } from '../resource
 import { httpRoutesName, httpsRoutesName, rulesOfGateway, sharedHosts } from '../route/gateway.ts';
 import { gatewayServerSocket } from '../secret/gateway-tls.ts';
 import { securityFilters, type SecurityFilters } from '../security/security-filters.ts';
-import { prefixRanges } from './filter-chain-match.ts';
+import { prefixRanges, withoutOverlap } from './filter-chain-match.ts';
 import { inspectionFields, proxyHeader, tlsInspector } from './listener-filter.ts';
 import { httpConnectionManager, tcpFilters } from './network-filter.ts';
 import { tcpChains, tlsChains, type TcpChain } from './tcp-route.ts';
@@ -153,7 +153,7 @@ export const gatewayListeners = query(
         return encodeResource(Listener, name, {
           name,
           address: socketAddress('0.0.0.0', port),
-          filterChains: withoutTwins(chains),
+          filterChains: withoutOverlap(chains),
           ...inspection(inspects, edge.topology, mesh),
           trafficDirection: 'OUTBOUND',
         });
@@ -173,15 +173,4 @@ function inspection(
     ...(filters.length === 0 ? {} : { listenerFilters: filters }),
     ...(inspects ? inspectionFields(mesh) : {}),
   };
-}
-
-/** Envoy refuses a listener with two chains for the same connections: the first stays. */
-function withoutTwins(chains: readonly FilterChain[]): FilterChain[] {
-  const taken = new Set<string>();
-  return chains.filter((chain) => {
-    const condition = JSON.stringify(chain.filterChainMatch ?? {});
-    if (taken.has(condition)) return false;
-    taken.add(condition);
-    return true;
-  });
 }

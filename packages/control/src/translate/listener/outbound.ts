@@ -13,7 +13,7 @@ import { socketAddress } from '../address.ts';
 import { blackHoleCluster, passthroughCluster } from '../cluster-name.ts';
 import { encodeResource, sameResource, sameResources, type EncodedResource } from '../resource.ts';
 import type { RoutePlace } from '../route/http-route.ts';
-import { prefixRanges } from './filter-chain-match.ts';
+import { prefixRanges, withoutOverlap } from './filter-chain-match.ts';
 import { httpInspector, inspectionFields, plainHttp, tlsInspector } from './listener-filter.ts';
 import { httpConnectionManager, tcpFilters, toCluster } from './network-filter.ts';
 import { tcpChains, tlsChains, toHost, type TcpChain } from './tcp-route.ts';
@@ -182,7 +182,7 @@ const outboundListener = query(
     return encodeResource(Listener, name, {
       name,
       address: socketAddress(key.address, key.port),
-      filterChains: [
+      filterChains: withoutOverlap([
         ...conditional.map((chain) => ({
           filterChainMatch: {
             ...(chain.serverNames.length === 0 ? {} : { serverNames: chain.serverNames }),
@@ -193,7 +193,7 @@ const outboundListener = query(
           filters: tcpFilters(chain, mesh),
         })),
         ...http,
-      ],
+      ]),
       ...(fallback === undefined
         ? {}
         : {
