@@ -101,6 +101,12 @@ const bad: [kind: string, spec: string, path: string, words: RegExp][] = [
   ],
   [
     'VirtualService',
+    'hosts: [a]\nhttp: [{match: [{headers: {":protocol": {exact: a}}}], route: [{destination: {host: a}}]}]',
+    'spec.http[0].match[0].headers[":protocol"]',
+    /name of a header/,
+  ],
+  [
+    'VirtualService',
     'hosts: [a]\nhttp: [{fault: {delay: {percent: 101, fixedDelay: 7s}}, route: [{destination: {host: a}}]}]',
     'spec.http[0].fault.delay.percent',
     /from 0 to 100/,

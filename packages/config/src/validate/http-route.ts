@@ -54,6 +54,9 @@ function checkActions(route: HttpRoute, path: string, isDelegate: boolean, repor
   }
 }
 
+/** What else requests may be matched by under `headers` (RFC 9113, section 8.3; Istio takes `:status` too). */
+const pseudoHeaders: ReadonlySet<string> = new Set([':method', ':scheme', ':authority', ':path', ':status']);
+
 const stringMatchFields = ['uri', 'scheme', 'method', 'authority'] as const;
 
 function checkMatch(match: HttpMatchRequest, path: string, report: Report): void {
@@ -71,7 +74,7 @@ function checkMatch(match: HttpMatchRequest, path: string, report: Report): void
             `"${name}" must be @request.auth.claims.NAME or @request.auth.claims[NAME], nested names likewise`,
           );
         }
-      } else if (field !== 'queryParams' && !isHeaderName(name)) {
+      } else if (field !== 'queryParams' && !isHeaderName(name) && !pseudoHeaders.has(name)) {
         report(at, `"${name}" is not the name of a header`);
       }
       checkStringMatch(value, at, false, report);
