@@ -25,6 +25,10 @@ const agentSecrets: ConfigSource = {
 /** Names under which Istio's agents serve the workload's certificate and the mesh's root. */
 const workloadSecret = 'default';
 const rootSecret = 'ROOTCA';
+/** The name under which they serve what is in a file of roots. */
+const fileRoots = 'file-root:';
+/** What stands for the roots of the proxy's system in place of a file. */
+const systemRoots = 'system';
 
 /** Protocols that tell the other proxy that a connection is the mesh's own. */
 export const meshAlpn = ['istio'];
@@ -112,13 +116,21 @@ export function externalClientSocket(
 ): TransportSocket {
   const verified = tls.insecureSkipVerify !== true;
   const wanted = tls.subjectAltNames ?? subjectAltNames;
-  const validation: CertificateValidationContext = {
-    ...(tls.caCertificates === undefined || tls.caCertificates === ''
-      ? { systemRootCerts: {} }
-      : { trustedCa: { filename: tls.caCertificates } }),
+  const named: CertificateValidationContext = {
     ...(wanted.length === 0 ? {} : { matchTypedSubjectAltNames: names(wanted, 'DNS') }),
     ...(tls.caCrl === undefined ? {} : { crl: { filename: tls.caCrl } }),
   };
+  const roots = tls.caCertificates || systemRoots;
+  // Only an agent knows where its system keeps them: Envoy passes `system_root_certs` over, and verifies nothing then.
+  const validation: Partial<CommonTlsContext> =
+    roots === systemRoots
+      ? {
+          combinedValidationContext: {
+            defaultValidationContext: named,
+            validationContextSdsSecretConfig: { name: `${fileRoots}${systemRoots}`, sdsConfig: agentSecrets },
+          },
+        }
+      : { validationContext: { trustedCa: { filename: roots }, ...named } };
   const { clientCertificate, privateKey } = tls;
   return tlsSocket(
     packAny(UpstreamTlsContext, {
@@ -134,7 +146,7 @@ export function externalClientSocket(
                 },
               ],
             }),
-        ...(verified ? { validationContext: validation } : {}),
+        ...(verified ? validation : {}),
         ...(alpnProtocols.length === 0 ? {} : { alpnProtocols }),
       },
       ...(tls.sni === undefined ? {} : { sni: tls.sni }),

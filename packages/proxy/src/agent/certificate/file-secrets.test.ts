@@ -43,6 +43,22 @@ test('secrets that are files are read when wanted and again when they are replac
   assert.equal(text(published[0]), 'two');
 });
 
+test('the roots of the system need no file', () => {
+  const published: Secret[] = [];
+  const files = new FileSecrets({
+    clock: systemClock,
+    log: silentLogger,
+    publish: (secrets) => published.push(...secrets),
+  });
+  files.want(['file-root:system']);
+  files.close();
+  const [roots] = published;
+  assert.ok(roots?.kind === 'validation');
+  assert.equal(roots.name, 'file-root:system');
+  assert.equal(roots.validation.systemRoots, true);
+  assert.equal(roots.validation.trustedCa, undefined);
+});
+
 test('only names of files are taken for files', () => {
   assert.ok(isFileSecret('file-root:/etc/ca.pem'));
   assert.ok(!isFileSecret('default'));

@@ -3,6 +3,9 @@ import { dirname } from 'node:path';
 import { messageOf, type Clock, type Logger, type Timer } from '@lateen/core';
 import type { Secret } from '../../model/index.ts';
 
+/** The name of the roots that the system trusts, which are in no file of the user's. */
+const systemRootsName = 'file-root:system';
+
 /** True for names by which Istio refers to mounted files: `file-cert:CHAIN~KEY` and `file-root:CA`. */
 export function isFileSecret(name: string): boolean {
   return name.startsWith('file-cert:') || name.startsWith('file-root:');
@@ -85,6 +88,7 @@ export class FileSecrets {
 }
 
 function pathsOf(name: string): readonly string[] {
+  if (name === systemRootsName) return [];
   return name.slice(name.indexOf(':') + 1).split('~');
 }
 
@@ -98,7 +102,7 @@ function secretOf(name: string, contents: readonly string[]): Secret {
     kind: 'validation',
     name,
     validation: {
-      trustedCa: source(first),
+      ...(name === systemRootsName ? { systemRoots: true } : { trustedCa: source(first) }),
       sanMatches: [],
       certificateHashes: [],
       spkiHashes: [],
