@@ -49,6 +49,8 @@ export interface PendingConnection {
 
 /** Makes connections to hosts. */
 export interface Connector {
+  /** The same for connections that are not the cluster's traffic; default: nothing is counted anyway. */
+  readonly uncounted?: Connector;
   /**
    * `serverName`: the request's host, for clusters that put it into SNI. `downstream`: the client; without one
    * the proxy speaks for itself. `protocols`: what TLS offers by ALPN, in place of what the cluster says.

@@ -53,12 +53,12 @@ class MatchingConnector implements Connector {
 
 /** Notes what connections take to make, and lets their bytes be counted. */
 class CountingConnector implements Connector {
-  readonly #inner: Connector;
+  readonly uncounted: Connector;
   readonly #turn: Turn;
   readonly #stats: ClusterStats;
 
   constructor(inner: Connector, turn: Turn, stats: ClusterStats) {
-    this.#inner = inner;
+    this.uncounted = inner;
     this.#turn = turn;
     this.#stats = stats;
   }
@@ -79,7 +79,7 @@ class CountingConnector implements Connector {
       },
       onFailed: (failure, detail) => listener.onFailed(failure, detail),
     };
-    return this.#inner.connect(host, counting, serverName, downstream, protocols);
+    return this.uncounted.connect(host, counting, serverName, downstream, protocols);
   }
 }
 

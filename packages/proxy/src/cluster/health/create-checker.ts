@@ -27,8 +27,10 @@ export function createChecker(
   pools: PoolContext,
   cluster: Pick<HealthCheckerContext, 'stats' | 'hosts' | 'onChange' | 'onSuccess' | 'hasTraffic'>,
 ): HealthChecker {
+  const connector = pools.connector.uncounted ?? pools.connector;
   const ofChecks: PoolContext = {
     ...pools,
+    connector,
     stats: new ClusterStats(''),
     maxHostConnections: Number.POSITIVE_INFINITY,
     preconnectRatio: 1,
@@ -47,7 +49,7 @@ export function createChecker(
     random,
     heads,
     writeLog,
-    connector: pools.connector,
+    connector,
     createPool: (host, protocol) =>
       createHttpPool(host, { ...model, http: { ...model.http, protocol } }, ofChecks, turn),
   });

@@ -15,7 +15,10 @@ test('a host is healthy after its first check, unhealthy by its answer at once, 
     response.statusCode = status;
     response.end('x'.repeat(10_000));
   });
-  const { next, healthy, stat } = await checked(t, cluster('checked', [port], { healthChecks: [check] }));
+  const { dataPlane, next, healthy, stat } = await checked(
+    t,
+    cluster('checked', [port], { healthChecks: [check] }),
+  );
   assert.equal(healthy(), false);
   await next(0);
   assert.equal(healthy(), true);
@@ -30,7 +33,10 @@ test('a host is healthy after its first check, unhealthy by its answer at once, 
   await next(60_000);
   assert.equal(healthy(), true);
   assert.equal(stat('membership_healthy'), 1);
-  assert.equal(stat('upstream_cx_total'), 0);
+  // What checks cost is no traffic of the cluster and its host.
+  for (const name of ['upstream_cx_total', 'upstream_cx_rx_bytes_total', 'upstream_cx_tx_bytes_total'])
+    assert.equal(stat(name), 0, name);
+  assert.equal(dataPlane.clusters()[0]?.endpoints[0]?.stats.cx_total, 0);
 });
 
 test('statuses that may be tried again and connections that fail count up to the threshold', async (t) => {

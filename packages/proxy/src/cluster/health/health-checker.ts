@@ -39,7 +39,7 @@ export class HealthChecker {
   readonly #session: SessionContext;
   readonly #probing: ProbeContext;
   readonly #greeting: Buffer;
-  readonly #sessions = new Map<Host, HealthSession>();
+  readonly #sessions = new Map<Host, { readonly session: HealthSession; readonly target: Host }>();
 
   constructor(cluster: Cluster, context: HealthCheckerContext) {
     this.#context = context;
@@ -71,20 +71,25 @@ export class HealthChecker {
   /** The hosts of the cluster have changed: new ones are checked at once, those that left no more. */
   onHosts(): void {
     const current = new Set(this.#context.hosts());
-    for (const [host, session] of this.#sessions) {
-      if (current.has(host)) continue;
-      session.close();
-      this.#sessions.delete(host);
+    for (const [host, { session, target }] of this.#sessions) {
+      if (current.has(host)) {
+        target.update({ ...host.endpoint, address: target.address }, host.locality, host.priority);
+      } else {
+        session.close();
+        this.#sessions.delete(host);
+      }
     }
     for (const host of current) {
       if (this.#sessions.has(host)) continue;
-      this.#sessions.set(host, new HealthSession(host, this.#probeOf(host), this.#session));
+      const target = targetOf(host);
+      const session = new HealthSession(host, this.#probeOf(target), this.#session);
+      this.#sessions.set(host, { session, target });
     }
     this.#count();
   }
 
   close(): void {
-    for (const session of this.#sessions.values()) session.close();
+    for (const { session } of this.#sessions.values()) session.close();
     this.#sessions.clear();
   }
 
@@ -94,9 +99,8 @@ export class HealthChecker {
     this.#context.stats.healthCheck.n.healthy = healthy;
   }
 
-  #probeOf(host: Host): Probe {
+  #probeOf(target: Host): Probe {
     const { check } = this.#session.check;
-    const target = targetOf(host);
     const { clusterName } = this.#probing;
     switch (check.kind) {
       case 'http':
@@ -111,10 +115,10 @@ export class HealthChecker {
   }
 }
 
-/** The host at the port where it is to be checked. */
-function targetOf(host: Host): Host {
-  const { address, healthCheckPort } = host.endpoint;
-  if (healthCheckPort === undefined || healthCheckPort === 0 || address.kind === 'pipe') return host;
-  const endpoint = { ...host.endpoint, address: { ...address, port: healthCheckPort } };
-  return new Host(endpoint, host.locality, host.priority, 0);
+/** The host at the port where it is to be checked, by itself: checks are not what the host carries. */
+function targetOf({ endpoint, locality, priority }: Host): Host {
+  const { address, healthCheckPort = 0 } = endpoint;
+  const at =
+    healthCheckPort === 0 || address.kind === 'pipe' ? address : { ...address, port: healthCheckPort };
+  return new Host({ ...endpoint, address: at }, locality, priority, 0);
 }
