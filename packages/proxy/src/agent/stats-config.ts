@@ -4,11 +4,15 @@ import type { AgentConfig } from './agent-config.ts';
 const statsTags = [
   { tag_name: 'cluster_name', regex: '^cluster\\.((.+?)\\.)' },
   { tag_name: 'tcp_prefix', regex: '^tcp\\.((.*?)\\.)' },
-  { tag_name: 'http_conn_manager_prefix', regex: '^http\\.((.*?)\\.)' },
+  // Istio's tasks ask for the decisions of authorization by envoy_http_inbound_0_0_0_0_80_rbac.
+  { tag_name: 'http_conn_manager_prefix', regex: '^http\\.(?!.*\\.rbac\\.)((.*?)\\.)' },
   { tag_name: 'listener_address', regex: '^listener\\.((.*?)\\.)' },
   { tag_name: 'mongo_prefix', regex: '^mongo\\.((.+?)\\.)' },
   { tag_name: 'redis_prefix', regex: '^redis\\.((.+?)\\.)' },
   { tag_name: 'connection_limit_prefix', regex: '^connection_limit\\.((.+?)\\.)' },
+  { tag_name: 'authz_enforce_result', regex: 'rbac(\\.(allowed|denied))' },
+  { tag_name: 'authz_dry_run_action', regex: '(\\.istio_dry_run_(allow|deny)_)' },
+  { tag_name: 'authz_dry_run_result', regex: '(\\.shadow_(allowed|denied))' },
 ];
 
 /** What is seen whatever a pod asks for: what Istio itself needs. */

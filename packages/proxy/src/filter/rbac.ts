@@ -26,6 +26,7 @@ interface Decisions {
   /** Only counted, and told to filters after this one. */
   readonly shadow: RbacDecision | undefined;
   readonly shadowPrefix: string;
+  readonly shadowCounts: ReturnType<RbacStats['shadow']>;
   /** Where metadata tells what shadow rules say. */
   readonly namespace: string;
 }
@@ -36,12 +37,17 @@ interface Rules {
   readonly shadowPrefix?: string;
 }
 
-function compileBoth({ rules, shadowRules, shadowPrefix = '' }: Rules, layer: 'http' | 'network'): Decisions {
+function compileBoth(
+  { rules, shadowRules, shadowPrefix = '' }: Rules,
+  layer: 'http' | 'network',
+  stats: RbacStats,
+): Decisions {
   return {
     enforced: rules === undefined ? undefined : compileRbac(rules),
     logs: rules?.action === 'log',
     shadow: shadowRules === undefined ? undefined : compileRbac(shadowRules),
     shadowPrefix,
+    shadowCounts: stats.shadow(shadowPrefix),
     namespace: `envoy.filters.${layer}.rbac`,
   };
 }
@@ -91,8 +97,7 @@ function decide(
   const shadow = decisions.shadow?.(subject);
   if (shadow !== undefined) {
     if (tells) tell(log, 'shadow', shadow, subject);
-    if (shadow.allowed) stats.shadowAllowed++;
-    else stats.shadowDenied++;
+    decisions.shadowCounts[shadow.allowed ? 'allowed' : 'denied']++;
     if (exchange !== undefined) tellShadow(exchange, decisions, shadow);
   }
   const verdict = decisions.enforced?.(subject);
@@ -128,7 +133,7 @@ function tell(log: Logger, engine: 'enforced' | 'shadow', verdict: RbacVerdict, 
 
 /** Lets pass who may; a route's rules take the place of the filter's own. Throws where a regular expression is none. */
 export function rbacFilter(name: string, rules: Rules, reports: RbacReports): CompiledHttpFilter {
-  const own = compileBoth(rules, 'http');
+  const own = compileBoth(rules, 'http', reports.stats);
   const ofRoute = new WeakMap<object, Decisions>();
 
   function decisionsFor(exchange: FilterExchange): Decisions | undefined {
@@ -137,7 +142,7 @@ export function rbacFilter(name: string, rules: Rules, reports: RbacReports): Co
     if (config?.kind !== 'rbac') return own;
     let compiled = ofRoute.get(config);
     if (compiled === undefined) {
-      compiled = compileBoth(config, 'http');
+      compiled = compileBoth(config, 'http', reports.stats);
       ofRoute.set(config, compiled);
     }
     return compiled;
@@ -165,7 +170,7 @@ export function rbacFilter(name: string, rules: Rules, reports: RbacReports): Co
 
 /** Decides about a connection when it is made; what shadow rules say is told to those who come after. */
 export function rbacGate(rules: Rules, reports: RbacReports): (connection: ConnectionInfo) => boolean {
-  const decisions = compileBoth(rules, 'network');
+  const decisions = compileBoth(rules, 'network', reports.stats);
   const tells = decisions.shadow !== undefined || decisions.logs;
   return (connection) => {
     const subject = { ...connectionSubject(connection), request: undefined };

@@ -6,7 +6,11 @@ import { listenerFromJson, routerJson, routesJson } from '../testing/envoy-confi
 import { ask, cluster, portOf, startDataPlane, upstream, type Closers } from '../testing/harness.ts';
 
 /** The statistics of a proxy after one request to `backend`, as its bootstrap has them shown. */
-async function shown(t: Closers, config: object): Promise<{ prometheus: string; text: string }> {
+async function shown(
+  t: Closers,
+  config: object,
+  filters: readonly object[] = [],
+): Promise<{ prometheus: string; text: string }> {
   const bootstrap = decodeBootstrap({ stats_config: config });
   assert.ok(bootstrap.ok, JSON.stringify(bootstrap));
   const app = await upstream(t, (_request, response) => response.end('x'));
@@ -18,7 +22,7 @@ async function shown(t: Closers, config: object): Promise<{ prometheus: string; 
         listenerFromJson({
           stat_prefix: 'ingress',
           route_config: routesJson([{ match: { prefix: '/' }, route: { cluster: 'backend' } }]),
-          http_filters: [{ name: 'istio.stats' }, routerJson],
+          http_filters: [{ name: 'istio.stats' }, ...filters, routerJson],
         }),
       ],
     },
@@ -71,6 +75,34 @@ test("a pod's statistics have the labels of Istio's bootstrap", async (t) => {
   const { prometheus } = await shown(t, podStatsConfig({ annotations: {}, proxyConfig: { raw: {} } }));
   has(prometheus, 'envoy_cluster_upstream_rq_2xx{cluster_name="backend"} 1');
   has(prometheus, 'envoy_http_downstream_rq_total{http_conn_manager_prefix="ingress"} 1');
+});
+
+test('what authorization decides has the names that the tasks of Istio ask for', async (t) => {
+  const everybody = { permissions: [{ any: true }], principals: [{ any: true }] };
+  const dryRun = (action: string, prefix: string): object => ({
+    name: 'envoy.filters.http.rbac',
+    typed_config: {
+      '@type': 'type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC',
+      rules: { policies: { everybody } },
+      shadow_rules: { action, policies: { everybody } },
+      shadow_rules_stat_prefix: prefix,
+    },
+  });
+  const { prometheus, text } = await shown(t, podStatsConfig({ annotations: {}, proxyConfig: { raw: {} } }), [
+    dryRun('ALLOW', 'istio_dry_run_allow_'),
+    dryRun('DENY', 'istio_dry_run_deny_'),
+  ]);
+  has(text, 'http.ingress.rbac.istio_dry_run_allow_.shadow_allowed: 1');
+  has(text, 'http.ingress.rbac.istio_dry_run_deny_.shadow_denied: 1');
+  has(prometheus, 'envoy_http_ingress_rbac{authz_enforce_result="allowed"} 2');
+  for (const [action, result] of [
+    ['allow', 'allowed'],
+    ['deny', 'denied'],
+  ])
+    has(
+      prometheus,
+      `envoy_http_ingress_rbac{authz_dry_run_action="${action}",authz_dry_run_result="${result}"} 1`,
+    );
 });
 
 test('statistics that are not wanted are seen nowhere; the metrics of Istio are', async (t) => {

@@ -64,7 +64,7 @@ interface Cut {
 
 /**
  * Names with the labels that the configuration says. A tag of the name that the proxy has for a part of its names
- * (`cluster_name`, …) is that part; others are cut out by their expressions. What is found is kept, as a scrape asks for
+ * (`cluster_name`, …) is that part, where its expression finds something; others are cut out by their expressions. What is found is kept, as a scrape asks for
  * the same names again.
  */
 export function configuredNames({ defaultTags, tags }: StatsOptions): NameStat {
@@ -124,8 +124,9 @@ class GroupNames {
     this.group = group;
     this.#base = base;
     const known = Object.keys(group.labels);
-    this.#isStructural =
-      base !== undefined || known.every((key) => expressions.some((one) => one.name === key));
+    const finds = (key: string): boolean =>
+      expressions.some((one) => one.name === key && one.regex.test(group.prefix));
+    this.#isStructural = base !== undefined || known.every(finds);
     const isOwn = ({ name }: Expression): boolean => this.#isStructural && group.labels[name] !== undefined;
     this.#labels = {
       ...fixed,
