@@ -310,15 +310,23 @@ export class HttpConnection implements ServerConnectionOwner {
   #drains = false;
   readonly #onClosed: () => void;
   readonly #codec: ServerCodec;
+  readonly #startedMs: number;
+  /** Undefined before it is known. */
+  #protocol: HttpProtocol | undefined;
   #duration: Deadline | undefined;
 
   constructor(manager: ConnectionManager, wire: Wire, info: ConnectionInfo, onClosed: () => void) {
     this.#manager = manager;
     this.#info = info;
     this.#onClosed = onClosed;
+    this.#startedMs = manager.turn.nowMs;
     const { n } = manager.stats;
     n.cxTotal++;
     n.cxActive++;
+    if (info.tls !== undefined) {
+      n.cxSslTotal++;
+      n.cxSslActive++;
+    }
     wire.countInto(manager.stats.bytes);
     if (manager.countsBytes) wire.countAlone();
     if (manager.model.maxConnectionDurationMs > 0) this.#limitDuration();
@@ -338,11 +346,14 @@ export class HttpConnection implements ServerConnectionOwner {
   #start(wire: Wire, protocol: HttpProtocol): ServerCodec {
     const manager = this.#manager;
     const { n } = manager.stats;
+    this.#protocol = protocol;
     if (protocol === 'http2') {
       n.cxHttp2Total++;
+      n.cxHttp2Active++;
       return new Http2ServerConnection(wire, manager.http2, this, manager, manager.stats.http2);
     }
     n.cxHttp1Total++;
+    n.cxHttp1Active++;
     return new Http1ServerConnection(wire, manager.http1, this, manager.heads, manager.timers);
   }
 
@@ -395,7 +406,12 @@ export class HttpConnection implements ServerConnectionOwner {
   }
 
   onConnectionClosed(end: ConnectionEnd): void {
-    this.#manager.stats.countClosed(end);
+    const { stats, turn } = this.#manager;
+    stats.countClosed(end);
+    stats.cxLength.record(turn.nowMs - this.#startedMs);
+    if (this.#info.tls !== undefined) stats.n.cxSslActive--;
+    if (this.#protocol === 'http2') stats.n.cxHttp2Active--;
+    else if (this.#protocol === 'http1') stats.n.cxHttp1Active--;
     if (this.#duration !== undefined) this.#manager.timers.stop(this.#duration);
     this.#onClosed();
   }

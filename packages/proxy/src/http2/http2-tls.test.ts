@@ -106,7 +106,9 @@ test('over TLS a client has the version that ALPN agrees on, and proxies speak H
   assert.equal(answer.statusCode, 200);
   answer.resume();
   await once(answer, 'end');
-  assert.match(second.stats.text(), /downstream_cx_http2_total: 1\n/);
+  const counts = second.stats.text();
+  for (const name of ['http2_total', 'http2_active', 'ssl_total', 'ssl_active'])
+    assert.match(counts, new RegExp(`downstream_cx_${name}: 1\\n`));
 });
 
 test('a cluster that leaves it to ALPN speaks what its endpoint chooses', async (t) => {

@@ -55,6 +55,8 @@ export class Incoming implements Expirable, WireHandler {
   #counted: ByteCounter | undefined;
   #seen: Inspected = notInspected;
   #flags = 0;
+  /** As statistics see it: while listener filters wait for its first bytes it is no connection yet. */
+  #counts: 'nothing' | 'as waiting' | 'as connection' = 'nothing';
   /** Why its TLS has failed. */
   #failure = '';
   /** What the filters of the chain were told of the connection, and have said of it. */
@@ -91,6 +93,7 @@ export class Incoming implements Expirable, WireHandler {
       this.#serve(notInspected);
       return;
     }
+    this.#countAs('as waiting');
     const timeoutMs = this.#listener.model.listenerFiltersTimeoutMs;
     if (timeoutMs > 0) this.#timers.start(this, timeoutMs);
   }
@@ -148,9 +151,11 @@ export class Incoming implements Expirable, WireHandler {
     return true;
   }
 
+  /** A peer that goes away before it has said anything is served by no chain: checks of load balancers do so. */
   onEnd(): void {
     this.#ended = true;
-    if (this.#proxyHeader !== undefined) {
+    if (this.#proxyHeader !== undefined || this.#bytes === undefined) {
+      this.#stats.listenerFilterRemoteClose++;
       this.#wire.destroy();
       return;
     }
@@ -175,9 +180,26 @@ export class Incoming implements Expirable, WireHandler {
     else this.#wire.destroy();
   }
 
+  #countAs(what: 'nothing' | 'as waiting' | 'as connection'): void {
+    const stats = this.#stats;
+    if (this.#counts === 'as waiting') stats.preCxActive--;
+    if (this.#counts === 'as connection') {
+      stats.cxActive--;
+      stats.cxDestroy++;
+      stats.cxLength.record(this.#turn.nowMs - this.#acceptedMs);
+    }
+    this.#counts = what;
+    if (what === 'as waiting') stats.preCxActive++;
+    if (what === 'as connection') {
+      stats.cxActive++;
+      stats.cxTotal++;
+    }
+  }
+
   #closeOnce(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#countAs('nothing');
     const { accessLogs } = this.#listener;
     if (accessLogs.length > 0) {
       const info = this.#info ?? this.#connectionInfo(this.#wire);
@@ -202,11 +224,13 @@ export class Incoming implements Expirable, WireHandler {
       ...seen,
     });
     if (chain === undefined) {
+      this.#countAs('nothing');
       this.#stats.noFilterChainMatch++;
       this.#flags |= flag.noRouteFound;
       this.#wire.destroy();
       return;
     }
+    this.#countAs('as connection');
     this.chain = chain;
     const bytes = this.#bytes;
     this.#bytes = undefined;

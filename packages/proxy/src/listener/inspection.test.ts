@@ -95,3 +95,47 @@ test('what inspectors find is counted, where a listener has them', async (t) => 
     [1, 1, 1, 1],
   );
 });
+
+test('who goes away before it has said anything is no connection, and is served by no chain', async (t) => {
+  const type = (name: string) => ({ '@type': `type.googleapis.com/envoy.extensions.filters.${name}` });
+  const listener = listenerFromJson({}, undefined, {
+    listener_filters: [{ name: 'tls', typed_config: type('listener.tls_inspector.v3.TlsInspector') }],
+    filter_chains: [
+      {
+        filters: [
+          {
+            name: 'bye',
+            typed_config: {
+              ...type('network.direct_response.v3.Config'),
+              response: { inline_string: 'bye' },
+            },
+          },
+        ],
+      },
+    ],
+  });
+  const plane = startDataPlane(t);
+  assert.deepEqual(await plane.update({ listeners: { set: [listener] } }), { refused: [] });
+  const counted = (name: string): number => statOf(plane, `listener.127.0.0.1_0.downstream_${name}`);
+  const read = async (bytes: string): Promise<string> => {
+    const socket = connectPlain(portOf(plane), '127.0.0.1');
+    let got = '';
+    socket.setEncoding('utf8').on('data', (text) => (got += text));
+    if (bytes === '') socket.end();
+    else socket.write(bytes);
+    await once(socket, 'close');
+    return got;
+  };
+  const waiting = connectPlain(portOf(plane), '127.0.0.1');
+  while (counted('pre_cx_active') === 0) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(counted('cx_active'), 0);
+  waiting.destroy();
+  while (counted('pre_cx_active') !== 0) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(await read(''), '');
+  assert.ok(counted('listener_filter_remote_close') >= 1);
+  assert.equal(counted('cx_total'), 0);
+  assert.equal(await read('hello'), 'bye');
+  assert.equal(counted('cx_total'), 1);
+  while (counted('cx_destroy') === 0) await new Promise((resolve) => setImmediate(resolve));
+  assert.match(plane.stats.text(), /downstream_cx_length_ms: P0/);
+});

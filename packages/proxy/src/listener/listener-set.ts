@@ -430,8 +430,6 @@ export class ListenerSet {
       return;
     }
     this.#count(active, 1);
-    stats.cxTotal++;
-    stats.cxActive++;
     const accepted: Accepted = {
       id: this.#context.connectionIds.next(),
       remote: { kind: 'socket', address: plainAddress(wire.remoteAddress), port: wire.remotePort },
@@ -448,8 +446,6 @@ export class ListenerSet {
       () => {
         this.#count(active, -1);
         bound.balance?.end();
-        stats.cxActive--;
-        stats.cxDestroy++;
         connections.delete(accepted.id);
         if (this.#leaving.size > 0) this.#forgetIfLeft(active);
       },

@@ -10,6 +10,7 @@ const names = {
   cxTotal: ['downstream_cx_total', 'counter'],
   cxHttp1Total: ['downstream_cx_http1_total', 'counter'],
   cxHttp2Total: ['downstream_cx_http2_total', 'counter'],
+  cxSslTotal: ['downstream_cx_ssl_total', 'counter'],
   cxDestroy: ['downstream_cx_destroy', 'counter'],
   cxDestroyLocal: ['downstream_cx_destroy_local', 'counter'],
   cxDestroyRemote: ['downstream_cx_destroy_remote', 'counter'],
@@ -52,6 +53,9 @@ const names = {
   rqDirectResponse: ['rq_direct_response', 'counter'],
   rqTotalRouter: ['rq_total', 'counter'],
   cxActive: ['downstream_cx_active', 'gauge'],
+  cxSslActive: ['downstream_cx_ssl_active', 'gauge'],
+  cxHttp1Active: ['downstream_cx_http1_active', 'gauge'],
+  cxHttp2Active: ['downstream_cx_http2_active', 'gauge'],
   rqActive: ['downstream_rq_active', 'gauge'],
   cxUpgradesActive: ['downstream_cx_upgrades_active', 'gauge'],
 } as const;
@@ -65,6 +69,7 @@ export class HttpStats implements StatGroup {
   readonly labels: Readonly<Record<string, string>>;
   readonly n: Record<keyof typeof names, number> = { ...zeroes };
   readonly requestTime = new Histogram();
+  readonly cxLength = new Histogram();
   readonly bytes = new ByteCounter();
   #http2: Http2Stats | undefined;
   #tracing: TraceDecisionStats | undefined;
@@ -118,6 +123,7 @@ export class HttpStats implements StatGroup {
     this.#http2?.visit(visitor);
     this.#tracing?.visit((name, kind, value) => visitor.number(name, kind, value));
     visitor.histogram('downstream_rq_time', this.requestTime);
+    visitor.histogram('downstream_cx_length_ms', this.cxLength);
   }
 
   resetCounters(): void {
@@ -127,5 +133,6 @@ export class HttpStats implements StatGroup {
     this.bytes.received = 0;
     this.bytes.sent = 0;
     this.requestTime.reset();
+    this.cxLength.reset();
   }
 }

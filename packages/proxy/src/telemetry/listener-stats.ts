@@ -1,3 +1,4 @@
+import { Histogram } from './histogram.ts';
 import type { StatGroup, StatPlace, StatVisitor } from './stat-group.ts';
 import { TlsStats } from './tls-stats.ts';
 
@@ -24,6 +25,10 @@ export class ListenerStats implements StatGroup {
   cxOverloadReject = 0;
   noFilterChainMatch = 0;
   preCxTimeout = 0;
+  /** Connections whose first bytes are waited for. */
+  preCxActive = 0;
+  listenerFilterRemoteClose = 0;
+  readonly cxLength = new Histogram();
   #tls: TlsStats | undefined;
 
   constructor(address: string) {
@@ -61,6 +66,9 @@ export class ListenerStats implements StatGroup {
     visitor.number('downstream_cx_overload_reject', 'counter', this.cxOverloadReject);
     visitor.number('no_filter_chain_match', 'counter', this.noFilterChainMatch);
     visitor.number('downstream_pre_cx_timeout', 'counter', this.preCxTimeout);
+    visitor.number('downstream_pre_cx_active', 'gauge', this.preCxActive);
+    visitor.number('downstream_listener_filter_remote_close', 'counter', this.listenerFilterRemoteClose);
+    visitor.histogram('downstream_cx_length_ms', this.cxLength);
     this.#tls?.visit((name, kind, value) => visitor.number(name, kind, value));
   }
 
@@ -72,6 +80,8 @@ export class ListenerStats implements StatGroup {
     this.cxOverloadReject = 0;
     this.noFilterChainMatch = 0;
     this.preCxTimeout = 0;
+    this.listenerFilterRemoteClose = 0;
+    this.cxLength.reset();
     this.#tls?.resetCounters();
   }
 }

@@ -139,7 +139,7 @@ function familyIn(families: Map<string, Family>, name: string): Family {
   return family;
 }
 
-const carriedGauge = /(?:^|_)(?:cx|rq|pending|streams|upgrades|sessions)_active$/;
+const carriedGauge = /(?:^|_)(?:cx|ssl|http[12]|rq|pending|streams|upgrades|sessions)_active$/;
 
 /**
  * What a process that took over shows of the one before it, as Envoy's merging of statistics: counters go on; gauges
