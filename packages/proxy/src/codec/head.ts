@@ -16,10 +16,19 @@ export class RequestHead {
   expectContinue = false;
   /** True for `te: trailers`. */
   acceptsTrailers = false;
+  /** The first of the two lines by which the proxy introduces itself; -1: it does not. */
+  introductionAt = -1;
+  /** True where these lines are dead, as the endpoint knows us. */
+  introductionHidden = false;
+  /** True where the endpoint is asked to remember us. */
+  introductionAsks = false;
   readonly headers = new HeaderBlock();
 
   clear(): void {
     this.upgrade = undefined;
+    this.introductionAt = -1;
+    this.introductionHidden = false;
+    this.introductionAsks = false;
     this.expectContinue = false;
     this.acceptsTrailers = false;
     this.scheme = 'http';

@@ -157,7 +157,7 @@ export class HeaderBlock {
     return this.#at(line, 0) >= 0;
   }
 
-  /** Where the name of a line begins in {@link bytes}; -1 for a dead line. */
+  /** Where the name of a line begins in {@link bytes}; below 0 for a dead line. */
   nameStart(line: number): number {
     return this.#at(line, 0);
   }
@@ -183,9 +183,14 @@ export class HeaderBlock {
     return latin1Slice(this.bytes, this.#at(line, 0), this.#at(line, 1));
   }
 
-  /** Marks one line dead. */
+  /** Marks a live line dead. */
   drop(line: number): void {
-    this.#index[line * stride] = -1;
+    this.#index[line * stride] = ~this.#at(line, 0);
+  }
+
+  /** Brings a dead line back. */
+  restore(line: number): void {
+    this.#index[line * stride] = ~this.#at(line, 0);
   }
 
   /** Removes every line of the name; true where there was one. */

@@ -65,6 +65,7 @@ export const names = {
   upgrade: headerName('upgrade'),
   userAgent: headerName('user-agent'),
   via: headerName('via'),
+  acquaintance: headerName('x-lateen-acquaintance'),
   attemptCount: headerName('x-envoy-attempt-count'),
   decoratorOperation: headerName('x-envoy-decorator-operation'),
   expectedTimeout: headerName('x-envoy-expected-rq-timeout-ms'),

@@ -4,6 +4,7 @@ import type { CallContext } from '../call/index.ts';
 import type { ClusterRef } from '../cluster/cluster-set.ts';
 import type { Extensions } from '../listener/extensions.ts';
 import { discoveredFilter } from './discovered.ts';
+import type { Introduction } from '../codec/acquaintance.ts';
 import type { HttpFilter, HttpFilterConfig } from '../model/http-filter.ts';
 import type { HttpConnectionManager } from '../model/network-filter.ts';
 import type { CompressorChain } from './compression/compressor.ts';
@@ -23,7 +24,7 @@ import { healthCheckFilter } from './health-check.ts';
 import { onDemandFilter } from './on-demand.ts';
 import type { LazyHttpFilters } from './lazy-http-filters.ts';
 import { localRateLimitFilter } from './rate-limit/local-rate-limit.ts';
-import { peerMetadataFilter, type PeerIntroduction } from './peer-metadata.ts';
+import { peerMetadataFilter } from './peer-metadata.ts';
 import { rbacFilter, type RbacReports } from './rbac.ts';
 
 /** What filters share in a data plane. */
@@ -48,7 +49,7 @@ export interface FilterServices {
   readonly onDemand: OnDemand;
   readonly healthCheckFailed: () => boolean;
   readonly extensions: Extensions;
-  readonly introduction: PeerIntroduction | undefined;
+  readonly introduction: Introduction | undefined;
   readonly peers: PeerTable;
 }
 

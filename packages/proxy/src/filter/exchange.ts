@@ -8,7 +8,7 @@ import type { LogTimes } from '../model/network-filter.ts';
 import { flag } from '../telemetry/response-flags.ts';
 import { admitRequest } from './admission.ts';
 import { ExchangeBodies } from './exchange-bodies.ts';
-import type { CompiledHttpFilter, FilterExchange, LocalReplyOptions } from './http-filter.ts';
+import type { CompiledHttpFilter, FilterExchange, LocalReplyOptions, PeerAnswer } from './http-filter.ts';
 import { mayUpgrade } from './upgrade-permission.ts';
 import { completeWebsocketHandshake } from './websocket-handshake.ts';
 import { fillLocalReply } from './local-reply.ts';
@@ -48,7 +48,7 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
   #atEnd: (() => void)[] | undefined;
   /** The routes that have served the request, where redirects were followed here. */
   #served: CompiledRoute[] | undefined;
-  peerAsked = false;
+  peerAnswer: PeerAnswer = 'nothing';
   healthCheck = false;
 
   constructor(

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
+import { Acquaintance } from '../codec/acquaintance.ts';
 import { HeaderBlock } from '../codec/header-block.ts';
 import { names } from '../codec/header-name.ts';
 import type { ForwardClientCert } from '../model/network-filter.ts';
@@ -16,6 +17,7 @@ const tls: TlsInfo = {
   cipher: 'TLS_AES_128_GCM_SHA256',
   sessionReused: false,
   sessionId: '',
+  acquaintance: new Acquaintance(''),
   peerUriSans: ['spiffe://cluster.local/ns/a/sa/b'],
   peerDnsSans: ['one.a', 'two.a'],
   peerSubject: 'CN=say "hi",O=a\\b',

@@ -23,8 +23,8 @@ export interface FilterExchange extends StreamInfo {
   readonly route: CompiledRoute | undefined;
   /** Who the client is, by the metadata it sent. */
   peer: Peer | undefined;
-  /** True where the client has told who it is and is to be told in turn. */
-  peerAsked: boolean;
+  /** What a client that has told who it is hears in turn. */
+  peerAnswer: PeerAnswer;
   /** What filters say of the request to each other and to logs; undefined while nothing is said. */
   dynamicMetadata: Metadata | undefined;
   /** The filter's configuration for this request's route; undefined where the route has none. */
@@ -68,6 +68,9 @@ export interface FilterExchange extends StreamInfo {
   /** Leads the body of the response through `transform`; from `onResponse` only. */
   transformResponse(transform: BodyTransform): void;
 }
+
+/** `introduction`: who we are; `remembered`: that we know now who the client is, for all that comes by its connection. */
+export type PeerAnswer = 'nothing' | 'introduction' | 'remembered';
 
 /** Where a {@link BodyTransform} puts what it has made. */
 export interface BodyOutput {

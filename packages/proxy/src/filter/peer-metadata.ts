@@ -1,18 +1,13 @@
 import type { ResponseHead } from '../codec/head.ts';
-import { headerLine, type HeaderLine } from '../codec/header-block.ts';
+import { addIntroduction, type Introduction } from '../codec/acquaintance.ts';
+import { headerLine } from '../codec/header-block.ts';
 import { names } from '../codec/header-name.ts';
 import type { NodeIdentity } from '../model/data-plane.ts';
 import { encodePeerMetadata, type PeerTable } from '../telemetry/peer.ts';
 import type { CompiledHttpFilter, FilterExchange } from './http-filter.ts';
 
-/** What a proxy tells of itself, ready to be added to a head. */
-export interface PeerIntroduction {
-  readonly id: HeaderLine;
-  readonly metadata: HeaderLine;
-}
-
 /** Prepares the two headers; undefined for a proxy that has no identity. */
-export function introductionOf(node: NodeIdentity | undefined): PeerIntroduction | undefined {
+export function introductionOf(node: NodeIdentity | undefined): Introduction | undefined {
   if (node === undefined || node.id === '') return undefined;
   return {
     id: headerLine(names.peerMetadataId, node.id),
@@ -27,7 +22,7 @@ export function introductionOf(node: NodeIdentity | undefined): PeerIntroduction
 export function peerMetadataFilter(
   name: string,
   direction: 'unspecified' | 'inbound' | 'outbound',
-  introduction: PeerIntroduction | undefined,
+  introduction: Introduction | undefined,
   peers: PeerTable,
 ): CompiledHttpFilter {
   return direction === 'inbound'
@@ -37,29 +32,38 @@ export function peerMetadataFilter(
 
 function inboundFilter(
   name: string,
-  introduction: PeerIntroduction | undefined,
+  introduction: Introduction | undefined,
   peers: PeerTable,
 ): CompiledHttpFilter {
   return {
     name,
     onRequest(exchange) {
       const { headers } = exchange.head;
+      const acquaintance = exchange.connection.tls?.acquaintance;
       const id = headers.get(names.peerMetadataId);
-      if (id === undefined) return 'continue';
-      exchange.peer = peers.byId(id, () => headers.get(names.peerMetadata));
-      exchange.peerAsked = true;
-      headers.remove(names.peerMetadataId);
-      headers.remove(names.peerMetadata);
+      if (id === undefined) {
+        exchange.peer = acquaintance?.client;
+      } else {
+        exchange.peer = peers.byId(id, () => headers.get(names.peerMetadata));
+        exchange.peerAnswer = 'introduction';
+        headers.remove(names.peerMetadataId);
+        headers.remove(names.peerMetadata);
+        if (acquaintance !== undefined && headers.is(names.acquaintance, acquaintance.token)) {
+          acquaintance.client = exchange.peer;
+          if (exchange.peer !== undefined) exchange.peerAnswer = 'remembered';
+        }
+      }
+      headers.remove(names.acquaintance);
       return 'continue';
     },
     onResponse(exchange, response) {
       hide(response);
-      if (exchange.peerAsked) introduce(response.headers, introduction);
+      if (exchange.peerAnswer !== 'nothing') answerPeer(exchange, response, introduction);
     },
   };
 }
 
-function outboundFilter(name: string, introduction: PeerIntroduction | undefined): CompiledHttpFilter {
+function outboundFilter(name: string, introduction: Introduction | undefined): CompiledHttpFilter {
   return {
     name,
     onRequest(exchange) {
@@ -67,7 +71,9 @@ function outboundFilter(name: string, introduction: PeerIntroduction | undefined
       // What an application says of itself is not believed.
       headers.remove(names.peerMetadataId);
       headers.remove(names.peerMetadata);
-      if (!isForeign(exchange)) introduce(headers, introduction);
+      headers.remove(names.acquaintance);
+      if (introduction === undefined || isForeign(exchange)) return 'continue';
+      addIntroduction(exchange.head, introduction);
       return 'continue';
     },
     // The endpoint is known from the control plane; what it says of itself is not for the application.
@@ -75,15 +81,24 @@ function outboundFilter(name: string, introduction: PeerIntroduction | undefined
   };
 }
 
-function introduce(headers: ResponseHead['headers'], introduction: PeerIntroduction | undefined): void {
-  if (introduction === undefined) return;
-  headers.addLine(introduction.id);
-  headers.addLine(introduction.metadata);
+/** Tells a client that has introduced itself that it is remembered, or who we are. */
+function answerPeer(
+  { peerAnswer, connection }: FilterExchange,
+  { headers }: ResponseHead,
+  introduction: Introduction | undefined,
+): void {
+  if (peerAnswer === 'remembered' && connection.tls !== undefined) {
+    headers.add(names.acquaintance, connection.tls.acquaintance.token);
+  } else if (introduction !== undefined) {
+    headers.addLine(introduction.id);
+    headers.addLine(introduction.metadata);
+  }
 }
 
 function hide(response: ResponseHead): void {
   response.headers.remove(names.peerMetadataId);
   response.headers.remove(names.peerMetadata);
+  response.headers.remove(names.acquaintance);
 }
 
 /** Behind whom it goes nobody of the mesh is: they are told nothing. */

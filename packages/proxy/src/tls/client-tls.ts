@@ -1,3 +1,4 @@
+import { Acquaintance } from '../codec/acquaintance.ts';
 import { isIP } from 'node:net';
 import { tlsErrorText } from '../cluster/connect-error.ts';
 import type { ClusterStats } from '../telemetry/cluster-stats.ts';
@@ -67,7 +68,12 @@ export function clientTls(options: ClientTlsOptions): ClientHandshake & { readon
   function judge(session: TlsSession): TlsInfo | { readonly refused: string } {
     if (session.resumed && known !== undefined) {
       // The certificate is not shown again on a resumed session: it was judged when the session was new.
-      const info = { ...known.info, sessionReused: true, sessionId: session.id };
+      const info = {
+        ...known.info,
+        sessionReused: true,
+        sessionId: session.id,
+        acquaintance: new Acquaintance(session.clientRandom),
+      };
       stats.tls.countHandshake(info);
       return info;
     }

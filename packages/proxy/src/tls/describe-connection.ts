@@ -1,3 +1,4 @@
+import { Acquaintance } from '../codec/acquaintance.ts';
 import type { OwnCertificate, TlsInfo } from '../wire/tls-info.ts';
 import type { Certificate } from './openssl/certificate.ts';
 import type { TlsSession } from './openssl/tls-session.ts';
@@ -21,6 +22,7 @@ export function describeTls(
     peerSubject: certificate?.subject ?? '',
     own,
     peerCertificate: certificate,
+    acquaintance: new Acquaintance(session.clientRandom),
   };
 }
 

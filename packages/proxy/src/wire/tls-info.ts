@@ -1,3 +1,5 @@
+import type { Acquaintance } from '../codec/acquaintance.ts';
+
 /** The names in our own certificate. */
 export interface OwnCertificate {
   readonly uriSans: readonly string[];
@@ -41,4 +43,5 @@ export interface TlsInfo {
   readonly peerChain?: readonly Buffer[];
   /** The peer's own; undefined where it showed none. */
   readonly peerCertificate: ShownCertificate | undefined;
+  readonly acquaintance: Acquaintance;
 }

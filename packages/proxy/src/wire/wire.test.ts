@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { after, before, suite, test } from 'node:test';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
+import { Acquaintance } from '../codec/acquaintance.ts';
 import { createTestAuthority, type TestCertificate } from '@lateen/testkit';
 import { Handshake } from '../tls/handshake.ts';
 import { createContext } from '../tls/openssl/context.ts';
@@ -108,6 +109,7 @@ const noTlsInfo = {
   cipher: '',
   sessionReused: false,
   sessionId: '',
+  acquaintance: new Acquaintance(''),
   peerUriSans: [],
   peerDnsSans: [],
   peerSubject: '',

@@ -1,3 +1,4 @@
+import { introduce, noteAnswer } from '../../codec/acquaintance.ts';
 import type { AlpnOverride } from '../../model/alpn-override.ts';
 import type { ByteMeter } from '../../codec/byte-meter.ts';
 import type { HttpVersion, RequestHead, ResponseHead } from '../../codec/head.ts';
@@ -61,6 +62,8 @@ export class Attempt implements Expirable, StreamWaiter {
   readonly #priority: 'default' | 'high';
   #stream: ClientStream | undefined;
   #over = false;
+  /** True where the endpoint was asked to remember who we are. */
+  #introduced = false;
   /** When a connection was asked for. */
   startMs = 0;
   /** True for gRPC answers whose status is still to come, in the trailers. */
@@ -168,6 +171,7 @@ export class Attempt implements Expirable, StreamWaiter {
 
   sendHead(head: RequestHead, endStream: boolean): void {
     this.sent = true;
+    this.#introduced = introduce(head, this.#stream?.tls?.acquaintance);
     this.#stream?.sendHead(head, endStream);
   }
 
@@ -229,6 +233,7 @@ export class Attempt implements Expirable, StreamWaiter {
     if (this.#idle !== undefined) this.#timers.start(this.#idle, this.#idleMs);
     if (head.status >= 200 || head.status === 101) {
       this.headReceived = true;
+      if (this.#introduced) this.#noteAcquaintance(head);
       // The time for one try is the time until its answer begins.
       this.countdown?.stop();
       this.#observe(head, endStream);
@@ -304,6 +309,11 @@ export class Attempt implements Expirable, StreamWaiter {
     if (this.#over || this.headReceived) return;
     this.cluster.outlier?.onTimeout(this.host);
     this.#observeLatency(true);
+  }
+
+  #noteAcquaintance(head: ResponseHead): void {
+    const acquaintance = this.#stream?.tls?.acquaintance;
+    if (acquaintance !== undefined) noteAnswer(head, acquaintance);
   }
 
   /** Tells of an answer those who watch how the host does. */

@@ -159,6 +159,7 @@ function startShadow(
   copy.version = head.version;
   copy.acceptsTrailers = head.acceptsTrailers;
   copy.authority = mirror.keepHost ? head.authority : shadowAuthority(head.authority);
+  copy.introductionAt = head.introductionAt;
   copy.headers.copyFrom(head.headers);
   const shadow = new Shadow(copy, setup);
   const attempt = attemptAtEndpoint(shadow, ref, setup.context);

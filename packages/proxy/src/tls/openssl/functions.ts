@@ -125,6 +125,7 @@ export interface OpensslFunctions {
   SSL_set_shutdown(ssl: Ssl, mode: number): void;
   SSL_get_verify_result(ssl: Ssl): number;
   SSL_get_version(ssl: Ssl): string;
+  SSL_get_client_random(ssl: Ssl, bytes: Buffer, length: number): number;
   SSL_get_current_cipher(ssl: Ssl): Pointer;
   SSL_CIPHER_get_name(cipher: Pointer): string;
   SSL_session_reused(ssl: Ssl): number;
@@ -257,6 +258,7 @@ const signatures: Readonly<
   SSL_set_shutdown: ['void', [ptr, 'int']],
   SSL_get_verify_result: ['long', [ptr]],
   SSL_get_version: ['str', [ptr]],
+  SSL_get_client_random: ['size_t', [ptr, ptr, 'size_t']],
   SSL_get_current_cipher: [ptr, [ptr]],
   SSL_CIPHER_get_name: ['str', [ptr]],
   SSL_session_reused: ['int', [ptr]],

@@ -25,6 +25,9 @@ const bothHaveEnded = 3;
 const notYetValid = 9;
 const expired = 10;
 
+/** Where the random bytes of a handshake are put for a moment. */
+const randomBytes = Buffer.alloc(32);
+
 /** What a server asks of its clients. */
 export interface ClientAuthentication {
   /** The handshake fails without a certificate. */
@@ -205,6 +208,13 @@ export class TlsSession {
   /** Undefined for a good chain; only the certificates of the peer tell whether it showed any. */
   get chainError(): string | undefined {
     return chainErrorOf(this.#openssl.c.SSL_get_verify_result(this.#ssl));
+  }
+
+  /** The client's random bytes of the handshake, which both ends know, in hexadecimal; other ones for each connection. */
+  get clientRandom(): string {
+    const { c } = this.#openssl;
+    c.SSL_get_client_random(this.#ssl, randomBytes, randomBytes.length);
+    return randomBytes.toString('hex');
   }
 
   get version(): string {
