@@ -361,7 +361,11 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     failHealthChecks(failed) {
       healthCheckFailed = failed;
     },
-    whenResolved: (names) => clusters.whenResolved(names),
+    prepareCluster(model) {
+      if (hash.loaded || !isConsistent(model.loadBalancing)) return clusters.prepare(model);
+      return hash.load().then(() => clusters.prepare(model));
+    },
+    whenServing: (name) => clusters.whenServing(name),
     noteHandedOn() {
       for (const socket of listeners.sockets().values()) socket.noteHandedOn();
     },

@@ -102,7 +102,8 @@ before(async () => {
       },
     ],
     close: async () => {},
-    whenResolved: async () => {},
+    prepareCluster: () => undefined,
+    whenServing: async () => {},
     onDemand: {},
     startDraining: () => calls.push('startDraining'),
     stats: {

@@ -23,7 +23,7 @@ import { openLog } from '../logging/open-log.ts';
 import { parseProxyOptions, proxyUsage, type ProxyOptions } from './options.ts';
 import { runUntilStopped } from './run-until-stopped.ts';
 import { RefusedBootstrap } from './refused-statics.ts';
-import { serve, type ServeOptions, type Serving } from './serve.ts';
+import { serve } from './serve.ts';
 import { workerCount } from './worker-count.ts';
 
 /** The program with Envoy's command line; `entry` is what workers run. Resolves to its exit code. */
@@ -69,48 +69,44 @@ export async function runEnvoy(
     level: (scope) => logLevels.level(scope),
     scope: 'main',
   });
-  const serving = await serveOrRefuse(options, {
-    bootstrap: loaded.value,
-    clock: systemClock,
-    log,
-    logLevels,
-    drainTimeMs: options.drainTimeMs,
-    drainStrategy: options.drainStrategy,
-    terminationMs: Math.min(options.drainTimeMs, 5_000),
-    lameDuckMs: 0,
-    configPath: options.configPath,
-    adminAddressPath: options.adminAddressPath,
-    statePath: options.statePath,
-    workers: {
-      concurrency: options.mode === 'serve' ? workerCount(options.concurrency, availableParallelism()) : 1,
-      entry,
-      agentSecrets: false,
-    },
-    writeLog,
-    hotRestart: options.mode === 'serve' ? options.hotRestart : undefined,
-  });
-  if (options.mode === 'init_only') {
-    await serving.ready;
-    write('initialized\n');
-    serving.stop();
-    await serving.stopped;
-    return 0;
+  try {
+    const serving = await serve({
+      bootstrap: loaded.value,
+      clock: systemClock,
+      log,
+      logLevels,
+      drainTimeMs: options.drainTimeMs,
+      drainStrategy: options.drainStrategy,
+      terminationMs: Math.min(options.drainTimeMs, 5_000),
+      lameDuckMs: 0,
+      configPath: options.configPath,
+      adminAddressPath: options.adminAddressPath,
+      statePath: options.statePath,
+      workers: {
+        concurrency: options.mode === 'serve' ? workerCount(options.concurrency, availableParallelism()) : 1,
+        entry,
+        agentSecrets: false,
+      },
+      writeLog,
+      hotRestart: options.mode === 'serve' ? options.hotRestart : undefined,
+    });
+    if (options.mode === 'init_only') {
+      await Promise.race([serving.ready, serving.stopped]);
+      write('initialized\n');
+      serving.stop();
+      await serving.stopped;
+      return 0;
+    }
+    return await runUntilStopped(serving, log);
+  } catch (error) {
+    throw error instanceof RefusedBootstrap ? await refusal(error.problems, options) : error;
   }
-  return runUntilStopped(serving, log);
 }
 
 /** Compiles what the bootstrap holds; throws with everything that serving would refuse. */
 async function validate(bootstrap: ProxyBootstrap, options: ProxyOptions): Promise<void> {
   const wrong = await (await import('./refused-statics.ts')).checkStatics(bootstrap);
   if (wrong.length > 0) throw await refusal(wrong, options);
-}
-
-async function serveOrRefuse(options: ProxyOptions, setup: ServeOptions): Promise<Serving> {
-  try {
-    return await serve(setup);
-  } catch (error) {
-    throw error instanceof RefusedBootstrap ? await refusal(error.problems, options) : error;
-  }
 }
 
 /** With the place of each problem in the bootstrap's file. */

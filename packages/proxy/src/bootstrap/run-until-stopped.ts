@@ -6,7 +6,8 @@ const longestTimerMs = 2 ** 31 - 1;
 const lastWordsMs = 1_000;
 
 /**
- * Serves until a signal or the admin port ends it; resolves to the exit code.
+ * Serves until a signal or the admin port ends it; resolves to the exit code, rejects where the bootstrap turns out not
+ * to be one that can be served.
  *
  * The first SIGTERM or SIGINT drains, the second ends at once. Whoever does not read what is written does not keep the
  * process: it ends a second later. An error that nobody caught is logged and
@@ -30,8 +31,11 @@ export async function runUntilStopped(
   process.on('unhandledRejection', onError);
   // What serves nothing yet waits for a control plane, for files or for its successor.
   const alive = setInterval(() => {}, longestTimerMs);
-  await serving.stopped;
-  clearInterval(alive);
+  try {
+    await serving.stopped;
+  } finally {
+    clearInterval(alive);
+  }
   setTimeout(() => process.exit(), lastWordsMs).unref();
   return 0;
 }

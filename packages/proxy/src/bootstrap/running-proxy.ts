@@ -32,6 +32,8 @@ export interface RunningProxyOptions {
   /** Folder in which accepted resources are kept for the next start; undefined: none are. */
   readonly statePath?: string | undefined;
   readonly onReady?: () => void;
+  /** Told where a static resource is refused that had to wait for others; those that need not wait are refused by throwing. */
+  readonly onRefused?: (error: RefusedBootstrap) => void;
   /** What subscribes to what is wanted; default: {@link createSubscriptions}. */
   readonly subscribe?: (options: SubscriptionsOptions) => Subscriptions;
   /** Told of each response of a control plane when it is taken, and of what of it was refused. */
@@ -81,6 +83,7 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
   // Nobody hears of being ready where a static resource is refused.
   let staticsTaken = false;
   let readyBefore = false;
+  let isRefused = false;
   const warming = new Warming({
     dataPlane,
     clock,
@@ -91,8 +94,17 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
     firstTimeoutMs: bootstrap.firstTimeoutMs,
     onFirstTimeout: (kind) => statistics.fetchTimedOut(kind === 'clusters' ? 'cluster' : 'listener'),
     onReady() {
+      if (isRefused) return;
       if (staticsTaken) options.onReady?.();
       else readyBefore = true;
+    },
+    onRefused(refused) {
+      const late = staticsTaken
+        ? refused.filter(({ kind, name }) => kind === 'listeners' && statics.listener.has(name))
+        : [];
+      if (late.length === 0) return;
+      isRefused = true;
+      options.onRefused?.(new RefusedBootstrap(staticProblems(bootstrap, late)));
     },
     onInForce: (kind, name) => store.settle(kind === 'clusters' ? 'cluster' : 'listener', name),
     onFetchTimeout: (kind, name) => statistics.fetchTimedOut(typeOf[kind], name),
@@ -209,7 +221,7 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
   }
   let closed = false;
   // By the static clusters, once it is known where they are; nothing else waits for that.
-  void dataPlane.whenResolved(bootstrap.controlPlanes).then(() => {
+  void Promise.all([...bootstrap.controlPlanes].map((name) => dataPlane.whenServing(name))).then(() => {
     if (!closed) subscriptions.start();
   });
   if (state !== undefined) store.onChange = (type) => state.note(type);

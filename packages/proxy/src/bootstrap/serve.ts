@@ -68,7 +68,7 @@ export interface Serving {
   stats(): Promise<StatsView>;
   /** Resolves when the proxy has become ready. */
   readonly ready: Promise<void>;
-  /** Resolves when everything is closed. */
+  /** Resolves when everything is closed; rejects where that is because a static resource was refused that had to wait. */
   readonly stopped: Promise<void>;
   /** Drains and closes; the second call closes at once. */
   stop(): void;
@@ -81,6 +81,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   let healthy = true;
   let handedOver = false;
   let stopping: Promise<void> | undefined;
+  let refusal: Error | undefined;
   const ready = Promise.withResolvers<void>();
   const stopped = Promise.withResolvers<void>();
   const hotRestart =
@@ -173,6 +174,10 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     clock,
     log,
     statePath: options.statePath,
+    onRefused(error) {
+      refusal = error;
+      void close();
+    },
     onReady() {
       log.info('ready', { afterMs: Math.round(clock.monotonicMs() - startedMs) });
       // With NODE_COMPILE_CACHE the proxies that start after this one find what it has compiled.
@@ -224,7 +229,8 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     await hotRestart?.leave();
     hotRestart?.close();
     await Promise.all([admin?.close(), proxy.close(), workers?.close()]);
-    stopped.resolve();
+    if (refusal === undefined) stopped.resolve();
+    else stopped.reject(refusal);
   }
 
   let admin: AdminServer | undefined;
@@ -324,7 +330,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   await openAdmin();
   void ready.promise
     .then(async () => {
-      await hotRestart?.takeOver(fleet, clock);
+      await hotRestart?.takeOver(fleet);
       serves = true;
       if (!asksForId) await hotRestart?.open(doorProcess);
     })

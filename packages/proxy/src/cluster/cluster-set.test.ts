@@ -2,7 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TestClock } from '@lateen/core';
 import { formatAddress, type Cluster } from '../model/index.ts';
-import { cluster, endpoint, serveHttp, ask, statOf, upstream, routeTo } from '../testing/harness.ts';
+import {
+  cluster,
+  endpoint,
+  serveHttp,
+  ask,
+  putWhenKnown,
+  statOf,
+  upstream,
+  routeTo,
+} from '../testing/harness.ts';
 
 test('endpoints that are not sent again within endpoint_stale_after are not used any more', async (t) => {
   const clock = new TestClock();
@@ -42,8 +51,8 @@ test('a new version of a cluster has the addresses of its names at once, though 
     discovery: { kind: 'strict_dns', refreshMs: 60_000, respectTtl: false, family: 'v4_only' },
     connectTimeoutMs,
   });
-  const { dataPlane } = await serveHttp(t, [routeTo('dns')], [named('localhost', 1_000)]);
-  await dataPlane.whenResolved();
+  const { dataPlane } = await serveHttp(t, [routeTo('dns')], []);
+  await putWhenKnown(dataPlane, named('localhost', 1_000));
   const hosts = (): readonly string[] =>
     dataPlane.clusters().flatMap(({ endpoints }) => endpoints.map(({ address }) => formatAddress(address)));
   assert.deepEqual(hosts(), [`127.0.0.1:${port}`]);

@@ -4,6 +4,7 @@ import type { ResourceChange } from '../model/change.ts';
 import type { Cluster, Discovery } from '../model/cluster.ts';
 import type { ClusterStatus } from '../model/data-plane.ts';
 import type { ClusterLoadAssignment } from '../model/endpoint.ts';
+import { awaitsNames } from '../decide/awaited-hosts.ts';
 import { endpointNameOf } from '../model/references.ts';
 import type { StatsRegistry } from '../telemetry/stats-registry.ts';
 import type { NamedAddresses } from '../workers/thread-share.ts';
@@ -22,6 +23,18 @@ export interface ClusterRef {
   cluster: UpstreamCluster | undefined;
 }
 
+/** A cluster with who tells it of its hosts where those have to be asked for. */
+interface Version {
+  readonly cluster: UpstreamCluster;
+  readonly resolving: DnsRefresh | FollowedNames | RedisDiscovery | undefined;
+}
+
+/** A version that does not serve yet. */
+interface ComingVersion extends Version {
+  /** Resolves when it serves, or will never do. */
+  readonly over: PromiseWithResolvers<void>;
+}
+
 /** All clusters of a data plane, with their endpoints. */
 export class ClusterSet {
   readonly #context: ClusterContext;
@@ -32,7 +45,8 @@ export class ClusterSet {
   readonly #assignments = new Map<string, ClusterLoadAssignment>();
   /** The ends of assignments that are not to be used for longer (`endpoint_stale_after`). */
   readonly #stale = new Map<string, Timer>();
-  readonly #resolving = new Map<string, DnsRefresh | FollowedNames | RedisDiscovery>();
+  readonly #resolving = new Map<string, NonNullable<Version['resolving']>>();
+  readonly #coming = new Map<string, ComingVersion>();
   readonly #resolve = systemResolver();
 
   constructor(context: ClusterContext, stats: StatsRegistry, logger: Logger, clock: Clock = systemClock) {
@@ -88,8 +102,7 @@ export class ClusterSet {
     }
     for (const name of clusters?.remove ?? []) this.#removeCluster(name);
     if (changed.size === 0) return;
-    for (const { cluster } of this.#refs.values()) {
-      if (cluster === undefined) continue;
+    for (const cluster of this.#versions()) {
       const wanted = endpointNameOf(cluster.model);
       const assignment =
         wanted !== undefined && changed.has(wanted) ? this.#assignments.get(wanted) : undefined;
@@ -101,9 +114,34 @@ export class ClusterSet {
     }
   }
 
-  /** Resolves when every name that these clusters have been given so far has been asked for once; default: all clusters. */
-  async whenResolved(names: Iterable<string> = this.#resolving.keys()): Promise<void> {
-    await Promise.all([...names].flatMap((name) => this.#resolving.get(name)?.asked ?? []));
+  /**
+   * Begins to find out who the hosts of a new version are, and how; what is in force serves until the version is put
+   * there. Resolves when that may be done; undefined: at once.
+   */
+  prepare(model: Cluster): Promise<void> | undefined {
+    const { name } = model;
+    this.#forgetComing(name);
+    const previous = this.#refs.get(name)?.cluster;
+    const cluster = new UpstreamCluster(model, this.#context, previous);
+    if (previous === undefined) this.#stats.add(cluster.stats);
+    const version = { cluster, resolving: this.#findHosts(cluster), over: Promise.withResolvers<void>() };
+    this.#coming.set(name, version);
+    const { share } = this.#context;
+    if (share?.leads === false) return share.whenServing(name);
+    const asked = awaitsNames(model.discovery) ? version.resolving?.asked : undefined;
+    return asked === undefined ? cluster.whenChecked() : asked.then(() => cluster.whenChecked());
+  }
+
+  /** Resolves when no version of the cluster is waited for. */
+  async whenServing(name: string): Promise<void> {
+    for (let coming = this.#coming.get(name); coming !== undefined; coming = this.#coming.get(name))
+      await coming.over.promise;
+  }
+
+  /** In force or coming. */
+  *#versions(): Generator<UpstreamCluster> {
+    for (const { cluster } of this.#refs.values()) if (cluster !== undefined) yield cluster;
+    for (const { cluster } of this.#coming.values()) yield cluster;
   }
 
   /** A cluster that is there; undefined where none is. */
@@ -125,6 +163,7 @@ export class ClusterSet {
   close(): void {
     for (const timer of this.#stale.values()) timer.cancel();
     this.#stale.clear();
+    for (const name of this.#coming.keys()) this.#forgetComing(name);
     for (const refresh of this.#resolving.values()) refresh.close();
     this.#resolving.clear();
     for (const ref of this.#refs.values()) {
@@ -143,8 +182,8 @@ export class ClusterSet {
       this.#stale.delete(name);
       const empty = { ...rest, localities: [] };
       this.#assignments.set(name, empty);
-      for (const { cluster } of this.#refs.values()) {
-        if (cluster === undefined || endpointNameOf(cluster.model) !== name) continue;
+      for (const cluster of this.#versions()) {
+        if (endpointNameOf(cluster.model) !== name) continue;
         cluster.stats.n.assignmentStale++;
         cluster.setEndpoints(empty);
       }
@@ -153,15 +192,32 @@ export class ClusterSet {
   }
 
   #setCluster(model: Cluster): void {
-    const ref = this.ref(model.name);
+    const { name } = model;
+    const ref = this.ref(name);
     const previous = ref.cluster;
-    const known = this.#addressesUnder(model.name, model.discovery);
-    const cluster = new UpstreamCluster(model, this.#context, previous);
+    const coming = this.#coming.get(name);
+    const isComing = coming?.cluster.model === model;
+    const cluster = isComing ? coming.cluster : new UpstreamCluster(model, this.#context, previous);
+    if (isComing) this.#coming.delete(name);
+    else {
+      this.#forgetComing(name);
+      if (previous === undefined) this.#stats.add(cluster.stats);
+    }
+    cluster.serve(previous);
+    const resolving = isComing ? coming.resolving : this.#findHosts(cluster);
     ref.cluster = cluster;
-    if (previous === undefined) this.#stats.add(cluster.stats);
-    else previous.drain();
+    previous?.drain();
+    this.#stopResolving(name);
+    if (resolving !== undefined) this.#resolving.set(name, resolving);
+    const addresses = this.namesOf(name);
+    if (addresses !== undefined) this.#context.share?.names?.found(name, addresses);
+    coming?.over.resolve();
+  }
+
+  /** Gives a cluster the endpoints that are known, and asks for those that are not. */
+  #findHosts(cluster: UpstreamCluster): Version['resolving'] {
+    const { model } = cluster;
     const { discovery } = model;
-    this.#stopResolving(model.name);
     if (discovery.kind === 'eds') {
       const assignment = this.#assignments.get(endpointNameOf(model) ?? model.name);
       if (assignment !== undefined) cluster.setEndpoints(assignment);
@@ -175,14 +231,15 @@ export class ClusterSet {
         onSlots: (slots, assignment) => cluster.setSlots(slots, assignment),
       });
       cluster.onRedirection = () => nodes.noteRedirection();
-      this.#resolving.set(model.name, nodes);
+      return nodes;
     } else if (model.loadAssignment !== undefined) {
       if (discovery.kind === 'strict_dns' || discovery.kind === 'logical_dns') {
-        this.#resolving.set(model.name, this.#watchNames(cluster, discovery, model.loadAssignment, known));
-      } else {
-        cluster.setEndpoints(model.loadAssignment);
+        const known = this.#addressesUnder(model.name, discovery);
+        return this.#watchNames(cluster, discovery, model.loadAssignment, known);
       }
+      cluster.setEndpoints(model.loadAssignment);
     }
+    return undefined;
   }
 
   #watchNames(
@@ -200,6 +257,7 @@ export class ClusterSet {
       return followed;
     }
     const { nameServers = [] } = discovery;
+    const isInForce = (): boolean => this.#refs.get(model.name)?.cluster === cluster;
     return new DnsRefresh(model, discovery, assignment, {
       clock: this.#clock,
       logger: this.#logger,
@@ -209,21 +267,21 @@ export class ClusterSet {
       known,
       onEndpoints(endpoints, addresses) {
         cluster.setEndpoints(endpoints);
-        names?.found(model.name, addresses);
+        if (isInForce()) names?.found(model.name, addresses);
       },
     });
   }
 
   /** What is known of the names of a DNS cluster; undefined for every other one. */
   namesOf(cluster: string): NamedAddresses | undefined {
-    const refresh = this.#resolving.get(cluster);
+    const refresh = this.#resolving.get(cluster) ?? this.#coming.get(cluster)?.resolving;
     return refresh instanceof RedisDiscovery ? undefined : refresh?.addresses;
   }
 
   /** The first thread has found these. */
   takeNames(cluster: string, addresses: NamedAddresses): void {
-    const followed = this.#resolving.get(cluster);
-    if (followed instanceof FollowedNames) followed.take(addresses);
+    for (const followed of [this.#resolving.get(cluster), this.#coming.get(cluster)?.resolving])
+      if (followed instanceof FollowedNames) followed.take(addresses);
   }
 
   /** What is known of a cluster's names, where these rules are those by which it was found. */
@@ -232,7 +290,19 @@ export class ClusterSet {
     return isDeepStrictEqual(before, discovery) ? this.namesOf(name) : undefined;
   }
 
+  /** A version is not to come any more. */
+  #forgetComing(name: string): void {
+    const coming = this.#coming.get(name);
+    if (coming === undefined) return;
+    this.#coming.delete(name);
+    coming.resolving?.close();
+    coming.cluster.close();
+    if (this.#refs.get(name)?.cluster === undefined) this.#stats.remove(coming.cluster.stats);
+    coming.over.resolve();
+  }
+
   #removeCluster(name: string): void {
+    this.#forgetComing(name);
     const ref = this.#refs.get(name);
     if (ref?.cluster === undefined) return;
     this.#stopResolving(name);

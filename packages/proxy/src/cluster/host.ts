@@ -68,6 +68,13 @@ export class Host {
     this.weight = endpoint.weight;
   }
 
+  /** Takes the place of another host at its address, of which more is known but no connection made. */
+  succeed(other: Host): void {
+    this.update(other.endpoint, other.locality, other.priority);
+    if (this.failedHealthCheck && !other.failedHealthCheck) this.availableSinceMs = other.availableSinceMs;
+    this.failedHealthCheck = other.failedHealthCheck;
+  }
+
   countConnection(change: 1 | -1): void {
     this.cxActive += change;
     this.#shared?.count(change);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { clusterFromJson } from '../testing/envoy-config.ts';
-import { ask, routeTo, serveHttp, upstream } from '../testing/harness.ts';
+import { ask, putWhenKnown, routeTo, serveHttp, upstream } from '../testing/harness.ts';
 import { nameServer } from '../testing/name-server.ts';
 import { serverResolver } from './server-resolver.ts';
 
@@ -62,8 +62,8 @@ test('a cluster asks the name servers that it names, in each of the ways to name
       },
       ...way,
     });
-    const { dataPlane, port: listener } = await serveHttp(t, [routeTo('up')], [model]);
-    await dataPlane.whenResolved();
+    const { dataPlane, port: listener } = await serveHttp(t, [routeTo('up')], []);
+    await putWhenKnown(dataPlane, model);
     assert.equal((await ask(listener)).body, 'here');
     assert.deepEqual(
       asked,

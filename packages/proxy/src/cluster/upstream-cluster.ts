@@ -77,8 +77,8 @@ const nowhere: Locality = { region: '', zone: '', subZone: '' };
 /**
  * A cluster at work: its endpoints, who of them is next, its connections, limits and statistics.
  *
- * A new version of a cluster takes over what it can of the one before: statistics, limits in use and, where
- * connections are made in the same way, the hosts with theirs.
+ * A new version has the statistics and limits in use of the one before. It may find out about its hosts before it serves:
+ * from {@link serve} on, when it takes over those that it has too, where connections are made in the same way.
  */
 export class UpstreamCluster {
   readonly model: Cluster;
@@ -86,7 +86,7 @@ export class UpstreamCluster {
   readonly #context: ClusterContext;
   readonly #poolContext: PoolContext;
   readonly #breakers: ClusterBreakers;
-  #hosts: Map<string, Host>;
+  #hosts = new Map<string, Host>();
   #groups: readonly HostGroup[] = [];
   #balancer: PriorityBalancer | undefined;
   #subsets: SubsetBalancer | undefined;
@@ -98,8 +98,9 @@ export class UpstreamCluster {
   /** There is TLS, and the version of HTTP does not depend on what it agrees on. */
   readonly #offersAlpn: boolean;
   readonly #members: readonly { readonly cluster: UpstreamCluster | undefined }[] | undefined;
-  readonly outlier: OutlierDetector | undefined;
-  readonly #checker: HealthChecker | undefined;
+  /** Undefined where nobody looks for outliers, and before the cluster serves. */
+  outlier: OutlierDetector | undefined;
+  #checker: HealthChecker | undefined;
   /** How the hosts are, where other threads serve them too. */
   readonly #shared: SharedHosts | undefined;
   #slots: RedisSlots | undefined;
@@ -107,52 +108,77 @@ export class UpstreamCluster {
   onRedirection: () => void = () => {};
   #overprovisioning = 140;
   #drops: ClusterLoadAssignment['dropFractions'] = [];
+  /** True once endpoints have been set. */
+  #knowsHosts = false;
+  #serves = false;
   #closed = false;
 
+  /** `previous`: the version that this one is to take the place of. */
   constructor(model: Cluster, context: ClusterContext, previous: UpstreamCluster | undefined) {
     this.model = model;
     this.#context = context;
     this.stats = previous?.stats ?? new ClusterStats(model.statName ?? model.name);
     this.#breakers = previous === undefined ? breakersFor(model, context.share?.cells) : previous.#breakers;
-    this.#limit();
     this.stats.breakers = this.#breakers;
     this.#poolContext = poolContextOf(model, context, this.#breakers, this.stats, () =>
       this.nextConnectionId(),
     );
-    this.#tellsClients = [model.transport, ...model.transportMatches.map(({ transport }) => transport)].some(
-      ({ proxyProtocol }) => proxyProtocol !== undefined,
-    );
+    const transports = [model.transport, ...model.transportMatches.map(({ transport }) => transport)];
+    this.#tellsClients = transports.some(({ proxyProtocol }) => proxyProtocol !== undefined);
     this.#offersAlpn =
-      model.http.protocol !== 'auto' &&
-      [model.transport, ...model.transportMatches.map(({ transport }) => transport)].some(
-        ({ kind }) => kind === 'upstream_tls',
-      );
+      model.http.protocol !== 'auto' && transports.some(({ kind }) => kind === 'upstream_tls');
     this.#balancing = { random: context.random, nowMs: () => context.turn.nowMs, hash: context.hash };
     const { discovery } = model;
     if (discovery.kind === 'original_dst') this.#destinations = new OriginalDestinations(discovery);
-    this.#hosts = new Map();
-    if (previous !== undefined) previous.#stopWatching();
-    if (previous !== undefined && connectsAlike(previous.model, model)) {
-      this.#hosts = previous.#hosts;
-      this.#groups = previous.#groups;
-      this.#subsets = previous.#subsets;
-      this.#slots = previous.#slots;
-      this.#overprovisioning = previous.#overprovisioning;
-      this.#drops = previous.#drops;
-      previous.#hosts = new Map();
-    }
-    if (model.discovery.kind === 'aggregate')
-      this.#members = model.discovery.clusters.map(context.clusterRef);
-    const shared = previous === undefined ? undefined : previous.#shared;
+    if (discovery.kind === 'aggregate') this.#members = discovery.clusters.map(context.clusterRef);
     this.#shared = sharedHostsOf(model, context.share);
-    for (const host of this.#hosts.values()) {
-      if (this.#shared === undefined) shared?.remove(host);
-      else this.#shared.add(host);
-      shareConnections(host, model, context.share?.cells);
+  }
+
+  /** Resolves when each host has been checked once; undefined where that is so already, or none is to be. */
+  whenChecked(): Promise<void> | undefined {
+    this.#checker ??= this.#checkHealth();
+    return this.#checker?.whenChecked();
+  }
+
+  /** Takes the place of the version before. */
+  serve(previous: UpstreamCluster | undefined): void {
+    this.#serves = true;
+    this.#limit();
+    if (previous !== undefined) {
+      previous.#stopWatching();
+      if (connectsAlike(previous.model, this.model)) this.#takeHosts(previous);
     }
     this.outlier = this.#watchForOutliers();
-    this.#checker = this.#checkHealth();
+    this.#checker ??= this.#checkHealth();
     this.#rebuild();
+  }
+
+  /** Hosts that this version has too stay what they are, with their connections; how they are is what it has found itself. */
+  #takeHosts(previous: UpstreamCluster): void {
+    const groups = this.#knowsHosts ? this.#groups : previous.#groups;
+    const taken = new Map<Host, Host>();
+    for (const [key, host] of previous.#hosts) {
+      const own = this.#hosts.get(key);
+      if (own === undefined && this.#knowsHosts) continue;
+      if (own !== undefined) {
+        host.succeed(own);
+        this.#checker?.replace(own, host);
+        this.#letGo(own);
+        taken.set(own, host);
+      }
+      this.#hosts.set(key, host);
+      previous.#hosts.delete(key);
+      if (this.#shared === undefined) previous.#shared?.remove(host);
+      else this.#shared.add(host);
+      shareConnections(host, this.model, this.#context.share?.cells);
+    }
+    const successor = (host: Host): Host => taken.get(host) ?? host;
+    this.#groups = groups.map((group) => ({ ...group, hosts: group.hosts.map(successor) }));
+    this.#subsets = previous.#subsets;
+    if (this.#knowsHosts) return;
+    this.#slots = previous.#slots;
+    this.#overprovisioning = previous.#overprovisioning;
+    this.#drops = previous.#drops;
   }
 
   /** Takes what the runtime now says of limits, outliers and panic. */
@@ -214,6 +240,7 @@ export class UpstreamCluster {
     for (const [key, host] of this.#hosts) if (!hosts.has(key)) this.#drop(host);
     this.#hosts = hosts;
     this.#groups = groups;
+    this.#knowsHosts = true;
     this.#overprovisioning = assignment.overprovisioningFactor;
     this.#drops = assignment.dropFractions;
     if (kept !== before || kept !== hosts.size) this.stats.n.membershipChange++;
@@ -355,9 +382,8 @@ export class UpstreamCluster {
     this.#closed = true;
     this.#stopWatching();
     for (const host of this.#hosts.values()) {
-      this.#shared?.remove(host);
+      this.#letGo(host);
       host.leave('close');
-      host.shareConnections(undefined);
     }
     this.#forgetHosts();
   }
@@ -422,15 +448,20 @@ export class UpstreamCluster {
     this.#checker?.close();
   }
 
-  #drop(host: Host): void {
+  /** What is known of the host together with other threads is theirs from now on. */
+  #letGo(host: Host): void {
     this.#shared?.remove(host);
     host.shareConnections(undefined);
+  }
+
+  #drop(host: Host): void {
+    this.#letGo(host);
     host.leave(this.model.closeConnectionsOnHostRemoval ? 'close' : 'drain');
   }
 
   #rebuild(): void {
     const { model, stats } = this;
-    this.#shared?.publish(this.#hosts.values());
+    if (this.#serves) this.#shared?.publish(this.#hosts.values());
     stats.n.membershipTotal = this.#hosts.size;
     stats.n.membershipHealthy = 0;
     stats.n.membershipDegraded = 0;
@@ -451,7 +482,7 @@ export class UpstreamCluster {
     });
     this.#balancer = all;
     this.#subsets = subsets;
-    if (isLocal) localCluster.setHosts(this.#hosts.values());
+    if (isLocal && this.#serves) localCluster.setHosts(this.#hosts.values());
   }
 
   #originalDestination(request: HostRequest): Host | undefined {

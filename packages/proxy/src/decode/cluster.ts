@@ -60,6 +60,7 @@ const clusterPolicy = fieldPolicy(
     'dnsFailureRefreshRate',
     'respectDnsTtl',
     'dnsLookupFamily',
+    'waitForWarmOnInit',
     'outlierDetection',
     'upstreamBindConfig',
     'lbSubsetConfig',
@@ -84,7 +85,6 @@ const clusterPolicy = fieldPolicy(
   ],
   {
     useTcpForDnsLookups: 'names are asked for by UDP, and by TCP where the answer is too long',
-    waitForWarmOnInit: 'every cluster is waited for at the start',
     cleanupInterval: 'hosts of an original-destination cluster go with their last connection',
     ignoreHealthOnHostRemoval: 'a host that discovery drops is not used any more',
     trackTimeoutBudgets: onlyStatistics,
@@ -358,6 +358,7 @@ function decodeDiscovery(scope: Scope, message: ClusterMessage): Discovery {
         ...nameServersOf(scope, message),
         ...failureRefreshOf(message),
         family: scope.at('dnsLookupFamily').choice(message.dnsLookupFamily, dnsFamilies, 'auto'),
+        ...(message.waitForWarmOnInit === false ? { warms: false } : {}),
       };
     case 'ORIGINAL_DST': {
       const config = message.originalDstLbConfig ?? {};

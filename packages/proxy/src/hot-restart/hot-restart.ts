@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
-import { codeOf, LateenError, type Clock, type Logger } from '@lateen/core';
+import { codeOf, LateenError, type Logger } from '@lateen/core';
 import type { DataPlane, StatsView } from '../model/index.ts';
 import { carriedOver } from '../telemetry/stats-snapshot.ts';
 import { socketPath } from './messages.ts';
@@ -34,7 +34,7 @@ export interface HotRestart {
   /** Lets a successor find this process, where that was not done before. */
   open(process: SuccessorDoorProcess): Promise<void>;
   /** Serves in place of the predecessor, which drains and ends. */
-  takeOver(dataPlane: Pick<DataPlane, 'whenResolved' | 'startAccepting'>, clock: Clock): Promise<void>;
+  takeOver(dataPlane: Pick<DataPlane, 'startAccepting'>): Promise<void>;
   /** The statistics of both processes. */
   merged(stats: StatsView): Promise<StatsView>;
   /** Counts from zero. */
@@ -50,8 +50,6 @@ export type SuccessorDoorProcess = Omit<
   'path' | 'mode' | 'epoch' | 'generation' | 'log'
 >;
 
-/** How long names of clusters may take to resolve before this process serves in place of the other. */
-const longestResolveMs = 5_000;
 const dynamicTries = 16;
 const highestDynamicId = 0x7fff_ffff;
 
@@ -119,12 +117,8 @@ export async function startHotRestart(options: HotRestartOptions, log: Logger): 
       return parentConnections;
     },
     open: openDoor,
-    async takeOver(dataPlane, clock) {
+    async takeOver(dataPlane) {
       if (predecessor === undefined) return;
-      const late = Promise.withResolvers<void>();
-      const timer = clock.after(longestResolveMs, late.resolve);
-      await Promise.race([dataPlane.whenResolved(), late.promise]);
-      timer.cancel();
       dataPlane.startAccepting();
       predecessor.closeUntaken();
       await predecessor.drain(options.parentShutdownMs);

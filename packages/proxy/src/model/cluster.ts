@@ -22,6 +22,8 @@ export type Discovery =
       readonly failureBaseMs?: number;
       readonly failureMaxMs?: number;
       readonly family: 'auto' | 'v4_only' | 'v6_only' | 'v4_preferred' | 'all';
+      /** False: the cluster serves before its names are resolved; default true. */
+      readonly warms?: boolean;
     }
   | {
       readonly kind: 'original_dst';

@@ -186,8 +186,13 @@ export interface DataPlane {
   drainConnections(): void;
   /** While true every answer ends its connection, and health checks of this proxy fail (`/healthcheck/fail`). */
   failHealthChecks(failed: boolean): void;
-  /** Resolves when every name of these clusters has been asked for once; default: of all that there are. */
-  whenResolved(clusters?: Iterable<string>): Promise<void>;
+  /**
+   * Begins to find out who the hosts of a new version of a cluster are, and how; the one in force serves until {@link
+   * update} is told of the same model. Resolves when it is known; undefined: there is nothing to wait for.
+   */
+  prepareCluster(model: Cluster): Promise<void> | undefined;
+  /** Resolves when no version of the cluster is waited for. */
+  whenServing(cluster: string): Promise<void>;
   /** The descriptors of the listening sockets, by the addresses that were asked for, to be handed on to another process. */
   sockets(): ReadonlyMap<string, number>;
   /** Another process listens at those sockets now: files of Unix domain sockets are left to it. */

@@ -44,12 +44,12 @@ async function serve(t: Closers, seeds: readonly number[], settings: object = {}
       },
     ],
   });
+  await dataPlane.prepareCluster(cluster);
   const { refused } = await dataPlane.update({
     clusters: { set: [cluster] },
     listeners: { set: [listener] },
   });
   assert.deepEqual(refused, []);
-  await dataPlane.whenResolved();
   return { dataPlane, port: portOf(dataPlane) };
 }
 

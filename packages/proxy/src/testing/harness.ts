@@ -101,6 +101,12 @@ export function startDataPlane(test: Closers, options: DataPlaneOptions = {}): D
   return dataPlane;
 }
 
+/** Puts a cluster in force when its hosts are known. */
+export async function putWhenKnown(dataPlane: DataPlane, model: Cluster): Promise<void> {
+  await dataPlane.prepareCluster(model);
+  await dataPlane.update({ clusters: { set: [model] } });
+}
+
 /** The port of a listener that listens. */
 export function portOf(dataPlane: DataPlane, name = 'main'): number {
   const status = dataPlane.listeners().find(({ listener }) => listener.name === name);

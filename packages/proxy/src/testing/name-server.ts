@@ -4,12 +4,16 @@ import type { Closers } from './harness.ts';
 
 const recordTypes = { a: 1, aaaa: 28 } as const;
 
-/** A name server that knows addresses of one name; answers with its port and the names that it was asked for. */
+/**
+ * A name server that knows addresses of one name; answers with its port and the names that it was asked for.
+ * `answersFrom`: until when it is silent.
+ */
 export async function nameServer(
   t: Closers,
   name: string,
   known: Partial<Record<keyof typeof recordTypes, readonly (readonly number[])[]>>,
   ttlSeconds = 30,
+  answersFrom?: Promise<void>,
 ): Promise<{ readonly port: number; readonly asked: string[] }> {
   const asked: string[] = [];
   const socket = createSocket('udp4');
@@ -39,7 +43,8 @@ export async function nameServer(
       record.writeUInt16BE(address.length, 10);
       return Buffer.concat([record, Buffer.from(address)]);
     });
-    socket.send(Buffer.concat([head, ...records]), from.port, from.address);
+    const answer = Buffer.concat([head, ...records]);
+    void Promise.resolve(answersFrom).then(() => socket.send(answer, from.port, from.address));
   });
   socket.bind(0, '127.0.0.1');
   await once(socket, 'listening');

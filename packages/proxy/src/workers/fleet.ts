@@ -10,7 +10,6 @@ export type Fleet = Pick<
   | 'drain'
   | 'drainConnections'
   | 'failHealthChecks'
-  | 'whenResolved'
   | 'reopenLogs'
   | 'activeConnections'
 >;
@@ -42,7 +41,6 @@ export function fleetOf(own: DataPlane, workers: WorkerPool | undefined): Fleet 
       own.failHealthChecks(failed);
       workers.tell({ kind: 'failHealthChecks', failed });
     },
-    whenResolved: (names) => own.whenResolved(names),
     reopenLogs() {
       own.reopenLogs();
       workers.tell({ kind: 'reopenLogs' });

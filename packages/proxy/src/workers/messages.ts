@@ -48,6 +48,8 @@ export type ToWorker =
   | { readonly kind: 'connection'; readonly listener: string; readonly fd: number }
   /** What the first worker has found of a DNS cluster's names. */
   | { readonly kind: 'names'; readonly cluster: string; readonly addresses: NamedAddresses }
+  /** The first worker waits for no version of the cluster. */
+  | { readonly kind: 'serving'; readonly id: number }
   /** Hosts of these clusters are not as they were. */
   | { readonly kind: 'hostsChanged'; readonly clusters: readonly string[] }
   | { readonly kind: 'look'; readonly id: number }
@@ -67,6 +69,8 @@ export type FromWorker =
   | { readonly kind: 'wantSocket'; readonly id: number; readonly address: string }
   /** What is known of a DNS cluster's names is to be told. */
   | { readonly kind: 'wantNames'; readonly cluster: string }
+  /** To be answered when no version of the cluster is waited for. */
+  | { readonly kind: 'wantServing'; readonly id: number; readonly cluster: string }
   | { readonly kind: 'log'; readonly line: string }
   /** A cluster or a virtual host is needed that no worker has yet. */
   | { readonly kind: 'seekCluster'; readonly name: string; readonly source: unknown }

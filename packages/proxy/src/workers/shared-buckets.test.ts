@@ -34,6 +34,7 @@ async function startThread(
       index,
       threads: 2,
       handOver: () => false,
+      whenServing: async () => {},
       hostsChanged() {},
       outlierDetected() {},
     },

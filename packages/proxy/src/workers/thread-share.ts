@@ -26,6 +26,8 @@ export interface ThreadShare {
   readonly threads: number;
   /** Lets another thread serve a connection of a listener (`DataPlane.takeConnection`) on a copy of the descriptor; false where that cannot be. */
   handOver(listener: string, thread: number, fd: number): boolean;
+  /** Called by the others: resolves when the first thread waits for no version of this cluster (`DataPlane.whenServing`). */
+  whenServing(cluster: string): Promise<void>;
   /** Called by the first thread: hosts of this cluster are not as they were (`DataPlane.takeHostHealth`). */
   hostsChanged(cluster: string): void;
   /** Called by the others: a host has failed too often (`DataPlane.takeOutlier`). */

@@ -73,6 +73,7 @@ export class WorkerPool {
         found: (cluster, addresses) => this.#tell({ kind: 'names', cluster, addresses: new Map(addresses) }),
         want() {},
       },
+      whenServing: () => Promise.resolve(),
       hostsChanged: (cluster) => this.#noteChange(cluster),
       outlierDetected() {},
     };
@@ -191,6 +192,11 @@ export class WorkerPool {
         if (addresses !== undefined) send(member, { kind: 'names', cluster, addresses: new Map(addresses) });
         return;
       }
+      case 'wantServing':
+        void this.#dataPlane
+          ?.whenServing(message.cluster)
+          .then(() => send(member, { kind: 'serving', id: message.id }));
+        return;
       case 'outlier':
         this.#dataPlane?.takeOutlier(message.cluster, message.host, message.reason);
         return;

@@ -36,7 +36,8 @@ export async function runWorker(): Promise<void> {
     scope: `main:worker${start.index}`,
   });
   const sockets = new Map<number, (fd: number | undefined) => void>();
-  let nextSocket = 1;
+  const serving = new Map<number, () => void>();
+  let nextQuestion = 1;
   let sink: ResourceSink | undefined;
   let proxy: RunningProxy | undefined;
   const early: ToWorker[] = [];
@@ -78,12 +79,18 @@ export async function runWorker(): Promise<void> {
         }
       },
       names: { found() {}, want: (cluster) => say({ kind: 'wantNames', cluster }) },
+      whenServing: (cluster) =>
+        new Promise((resolve) => {
+          const id = nextQuestion++;
+          serving.set(id, resolve);
+          say({ kind: 'wantServing', id, cluster });
+        }),
       hostsChanged() {},
       outlierDetected: (cluster, host, reason) => say({ kind: 'outlier', cluster, host, reason }),
     },
     takeSocket: (address: Address) =>
       new Promise((resolve) => {
-        const id = nextSocket++;
+        const id = nextQuestion++;
         sockets.set(id, resolve);
         say({ kind: 'wantSocket', id, address: formatAddress(address) });
       }),
@@ -94,6 +101,10 @@ export async function runWorker(): Promise<void> {
       case 'socket':
         sockets.get(message.id)?.(message.fd);
         sockets.delete(message.id);
+        return;
+      case 'serving':
+        serving.get(message.id)?.();
+        serving.delete(message.id);
         return;
       case 'resources':
         if (sink === undefined) early.push(message);
@@ -186,7 +197,7 @@ function carryOut(
   drainTimeMs: number,
   message: Exclude<
     ToWorker,
-    { readonly kind: 'socket' | 'resources' | 'secrets' | 'runtime' | 'logLevel' | 'close' }
+    { readonly kind: 'socket' | 'serving' | 'resources' | 'secrets' | 'runtime' | 'logLevel' | 'close' }
   >,
   answer: (id: number, value?: WorkerLook) => void,
 ): void {

@@ -14,9 +14,13 @@ export interface Decoded<T> {
 export interface Waiting<T> extends Decoded<T> {
   /** True for one of the bootstrap: it waits for no subscription. */
   readonly isStatic: boolean;
+  /** True for what was kept since the last run: it waits for nothing. */
+  readonly isKept: boolean;
   readonly timer: Timer | undefined;
-  /** True when it has waited as long as it may. */
+  /** True when it has waited for what it refers to as long as it may. */
   expired: boolean;
+  /** What is known of a cluster's hosts; undefined: nobody has begun to ask. */
+  hosts?: 'asked' | 'known';
 }
 
 export interface WaitingSetOptions<T> {
@@ -73,7 +77,7 @@ export class WaitingSet<T extends { readonly name: string }> {
     yield* this.#waiting.values();
   }
 
-  /** Puts new resources among the waiting; returns the names of those in force that are gone. */
+  /** Puts new resources among the waiting; returns the names of those that are gone. */
   take(
     change: ResourceChange<Decoded<T>> | undefined,
     isStatic: boolean,
@@ -90,11 +94,10 @@ export class WaitingSet<T extends { readonly name: string }> {
     }
     const gone: string[] = [];
     for (const name of change?.remove ?? []) {
-      const waited = this.#waiting.get(name);
-      waited?.timer?.cancel();
-      this.#waiting.delete(name);
-      if (waited !== undefined || this.#inForce.has(name)) this.counts.removed++;
-      if (!this.#inForce.delete(name)) continue;
+      this.#waiting.get(name)?.timer?.cancel();
+      const waited = this.#waiting.delete(name);
+      if (!this.#inForce.delete(name) && !waited) continue;
+      this.counts.removed++;
       gone.push(name);
       log.info(`remove ${noun} ${name}`);
     }
@@ -103,7 +106,17 @@ export class WaitingSet<T extends { readonly name: string }> {
 
   /** Those that need wait no longer. */
   warm(isWarm: (entry: Waiting<T>) => boolean): readonly Waiting<T>[] {
-    return [...this.#waiting.values()].filter((entry) => entry.expired || isWarm(entry));
+    return [...this.#waiting.values()].filter((entry) => entry.isKept || isWarm(entry));
+  }
+
+  /** True where one of the bootstrap waits that is not among these. */
+  hasStaticsBesides(entries: readonly Waiting<T>[]): boolean {
+    const besides = new Set(this.#waiting.values()).difference(new Set(entries));
+    return besides.values().some(({ isStatic }) => isStatic);
+  }
+
+  isWaiting(entry: Waiting<T>): boolean {
+    return this.#waiting.get(entry.model.name) === entry;
   }
 
   /** Ends the waiting of these: in force but for the refused, whose predecessors stay. */
@@ -131,7 +144,8 @@ export class WaitingSet<T extends { readonly name: string }> {
     const entry: Waiting<T> = {
       ...decoded,
       isStatic,
-      expired: isKept,
+      isKept,
+      expired: false,
       timer:
         warmingTimeoutMs === 0 || isKept
           ? undefined

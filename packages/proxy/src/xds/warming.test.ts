@@ -44,6 +44,7 @@ function harness(options: Partial<WarmingOptions> = {}) {
   const warming = new Warming({
     dataPlane: {
       openssl: new LazyOpenssl(),
+      prepareCluster: () => undefined,
       async update(change) {
         changes.push(change);
         const refused = (change.listeners?.set ?? []).filter((l) => l.name === 'bad');

@@ -20,10 +20,11 @@ import {
   type RouteConfiguration,
   type Secret,
 } from '../model/index.ts';
+import { awaitsHosts } from '../decide/awaited-hosts.ts';
 import { clusterTlsProblems, listenerTlsProblems } from '../tls/resource-problems.ts';
 import type { ResourceCounts } from './manager-stats.ts';
 import { usablePart } from './usable-part.ts';
-import { WaitingSet, type Decoded } from './waiting-set.ts';
+import { WaitingSet, type Decoded, type Waiting } from './waiting-set.ts';
 
 /** Decoded resources of one response, or of the static bootstrap. */
 export interface ConfigChange {
@@ -56,7 +57,7 @@ export type WantedNames = ReadonlyMap<string, ConfigSource | undefined>;
 export type Wait = readonly [kind: ReferredKind, name: string];
 
 export interface WarmingOptions {
-  readonly dataPlane: Pick<DataPlane, 'openssl' | 'update'>;
+  readonly dataPlane: Pick<DataPlane, 'openssl' | 'update' | 'prepareCluster'>;
   readonly clock: Clock;
   readonly log: Logger;
   /** Told the names that are referred to, and where each comes from (undefined: ADS), whenever they change. */
@@ -75,6 +76,8 @@ export interface WarmingOptions {
   readonly onReady?: () => void;
   /** Called when a version of a cluster or listener has come into force. */
   readonly onInForce?: (kind: 'clusters' | 'listeners', name: string) => void;
+  /** Called with what is refused when it was to come into force. */
+  readonly onRefused?: (refused: ApplyResult['refused']) => void;
   /** Called with the names that something has waited for as long as it may. */
   readonly onFetchTimeout?: (kind: ReferredKind, name: string) => void;
 }
@@ -83,9 +86,9 @@ export interface WarmingOptions {
  * Stands between subscriptions and the data plane: a resource comes into force when what it refers to is
  * there, and what it replaces serves until then.
  *
- * A cluster waits for its endpoints and secrets, a listener for its routes and secrets; at the start,
- * listeners also wait for all the clusters that came first, so that no request meets a cluster that is not
- * known yet (Envoy's "warming", https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/operations/init).
+ * A cluster waits for its endpoints and secrets, then for the addresses of its names and the first check of
+ * each host; a listener waits for its routes and secrets. At the start, listeners also wait for all the
+ * clusters that came first, so that no request meets a cluster that is not known yet (Envoy's "warming", https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/operations/init).
  */
 export class Warming {
   readonly #options: WarmingOptions;
@@ -109,6 +112,8 @@ export class Warming {
   #listenersCame: boolean;
   /** True from when the clusters that came first were warm. */
   #clustersWarm = false;
+  /** The same for those of the bootstrap. */
+  #staticsWarm = false;
   #ready = false;
   readonly #firstTimers: Timer[] = [];
   #last: Promise<unknown> = Promise.resolve();
@@ -269,10 +274,31 @@ export class Warming {
     if (change.clusters !== undefined && !isStatic) this.#clustersCame = true;
     if (change.listeners !== undefined && !isStatic) this.#listenersCame = true;
 
-    const clusters = this.#clusters.warm((entry) => this.#isClusterWarm(entry.model));
-    if (this.#clustersCame && clusters.length === this.#clusters.size) this.#clustersWarm = true;
+    const refused = await this.#advance(
+      { ...change, extensions: { ...change.extensions, set: extensions } },
+      [goneClusters, goneListeners],
+    );
+    // What needs no time for it comes into force with this change.
+    while (this.#askForHosts()) refused.push(...(await this.#advance({}, [[], []])));
+    this.#checkReady();
+    return [...wrong, ...unusable, ...refused];
+  }
+
+  /** Puts in force what need not wait any longer, and what others refer to. */
+  async #advance(
+    change: Omit<ConfigChange, 'clusters' | 'listeners'>,
+    [goneClusters, goneListeners]: readonly [readonly string[], readonly string[]],
+  ): Promise<ApplyResult['refused'][number][]> {
+    const clusters = this.#clusters.warm(
+      (entry) => this.#hasReferences(entry) && (entry.hosts === 'known' || !awaitsHosts(entry.model)),
+    );
+    const left = this.#clusters.size - clusters.length;
+    this.#staticsWarm ||= left === 0 || !this.#clusters.hasStaticsBesides(clusters);
+    if (this.#clustersCame && left === 0) this.#clustersWarm = true;
     const listeners = this.#listeners.warm(
-      (entry) => (entry.isStatic || this.#clustersWarm) && this.#isListenerWarm(entry.model),
+      (entry) =>
+        entry.expired ||
+        ((entry.isStatic ? this.#staticsWarm : this.#clustersWarm) && this.#isListenerWarm(entry.model)),
     );
     const unwanted = this.#updateWanted();
 
@@ -281,15 +307,33 @@ export class Warming {
       ...changeOf('endpoints', change.endpoints?.set, change.endpoints?.remove, unwanted.endpoints),
       ...changeOf('secrets', change.secrets?.set, change.secrets?.remove, unwanted.secrets),
       ...changeOf('routes', change.routes?.set, change.routes?.remove, unwanted.routes),
-      ...changeOf('extensions', extensions, change.extensions?.remove, unwanted.extensions),
+      ...changeOf('extensions', change.extensions?.set, change.extensions?.remove, unwanted.extensions),
       ...changeOf('listeners', modelsOf(listeners), goneListeners),
     });
     const names = new Set(refused.map((r) => `${r.kind}/${r.name}`));
     this.#clusters.settle(clusters, (name) => names.has(`clusters/${name}`));
     this.#listeners.settle(listeners, (name) => names.has(`listeners/${name}`));
+    if (refused.length > 0) this.#options.onRefused?.(refused);
     if (clusters.length > 0 || listeners.length > 0) await this.#dropUnwanted();
-    this.#checkReady();
-    return [...wrong, ...unusable, ...refused];
+    return [...refused];
+  }
+
+  /** Begins to ask for the hosts of clusters that have all they refer to; true where some are known at once. */
+  #askForHosts(): boolean {
+    let known = false;
+    const entries = this.#clusters.warm((entry) => entry.hosts === undefined && this.#hasReferences(entry));
+    for (const entry of entries) {
+      entry.timer?.cancel();
+      const asked = this.#options.dataPlane.prepareCluster(entry.model);
+      entry.hosts = asked === undefined ? 'known' : 'asked';
+      known ||= asked === undefined;
+      void asked?.then(() => {
+        entry.hosts = 'known';
+        // Another version may have come in the meantime.
+        if (this.#clusters.isWaiting(entry)) void this.apply({});
+      });
+    }
+    return known;
   }
 
   /** Configurations of filters that are of another type than a filter of the name may be. */
@@ -328,11 +372,12 @@ export class Warming {
     }
   }
 
-  #isClusterWarm(cluster: Cluster): boolean {
-    const endpoints = endpointNameOf(cluster);
+  #hasReferences({ model, expired }: Waiting<Cluster>): boolean {
+    const endpoints = endpointNameOf(model);
     return (
-      (endpoints === undefined || this.#answered.endpoints.has(endpoints)) &&
-      isSubset(secretNamesOf(cluster), this.#answered.secrets)
+      expired ||
+      ((endpoints === undefined || this.#answered.endpoints.has(endpoints)) &&
+        isSubset(secretNamesOf(model), this.#answered.secrets))
     );
   }
 

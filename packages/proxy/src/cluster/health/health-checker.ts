@@ -40,6 +40,7 @@ export class HealthChecker {
   readonly #probing: ProbeContext;
   readonly #greeting: Buffer;
   readonly #sessions = new Map<Host, { readonly session: HealthSession; readonly target: Host }>();
+  #allChecked: PromiseWithResolvers<void> | undefined;
 
   constructor(cluster: Cluster, context: HealthCheckerContext) {
     this.#context = context;
@@ -65,7 +66,33 @@ export class HealthChecker {
         context.onChange();
       },
       onSuccess,
+      onFirst: () => this.#tellIfChecked(),
     };
+  }
+
+  /** Resolves when each host has been checked once; undefined where that is so already. */
+  whenChecked(): Promise<void> | undefined {
+    if (this.#isAllChecked()) return undefined;
+    this.#allChecked ??= Promise.withResolvers();
+    return this.#allChecked.promise;
+  }
+
+  /** A host has come in the place of another one at its address. */
+  replace(host: Host, successor: Host): void {
+    const checked = this.#sessions.get(host);
+    if (checked === undefined) return;
+    this.#sessions.delete(host);
+    checked.session.replace(successor);
+    this.#sessions.set(successor, checked);
+  }
+
+  #isAllChecked(): boolean {
+    for (const { session } of this.#sessions.values()) if (!session.checked) return false;
+    return true;
+  }
+
+  #tellIfChecked(): void {
+    if (this.#allChecked !== undefined && this.#isAllChecked()) this.#allChecked.resolve();
   }
 
   /** The hosts of the cluster have changed: new ones are checked at once, those that left no more. */
@@ -86,6 +113,7 @@ export class HealthChecker {
       this.#sessions.set(host, { session, target });
     }
     this.#count();
+    this.#tellIfChecked();
   }
 
   close(): void {

@@ -17,11 +17,13 @@ export interface SessionContext {
   readonly hasTraffic: () => boolean;
   readonly onChange: (host: Host) => void;
   readonly onSuccess: (host: Host) => void;
+  /** Called when a host has been checked for the first time. */
+  readonly onFirst: () => void;
 }
 
 /** Checks one host again and again. Source of the rules: Envoy, "Health checking", and the fields of `HealthCheck`. */
 export class HealthSession {
-  readonly #host: Host;
+  #host: Host;
   readonly #probe: Probe;
   readonly #context: SessionContext;
   #timer: Timer | undefined;
@@ -35,6 +37,16 @@ export class HealthSession {
     this.#context = context;
     const { check, random, clock } = context;
     this.#timer = clock.after(random() * check.initialJitterMs, () => this.#run());
+  }
+
+  /** False until the host has been checked once. */
+  get checked(): boolean {
+    return !this.#first;
+  }
+
+  /** Goes on with another host at the same address. */
+  replace(host: Host): void {
+    this.#host = host;
   }
 
   close(): void {
@@ -55,16 +67,18 @@ export class HealthSession {
 
   #done(result: ProbeResult, timedOut = false): void {
     this.#timer?.cancel();
-    const { stats, onSuccess, onChange, clock } = this.#context;
+    const { stats, onSuccess, onChange, onFirst, clock } = this.#context;
     if (result === 'success') stats.n.success++;
     else stats.n.failure++;
     if (result === 'network') stats.n.networkFailure++;
     const changed = result === 'success' ? this.#succeeded() : this.#failed(result);
     this.#tell(result, changed, timedOut);
+    const first = this.#first;
     this.#first = false;
     this.#timer = clock.after(this.#nextMs(changed), () => this.#run());
     if (changed) onChange(this.#host);
     if (result === 'success') onSuccess(this.#host);
+    if (first) onFirst();
   }
 
   #tell(result: ProbeResult, changed: boolean, timedOut: boolean): void {
