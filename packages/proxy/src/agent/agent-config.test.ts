@@ -79,7 +79,10 @@ test('the arguments of the first releases are taken', () => {
 test('everything that is wrong is named at once', () => {
   const result = parseAgentConfig(
     ['gateway', '--log_output_level', 'loud'],
-    { PROXY_CONFIG: '{"statusPort":"x","drainDuration":5,"discoveryAddress":"nowhere"}' },
+    {
+      PROXY_CONFIG: '{"statusPort":"x","drainDuration":5,"discoveryAddress":"nowhere"}',
+      SECRET_TTL: '20ms',
+    },
     { read: () => undefined, hasFolder: () => false },
   );
   assert.ok(!result.ok);
@@ -91,8 +94,14 @@ test('everything that is wrong is named at once', () => {
       '$PROXY_CONFIG statusPort',
       '$PROXY_CONFIG drainDuration',
       '--log_output_level',
+      '$SECRET_TTL',
     ],
   );
+});
+
+test('a certificate is asked for a day, or for as long as the pod says', () => {
+  assert.equal(parse('sidecar').certificateTtlMs, 86_400_000);
+  assert.equal(parse('sidecar', { SECRET_TTL: '10m' }).certificateTtlMs, 600_000);
 });
 
 test('durations and labels are read as Go writes them', () => {

@@ -27,6 +27,7 @@ export interface AgentConfig {
   readonly prometheusAnnotations: string | undefined;
   /** How the end is awaited: `$EXIT_ON_ZERO_ACTIVE_CONNECTIONS` waits for the last connection, however long. */
   readonly drain: { readonly lameDuckMs: number; readonly maxMs: number };
+  /** The life that a workload's certificate is asked for: `$SECRET_TTL`, default a day. */
   readonly certificateTtlMs: number;
   readonly logLevel: LogLevel;
   readonly logLevels: ReadonlyMap<string, LogLevel>;
@@ -148,7 +149,19 @@ export function parseAgentConfig(
   );
   const extra = metadataFromEnv(env);
   if (!extra.ok) wrong.push(...extra.problems);
-  if (wrong.length > 0 || !proxyConfig.ok || !agent.ok || !parts.ok || !extra.ok) return problems(wrong);
+  const certificateTtlMs = durationMs(nonEmpty(env['SECRET_TTL']) ?? '24h');
+  if (certificateTtlMs === undefined || certificateTtlMs < 1_000) {
+    wrong.push({ path: '$SECRET_TTL', message: 'must be a duration of at least 1s, such as 24h' });
+  }
+  if (
+    wrong.length > 0 ||
+    certificateTtlMs === undefined ||
+    !proxyConfig.ok ||
+    !agent.ok ||
+    !parts.ok ||
+    !extra.ok
+  )
+    return problems(wrong);
   return ok({
     role: role as AgentConfig['role'],
     domain,
@@ -165,7 +178,7 @@ export function parseAgentConfig(
     appProbers: nonEmpty(env['ISTIO_KUBE_APP_PROBERS']),
     prometheusAnnotations: nonEmpty(env['ISTIO_PROMETHEUS_ANNOTATIONS']),
     drain: drainOf(env, proxyConfig.value),
-    certificateTtlMs: 86_400_000,
+    certificateTtlMs,
     logLevel: agent.value.get('default') ?? 'info',
     logLevels: new Map([...parts.value, ...agent.value]),
     rootCertPath: env['XDS_ROOT_CA'] ?? '/var/run/secrets/istio/root-cert.pem',
