@@ -1,6 +1,15 @@
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
-import { codeOf, LateenError, lineLogger, messageOf, sleep, systemClock, type LogLevel } from '@lateen/core';
+import {
+  codeOf,
+  LateenError,
+  lineLogger,
+  lineWriter,
+  messageOf,
+  sleep,
+  systemClock,
+  type LogLevel,
+} from '@lateen/core';
 import { startCluster, type Cluster } from './cluster.ts';
 import { clusterEnvironment } from './env.ts';
 import { hostLink } from './host/host-link.ts';
@@ -10,7 +19,7 @@ const options = JSON.parse(process.argv[2] ?? '{}') as ClusterOptions;
 const link = hostLink(process);
 const logger = lineLogger({
   level: options.logLevel as LogLevel,
-  write: (line) => void process.stderr.write(`${line}\n`),
+  write: lineWriter(process.stderr),
 });
 
 // Without its host process a cluster has nobody to answer for it: the kernel ends the rest with this process.

@@ -1,5 +1,5 @@
 import process from 'node:process';
-import { LateenError, lineLogger, systemClock, type LogLevel } from '@lateen/core';
+import { LateenError, lineLogger, lineWriter, systemClock, type LogLevel } from '@lateen/core';
 import { parseCommandLine, type DiscoveryOptions } from './command-line.ts';
 import { controlEnvironment } from './env.ts';
 
@@ -17,7 +17,7 @@ async function clientFor(options: DiscoveryOptions) {
 
 async function discover(options: DiscoveryOptions): Promise<void> {
   let level: LogLevel = options.logLevel;
-  const logger = lineLogger({ write: (line) => void process.stdout.write(`${line}\n`), level: () => level });
+  const logger = lineLogger({ write: lineWriter(process.stdout), level: () => level });
   const stopped = new Promise<NodeJS.Signals>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
   });

@@ -13,6 +13,7 @@ export {
 } from './logger.ts';
 export { fillRandom } from './random-bytes.ts';
 export { chooseNode, requiredNodeMajor, runOnRequiredNode, type NodeChoice } from './required-node.ts';
+export { lineWriter } from './line-writer.ts';
 export { ok, problem, problems, formatProblem, type Problem, type Result } from './result.ts';
 export { NumberMap } from './number-map.ts';
 export { RingQueue } from './ring-queue.ts';

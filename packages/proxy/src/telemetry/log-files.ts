@@ -7,6 +7,9 @@ import { StatNumbers } from './stat-numbers.ts';
 /** Takes whole lines for a sink: `stdout`, `stderr`, or the path of a file. */
 export type LogWriter = (sink: string, text: string) => void;
 
+/** Standard streams that fail are counted by their writes; nobody else has to hear of it. */
+function heard(): void {}
+
 const flushMs = 100;
 const flushBytes = 64 * 1024;
 /** What may wait for a slow disk or pipe; lines beyond it are lost and counted. */
@@ -106,8 +109,11 @@ export class LogFiles implements StatGroup {
   }
 
   #streamOf(sink: string): NodeJS.WritableStream & { readonly writableLength: number } {
-    if (sink === 'stdout') return process.stdout;
-    if (sink === 'stderr') return process.stderr;
+    if (sink === 'stdout' || sink === 'stderr') {
+      const stream = process[sink];
+      if (!stream.listeners('error').includes(heard)) stream.on('error', heard);
+      return stream;
+    }
     let file = this.#files.get(sink);
     if (file === undefined) {
       file = createWriteStream(sink, { flags: 'a' });

@@ -184,7 +184,8 @@ export class SqliteStore implements Store {
       run();
       this.#statements.commit.run();
     } catch (error) {
-      this.#statements.rollback.run();
+      // An error such as a full disk has ended the transaction by itself.
+      if (this.#db.isTransaction) this.#statements.rollback.run();
       throw error;
     }
   }

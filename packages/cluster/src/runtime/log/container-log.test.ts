@@ -21,6 +21,22 @@ function makeLog(t: TestContext): { log: ContainerLog; clock: TestClock } {
   return { log, clock };
 }
 
+test('a log that cannot be written is lost to nobody who follows it', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'lateen-log-'));
+  const log = new ContainerLog(join(dir, '0.log'), new TestClock(0));
+  t.after(() => log.end());
+  const followed: string[] = [];
+  log.read({ ...all, follow: true }).on('data', (bytes: Buffer) => followed.push(bytes.toString()));
+  // The next file of the log has no place to be.
+  rmSync(dir, { recursive: true });
+  const line = `${'x'.repeat(99)}\n`;
+  for (let bytes = 0; bytes < 11 * 1024 * 1024; bytes += 1000 * line.length)
+    log.write('stdout', Buffer.from(line.repeat(1000)));
+  log.write('stdout', Buffer.from('last\n'));
+  await new Promise(setImmediate);
+  assert.equal(followed.at(-1)?.endsWith('last\n'), true);
+});
+
 test('lines are whole whatever the chunks were, and keep their time', async (t) => {
   const { log, clock } = makeLog(t);
   const bytes = Buffer.from('first\nsécond\nlast');

@@ -159,16 +159,21 @@ export class ContainerLog {
     }
     if (lines.length === 0) return;
     const bytes = Buffer.from(text);
-    if (this.#size + bytes.length > maxFileBytes) this.#rotate();
-    writeSync(this.#fd, bytes);
-    this.#size += bytes.length;
+    try {
+      if (this.#size + bytes.length > maxFileBytes) this.#rotate();
+      this.#size += writeSync(this.#fd, bytes);
+    } catch {
+      // What a full disk has no room for is lost to later readers; the container goes on.
+    }
     for (const follower of this.#followers) follower(lines);
   }
 
   #rotate(): void {
+    // A try before this one may have come no further than here.
+    if (existsSync(this.#file)) renameSync(this.#file, `${this.#file}.1`);
+    const next = openSync(this.#file, 'w', 0o600);
     closeSync(this.#fd);
-    renameSync(this.#file, `${this.#file}.1`);
-    this.#fd = openSync(this.#file, 'w', 0o600);
+    this.#fd = next;
     this.#size = 0;
   }
 }
