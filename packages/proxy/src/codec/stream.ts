@@ -71,6 +71,8 @@ export interface ClientStream {
   resumeResponse(): void;
   /** True where the connection had served a request before: it may have been closed by the peer unseen. */
   readonly reused: boolean;
+  /** True where other streams may be on the connection: resets of streams are counted for those alone, as by Envoy. */
+  readonly multiplexed: boolean;
   /** Of the connection. */
   readonly connectionId: number;
   /** `address:port` of our end of the connection. */

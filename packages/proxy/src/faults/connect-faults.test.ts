@@ -178,7 +178,7 @@ const cases: readonly Case[] = [
     expected: {
       ...refused,
       body: `${connectError} retried and the latest reset reason: remote connection failure, transport failure reason: ${refusedText}`,
-      flags: 'UF,URX',
+      flags: 'URX,UF',
       counted: {
         'cluster.up.upstream_rq_retry': 2,
         'cluster.up.upstream_rq_retry_limit_exceeded': 1,
@@ -289,7 +289,7 @@ const cases: readonly Case[] = [
     options: { route: defaultRoute({ ...defaultForward('up'), retryPolicy }) },
     expected: {
       ...refused,
-      flags: 'UF,UO',
+      flags: 'UO,UF',
       counted: {
         'cluster.up.upstream_rq_retry': 0,
         'cluster.up.upstream_rq_retry_overflow': 1,
@@ -309,7 +309,7 @@ const cases: readonly Case[] = [
       counted: {
         'cluster.up.upstream_rq_timeout': 1,
         'cluster.up.upstream_rq_504': 1,
-        'cluster.up.upstream_rq_tx_reset': 1,
+        'cluster.up.upstream_rq_tx_reset': 0,
         'cluster.up.upstream_cx_destroy_local_with_active_rq': 1,
       },
     },
@@ -326,7 +326,7 @@ const cases: readonly Case[] = [
     expected: {
       status: 504,
       body: 'upstream request timeout',
-      flags: 'UT,URX',
+      flags: 'URX,UT',
       details: 'upstream_per_try_timeout',
       counted: {
         'cluster.up.upstream_rq_per_try_timeout': 2,

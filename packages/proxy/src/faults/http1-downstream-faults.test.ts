@@ -29,7 +29,7 @@ const leftEndpointToo = {
   ...left,
   counted: {
     ...left.counted,
-    'cluster.up.upstream_rq_tx_reset': 1,
+    'cluster.up.upstream_rq_tx_reset': 0,
     'cluster.up.upstream_cx_destroy_local_with_active_rq': 1,
     'cluster.up.upstream_rq_completed': 0,
   },
@@ -256,7 +256,7 @@ const http1Cases: readonly Http1Case[] = [
       counted: {
         'http.http.downstream_rq_timeout': 1,
         'http.http.downstream_rq_4xx': 1,
-        'cluster.up.upstream_rq_tx_reset': 1,
+        'cluster.up.upstream_rq_tx_reset': 0,
       },
     },
     answer: /^HTTP\/1\.1 408 Request Timeout\r\n[^]*request timeout$/,

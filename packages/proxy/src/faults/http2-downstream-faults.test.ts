@@ -21,7 +21,7 @@ const taken: Omit<Expected, 'status' | 'body'> = {
   counted: {
     'http.http.downstream_rq_rx_reset': 1,
     'http.http.http2.rx_reset': 1,
-    'cluster.up.upstream_rq_tx_reset': 1,
+    'cluster.up.upstream_rq_tx_reset': 0,
     'http.http.downstream_cx_protocol_error': 0,
   },
 };
@@ -54,7 +54,7 @@ const http2Cases: readonly Http2Case[] = [
     endpoint: 'waits',
     request: [headersFrame(1, goodHead)],
     next: 'destroys',
-    expected: { ...left, counted: { ...left.counted, 'cluster.up.upstream_rq_tx_reset': 1 } },
+    expected: { ...left, counted: { ...left.counted, 'cluster.up.upstream_rq_tx_reset': 0 } },
   },
   {
     what: 'sends a malformed head',
@@ -93,7 +93,7 @@ const http2Cases: readonly Http2Case[] = [
       ...taken,
       flags: 'DPE',
       details: 'http2.violation.of.messaging.rule',
-      counted: { 'http.http.http2.rx_messaging_error': 1, 'cluster.up.upstream_rq_tx_reset': 1 },
+      counted: { 'http.http.http2.rx_messaging_error': 1, 'cluster.up.upstream_rq_tx_reset': 0 },
     },
   },
   {
@@ -108,7 +108,7 @@ const http2Cases: readonly Http2Case[] = [
       counted: {
         'http.http.downstream_cx_protocol_error': 1,
         'http.http.downstream_cx_destroy_local_active_rq': 1,
-        'cluster.up.upstream_rq_tx_reset': 1,
+        'cluster.up.upstream_rq_tx_reset': 0,
       },
     },
   },

@@ -120,6 +120,10 @@ export class Http1ClientConnection implements Expirable, ClientStream, WireHandl
     return (this.#meter = new Http1Meter(this.#wire, markOf(this.#wire)));
   }
 
+  get multiplexed(): boolean {
+    return false;
+  }
+
   get reused(): boolean {
     return this.#requests > 1;
   }

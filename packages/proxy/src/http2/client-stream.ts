@@ -11,6 +11,7 @@ import type { TlsInfo } from '../wire/tls-info.ts';
 export class Http2ClientStream extends Http2Stream implements ClientStream {
   readonly #connection: Http2ClientConnection;
   readonly reused: boolean;
+  readonly multiplexed = true;
   #handler: ClientStreamHandler | undefined;
   /** The client waits for 100. */
   expectsContinue = false;

@@ -26,8 +26,10 @@ export interface CompiledRoute {
   /** True where {@link filterConfig} turns a filter off. */
   readonly disablesFilters: boolean;
   readonly table: RouteTableSettings;
-  /** The virtual host tells endpoints or clients which try it is. */
+  /** The virtual host tells endpoints which try it is. */
   readonly tellsTries: boolean;
+  /** The virtual host tells clients how many there were. */
+  readonly tellsTriesBack: boolean;
 }
 
 /** A virtual host ready to serve. */
@@ -131,6 +133,7 @@ export class RouteCompiler {
         disablesFilters: Object.values(filterConfig).some(({ kind }) => kind === 'disabled'),
         table,
         tellsTries: tellsTries(virtualHost),
+        tellsTriesBack: virtualHost.includeAttemptCountInResponse,
       };
     } catch (error) {
       // The only thing that throws here is a regular expression that RE2 does not take.
@@ -151,11 +154,7 @@ export class RouteCompiler {
 }
 
 function tellsTries(host: VirtualHost): boolean {
-  return (
-    host.includeRequestAttemptCount ||
-    host.includeAttemptCountInResponse ||
-    host.includeIsTimeoutRetryHeader === true
-  );
+  return host.includeRequestAttemptCount || host.includeIsTimeoutRetryHeader === true;
 }
 
 /** Configuration of filters, the most specific on top; the same object where only one level has any. */
@@ -179,5 +178,6 @@ function redirectToTls(virtualHost: VirtualHost, table: RouteTableSettings): Com
     disablesFilters: false,
     table,
     tellsTries: false,
+    tellsTriesBack: false,
   };
 }

@@ -274,7 +274,7 @@ export class TcpConnection
     stats.n.upstreamCxConnectAttemptsExceeded++;
     // As Envoy: a pool that is full is no connection that has failed.
     if (failure !== 'overflow') this.#flags |= flag.upstreamConnectionFailure;
-    this.#flags |= flag.upstreamRetryLimitExceeded;
+    this.#flags |= flag.connectAttemptsExceeded;
     this.#finish('reset', closeReasons.connectFailed);
   }
 

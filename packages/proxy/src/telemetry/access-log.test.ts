@@ -103,7 +103,7 @@ test('operators take arguments, alternatives and lengths; what is missing is a d
       '%RESPONSE_FLAGS%',
       info({ flags: flag.upstreamConnectionFailure | flag.upstreamRetryLimitExceeded }),
     ),
-    'UF,URX',
+    'URX,UF',
   );
   assert.equal(
     format('%DYNAMIC_METADATA(shop:name)% %DYNAMIC_METADATA(shop:item)% %DYNAMIC_METADATA(shop:no:more)%'),

@@ -34,6 +34,7 @@ const names = {
   upstreamRq3xx: ['upstream_rq_3xx', 'counter'],
   upstreamRq4xx: ['upstream_rq_4xx', 'counter'],
   upstreamRq5xx: ['upstream_rq_5xx', 'counter'],
+  upstreamRqUnknown: ['upstream_rq_unknown', 'counter'],
   upstreamRqCancelled: ['upstream_rq_cancelled', 'counter'],
   upstreamRqDropOverload: ['upstream_rq_drop_overload', 'counter'],
   upstreamRqMaintenanceMode: ['upstream_rq_maintenance_mode', 'counter'],
@@ -126,6 +127,8 @@ export class ClusterStats implements StatGroup {
   readonly bytes = new ByteCounter();
   /** By status; empty slots are statuses that never came. */
   readonly #statuses = new Map<number, number>();
+  /** The same of answers that another try has followed. */
+  readonly #retried = new Map<number, number>();
   #http2: Http2Stats | undefined;
   /** The limits of the cluster, told by it. */
   breakers: Readonly<Record<'default' | 'high', BreakerView>> | undefined;
@@ -196,14 +199,23 @@ export class ClusterStats implements StatGroup {
 
   /** Counts the status of an answer, of an endpoint or in its place. */
   countStatus(status: number): void {
-    this.#statuses.set(status, (this.#statuses.get(status) ?? 0) + 1);
     const n = this.n;
     n.upstreamRqCompleted++;
+    if (status >= 600) {
+      n.upstreamRqUnknown++;
+      return;
+    }
+    this.#statuses.set(status, (this.#statuses.get(status) ?? 0) + 1);
     if (status >= 500) n.upstreamRq5xx++;
     else if (status >= 400) n.upstreamRq4xx++;
     else if (status >= 300) n.upstreamRq3xx++;
     else if (status >= 200) n.upstreamRq2xx++;
     else n.upstreamRq1xx++;
+  }
+
+  /** Counts the status of an answer that nobody gets, since another try follows (Envoy, `retry.upstream_rq_…`). */
+  countRetried(status: number): void {
+    this.#retried.set(status, (this.#retried.get(status) ?? 0) + 1);
   }
 
   visit(visitor: StatVisitor): void {
@@ -215,10 +227,23 @@ export class ClusterStats implements StatGroup {
     }
     this.#http2?.visit(visitor);
     for (const [status, count] of this.#statuses) visitor.number(`upstream_rq_${status}`, 'counter', count);
+    this.#visitRetried(visitor);
     visitor.number('upstream_cx_rx_bytes_total', 'counter', this.bytes.received);
     visitor.number('upstream_cx_tx_bytes_total', 'counter', this.bytes.sent);
     visitor.histogram('upstream_rq_time', this.requestTime);
     visitor.histogram('upstream_cx_connect_ms', this.connectTime);
+  }
+
+  #visitRetried(visitor: StatVisitor): void {
+    if (this.#retried.size === 0) return;
+    const sums = new Map<string, number>();
+    const add = (name: string, count: number): void => void sums.set(name, (sums.get(name) ?? 0) + count);
+    for (const [status, count] of this.#retried) {
+      add('completed', count);
+      add(`${Math.floor(status / 100)}xx`, count);
+      add(String(status), count);
+    }
+    for (const [name, count] of sums) visitor.number(`retry.upstream_rq_${name}`, 'counter', count);
   }
 
   resetCounters(): void {
@@ -227,6 +252,7 @@ export class ClusterStats implements StatGroup {
       part?.resetCounters();
     this.#http2?.resetCounters();
     this.#statuses.clear();
+    this.#retried.clear();
     this.bytes.received = 0;
     this.bytes.sent = 0;
     this.requestTime.reset();

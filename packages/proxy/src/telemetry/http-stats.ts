@@ -109,6 +109,8 @@ export class HttpStats implements StatGroup {
   countStatus(status: number): void {
     const n = this.n;
     n.rqCompleted++;
+    // Envoy counts no class above 5xx.
+    if (status >= 600) return;
     if (status >= 500) n.rq5xx++;
     else if (status >= 400) n.rq4xx++;
     else if (status >= 300) n.rq3xx++;

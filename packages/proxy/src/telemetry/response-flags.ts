@@ -27,26 +27,29 @@ export const flag = {
   dropOverload: 1 << 24,
   downstreamRemoteReset: 1 << 25,
   invalidEnvoyRequestHeaders: 1 << 26,
+  /** Of a TCP connection: Envoy's flag is that of requests, but comes after the failure of the last try. */
+  connectAttemptsExceeded: 1 << 27,
 } as const;
 
-/** Bit, letters, name in full. */
+/** Bit, letters, name in full, in the order in which they come to a request: that is how Envoy lists them. */
 const letters: readonly (readonly [number, string, string])[] = [
   [flag.failedLocalHealthCheck, 'LH', 'FailedLocalHealthCheck'],
+  [flag.delayInjected, 'DI', 'DelayInjected'],
+  [flag.faultInjected, 'FI', 'FaultInjected'],
+  [flag.upstreamRetryLimitExceeded, 'URX', 'UpstreamRetryLimitExceeded'],
+  [flag.upstreamOverflow, 'UO', 'UpstreamOverflow'],
   [flag.noHealthyUpstream, 'UH', 'NoHealthyUpstream'],
   [flag.upstreamRequestTimeout, 'UT', 'UpstreamRequestTimeout'],
   [flag.localReset, 'LR', 'LocalReset'],
   [flag.upstreamRemoteReset, 'UR', 'UpstreamRemoteReset'],
   [flag.upstreamConnectionFailure, 'UF', 'UpstreamConnectionFailure'],
   [flag.upstreamConnectionTermination, 'UC', 'UpstreamConnectionTermination'],
-  [flag.upstreamOverflow, 'UO', 'UpstreamOverflow'],
   [flag.noRouteFound, 'NR', 'NoRouteFound'],
-  [flag.delayInjected, 'DI', 'DelayInjected'],
-  [flag.faultInjected, 'FI', 'FaultInjected'],
   [flag.rateLimited, 'RL', 'RateLimited'],
   [flag.unauthorizedExternalService, 'UAEX', 'UnauthorizedExternalService'],
   [flag.rateLimitServiceError, 'RLSE', 'RateLimitServiceError'],
   [flag.downstreamConnectionTermination, 'DC', 'DownstreamConnectionTermination'],
-  [flag.upstreamRetryLimitExceeded, 'URX', 'UpstreamRetryLimitExceeded'],
+  [flag.connectAttemptsExceeded, 'URX', 'UpstreamRetryLimitExceeded'],
   [flag.invalidEnvoyRequestHeaders, 'IH', 'InvalidEnvoyRequestHeaders'],
   [flag.streamIdleTimeout, 'SI', 'StreamIdleTimeout'],
   [flag.downstreamProtocolError, 'DPE', 'DownstreamProtocolError'],

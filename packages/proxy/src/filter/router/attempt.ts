@@ -32,6 +32,7 @@ export interface AttemptOwner {
   readonly alpn: AlpnOverride | undefined;
   /** The stream is there: the head (and what is there of the body) is to be sent now. */
   onAttemptReady(attempt: Attempt): void;
+  /** The owner counts the status of a final head for the cluster. */
   onAttemptHead(attempt: Attempt, head: ResponseHead, endStream: boolean): void;
   onAttemptData(buffer: Buffer, start: number, end: number): void;
   onAttemptEnd(attempt: Attempt, trailers: HeaderBlock | undefined): void;
@@ -203,7 +204,7 @@ export class Attempt implements Expirable, StreamWaiter {
       n.upstreamRqCancelled++;
       this.#pool.cancel(this);
     } else {
-      n.upstreamRqTxReset++;
+      if (stream.multiplexed) n.upstreamRqTxReset++;
       stream.reset();
     }
   }
@@ -238,8 +239,12 @@ export class Attempt implements Expirable, StreamWaiter {
       this.countdown?.stop();
       this.#observe(head, endStream);
       this.watch?.onHead(head);
-      if (endStream) this.#complete(head.status);
-      else this.#count(head.status);
+      if (head.status >= 500) this.host.rqError++;
+      else this.host.rqSuccess++;
+      if (endStream) {
+        this.watch?.onOver('answered', '');
+        this.#finish();
+      }
     }
     this.#owner.onAttemptHead(this, head, endStream);
   }
@@ -268,7 +273,7 @@ export class Attempt implements Expirable, StreamWaiter {
     this.#finish();
     const { n } = this.cluster.stats;
     if (reason === 'remote_reset' || reason === 'refused') n.upstreamRqRxReset++;
-    else if (reason === 'protocol_error') n.upstreamRqTxReset++;
+    else if (reason === 'protocol_error' && this.#stream?.multiplexed === true) n.upstreamRqTxReset++;
     this.host.rqError++;
     if (reason !== 'local_reset') this.#observeFailure();
     this.#owner.onAttemptFailed(this, reason, detail);
@@ -342,18 +347,6 @@ export class Attempt implements Expirable, StreamWaiter {
     const { nowMs } = this.cluster;
     if (failed) latency.observeFailure(nowMs - this.startMs, nowMs);
     else latency.observe(nowMs - this.startMs, nowMs);
-  }
-
-  #count(status: number): void {
-    this.cluster.stats.countStatus(status);
-    if (status >= 500) this.host.rqError++;
-    else this.host.rqSuccess++;
-  }
-
-  #complete(status: number): void {
-    this.#count(status);
-    this.watch?.onOver('answered', '');
-    this.#finish();
   }
 
   #finish(): void {

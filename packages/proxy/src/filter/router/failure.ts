@@ -107,7 +107,13 @@ export function failureBody(outcome: AttemptOutcome, transport: string, retried:
 
 const idempotentMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
-/** Methods that a server may see twice (RFC 9110 section 9.2.2). */
-export function isIdempotent(method: string): boolean {
-  return idempotentMethods.has(method);
+/**
+ * True where the endpoint may have closed an idle connection just as a request without a body was sent on it, and the
+ * method is one that a server may see twice (RFC 9110 section 9.2.2).
+ */
+export function mayHaveRaced(
+  attempt: { readonly reusedConnection: boolean; readonly headReceived: boolean },
+  method: string,
+): boolean {
+  return attempt.reusedConnection && !attempt.headReceived && idempotentMethods.has(method);
 }

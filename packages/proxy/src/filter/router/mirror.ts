@@ -97,7 +97,8 @@ export class Shadow implements Expirable, AttemptOwner {
     this.#body.forget();
   }
 
-  onAttemptHead(_attempt: Attempt, head: ResponseHead, endStream: boolean): void {
+  onAttemptHead({ cluster }: Attempt, head: ResponseHead, endStream: boolean): void {
+    if (head.status >= 200) cluster.stats.countStatus(head.status);
     this.#setup.context.heads.releaseResponse(head);
     if (endStream) this.#finish();
   }

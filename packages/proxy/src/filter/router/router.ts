@@ -13,10 +13,10 @@ import { flag } from '../../telemetry/response-flags.ts';
 import { Attempt, type AttemptOutcome, type AttemptOwner } from './attempt.ts';
 import { attemptLog } from './attempt-log.ts';
 import { BodyBuffer } from './body-buffer.ts';
-import { failureBody, failureDetails, failureReports, isIdempotent, transportFailure } from './failure.ts';
+import { failureBody, failureDetails, failureReports, mayHaveRaced, transportFailure } from './failure.ts';
 import { HostChoice } from './host-choice.ts';
 import { startShadows, type Shadow } from './mirror.ts';
-import { OtherTries } from './other-tries.ts';
+import { furtherTries, OtherTries } from './other-tries.ts';
 import { Retries } from './retries.ts';
 import type { RouterOwner } from './router-owner.ts';
 import {
@@ -25,6 +25,7 @@ import {
   timingOfRequest,
   triesOfRequest,
   announceTry,
+  announceRest,
   endsTunnel,
 } from './upstream-head.ts';
 
@@ -51,6 +52,8 @@ export class Router extends HostChoice implements AttemptOwner {
   #body: BodyBuffer | undefined;
   #shadows: Shadow[] | undefined;
   #requestDone = false;
+  /** When the client had sent its request. */
+  #doneMs = 0;
   #bodySeen = false;
   #raced = false;
   #timedOutBefore = false;
@@ -117,10 +120,11 @@ export class Router extends HostChoice implements AttemptOwner {
   #startHedges(): void {
     const { hedge } = this.action;
     if (hedge === undefined) return;
-    let more = hedge.initialRequests - 1;
-    const chance = hedge.additionalRequestChance;
-    if (chance !== undefined && this.owner.manager.random() * chance.denominator < chance.numerator) more++;
-    for (; more > 0 && !this.#over && !this.#responding && this.#attempt?.over === false; more--) {
+    for (
+      let more = furtherTries(hedge, this.owner.manager.random);
+      more > 0 && !this.#over && !this.#responding && this.#attempt?.over === false;
+      more--
+    ) {
       this.retries?.noteTried(this.#attempt.host);
       this.#try(false);
     }
@@ -128,7 +132,9 @@ export class Router extends HostChoice implements AttemptOwner {
 
   #startTimeout(): void {
     const { globalMs } = this.#timing;
-    if (globalMs > 0) this.owner.manager.timers.start(this, globalMs);
+    const { timers, turn } = this.owner.manager;
+    this.#doneMs = turn.nowMs;
+    if (globalMs > 0) timers.start(this, globalMs);
   }
 
   get requestVersion(): HttpVersion {
@@ -146,6 +152,7 @@ export class Router extends HostChoice implements AttemptOwner {
   #try(fresh: boolean): void {
     const { owner, action } = this;
     const { priority } = action;
+    this.attempts++;
     const host = this.chooseHost();
     const cluster = this.cluster as UpstreamCluster;
     if (host === undefined) {
@@ -154,13 +161,14 @@ export class Router extends HostChoice implements AttemptOwner {
       cluster.stats.countStatus(503);
       owner.addFlag(flag.noHealthyUpstream);
       this.#end();
-      owner.reply(503, 'no healthy upstream', 'no_healthy_upstream');
+      this.#reply(503, 'no healthy upstream', 'no_healthy_upstream');
       return;
     }
     this.host = host;
-    this.attempts++;
     if (this.#route.tellsTries)
       announceTry(owner.head, this.#route.virtualHost, this.attempts, this.#timedOutBefore);
+    if (this.attempts > 1 && this.#requestDone)
+      announceRest(owner.head, action, this.#timing, owner.manager.turn.nowMs - this.#doneMs);
     if (owner.trace !== undefined) owner.trace.startTry(owner);
     if (action.takesHostOfEndpoint && host.endpoint.hostname !== '') {
       setHost(owner.head, action, host.endpoint.hostname);
@@ -291,16 +299,19 @@ export class Router extends HostChoice implements AttemptOwner {
       return;
     }
     if (owner.trace !== undefined) owner.trace.answerTry(head.status);
+    const { stats } = attempt.cluster;
     const policy = this.retries?.policy ?? this.action.retry;
     if (policy !== undefined && policy.retriesStatus(head)) {
       if (this.#mayRetry()) {
         const resetMs = policy.resetAfterMs(head, owner.manager.turn.wallMs);
         if (!endStream) attempt.abort();
+        stats.countRetried(head.status);
         owner.manager.heads.releaseResponse(head);
         this.#retry(attempt, resetMs);
         return;
       }
       if (this.#leaveToOthers(attempt)) {
+        stats.countStatus(head.status);
         if (!endStream) attempt.abort();
         owner.manager.heads.releaseResponse(head);
         return;
@@ -308,16 +319,15 @@ export class Router extends HostChoice implements AttemptOwner {
       if (this.retries?.isAtLimit(this.cluster as UpstreamCluster) === true)
         owner.addFlag(flag.upstreamRetryLimitExceeded);
     } else if (this.attempts > 1) {
-      (this.cluster as UpstreamCluster).stats.n.upstreamRqRetrySuccess++;
+      stats.n.upstreamRqRetrySuccess++;
     }
+    stats.countStatus(head.status);
     const { internalRedirect } = this.action;
     if (internalRedirect?.statuses.includes(head.status) === true && this.#redirect(attempt, head, endStream))
       return;
     this.#take(attempt);
     this.#body?.forget();
-    if (this.#route.tellsTries && this.#route.virtualHost.includeAttemptCountInResponse) {
-      head.headers.set(names.attemptCount, String(this.attempts));
-    }
+    if (this.#route.tellsTriesBack) head.headers.set(names.attemptCount, String(this.attempts));
     if (this.cookies !== undefined) for (const line of this.cookies) head.headers.add(names.setCookie, line);
     if (endStream) this.#end();
     owner.onRouterHead(head, endStream);
@@ -398,12 +408,25 @@ export class Router extends HostChoice implements AttemptOwner {
     owner.addFlag(report.flag);
     // As Envoy, which counts no status for what lasted too long.
     if (outcome !== 'max_stream_duration') attempt.cluster.stats.countStatus(report.status);
-    owner.reply(
+    this.#reply(
       outcome === 'max_stream_duration' && !this.#requestDone ? 408 : report.status,
       failureBody(outcome, transport, this.attempts > 1),
       failureDetails(outcome, transport, 'before_response_started'),
-      outcome === 'overflow' ? { headers: [['x-envoy-overloaded', 'true']] } : {},
+      outcome === 'overflow' ? [['x-envoy-overloaded', 'true']] : [],
     );
+  }
+
+  /** Answers in place of an endpoint. */
+  #reply(
+    status: number,
+    body: string,
+    details: string,
+    headers: readonly (readonly [string, string])[] = [],
+  ): void {
+    const counted: readonly [string, string] = [names.attemptCount.lower, String(this.attempts)];
+    this.owner.reply(status, body, details, {
+      headers: this.#route.tellsTriesBack ? [...headers, counted] : headers,
+    });
   }
 
   /** A try has taken too long; true where it goes on beside the next one. */
@@ -417,22 +440,12 @@ export class Router extends HostChoice implements AttemptOwner {
     return true;
   }
 
-  /**
-   * True where the endpoint most likely closed an idle connection just as the request was sent on it:
-   * a request that may be seen twice, without a body, goes out once more on a new connection. So does one that was refused.
-   */
+  /** True where the endpoint has most likely not seen the request: it goes out once more, on a new connection. */
   #isKeepAliveRace(attempt: Attempt, failure: AttemptFailure | undefined): boolean {
+    if (this.#raced || this.#bodySeen) return false;
     // A stream that was refused has not been looked at (RFC 9113 section 8.7): any method may go again.
-    if (failure === 'refused') return !this.#raced && !this.#bodySeen;
-    return (
-      failure === 'reset' &&
-      !this.#raced &&
-      attempt.reusedConnection &&
-      !attempt.headReceived &&
-      !this.#bodySeen &&
-      this.#requestDone &&
-      isIdempotent(this.owner.head.method)
-    );
+    if (failure === 'refused') return true;
+    return failure === 'reset' && this.#requestDone && mayHaveRaced(attempt, this.owner.head.method);
   }
 
   #mayRetry(): boolean {
@@ -481,7 +494,7 @@ export class Router extends HostChoice implements AttemptOwner {
       owner.onRouterBroken(flag.upstreamRequestTimeout, 'response_timeout');
       return;
     }
-    owner.reply(504, 'upstream request timeout', 'response_timeout');
+    this.#reply(504, 'upstream request timeout', 'response_timeout');
   }
 
   #end(): void {

@@ -177,7 +177,7 @@ test('a client may limit its time, of all and of one try, and endpoints are told
   });
   assert.equal(one.status, 504);
   assert.deepEqual(expected, ['400', '250', '250']);
-  assert.deepEqual(log.lines, ['UT response_timeout', 'UT,URX upstream_per_try_timeout']);
+  assert.deepEqual(log.lines, ['UT response_timeout', 'URX,UT upstream_per_try_timeout']);
   assert.equal(statOf(dataPlane, 'cluster.up.upstream_rq_per_try_timeout'), 2);
 });
 

@@ -99,6 +99,23 @@ export function announceTry(
   }
 }
 
+/** Tells the endpoint of a further try how long it has, `passedMs` after the request was complete. */
+export function announceRest(
+  head: RequestHead,
+  action: CompiledForward,
+  timing: RequestTiming,
+  passedMs: number,
+): void {
+  const { headers } = head;
+  if (timing.globalMs === 0 || !headers.has(names.expectedTimeout)) return;
+  const leftMs = Math.max(1, Math.round(timing.globalMs - passedMs));
+  const ms = timing.perTryMs > 0 && !timing.hedge ? Math.min(timing.perTryMs, leftMs) : leftMs;
+  headers.set(names.expectedTimeout, String(ms));
+  if (action.grpcLimit !== undefined && headers.has(names.grpcTimeout)) {
+    headers.set(names.grpcTimeout, formatGrpcTimeout(ms));
+  }
+}
+
 /** True where the request is a tunnel that ends here (Envoy, `connect_config`). */
 export function endsTunnel(head: RequestHead, { terminates }: CompiledForward): boolean {
   if (terminates === undefined) return false;

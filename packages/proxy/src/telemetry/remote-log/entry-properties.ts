@@ -28,6 +28,7 @@ const flagFields: readonly (readonly [bit: number, field: keyof ResponseFlags])[
   [flag.rateLimitServiceError, 'rateLimitServiceError'],
   [flag.downstreamConnectionTermination, 'downstreamConnectionTermination'],
   [flag.upstreamRetryLimitExceeded, 'upstreamRetryLimitExceeded'],
+  [flag.connectAttemptsExceeded, 'upstreamRetryLimitExceeded'],
   [flag.streamIdleTimeout, 'streamIdleTimeout'],
   [flag.downstreamProtocolError, 'downstreamProtocolError'],
   [flag.upstreamMaxStreamDurationReached, 'upstreamMaxStreamDurationReached'],
