@@ -5,9 +5,14 @@ import { get, post, sends } from '../../request.ts';
 const ok = 'HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n';
 const never: Reply = { send: [{ waitMs: 1_500 }] };
 const stalls: Reply = { send: [`${ok}he`, { waitMs: 1_500 }] };
-const to = (path: string, route: object): object => ({ match: { prefix: path }, route: { cluster: 'up', ...route } });
-const waits = (what: string, bytes: string, up: readonly Reply[] = [never]): CompareCase => sends(what, bytes, { up, quietMs: 900 });
-const rpc = (...lines: readonly string[]): string => post('', 'content-type: application/grpc', 'content-length: 0', ...lines);
+const to = (path: string, route: object): object => ({
+  match: { prefix: path },
+  route: { cluster: 'up', ...route },
+});
+const waits = (what: string, bytes: string, up: readonly Reply[] = [never]): CompareCase =>
+  sends(what, bytes, { up, quietMs: 900 });
+const rpc = (...lines: readonly string[]): string =>
+  post('', 'content-type: application/grpc', 'content-length: 0', ...lines);
 
 const routes: Setup = {
   name: 'routes',
@@ -16,7 +21,10 @@ const routes: Setup = {
       to('/total', { timeout: '0.2s' }),
       to('/idle', { idle_timeout: '0.2s', timeout: '0s' }),
       to('/max', { max_stream_duration: { max_stream_duration: '0.2s' }, timeout: '0s' }),
-      to('/grpc', { max_stream_duration: { grpc_timeout_header_max: '0.3s', grpc_timeout_header_offset: '0.05s' }, timeout: '0s' }),
+      to('/grpc', {
+        max_stream_duration: { grpc_timeout_header_max: '0.3s', grpc_timeout_header_offset: '0.05s' },
+        timeout: '0s',
+      }),
       to('/', { max_stream_duration: { grpc_timeout_header_max: '0s' } }),
     ],
   }),
@@ -56,7 +64,11 @@ const connections: Setup = {
     waits('an answer that does not come', get('/')),
     waits('an answer that stalls', get('/'), [stalls]),
     waits('an idle connection', get('/'), []),
-    { what: 'the longest time of a connection', clients: [{ send: Array.from({ length: 8 }, () => [get('/'), { waitMs: 200 }]).flat() }], quietMs: 500 },
+    {
+      what: 'the longest time of a connection',
+      clients: [{ send: Array.from({ length: 8 }, () => [get('/'), { waitMs: 200 }]).flat() }],
+      quietMs: 500,
+    },
   ],
 };
 
@@ -69,15 +81,28 @@ const upstreamTimes: Setup = {
         'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
           '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
           explicit_http_config: { http_protocol_options: {} },
-          common_http_protocol_options: { idle_timeout: '0.3s', max_connection_duration: '0.6s', max_requests_per_connection: 3, max_stream_duration: '0.25s' },
+          common_http_protocol_options: {
+            idle_timeout: '0.3s',
+            max_connection_duration: '0.6s',
+            max_requests_per_connection: 3,
+            max_stream_duration: '0.25s',
+          },
         },
       },
     },
   }),
   cases: [
     { what: 'idle', clients: [{ send: [get('/'), { waitMs: 500 }, get('/')] }] },
-    { what: 'duration', clients: [{ send: [get('/'), { waitMs: 250 }, get('/'), { waitMs: 250 }, get('/'), { waitMs: 250 }, get('/')] }] },
-    { what: 'requests', clients: [{ send: Array.from({ length: 5 }, () => [get('/'), { waitMs: 30 }]).flat() }] },
+    {
+      what: 'duration',
+      clients: [
+        { send: [get('/'), { waitMs: 250 }, get('/'), { waitMs: 250 }, get('/'), { waitMs: 250 }, get('/')] },
+      ],
+    },
+    {
+      what: 'requests',
+      clients: [{ send: Array.from({ length: 5 }, () => [get('/'), { waitMs: 30 }]).flat() }],
+    },
     waits('longest stream', get('/')),
   ],
 };
