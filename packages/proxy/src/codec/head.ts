@@ -24,7 +24,12 @@ export class RequestHead {
   introductionAsks = false;
   readonly headers = new HeaderBlock();
 
+  /** Makes it as it was when it was new, so that nothing of one client is seen with another's request. */
   clear(): void {
+    this.method = '';
+    this.authority = '';
+    this.path = '';
+    this.version = 'HTTP/1.1';
     this.upgrade = undefined;
     this.introductionAt = -1;
     this.introductionHidden = false;
@@ -46,6 +51,7 @@ export class ResponseHead {
 
   clear(): void {
     this.status = 0;
+    this.version = 'HTTP/1.1';
     this.upgrade = undefined;
     this.headers.clear();
   }
