@@ -73,6 +73,39 @@ EOF`);
   await cluster.sh('kubectl delete peerauthentication httpbin default');
 });
 
+test('a sidecar that ends while the control plane is away speaks mutual TLS again', async () => {
+  const restarts = async (): Promise<number> =>
+    Number(
+      await cluster.sh(
+        `kubectl get pod -l app=httpbin -o jsonpath='{.items[0].status.containerStatuses[?(@.name=="istio-proxy")].restartCount}'`,
+      ),
+    );
+  const before = await restarts();
+  await cluster.sh('kubectl scale -n istio-system deploy/istiod --replicas=0');
+  await eventually(async () => {
+    assert.doesNotMatch(await cluster.sh('kubectl get pods -n istio-system'), /istiod/);
+  });
+  try {
+    await cluster.sh(
+      'kubectl exec deploy/httpbin -c istio-proxy -- curl -s -X POST localhost:15000/quitquitquit',
+    );
+    await eventually(async () => assert.ok((await restarts()) > before));
+    await eventually(async () => {
+      const headers = await headersSeen(
+        'kubectl exec deploy/sleep -c sleep --',
+        'http://httpbin:8000/headers',
+      );
+      assert.match(
+        headers['X-Forwarded-Client-Cert'] ?? '',
+        /URI=spiffe:\/\/cluster\.local\/ns\/default\/sa\/sleep/,
+      );
+    });
+  } finally {
+    await cluster.sh('kubectl scale -n istio-system deploy/istiod --replicas=1');
+    await cluster.sh('kubectl wait -n istio-system --for=condition=Ready pod --all --timeout=30s');
+  }
+});
+
 test('TLS ends at the gateway with the certificate of a secret, and asks clients for theirs where told to', async () => {
   const folder = `${cluster.dataDir}/certificates`;
   await cluster.sh(`mkdir ${folder} && cd ${folder}

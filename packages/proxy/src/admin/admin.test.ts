@@ -131,7 +131,7 @@ before(async () => {
     return { name, version: '7', typeUrl: Cluster.typeUrl, bytes: encode(Cluster, message.value) };
   };
   proxy.store.noteVersion('cluster', 'v7');
-  proxy.store.accept('cluster', cluster('outbound|80||a.b'), 1_000, true);
+  proxy.store.accept('cluster', cluster('outbound|80||a.b'), 1_000, 'disk');
   proxy.store.refuse('cluster', cluster('bad'), 'not usable', 2_000);
   const torn = {
     name: 'torn',

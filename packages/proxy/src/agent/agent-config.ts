@@ -36,6 +36,8 @@ export interface AgentConfig {
   readonly tokenPath: string;
   /** Where accepted resources are kept for the next start; undefined: they are not. */
   readonly statePath: string | undefined;
+  /** Where keys are kept for the next start, if it is in memory; undefined: nowhere. */
+  readonly keyPath: string | undefined;
 }
 
 /** Files that a pod has mounted, by Istio's convention. */
@@ -184,6 +186,7 @@ export function parseAgentConfig(
     rootCertPath: env['XDS_ROOT_CA'] ?? '/var/run/secrets/istio/root-cert.pem',
     tokenPath: '/var/run/secrets/tokens/istio-token',
     statePath: statePathOf(env, files),
+    keyPath: keyPathOf(env, files),
   });
 }
 
@@ -205,6 +208,15 @@ function statePathOf(env: EnvSource, files: AgentFiles): string | undefined {
   const wanted = env['LATEEN_STATE_PATH'];
   if (wanted !== undefined) return nonEmpty(wanted);
   return files.hasFolder(dataVolume) ? `${dataVolume}/xds` : undefined;
+}
+
+/** The volume in memory that Istio's templates give the agent for the bootstrap; it outlives the container too. */
+const memoryVolume = '/etc/istio/proxy';
+
+/** A folder of that volume where there is one, else that of the resources; which of them keys may be in is seen when it is used. */
+function keyPathOf(env: EnvSource, files: AgentFiles): string | undefined {
+  const statePath = statePathOf(env, files);
+  return statePath !== undefined && files.hasFolder(memoryVolume) ? `${memoryVolume}/keys` : statePath;
 }
 
 function nonEmpty(text: string | undefined): string | undefined {

@@ -5,6 +5,7 @@ import { LateenError, formatProblem, lineLogger, messageOf, systemClock } from '
 import { LogLevels } from '../logging/log-levels.ts';
 import { decodeBootstrap, formatProblems } from '../bootstrap/bootstrap.ts';
 import { openLog } from '../logging/open-log.ts';
+import { keyFolder } from '../xds/private-folder.ts';
 import { runUntilStopped } from '../bootstrap/run-until-stopped.ts';
 import { serve } from '../bootstrap/serve.ts';
 import { workerCount } from '../bootstrap/worker-count.ts';
@@ -66,6 +67,7 @@ export async function runAgent(
   }
   log.info(`starting as ${decoded.value.node.id ?? ''}`, { discovery: config.proxyConfig.discoveryAddress });
 
+  const keyPath = keyFolder(config.keyPath, log);
   const wanted = Promise.withResolvers<OwnSecrets>();
   const serving = await serve({
     bootstrap: decoded.value,
@@ -80,6 +82,7 @@ export async function runAgent(
     configPath,
     adminAddressPath: undefined,
     statePath: config.statePath,
+    keyPath,
     workers: {
       concurrency: workerCount(config.proxyConfig.concurrency, availableParallelism()),
       entry,
@@ -91,7 +94,7 @@ export async function runAgent(
     onLocalSecretWanted: (names) => void wanted.promise.then((secrets) => secrets.want(names)),
   });
   const { proxy } = serving;
-  const secrets = ownSecrets({ config, proxy, clock: systemClock, log: log.scope('certificate') });
+  const secrets = ownSecrets({ config, keyPath, proxy, clock: systemClock, log: log.scope('certificate') });
   wanted.resolve(secrets);
   const status = await startStatusServer({
     port: config.proxyConfig.statusPort,

@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { connect as connectTls } from 'node:tls';
 import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
 import { ClusterLoadAssignment } from '@lateen/protocol/envoy/config/endpoint/v3';
 import { Listener } from '@lateen/protocol/envoy/config/listener/v3';
 import { RouteConfiguration } from '@lateen/protocol/envoy/config/route/v3';
 import { Secret } from '@lateen/protocol/envoy/extensions/transport_sockets/tls/v3';
+import { createTestAuthority } from '@lateen/testkit';
 import {
   adsSource,
   deltaAds,
@@ -20,13 +23,13 @@ import { ask, portOf, upstream } from '../testing/harness.ts';
 
 const ads = adsSource;
 
-async function start(t: TestContext, port: number, statePath: string) {
+async function start(t: TestContext, port: number, statePath: string, keyPath?: string) {
   const bootstrap = {
     node: { id: 'me' },
     dynamic_resources: { lds_config: ads, cds_config: ads, ads_config: deltaAds('xds') },
     static_resources: { clusters: [loopbackCluster('xds', port)] },
   };
-  const { proxy, dataPlane } = await startBootstrapped(t, bootstrap, { statePath });
+  const { proxy, dataPlane } = await startBootstrapped(t, bootstrap, { statePath, keyPath });
   return { proxy, dataPlane, ask: (path = '/') => ask(portOf(dataPlane), path) };
 }
 
@@ -142,4 +145,73 @@ test('a proxy that starts again without its control plane serves what it had, an
   assert.deepEqual([...again.proxy.store.kind('cluster').resources.keys()], ['backend']);
   // Nothing needs the secret any more.
   assert.equal(again.proxy.warming.ready, true);
+});
+
+test('where there is a folder for keys a proxy that starts again serves TLS at once, but by no certificate that has expired', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'lateen-kept-keys-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const [statePath, keyPath] = [join(folder, 'state'), join(folder, 'keys')];
+  const authority = await createTestAuthority();
+  const [good, old] = [
+    await authority.issue({ dns: ['good.test'] }),
+    await authority.issue({ dns: ['old.test'], notAfter: new Date(Date.now() - 60_000) }),
+  ];
+  const secret = (name: string, { cert, key }: typeof good) => ({
+    typeUrl: Secret.typeUrl,
+    name,
+    version: 's1',
+    bytes: bytesOf(Secret, {
+      name,
+      tls_certificate: { certificate_chain: { inline_string: cert }, private_key: { inline_string: key } },
+    }),
+  });
+  const listening = (name: string) => {
+    const { filter_chains: chains, ...rest } = discoveredRoutesListener(ads);
+    const context = {
+      '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext',
+      common_tls_context: { tls_certificate_sds_secret_configs: [{ name, sds_config: ads }] },
+    };
+    const socket = { name: 'tls', typed_config: context };
+    const json = {
+      ...rest,
+      name,
+      filter_chains: chains.map((chain) => ({ ...chain, transport_socket: socket })),
+    };
+    return { typeUrl: Listener.typeUrl, name, version: 'l1', bytes: bytesOf(Listener, json) };
+  };
+  const control = await deltaControlPlane();
+  const cluster = bytesOf(Cluster, { name: 'up' });
+  control.set(
+    { typeUrl: Cluster.typeUrl, name: 'up', version: 'c1', bytes: cluster },
+    secret('good', good),
+    secret('old', old),
+    listening('good'),
+    listening('old'),
+    {
+      typeUrl: RouteConfiguration.typeUrl,
+      name: 'routes',
+      version: 'r1',
+      bytes: bytesOf(RouteConfiguration, { name: 'routes' }),
+    },
+  );
+  const before = await start(t, control.port, statePath, keyPath);
+  await control.request(
+    ({ typeUrl, responseNonce = '' }) => typeUrl === RouteConfiguration.typeUrl && responseNonce !== '',
+  );
+  await control.close();
+  await before.proxy.close();
+  assert.deepEqual(readdirSync(keyPath), ['secret.keys']);
+  assert.equal(statSync(join(keyPath, 'secret.keys')).mode & 0o777, 0o600);
+  for (const file of readdirSync(statePath))
+    assert.ok(!readFileSync(join(statePath, file)).includes('PRIVATE KEY'));
+
+  const again = await start(t, control.port, statePath, keyPath);
+  assert.deepEqual(again.proxy.warming.missing, ['secret old has not been received']);
+  const client = connectTls({
+    port: portOf(again.dataPlane, 'good'),
+    ca: authority.root,
+    servername: 'good.test',
+  });
+  await once(client, 'secureConnect');
+  client.destroy();
 });

@@ -24,6 +24,7 @@ import { parseProxyOptions, proxyUsage, type ProxyOptions } from './options.ts';
 import { runUntilStopped } from './run-until-stopped.ts';
 import { RefusedBootstrap } from './refused-statics.ts';
 import { serve } from './serve.ts';
+import { keyFolder } from '../xds/private-folder.ts';
 import { workerCount } from './worker-count.ts';
 
 /** The program with Envoy's command line; `entry` is what workers run. Resolves to its exit code. */
@@ -82,6 +83,7 @@ export async function runEnvoy(
       configPath: options.configPath,
       adminAddressPath: options.adminAddressPath,
       statePath: options.statePath,
+      keyPath: keyFolder(options.statePath, log),
       workers: {
         concurrency: options.mode === 'serve' ? workerCount(options.concurrency, availableParallelism()) : 1,
         entry,

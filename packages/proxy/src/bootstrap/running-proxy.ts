@@ -3,8 +3,8 @@ import type { Metadata } from '@lateen/protocol/grpc';
 import type { GrpcCaller } from '../call/index.ts';
 import { secretDecoder } from '../decode/resource.ts';
 import type { DataPlane, ReferredKind, Secret } from '../model/index.ts';
-import { ResourceStore } from '../xds/resource-store.ts';
-import type { KeptResources } from '../xds/state-folder.ts';
+import { ResourceStore, type KeptIn } from '../xds/resource-store.ts';
+import type { KeptResources, StateFolder, StateFolderOptions } from '../xds/state-folder.ts';
 import type { RefusedResource, ResourceSink, ResourceUpdate } from '../xds/subscription.ts';
 import { resourceSink } from '../xds/resource-sink.ts';
 import type { RuntimeValues } from '../runtime/runtime-entry.ts';
@@ -16,6 +16,7 @@ import type { ResourceType } from '../xds/resource-type.ts';
 import { createSubscriptions, type Subscriptions, type SubscriptionsOptions } from '../xds/subscriptions.ts';
 import { Warming } from '../xds/warming.ts';
 import type { ProxyBootstrap } from './bootstrap.ts';
+import { isExpiredSecret } from './expired-secret.ts';
 import { RefusedBootstrap, staticProblems } from './refused-statics.ts';
 
 export interface RunningProxyOptions {
@@ -31,6 +32,8 @@ export interface RunningProxyOptions {
   readonly onLocalSecretWanted?: (names: readonly string[]) => void;
   /** Folder in which accepted resources are kept for the next start; undefined: none are. */
   readonly statePath?: string | undefined;
+  /** Folder for those that hold keys: in memory, and this user's alone; undefined: they are not kept. */
+  readonly keyPath?: string | undefined;
   readonly onReady?: () => void;
   /** Told where a static resource is refused that had to wait for others; those that need not wait are refused by throwing. */
   readonly onRefused?: (error: RefusedBootstrap) => void;
@@ -177,19 +180,10 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
     putRoutes: (set) => warming.apply({ routes: { set } }),
     runtime,
   });
-  const { statePath } = options;
-  const isDynamic = bootstrap.cds !== undefined || bootstrap.lds !== undefined;
-  const state =
-    statePath === undefined || !isDynamic
-      ? undefined
-      : (await import('../xds/state-folder.ts')).stateFolder({
-          path: statePath,
-          nodeId: bootstrap.identity.id,
-          clock,
-          log: log.scope('xds'),
-          current: (type) => store.lasting(type),
-        });
-  const kept = state?.read() ?? [];
+  const folders = await keptFolders(options, store);
+  const kept = folders
+    .flatMap((folder) => folder.read())
+    .map((one) => (one.type === 'secret' ? withoutExpired(one, clock.now()) : one));
   const disk: { close(): void }[] = [];
   if (runtimeLayers.disk.length > 0) {
     const { watchDiskLayer } = await import('../runtime/disk-layer.ts');
@@ -224,7 +218,7 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
   void Promise.all([...bootstrap.controlPlanes].map((name) => dataPlane.whenServing(name))).then(() => {
     if (!closed) subscriptions.start();
   });
-  if (state !== undefined) store.onChange = (type) => state.note(type);
+  if (folders.length > 0) store.onChange = (type) => folders.forEach((folder) => folder.note(type));
   await subscriptions.startFiles();
 
   return {
@@ -250,11 +244,38 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
       closed = true;
       for (const layer of disk) layer.close();
       subscriptions.close();
-      await state?.close();
+      await Promise.all(folders.map((folder) => folder.close()));
       warming.close();
       await dataPlane.close();
     },
   };
+}
+
+function withoutExpired(kept: KeptResources, nowMs: number): KeptResources {
+  return { ...kept, resources: kept.resources.filter(({ bytes }) => !isExpiredSecret(bytes, nowMs)) };
+}
+
+/** The folders in which resources are kept: those that hold keys only in memory. */
+async function keptFolders(
+  { bootstrap, clock, log, statePath, keyPath }: RunningProxyOptions,
+  store: ResourceStore,
+): Promise<readonly StateFolder[]> {
+  const isDynamic = bootstrap.cds !== undefined || bootstrap.lds !== undefined;
+  if (!isDynamic || (statePath === undefined && keyPath === undefined)) return [];
+  const { stateFolder } = await import('../xds/state-folder.ts');
+  const folder = (path: string, suffix: StateFolderOptions['suffix'], place: KeptIn): StateFolder =>
+    stateFolder({
+      path,
+      suffix,
+      nodeId: bootstrap.identity.id,
+      clock,
+      log: log.scope('xds'),
+      current: (type) => store.keptIn(place, type),
+    });
+  return [
+    ...(statePath === undefined ? [] : [folder(statePath, 'state', 'disk')]),
+    ...(keyPath === undefined ? [] : [folder(keyPath, 'keys', 'memory')]),
+  ];
 }
 
 /** Puts in force what was kept: what others refer to first, so that nothing waits for what is here. */
@@ -269,10 +290,11 @@ async function restore(kept: readonly KeptResources[], sink: ResourceSink, log: 
     'listener',
   ];
   for (const type of order) {
-    const one = kept.find((resources) => resources.type === type);
-    if (one === undefined) continue;
-    const { version, resources } = one;
-    await sink.update({ type, version, changed: resources, removed: [], origin: 'kept' });
+    const ofType = kept.filter((one) => one.type === type);
+    const [first] = ofType;
+    if (first === undefined) continue;
+    const changed = ofType.flatMap(({ resources }) => resources);
+    await sink.update({ type, version: first.version, changed, removed: [], origin: 'kept' });
   }
   const count = kept.reduce((sum, { resources }) => sum + resources.length, 0);
   log.info('serving what was kept from the last run until the control plane answers', { resources: count });

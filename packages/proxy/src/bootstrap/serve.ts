@@ -36,6 +36,8 @@ export interface ServeOptions {
   readonly adminAddressPath: string | undefined;
   /** Folder in which accepted resources are kept for the next start. */
   readonly statePath: string | undefined;
+  /** The same for those that hold keys; it is in memory, and this user's alone. */
+  readonly keyPath: string | undefined;
   /** Undefined: hot restart is disabled. */
   readonly hotRestart?: HotRestartOptions | undefined;
   readonly xdsMetadata?: () => Metadata;
@@ -174,6 +176,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     clock,
     log,
     statePath: options.statePath,
+    keyPath: options.keyPath,
     onRefused(error) {
       refusal = error;
       void close();

@@ -198,9 +198,9 @@ export function resourceSink(options: ResourceSinkOptions): ResourceSink {
     for (const resource of update.changed) {
       const reason = refused.get(resource.name);
       // Files are there at the next start too; what has a time to live is not to outlive the connection.
-      const lasting =
-        update.origin !== 'file' && resource.ttlMs === undefined && !confidential.has(resource.name);
-      if (reason === undefined) store.accept(type, resource, nowMs, lasting, isWarming(type, resource.name));
+      const lasts = update.origin !== 'file' && resource.ttlMs === undefined;
+      const kept = !lasts ? undefined : confidential.has(resource.name) ? 'memory' : 'disk';
+      if (reason === undefined) store.accept(type, resource, nowMs, kept, isWarming(type, resource.name));
       else {
         store.refuse(type, resource, reason, nowMs);
         log.warn(`${resourceTypeFacts[type].shortName} ${resource.name} refused`, { reason });

@@ -1,14 +1,17 @@
 import { resourceTypeFacts, type ResourceType } from './resource-type.ts';
 import type { RawResource } from './subscription.ts';
 
+/** Resources that hold no secret are kept on disk, the others in memory, where there is a folder for that. */
+export type KeptIn = 'disk' | 'memory';
+
 /** A resource that a control plane sent, as it came: for dumps and for the next start. */
 export interface StoredResource {
   readonly name: string;
   readonly version: string;
   readonly bytes: Uint8Array;
   readonly updatedAtMs: number;
-  /** True where the next start may begin with it. */
-  readonly lasting: boolean;
+  /** Where it is kept for the next start; undefined: nowhere. */
+  readonly kept: KeptIn | undefined;
   /** The version that serves while this one is warming. */
   previous?: StoredResource | undefined;
   /** True until it is in force. */
@@ -52,10 +55,13 @@ export class ResourceStore {
   }
 
   /** What the next start may begin with. */
-  lasting(type: ResourceType): { readonly version: string; readonly resources: readonly RawResource[] } {
+  keptIn(
+    place: KeptIn,
+    type: ResourceType,
+  ): { readonly version: string; readonly resources: readonly RawResource[] } {
     const { version, resources } = this.kind(type);
     const { typeUrl } = resourceTypeFacts[type];
-    const list = [...resources.values()].filter((one) => one.lasting);
+    const list = [...resources.values()].filter((one) => one.kept === place);
     return {
       version,
       resources: list.map(({ name, version: own, bytes }) => ({ name, version: own, typeUrl, bytes })),
@@ -66,7 +72,13 @@ export class ResourceStore {
     this.#of(type).version = version;
   }
 
-  accept(type: ResourceType, resource: RawResource, atMs: number, lasting: boolean, warming = false): void {
+  accept(
+    type: ResourceType,
+    resource: RawResource,
+    atMs: number,
+    kept: KeptIn | undefined,
+    warming = false,
+  ): void {
     const kind = this.#of(type);
     const { name, version } = resource;
     const before = kind.resources.get(name);
@@ -76,7 +88,7 @@ export class ResourceStore {
       version,
       bytes: resource.bytes,
       updatedAtMs: atMs,
-      lasting,
+      kept,
       warming,
       ...(warming ? { previous } : {}),
     });

@@ -14,7 +14,7 @@ import { test, type TestContext } from 'node:test';
 import { TestClock, silentLogger, type Logger } from '@lateen/core';
 import fc from 'fast-check';
 import { resourceTypeFacts } from './resource-type.ts';
-import { stateFolder } from './state-folder.ts';
+import { stateFolder, type StateFolderOptions } from './state-folder.ts';
 
 const { typeUrl } = resourceTypeFacts.cluster;
 
@@ -27,8 +27,15 @@ function folder(t: TestContext, nodeId = 'me', warnings: string[] = []) {
     warn: (_, fields) => void warnings.push(String(fields?.['reason'])),
   };
   const clock = new TestClock();
-  const make = (id: string) =>
-    stateFolder({ path, nodeId: id, clock, log, current: () => ({ version: 'v', resources }) });
+  const make = (id: string, suffix: StateFolderOptions['suffix'] = 'state') =>
+    stateFolder({
+      path,
+      suffix,
+      nodeId: id,
+      clock,
+      log,
+      current: () => ({ version: 'v', resources }),
+    });
   return { path, clock, make, state: make(nodeId), resources, warnings };
 }
 
@@ -44,6 +51,18 @@ test('what is noted is written once a while later, for its owner only, and read 
   assert.equal(statSync(join(path, 'cluster.state')).mode & 0o777, 0o600);
   assert.equal(statSync(path).mode & 0o777, 0o700);
   assert.deepEqual(make('me').read(), [{ type: 'cluster', version: 'v', resources }]);
+});
+
+test('a kind of which no resource holds a key any more has no file of them', async (t) => {
+  const { path, make, resources } = folder(t);
+  const keys = make('me', 'keys');
+  keys.note('cluster');
+  await keys.close();
+  assert.deepEqual(readdirSync(path), ['cluster.keys']);
+  resources.length = 0;
+  keys.note('cluster');
+  await keys.close();
+  assert.deepEqual(readdirSync(path), []);
 });
 
 test('many resources are written in pieces, and are the same again', async (t) => {
@@ -86,14 +105,18 @@ test('a folder that cannot be written is said once and stops nothing', async (t)
   const { path, warnings } = folder(t);
   const state = stateFolder({
     path: '/dev/null/state',
+    suffix: 'state',
     nodeId: '',
     clock: new TestClock(),
     log: { ...silentLogger, warn: (text) => void warnings.push(text) },
-    current: () => ({ version: '', resources: [] }),
+    current: () => ({
+      version: '',
+      resources: [{ name: 'a', version: '1', typeUrl, bytes: new Uint8Array() }],
+    }),
   });
   state.note('cluster');
   state.note('listener');
   await state.close();
-  assert.deepEqual(warnings, ['resources are not kept on disk']);
+  assert.deepEqual(warnings, ['resources are not kept']);
   assert.ok(path.length > 0);
 });

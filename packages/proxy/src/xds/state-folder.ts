@@ -1,5 +1,5 @@
 import { readFileSync, rmSync } from 'node:fs';
-import { mkdir, open, rename } from 'node:fs/promises';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf, crc32, messageOf, type Clock, type Logger, type Timer } from '@lateen/core';
 import { decode, encode } from '@lateen/protocol';
@@ -16,6 +16,8 @@ export interface KeptResources {
 
 export interface StateFolderOptions {
   readonly path: string;
+  /** What the names of files end in: several may share a folder. */
+  readonly suffix: 'state' | 'keys';
   /** Whose resources they are: those of another node are not taken. */
   readonly nodeId: string;
   readonly clock: Clock;
@@ -24,7 +26,7 @@ export interface StateFolderOptions {
   readonly current: (type: ResourceType) => Omit<KeptResources, 'type'>;
 }
 
-/** Keeps accepted resources on disk, so that a proxy that starts again serves before a control plane answers. */
+/** Keeps accepted resources in files, so that a proxy that starts again serves before a control plane answers. */
 export interface StateFolder {
   /** What was kept by the process before; what is broken or of another node is passed over, with a line in the log. */
   read(): readonly KeptResources[];
@@ -38,7 +40,6 @@ export interface StateFolder {
 const gatherMs = 2_000;
 
 const magic = 'lateen-state-2';
-const fileOf = (path: string, type: ResourceType): string => join(path, `${type}.state`);
 
 /** Resources are encoded up to so many bytes in a turn: a fraction of a millisecond. */
 const pieceBytes = 65_536;
@@ -75,10 +76,11 @@ function* piecesOf({ type, version, resources }: KeptResources): Generator<Buffe
 
 /**
  * A folder with one file for each kind: a line with the format and a checksum, then a DeltaDiscoveryResponse.
- * A file is written beside its place and renamed, so that it is whole or the one before.
+ * A kind without keys has no file of them. A file is written beside its place and renamed, so that it is whole or the one before.
  */
 export function stateFolder(options: StateFolderOptions): StateFolder {
-  const { path, nodeId, clock, log } = options;
+  const { path, suffix, nodeId, clock, log } = options;
+  const fileOf = (type: ResourceType): string => join(path, `${type}.${suffix}`);
   const dirty = new Set<ResourceType>();
   let timer: Timer | undefined;
   let last: Promise<void> = Promise.resolve();
@@ -87,7 +89,7 @@ export function stateFolder(options: StateFolderOptions): StateFolder {
   function readOne(type: ResourceType): KeptResources | string | undefined {
     let bytes: Buffer;
     try {
-      bytes = readFileSync(fileOf(path, type));
+      bytes = readFileSync(fileOf(type));
     } catch (error) {
       return codeOf(error) === 'ENOENT' ? undefined : messageOf(error);
     }
@@ -107,7 +109,12 @@ export function stateFolder(options: StateFolderOptions): StateFolder {
   }
 
   async function writeOne(type: ResourceType): Promise<void> {
-    const file = fileOf(path, type);
+    const file = fileOf(type);
+    const kept = options.current(type);
+    if (suffix === 'keys' && kept.resources.length === 0) {
+      await rm(file, { force: true });
+      return;
+    }
     await mkdir(path, { recursive: true, mode: 0o700 });
     const next = `${file}.next`;
     const handle = await open(next, 'w', 0o600);
@@ -115,7 +122,7 @@ export function stateFolder(options: StateFolderOptions): StateFolder {
       let sum = sumFor(nodeId);
       // The line with the sum, which is known at the end, takes its place now.
       let at = lineOf(sum).length;
-      for (const piece of piecesOf({ type, ...options.current(type) })) {
+      for (const piece of piecesOf({ type, ...kept })) {
         sum = crc32(piece, sum);
         await handle.write(piece, 0, piece.length, at);
         at += piece.length;
@@ -139,7 +146,7 @@ export function stateFolder(options: StateFolderOptions): StateFolder {
           await writeOne(type);
           failed = false;
         } catch (error) {
-          if (!failed) log.warn('resources are not kept on disk', { path, reason: messageOf(error) });
+          if (!failed) log.warn('resources are not kept', { path, reason: messageOf(error) });
           failed = true;
         }
       }
@@ -152,7 +159,7 @@ export function stateFolder(options: StateFolderOptions): StateFolder {
       return resourceTypes.flatMap((type) => {
         const kept = readOne(type);
         if (typeof kept !== 'string') return kept === undefined ? [] : [kept];
-        const file = fileOf(path, type);
+        const file = fileOf(type);
         log.warn('kept resources are not used', { file, reason: kept });
         rmSync(file, { force: true });
         return [];

@@ -6,6 +6,7 @@ import type { AgentConfig } from '../agent-config.ts';
 import type { Secret } from '../../model/index.ts';
 import { authorityClusterName, controlPlaneClusterName } from '../bootstrap-json.ts';
 import { tokenMetadata } from '../token.ts';
+import { keptCertificate } from './kept-certificate.ts';
 import { FileSecrets, isFileSecret } from './file-secrets.ts';
 import { certificateSecret, rootSecret, WorkloadCertificate } from './workload-certificate.ts';
 
@@ -16,6 +17,8 @@ export function isOwnSecret(name: string): boolean {
 
 export interface OwnSecretsOptions {
   readonly config: AgentConfig;
+  /** A folder in which keys may be kept; undefined: there is none. */
+  readonly keyPath: string | undefined;
   readonly proxy: RunningProxy;
   readonly clock: Clock;
   readonly log: Logger;
@@ -36,6 +39,7 @@ export function ownSecrets(options: OwnSecretsOptions): OwnSecrets {
     caller: authorityCaller(options),
     spiffeId: `spiffe://${config.trustDomain}/ns/${config.namespace}/sa/${config.serviceAccount}`,
     ttlMs: config.certificateTtlMs,
+    kept: options.keyPath === undefined ? undefined : keptCertificate(options.keyPath),
     extraRoots: () => readIfThere(config.rootCertPath),
     clock,
     log,

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { TestClock, silentLogger, systemClock } from '@lateen/core';
 import { createTestAuthority } from '@lateen/testkit';
@@ -9,6 +12,7 @@ import { IstioCertificateService } from '@lateen/protocol/istio/v1/auth';
 import { EventEmitter } from 'node:events';
 import type { Secret } from '../../model/index.ts';
 import { createSigningRequest } from './signing-request.ts';
+import { keptCertificate, type KeptCertificate } from './kept-certificate.ts';
 import { WorkloadCertificate } from './workload-certificate.ts';
 
 const spiffeId = 'spiffe://cluster.local/ns/default/sa/bookinfo';
@@ -29,7 +33,7 @@ test('the request is one that OpenSSL reads, is signed by its own key, and names
 });
 
 /** An authority over real gRPC; counts what it was asked and answers with the test's certificate. */
-async function harness(failures = 0) {
+async function harness(failures = 0, kept?: KeptCertificate) {
   const authority = await createTestAuthority();
   const leaf = await authority.issue({ uris: [spiffeId] });
   const asked: string[] = [];
@@ -50,6 +54,7 @@ async function harness(failures = 0) {
   const certificate = new WorkloadCertificate({
     caller: channel,
     spiffeId,
+    kept,
     ttlMs: 86_400_000,
     extraRoots: () => authority.root,
     clock,
@@ -98,4 +103,42 @@ test('an authority that fails is asked again with back-off', async () => {
   await published;
   assert.equal(h.certificate.state.kind, 'valid');
   await h.close();
+});
+
+test('the certificate of the last run is used until another one is issued, unless it has expired or is of somebody else', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'lateen-certificate-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const kept = keptCertificate(folder);
+  const first = await harness(0, kept);
+  const issued = once(first.events, 'published');
+  first.certificate.start();
+  const [[before]] = (await issued) as [readonly Secret[]];
+  await first.close();
+  const written = kept.read() ?? assert.fail();
+  const [file = ''] = readdirSync(folder);
+  assert.equal(statSync(join(folder, file)).mode & 0o777, 0o600);
+
+  const alone = await harness(Number.POSITIVE_INFINITY, kept);
+  const restored = once(alone.events, 'published');
+  const failed = once(alone.events, 'failed');
+  alone.certificate.start();
+  const [[after]] = (await restored) as [readonly Secret[]];
+  assert.deepEqual(after, before);
+  await failed;
+  assert.equal(alone.asked.length, 1);
+  await alone.close();
+
+  const late = await harness(Number.POSITIVE_INFINITY, kept);
+  late.events.on('published', () => assert.fail('it has expired'));
+  late.clock.advance(10 * 365 * 86_400_000);
+  late.certificate.start();
+  assert.deepEqual(readdirSync(folder), []);
+  await late.close();
+
+  kept.write({ ...written, spiffeId: 'spiffe://cluster.local/ns/default/sa/other' });
+  const other = await harness(Number.POSITIVE_INFINITY, kept);
+  other.events.on('published', () => assert.fail('it is of another'));
+  other.certificate.start();
+  assert.deepEqual(readdirSync(folder), []);
+  await other.close();
 });

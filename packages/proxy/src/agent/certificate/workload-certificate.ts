@@ -4,6 +4,7 @@ import type { GrpcCaller } from '../../call/index.ts';
 import type { Secret } from '../../model/index.ts';
 import { certificateEndMs } from '../../tls/openssl/certificate.ts';
 import { loadFunctions } from '../../tls/openssl/functions.ts';
+import type { IssuedCertificate, KeptCertificate } from './kept-certificate.ts';
 import { createSigningRequest } from './signing-request.ts';
 
 /** Names under which Istio's control plane refers to a workload's own certificate and its root. */
@@ -16,6 +17,8 @@ export interface WorkloadCertificateOptions {
   readonly spiffeId: string;
   /** The life that is asked for. */
   readonly ttlMs: number;
+  /** Where the certificate is left for the next process; default: nowhere. */
+  readonly kept?: KeptCertificate | undefined;
   /** Roots that are trusted besides the one that the authority returns, PEM; read at each issue. */
   readonly extraRoots: () => string;
   readonly clock: Clock;
@@ -54,9 +57,27 @@ export class WorkloadCertificate {
     return this.#state;
   }
 
-  /** Begins; does nothing the second time. */
+  /** Begins, with what the process before has left while the authority is asked; does nothing the second time. */
   start(): void {
-    if (this.#state.kind === 'idle') void this.#request();
+    if (this.#state.kind !== 'idle') return;
+    this.#restore();
+    void this.#request();
+  }
+
+  #restore(): void {
+    const { kept, spiffeId, log } = this.#options;
+    const issued = kept?.read();
+    if (issued === undefined) return;
+    try {
+      if (issued.spiffeId !== spiffeId) throw new Error(`it is of ${issued.spiffeId}`);
+      const expiresAtMs = this.#publish(issued);
+      log.info('the certificate of the last run is used until another one is issued', {
+        expires: new Date(expiresAtMs).toISOString(),
+      });
+    } catch (error) {
+      log.warn('the certificate of the last run is not used', { reason: messageOf(error) });
+      kept?.remove();
+    }
   }
 
   close(): void {
@@ -75,7 +96,7 @@ export class WorkloadCertificate {
         { timeoutMs: 10_000 },
       );
       if (this.#state.kind !== 'requesting') return;
-      this.#accept(privateKey, response.certChain ?? []);
+      this.#accept({ spiffeId, privateKey, chain: response.certChain ?? [] });
     } catch (error) {
       if (this.#state.kind !== 'requesting') return;
       const retryMs = Math.round(this.#backoff.nextMs());
@@ -86,29 +107,38 @@ export class WorkloadCertificate {
     }
   }
 
-  #accept(privateKey: string, chain: readonly string[]): void {
-    const { clock, log, publish, extraRoots, random = Math.random } = this.#options;
-    const blocks = chain.flatMap(
-      (text) => text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [],
-    );
-    const [leaf] = blocks;
-    const root = blocks.at(-1);
-    if (leaf === undefined || root === undefined) throw new Error('the authority returned no certificate');
-    const expiresAtMs = certificateEndMs(loadFunctions().functions, Buffer.from(leaf));
-    if (expiresAtMs === undefined)
-      throw new Error('the authority returned a certificate that cannot be read');
-    const lifeMs = expiresAtMs - clock.now();
-    if (lifeMs <= 0) throw new Error('the authority returned a certificate that has expired');
+  #accept(issued: IssuedCertificate): void {
+    const { clock, log, kept, random = Math.random } = this.#options;
+    const expiresAtMs = this.#publish(issued);
     // Between 40% and 50% of its life, so that a mesh that was started at once does not rotate at once.
-    const delayMs = lifeMs * (0.4 + 0.1 * random());
+    const delayMs = (expiresAtMs - clock.now()) * (0.4 + 0.1 * random());
     this.#backoff.reset();
     this.#state = { kind: 'valid', expiresAtMs, rotateAtMs: clock.now() + delayMs };
     // Node's timers hold no more than 2^31 ms.
     this.#timer = clock.after(Math.min(delayMs, 0x7fff_ffff), () => void this.#request());
     log.info('certificate issued', {
-      identity: this.#options.spiffeId,
+      identity: issued.spiffeId,
       expires: new Date(expiresAtMs).toISOString(),
     });
+    try {
+      kept?.write(issued);
+    } catch (error) {
+      log.warn('the certificate is not kept for the next start', { reason: messageOf(error) });
+    }
+  }
+
+  /** Puts a certificate in place; answers when it ends, throws where it is of no use. */
+  #publish({ privateKey, chain }: IssuedCertificate): number {
+    const { clock, publish, extraRoots } = this.#options;
+    const blocks = chain.flatMap(
+      (text) => text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [],
+    );
+    const [leaf] = blocks;
+    const root = blocks.at(-1);
+    if (leaf === undefined || root === undefined) throw new Error('there is no certificate in it');
+    const expiresAtMs = certificateEndMs(loadFunctions().functions, Buffer.from(leaf));
+    if (expiresAtMs === undefined) throw new Error('the certificate cannot be read');
+    if (expiresAtMs <= clock.now()) throw new Error('the certificate has expired');
     publish([
       {
         kind: 'certificate',
@@ -131,6 +161,7 @@ export class WorkloadCertificate {
         },
       },
     ]);
+    return expiresAtMs;
   }
 }
 

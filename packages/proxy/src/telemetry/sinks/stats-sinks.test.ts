@@ -182,6 +182,7 @@ test('with stats_flush_on_admin sinks are told when the admin port shows statist
     configPath: undefined,
     adminAddressPath: undefined,
     statePath: undefined,
+    keyPath: undefined,
   });
   t.after(async () => {
     serving.stop();
