@@ -164,7 +164,11 @@ class JsonReader implements JsonReadContext {
     const { byName, byNumber, typeName } = field.enumeration;
     if (json === null && takesNull(field)) return byNumber.get(0);
     if (typeof json === 'number' && json === (json | 0)) return byNumber.get(json) ?? json;
-    const number = typeof json === 'string' ? byName.get(json) : undefined;
+    // Envoy takes the names in any case, and with dashes.
+    const number =
+      typeof json === 'string'
+        ? (byName.get(json) ?? byName.get(json.toUpperCase().replaceAll('-', '_')))
+        : undefined;
     if (number !== undefined) return byNumber.get(number);
     const allowed = [...byName.keys()].join(', ');
     return this.fail(`must be one of ${allowed} (${typeName}), not ${describe(json)}`);

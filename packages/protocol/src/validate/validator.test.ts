@@ -48,6 +48,21 @@ test('every broken constraint is named with its path', () => {
   );
 });
 
+test('no duration is negative, whether its field has a rule or not', () => {
+  assert.deepEqual(
+    problemsOf(RouteConfiguration, {
+      virtualHosts: [
+        {
+          name: 'v',
+          domains: ['*'],
+          routes: [{ match: { prefix: '/' }, route: { cluster: 'c', timeout: -1 } }],
+        },
+      ],
+    }),
+    ['virtualHosts[0].routes[0].route.timeout: must not be negative'],
+  );
+});
+
 test('a missing message, a missing oneof and a missing entry are named', () => {
   assert.deepEqual(
     problemsOf(RouteConfiguration, {

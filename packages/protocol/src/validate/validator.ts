@@ -2,7 +2,7 @@ import type { Problem } from '@lateen/core';
 import { decode } from '../codec/decode.ts';
 import type { AnyMessageType, Field, MessageType, TypeRegistry } from '../codec/message-type.ts';
 import { typeNameOf } from '../codec/to-json.ts';
-import { Any } from '../codec/well-known.ts';
+import { Any, Duration } from '../codec/well-known.ts';
 import { valueChecks, type ValueCheck } from './value-check.ts';
 import type { FieldRules, MessageRules } from './message-rules.ts';
 
@@ -142,7 +142,9 @@ class RuleValidator implements Validator {
           .filter(
             (field) =>
               field.name in fields ||
-              (field.message !== undefined && (field.message.special === undefined || field.message === Any)),
+              field.message === Any ||
+              field.message === Duration ||
+              (field.message !== undefined && field.message.special === undefined),
           )
           .map((field) => compile(field, fields[field.name] ?? {})),
         oneofs: oneofs.map((name) => type.table.oneofs.get(name) ?? []),
@@ -164,7 +166,10 @@ function compile(field: Field, rules: FieldRules): FieldCheck {
     field,
     required: rules.message?.required ?? rules.duration?.required ?? rules.any?.required ?? false,
     skipNested: element.message?.skip ?? rules.message?.skip ?? false,
-    checks: valueChecks(element, field),
+    checks: [
+      ...valueChecks(element, field),
+      ...(field.message === Duration && element.duration === undefined ? [isNoPast] : []),
+    ],
     keyChecks: map?.keys === undefined ? [] : valueChecks(map.keys, field),
     size: {
       min: Number(repeated?.minItems ?? map?.minPairs ?? 0),
@@ -172,6 +177,11 @@ function compile(field: Field, rules: FieldRules): FieldCheck {
       unique: repeated?.unique ?? false,
     },
   };
+}
+
+/** No duration of Envoy's may be negative, whether its field has a rule or not. */
+function isNoPast(ms: unknown): string | undefined {
+  return typeof ms === 'number' && ms < 0 ? 'must not be negative' : undefined;
 }
 
 function zeroOf(field: Field): unknown {

@@ -62,9 +62,20 @@ export const basicPolicies = [
   dataSourcePolicy,
 ];
 
+/** What Linux has for a path with the zero after it (unix(7), `sun_path`). */
+const longestPipePath = 107;
+
 /** A socket address or a pipe. */
 export function decodeAddress(scope: Scope, message: AddressMessage | undefined): Address {
-  if (message?.pipe !== undefined) return { kind: 'pipe', path: message.pipe.path ?? '' };
+  if (message?.pipe !== undefined) {
+    const { path = '' } = message.pipe;
+    if (Buffer.byteLength(path) > longestPipePath)
+      scope
+        .at('pipe')
+        .at('path')
+        .fail(`is longer than ${longestPipePath} bytes, the most for a Unix domain socket`);
+    return { kind: 'pipe', path };
+  }
   const socket = message?.socketAddress;
   if (socket === undefined) {
     scope.fail('must be a socket_address or a pipe');

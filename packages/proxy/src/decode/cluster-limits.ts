@@ -93,6 +93,9 @@ function decodeThresholds(scope: Scope, message: CircuitBreakers_Thresholds): Ci
 export function decodeOutlier(scope: Scope, message: OutlierMessage): OutlierDetection {
   scope.check(outlierPolicy, message);
   const baseEjectionTimeMs = message.baseEjectionTime ?? 30_000;
+  if (message.maxEjectionTime !== undefined && message.maxEjectionTime < baseEjectionTimeMs) {
+    scope.at('maxEjectionTime').fail('must not be less than base_ejection_time');
+  }
   return {
     consecutive5xx: message.consecutive5xx ?? 5,
     consecutiveGatewayFailure: message.consecutiveGatewayFailure ?? 5,

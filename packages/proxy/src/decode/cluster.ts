@@ -6,6 +6,7 @@ import { RedisClusterConfig } from '@lateen/protocol/envoy/extensions/clusters/r
 import { RedisProtocolOptions } from '@lateen/protocol/envoy/extensions/filters/network/redis_proxy/v3';
 import type {
   HappyEyeballs,
+  HealthCheck,
   HealthStatus,
   Cluster,
   Discovery,
@@ -200,6 +201,8 @@ export function decodeCluster(scope: Scope, message: ClusterMessage): Cluster {
   const connectTimeoutMs = message.connectTimeout ?? 5_000;
   if (connectTimeoutMs <= 0) scope.at('connectTimeout').fail('must be more than 0s');
   const http = decodeUpstreamHttp(scope, message);
+  const discovery = decodeDiscovery(scope, message);
+  checkBalancing(scope, message, discovery);
   const common = message.commonLbConfig ?? {};
   scope.at('commonLbConfig').check(commonLbPolicy, common);
   for (const [i, filter] of (message.filters ?? []).entries()) {
@@ -219,7 +222,7 @@ export function decodeCluster(scope: Scope, message: ClusterMessage): Cluster {
   return {
     name,
     ...(message.altStatName === undefined ? {} : { statName: message.altStatName }),
-    discovery: decodeDiscovery(scope, message),
+    discovery,
     ...(message.loadAssignment === undefined
       ? {}
       : { loadAssignment: decodeOwnAssignment(scope.at('loadAssignment'), message, message.loadAssignment) }),
@@ -246,9 +249,7 @@ export function decodeCluster(scope: Scope, message: ClusterMessage): Cluster {
       ? {}
       : { outlierDetection: decodeOutlier(scope.at('outlierDetection'), message.outlierDetection) }),
     ...preconnectOf(scope, message),
-    healthChecks: onlyOne(scope.at('healthChecks'), message.healthChecks ?? []).map((check, i) =>
-      decodeHealthCheck(scope.at('healthChecks').at(i), check),
-    ),
+    healthChecks: decodeHealthChecks(scope.at('healthChecks'), message.healthChecks ?? [], http.options),
     http: http.options,
     transport: decodeUpstreamTransport(scope.at('transportSocket'), message.transportSocket, http.auto),
     transportMatches: (message.transportSocketMatches ?? []).map((match, i) => ({
@@ -273,6 +274,20 @@ export function decodeCluster(scope: Scope, message: ClusterMessage): Cluster {
     closeConnectionsOnHostRemoval: common.closeConnectionsOnHostSetChange ?? false,
     metadata: decodeMetadata(scope.at('metadata'), message.metadata),
   };
+}
+
+/** Clusters that find their endpoints by themselves choose among them too, and no others do. */
+function checkBalancing(scope: Scope, message: ClusterMessage, { kind }: Discovery): void {
+  if (message.loadBalancingPolicy !== undefined) return;
+  const own = message.lbPolicy === 'CLUSTER_PROVIDED';
+  const at = scope.at('lbPolicy');
+  if (own && message.lbSubsetConfig !== undefined) at.fail('CLUSTER_PROVIDED excludes lb_subset_config');
+  else if (own && kind !== 'original_dst' && kind !== 'aggregate' && kind !== 'redis')
+    at.fail('CLUSTER_PROVIDED is for clusters that choose by themselves: ORIGINAL_DST, aggregate');
+  else if (!own && (kind === 'original_dst' || kind === 'aggregate'))
+    at.fail(`must be CLUSTER_PROVIDED for ${kind === 'aggregate' ? aggregateName : 'ORIGINAL_DST'}`);
+  if (kind === 'original_dst' && message.loadAssignment !== undefined)
+    scope.at('loadAssignment').fail('ORIGINAL_DST has none: the endpoint is where the client wanted to go');
 }
 
 function happyEyeballsOf(
@@ -384,10 +399,19 @@ function decodeDiscovery(scope: Scope, message: ClusterMessage): Discovery {
   }
 }
 
-/** As Envoy: a cluster has one health check at most. */
-function onlyOne<T>(scope: Scope, list: readonly T[]): readonly T[] {
+/** As Envoy: a cluster has one health check at most, and gRPC's needs HTTP/2. */
+function decodeHealthChecks(
+  scope: Scope,
+  list: readonly core.HealthCheck[],
+  { protocol }: Cluster['http'],
+): readonly HealthCheck[] {
   if (list.length > 1) scope.fail('multiple health checks are not supported');
-  return list;
+  return list.map((message, i) => {
+    const check = decodeHealthCheck(scope.at(i), message);
+    if (check.check.kind === 'grpc' && protocol === 'http1')
+      scope.at(i).at('grpcHealthCheck').fail('the cluster must speak HTTP/2');
+    return check;
+  });
 }
 
 function failureRefreshOf(message: ClusterMessage): { failureBaseMs?: number; failureMaxMs?: number } {

@@ -19,9 +19,8 @@ const sourcePolicy = fieldPolicy(
 const pathPolicy = fieldPolicy(core.PathConfigSource, ['path', 'watchedDirectory']);
 const apiPolicy = fieldPolicy(
   core.ApiConfigSource,
-  ['apiType', 'grpcServices', 'clusterNames', 'refreshDelay', 'requestTimeout'],
+  ['apiType', 'transportApiVersion', 'grpcServices', 'clusterNames', 'refreshDelay', 'requestTimeout'],
   {
-    transportApiVersion: 'v3 is the only one',
     rateLimitSettings: 'a request is sent for each response and each change of what is wanted',
     setNodeOnFirstMessageOnly: 'the node goes with the first request of a stream',
     configValidators: 'not loaded: every resource is checked whole',
@@ -75,6 +74,8 @@ export function decodeConfigSource(scope: Scope, message: SourceMessage | undefi
 
 function decodeApi(scope: Scope, message: ApiMessage): ConfigSource {
   scope.check(apiPolicy, message);
+  if (message.transportApiVersion === 'V2')
+    scope.at('transportApiVersion').fail('V2 is no more: V3 is the only one');
   switch (message.apiType) {
     case 'GRPC':
     case 'DELTA_GRPC':

@@ -76,12 +76,15 @@ export function decodeAssignment(
       decodeLocalityEndpoints(scope.at('endpoints').at(i), locality, addressOf),
     ),
     overprovisioningFactor: policy?.overprovisioningFactor ?? 140,
-    dropFractions: (policy?.dropOverloads ?? []).map((drop) => dropFraction(drop.dropPercentage)),
+    dropFractions: (policy?.dropOverloads ?? []).map((drop, i) =>
+      dropFraction(scope.at('policy').at('dropOverloads').at(i).at('dropPercentage'), drop.dropPercentage),
+    ),
     ...(policy?.endpointStaleAfter === undefined ? {} : { endpointStaleAfterMs: policy.endpointStaleAfter }),
   };
 }
 
 function dropFraction(
+  scope: Scope,
   percentage: { numerator?: number | undefined; denominator?: unknown } | undefined,
 ): number {
   const of =
@@ -90,7 +93,9 @@ function dropFraction(
       : percentage?.denominator === 'TEN_THOUSAND'
         ? 10_000
         : 100;
-  return (percentage?.numerator ?? 0) / of;
+  const fraction = (percentage?.numerator ?? 0) / of;
+  if (fraction > 1) scope.fail(`${percentage?.numerator} of ${of} is more than all`);
+  return fraction;
 }
 
 function decodeLocalityEndpoints(

@@ -114,7 +114,7 @@ function decodeCheck(scope: Scope, message: HealthCheckMessage): HealthCheck['ch
     const http = message.httpHealthCheck;
     scope.at('httpHealthCheck').check(httpPolicy, http);
     if (http.path === undefined) scope.at('httpHealthCheck').at('path').fail('must not be empty');
-    const expected = rangesOf(http.expectedStatuses);
+    const expected = rangesOf(scope.at('httpHealthCheck').at('expectedStatuses'), http.expectedStatuses);
     return {
       kind: 'http',
       host: http.host ?? '',
@@ -124,7 +124,10 @@ function decodeCheck(scope: Scope, message: HealthCheckMessage): HealthCheck['ch
         .at('httpHealthCheck')
         .at('codecClientType')
         .choice(http.codecClientType, { HTTP1: 'http1', HTTP2: 'http2' } as const, 'http1'),
-      retriableStatuses: rangesOf(http.retriableStatuses),
+      retriableStatuses: rangesOf(
+        scope.at('httpHealthCheck').at('retriableStatuses'),
+        http.retriableStatuses,
+      ),
       ...headersOf(
         scope.at('httpHealthCheck').at('requestHeadersToAdd'),
         http.requestHeadersToAdd,
@@ -206,8 +209,13 @@ function headersOf(
   return headers.add.length === 0 && headers.remove.length === 0 ? {} : { headers };
 }
 
-function rangesOf(ranges: readonly Int64Range[] = []): StatusRange[] {
-  return ranges.map(({ start = 0, end = 0 }) => ({ start, end }));
+function rangesOf(scope: Scope, ranges: readonly Int64Range[] = []): StatusRange[] {
+  return ranges.map(({ start = 0, end = 0 }, i) => {
+    if (start < 100) scope.at(i).at('start').fail('must be at least 100');
+    if (end > 600) scope.at(i).at('end').fail('must be at most 600: it is not included');
+    if (start >= end) scope.at(i).fail('must begin before its end, which is not included');
+    return { start, end };
+  });
 }
 
 /** Text is written in hexadecimal. */

@@ -164,6 +164,9 @@ export function decodeConnectionManager(
   }
   const { name: _, ...defaults } = defaultHttpConnectionManager(decodeRoutes(scope, message), filters);
   const serverName = message.serverName ?? defaults.serverName;
+  if (message.stripAnyHostPort === true && message.stripMatchingHostPort === true)
+    scope.at('stripAnyHostPort').fail('excludes strip_matching_host_port');
+  failRepeatedUpgrades(scope.at('upgradeConfigs'), message.upgradeConfigs ?? []);
   return {
     ...defaults,
     statPrefix: message.statPrefix ?? '',
@@ -318,4 +321,16 @@ function decodeLogTimes(
   const intervalMs = options?.accessLogFlushInterval ?? message.accessLogFlushInterval ?? 0;
   const onTunnel = options?.flushLogOnTunnelSuccessfullyEstablished ?? false;
   return onRequest || onTunnel || intervalMs > 0 ? { logTimes: { onRequest, onTunnel, intervalMs } } : {};
+}
+
+function failRepeatedUpgrades(
+  scope: Scope,
+  upgrades: readonly hcm.HttpConnectionManager_UpgradeConfig[],
+): void {
+  const seen = new Set<string>();
+  for (const [i, { upgradeType = '' }] of upgrades.entries()) {
+    const type = upgradeType.toLowerCase();
+    if (seen.has(type)) scope.at(i).at('upgradeType').fail(`"${upgradeType}" is there already`);
+    seen.add(type);
+  }
 }

@@ -18,6 +18,7 @@ import { typeNameOf } from './type-name.ts';
 import { decodeNetworkFilter } from './network-filter.ts';
 import { decodeProxyProtocolRules, standardProxyProtocolRules } from './proxy-protocol.ts';
 import type { Scope } from './scope.ts';
+import { sharedMatches } from './shared-matches.ts';
 import { decodeDownstreamTransport } from './tls.ts';
 
 const kernelDefault = "the kernel's default is used";
@@ -114,6 +115,11 @@ export function decodeListener(scope: Scope, message: ListenerMessage): Listener
   if (chains.length === 0 && message.defaultFilterChain === undefined) {
     scope.at('filterChains').fail('must have at least one filter chain');
   }
+  const filterChains = chains.map((chain, i) => decodeChain(scope.at('filterChains').at(i), chain, context));
+  for (const { later, earlier } of sharedMatches(filterChains.map(({ match }) => match))) {
+    const at = scope.at('filterChains').at(later).at('filterChainMatch');
+    at.fail(`has the same matching rules as filter_chains[${earlier}], in part at least`);
+  }
   return {
     name: message.name ?? '',
     address: decodeIpAddress(scope.at('address'), message.address),
@@ -132,7 +138,7 @@ export function decodeListener(scope: Scope, message: ListenerMessage): Listener
     ],
     listenerFiltersTimeoutMs: message.listenerFiltersTimeout ?? 15_000,
     continueOnListenerFiltersTimeout: message.continueOnListenerFiltersTimeout ?? false,
-    filterChains: chains.map((chain, i) => decodeChain(scope.at('filterChains').at(i), chain, context)),
+    filterChains,
     ...(message.defaultFilterChain === undefined
       ? {}
       : {
@@ -175,6 +181,16 @@ function decodeChain(scope: Scope, message: ChainMessage, context: FilterContext
   };
 }
 
+/** A name, or all names below one (`*.example.com`). */
+function decodeServerName(scope: Scope, name: string): string {
+  const rest = name.startsWith('*.') ? name.slice(2) : name;
+  if (rest.includes('*'))
+    scope.fail(
+      `"${name}" is neither a name nor of the form *.example.com: leave server_names out for all names`,
+    );
+  return name.toLowerCase();
+}
+
 const sourceTypes: Readonly<Record<string, FilterChainMatch['sourceType']>> = {
   ANY: 'any',
   SAME_IP_OR_LOOPBACK: 'same_ip_or_loopback',
@@ -188,7 +204,9 @@ function decodeMatch(scope: Scope, message: MatchMessage): FilterChainMatch {
   return {
     ...(message.destinationPort === undefined ? {} : { destinationPort: message.destinationPort }),
     prefixRanges: ranges('prefixRanges'),
-    serverNames: (message.serverNames ?? []).map((name) => name.toLowerCase()),
+    serverNames: (message.serverNames ?? []).map((name, i) =>
+      decodeServerName(scope.at('serverNames').at(i), name),
+    ),
     ...(message.transportProtocol === undefined ? {} : { transportProtocol: message.transportProtocol }),
     applicationProtocols: message.applicationProtocols ?? [],
     directSourcePrefixRanges: ranges('directSourcePrefixRanges'),

@@ -70,10 +70,12 @@ export function errorStatus(status: HttpStatus | undefined, otherwise: number): 
 /** How a bucket is filled. */
 export function decodeBucket(scope: Scope, bucket: TokenBucket | undefined): TokenBucketConfig {
   if (bucket === undefined) scope.fail('must be set');
+  const { fillInterval = 1_000 } = bucket ?? {};
+  if (fillInterval < 50) scope.at('fillInterval').fail('must be at least 50 ms');
   return {
     maxTokens: bucket?.maxTokens ?? 0,
     tokensPerFill: bucket?.tokensPerFill ?? 1,
-    fillIntervalMs: bucket?.fillInterval ?? 1_000,
+    fillIntervalMs: fillInterval,
   };
 }
 

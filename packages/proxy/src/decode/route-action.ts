@@ -135,6 +135,10 @@ const notFoundStatuses: Readonly<Record<string, number>> = {
 export function decodeForward(scope: Scope, message: RouteActionMessage): ForwardAction {
   scope.check(actionPolicy, message);
   const hostRewrite = decodeHostRewrite(scope, message);
+  const { prefixRewrite, regexRewrite, pathRewritePolicy } = message;
+  if ([prefixRewrite, regexRewrite, pathRewritePolicy].filter((one) => one !== undefined).length > 1) {
+    scope.fail('takes one of prefix_rewrite, regex_rewrite and path_rewrite_policy only');
+  }
   return {
     kind: 'forward',
     cluster: decodeClusterChoice(scope, message),

@@ -31,7 +31,7 @@ export function decodeStatsConfig(
   const matcher = decodeMatcher(scope.at('statsMatcher'), message.statsMatcher);
   return {
     defaultTags: message.useAllDefaultTags ?? true,
-    tags: (message.statsTags ?? []).map((tag, i) => decodeTag(scope.at('statsTags').at(i), tag)),
+    tags: decodeTags(scope.at('statsTags'), message.statsTags ?? []),
     ...(matcher === undefined ? {} : { matcher }),
     histogramBuckets: (message.histogramBucketSettings ?? []).map(({ match, buckets = [] }, i) => {
       const at = scope.at('histogramBucketSettings').at(i);
@@ -42,6 +42,17 @@ export function decodeStatsConfig(
       };
     }),
   };
+}
+
+function decodeTags(scope: Scope, tags: readonly metrics.TagSpecifier[]): readonly StatTag[] {
+  const fixed = new Set<string>();
+  return tags.map((tag, i) => {
+    const { tagName = '', fixedValue } = tag;
+    if (fixedValue !== undefined && fixed.has(tagName))
+      scope.at(i).at('tagName').fail(`"${tagName}" has a value already`);
+    if (fixedValue !== undefined) fixed.add(tagName);
+    return decodeTag(scope.at(i), tag);
+  });
 }
 
 function decodeTag(scope: Scope, { tagName = '', regex, fixedValue }: metrics.TagSpecifier): StatTag {

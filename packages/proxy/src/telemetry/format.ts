@@ -130,6 +130,37 @@ function operatorOf(name: string, argument: string | undefined): Operator | Resu
   }
 }
 
+/** Those that say nothing without the name of what they are to read. */
+const readers = new Set([
+  'REQ',
+  'REQUEST_HEADER',
+  'RESP',
+  'RESPONSE_HEADER',
+  'TRAILER',
+  'RESPONSE_TRAILER',
+  'QUERY_PARAM',
+  'ENVIRONMENT',
+  'DYNAMIC_METADATA',
+  'CLUSTER_METADATA',
+  'UPSTREAM_METADATA',
+  'FILTER_STATE',
+  'UPSTREAM_FILTER_STATE',
+]);
+
+/** What of the others takes an argument or a length. */
+const takesArgument = /_WITHOUT_PORT$|_(?:PEER|LOCAL|TLS)_|^RESPONSE_CODE_DETAILS$/;
+
+/** What is wrong with how a command is written, by what Envoy asks of each. */
+function misuseOf(
+  name: string,
+  argument: string | undefined,
+  length: string | undefined,
+): string | undefined {
+  if (readers.has(name)) return (argument ?? '') === '' ? `needs a parameter, as %${name}(x)%` : undefined;
+  const bare = name in streamOperators && !takesArgument.test(name);
+  return bare && (argument ?? length) !== undefined ? 'takes no parameter and no length' : undefined;
+}
+
 const command = /%([A-Z0-9_]+)(?:\((.*?)\))?(?::(\d+))?%/g;
 
 /** A compiled format: constant texts and operators in turn. */
@@ -164,6 +195,8 @@ export function compileFormat(format: string, missing = '-'): Result<Format> {
     if (found === null || found.index !== at)
       return problem('', `"${format.slice(at, at + 30)}" is no command operator`);
     const [all, name = '', argument, length] = found;
+    const misuse = misuseOf(name, argument, length);
+    if (misuse !== undefined) return problem('', `%${name}% ${misuse}`);
     const known = operatorOf(name, argument);
     if (typeof known === 'object' && !known.ok) return known;
     const operator = typeof known === 'object' ? known.value : known;
