@@ -45,7 +45,17 @@ function sourceDigest() {
 }
 
 /** Modules of Node that are loaded when something of them is first called: each takes up to 25 ms of CPU and 2 MB. */
-const loadedWhenCalled = new Set(['child_process', 'crypto', 'dns/promises', 'http2', 'tls', 'v8', 'vm']);
+const loadedWhenCalled = new Set([
+  'child_process',
+  'crypto',
+  'dns/promises',
+  'fs/promises',
+  'http2',
+  'https',
+  'tls',
+  'v8',
+  'vm',
+]);
 
 /**
  * Takes Node's modules without importing them. An import makes Node read every export, and reading some loads much
