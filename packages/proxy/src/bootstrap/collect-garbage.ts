@@ -22,6 +22,9 @@ const worthwhileBytes = 4 * 1024 * 1024;
 /** What a proxy at rest may have more than it had before it gives compiled code away for it. */
 const muchBytes = 16 * 1024 * 1024;
 
+/** Flags of V8 by which a collection throws away all code that nothing executes, and not only what is old, and leaves no holes. */
+const thoroughFlags = ['flush-baseline-code', 'stress-flush-code', 'compact-on-every-full-gc'];
+
 /** The memory of a process, and its CPU. */
 export interface ProcessMemory {
   /** Of the heap. */
@@ -30,7 +33,7 @@ export interface ProcessMemory {
   anonymousBytes(): number;
   /** CPU that the process has used so far, in milliseconds. */
   cpuMs(): number;
-  /** Collects everything; takes some hundredths of a second. `'all'` forgets the shapes of objects, too. */
+  /** Collects everything; takes some hundredths of a second. `'all'` forgets the shapes of objects and compiled code, too. */
   collect(what: 'all' | 'objects'): void;
   /** Gives what is free outside of the heap to the system; takes two milliseconds. */
   trim(): void;
@@ -50,9 +53,15 @@ export function ownMemory(): ProcessMemory {
       setFlagsFromString('--expose-gc');
       const collect: unknown = runInNewContext('globalThis.gc');
       setFlagsFromString('--no-expose-gc');
-      if (typeof collect === 'function') {
-        collect({ type: 'major', execution: 'sync', flavor: what === 'all' ? 'last-resort' : 'regular' });
+      if (typeof collect !== 'function') return;
+      if (what === 'objects') {
+        collect({ type: 'major', execution: 'sync', flavor: 'regular' });
+        return;
       }
+      // Flags are put back: V8 takes cached code only for the flags that it was compiled with.
+      for (const flag of thoroughFlags) setFlagsFromString(`--${flag}`);
+      collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+      for (const flag of thoroughFlags) setFlagsFromString(`--no-${flag}`);
     },
     trim() {
       mallocTrim ??= loadTrim();
@@ -80,9 +89,9 @@ function loadTrim(): (keepBytes: number) => number {
  * configuration, or of ten thousand connections, would stay for ever, paid for every pod. Under traffic it is not
  * collected by us, as that stops all requests for a tenth of a second.
  *
- * A collection that is to free as much as it can forgets also the shapes (V8's maps) of which no object is left, and with them
- * all code that was compiled for them: the next requests were 5 ms late while it was compiled again. So it is for the
- * start, before there is such code, and for who is short of memory. V8's own (`--memory-reducer`) does the same eight seconds
+ * A collection that is to free as much as it can forgets also the shapes (V8's maps) of which no object is left, and all
+ * compiled code: the next requests were 5 ms late while it was compiled again. So it is for the start, whose code is
+ * hardly needed again, and for who is short of memory. V8's own (`--memory-reducer`) does the same eight seconds
  * after a traffic has ended; the proxy runs without it.
  *
  * A collection that leaves shapes leaves V8 with its pages, too: a proxy that ten thousand connections have left keeps 35 MB
