@@ -1,7 +1,8 @@
 import type { HeaderBlock } from '../codec/header-block.ts';
 import { hashStep, names, tokenLower, type HeaderName } from '../codec/header-name.ts';
+import { viewOf } from './buffer-view.ts';
 import { endOfValue } from './field-value.ts';
-import { findKnownLine, keepLine, knownLine, lowerKnownName, viewOf } from './known-lines.ts';
+import { findKnownLine, keepLine, knownLine, lowerKnownName } from './known-lines.ts';
 
 /** More bytes are needed. */
 export const incomplete = -1;
@@ -173,7 +174,7 @@ export class HeaderLines {
     const nameEnd = at++;
     while (at < end && (buffer[at] === space || buffer[at] === tab)) at++;
     const valueStart = at;
-    at = endOfValue(buffer, at, end);
+    at = endOfValue(buffer, view, at, end);
     if (at + 1 >= end) {
       return at < end && buffer[at] !== cr ? malformed : incomplete;
     }

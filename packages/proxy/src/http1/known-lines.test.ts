@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { HeaderBlock } from '../codec/header-block.ts';
 import { HeaderLines, malformed, slot, tooMany } from './head-parser.ts';
-import { findKnownLine, viewOf } from './known-lines.ts';
+import { viewOf } from './buffer-view.ts';
+import { findKnownLine } from './known-lines.ts';
 
 const lines = [
   'Server: one/1.0',

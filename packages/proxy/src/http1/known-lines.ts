@@ -72,18 +72,6 @@ const cased = new Uint8Array(slots);
 /** What is known of a header line, relative to its first byte; see {@link findKnownLine}. */
 export const knownLine = { lengths, nameLengths, valueStarts, valueEnds, hashes, framings, cased } as const;
 
-let lastBuffer: Buffer | undefined;
-let lastView: DataView = new DataView(new ArrayBuffer(0));
-
-/** A view of `buffer`, for {@link findKnownLine}. */
-export function viewOf(buffer: Buffer): DataView {
-  if (buffer !== lastBuffer) {
-    lastBuffer = buffer;
-    lastView = new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
-  }
-  return lastView;
-}
-
 function slotOf(view: DataView, at: number): number {
   const mixed = view.getInt32(at, true) ^ Math.imul(view.getInt32(at + keyBytes - 4, true), 0x9e3779b1);
   return Math.imul(mixed, 0x85ebca6b) >>> (32 - slotBits);
