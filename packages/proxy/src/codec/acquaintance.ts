@@ -1,3 +1,4 @@
+import type { IdentifiedPeer } from '../telemetry/mesh-principals.ts';
 import type { Peer } from '../telemetry/peer.ts';
 import type { HeaderLine } from './header-block.ts';
 import type { RequestHead, ResponseHead } from './head.ts';
@@ -20,6 +21,9 @@ export class Acquaintance {
   knowsUs = false;
   /** At the server's end: who the client has said it is. */
   client: Peer | undefined;
+  /** For metrics: the peer of the last request, and the same with who both ends are by certificates. */
+  peer: Peer | undefined;
+  identified: IdentifiedPeer | undefined;
 
   constructor(token: string) {
     this.token = token;

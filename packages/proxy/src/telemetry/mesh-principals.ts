@@ -22,14 +22,22 @@ interface Pair extends Principals {
  * by a header. The same object for the same peer and names, so that it chooses a cell.
  */
 export class MeshPrincipals {
-  /** Each connection is asked for again and again: its names are looked at once. */
-  readonly #byConnection = new WeakMap<TlsInfo, Pair>();
   readonly #byNames = new Map<string, Pair>();
 
   /** The peer with the names of this connection; itself where the connection has none. */
   identify(peer: Peer, tls: TlsInfo | undefined): IdentifiedPeer {
     if (tls === undefined) return peer;
-    const pair = this.#byConnection.get(tls) ?? this.#pairOf(tls);
+    // Each connection is asked for again and again, and mostly for the same peer.
+    const { acquaintance } = tls;
+    if (acquaintance.peer !== peer) {
+      acquaintance.peer = peer;
+      acquaintance.identified = this.#identify(peer, tls);
+    }
+    return acquaintance.identified ?? peer;
+  }
+
+  #identify(peer: Peer, tls: TlsInfo): IdentifiedPeer {
+    const pair = this.#pairOf(tls);
     if (pair === undefined) return peer;
     let identified = pair.peers.get(peer);
     if (identified === undefined) {
@@ -50,7 +58,6 @@ export class MeshPrincipals {
       pair = { peerPrincipal, ownPrincipal, peers: new WeakMap() };
       this.#byNames.set(key, pair);
     }
-    this.#byConnection.set(tls, pair);
     return pair;
   }
 }
