@@ -16,6 +16,8 @@ export interface FileSubscriptionOptions {
   readonly watchedDirectory?: string;
   readonly type: ResourceType;
   readonly sink: ResourceSink;
+  /** Is told which names, of kinds that are asked for by name, have nothing from a reading that failed or was refused. */
+  readonly onUnused: (why: 'failed' | 'refused', names: ReadonlySet<string>) => void;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -29,10 +31,11 @@ export interface FileSubscription extends Feed {
  * Takes resources from a file, now and whenever it changes or is replaced.
  *
  * A file that cannot be read or parsed changes nothing: what was last good stays. Of kinds that are asked for
- * by name the file may hold others too; they are passed over.
+ * by name the file may hold others too; they are passed over. One that it does not hold any more stays as it was, as with
+ * a control plane that sends the state of the world.
  */
 export function watchFile(options: FileSubscriptionOptions): FileSubscription {
-  const { path, type, sink, clock, log } = options;
+  const { path, type, sink, clock, log, onUnused } = options;
   const { wildcard } = resourceTypeFacts[type];
   const subscription = new Subscription(type, clock);
   let lastText: string | undefined;
@@ -45,22 +48,32 @@ export function watchFile(options: FileSubscriptionOptions): FileSubscription {
       text = readFileSync(path, 'utf8');
     } catch (error) {
       log.warn('file of resources cannot be read', { path, reason: messageOf(error) });
+      onUnused('failed', subscription.wanted);
       return;
     }
     if (text === lastText) return;
     lastText = text;
     const response = parseResources(text, path, type);
-    if (typeof response === 'string') {
-      log.warn('file of resources refused', { path, reason: response });
+    if ('why' in response) {
+      log.warn('file of resources refused', { path, reason: response.reason });
+      onUnused(response.why, subscription.wanted);
       return;
     }
     good = response;
     const present = namesIn(response);
-    await take(
-      response,
-      () => true,
-      [...subscription.versions.keys()].filter((name) => !present.has(name)),
-    );
+    if (wildcard) {
+      const gone = [...subscription.versions.keys()].filter((name) => !present.has(name));
+      return take(response, () => true, gone);
+    }
+    const missing = new Set([...subscription.wanted].filter((name) => !present.has(name)));
+    if (missing.size > 0) {
+      log.warn('file of resources does not hold all that is asked for', {
+        path,
+        missing: [...missing].join(', '),
+      });
+      onUnused('refused', missing);
+    }
+    await take(response, () => true, []);
   }
 
   async function take(
@@ -100,7 +113,9 @@ export function watchFile(options: FileSubscriptionOptions): FileSubscription {
       const before = subscription.wanted;
       subscription.want(names);
       next(async () => {
-        if (good !== undefined) await take(good, (one) => !before.has(one), []);
+        // The first reading may have come after this and have brought them.
+        const isNews = (one: string): boolean => !before.has(one) && !subscription.versions.has(one);
+        if (good !== undefined) await take(good, isNews, []);
       });
     },
     settled: () => last,
@@ -111,7 +126,13 @@ export function watchFile(options: FileSubscriptionOptions): FileSubscription {
   };
 }
 
-function parseResources(content: string, path: string, type: ResourceType): JsonResponse | string {
+/** Why a text is of no use: it is no document, or none of resources of the kind. */
+interface Unusable {
+  readonly why: 'failed' | 'refused';
+  readonly reason: string;
+}
+
+function parseResources(content: string, path: string, type: ResourceType): JsonResponse | Unusable {
   // Plain JSON without problems is read a hundred times quicker than YAML, of which it is a part.
   const json = parseJsonObject(content);
   if (json !== undefined) {
@@ -119,7 +140,8 @@ function parseResources(content: string, path: string, type: ResourceType): Json
     if (typeof response !== 'string') return response;
   }
   const parsed = parseText(content, path);
-  if (!parsed.ok) return parsed.problems.map(formatProblem).join('; ');
+  if (!parsed.ok) return { why: 'failed', reason: parsed.problems.map(formatProblem).join('; ') };
   const text = parsed.value;
-  return readDiscoveryJson(text.value ?? {}, type, (problems) => text.locate(problems));
+  const response = readDiscoveryJson(text.value ?? {}, type, (problems) => text.locate(problems));
+  return typeof response === 'string' ? { why: 'refused', reason: response } : response;
 }

@@ -57,8 +57,10 @@ export interface SubscriptionStatistics {
   subscribed(type: ResourceType, names?: ReadonlyMap<string, unknown>): void;
   /** An update was taken; those refused are in `refused`. */
   taken(update: ResourceUpdate, refused: ReadonlyMap<string, string>, atMs: number): void;
-  /** A way by which resources of these kinds come failed. */
-  failed(types: Iterable<ResourceType>): void;
+  /** A way by which resources of these kinds come failed; of kinds that are asked for by name, by default of all names. */
+  failed(types: Iterable<ResourceType>, names?: ReadonlySet<string>): void;
+  /** What came could not be used at all by those who wait for these names, or for the whole kind. */
+  refused(type: ResourceType, names: ReadonlySet<string>): void;
   /** Something was not waited for any longer; without a name: the first of its kind. */
   fetchTimedOut(type: ResourceType, name?: string): void;
   /** Files of a secret have changed and cannot be used. */
@@ -135,6 +137,14 @@ export function subscriptionStatistics(
     stats.attempt++;
   }
 
+  function of(type: ResourceType, names?: ReadonlySet<string>): readonly SubscriptionStats[] {
+    const known = named.get(type) ?? new Map<string, SubscriptionStats>();
+    const chosen =
+      names === undefined ? [...known.values()] : [...names].flatMap((name) => known.get(name) ?? []);
+    const all = whole.get(type);
+    return all === undefined ? chosen : [all, ...chosen];
+  }
+
   return {
     subscribed(type, names) {
       if (names !== undefined && resourceTypeFacts[type].wildcard) return;
@@ -165,13 +175,18 @@ export function subscriptionStatistics(
         if (stats !== undefined) note(stats, !refused.has(name), version, atMs);
       }
     },
-    failed(types) {
+    failed(types, names) {
       for (const type of types) {
-        for (const stats of [whole.get(type), ...(named.get(type)?.values() ?? [])]) {
-          if (stats === undefined) continue;
+        for (const stats of of(type, names)) {
           stats.failure++;
           stats.attempt++;
         }
+      }
+    },
+    refused(type, names) {
+      for (const stats of of(type, names)) {
+        stats.rejected++;
+        stats.attempt++;
       }
     },
     fetchTimedOut(type, name) {

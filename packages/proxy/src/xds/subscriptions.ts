@@ -161,7 +161,16 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
       const { watchFile } = await import('./file-subscription.ts');
       const { path, watchedDirectory } = source;
       const folder = watchedDirectory === undefined ? {} : { watchedDirectory };
-      return watchFile({ path, ...folder, type, sink, clock, log });
+      return watchFile({
+        path,
+        ...folder,
+        type,
+        sink,
+        onUnused: (why, names) =>
+          why === 'failed' ? statistics.failed([type], names) : statistics.refused(type, names),
+        clock,
+        log,
+      });
     }
     if (source.kind !== 'rest') throw new Error(`${source.kind} is not opened here`);
     const { pollRest } = await import('./rest-subscription.ts');
