@@ -86,7 +86,7 @@ const cases: readonly Case[] = [
       cluster('up', [
         await tcpUpstream(t, (s) => s.write('half', () => setImmediate(() => s.resetAndDestroy()))),
       ]),
-    flags: 'UC',
+    flags: 'UR',
     counted: { 'cluster.up.upstream_cx_destroy_remote': 1 },
     answer: 'half',
   },

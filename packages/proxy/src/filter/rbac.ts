@@ -168,16 +168,19 @@ export function rbacFilter(name: string, rules: Rules, reports: RbacReports): Co
   };
 }
 
-/** Decides about a connection when it is made; what shadow rules say is told to those who come after. */
-export function rbacGate(rules: Rules, reports: RbacReports): (connection: ConnectionInfo) => boolean {
+/** Decides about a connection when it is made, and says why it is denied; undefined where it is not. What shadow rules say is told to those who come after. */
+export function rbacGate(
+  rules: Rules,
+  reports: RbacReports,
+): (connection: ConnectionInfo) => string | undefined {
   const decisions = compileBoth(rules, 'network', reports.stats);
   const tells = decisions.shadow !== undefined || decisions.logs;
   return (connection) => {
     const subject = { ...connectionSubject(connection), request: undefined };
-    if (!tells) return decide(decisions, subject, reports, undefined) === undefined;
+    if (!tells) return decide(decisions, subject, reports, undefined);
     const told: WithMetadata = { dynamicMetadata: connection.metadata };
     const denied = decide(decisions, subject, reports, told);
     connection.metadata = told.dynamicMetadata;
-    return denied === undefined;
+    return denied;
   };
 }

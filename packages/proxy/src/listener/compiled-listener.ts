@@ -30,6 +30,7 @@ import type { TcpStats } from '../telemetry/tcp-stats.ts';
 import { compileGate, guarded, type ConnectionGate } from './connection-gate.ts';
 import { compileTcpProxy } from '../tcp/compile-tcp-proxy.ts';
 import { TcpConnection } from '../tcp/tcp-proxy.ts';
+import { logRefused } from '../tcp/log-refused.ts';
 import type { LazyOpenssl } from '../tls/openssl/openssl.ts';
 import { downstreamProblems } from '../tls/resource-problems.ts';
 import type { SecretStore } from '../tls/secret-store.ts';
@@ -50,7 +51,11 @@ export interface ServedConnection {
 }
 
 /** Takes a connection over: sets the wire's handler. `onClosed` is called once, when the connection is gone. */
-export type ServeConnection = (wire: Wire, info: ConnectionInfo, onClosed: () => void) => ServedConnection;
+export interface ServeConnection {
+  (wire: Wire, info: ConnectionInfo, onClosed: () => void): ServedConnection;
+  /** Logs a connection that a filter before it has refused. */
+  readonly logRefused?: ((info: ConnectionInfo) => void) | undefined;
+}
 
 /** A filter chain ready to serve. */
 export interface CompiledChain {
@@ -312,7 +317,12 @@ function compileChain(
           ),
         }
       : undefined;
-  return { model: chain, serve: guarded(watched, gates, context.timers, context.turn), tls, drain };
+  return {
+    model: chain,
+    serve: guarded(watched, serve.logRefused, gates, context.timers, context.turn),
+    tls,
+    drain,
+  };
 }
 
 /** Limits of one listener are not those of another. */
@@ -352,10 +362,11 @@ function compileFilter(
     }
     case 'tcp_proxy': {
       const setup = compileTcpProxy(filter, chain, listener, context, path, bad);
-      return (wire, info, onClosed) => {
+      const serve = (wire: Wire, info: ConnectionInfo, onClosed: () => void): ServedConnection => {
         const connection = new TcpConnection(setup, wire, info, onClosed);
         return { drain: () => void connection };
       };
+      return Object.assign(serve, { logRefused: (info: ConnectionInfo) => logRefused(setup, info) });
     }
     case 'redis_proxy':
       return context.lazyFilters.redis.compileRedisProxy(filter, context, path, bad);

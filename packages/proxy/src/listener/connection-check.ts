@@ -5,6 +5,7 @@ import { checkByGrpc } from '../filter/ext-authz/grpc-check.ts';
 import { grpcTarget } from '../call/grpc-target.ts';
 import type { NetworkExtAuthz } from '../model/ext-authz.ts';
 import { ConnectionCheckStats } from '../telemetry/connection-check-stats.ts';
+import { flag } from '../telemetry/response-flags.ts';
 import type { ListenerContext } from './compiled-listener.ts';
 import type { ConnectionGate } from './connection-gate.ts';
 import type { ConnectionInfo } from './connection-info.ts';
@@ -44,6 +45,7 @@ export function authorizationGate(config: NetworkExtAuthz, context: ListenerCont
     `network ext_authz ${config.statPrefix}`,
     () => new ConnectionCheckStats(config.statPrefix),
   );
+  const because = { flags: flag.unauthorizedExternalService, details: '', reason: 'ext_authz_close' };
   return (connection) => {
     if (wanted !== undefined && !wanted(connection.metadata)) {
       n.disabled++;
@@ -51,6 +53,7 @@ export function authorizationGate(config: NetworkExtAuthz, context: ListenerCont
     }
     n.total++;
     return {
+      because,
       ask(decide) {
         n.active++;
         const request = requestFor(config, labels, clock.now(), connection);

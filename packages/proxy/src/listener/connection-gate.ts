@@ -10,7 +10,8 @@ import type { NetworkFilter } from '../model/network-filter.ts';
 import type { Turn } from '../wire/turn.ts';
 import type { Wire } from '../wire/wire.ts';
 import type { ListenerContext, ServeConnection, ServedConnection } from './compiled-listener.ts';
-import type { ConnectionInfo } from './connection-info.ts';
+import { flag } from '../telemetry/response-flags.ts';
+import type { ConnectionInfo, ConnectionRefusal } from './connection-info.ts';
 import { HeldConnection } from './held-connection.ts';
 
 /** What a filter says of a new connection: refused, now or later, or let in with something to be done at its end. */
@@ -19,14 +20,21 @@ export type ConnectionGate = (connection: ConnectionInfo) => Refusal | Question 
 /** Somebody has to be asked; `ask` answers with what gives the question up. */
 interface Question {
   ask(decide: (allowed: boolean) => void): () => void;
+  readonly because: ConnectionRefusal;
 }
 
 interface Refusal {
   /** 0: at once. */
   readonly refuseAfterMs: number;
+  readonly because: ConnectionRefusal;
 }
 
-const atOnce: Refusal = { refuseAfterMs: 0 };
+function atOnce(reason: string, details = '', flags = 0): Refusal {
+  return { refuseAfterMs: 0, because: { flags, details, reason } };
+}
+
+/** The filter could not be compiled: nobody is let in. */
+const notCompiled = atOnce('');
 
 /** Compiles a network filter that only decides whether a connection is served; undefined for every other kind. */
 export function compileGate(
@@ -42,16 +50,19 @@ export function compileGate(
       return context.lazyFilters.connectionCheck.authorizationGate(filter.config, context);
     } catch (error) {
       bad.push({ path, message: messageOf(error) });
-      return () => atOnce;
+      return () => notCompiled;
     }
   }
   if (filter.kind !== 'rbac') return undefined;
   try {
-    const passes = rbacGate(filter, context.filterServices.rbacReports('network', filter.statPrefix));
-    return (connection) => (passes(connection) ? undefined : atOnce);
+    const judge = rbacGate(filter, context.filterServices.rbacReports('network', filter.statPrefix));
+    return (connection) => {
+      const denied = judge(connection);
+      return denied === undefined ? undefined : atOnce('rbac_deny_close', denied);
+    };
   } catch (error) {
     bad.push({ path, message: messageOf(error) });
-    return () => atOnce;
+    return () => notCompiled;
   }
 }
 
@@ -62,7 +73,7 @@ function limitGate(
   path: string,
 ): ConnectionGate {
   const stats: ConnectionLimitStats = connectionLimitStats(statPrefix);
-  const refusal: Refusal = { refuseAfterMs: delayMs };
+  const refusal: Refusal = { ...atOnce('over_connection_limit'), refuseAfterMs: delayMs };
   const active = activeCount(placeWithin(filterServices.limits, path));
   return () => {
     if (isEnabled?.() === false) return undefined;
@@ -108,16 +119,19 @@ function rateGate(
         ['rate_limited'],
       ),
   );
+  // As Envoy, which has no flag of its own for it.
+  const refusal = atOnce('local_ratelimit_close_over_limit', '', flag.upstreamRetryLimitExceeded);
   return () => {
     if (filter.isEnabled?.() === false || bucket.take()) return undefined;
     n.rate_limited++;
-    return atOnce;
+    return refusal;
   };
 }
 
-/** Serves what all gates let in; closes the rest, and reads nothing of it. */
+/** Serves what all gates let in; closes the rest, and reads nothing of it. Who would have served one logs why not. */
 export function guarded(
   serve: ServeConnection,
+  logRefused: ServeConnection['logRefused'],
   gates: readonly ConnectionGate[],
   timers: CoarseTimers,
   turn: Turn,
@@ -127,6 +141,7 @@ export function guarded(
     const releases: (() => void)[] = [];
     const release = (): void => {
       for (const one of releases) one();
+      if (info.refusal !== undefined) logRefused?.(info);
       onClosed();
     };
     const pass = (from: number): ServedConnection => {
@@ -135,7 +150,8 @@ export function guarded(
         if (typeof verdict === 'function') {
           releases.push(verdict);
         } else if (verdict !== undefined) {
-          if ('ask' in verdict) return hold(wire, verdict, turn, release, () => pass(at + 1));
+          if ('ask' in verdict) return hold(wire, info, verdict, turn, release, () => pass(at + 1));
+          info.refusal = verdict.because;
           refuse(wire, verdict.refuseAfterMs, timers, release);
           return { drain: () => wire.destroy() };
         }
@@ -149,6 +165,7 @@ export function guarded(
 /** Keeps a connection until there is an answer; `next` is who has it then. */
 function hold(
   wire: Wire,
+  info: ConnectionInfo,
   question: Question,
   turn: Turn,
   onClosed: () => void,
@@ -166,6 +183,7 @@ function hold(
     if (answered) return;
     answered = true;
     if (!allowed) {
+      info.refusal = question.because;
       wire.destroy();
       return;
     }

@@ -4,6 +4,16 @@ import type { Tlv } from '../proxy-protocol/proxy-header.ts';
 import type { OriginalSource } from '../wire/transparent-socket.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
 
+/** Why a network filter has closed a connection, for logs. */
+export interface ConnectionRefusal {
+  /** Response flags. */
+  readonly flags: number;
+  /** Envoy's connection termination details; empty where it has none. */
+  readonly details: string;
+  /** Envoy's local close reason. */
+  readonly reason: string;
+}
+
 /** What is known of a downstream connection from its beginning. */
 export interface ConnectionInfo {
   readonly id: number;
@@ -31,4 +41,6 @@ export interface ConnectionInfo {
   readonly source: OriginalSource | undefined;
   /** What listener and network filters found out, by namespace and key. */
   metadata: Metadata | undefined;
+  /** Undefined while no filter has refused it. */
+  refusal?: ConnectionRefusal;
 }

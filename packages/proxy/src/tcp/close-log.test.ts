@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { clusterFromJson, listenerFromJson } from '../testing/envoy-config.ts';
@@ -27,10 +28,10 @@ interface Case {
   readonly logged: string;
 }
 
-const { remote, reset, local } = upstreamCloseReasons;
+const { reset } = upstreamCloseReasons;
 const echo = (socket: Socket): void => void socket.write('there');
 const cases: readonly Case[] = [
-  { what: 'the client ends', client: (socket) => socket.end(), logged: `Normal - Normal ${remote}` },
+  { what: 'the client ends', client: (socket) => socket.end(), logged: 'Normal - Normal -' },
   {
     what: 'the client resets',
     client: (socket) => socket.resetAndDestroy(),
@@ -44,12 +45,12 @@ const cases: readonly Case[] = [
   {
     what: 'nothing passes for the idle time',
     proxy: { idle_timeout: '0.05s' },
-    logged: `Normal tcp_session_idle_timeout Normal ${local}`,
+    logged: 'Normal tcp_session_idle_timeout Normal tcp_session_idle_timeout',
   },
   {
     what: 'its longest time is over',
     proxy: { max_downstream_connection_duration: '0.05s' },
-    logged: `Normal max_connection_duration_reached Normal ${local}`,
+    logged: 'Normal max_connection_duration_reached Normal max_connection_duration_reached',
   },
   {
     what: 'there is no cluster',
@@ -57,7 +58,7 @@ const cases: readonly Case[] = [
     logged: 'Normal tcp_initializion_failure:3 - -',
   },
   { what: 'no endpoint is there', endpoints: 'none', logged: 'Normal tcp_initializion_failure:1 - -' },
-  { what: 'the endpoint refuses', endpoints: 'refuses', logged: 'LocalReset tcp_initializion_failure:0 - -' },
+  { what: 'the endpoint refuses', endpoints: 'refuses', logged: 'Normal tcp_initializion_failure:0 - -' },
 ];
 
 async function endpointsOf({ endpoints, endpoint = echo }: Case, t: Closers): Promise<number[]> {
@@ -105,3 +106,62 @@ for (const one of cases) {
     assert.deepEqual(kept.lines, [one.logged]);
   });
 }
+
+test('connections that a filter before it has refused are logged with the reason', async (t) => {
+  const type = (name: string) => ({ '@type': `${types}.filters.network.${name}` });
+  const deny = {
+    action: 'DENY',
+    policies: { p: { permissions: [{ any: true }], principals: [{ any: true }] } },
+  };
+  const bucket = { max_tokens: 1, fill_interval: '3600s' };
+  for (const [gate, passes, logged] of [
+    [
+      { ...type('rbac.v3.RBAC'), stat_prefix: 'g', rules: deny },
+      0,
+      '- rbac_access_denied_matched_policy[p] rbac_deny_close',
+    ],
+    [
+      { ...type('local_ratelimit.v3.LocalRateLimit'), stat_prefix: 'g', token_bucket: bucket },
+      1,
+      'URX - local_ratelimit_close_over_limit',
+    ],
+    [
+      { ...type('connection_limit.v3.ConnectionLimit'), stat_prefix: 'g', max_connections: 1 },
+      1,
+      '- - over_connection_limit',
+    ],
+  ] as const) {
+    const kept = keptAccessLog('');
+    const log = {
+      name: 'log',
+      typed_config: {
+        '@type': `${types}.access_loggers.stream.v3.StdoutAccessLog`,
+        log_format: {
+          text_format_source: {
+            inline_string:
+              '%RESPONSE_FLAGS% %CONNECTION_TERMINATION_DETAILS% %DOWNSTREAM_LOCAL_CLOSE_REASON%',
+          },
+        },
+      },
+    };
+    const dataPlane = startDataPlane(t, kept.options);
+    const proxy = { ...type('tcp_proxy.v3.TcpProxy'), stat_prefix: 'main', cluster: 'up', access_log: [log] };
+    const filters = [
+      { name: 'gate', typed_config: gate },
+      { name: 'tcp', typed_config: proxy },
+    ];
+    const { refused } = await dataPlane.update({
+      clusters: { set: [clusterFromJson('up', [await tcpUpstream(t, (socket) => void socket.resume())])] },
+      listeners: { set: [listenerFromJson({}, undefined, { filter_chains: [{ filters }] })] },
+    });
+    assert.deepEqual(refused, []);
+    for (let i = 0; i <= passes; i++) {
+      const socket = connect(portOf(dataPlane), '127.0.0.1').on('error', () => {});
+      t.after(() => socket.destroy());
+      if (i === passes) await once(socket, 'close');
+      else await once(socket, 'connect');
+    }
+    await until(() => kept.lines.length > 0);
+    assert.equal(kept.lines[0], logged);
+  }
+});

@@ -16,7 +16,6 @@ export type CloseReason = (typeof closeReasons)[keyof typeof closeReasons];
 export const upstreamCloseReasons = {
   remote: 'closing_upstream_tcp_connection_due_to_downstream_remote_close',
   reset: 'closing_upstream_tcp_connection_due_to_downstream_reset_close',
-  local: 'closing_upstream_tcp_connection_due_to_downstream_local_close',
 } as const;
 
 export function closedByPeer(error: Error | undefined): CloseInfo {

@@ -275,7 +275,7 @@ export class TcpConnection
     // As Envoy: a pool that is full is no connection that has failed.
     if (failure !== 'overflow') this.#flags |= flag.upstreamConnectionFailure;
     this.#flags |= flag.connectAttemptsExceeded;
-    this.#finish('reset', closeReasons.connectFailed);
+    this.#finish('unsent', closeReasons.connectFailed);
   }
 
   #countFailure(failure: ConnectFailure): void {
@@ -403,7 +403,7 @@ export class TcpConnection
 
   #onUpstreamClose(error: Error | undefined): void {
     if (this.#over) return;
-    if (error !== undefined) this.#flags |= flag.upstreamConnectionTermination;
+    if (error !== undefined) this.#flags |= flag.upstreamRemoteReset;
     this.#upstreamEnded = true;
     this.#upstreamClose = closedByPeer(error);
     this.#finish(error === undefined ? 'sent' : 'reset');
@@ -455,10 +455,10 @@ export class TcpConnection
     const byClient = this.#downstreamClose;
     this.#downstreamClose ??= { type: end === 'reset' ? 'LocalReset' : 'Normal', reason: reason ?? '' };
     if (this.#upstream === undefined) return;
-    const cause = byClient?.type === 'RemoteReset' ? 'reset' : reason === undefined ? 'remote' : 'local';
+    const cause = byClient?.type === 'RemoteReset' ? 'reset' : 'remote';
     this.#upstreamClose ??= {
       type: end === 'reset' ? 'LocalReset' : 'Normal',
-      reason: upstreamCloseReasons[cause],
+      reason: reason ?? (this.#upstreamEnded ? '' : upstreamCloseReasons[cause]),
     };
   }
 

@@ -65,6 +65,9 @@ export class TcpStreamInfo implements StreamInfo {
   get details(): string {
     return '';
   }
+  get terminationDetails(): string {
+    return this.#info.refusal?.details ?? '';
+  }
   get bytesReceived(): number {
     return this.#state.bytesReceived;
   }

@@ -47,6 +47,8 @@ export interface StreamInfo {
   readonly flags: number;
   /** Envoy's response code details, as in `via_upstream`. */
   readonly details: string;
+  /** Envoy's connection termination details, as those of role-based rules; undefined or empty where there are none. */
+  readonly terminationDetails?: string | undefined;
   readonly bytesReceived: number;
   readonly bytesSent: number;
   /** On the wires; undefined where they are not counted. Those to endpoints of all tries together. */

@@ -52,7 +52,7 @@ export const streamOperators: Readonly<Record<string, Operator>> = {
   UPSTREAM_PROTOCOL: (i) => (i.details === 'via_upstream' ? i.response?.version : undefined),
   RESPONSE_CODE: (i) => i.status,
   RESPONSE_CODE_DETAILS: (i) => nonEmpty(i.details.replaceAll(' ', '_')),
-  CONNECTION_TERMINATION_DETAILS: nothing,
+  CONNECTION_TERMINATION_DETAILS: ({ terminationDetails = '' }) => nonEmpty(terminationDetails),
   RESPONSE_FLAGS: (i) => formatFlags(i.flags),
   RESPONSE_FLAGS_LONG: (i) => formatLongFlags(i.flags),
   REQUEST_HEADERS_BYTES: (i) => sizeOf(i.request?.headers),
