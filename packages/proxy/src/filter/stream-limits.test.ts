@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { request, type IncomingMessage, type ServerResponse } from 'node:http';
+import { connect } from 'node:net';
 import { test } from 'node:test';
 import { TestClock, type Timer } from '@lateen/core';
 import {
@@ -16,6 +17,7 @@ import {
   keptAccessLog,
   serveHttp,
   statOf,
+  until,
   upstream,
   type Closers,
 } from '../testing/harness.ts';
@@ -53,6 +55,19 @@ test('a request that does not come in its time is answered by 408', async (t) =>
   assert.equal((await ask(port, '/fast', { method: 'POST', body: 'x' })).status, 200);
   assert.deepEqual(lines, ['408 - request_overall_timeout', '200 - via_upstream']);
   assert.equal(stat('downstream_rq_timeout'), 1);
+});
+
+test('the time of a route is also for answers that begin before their request is at its end', async (t) => {
+  const { port, lines } = await limited(t, {}, { timeoutMs: 60 });
+  const socket = connect(port, '127.0.0.1');
+  t.after(() => socket.destroy());
+  socket.write(post('/slow'));
+  const answered: string[] = [];
+  socket.on('data', (bytes) => answered.push(bytes.toString()));
+  await until(() => answered.join('').endsWith('begun\r\n'));
+  socket.write('rested');
+  await once(socket, 'close');
+  assert.deepEqual(lines, ['200 UT response_timeout']);
 });
 
 test('a stream lasts no longer than the connection manager says: 408, 504, or it is cut off', async (t) => {

@@ -265,7 +265,7 @@ export class Router extends HostChoice implements AttemptOwner {
       this.#body ??= new BodyBuffer(this.#bufferLimitBytes);
       this.#body.trailers = trailers;
     }
-    if (!this.#responding) this.#startTimeout();
+    this.#startTimeout();
     this.#others?.sendEnd(trailers, this.#timing);
     const attempt = this.#attempt;
     if (attempt === undefined || attempt.over) return;
