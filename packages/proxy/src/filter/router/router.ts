@@ -307,7 +307,7 @@ export class Router extends HostChoice implements AttemptOwner {
         if (!endStream) attempt.abort();
         stats.countRetried(head.status);
         owner.manager.heads.releaseResponse(head);
-        this.#retry(attempt, resetMs);
+        this.#retry(attempt, { timedOut: false, resetMs });
         return;
       }
       if (this.#leaveToOthers(attempt)) {
@@ -397,8 +397,7 @@ export class Router extends HostChoice implements AttemptOwner {
     const policy = this.retries?.policy;
     const wanted = failure !== undefined && policy?.retriesFailure(failure, attempt.sent) === true;
     if (wanted && this.#mayRetry()) {
-      this.#timedOutBefore = outcome === 'per_try_timeout';
-      this.#retry(attempt, undefined);
+      this.#retry(attempt, { timedOut: outcome === 'per_try_timeout' });
       return;
     }
     if (this.#leaveToOthers(attempt)) return;
@@ -434,8 +433,7 @@ export class Router extends HostChoice implements AttemptOwner {
     if (!this.#timing.hedge || this.#responding) return false;
     // As Envoy: whatever the conditions of the policy, as long as tries are left.
     if (this.#mayRetry()) {
-      this.#timedOutBefore = true;
-      this.#retry(attempt, undefined);
+      this.#retry(attempt, { timedOut: true });
     }
     return true;
   }
@@ -458,13 +456,17 @@ export class Router extends HostChoice implements AttemptOwner {
     return false;
   }
 
-  /** Makes another try after a while: what the endpoint asks for, or the policy's back-off. */
-  #retry(attempt: Attempt, resetMs: number | undefined): void {
+  /** Makes another try after a while: what the endpoint asks for (`resetMs`), or the policy's back-off. */
+  #retry(
+    attempt: Attempt,
+    after: { readonly timedOut: boolean; readonly resetMs?: number | undefined },
+  ): void {
+    this.#timedOutBefore = after.timedOut;
     const retries = this.retries as Retries;
     const { manager } = this.owner;
     const cluster = this.cluster as UpstreamCluster;
     retries.begin(cluster, this.action.priority, attempt.host);
-    const waitMs = retries.waitMs(cluster, manager.random(), resetMs);
+    const waitMs = retries.waitMs(cluster, manager.random(), after.resetMs);
     retries.timer = manager.clock.after(waitMs, () => {
       retries.timer = undefined;
       manager.turn.enter();

@@ -320,7 +320,7 @@ test('a try after a time-out says so where the virtual host asks for it', async 
   const seen: (string | undefined)[] = [];
   const { port: up } = await upstream(t, (request, response) => {
     seen.push(request.headers['x-envoy-is-timeout-retry'] as string | undefined);
-    if (seen.length > 1) response.end();
+    if (seen.length > 1) response.writeHead(seen.length === 2 ? 503 : 200).end();
   });
   const { dataPlane, port } = await serveHttp(t, [], [cluster('up', [up])]);
   const { httpListener, portOf } = await import('../../testing/harness.ts');
@@ -331,7 +331,7 @@ test('a try after a time-out says so where the virtual host asks for it', async 
     listeners: { set: [httpListener(defaultRouteConfiguration('routes', [host]))] },
   });
   assert.equal((await ask(portOf(dataPlane))).status, 200);
-  assert.deepEqual(seen, [undefined, 'true']);
+  assert.deepEqual(seen, [undefined, 'true', 'false']);
 });
 
 test('a request that retries keeps its place among those that may, and another without one is an overflow, not at its limit', async (t) => {
