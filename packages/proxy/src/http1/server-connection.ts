@@ -1,6 +1,6 @@
 import type { ByteMeter } from '../codec/byte-meter.ts';
 import { connectionEnd, type ConnectionEnd } from '../codec/connection-end.ts';
-import { RequestHead, type HeadPool, type HttpVersion, type ResponseHead } from '../codec/head.ts';
+import type { HeadPool, HttpVersion, RequestHead, ResponseHead } from '../codec/head.ts';
 import { HeaderBlock } from '../codec/header-block.ts';
 import { names } from '../codec/header-name.ts';
 import { latin1Slice } from '../codec/latin1.ts';
@@ -452,8 +452,7 @@ export class Http1ServerConnection implements Expirable, ServerStream, WireHandl
       handler.onUnreadable();
       this.#handler = undefined;
     } else if (this.#head !== undefined) {
-      // What a head was used for before stays in it until it is overwritten.
-      const head = new RequestHead();
+      const head = this.#heads.request();
       head.version = this.#version;
       this.#heads.releaseRequest(this.#head);
       this.#isHead = false;

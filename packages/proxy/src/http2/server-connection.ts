@@ -1,5 +1,5 @@
 import type { ConnectionEnd } from '../codec/connection-end.ts';
-import { RequestHead, type HttpVersion, type ResponseHead } from '../codec/head.ts';
+import type { HttpVersion, RequestHead, ResponseHead } from '../codec/head.ts';
 import { HeaderBlock } from '../codec/header-block.ts';
 import { names } from '../codec/header-name.ts';
 import { dropForbiddenTrailers } from '../codec/trailer-fields.ts';
@@ -243,7 +243,7 @@ export class Http2ServerConnection extends Http2Connection {
       return;
     }
     this.stats.n.headerOverflow++;
-    const unread = new RequestHead();
+    const unread = this.context.heads.request();
     unread.version = 'HTTP/2';
     this.context.heads.releaseRequest(head);
     const stream = this.#open(streamId, endStream);
