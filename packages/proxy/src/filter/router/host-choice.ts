@@ -9,6 +9,7 @@ import { formatAddress, type SocketAddress } from '../../model/address.ts';
 import type { Metadata } from '../../model/metadata.ts';
 import type { HashSource } from '../../route/hash-policy.ts';
 import type { ClusterTarget, CompiledForward } from '../../route/route-action.ts';
+import { flag } from '../../telemetry/response-flags.ts';
 import type { Countdown, Expirable } from '../../timer/coarse-timers.ts';
 import type { Retries } from './retries.ts';
 import type { RouterOwner } from './router-owner.ts';
@@ -95,6 +96,31 @@ export abstract class HostChoice implements Expirable, HostRequest, HashSource {
 
   addCookie(line: string): void {
     (this.cookies ??= []).push(line);
+  }
+
+  /** The cluster of the request; undefined where there is none, or it takes no request: {@link refuse} answers then. */
+  protected chooseCluster(): ClusterTarget | undefined {
+    const { owner, action } = this;
+    const target = action.only ?? action.choose(owner.head, owner.draw);
+    const cluster = target?.ref.cluster;
+    this.target = target;
+    this.cluster = cluster;
+    return cluster === undefined || cluster.shedsRequest() ? undefined : target;
+  }
+
+  /** Answers a request that no cluster takes. */
+  protected refuse(): void {
+    const { owner, action, cluster } = this;
+    if (cluster === undefined) {
+      owner.manager.stats.n.noCluster++;
+      owner.addFlag(flag.noClusterFound);
+      owner.reply(action.model.clusterNotFoundStatus, '', 'cluster_not_found');
+      return;
+    }
+    cluster.stats.n.upstreamRqDropOverload++;
+    owner.addFlag(flag.dropOverload);
+    cluster.stats.countStatus(503);
+    owner.reply(503, 'drop overload', 'drop_overload', { headers: [['x-envoy-drop-overload', 'true']] });
   }
 
   /** The host of the next attempt; undefined where there is none. */

@@ -71,23 +71,10 @@ export class Router extends HostChoice implements AttemptOwner {
     const { owner, action } = this;
     const { head } = owner;
     this.#requestDone = endStream;
-    const target = action.only ?? action.choose(head, owner.draw);
-    const cluster = target?.ref.cluster;
-    this.target = target;
-    if (target === undefined || cluster === undefined) {
-      owner.manager.stats.n.noCluster++;
-      owner.addFlag(flag.noClusterFound);
+    const target = this.chooseCluster();
+    if (target === undefined) {
       this.#over = true;
-      owner.reply(action.model.clusterNotFoundStatus, '', 'cluster_not_found');
-      return;
-    }
-    this.cluster = cluster;
-    if (cluster.shedsRequest()) {
-      cluster.stats.n.upstreamRqDropOverload++;
-      owner.addFlag(flag.dropOverload);
-      this.#over = true;
-      cluster.stats.countStatus(503);
-      owner.reply(503, 'drop overload', 'drop_overload', { headers: [['x-envoy-drop-overload', 'true']] });
+      this.refuse();
       return;
     }
     const retry = triesOfRequest(head, action);
@@ -146,8 +133,6 @@ export class Router extends HostChoice implements AttemptOwner {
     if (this.retries !== undefined && this.retries.left > 0) return true;
     return this.#others !== undefined || this.action.internalRedirect !== undefined;
   }
-
-  // Attempts
 
   #try(fresh: boolean): void {
     const { owner, action } = this;
@@ -508,7 +493,7 @@ export class Router extends HostChoice implements AttemptOwner {
     const others = this.#others;
     this.#others = undefined;
     others?.abort();
-    if (this.#shadows === undefined) return;
-    for (const shadow of this.#shadows) if (shadow.incomplete) shadow.abort();
+    if (this.#shadows !== undefined)
+      for (const shadow of this.#shadows) if (shadow.incomplete) shadow.abort();
   }
 }
