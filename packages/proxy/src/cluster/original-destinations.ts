@@ -1,9 +1,10 @@
 import { headerName, type HeaderName } from '../codec/header-name.ts';
-import { parseSocketAddress, type SocketAddress } from '../model/address.ts';
+import { formatAddress, parseSocketAddress, type SocketAddress } from '../model/address.ts';
 import type { Cluster } from '../model/cluster.ts';
+import type { Endpoint } from '../model/endpoint.ts';
 import type { Metadata } from '../model/metadata.ts';
 import type { ClusterStats } from '../telemetry/cluster-stats.ts';
-import type { Host } from './host.ts';
+import { endpointAt, type Host } from './host.ts';
 import { textIn } from './metadata-text.ts';
 
 type Discovery = Extract<Cluster['discovery'], { kind: 'original_dst' }>;
@@ -22,25 +23,45 @@ export class OriginalDestinations {
   /** In which requests say where they are to go. */
   readonly #header: HeaderName | undefined;
 
-  constructor(rules: Discovery) {
+  readonly #stats: ClusterStats;
+  readonly #createHost: (endpoint: Endpoint) => Host;
+
+  constructor(rules: Discovery, stats: ClusterStats, createHost: (endpoint: Endpoint) => Host) {
     this.#rules = rules;
+    this.#stats = stats;
+    this.#createHost = createHost;
     this.#header = rules.useHttpHeader ? headerName(rules.httpHeaderName.toLowerCase()) : undefined;
   }
 
-  /** Where a header or metadata say, else where the client wanted to go; undefined where that is not known. */
-  addressOf(request: DestinationRequest, stats: ClusterStats): SocketAddress | undefined {
-    const wanted = this.#named(request, stats) ?? request.originalDestination;
+  /** The host that a request is for, among these or added to them; undefined where that is not known. */
+  hostOf(request: DestinationRequest, hosts: Map<string, Host>): Host | undefined {
+    const address = this.#addressOf(request);
+    if (address === undefined) return undefined;
+    const key = formatAddress(address);
+    const known = hosts.get(key);
+    if (known !== undefined) return known;
+    forgetUnused(hosts);
+    const host = this.#createHost(endpointAt(address));
+    hosts.set(key, host);
+    this.#stats.n.membershipTotal = hosts.size;
+    this.#stats.n.membershipHealthy = hosts.size;
+    return host;
+  }
+
+  /** Where a header or metadata say, else where the client wanted to go. */
+  #addressOf(request: DestinationRequest): SocketAddress | undefined {
+    const wanted = this.#named(request) ?? request.originalDestination;
     if (wanted === undefined) return undefined;
     return { kind: 'socket', address: wanted.address, port: this.#rules.portOverride ?? wanted.port };
   }
 
-  #named(request: DestinationRequest, stats: ClusterStats): SocketAddress | undefined {
+  #named(request: DestinationRequest): SocketAddress | undefined {
     const header = this.#header;
     const inHeader = header === undefined ? undefined : request.headerValue?.(header);
     const text = inHeader ?? textIn(request.dynamicMetadata, this.#rules.metadataKey);
     if (text === undefined) return undefined;
     const address = parseSocketAddress(text);
-    if (address === undefined) stats.n.originalDstHostInvalid++;
+    if (address === undefined) this.#stats.n.originalDstHostInvalid++;
     return address;
   }
 }
@@ -49,7 +70,7 @@ export class OriginalDestinations {
 const maxHosts = 4_096;
 
 /** Makes room for one more host, where some of very many are not in use. */
-export function forgetUnused(hosts: Map<string, Host>): void {
+function forgetUnused(hosts: Map<string, Host>): void {
   if (hosts.size < maxHosts) return;
   for (const [key, host] of hosts) {
     if (host.active !== 0 || host.cxActive !== 0) continue;

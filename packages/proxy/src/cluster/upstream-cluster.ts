@@ -29,9 +29,9 @@ import { connectsAlike } from './connects-alike.ts';
 import type { Connector, ConnectorContext, Downstream } from './connector.ts';
 import { createChecker } from './health/create-checker.ts';
 import type { HealthChecker } from './health/health-checker.ts';
-import { forgetUnused, OriginalDestinations } from './original-destinations.ts';
+import { OriginalDestinations } from './original-destinations.ts';
 import { mayOverride, type HostOverride } from './host-override.ts';
-import { endpointAt, Host } from './host.ts';
+import { Host } from './host.ts';
 import type { LocalCluster } from './local-cluster.ts';
 import { OutlierDetector, type OutlierReason } from './outlier/outlier-detector.ts';
 import { ClientPools } from './pool/client-pools.ts';
@@ -129,7 +129,13 @@ export class UpstreamCluster {
       model.http.protocol !== 'auto' && transports.some(({ kind }) => kind === 'upstream_tls');
     this.#balancing = { random: context.random, nowMs: () => context.turn.nowMs, hash: context.hash };
     const { discovery } = model;
-    if (discovery.kind === 'original_dst') this.#destinations = new OriginalDestinations(discovery);
+    if (discovery.kind === 'original_dst') {
+      this.#destinations = new OriginalDestinations(discovery, this.stats, (endpoint) => {
+        const host = new Host(endpoint, nowhere, 0, context.turn.nowMs);
+        shareConnections(host, model, context.share?.cells);
+        return host;
+      });
+    }
     if (discovery.kind === 'aggregate') this.#members = discovery.clusters.map(context.clusterRef);
     this.#shared = sharedHostsOf(model, context.share);
   }
@@ -305,7 +311,7 @@ export class UpstreamCluster {
       if (host !== undefined && mayOverride(host, this.model.overrideHostStatuses)) return host;
       if (override.strict) return undefined;
     }
-    if (this.#destinations !== undefined) return this.#originalDestination(request);
+    if (this.#destinations !== undefined) return this.#destinations.hostOf(request, this.#hosts);
     if (request.redis !== undefined && this.#slots !== undefined) {
       const { slot, policy } = request.redis;
       return this.#slots.choose(slot, policy, this.#hosts, this.#context.random());
@@ -483,23 +489,5 @@ export class UpstreamCluster {
     this.#balancer = all;
     this.#subsets = subsets;
     if (isLocal && this.#serves) localCluster.setHosts(this.#hosts.values());
-  }
-
-  #originalDestination(request: HostRequest): Host | undefined {
-    const address = this.#destinations?.addressOf(request, this.stats);
-    if (address === undefined) return undefined;
-    const key = formatAddress(address);
-    return this.#hosts.get(key) ?? this.#addDestination(key, address);
-  }
-
-  #addDestination(key: string, address: SocketAddress): Host {
-    const hosts = this.#hosts;
-    forgetUnused(hosts);
-    const host = new Host(endpointAt(address), nowhere, 0, this.#context.turn.nowMs);
-    shareConnections(host, this.model, this.#context.share?.cells);
-    hosts.set(key, host);
-    this.stats.n.membershipTotal = hosts.size;
-    this.stats.n.membershipHealthy = hosts.size;
-    return host;
   }
 }
