@@ -141,7 +141,7 @@ const http1Cases: readonly Http1Case[] = [
   {
     what: 'speaks TLS',
     sends: '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03',
-    expected: refused(400, 'http1.codec_error'),
+    expected: refused(400, 'http1.invalid_characters'),
     answer: badRequest,
   },
   {
@@ -190,9 +190,9 @@ const http1Cases: readonly Http1Case[] = [
     sends: 'GET / HTTP/1.0\r\n\r\n',
     expected: {
       logged: 426,
-      flags: '-',
+      flags: 'DPE',
       details: 'low_version',
-      counted: { 'http.http.downstream_rq_4xx': 1, 'http.http.downstream_cx_protocol_error': 0 },
+      counted: { 'http.http.downstream_rq_4xx': 1, 'http.http.downstream_cx_protocol_error': 1 },
     },
     answer: /^HTTP\/1\.1 426 /,
   },

@@ -16,6 +16,12 @@ export interface Refusal {
   readonly options?: LocalReplyOptions;
 }
 
+const underscoreDetails = {
+  'HTTP/1.0': 'http1.unexpected_underscore',
+  'HTTP/1.1': 'http1.unexpected_underscore',
+  'HTTP/2': 'http2.unexpected_underscore',
+} as const;
+
 /**
  * Decides whether a request may go on, and brings its head and path into the form in which they are routed. Returns the
  * client's address, or how the request is refused.
@@ -39,7 +45,7 @@ export function admitRequest(
     if (drop) n.headersUnderscoresDropped += found;
     else if (found > 0) {
       n.rqUnderscoresRejected++;
-      return { status: 400, details: 'unexpected_underscore' };
+      return { status: 400, details: underscoreDetails[head.version] };
     }
   }
   const normalized = normalizePath(head.path, model.pathNormalization);
@@ -56,10 +62,9 @@ export function admitRequest(
   if (isGrpc(head.headers)) {
     return { status: 200, details: 'path_normalization_failed', options: { grpcStatus: 13 } };
   }
-  const location = `${head.scheme}://${head.authority}${normalized.path}`;
   return {
     status: 307,
-    details: 'path_normalization_redirect',
-    options: { headers: [['location', location]] },
+    details: 'path_normalization_failed',
+    options: { headers: [['location', normalized.path]] },
   };
 }

@@ -328,11 +328,11 @@ test('paths are normalised unless that is turned off, and one with a fragment is
   assert.match(await raw(standard.port, '/a/%2e%2e/admin'), /"url":"\/admin"/);
   assert.match(await raw(standard.port, '/a#b'), /^HTTP\/1\.1 400 /);
   assert.match(await raw(standard.port, '/a%00b'), /^HTTP\/1\.1 400 /);
-  assert.equal(statOf(standard.dataPlane, 'http.http.downstream_rq_failed_path_normalization'), 1);
+  assert.equal(statOf(standard.dataPlane, 'http.http.downstream_rq_failed_path_normalization'), 2);
   const off = await serve({ normalize_path: false });
   assert.match(await raw(off.port, '/a/../admin'), /"url":"\/a\/\.\.\/admin"/);
   const redirecting = await serve({ path_with_escaped_slashes_action: 'UNESCAPE_AND_REDIRECT' });
-  assert.match(await raw(redirecting.port, '/a%2Fb'), /^HTTP\/1\.1 307 .*location: http:\/\/a\/a\/b\r\n/s);
+  assert.match(await raw(redirecting.port, '/a%2Fb'), /^HTTP\/1\.1 307 .*location: \/a\/b\r\n/s);
   assert.equal(statOf(redirecting.dataPlane, 'http.http.downstream_rq_redirected_with_normalized_path'), 1);
 });
 

@@ -398,6 +398,7 @@ export class HttpConnection implements ServerConnectionOwner {
     const exchange = new Exchange(this.#manager, this.#info, stream, head, isReadable(fault));
     if (breaksProtocol(fault)) exchange.addFlag(flag.downstreamProtocolError);
     if (fault === 'head_timeout') this.#manager.stats.n.rqHeaderTimeout++;
+    else if (fault === 'fragment') this.#manager.stats.n.rqFailedPathNormalization++;
     exchange.reply(faultStatus[fault], faultText(fault), faultDetails(fault, head.version));
   }
 

@@ -92,7 +92,8 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
     this.route = route;
     if (manager.tracer !== undefined) this.trace = manager.tracer.begin(this);
     if (model.logTimes !== undefined) this.#logBefore(model.logTimes);
-    if (head.upgrade !== undefined) {
+    // What nothing is routed to is not found, whatever it wants to become.
+    if (head.upgrade !== undefined && route !== undefined) {
       if (!mayUpgrade(head.upgrade, route, model)) {
         manager.stats.n.rqUpgradeRefused++;
         return this.reply(403, '', 'upgrade_failed');
@@ -361,8 +362,9 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
     }
     this.details = 'via_upstream';
     const { headers } = head;
-    if (!this.manager.suppressEnvoyHeaders) {
-      const since = this.requestDoneMs ?? this.startMs;
+    // As Envoy: it is the time since the request was complete.
+    const since = this.requestDoneMs;
+    if (since !== undefined && !this.manager.suppressEnvoyHeaders) {
       headers.set(names.serviceTime, String(Math.round(this.manager.turn.nowMs - since)));
     }
     this.#sendHead(head, endStream);
@@ -428,6 +430,7 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
     this.response = head;
     this.status = head.status;
     this.responseHeadMs = manager.turn.nowMs;
+    if (this.requestDoneMs === undefined) manager.stats.n.rqResponseBeforeComplete++;
     this.#limits?.endRequest();
     const { headers } = head;
     if (manager.tracer !== undefined) manager.tracer.onResponse(this.trace, head);

@@ -57,7 +57,12 @@ export class Http1ClientConnection implements Expirable, ClientStream, WireHandl
   readonly #timers: CoarseTimers;
   readonly #lines: HeaderLines;
   readonly #statusLine: StatusLine = { status: 0, minorVersion: 1 };
-  readonly #connection: ConnectionOptions = { close: false, keepAlive: false, upgrade: false };
+  readonly #connection: ConnectionOptions = {
+    close: false,
+    keepAlive: false,
+    upgrade: false,
+    rejected: false,
+  };
   /** For logs; given by its owner. */
   connectionId = 0;
   #reading: ReadState = 'idle';

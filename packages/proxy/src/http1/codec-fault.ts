@@ -4,6 +4,9 @@ import { reasonPhrase } from './reason-phrase.ts';
 /** Why a request was refused before it became one. */
 export type CodecFault =
   | 'malformed_head'
+  /** Control characters where none may be. */
+  | 'bad_characters'
+  | 'fragment'
   | 'headers_too_large'
   | 'too_many_headers'
   | 'bad_framing'
@@ -11,6 +14,8 @@ export type CodecFault =
   | 'bad_host'
   | 'missing_host'
   | 'bad_target'
+  | 'bad_scheme'
+  | 'bad_connection'
   | 'unsupported_version'
   | 'unknown_coding'
   | 'malformed_body'
@@ -21,6 +26,8 @@ export type CodecFault =
 /** What the client is told; 0: nothing. */
 export const faultStatus: Readonly<Record<CodecFault, number>> = {
   malformed_head: 400,
+  bad_characters: 400,
+  fragment: 400,
   headers_too_large: 431,
   too_many_headers: 431,
   bad_framing: 400,
@@ -28,6 +35,8 @@ export const faultStatus: Readonly<Record<CodecFault, number>> = {
   bad_host: 400,
   missing_host: 400,
   bad_target: 400,
+  bad_scheme: 400,
+  bad_connection: 400,
   unsupported_version: 426,
   unknown_coding: 501,
   malformed_body: 400,
@@ -36,12 +45,7 @@ export const faultStatus: Readonly<Record<CodecFault, number>> = {
 };
 
 /** Faults that are none of the protocol: the client is well understood, and not served. */
-const understood: ReadonlySet<CodecFault> = new Set([
-  'missing_host',
-  'unsupported_version',
-  'head_timeout',
-  'gone',
-]);
+const understood: ReadonlySet<CodecFault> = new Set(['fragment', 'missing_host', 'head_timeout', 'gone']);
 
 /** True where the client has broken the protocol. */
 export function breaksProtocol(fault: CodecFault): boolean {
@@ -50,6 +54,8 @@ export function breaksProtocol(fault: CodecFault): boolean {
 
 const http1Details: Readonly<Record<CodecFault, string>> = {
   malformed_head: 'http1.codec_error',
+  bad_characters: 'http1.invalid_characters',
+  fragment: 'path_normalization_failed',
   headers_too_large: 'http1.headers_too_large',
   too_many_headers: 'http1.too_many_headers',
   bad_framing: 'http1.codec_error',
@@ -57,6 +63,8 @@ const http1Details: Readonly<Record<CodecFault, string>> = {
   bad_host: 'http.invalid_authority',
   missing_host: 'missing_host_header',
   bad_target: 'http1.invalid_url',
+  bad_scheme: 'http1.invalid_scheme',
+  bad_connection: 'http1.connection_header_rejected',
   unsupported_version: 'low_version',
   unknown_coding: 'http1.invalid_transfer_encoding',
   malformed_body: 'http1.codec_error',
@@ -89,5 +97,5 @@ export function isReadable(fault: CodecFault): boolean {
 /** What the answer says. */
 export function faultText(fault: RefusedFault): string {
   if (fault === 'head_timeout') return 'request header timeout';
-  return isReadable(fault) ? '' : reasonPhrase(faultStatus[fault]);
+  return isReadable(fault) || fault === 'fragment' ? '' : reasonPhrase(faultStatus[fault]);
 }

@@ -4,18 +4,27 @@ import { viewOf } from './buffer-view.ts';
 import { endOfValue } from './field-value.ts';
 import { findKnownLine, keepLine, knownLine, lowerKnownName } from './known-lines.ts';
 
+const cr = 13;
+const lf = 10;
+const colon = 58;
+const space = 32;
+const tab = 9;
+
 /** More bytes are needed. */
 export const incomplete = -1;
 /** The bytes are not HTTP. */
 export const malformed = -2;
 /** More headers than allowed. */
 export const tooMany = -3;
+/** A control character where none may be. */
+export const badCharacter = -4;
+/** A fragment in a request's target. */
+export const fragment = -5;
 
-const cr = 13;
-const lf = 10;
-const colon = 58;
-const space = 32;
-const tab = 9;
+/** What is wrong where this byte may not be. */
+export function faultOf(byte: number): number {
+  return byte === 127 || (byte < 32 && byte !== cr && byte !== lf && byte !== tab) ? badCharacter : malformed;
+}
 
 const framingNames = [
   'host',
@@ -170,15 +179,17 @@ export class HeaderLines {
       at++;
     }
     if (at >= end) return incomplete;
-    if (buffer[at] !== colon || at === lineStart) return malformed;
+    if (buffer[at] !== colon) return faultOf(buffer[at] as number);
+    if (at === lineStart) return malformed;
     const nameEnd = at++;
     while (at < end && (buffer[at] === space || buffer[at] === tab)) at++;
     const valueStart = at;
     at = endOfValue(buffer, view, at, end);
     if (at + 1 >= end) {
-      return at < end && buffer[at] !== cr ? malformed : incomplete;
+      return at < end && buffer[at] !== cr ? faultOf(buffer[at] as number) : incomplete;
     }
-    if (buffer[at] !== cr || buffer[at + 1] !== lf) return malformed;
+    if (buffer[at] !== cr) return faultOf(buffer[at] as number);
+    if (buffer[at + 1] !== lf) return malformed;
     let valueEnd = at;
     while (valueEnd > valueStart && (buffer[valueEnd - 1] === space || buffer[valueEnd - 1] === tab)) {
       valueEnd--;

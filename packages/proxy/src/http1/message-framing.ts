@@ -49,15 +49,14 @@ export function framingOf(
   if (codings === 0 && lengths === 0) return undefined;
   if (lengths > 1) return 'bad_length';
   if (codings > 0) {
-    if (codings > 1 || minorVersion === 0) return 'bad_coding';
-    const coding = block.value(lines.first[slot.transferEncoding] as number).toLowerCase();
-    if (coding !== 'chunked') {
-      return /^[a-z0-9!#$%&'*+.^_`|~-]+$/.test(coding) ? 'unknown_coding' : 'bad_coding';
-    }
+    if (minorVersion === 0) return 'bad_coding';
+    const chunked =
+      codings === 1 && block.value(lines.first[slot.transferEncoding] as number).toLowerCase() === 'chunked';
     if (lengths > 0) {
-      if (!allowChunkedLength) return 'both';
+      if (!allowChunkedLength || !chunked) return 'both';
       block.remove(names.contentLength);
     }
+    if (!chunked) return 'unknown_coding';
     block.drop(lines.first[slot.transferEncoding] as number);
     return chunkedBody;
   }
@@ -71,11 +70,16 @@ export interface ConnectionOptions {
   close: boolean;
   keepAlive: boolean;
   upgrade: boolean;
+  /** It names what no client may have taken off, or more than anybody needs to (Envoy). */
+  rejected: boolean;
 }
+
+/** What a `Connection` header of a request may not name (Envoy). */
+const forwardedNames = new Set(['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto']);
+const maxNominatedNames = 10;
 
 /** Names that a `Connection` header may not remove: they mean something to routing or framing. */
 const protectedNames = new Set([
-  'host',
   'content-length',
   'transfer-encoding',
   'cookie',
@@ -96,6 +100,7 @@ export function takeConnectionOptions(
   options.close = false;
   options.keepAlive = false;
   options.upgrade = false;
+  options.rejected = false;
   if ((lines.seen[slot.keepAlive] as number) > 0) block.remove(names.keepAlive);
   if ((lines.seen[slot.proxyConnection] as number) > 0) block.remove(names.proxyConnection);
   if ((lines.seen[slot.connection] as number) === 0) return;
@@ -114,11 +119,17 @@ export function takeConnectionOptions(
   }
   const text = block.get(names.connection) ?? '';
   block.remove(names.connection);
-  for (const part of text.split(',')) {
+  const parts = text.split(',');
+  options.rejected = parts.length > maxNominatedNames;
+  for (const part of parts) {
     const token = part.trim().toLowerCase();
+    if (forwardedNames.has(token) || token.startsWith(':')) options.rejected = true;
     if (token === 'close') options.close = true;
     else if (token === 'keep-alive') options.keepAlive = true;
     else if (token === 'upgrade') options.upgrade = true;
-    else if (token !== '' && token !== 'te' && !protectedNames.has(token)) block.remove(headerName(token));
+    else if (token !== '' && token !== 'te' && !protectedNames.has(token)) {
+      block.remove(headerName(token));
+      if (token === 'host') lines.seen[slot.host] = 0;
+    }
   }
 }

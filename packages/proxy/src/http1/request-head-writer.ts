@@ -19,6 +19,7 @@ const hostName = 'host: ';
 const version11 = Buffer.from(` HTTP/1.1\r\n${hostName}`);
 const transferChunked = Buffer.from('transfer-encoding: chunked\r\n');
 const contentLengthZero = Buffer.from('content-length: 0\r\n');
+const bodiless: ReadonlySet<string> = new Set(['HEAD', 'DELETE', 'TRACE', 'CONNECT']);
 const teTrailers = Buffer.from('connection: te\r\nte: trailers\r\n');
 
 /** True where a request's body is to come in chunks. */
@@ -66,7 +67,7 @@ export function writeRequestHead(
   return at - namesAt;
 }
 
-/** Of methods whose requests are taken to have a body where they do not say that it is empty (RFC 9110 section 8.6). */
+/** Of methods whose requests may have a body, unless they say that it is empty (RFC 9110 section 8.6; as Envoy). */
 function impliesBody(method: string): boolean {
-  return method === 'POST' || method === 'PUT' || method === 'PATCH';
+  return method !== 'GET' && !bodiless.has(method);
 }

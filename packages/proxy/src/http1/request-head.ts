@@ -6,6 +6,7 @@ import { applyTarget, isAuthority } from './request-target.ts';
 import type { Http1ServerOptions } from './server-options.ts';
 
 const slash = 47;
+const otherScheme = /^(?!https?:)[a-z][a-z0-9+.-]*:\/\//i;
 const http2Settings = headerName('http2-settings');
 
 /** The host of the last request of a connection: that of the next is nearly always the same, and then the same string. */
@@ -24,7 +25,7 @@ export function completeRequestHead(
   connection: ConnectionOptions,
   options: Http1ServerOptions,
   lastHost: LastHost,
-): 'missing_host' | 'bad_host' | 'bad_target' | undefined {
+): 'missing_host' | 'bad_host' | 'bad_target' | 'bad_scheme' | undefined {
   const block = head.headers;
   const { seen, first } = lines;
   let host: string | undefined;
@@ -41,7 +42,8 @@ export function completeRequestHead(
     lastHost.text = host;
   }
   if (!applyTarget(head, target, host, options.allowAbsoluteUrl)) {
-    return host === undefined && target.charCodeAt(0) === slash ? 'missing_host' : 'bad_target';
+    if (host === undefined && target.charCodeAt(0) === slash) return 'missing_host';
+    return otherScheme.test(target) ? 'bad_scheme' : 'bad_target';
   }
 
   if ((seen[slot.te] as number) > 0) {
@@ -57,6 +59,9 @@ export function completeRequestHead(
   }
   if ((seen[slot.expect] as number) > 0 && head.version === 'HTTP/1.1') {
     head.expectContinue = block.value(first[slot.expect] as number).toLowerCase() === '100-continue';
+  } else if ((seen[slot.expect] as number) > 0) {
+    // What a client of HTTP/1.0 expects is not to be heard of (RFC 9110 section 10.1.1).
+    block.remove(names.expect);
   }
   return undefined;
 }

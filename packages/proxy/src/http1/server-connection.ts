@@ -10,7 +10,7 @@ import type { Wire, WireHandler } from '../wire/wire.ts';
 import { writeChunk, writeLastChunk } from './chunk-writer.ts';
 import { ChunkedDecoder, type BodySink } from './chunked-decoder.ts';
 import { breaksProtocol, framingFaults, type RefusedFault } from './codec-fault.ts';
-import { HeaderLines, incomplete, malformed, tooMany } from './head-parser.ts';
+import { badCharacter, fragment, HeaderLines, incomplete, malformed, tooMany } from './head-parser.ts';
 import { atBeginning, Http1Meter } from './http1-meter.ts';
 import {
   framingOf,
@@ -35,6 +35,13 @@ import type { Http1ServerOptions } from './server-options.ts';
 type ReadState = 'head' | 'length' | 'chunked' | 'complete' | 'tunnel' | 'closing';
 type WriteState = 'idle' | ResponseFraming;
 
+/** What the parsers say besides that the bytes are not HTTP. */
+const parseFaults: Readonly<Record<number, RefusedFault>> = {
+  [tooMany]: 'too_many_headers',
+  [badCharacter]: 'bad_characters',
+  [fragment]: 'fragment',
+};
+
 const maxPipelinedBytes = 64 * 1024;
 /** How long an answer may take to leave where nothing is waited for after it. */
 const flushMs = 1_000;
@@ -52,7 +59,12 @@ export class Http1ServerConnection implements Expirable, ServerStream, WireHandl
   readonly #timers: CoarseTimers;
   readonly #lines: HeaderLines;
   readonly #requestLine = emptyRequestLine();
-  readonly #connection: ConnectionOptions = { close: false, keepAlive: false, upgrade: false };
+  readonly #connection: ConnectionOptions = {
+    close: false,
+    keepAlive: false,
+    upgrade: false,
+    rejected: false,
+  };
   #reading: ReadState = 'head';
   #writing: WriteState = 'idle';
   #head: RequestHead | undefined;
@@ -70,6 +82,7 @@ export class Http1ServerConnection implements Expirable, ServerStream, WireHandl
   #processing = false;
   #paused = false;
   #isHead = false;
+  #asksTunnel = false;
   #requests = 0;
   #end: ConnectionEnd | undefined;
   /** Of the request under way, or the last; where somebody asks. */
@@ -248,8 +261,7 @@ export class Http1ServerConnection implements Expirable, ServerStream, WireHandl
   }
 
   #headStopped(code: number, buffer: Buffer, start: number, end: number): number {
-    if (code === tooMany) return this.#refuseHead('too_many_headers', end);
-    if (code !== incomplete) return this.#refuseHead('malformed_head', end);
+    if (code !== incomplete) return this.#refuseHead(parseFaults[code] ?? 'malformed_head', end);
     if (this.#headBytes + end - start > this.#options.maxHeadBytes)
       return this.#refuseHead('headers_too_large', end);
     this.#keep(buffer, start, end);
@@ -269,10 +281,16 @@ export class Http1ServerConnection implements Expirable, ServerStream, WireHandl
     head.method = method;
     head.version = minorVersion === 1 ? 'HTTP/1.1' : 'HTTP/1.0';
     this.#isHead = method === 'HEAD';
-    if (minorVersion === 0 && !options.acceptHttp10) return this.#refuseWhole(head, 'unsupported_version');
+    if (minorVersion === 0 && !options.acceptHttp10) {
+      // As by Envoy it is answered in HTTP/1.1.
+      this.#requestLine.minorVersion = 1;
+      this.#noteEnd(false, 'protocol_error');
+      return this.#refuseWhole(head, 'unsupported_version');
+    }
 
     const connection = this.#connection;
     takeConnectionOptions(block, lines, connection);
+    if (connection.rejected) return this.#refuse('bad_connection');
     this.#keepAlive10 = minorVersion === 0 && connection.keepAlive;
     this.#closeAfter ||= connection.close || (minorVersion === 0 && !connection.keepAlive);
 
@@ -311,7 +329,8 @@ export class Http1ServerConnection implements Expirable, ServerStream, WireHandl
   }
 
   #dispatch(head: RequestHead, framing: Framing): void {
-    const endStream = framing.kind === 'none' && head.upgrade === undefined;
+    this.#asksTunnel = head.upgrade !== undefined;
+    const endStream = framing.kind === 'none' && !this.#asksTunnel;
     if (framing.kind === 'length') {
       this.#reading = 'length';
       this.#bodyLeft = framing.length;
@@ -344,20 +363,25 @@ export class Http1ServerConnection implements Expirable, ServerStream, WireHandl
 
   sendHead(head: ResponseHead, endStream: boolean): void {
     const { status } = head;
+    const { minorVersion } = this.#requestLine;
     if (status < 200 && status !== 101) {
-      writeInterimHead(this.#wire, head);
+      // Clients of HTTP/1.0 do not know interim answers (RFC 9110 section 15.2).
+      if (minorVersion === 1) writeInterimHead(this.#wire, head);
       return;
     }
+    // Nobody waits for the rest of a request that is answered: as by Envoy the client is told so.
+    if (this.#reading !== 'complete' || (this.#asksTunnel && head.upgrade === undefined))
+      this.#closeAfter = true;
     if (this.#owner.draining) {
       this.#closeAfter = true;
       this.#owner.onDrainClose();
     }
-    const framing = responseFraming(head, endStream, this.#isHead, this.#requestLine.minorVersion === 1);
+    const framing = responseFraming(head, endStream, this.#isHead, minorVersion === 1);
     this.#writing = framing;
     if (framing === 'tunnel' || framing === 'until_close') this.#closeAfter = true;
     const connection = this.#closeAfter ? 'close' : this.#keepAlive10 ? 'keep-alive' : 'unsaid';
     const properCase = this.#options.properCase === true;
-    const fieldBytes = writeResponseHead(this.#wire, head, framing, connection, properCase);
+    const fieldBytes = writeResponseHead(this.#wire, head, framing, connection, properCase, minorVersion);
     if (this.#meter !== undefined) this.#meter.headerSent += fieldBytes;
     if (framing === 'tunnel') this.#openTunnel();
     else if (endStream) this.#responseComplete();

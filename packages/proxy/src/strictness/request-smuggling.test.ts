@@ -94,7 +94,9 @@ async function talk(port: number, bytes: string, pieces: readonly string[]): Pro
 }
 
 const statuses = (text: string): number[] =>
-  [...text.matchAll(/(?:^|ok|0\r\n\r\n|\r\n\r\n)HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
+  [...text.matchAll(/(?:^|ok|0\r\n\r\n|\r\n\r\n)HTTP\/1\.[01] (\d{3}) /g)].map(([, status]) =>
+    Number(status),
+  );
 
 async function check(
   { bytes, verdict, lenient = false }: RequestCase,

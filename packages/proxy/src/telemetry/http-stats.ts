@@ -46,6 +46,7 @@ const names = {
   rqOverloadClose: ['downstream_rq_overload_close', 'counter'],
   cxOverloadDisableKeepalive: ['downstream_cx_overload_disable_keepalive', 'counter'],
   rqRxReset: ['downstream_rq_rx_reset', 'counter'],
+  rqResponseBeforeComplete: ['downstream_rq_response_before_rq_complete', 'counter'],
   rqTxReset: ['downstream_rq_tx_reset', 'counter'],
   noRoute: ['no_route', 'counter'],
   noCluster: ['no_cluster', 'counter'],
