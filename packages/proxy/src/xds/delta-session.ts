@@ -5,7 +5,7 @@ import type {
 } from '@lateen/protocol/envoy/service/discovery/v3';
 import { resourceTypeFacts, resourceTypeOf, type ResourceType } from './resource-type.ts';
 import { heartbeatOf } from './wrapped-resource.ts';
-import { invalidArgument, type Session, type SessionOptions } from './session.ts';
+import { refusedCode, type Session, type SessionOptions } from './session.ts';
 import type { RawResource, Subscription } from './subscription.ts';
 
 /** Incremental xDS (https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol, "Incremental xDS"). */
@@ -29,13 +29,15 @@ export function deltaSession(
     if (before === undefined) {
       if (!subscription.active) return;
       asked.set(type, wanted);
+      // A server may have sent what nobody has asked for: it is not asked to go on with it.
+      const kept = [...versions].filter(([name]) => wildcard || wanted.has(name));
       send({
         typeUrl,
         // A first request without names is one for all there are.
         ...(wildcard && wanted.size === 0
           ? {}
           : { resourceNamesSubscribe: wildcard ? ['*', ...wanted] : [...wanted] }),
-        ...(versions.size === 0 ? {} : { initialResourceVersions: Object.fromEntries(versions) }),
+        ...(kept.length === 0 ? {} : { initialResourceVersions: Object.fromEntries(kept) }),
       });
       return;
     }
@@ -64,11 +66,6 @@ export function deltaSession(
       const subscription = type === undefined ? undefined : subscriptions.get(type);
       if (type === undefined || subscription === undefined) {
         log.warn('response of a type that was not asked for', { type: typeUrl });
-        send({
-          typeUrl,
-          responseNonce: nonce,
-          errorDetail: { code: invalidArgument, message: `type ${typeUrl} was not asked for` },
-        });
         return;
       }
       const version = response.systemVersionInfo ?? '';
@@ -88,7 +85,7 @@ export function deltaSession(
       send({
         typeUrl,
         responseNonce: nonce,
-        ...(refusal === undefined ? {} : { errorDetail: { code: invalidArgument, message: refusal } }),
+        ...(refusal === undefined ? {} : { errorDetail: { code: refusedCode, message: refusal } }),
       });
     },
   };

@@ -23,5 +23,5 @@ export interface Session<Response> {
   subscriptionChanged(type: ResourceType): void;
 }
 
-/** The code of `google.rpc.Status` in a NACK: INVALID_ARGUMENT, as Envoy sends it. */
-export const invalidArgument = 3;
+/** The code of `google.rpc.Status` in a NACK: INTERNAL, as Envoy sends it. */
+export const refusedCode = 13;

@@ -1,6 +1,6 @@
 import type { DiscoveryRequest, DiscoveryResponse } from '@lateen/protocol/envoy/service/discovery/v3';
 import { resourceTypeFacts, resourceTypeOf, type ResourceType } from './resource-type.ts';
-import { invalidArgument, type Session, type SessionOptions } from './session.ts';
+import { refusedCode, type Session, type SessionOptions } from './session.ts';
 import type { Subscription } from './subscription.ts';
 import { namesIn, unpackResources } from './wrapped-resource.ts';
 
@@ -29,7 +29,7 @@ export function sotwSession(options: SotwSessionOptions): Session<DiscoveryRespo
       versionInfo: acceptedVersion,
       responseNonce: nonce,
       ...(wildcard && wanted.size === 0 ? {} : { resourceNames: wildcard ? ['*', ...wanted] : [...wanted] }),
-      ...(refusal === undefined ? {} : { errorDetail: { code: invalidArgument, message: refusal } }),
+      ...(refusal === undefined ? {} : { errorDetail: { code: refusedCode, message: refusal } }),
     });
   }
 

@@ -123,7 +123,7 @@ test('delta: a refused resource is named in the answer and the versions kept are
     {
       typeUrl: url('cluster'),
       responseNonce: 'n2',
-      errorDetail: { code: 3, message: 'b: connect_timeout: must be positive' },
+      errorDetail: { code: 13, message: 'b: connect_timeout: must be positive' },
     },
   ]);
   h.last().handlers.onEnd('connection reset');
@@ -132,6 +132,26 @@ test('delta: a refused resource is named in the answer and the versions kept are
   assert.deepEqual(h.take(), [
     { node: { id: 'n' }, typeUrl: url('cluster'), initialResourceVersions: { a: '2', b: '1' } },
   ]);
+});
+
+test('delta: a type that was not asked for is passed over, and names that were not are not asked for again', async () => {
+  const h = delta();
+  h.take();
+  await h.receive({ typeUrl: 'type.googleapis.com/foo.Bar', nonce: 'x' });
+  assert.deepEqual(h.take(), []);
+  h.client.want('endpoint', new Set(['a']));
+  await Promise.resolve();
+  h.take();
+  await h.receive({
+    typeUrl: url('endpoint'),
+    nonce: 'n1',
+    resources: [resource('endpoint', 'a', '1'), resource('endpoint', 'z', '1')],
+  });
+  h.take();
+  h.last().handlers.onEnd('connection reset');
+  h.clock.advance(100);
+  const again = h.take().find((request) => (request as { typeUrl: string }).typeUrl === url('endpoint'));
+  assert.deepEqual((again as Record<string, unknown>)['initialResourceVersions'], { a: '1' });
 });
 
 test('a stream that ends is opened again with growing delays, from the start after an answer', async () => {
@@ -178,7 +198,7 @@ test('sotw: the accepted version is acknowledged, a refused one keeps the versio
       typeUrl: url('cluster'),
       versionInfo: 'A',
       responseNonce: '2',
-      errorDetail: { code: 3, message: 'y: bad' },
+      errorDetail: { code: 13, message: 'y: bad' },
     },
   ]);
   assert.deepEqual(h.updates[1]?.removed, ['x']);
