@@ -61,6 +61,17 @@ test('every way in which there is no answer has its name', async (t) => {
   assert.equal(await callOne(t, closed), 'overflow');
 });
 
+test('answers to calls count for their cluster by their status, and 503 where there is none', async (t) => {
+  const { port } = await upstream(t, (_, response) => void response.writeHead(404).end());
+  const closing = await tcpUpstream(t, (socket) => socket.destroy());
+  const { context, ref } = startClusters(t, [cluster('up', [port]), cluster('closing', [closing])]);
+  for (const name of ['up', 'closing'])
+    await new Promise((resolve) => callHttp(context, ref(name), get, resolve));
+  assert.equal(ref('up').cluster?.stats.n.upstreamRq4xx, 1);
+  assert.equal(ref('up').cluster?.stats.n.upstreamRqCompleted, 1);
+  assert.equal(ref('closing').cluster?.stats.n.upstreamRq5xx, 1);
+});
+
 test('a call that is cancelled is not heard of, and gives its place back', async (t) => {
   const asked = Promise.withResolvers<void>();
   const { port } = await upstream(t, () => asked.resolve());

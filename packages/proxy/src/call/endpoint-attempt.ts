@@ -1,6 +1,7 @@
 import type { ClusterRef } from '../cluster/cluster-set.ts';
 import type { HostRequest } from '../cluster/upstream-cluster.ts';
-import { Attempt, type AttemptOwner } from '../filter/router/attempt.ts';
+import { Attempt, type AttemptOutcome, type AttemptOwner } from '../filter/router/attempt.ts';
+import { failureReports } from '../filter/router/failure.ts';
 import type { CallContext } from './http-call.ts';
 
 /** Why nobody can be asked. */
@@ -30,4 +31,9 @@ export function attemptAtEndpoint(
   if (host !== undefined) return new Attempt(owner, cluster, host, 'default', timers);
   cluster.stats.n.upstreamCxNoneHealthy++;
   return { reason: 'no_host', detail: `cluster "${ref.name}" has no healthy endpoint` };
+}
+
+/** Counts the status that stands for the answer of an attempt that got none. */
+export function countFailed({ cluster, headReceived }: Attempt, outcome: AttemptOutcome): void {
+  if (!headReceived) cluster.stats.countStatus(failureReports[outcome].status);
 }

@@ -19,7 +19,7 @@ import { headerValueOf } from '../codec/header-value.ts';
 import type { Attempt, AttemptOutcome, AttemptOwner } from '../filter/router/attempt.ts';
 import type { Countdown, Expirable } from '../timer/coarse-timers.ts';
 import type { GrpcCallerOptions, GrpcStream, GrpcStreamHandlers } from './grpc-caller.ts';
-import { attemptAtEndpoint } from './endpoint-attempt.ts';
+import { attemptAtEndpoint, countFailed } from './endpoint-attempt.ts';
 import type { CallContext } from './http-call.ts';
 
 export interface GrpcStreamCallOptions<Response> extends GrpcStreamHandlers<Response> {
@@ -111,8 +111,9 @@ export class GrpcStreamCall<Request, Response> implements Expirable, AttemptOwne
     if (this.#sentAll) attempt.sendEnd(undefined);
   }
 
-  onAttemptHead(_attempt: Attempt, head: ResponseHead, endStream: boolean): void {
+  onAttemptHead(attempt: Attempt, head: ResponseHead, endStream: boolean): void {
     const { status, headers } = head;
+    if (status >= 200) attempt.cluster.stats.countStatus(status);
     if (!this.#over && status >= 200) {
       const type = headers.get(names.contentType) ?? '';
       // A call that ends at once has its status in the head.
@@ -145,6 +146,7 @@ export class GrpcStreamCall<Request, Response> implements Expirable, AttemptOwne
   onAttemptDrain(): void {}
 
   onAttemptFailed(attempt: Attempt, outcome: AttemptOutcome, detail: string): void {
+    countFailed(attempt, outcome);
     this.#finish(new GrpcError(codeOfOutcome(outcome), `${attempt.host.key}: ${detail}`));
   }
 

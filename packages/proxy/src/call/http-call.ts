@@ -9,7 +9,7 @@ import { Retries } from '../filter/router/retries.ts';
 import type { CompiledRetryPolicy } from '../route/retry-policy.ts';
 import { type Expirable, type CoarseTimers, type Countdown } from '../timer/coarse-timers.ts';
 import type { Turn } from '../wire/turn.ts';
-import { attemptAtEndpoint } from './endpoint-attempt.ts';
+import { attemptAtEndpoint, countFailed } from './endpoint-attempt.ts';
 
 /** What calls need of the data plane that makes them. */
 export interface CallContext {
@@ -185,6 +185,7 @@ class HttpCall implements Expirable, AttemptOwner, Call {
   }
 
   onAttemptHead(attempt: Attempt, head: ResponseHead, endStream: boolean): void {
+    if (head.status >= 200) attempt.cluster.stats.countStatus(head.status);
     if (this.#done === undefined || head.status < 200) {
       this.#context.heads.releaseResponse(head);
       return;
@@ -216,6 +217,7 @@ class HttpCall implements Expirable, AttemptOwner, Call {
   onAttemptDrain(): void {}
 
   onAttemptFailed(attempt: Attempt, outcome: AttemptOutcome, detail: string): void {
+    countFailed(attempt, outcome);
     const { failure } = failureReports[outcome];
     const wanted =
       failure !== undefined && this.#request.retry?.retriesFailure(failure, attempt.sent) === true;
