@@ -132,6 +132,11 @@ export const proxyOptionSpecs: readonly OptionSpec[] = [
     help: 'Changes nothing: access logs are written in batches, at once where nothing waits.',
   },
   {
+    name: 'file-flush-min-size-kb',
+    value: 'KB',
+    help: 'Changes nothing: see --file-flush-interval-msec.',
+  },
+  {
     name: 'local-address-ip-version',
     value: 'v4|v6',
     help: 'Changes nothing: the own address is told by the environment.',
@@ -142,6 +147,11 @@ export const proxyOptionSpecs: readonly OptionSpec[] = [
     help: 'Changes nothing: log lines have one form, time, level, part and text.',
   },
   { name: 'log-format-escaped', help: 'Changes nothing: see --log-format.' },
+  { name: 'log-stacktrace-single-entry', help: 'Changes nothing: see --log-format.' },
+  {
+    name: 'skip-deprecated-logs',
+    help: 'Changes nothing: what is deprecated is honoured, and not warned of.',
+  },
   { name: 'stats-tag', value: 'TAG', help: 'Changes nothing: labels come from the names of statistics.' },
 ];
 
