@@ -94,7 +94,12 @@ const cases: readonly Case[] = [
     what: 'an endpoint that ends',
     cluster: async (t) => cluster('up', [await tcpUpstream(t, (s) => s.end('all'))]),
     flags: '-',
-    counted: { 'cluster.up.upstream_cx_destroy_remote': 1 },
+    counted: {
+      'cluster.up.upstream_cx_destroy_local_with_active_rq': 1,
+      'cluster.up.upstream_rq_total': 1,
+      'cluster.up.upstream_rq_pending_total': 1,
+      'cluster.up.upstream_rq_active': 0,
+    },
     answer: 'all',
   },
 ];

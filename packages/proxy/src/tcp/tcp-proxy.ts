@@ -19,6 +19,7 @@ import { type Expirable, type CoarseTimers, type Countdown } from '../timer/coar
 import { Deadline } from '../timer/deadline.ts';
 import type { Turn } from '../wire/turn.ts';
 import type { Wire, WireHandler } from '../wire/wire.ts';
+import { endWire, type WireEnd } from './end-wire.ts';
 import type { TcpUpstream, Tunnel, TunnelListener } from './tunnel.ts';
 
 /** A cluster with the upper end of its share. */
@@ -85,6 +86,8 @@ export class TcpConnection
   #earlyBytes = 0;
   #downstreamEnded = false;
   #upstreamEnded = false;
+  /** It was the endpoint that ended, or was the last to end, its half. */
+  #endedByEndpoint = false;
   #paused = false;
   #over = false;
   #bytesReceived = 0;
@@ -168,7 +171,8 @@ export class TcpConnection
 
   onClose(error: Error | undefined): void {
     if (this.#over) return;
-    if (!this.#upstreamEnded) this.#flags |= flag.downstreamConnectionTermination;
+    // Where it has come to an endpoint Envoy flags no end by the client.
+    if (this.#upstream === undefined) this.#flags |= flag.downstreamConnectionTermination;
     this.#downstreamEnded = true;
     this.#downstreamClose = closedByPeer(error);
     this.#finish(error === undefined ? 'sent' : 'reset');
@@ -231,7 +235,13 @@ export class TcpConnection
     this.#connecting = undefined;
     const host = this.#host as Host;
     const cluster = this.#cluster as UpstreamCluster;
-    if (this.#setup.tunnel === undefined) host.active++;
+    if (this.#setup.tunnel === undefined) {
+      // As Envoy, whose pools take a connection for one request.
+      host.active++;
+      host.rqTotal++;
+      cluster.stats.n.upstreamRqTotal++;
+      cluster.stats.n.upstreamRqActive++;
+    }
     if (cluster.model.closeConnectionsOnHealthFailure === true) (host.others ??= new Set()).add(this);
     this.#upstream = wire;
     // The kernel forgets it with the connection, and access logs ask afterwards.
@@ -337,6 +347,7 @@ export class TcpConnection
     host.cxTotal++;
     cluster.stats.n.upstreamCxTotal++;
     cluster.stats.n.upstreamCxActive++;
+    cluster.stats.n.upstreamRqPendingTotal++;
     this.#connecting = cluster.connector.connect(host, this, undefined, this.#info);
   }
 
@@ -397,6 +408,7 @@ export class TcpConnection
 
   #onUpstreamEnd(): void {
     this.#upstreamEnded = true;
+    this.#endedByEndpoint = this.#downstreamEnded;
     this.#downstream.end();
     if (this.#downstreamEnded) this.#finish();
   }
@@ -405,6 +417,7 @@ export class TcpConnection
     if (this.#over) return;
     if (error !== undefined) this.#flags |= flag.upstreamRemoteReset;
     this.#upstreamEnded = true;
+    this.#endedByEndpoint = true;
     this.#upstreamClose = closedByPeer(error);
     this.#finish(error === undefined ? 'sent' : 'reset');
   }
@@ -436,7 +449,9 @@ export class TcpConnection
     if (upstream !== undefined) {
       if (counts) {
         (this.#host as Host).active--;
-        (this.#cluster as UpstreamCluster).stats.countClosed(connectionEnd(this.#upstreamEnded, false));
+        const { stats: ofCluster } = this.#cluster as UpstreamCluster;
+        ofCluster.n.upstreamRqActive--;
+        ofCluster.countClosed(connectionEnd(this.#endedByEndpoint, true));
         this.#countConnection(-1);
       }
       endWire(upstream, end);
@@ -482,16 +497,4 @@ export class TcpConnection
       upstreamConnectionId: this.#upstreamId,
     });
   }
-}
-
-/**
- * How the two sides end: by FIN after what waits to be sent, by FIN at once (Envoy's NoFlush), or by RST, as the side
- * that broke.
- */
-type WireEnd = 'sent' | 'unsent' | 'reset';
-
-function endWire(wire: TcpUpstream, end: WireEnd): void {
-  if (wire.closed) return;
-  if (end === 'sent') wire.end();
-  else wire.destroy(end === 'reset');
 }
