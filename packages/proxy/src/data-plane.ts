@@ -141,6 +141,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     connectionIds,
     hash,
     clusterRef: (name) => clusters.ref(name),
+    requestedCluster: (name) => clusters.requestedRef(name),
     hasCluster: (name) => checked?.has(name),
     routeTable: (name) => tables.get(name),
     httpStats: shared((prefix) => new HttpStats(prefix), stats),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TestClock } from '@lateen/core';
-import { formatAddress, type Cluster } from '../model/index.ts';
+import { defaultForward, formatAddress, type Cluster } from '../model/index.ts';
 import {
   cluster,
   endpoint,
@@ -12,6 +12,8 @@ import {
   upstream,
   routeTo,
 } from '../testing/harness.ts';
+
+const byHeader = { kind: 'header', header: 'x-cluster' } as const;
 
 test('endpoints that are not sent again within endpoint_stale_after are not used any more', async (t) => {
   const clock = new TestClock();
@@ -61,4 +63,17 @@ test('a new version of a cluster has the addresses of its names at once, though 
   // Of another name nothing is known yet.
   await dataPlane.update({ clusters: { set: [named('localhost.localdomain', 3_000)] } });
   assert.deepEqual(hosts(), []);
+});
+
+test('a cluster that requests name is found from when it is there until it is gone', async (t) => {
+  const { port: up } = await upstream(t, (_, response) => response.end('here'));
+  const route = { ...routeTo(''), action: { ...defaultForward(''), cluster: byHeader } };
+  const { dataPlane, port } = await serveHttp(t, [route], []);
+  const status = async (): Promise<number> =>
+    (await ask(port, '/', { headers: { 'x-cluster': 'late' } })).status;
+  assert.equal(await status(), 503);
+  await dataPlane.update({ clusters: { set: [cluster('late', [up])] } });
+  assert.equal(await status(), 200);
+  await dataPlane.update({ clusters: { remove: ['late'] } });
+  assert.equal(await status(), 503);
 });

@@ -81,6 +81,14 @@ export class ClusterSet {
     return ref;
   }
 
+  /**
+   * The reference of a name that a client says, for one request: nothing is kept of names that nobody else has, of which
+   * clients may say as many as they like.
+   */
+  requestedRef(name: string): ClusterRef {
+    return this.#refs.get(name) ?? { name, cluster: undefined };
+  }
+
   update(
     clusters: ResourceChange<Cluster> | undefined,
     endpoints: ResourceChange<ClusterLoadAssignment> | undefined,

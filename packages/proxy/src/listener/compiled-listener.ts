@@ -78,6 +78,8 @@ export interface ListenerContext extends ManagerContext {
   /** True where an answer is to be the last of its connection; `direction` is that of the listener. */
   readonly isDraining: (direction?: Listener['trafficDirection']) => boolean;
   readonly clusterRef: (name: string) => ClusterRef;
+  /** The cluster of a name that a client says. */
+  readonly requestedCluster: (name: string) => ClusterRef;
   readonly hasCluster: (name: string) => boolean | undefined;
   readonly hash: HashFunction;
   readonly connectionIds: ConnectionIds;

@@ -116,7 +116,7 @@ function compileReference(
   const read = headerReader(header);
   return (request) => {
     const named = read(request);
-    return named === undefined || named === '' ? undefined : context.clusterRef(named);
+    return named === undefined || named === '' ? undefined : context.requestedCluster(named);
   };
 }
 

@@ -13,7 +13,11 @@ export class RouteCheck {
 
   constructor(table: RouteTableSettings) {
     // Which clusters are there is another question, and no hash is made.
-    this.#compiler = new RouteCompiler(table, { clusterRef, hash: { xxHash64: () => 0n } }, this.#bad);
+    this.#compiler = new RouteCompiler(
+      table,
+      { clusterRef, requestedCluster: clusterRef, hash: { xxHash64: () => 0n } },
+      this.#bad,
+    );
   }
 
   /** What is wrong with the table itself. */

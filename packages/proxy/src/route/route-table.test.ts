@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LazyHashFunction } from '../cluster/balancer/hash-function.ts';
 import { HeaderBlock } from '../codec/header-block.ts';
+import { headerName } from '../codec/header-name.ts';
 import type { RoutedRequest } from '../decide/route-match.ts';
 import {
   defaultForward,
@@ -20,6 +21,7 @@ import type { RouteCompileContext } from './virtual-host.ts';
 
 const context: RouteCompileContext = {
   clusterRef: (name) => ({ name, cluster: undefined }),
+  requestedCluster: (name) => ({ name, cluster: undefined }),
   hash: new LazyHashFunction(),
 };
 
@@ -248,4 +250,26 @@ test('weights of 0 get nothing, and the draw decides among the others', () => {
     (draw) => found.choose(request('x').head, draw)?.ref.name,
   );
   assert.deepEqual(chosen, ['a', 'a', 'a', 'c', 'c', 'c']);
+});
+
+test('clusters that requests name are looked up for each of them, and nobody keeps their names', () => {
+  const kept: string[] = [];
+  const byHeader = defaultRoute({ ...defaultForward(''), cluster: { kind: 'header', header: 'x-cluster' } });
+  const compiled = compileRouteTable(
+    defaultRouteConfiguration('r', [defaultVirtualHost('any', ['*'], [byHeader])]),
+    {
+      ...context,
+      clusterRef: (name) => {
+        kept.push(name);
+        return { name, cluster: undefined };
+      },
+    },
+  );
+  assert.ok(compiled.ok);
+  const asked = request('a');
+  asked.head.headers.add(headerName('x-cluster'), 'anything');
+  const action = compiled.value.find(asked)?.action;
+  assert.ok(action?.kind === 'forward');
+  assert.equal(action.choose(asked.head, 0)?.ref.name, 'anything');
+  assert.deepEqual(kept, []);
 });

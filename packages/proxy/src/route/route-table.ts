@@ -149,7 +149,7 @@ function* unknownClusters(
     if (!isThere) bad.push({ path, message: `unknown cluster "${name}"` });
     return ref;
   };
-  const compiler = new RouteCompiler(config, { hash: context.hash, clusterRef }, []);
+  const compiler = new RouteCompiler(config, { ...context, clusterRef }, []);
   const noHeaders = { request: undefined, response: undefined };
   for (const [v, source] of config.virtualHosts.entries()) {
     const host = yield* source.read();

@@ -43,6 +43,8 @@ export interface CompiledVirtualHost {
 /** What routes need to be compiled. */
 export interface RouteCompileContext {
   readonly clusterRef: (name: string) => ClusterRef;
+  /** The cluster of a name that a request has. */
+  readonly requestedCluster: (name: string) => ClusterRef;
   /** Whether a table that validates its clusters may name this one; undefined: where its reference has a cluster. */
   readonly hasCluster?: (name: string) => boolean | undefined;
   readonly hash: HashFunction;

@@ -34,7 +34,9 @@ export function compileTcpProxy(
   const { onDemand, tunnel, logOnConnected = false, logIntervalMs = 0 } = filter;
   return {
     targets,
-    byServerName: chain.filters.some((one) => one.kind === 'sni_cluster') ? context.clusterRef : undefined,
+    byServerName: chain.filters.some((one) => one.kind === 'sni_cluster')
+      ? context.requestedCluster
+      : undefined,
     totalWeight,
     idleTimeoutMs: filter.idleTimeoutMs,
     maxDurationMs: filter.maxDownstreamConnectionDurationMs,
