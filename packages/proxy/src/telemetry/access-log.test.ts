@@ -358,8 +358,17 @@ test('what is not known of the wire or the connection is left out', () => {
   );
   assert.ok(compiled.ok);
   const about = { filterChainName: 'mesh', poolReadyMs: 1.7, upstreamHost: '10.0.0.1:80' };
-  assert.equal(compiled.value.render(info(about)), 'mesh 1 - - -');
-  assert.equal(compiled.value.render(info({ downstreamBytes: bodyBytes(3, 295) })), '- - 3 - -');
+  assert.equal(compiled.value.render(info(about)), 'mesh 1 - - Normal');
+  assert.equal(compiled.value.render(info({ downstreamBytes: bodyBytes(3, 295) })), '- - 3 - Normal');
+});
+
+test('of requests it is said that their connections ended in order, the upstream one where there is one', () => {
+  const compiled = compileFormat(
+    '%DOWNSTREAM_DETECTED_CLOSE_TYPE% %UPSTREAM_DETECTED_CLOSE_TYPE% %DOWNSTREAM_LOCAL_CLOSE_REASON% %CONNECTION_TERMINATION_DETAILS%',
+  );
+  assert.ok(compiled.ok);
+  assert.equal(compiled.value.render(info({ upstreamHost: '10.0.0.1:80' })), 'Normal Normal - -');
+  assert.equal(compiled.value.render(info({ upstreamHost: '' })), 'Normal - - -');
 });
 
 test('addresses are masked, and details keep their spaces, where that is asked for', () => {

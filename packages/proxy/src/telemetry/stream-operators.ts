@@ -107,9 +107,11 @@ export const streamOperators: Readonly<Record<string, Operator>> = {
   DOWNSTREAM_HANDSHAKE_DURATION: (i) => wholeMs(i.handshakeMs),
   DOWNSTREAM_TRANSPORT_FAILURE_REASON: (i) => nonEmpty(i.downstreamFailure?.replaceAll(' ', '_')),
   DOWNSTREAM_LOCAL_CLOSE_REASON: (i) => nonEmpty(i.downstreamClose?.reason),
-  DOWNSTREAM_DETECTED_CLOSE_TYPE: (i) => i.downstreamClose?.type,
+  // As Envoy, which finds out for connections only: of requests it says that nothing was out of order.
+  DOWNSTREAM_DETECTED_CLOSE_TYPE: (i) => i.downstreamClose?.type ?? 'Normal',
   UPSTREAM_LOCAL_CLOSE_REASON: (i) => nonEmpty(i.upstreamClose?.reason),
-  UPSTREAM_DETECTED_CLOSE_TYPE: (i) => i.upstreamClose?.type,
+  UPSTREAM_DETECTED_CLOSE_TYPE: (i) =>
+    i.upstreamClose?.type ?? (i.upstreamHost === '' ? undefined : 'Normal'),
   // Of QUIC only.
   BYTES_RETRANSMITTED: () => 0,
   PACKETS_RETRANSMITTED: () => 0,
