@@ -85,22 +85,39 @@ const unreadableLater: Expected = {
   counted: { 'cluster.up.upstream_cx_protocol_error': 1, 'cluster.up.upstream_rq_200': 1 },
 };
 
+/** What is cut short is not HTTP, whoever ended it. */
+const cutHead: Expected = {
+  ...unreadable,
+  counted: {
+    'cluster.up.upstream_cx_protocol_error': 1,
+    'cluster.up.upstream_rq_502': 1,
+    'cluster.up.upstream_cx_destroy_remote_with_active_rq': 1,
+  },
+};
+
+const cutBody: Expected = {
+  ...brokenOff,
+  flags: 'UPE',
+  details: 'upstream_reset_after_response_started{protocol_error}',
+  counted: { ...brokenOff.counted, 'cluster.up.upstream_cx_protocol_error': 1 },
+};
+
 const fine: Expected = { status: 200, body: 'hello', flags: '-', details: 'via_upstream' };
 
 const http1Faults: readonly Http1Fault[] = [
   { what: 'closes before its head', answer: (s) => s.end(), expected: terminated },
   { what: 'resets before its head', answer: (s) => s.resetAndDestroy(), expected: terminated },
-  { what: 'closes in its head', answer: (s) => s.end('HTTP/1.1 200 OK\r\nconte'), expected: terminated },
-  { what: 'resets in its head', answer: (s) => reset(s, 'HTTP/1.1 200 OK\r\nconte'), expected: terminated },
+  { what: 'closes in its head', answer: (s) => s.end('HTTP/1.1 200 OK\r\nconte'), expected: cutHead },
+  { what: 'resets in its head', answer: (s) => reset(s, 'HTTP/1.1 200 OK\r\nconte'), expected: cutHead },
   {
     what: 'closes after an interim head',
     answer: (s) => s.end('HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n'),
     expected: terminated,
   },
-  { what: 'closes after its head', answer: (s) => s.end(ok.slice(0, -5)), expected: brokenOff },
-  { what: 'closes in its body', answer: (s) => s.end(ok.slice(0, -2)), expected: brokenOff },
-  { what: 'resets in its body', answer: (s) => reset(s, ok.slice(0, -2)), expected: brokenOff },
-  { what: 'closes between chunks', answer: (s) => s.end(chunked), expected: brokenOff },
+  { what: 'closes after its head', answer: (s) => s.end(ok.slice(0, -5)), expected: cutBody },
+  { what: 'closes in its body', answer: (s) => s.end(ok.slice(0, -2)), expected: cutBody },
+  { what: 'resets in its body', answer: (s) => reset(s, ok.slice(0, -2)), expected: cutBody },
+  { what: 'closes between chunks', answer: (s) => s.end(chunked), expected: cutBody },
   {
     what: 'resets in a body that ends with the connection',
     answer: (s) => reset(s, 'HTTP/1.1 200 OK\r\n\r\nhell'),

@@ -4,7 +4,7 @@ import type { HeadPool, RequestHead, ResponseHead } from '../codec/head.ts';
 import { HeaderBlock } from '../codec/header-block.ts';
 import { maxInterimHeads } from '../codec/interim-heads.ts';
 import { names } from '../codec/header-name.ts';
-import type { ClientStream, ClientStreamHandler, ResetReason } from '../codec/stream.ts';
+import type { ClientStream, ClientStreamHandler } from '../codec/stream.ts';
 import type { ConnectTimes } from '../wire/connect-times.ts';
 import { type Expirable, type CoarseTimers, type Countdown } from '../timer/coarse-timers.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
@@ -462,7 +462,7 @@ export class Http1ClientConnection implements Expirable, ClientStream, WireHandl
       handler?.onResponseEnd(undefined);
       return;
     }
-    this.#fail('connection_closed', 'the endpoint closed the connection');
+    this.#failByPeer('the endpoint closed the connection');
   }
 
   onDrain(): void {
@@ -470,20 +470,24 @@ export class Http1ClientConnection implements Expirable, ClientStream, WireHandl
   }
 
   onClose(error: Error | undefined): void {
-    this.#fail('connection_closed', error?.message ?? 'the endpoint closed the connection');
+    this.#failByPeer(error?.message ?? 'the endpoint closed the connection');
   }
 
   onExpire(): void {
     if (this.#handler === undefined) this.#shut(idleEnd);
   }
 
-  #fail(reason: ResetReason, detail: string): void {
+  /** The peer is gone: as in Envoy an answer that was cut short is not one of HTTP, however the connection ended. */
+  #failByPeer(detail: string): void {
+    const isCut = this.#head !== undefined || this.#reading === 'length' || this.#reading === 'chunked';
+    this.#fail(isCut ? 'protocol_error' : 'connection_closed', detail, true);
+  }
+
+  #fail(reason: 'protocol_error' | 'connection_closed', detail: string, byPeer = false): void {
     const handler = this.#handler;
     this.#handler = undefined;
-    const active = handler !== undefined;
-    this.#shut(
-      reason === 'protocol_error' ? connectionEnd(false, active, reason) : connectionEnd(true, active),
-    );
+    const cause = reason === 'protocol_error' ? reason : 'none';
+    this.#shut(connectionEnd(byPeer, handler !== undefined, cause));
     handler?.onUpstreamReset(reason, detail);
   }
 
