@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { request as httpRequest } from 'node:http';
+import { request as httpRequest, type ServerResponse } from 'node:http';
 import { test } from 'node:test';
 import { TestClock } from '@lateen/core';
 import {
@@ -9,7 +9,7 @@ import {
   routesJson,
   serveEnvoy,
 } from '../../testing/envoy-config.ts';
-import { ask, upstream, type Closers } from '../../testing/harness.ts';
+import { ask, until, upstream, type Closers } from '../../testing/harness.ts';
 import { claimAt, claimText, splitClaims } from './claims.ts';
 import { createIssuer } from './testing/issuer.ts';
 
@@ -312,6 +312,57 @@ test('keys are fetched once, kept for their time, and fetched again', async (t) 
   assert.equal(fetched, 3);
   assert.match(stats(), /^http\.http\.jwt_authn\.jwks_fetch_success: 2$/m);
   assert.match(stats(), /^http\.http\.jwt_authn\.jwks_fetch_failed: 1$/m);
+});
+
+test('with async_fetch keys are fetched again before they are out of date, and the last ones serve where that fails', async (t) => {
+  const clock = new TestClock(Date.now());
+  const held: ServerResponse[] = [];
+  let fetched = 0;
+  const { port: keys } = await upstream(t, (_request, response) => {
+    fetched++;
+    held.push(response);
+  });
+  const { port, stats } = await serve(t, {
+    provider: {
+      local_jwks: undefined,
+      remote_jwks: {
+        http_uri: { uri: 'http://keys/keys', cluster: 'keys', timeout: '5s' },
+        cache_duration: '60s',
+        async_fetch: { failed_refetch_duration: '2s' },
+      },
+    },
+    clusters: [clusterFromJson('keys', [keys])],
+    options: { clock },
+  });
+  const answer = async (status: number): Promise<void> => {
+    await until(() => held.length > 0);
+    held.shift()?.writeHead(status).end(issuer.jwks);
+  };
+  const get = async (): Promise<number> => (await ask(port, '/', bearer(issuer.token(claims)))).status;
+  const first = get();
+  await answer(200);
+  assert.equal(await first, 200);
+  clock.advance(54_000);
+  assert.equal(await get(), 200);
+  assert.equal(fetched, 1);
+  clock.advance(2_000);
+  // Nobody waits for the answer.
+  assert.equal(await get(), 200);
+  await until(() => fetched === 2);
+  await answer(200);
+  await until(() => stats().includes('jwt_authn.jwks_fetch_success: 2'));
+  const late = async (): Promise<number> => {
+    const status = get();
+    await answer(503);
+    return status;
+  };
+  clock.advance(65_000);
+  assert.equal(await late(), 200);
+  assert.equal(await get(), 200);
+  assert.equal(fetched, 3);
+  clock.advance(2_000);
+  assert.equal(await late(), 200);
+  assert.equal(fetched, 4);
 });
 
 test('a client that leaves while keys are fetched is forgotten, whatever was tried before', async (t) => {

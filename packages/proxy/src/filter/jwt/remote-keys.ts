@@ -13,9 +13,15 @@ export interface KeyFetchCounts {
   onFailed(): void;
 }
 
+/** Keys are fetched again so long before they are out of date, as Envoy's `async_fetch` does. */
+const aheadMs = 5_000;
+
 /**
  * Keys that are fetched when they are needed and kept for a time. Requests that come meanwhile wait for the same fetch;
  * keys that are out of date serve no longer.
+ *
+ * With `async_fetch` requests that come shortly before that have them fetched again and do not wait, and where nobody
+ * answers the last keys serve on. Envoy fetches by a timer: here who is asked for nothing fetches nothing.
  */
 export class RemoteKeys {
   readonly #config: Remote;
@@ -27,6 +33,8 @@ export class RemoteKeys {
   readonly #path: string;
   #keys: KeySet | undefined;
   #freshUntilMs = 0;
+  /** From when on a request has them fetched without waiting. */
+  #refetchMs = Number.POSITIVE_INFINITY;
   #notBeforeMs = 0;
   #waiting: Set<Waiter> | undefined;
 
@@ -51,19 +59,31 @@ export class RemoteKeys {
   /** Calls `run`, possibly at once, with the keys; undefined where they cannot be had. Answers with how to stop waiting. */
   get(run: Waiter): () => void {
     const nowMs = this.#clock.monotonicMs();
+    const mayFetch = this.#waiting === undefined && nowMs >= this.#notBeforeMs;
     if (this.#keys !== undefined && nowMs < this.#freshUntilMs) {
       run(this.#keys);
+      if (mayFetch && nowMs >= this.#refetchMs) this.#begin();
       return nothing;
     }
-    if (this.#waiting === undefined && nowMs < this.#notBeforeMs) {
-      run(undefined);
+    if (this.#waiting === undefined && !mayFetch) {
+      run(this.#lastResort);
       return nothing;
     }
-    const underWay = this.#waiting !== undefined;
-    const waiting = (this.#waiting ??= new Set());
+    const waiting = this.#waiting ?? this.#begin(run);
     waiting.add(run);
-    if (!underWay) this.#fetch(this.#config.retries, this.#newBackoff());
     return () => void waiting.delete(run);
+  }
+
+  /** What there is where keys cannot be had. */
+  get #lastResort(): KeySet | undefined {
+    return this.#config.async === undefined ? undefined : this.#keys;
+  }
+
+  #begin(...first: readonly Waiter[]): Set<Waiter> {
+    const waiting = new Set(first);
+    this.#waiting = waiting;
+    this.#fetch(this.#config.retries, this.#newBackoff());
+    return waiting;
   }
 
   /** Has the keys before the first request that needs them, where that is asked for. */
@@ -103,11 +123,13 @@ export class RemoteKeys {
     } else {
       this.#counts.onFetched();
       this.#keys = keys;
-      this.#freshUntilMs = nowMs + this.#config.cacheMs;
+      const { cacheMs, async } = this.#config;
+      this.#freshUntilMs = nowMs + cacheMs;
+      if (async !== undefined) this.#refetchMs = nowMs + cacheMs - Math.min(aheadMs, cacheMs / 2);
     }
     const waiting = this.#waiting;
     this.#waiting = undefined;
-    for (const run of waiting ?? []) run(keys);
+    for (const run of waiting ?? []) run(keys ?? this.#lastResort);
   }
 }
 
