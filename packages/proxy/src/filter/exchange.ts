@@ -115,9 +115,7 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
   reroute(): void {
     const route = this.routeTable()?.find(this);
     this.route = route;
-    if (route?.action.kind === 'forward' && route.action.streamLimits !== undefined) {
-      this.#limitStream(route.action);
-    }
+    if (route?.action.kind === 'forward') this.#limitStream(route.action);
   }
 
   /** Lines before the end, where they are asked for. */
@@ -138,7 +136,10 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
     return (this.#limits ??= new StreamLimits(this.manager.timers));
   }
 
-  /** The limits of the route in place of those of the connection manager. */
+  /**
+   * The limits of the route in place of those of the connection manager, or of the route before. As in Envoy the idle time of
+   * that one stays where this one has none.
+   */
   #limitStream(action: CompiledForward): void {
     const { manager } = this;
     const { idleTimeoutMs, maxDurationMs } = action.streamLimits ?? {};
@@ -153,11 +154,14 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
         ? undefined
         : cappedGrpcMs(this.head, grpcTimeoutHeaderMaxMs, grpcTimeoutHeaderOffsetMs);
     const durationMs = asked ?? maxDurationMs ?? manager.model.maxStreamDurationMs;
-    if (durationMs > 0) this.#limitDuration(durationMs);
+    this.#limitDuration(durationMs);
   }
 
+  /** Counted from the start of the stream, which is past where another route is taken; 0: no limit. */
   #limitDuration(ms: number): void {
-    this.#limitsOf().limitDuration(ms, () => {
+    if (ms === 0 && this.#limits === undefined) return;
+    const leftMs = ms === 0 ? 0 : Math.max(1, ms - (this.manager.turn.nowMs - this.startMs));
+    this.#limitsOf().limitDuration(leftMs, () => {
       this.manager.stats.n.rqMaxDurationReached++;
       this.flags |= flag.durationTimeout;
       this.#endForTime('downstream duration timeout', 'max_duration_timeout', overDeadline);

@@ -24,7 +24,11 @@ export class StreamLimits {
     if (this.#request !== undefined) this.#timers.stop(this.#request);
   }
 
+  /** Takes the place of the limit before; 0: there is none any more. */
   limitDuration(ms: number, run: () => void): void {
+    if (this.#duration !== undefined) this.#timers.stop(this.#duration);
+    this.#duration = undefined;
+    if (ms === 0) return;
     this.#duration = new Deadline(run);
     this.#timers.start(this.#duration, ms);
   }

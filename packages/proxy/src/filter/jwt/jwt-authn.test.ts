@@ -462,3 +462,67 @@ test('a route is chosen by a claim once the token is known to be good', async (t
   assert.equal(await body(['user']), 'everybody');
   assert.equal((await ask(port, '/', { headers: { host: 'shop' } })).body, 'everybody');
 });
+
+test('a route that is chosen later has its own time, or none, counted from the start of the request', async (t) => {
+  const clock = new TestClock(Date.now());
+  const held: ServerResponse[] = [];
+  const { port: up } = await upstream(t, (_, response) => held.push(response));
+  const of = (group: string, limit?: string) => ({
+    match: {
+      prefix: '/',
+      ...(group === ''
+        ? {}
+        : {
+            dynamic_metadata: [
+              {
+                filter: 'envoy.filters.http.jwt_authn',
+                path: [{ key: 'payload' }, { key: 'group' }],
+                value: { string_match: { exact: group } },
+              },
+            ],
+          }),
+    },
+    route: {
+      cluster: 'up',
+      timeout: '0s',
+      ...(limit === undefined ? {} : { max_stream_duration: { max_stream_duration: limit } }),
+    },
+  });
+  const { port } = await serveEnvoy(
+    t,
+    {
+      route_config: routesJson([of('free'), of('long', '60s'), of('', '2s')]),
+      http_filters: [
+        {
+          name: 'jwt',
+          typed_config: {
+            '@type': `${filterTypes}.jwt_authn.v3.JwtAuthentication`,
+            providers: {
+              shop: {
+                issuer: 'shop',
+                local_jwks: { inline_string: issuer.jwks },
+                payload_in_metadata: 'payload',
+                clear_route_cache: true,
+              },
+            },
+            rules: [{ match: { prefix: '/' }, requires: { provider_name: 'shop' } }],
+          },
+        },
+        routerJson,
+      ],
+    },
+    [clusterFromJson('up', [up])],
+    { clock },
+  );
+  const statusAfter = async (group: string, ms: number): Promise<number> => {
+    const answer = ask(port, '/', bearer(issuer.token({ ...claims, group })));
+    await until(() => held.length > 0);
+    clock.advance(ms);
+    held.pop()?.end();
+    return (await answer).status;
+  };
+  assert.equal(await statusAfter('none', 5_000), 504);
+  assert.equal(await statusAfter('free', 5_000), 200);
+  assert.equal(await statusAfter('long', 5_000), 200);
+  assert.equal(await statusAfter('long', 65_000), 504);
+});
