@@ -28,6 +28,7 @@ export class ListenSockets {
   readonly #source: SocketSource;
   /** Sockets that close when what waits at them is accepted; their addresses are free then. */
   readonly #closing = new Map<string, Promise<void>>();
+  readonly #isTransparent = new WeakSet<ListenSocket>();
 
   constructor(transparent: LazyTransparentSockets, logger: Logger, source: SocketSource) {
     this.#transparent = transparent;
@@ -51,10 +52,13 @@ export class ListenSockets {
       const kept = present?.get(key);
       if (kept !== undefined) {
         sockets.set(key, kept);
+        this.#suit(model, address, kept);
         continue;
       }
       const giver = going.find((list) => list.has(key));
-      const socket = giver?.get(key) ?? (await this.#listen(model, address, key));
+      const given = giver?.get(key);
+      if (given !== undefined) this.#suit(model, address, given);
+      const socket = given ?? (await this.#listen(model, address, key));
       if (socket instanceof Error) {
         for (const giveBack of undo) giveBack();
         return { path: 'address', message: listenErrorText(key, socket) };
@@ -84,11 +88,32 @@ export class ListenSockets {
     const socket = await ListenSocket.open({ address, backlog, reusePort, fd, shared }, (error) =>
       this.#logger.warn('cannot accept', { listener: model.name, error: error.message }),
     );
-    if (!model.transparent || socket instanceof Error) return socket;
+    if (socket instanceof Error) return socket;
+    const problem = this.#setTransparent(model, address, socket);
+    if (problem !== undefined) socket.close();
+    return problem ?? socket;
+  }
+
+  /**
+   * Lets a socket that listens already be what another version asks for, for the connections that come. Envoy opens another
+   * socket for that; the length of its backlog stays what it was there too.
+   */
+  #suit(model: Listener, address: Address, socket: ListenSocket): void {
+    const problem = this.#setTransparent(model, address, socket);
+    if (problem !== undefined)
+      this.#logger.warn('a listening socket stays as it was', {
+        listener: model.name,
+        error: problem.message,
+      });
+  }
+
+  #setTransparent({ transparent }: Listener, address: Address, socket: ListenSocket): Error | undefined {
+    if (this.#isTransparent.has(socket) === transparent) return undefined;
     const six = address.kind === 'socket' && address.address.includes(':');
-    const status = this.#transparent.sockets.listen(socket.fd ?? -1, six ? 6 : 4);
-    if (status === 0) return socket;
-    socket.close();
-    return handleError(status, 'setsockopt IP_TRANSPARENT');
+    const status = this.#transparent.sockets.listen(socket.fd ?? -1, six ? 6 : 4, transparent);
+    if (status !== 0) return handleError(status, 'setsockopt IP_TRANSPARENT');
+    if (transparent) this.#isTransparent.add(socket);
+    else this.#isTransparent.delete(socket);
+    return undefined;
   }
 }

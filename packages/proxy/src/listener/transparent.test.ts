@@ -46,6 +46,8 @@ test(
     const seen = runInside('transparent-program.ts');
     assert.deepEqual(seen['refused'], []);
     assert.equal(seen['tproxy'], 'wanted 198.51.100.1:80');
+    // A version that is not transparent, and one that is again, on the socket that is there.
+    assert.deepEqual(seen['kept'], ['nobody', 'wanted 198.51.100.1:80']);
     assert.match(String(seen['source']), /^192\.0\.2\.7:\d+$/);
     assert.notEqual(seen['source'], '192.0.2.7:40007');
     assert.equal(seen['sourceAndPort'], '192.0.2.7:40007');

@@ -12,8 +12,8 @@ export interface OriginalSource {
 
 /** What Node has no call for: sockets with addresses that are not the host's own. Needs CAP_NET_ADMIN. */
 export interface TransparentSockets {
-  /** Lets a listening socket take connections to any address, as TPROXY sends them; 0 or an error of libuv. */
-  listen(fd: number, family: 4 | 6): number;
+  /** Lets a listening socket take connections to any address, as TPROXY sends them, or no longer; 0 or an error of libuv. */
+  listen(fd: number, family: 4 | 6, transparent: boolean): number;
   /** A descriptor that is bound to the source, ready to be connected; less than 0: an error of libuv. */
   open(source: OriginalSource): number;
 }
@@ -66,17 +66,17 @@ async function loadTransparentSockets(): Promise<TransparentSockets> {
     bytes.writeInt32LE(value);
     return setsockopt(fd, level, option, bytes, bytes.length) === 0 ? 0 : failed();
   };
-  const makeTransparent = (fd: number, family: 4 | 6): number =>
-    set(fd, levelOf[family], transparentOf[family], 1);
+  const setTransparent = (fd: number, family: 4 | 6, transparent: boolean): number =>
+    set(fd, levelOf[family], transparentOf[family], transparent ? 1 : 0);
 
   return {
-    listen: makeTransparent,
+    listen: setTransparent,
     open({ address, port, mark }) {
       const family = address.includes(':') ? 6 : 4;
       const fd = socket(familyOf[family], stream | nonBlocking | closeOnExec, 0);
       if (fd < 0) return failed();
       const place = encodeAddress({ kind: 'socket', address, port });
-      let status = makeTransparent(fd, family);
+      let status = setTransparent(fd, family, true);
       // The kernel chooses the port when it knows the peer's, so that sources do not run out of ports.
       if (status === 0 && port === 0) status = set(fd, levelOf[4], bindAddressNoPort, 1);
       if (status === 0 && mark !== 0) status = set(fd, levelSocket, optionMark, mark);

@@ -53,6 +53,27 @@ const listener = (name: string, port: number, more: object) => ({
   }),
 });
 
+const tproxy = (transparent: boolean) =>
+  listener('tproxy', Number(proxyPort), {
+    transparent,
+    listener_filters: [
+      {
+        name: 'envoy.filters.listener.original_dst',
+        typed_config: { '@type': `${at}.filters.listener.original_dst.v3.OriginalDst` },
+      },
+    ],
+    filter_chains: [
+      {
+        filter_chain_match: {
+          destination_port: 80,
+          prefix_ranges: [{ address_prefix: '198.51.100.1', prefix_len: 32 }],
+        },
+        ...saying('wanted 198.51.100.1:80'),
+      },
+    ],
+    default_filter_chain: saying('something else'),
+  });
+
 const dataPlane = createDataPlane();
 const { refused } = await dataPlane.update({
   clusters: {
@@ -65,25 +86,7 @@ const { refused } = await dataPlane.update({
   },
   listeners: {
     set: [
-      listener('tproxy', Number(proxyPort), {
-        transparent: true,
-        listener_filters: [
-          {
-            name: 'envoy.filters.listener.original_dst',
-            typed_config: { '@type': `${at}.filters.listener.original_dst.v3.OriginalDst` },
-          },
-        ],
-        filter_chains: [
-          {
-            filter_chain_match: {
-              destination_port: 80,
-              prefix_ranges: [{ address_prefix: '198.51.100.1', prefix_len: 32 }],
-            },
-            ...saying('wanted 198.51.100.1:80'),
-          },
-        ],
-        default_filter_chain: saying('something else'),
-      }),
+      tproxy(true),
       listener('source', 0, {
         listener_filters: [proxyProtocol, originalSrc({})],
         filter_chains: [toBackend],
@@ -112,10 +115,23 @@ function portOf(name: string): number {
   return bound?.kind === 'socket' ? bound.port : 0;
 }
 
+/** What comes by TPROXY once the listener has another version. */
+async function tproxyAfter(transparent: boolean): Promise<string> {
+  await dataPlane.update({ listeners: { set: [tproxy(transparent)] } });
+  const socket = connect({ host: '198.51.100.1', port: 80, timeout: 500 });
+  const timedOut = once(socket, 'timeout').then(() => 'nobody');
+  const answered = once(socket, 'data').then(([bytes]: Buffer[]) => String(bytes));
+  const refusedIt = once(socket, 'error').then(() => 'nobody');
+  const first = await Promise.race([timedOut, answered, refusedIt]);
+  socket.destroy();
+  return first;
+}
+
 const header = 'PROXY TCP4 192.0.2.7 198.51.100.1 40007 80\r\n';
 const seen = {
   refused,
   tproxy: await answerOf('198.51.100.1', 80),
+  kept: [await tproxyAfter(false), await tproxyAfter(true)],
   source: await answerOf('127.0.0.1', portOf('source'), header),
   sourceAndPort: await answerOf('127.0.0.1', portOf('source_and_port'), header),
 };
