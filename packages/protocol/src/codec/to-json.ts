@@ -47,7 +47,9 @@ class JsonWriter implements JsonWriteContext {
     const source = value as Readonly<Record<string, unknown>>;
     const json: Record<string, unknown> = {};
     for (const field of type.table.fields) {
-      const fieldValue = source[field.name] ?? (this.#zeros ? zeroOf(field) : undefined);
+      // A Value may be null, which is something.
+      let fieldValue = source[field.name];
+      if (fieldValue === undefined && this.#zeros) fieldValue = zeroOf(field);
       if (fieldValue === undefined || (!this.#zeros && !field.explicit && isEmpty(field, fieldValue)))
         continue;
       const shown = this.#shown(field, fieldValue);
