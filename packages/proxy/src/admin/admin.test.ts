@@ -14,6 +14,7 @@ import { startProxy, type RunningProxy } from '../bootstrap/running-proxy.ts';
 import { knownTypes } from '../decode/known-types.ts';
 import { defaultCluster, defaultListener, type ClusterStatus, type DataPlane } from '../model/index.ts';
 import { LogLevels } from '../logging/log-levels.ts';
+import { clustersJson, clustersText } from './cluster-status.ts';
 import { adminRoutes } from './routes.ts';
 import { startAdminServer, type AdminServer } from './server.ts';
 import type { ServerState } from './server-info.ts';
@@ -330,6 +331,25 @@ test('clusters are shown as lines and as JSON', async () => {
   assert.deepEqual(json.cluster_statuses[0]?.success_rate_ejection_threshold, { value: 70 });
   assert.deepEqual(host?.stats[0], { name: 'cx_connect_fail' });
   assert.deepEqual(host?.stats[6], { type: 'GAUGE', value: '1', name: 'cx_active' });
+});
+
+test('what discovery says of the health of a host has its flag', () => {
+  for (const [edsHealth, flags, word] of [
+    ['unknown', 'healthy', 'HEALTHY'],
+    ['unhealthy', '/failed_outlier_check/failed_eds_health', 'UNHEALTHY'],
+    ['timeout', '/failed_outlier_check/failed_eds_health', 'UNHEALTHY'],
+    ['draining', '/failed_outlier_check/eds_status_draining', 'DRAINING'],
+    ['degraded', '/failed_outlier_check/degraded_eds_health', 'DEGRADED'],
+  ] as const) {
+    const endpoints = status.endpoints.map((one) => ({
+      ...one,
+      ejected: edsHealth !== 'unknown',
+      edsHealth,
+    }));
+    const shown = [{ ...status, endpoints }];
+    assert.ok(clustersText(shown, () => false).includes(`::health_flags::${flags}\n`), edsHealth);
+    assert.ok(JSON.stringify(clustersJson(shown, () => false)).includes(`"eds_health_status":"${word}"`));
+  }
 });
 
 test('what changes something takes POST only', async () => {

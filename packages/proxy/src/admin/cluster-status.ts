@@ -65,11 +65,19 @@ export function clustersText(
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
 }
 
+/** What discovery says of a host's health. */
+const edsFlags: Readonly<Partial<Record<EndpointStatus['edsHealth'], readonly string[]>>> = {
+  unhealthy: ['failed_eds_health'],
+  timeout: ['failed_eds_health'],
+  draining: ['eds_status_draining'],
+  degraded: ['degraded_eds_health'],
+};
+
 function healthFlags(endpoint: EndpointStatus): string {
   const flags = [
     ...(endpoint.failedActiveHealthCheck ? ['failed_active_hc'] : []),
     ...(endpoint.ejected ? ['failed_outlier_check'] : []),
-    ...(['unhealthy', 'draining', 'timeout'].includes(endpoint.edsHealth) ? ['failed_eds_health'] : []),
+    ...(edsFlags[endpoint.edsHealth] ?? []),
   ];
   return flags.length === 0 ? 'healthy' : `/${flags.join('/')}`;
 }
@@ -106,6 +114,12 @@ export function clustersJson(
   };
 }
 
+/** As Envoy: what EDS does not call unhealthy is healthy, and a time-out is one way not to be. */
+function edsHealthWord(health: EndpointStatus['edsHealth']): string {
+  if (health === 'unknown') return 'HEALTHY';
+  return health === 'timeout' ? 'UNHEALTHY' : health.toUpperCase();
+}
+
 /** Thresholds that there are: a number that is not known is left out. */
 function thresholdsJson(successRates: NonNullable<ClusterStatus['successRates']>): object {
   return Object.fromEntries(
@@ -133,8 +147,7 @@ function hostJson(endpoint: EndpointStatus): unknown {
     health_status: {
       ...(endpoint.failedActiveHealthCheck ? { failed_active_health_check: true } : {}),
       ...(endpoint.ejected ? { failed_outlier_check: true } : {}),
-      // What EDS does not call unhealthy is healthy.
-      eds_health_status: endpoint.edsHealth === 'unknown' ? 'HEALTHY' : endpoint.edsHealth.toUpperCase(),
+      eds_health_status: edsHealthWord(endpoint.edsHealth),
     },
     ...(endpoint.successRate < 0 ? {} : { success_rate: { value: endpoint.successRate } }),
     weight: endpoint.weight,

@@ -53,8 +53,7 @@ function healthOf({
   ejected,
   failedActiveHealthCheck,
 }: EndpointStatus): LbEndpoint['healthStatus'] {
-  if (edsHealth === 'draining') return 'DRAINING';
-  if (edsHealth === 'timeout') return 'TIMEOUT';
-  if (ejected || failedActiveHealthCheck || edsHealth === 'unhealthy') return 'UNHEALTHY';
+  const unhealthy = ['unhealthy', 'timeout', 'draining'].includes(edsHealth);
+  if (ejected || failedActiveHealthCheck || unhealthy) return 'UNHEALTHY';
   return edsHealth === 'degraded' ? 'DEGRADED' : 'HEALTHY';
 }

@@ -83,6 +83,8 @@ test("Envoy's command line is understood and every wrong option named", () => {
   assert.equal(parsed.value.logLevel, 'warn');
   assert.equal(parsed.value.componentLogLevels.get('xds'), 'debug');
   assert.equal(parsed.value.drainTimeMs, 45_000);
+  const newer = ['--skip-deprecated-logs', '--log-stacktrace-single-entry', '--file-flush-min-size-kb', '64'];
+  assert.ok(parseProxyOptions(['-c', 'x', ...newer]).ok);
   const wrong = parseProxyOptions(['--mode', 'run', '-l', 'loud', '--concurrency', 'many']);
   assert.ok(!wrong.ok);
   assert.deepEqual(
