@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BenchCase, BenchContext, Contender, Figure, PreparedCase } from '../case.ts';
 import { latenciesOf, sendAtConstantRate } from '../constant-rate/run.ts';
-import { startEmptyControlPlane, type EmptyControlPlane } from '../empty-control-plane.ts';
+import { startMeshControlPlane, type MeshControlPlane } from '../mesh-control-plane.ts';
 import { lateen, lateenWith, notInstalled } from '../peer.ts';
 import { startLineup, type Lineup, type RunningLineup } from '../lineup.ts';
 import type { MemoryMb } from '../pinned-process.ts';
@@ -13,8 +13,8 @@ import { checkPair, pairHeaders, pairLineups, pairPath, writeCertificates } from
 const pairs = 10;
 const ratePerSecond = 1000;
 const connections = 64;
-/** A proxy collects what its start has left two seconds after it. */
-const restMs = 4_000;
+/** A proxy collects what its start has left when it first comes to rest; twenty that start at once take their time. */
+const restMs = 20_000;
 
 const figures: readonly Figure[] = [
   { key: 'idleAnonymousMb', title: 'idle anonymous MB', digits: 1, ratio: 'our idle' },
@@ -25,10 +25,10 @@ const figures: readonly Figure[] = [
   { key: 'loadedResidentMb', title: 'loaded resident MB', digits: 1 },
 ];
 
-/** What each of twenty proxies costs a host: ten pairs with mTLS, ours with a stream of ADS open, at first idle, then one of them loaded. */
+/** What each of twenty proxies costs a host: ten pairs with mTLS, ours with a small mesh from a stream of ADS, at first idle, then one of them loaded. */
 export const memory: BenchCase = {
   name: 'memory',
-  summary: `each of ${pairs * 2} proxies with mTLS on one host, ours with a stream of ADS open, idle, and two of them at ${ratePerSecond} requests/s over ${connections} connections, ${answerBytes} bytes`,
+  summary: `each of ${pairs * 2} proxies with mTLS on one host, ours with a small mesh from a stream of ADS, idle, and two of them at ${ratePerSecond} requests/s over ${connections} connections, ${answerBytes} bytes`,
   figures,
   warmsUp: false,
   prepare,
@@ -36,7 +36,7 @@ export const memory: BenchCase = {
 
 async function prepare(context: BenchContext): Promise<PreparedCase> {
   const upstream = await startUpstream(context.workDir);
-  const control = await startEmptyControlPlane();
+  const control = await startMeshControlPlane();
   const close = async (): Promise<void> => {
     await Promise.all([upstream.stop(), control.close()]);
   };
@@ -57,7 +57,7 @@ async function prepare(context: BenchContext): Promise<PreparedCase> {
 }
 
 /** Our proxy asks a control plane, as a sidecar does. */
-function asked(lineup: Lineup, { overlay }: EmptyControlPlane): Lineup {
+function asked(lineup: Lineup, { overlay }: MeshControlPlane): Lineup {
   return lineup.peer === lateen ? { ...lineup, peer: lateenWith(overlay) } : lineup;
 }
 
@@ -65,7 +65,7 @@ function contender(
   lineup: Lineup,
   context: BenchContext,
   around: { readonly upstream: number; readonly values: Readonly<Record<string, string>> },
-  control: EmptyControlPlane,
+  control: MeshControlPlane,
 ): Contender {
   const { name } = lineup.peer;
   return {

@@ -1,3 +1,4 @@
+import { Listener } from '@lateen/protocol/envoy/config/listener/v3';
 import {
   AggregatedDiscoveryService,
   type DeltaDiscoveryRequest,
@@ -5,13 +6,14 @@ import {
 import { createGrpcServer } from '@lateen/protocol/grpc';
 import { createTestAuthority } from '@lateen/testkit';
 import type { JsonObject } from './json.ts';
+import { meshResources } from './mesh-resources.ts';
 import { http2Options, staticCluster } from './sidecar-bootstrap.ts';
 
 const host = 'istiod.istio-system.svc';
 
-/** A control plane that speaks incremental ADS and has nothing to say: what proxies have is in their bootstrap. */
-export interface EmptyControlPlane {
-  /** Streams that are open and have been answered. */
+/** A control plane that speaks incremental ADS and tells each proxy of a small mesh, besides what is in its bootstrap. */
+export interface MeshControlPlane {
+  /** Streams that are open and have acknowledged listeners. */
   readonly answered: number;
   /** What a bootstrap needs besides to ask it, in JSON, as `--config-yaml` takes it. */
   readonly overlay: string;
@@ -19,16 +21,28 @@ export interface EmptyControlPlane {
 }
 
 /** Serves on a port of the loopback, by TLS, as sidecars reach a control plane. */
-export async function startEmptyControlPlane(): Promise<EmptyControlPlane> {
+export async function startMeshControlPlane(): Promise<MeshControlPlane> {
   const answered = new Set<object>();
+  let refused: string | undefined;
   const authority = await createTestAuthority();
+  const resources = meshResources(authority.root);
   const tls = await authority.issue({ dns: [host] });
   const server = createGrpcServer({});
   server.stream(AggregatedDiscoveryService.deltaAggregatedResources, (stream) => ({
-    onMessage({ typeUrl = '', responseNonce = '' }: DeltaDiscoveryRequest) {
-      if (responseNonce !== '') return;
-      answered.add(stream);
-      void stream.send({ typeUrl, nonce: typeUrl });
+    onMessage(request: DeltaDiscoveryRequest) {
+      const { typeUrl = '', responseNonce = '', resourceNamesSubscribe: names = [], errorDetail } = request;
+      if (errorDetail !== undefined) refused ??= errorDetail.message;
+      if (responseNonce !== '' && typeUrl === Listener.typeUrl) answered.add(stream);
+      if (responseNonce !== '' && names.length === 0) return;
+      const list = [...(resources.get(typeUrl) ?? [])].filter(
+        ([name]) => names.length === 0 || names.includes('*') || names.includes(name),
+      );
+      const version = '1';
+      void stream.send({
+        typeUrl,
+        nonce: typeUrl,
+        resources: list.map(([name, resource]) => ({ name, version, resource })),
+      });
     },
     onClose: () => void answered.delete(stream),
   }));
@@ -36,6 +50,7 @@ export async function startEmptyControlPlane(): Promise<EmptyControlPlane> {
   const ads = { ads: {}, initial_fetch_timeout: '0s', resource_api_version: 'V3' };
   return {
     get answered() {
+      if (refused !== undefined) throw new Error(`a proxy refuses its configuration: ${refused}`);
       return answered.size;
     },
     overlay: JSON.stringify({
