@@ -185,8 +185,13 @@ export abstract class ExchangeRecord implements Expirable, StreamInfo {
     return this.router?.connected?.tls;
   }
 
+  /** The route's, where a filter has answered before the router chose one; empty where there is none of that name (Envoy). */
   get upstreamCluster(): string {
-    return this.router?.target?.ref.name ?? '';
+    const { router, route } = this;
+    let ref = router?.target?.ref;
+    if (router === undefined && route?.action.kind === 'forward')
+      ref = route.action.choose(this.head, this.draw)?.ref;
+    return ref?.cluster === undefined ? '' : ref.name;
   }
 
   get upstreamFailure(): string {
