@@ -165,10 +165,8 @@ export function localRateLimitFilter(
       stats.enforced++;
       answers.set(exchange, { notice, headers: wanted.responseHeaders });
       exchange.addFlag(flag.rateLimited);
-      exchange.reply(model.status, 'local_rate_limited', 'local_rate_limited', {
-        headers: [['x-envoy-ratelimited', 'true']],
-        ...(model.resourceExhausted ? { grpcStatus: resourceExhausted } : {}),
-      });
+      const options = model.resourceExhausted ? { grpcStatus: resourceExhausted } : {};
+      exchange.reply(model.status, 'local_rate_limited', 'local_rate_limited', options);
       return 'stop';
     },
     onResponse(exchange, response) {
