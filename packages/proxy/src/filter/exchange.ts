@@ -1,4 +1,5 @@
 import type { RequestHead, ResponseHead } from '../codec/head.ts';
+import { formatGrpcTimeout } from '../codec/grpc-timeout.ts';
 import { names, type HeaderName } from '../codec/header-name.ts';
 import type { ResetReason, ServerStream, ServerStreamHandler } from '../codec/stream.ts';
 import { faultDetails } from '../http1/codec-fault.ts';
@@ -149,10 +150,14 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
       else manager.timers.stop(this);
     }
     const { grpcTimeoutHeaderMaxMs, grpcTimeoutHeaderOffsetMs = 0 } = action.model;
+    const capped =
+      grpcTimeoutHeaderMaxMs === undefined ? undefined : cappedGrpcMs(this.head, grpcTimeoutHeaderMaxMs, 0);
     const asked =
-      grpcTimeoutHeaderMaxMs === undefined
-        ? undefined
-        : cappedGrpcMs(this.head, grpcTimeoutHeaderMaxMs, grpcTimeoutHeaderOffsetMs);
+      capped === undefined || grpcTimeoutHeaderOffsetMs >= capped
+        ? capped
+        : capped - grpcTimeoutHeaderOffsetMs;
+    // The endpoint is to know the deadline that holds here, not the one that the client asked for.
+    if (asked !== undefined && asked > 0) this.head.headers.set(names.grpcTimeout, formatGrpcTimeout(asked));
     const durationMs = asked ?? maxDurationMs ?? manager.model.maxStreamDurationMs;
     this.#limitDuration(durationMs);
   }
@@ -163,7 +168,6 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
     const leftMs = ms === 0 ? 0 : Math.max(1, ms - (this.manager.turn.nowMs - this.startMs));
     this.#limitsOf().limitDuration(leftMs, () => {
       this.manager.stats.n.rqMaxDurationReached++;
-      this.flags |= flag.durationTimeout;
       this.#endForTime('downstream duration timeout', 'max_duration_timeout', overDeadline);
     });
   }

@@ -76,9 +76,9 @@ test('a stream lasts no longer than the connection manager says: 408, 504, or it
   assert.equal((await ask(port)).body, 'downstream duration timeout');
   await assert.rejects(ask(port, '/slow'));
   assert.deepEqual(lines, [
-    '408 DT max_duration_timeout',
-    '504 DT max_duration_timeout',
-    '200 DT max_duration_timeout',
+    '408 - max_duration_timeout',
+    '504 - max_duration_timeout',
+    '200 - max_duration_timeout',
   ]);
   assert.equal(stat('downstream_rq_max_duration_reached'), 3);
   assert.equal(stat('downstream_rq_active'), 0);
@@ -161,4 +161,23 @@ test('a stream that waits again and again keeps only what it still waits for', (
   limits.stop();
   clock.advance(50);
   assert.deepEqual([ran, cancelled], [100, 1]);
+});
+
+test('endpoints are told the gRPC deadline that holds: what is asked for, at most the cap, less the offset', async (t) => {
+  const told: (string | undefined)[] = [];
+  const { port: up } = await upstream(t, (request, response) => {
+    told.push(request.headers['grpc-timeout'] as string | undefined);
+    response.end();
+  });
+  const limits = { grpcTimeoutHeaderMaxMs: 3_000, grpcTimeoutHeaderOffsetMs: 500 };
+  const { port } = await serveHttp(
+    t,
+    [defaultRoute({ ...defaultForward('up'), ...limits })],
+    [cluster('up', [up])],
+  );
+  for (const value of ['2S', '50S']) {
+    const headers = { 'content-type': 'application/grpc', 'grpc-timeout': value };
+    await ask(port, '/s/m', { method: 'POST', headers });
+  }
+  assert.deepEqual(told, ['1500m', '2500m']);
 });
