@@ -225,6 +225,11 @@ const http2Faults: readonly Http2Fault[] = [
     expected: remoteReset,
   },
   {
+    what: 'finds the request malformed',
+    answer: (e, id) => e.send(frame(frameType.rstStream, 0, id, uint32(errorCode.protocolError))),
+    expected: { ...unreadable, counted: { 'cluster.up.upstream_rq_502': 1 } },
+  },
+  {
     what: 'closes after its head',
     answer: (e, id) => {
       e.send(headersFrame(id, answerHead, false));

@@ -150,6 +150,11 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
     this.#handler?.onRequestDrain();
   }
 
+  /** An endpoint that finds our HTTP wrong is answered for as one whose own is (Envoy). */
+  protected override reasonOf(code: number): ResetReason {
+    return code === errorCode.protocolError ? 'protocol_error' : super.reasonOf(code);
+  }
+
   protected override onBroken(reason: ResetReason, detail: string): void {
     const handler = this.#handler;
     this.#handler = undefined;

@@ -57,6 +57,11 @@ export abstract class Http2Stream {
   /** The stream was broken off by the peer, or with its connection. */
   protected abstract onBroken(reason: ResetReason, detail: string): void;
 
+  /** What it means that the peer has reset the stream with this code. */
+  protected reasonOf(code: number): ResetReason {
+    return code === errorCode.refusedStream ? 'refused' : 'remote_reset';
+  }
+
   // What the peer sends
 
   /** Takes data from the connection. */
@@ -105,8 +110,7 @@ export abstract class Http2Stream {
       return;
     }
     this.#close();
-    const refused = code === errorCode.refusedStream;
-    this.onBroken(refused ? 'refused' : 'remote_reset', `stream reset by the peer, code ${code}`);
+    this.onBroken(this.reasonOf(code), `stream reset by the peer, code ${code}`);
     this.connection.offerRoom();
   }
 
