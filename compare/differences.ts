@@ -9,13 +9,15 @@ export interface Difference {
   readonly reason?: string;
 }
 
-/** Differences of all cases that are on purpose, by the beginning of a name. */
+/** Differences of all cases, and why they are (docs/envoy-differences.md). */
 const everywhere: readonly (readonly [RegExp, string])[] = [
-  [
-    /^stat\.cluster\.\w+\.(?:external|internal)\./,
-    'statistics of clusters are not split by where requests come from',
-  ],
-  [/^stat\.listener\..*\.http\./, 'statistics of requests are not kept by listener besides'],
+  [/^stat\.cluster\.\w+\.(?:external|internal)\./, 'not split by where requests come from'],
+  [/^stat\.listener\..*\.http\./, 'not kept by listener besides'],
+  [/^stat\..*nghttp2_(?:up|down)stream_connections$/, 'another codec'],
+  [/^stat\..*\.upstream_cx_close_notify$/, 'not kept'],
+  [/^stat\..*\.downstream_cx_delayed_close_timeout$/, 'clients are told by FIN'],
+  [/^stat\..*\.downstream_rq_rx_reset$/, 'not counted where the proxy ends the connection'],
+  [/^stat\..*\.(?:upstream|downstream)_rq_1(?:xx|\d\d)$/, 'interim answers are not counted'],
 ];
 
 /** All that differs; `reasons` are by the beginning of a name. */

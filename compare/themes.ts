@@ -1,6 +1,10 @@
 import type { Theme } from './case.ts';
 import { admin } from './cases/admin/index.ts';
+import { filters } from './cases/filters/index.ts';
+import { forwarding } from './cases/forwarding/index.ts';
 import { framing } from './cases/framing/index.ts';
+import { http2 } from './cases/http2/index.ts';
+import { log } from './cases/log/index.ts';
 import { messages } from './cases/messages/index.ts';
 import { retries } from './cases/retries/index.ts';
 import { routing } from './cases/routing/index.ts';
@@ -9,4 +13,17 @@ import { timeouts } from './cases/timeouts/index.ts';
 import { upstream } from './cases/upstream/index.ts';
 
 /** All themes, in the order in which they run. */
-export const themes: readonly Theme[] = [framing, messages, routing, retries, timeouts, upstream, tcp, admin];
+export const themes: readonly Theme[] = [
+  framing,
+  messages,
+  forwarding,
+  routing,
+  filters,
+  retries,
+  timeouts,
+  upstream,
+  http2,
+  log,
+  tcp,
+  admin,
+];
