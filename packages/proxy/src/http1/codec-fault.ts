@@ -91,7 +91,7 @@ export type RefusedFault = Exclude<CodecFault, 'gone'>;
 
 /** True where the head is whole: the client is well understood, and not served. */
 export function isReadable(fault: CodecFault): boolean {
-  return fault === 'missing_host' || fault === 'unsupported_version';
+  return fault === 'missing_host';
 }
 
 /** What the answer says. */
