@@ -5,7 +5,7 @@ import { DiscoveryRequest } from '@lateen/protocol/envoy/service/discovery/v3';
 import { callHttp, type Call, type CallContext } from '../call/index.ts';
 import type { ClusterRef } from '../cluster/cluster-set.ts';
 import { knownTypes } from '../decode/known-types.ts';
-import { readDiscoveryJson } from './discovery-json.ts';
+import { readDiscoveryJson, type JsonResponse } from './discovery-json.ts';
 import type { Feed } from './feed.ts';
 import { resourceTypeFacts, type ResourceType } from './resource-type.ts';
 import { Subscription, type ResourceSink } from './subscription.ts';
@@ -26,8 +26,8 @@ export interface RestSubscriptionOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly random?: () => number;
-  /** Told how each request ended. */
-  readonly onAttempt?: (ok: boolean) => void;
+  /** Told how each request ended: with an answer, without one, or with one that is of no use to these names. */
+  readonly onAttempt?: (ended: 'answered' | 'failed' | 'refused', names: ReadonlySet<string>) => void;
 }
 
 /** A feed that asks for nothing before it is started. */
@@ -56,7 +56,7 @@ export function pollRest(options: RestSubscriptionOptions): RestFeed {
   let changed = false;
   let closed = false;
 
-  async function fetchOnce(): Promise<void> {
+  async function fetchOnce(): Promise<'answered' | 'refused'> {
     const wanted = subscription.wanted;
     const body = toJson(
       DiscoveryRequest,
@@ -69,9 +69,12 @@ export function pollRest(options: RestSubscriptionOptions): RestFeed {
       { registry: knownTypes, protoNames: true },
     );
     const answer = await post(JSON.stringify(body));
-    if (closed || answer === undefined) return;
-    const response = readDiscoveryJson(JSON.parse(answer), type);
-    if (typeof response === 'string') throw new Error(response);
+    if (closed || answer === undefined) return 'answered';
+    const response = readAnswer(answer);
+    if (typeof response === 'string') {
+      log.warn('what was fetched over REST is refused', { path: restPath, reason: response });
+      return 'refused';
+    }
     const present = namesIn(response);
     subscription.prolong(response.heartbeats, sink);
     const refusal = await subscription.take(
@@ -84,6 +87,15 @@ export function pollRest(options: RestSubscriptionOptions): RestFeed {
       sink,
     );
     if (refusal !== undefined) log.warn('resources fetched over REST refused', { type, reason: refusal });
+    return 'answered';
+  }
+
+  function readAnswer(text: string): JsonResponse | string {
+    try {
+      return readDiscoveryJson(JSON.parse(text), type);
+    } catch (error) {
+      return messageOf(error);
+    }
   }
 
   /** The body of a 200; undefined for 304. */
@@ -118,16 +130,15 @@ export function pollRest(options: RestSubscriptionOptions): RestFeed {
     timer = undefined;
     fetching = true;
     changed = false;
-    let ok = true;
+    let ended: 'answered' | 'failed' | 'refused' = 'failed';
     try {
-      await fetchOnce();
+      ended = await fetchOnce();
     } catch (error) {
-      ok = false;
       if (!closed) log.warn('resources cannot be fetched', { path: restPath, reason: messageOf(error) });
     }
     fetching = false;
     if (closed) return;
-    options.onAttempt?.(ok);
+    options.onAttempt?.(ended, subscription.wanted);
     const delayMs = changed ? 0 : options.refreshDelayMs * (1 + random());
     timer = clock.after(delayMs, () => void round());
   }

@@ -185,9 +185,10 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
       requestTimeoutMs,
       sink,
       kept,
-      onAttempt: (ok) => {
-        statistics.connected(ok);
-        if (!ok) statistics.failed([type]);
+      onAttempt: (ended, names) => {
+        statistics.connected(ended !== 'failed');
+        if (ended === 'failed') statistics.failed([type], names);
+        else if (ended === 'refused') statistics.refused(type, names);
       },
       clock,
       log,
