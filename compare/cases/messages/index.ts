@@ -418,4 +418,35 @@ const limits: Setup = {
   ],
 };
 
-export const messages: Theme = { name: 'messages', setups: [plain, options, limits] };
+const upgrade = get('/', 'connection: Upgrade', 'upgrade: websocket');
+const switches = 'HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n';
+
+const tunnels: Setup = {
+  name: 'tunnels',
+  bootstrap: httpBootstrap({
+    manager: { upgrade_configs: [{ upgrade_type: 'websocket' }] },
+    cluster: { circuit_breakers: { thresholds: [{ max_connections: 1, max_pending_requests: 1 }] } },
+  }),
+  cases: [
+    {
+      what: 'a request where a tunnel has the one connection',
+      clients: [
+        { send: [upgrade, { waitMs: 400 }] },
+        { send: [{ waitMs: 150 }, get('/2')] },
+        { send: [{ waitMs: 250 }, get('/3')] },
+      ],
+      up: [{ send: [switches] }],
+    },
+    {
+      what: 'a tunnel where a tunnel has the one connection',
+      clients: [
+        { send: [upgrade, { waitMs: 400 }] },
+        { send: [{ waitMs: 150 }, upgrade] },
+        { send: [{ waitMs: 250 }, get('/3')] },
+      ],
+      up: [{ send: [switches] }],
+    },
+  ],
+};
+
+export const messages: Theme = { name: 'messages', setups: [plain, options, limits, tunnels] };
