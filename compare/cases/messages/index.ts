@@ -449,4 +449,30 @@ const tunnels: Setup = {
   ],
 };
 
-export const messages: Theme = { name: 'messages', setups: [plain, options, limits, tunnels] };
+const connects: Setup = {
+  name: 'connects',
+  bootstrap: httpBootstrap({
+    routes: [
+      {
+        match: { connect_matcher: {} },
+        route: { cluster: 'up', upgrade_configs: [{ upgrade_type: 'CONNECT', connect_config: {} }] },
+      },
+    ],
+  }),
+  cases: [
+    {
+      what: 'closed by its endpoint',
+      clients: [{ send: ['CONNECT a:1 HTTP/1.1\r\nhost: a:1\r\n\r\n', { until: '200' }, 'there'] }],
+      up: [{ send: [{ until: 'there' }, 'hi', { close: true }] }],
+    },
+    {
+      what: 'left by its client',
+      clients: [
+        { send: ['CONNECT a:1 HTTP/1.1\r\nhost: a:1\r\n\r\n', { until: '200' }, 'there', { end: true }] },
+      ],
+      up: [{ send: [{ until: 'there' }] }],
+    },
+  ],
+};
+
+export const messages: Theme = { name: 'messages', setups: [plain, options, limits, tunnels, connects] };

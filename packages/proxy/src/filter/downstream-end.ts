@@ -2,7 +2,7 @@ import type { ResetReason } from '../codec/stream.ts';
 import { flag } from '../telemetry/response-flags.ts';
 
 /** What is recorded of a request whose client went away or broke the protocol. */
-interface DownstreamEnd {
+export interface DownstreamEnd {
   readonly bit: number;
   /** Envoy's response code details. */
   readonly details: string;

@@ -1,5 +1,6 @@
 import type { RequestHead, ResponseHead } from '../codec/head.ts';
 import { formatGrpcTimeout } from '../codec/grpc-timeout.ts';
+import type { HeaderBlock } from '../codec/header-block.ts';
 import { names, type HeaderName } from '../codec/header-name.ts';
 import type { ResetReason, ServerStream, ServerStreamHandler } from '../codec/stream.ts';
 import { faultDetails } from '../http1/codec-fault.ts';
@@ -18,7 +19,7 @@ import type { ConnectionManager } from './connection-manager.ts';
 import { addOwnHeaders } from './own-headers.ts';
 import { Router } from './router/router.ts';
 import type { RouterOwner } from './router/router-owner.ts';
-import { downstreamEnds } from './downstream-end.ts';
+import { downstreamEnds, type DownstreamEnd } from './downstream-end.ts';
 import { followRedirect } from './internal-redirect.ts';
 import type { BodyBuffer } from './router/body-buffer.ts';
 import type { CompiledForward } from '../route/route-action.ts';
@@ -27,6 +28,7 @@ import type { CompiledRoute } from '../route/virtual-host.ts';
 import { cappedGrpcMs } from '../route/request-timing.ts';
 import { EarlyBody } from './early-body.ts';
 import { StreamLimits } from './stream-limits.ts';
+import { tunnelEnd } from './tunnel-end.ts';
 
 const noNames: readonly HeaderName[] = [];
 
@@ -352,12 +354,15 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
 
   onDownstreamReset(reason: ResetReason): void {
     if (this.state === 'done') return;
-    const { bit, details } = downstreamEnds[reason];
-    this.flags |= bit;
-    this.details = details;
+    this.#noteEnd(downstreamEnds[reason]);
     this.manager.stats.n.rqRxReset++;
     this.router?.abort();
     this.finish();
+  }
+
+  #noteEnd({ bit, details }: DownstreamEnd): void {
+    this.flags |= bit;
+    this.details = details;
   }
 
   // What the router brings
@@ -376,6 +381,12 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
       headers.set(names.serviceTime, String(Math.round(this.manager.turn.nowMs - since)));
     }
     this.#sendHead(head, endStream);
+  }
+
+  override onRouterEnd(trailers: HeaderBlock | undefined): void {
+    const end = this.response?.upgrade === undefined ? undefined : tunnelEnd(this, this.response);
+    if (end !== undefined) this.#noteEnd(end);
+    super.onRouterEnd(trailers);
   }
 
   /** The response broke off after it had begun. */

@@ -6,7 +6,7 @@ import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { clusterFromJson, filterTypes, routerJson, routesJson, serveEnvoy } from '../testing/envoy-config.ts';
-import { portOfServer, statOf, tcpUpstream, until, type Closers } from '../testing/harness.ts';
+import { keptAccessLog, portOfServer, statOf, tcpUpstream, until, type Closers } from '../testing/harness.ts';
 import { http2Client, http2Upstream } from '../testing/http2-peers.ts';
 
 const key = 'dGhlIHNhbXBsZSBub25jZQ==';
@@ -315,4 +315,72 @@ test('upgrades may have filters of their own', async (t) => {
   );
   const { head } = await upgradeHttp1(port);
   assert.match(head, /^HTTP\/1\.1 429 /);
+});
+
+test('the log says who ended a tunnel, where the end of its connection is its end', async (t) => {
+  const up = await tcpUpstream(t, (socket) => {
+    socket.once('data', (asked: Buffer) => {
+      if (asked.includes('HTTP/1.1'))
+        socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n');
+      if (asked.includes('/ends')) socket.end();
+    });
+    socket.once('end', () => socket.end());
+  });
+  const log = keptAccessLog('');
+  const text_format_source = { inline_string: '%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%' };
+  const { port } = await serveEnvoy(
+    t,
+    {
+      ...manager,
+      route_config: routesJson([
+        {
+          match: { connect_matcher: {} },
+          route: { cluster: 'up', upgrade_configs: [{ upgrade_type: 'CONNECT', connect_config: {} }] },
+        },
+        { match: { prefix: '/' }, route: { cluster: 'up' } },
+      ]),
+      access_log: [
+        {
+          name: 'stdout',
+          typed_config: {
+            '@type': 'type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog',
+            log_format: { text_format_source },
+          },
+        },
+      ],
+    },
+    [clusterFromJson('up', [up])],
+    log.options,
+  );
+  const ends = async (socket: Socket, first: string): Promise<void> => {
+    const closed = once(socket, 'close');
+    socket.resume();
+    if (first !== '') socket.end(first);
+    await closed;
+  };
+  const connectTo = async (): Promise<Socket> => {
+    const socket = connect(port, '127.0.0.1');
+    socket.write('CONNECT far.example:443 HTTP/1.1\r\nhost: far.example:443\r\n\r\n');
+    await once(socket, 'data');
+    return socket;
+  };
+  await ends((await upgradeHttp1(port)).socket, 'bye');
+  await ends((await upgradeHttp1(port, '/ends')).socket, '');
+  await ends(await connectTo(), 'bye');
+  const terminated = await connectTo();
+  terminated.write('/ends');
+  await ends(terminated, '');
+  const session = await http2Client(t, port);
+  const stream = await connectHttp2(session, websocket);
+  const ended = once(stream, 'close');
+  stream.resume().end('bye');
+  await ended;
+  await until(() => log.lines.length === 5);
+  assert.deepEqual(log.lines, [
+    '101 DC downstream_remote_disconnect',
+    '101 UC upstream_reset_after_response_started{connection_termination}',
+    '200 DC downstream_remote_disconnect',
+    '200 - via_upstream',
+    '101 - via_upstream',
+  ]);
 });
