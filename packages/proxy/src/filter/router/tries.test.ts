@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { request, type IncomingMessage, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { test } from 'node:test';
+import { TestClock } from '@lateen/core';
 import {
   defaultForward,
   defaultRoute,
@@ -201,21 +203,36 @@ test('a gRPC deadline limits the request where the route lets it, up to its cap'
 });
 
 test('a try on which nothing moves is given up, one that goes on is not', async (t) => {
+  const clock = new TestClock();
+  const going = Promise.withResolvers<ServerResponse>();
   const { port: up } = await upstream(t, (request, response) => {
-    if (request.url === '/still') return;
+    if (request.url === '/still') {
+      clock.advance(100);
+      return;
+    }
     response.write('a');
-    const timer = setInterval(() => response.write('a'), 20);
-    setTimeout(() => {
-      clearInterval(timer);
-      response.end('z');
-    }, 160);
+    going.resolve(response);
   });
   const { port, dataPlane } = await serveHttp(
     t,
     [defaultRoute(forward({ retryPolicy: { ...retry, retryOn: [], perTryIdleTimeoutMs: 80 } }))],
     [cluster('up', [up])],
+    {},
+    { clock },
   );
-  assert.match((await ask(port, '/moves')).body, /^a+z$/);
+  const moves = request({ port, path: '/moves', agent: false }).end();
+  const [answer] = (await once(moves, 'response')) as [IncomingMessage];
+  const endpointAnswer = await going.promise;
+  let body = '';
+  for await (const chunk of answer) {
+    body += String(chunk);
+    if (body.length === 5) endpointAnswer.end();
+    if (body.length >= 5) continue;
+    // Less than the limit each time, and three times as much together.
+    clock.advance(60);
+    endpointAnswer.write('a');
+  }
+  assert.equal(body, 'aaaaa');
   assert.equal((await ask(port, '/still')).status, 504);
   assert.equal(statOf(dataPlane, 'cluster.up.upstream_rq_per_try_idle_timeout'), 1);
 });
