@@ -41,6 +41,11 @@ export class ChunkedDecoder {
     return this.#state === 'done';
   }
 
+  /** The trailer fields; undefined where none came. */
+  get trailers(): HeaderBlock | undefined {
+    return this.#trailers.lines === 0 ? undefined : this.#trailers;
+  }
+
   /** Decodes and returns the offset after what was used, or {@link malformed}. Stops after the last byte of the body. */
   decode(buffer: Buffer, start: number, end: number, sink: BodySink): number {
     let at = start;

@@ -11,22 +11,12 @@ import type { TlsInfo } from '../wire/tls-info.ts';
 import type { Wire, WireHandler } from '../wire/wire.ts';
 import { writeChunk, writeLastChunk } from './chunk-writer.ts';
 import { ChunkedDecoder, type BodySink } from './chunked-decoder.ts';
-import { HeaderLines, incomplete, malformed, slot } from './head-parser.ts';
-import { framingOf, takeConnectionOptions, type ConnectionOptions } from './message-framing.ts';
+import type { Http1ClientOptions } from './client-options.ts';
+import { headerLinesOf, incomplete, malformed, slot, type HeaderLines } from './head-parser.ts';
+import { emptyConnectionOptions, framingOf, takeConnectionOptions } from './message-framing.ts';
 import { Http1Meter, markOf } from './http1-meter.ts';
-import { sendsChunks, writeRequestHead, type RequestHeadStyle } from './request-head-writer.ts';
+import { sendsChunks, writeRequestHead } from './request-head-writer.ts';
 import { parseStatusLine, type StatusLine } from './request-line.ts';
-
-export interface Http1ClientOptions extends RequestHeadStyle {
-  readonly maxHeadBytes: number;
-  readonly maxHeaders: number;
-  readonly preserveHeaderCase: boolean;
-  readonly enableTrailers: boolean;
-  /** How long the connection is kept without a request; 0: for ever. */
-  readonly idleTimeoutMs: number;
-  /** 0: no limit. */
-  readonly maxRequests: number;
-}
 
 /** The pool that a client connection belongs to. */
 export interface ClientConnectionOwner {
@@ -57,12 +47,7 @@ export class Http1ClientConnection implements Expirable, ClientStream, WireHandl
   readonly #timers: CoarseTimers;
   readonly #lines: HeaderLines;
   readonly #statusLine: StatusLine = { status: 0, minorVersion: 1 };
-  readonly #connection: ConnectionOptions = {
-    close: false,
-    keepAlive: false,
-    upgrade: false,
-    rejected: false,
-  };
+  readonly #connection = emptyConnectionOptions();
   /** For logs; given by its owner. */
   connectionId = 0;
   #reading: ReadState = 'idle';
@@ -80,7 +65,6 @@ export class Http1ClientConnection implements Expirable, ClientStream, WireHandl
   #stash: Buffer | undefined;
   #bodyLeft = 0;
   #chunks: ChunkedDecoder | undefined;
-  #trailers: HeaderBlock | undefined;
   #interimHeads = 0;
   #closeAfter = false;
   #paused = false;
@@ -102,7 +86,7 @@ export class Http1ClientConnection implements Expirable, ClientStream, WireHandl
     this.#owner = owner;
     this.#heads = heads;
     this.#timers = timers;
-    this.#lines = new HeaderLines({ lowerCase: !options.preserveHeaderCase, maxLines: options.maxHeaders });
+    this.#lines = headerLinesOf(options);
     wire.handler = this;
   }
 
@@ -258,7 +242,7 @@ export class Http1ClientConnection implements Expirable, ClientStream, WireHandl
             return;
           }
           at = next;
-          if (decoder.done) this.#responseComplete(this.#trailers?.lines === 0 ? undefined : this.#trailers);
+          if (decoder.done) this.#responseComplete(decoder.trailers);
           break;
         }
         case 'until_close':
@@ -379,8 +363,7 @@ export class Http1ClientConnection implements Expirable, ClientStream, WireHandl
       this.#bodyLeft = framing.length;
     } else {
       this.#reading = 'chunked';
-      this.#trailers = new HeaderBlock();
-      this.#chunks = new ChunkedDecoder(this.#trailers);
+      this.#chunks = new ChunkedDecoder(new HeaderBlock());
     }
     this.#handler?.onResponseHead(head, false);
   }
@@ -419,7 +402,6 @@ export class Http1ClientConnection implements Expirable, ClientStream, WireHandl
     if (trailers !== undefined) this.#meter?.noteFields(trailers);
     this.#handler = undefined;
     this.#chunks = undefined;
-    this.#trailers = undefined;
     this.#reading = 'idle';
     const wanted = this.#requestDone && this.#release();
     handler?.onResponseEnd(trailers);

@@ -1,4 +1,5 @@
 import type { HttpVersion } from '../codec/head.ts';
+import { badCharacter, fragment, tooMany } from './head-parser.ts';
 import { reasonPhrase } from './reason-phrase.ts';
 
 /** Why a request was refused before it became one. */
@@ -79,6 +80,18 @@ export const framingFaults = {
   both: 'two_framings',
   unknown_coding: 'unknown_coding',
 } as const;
+
+/** What the parsers say besides that the bytes are not HTTP. */
+const headFaults: Readonly<Record<number, RefusedFault>> = {
+  [tooMany]: 'too_many_headers',
+  [badCharacter]: 'bad_characters',
+  [fragment]: 'fragment',
+};
+
+/** Why a head cannot be read, by the code with which its parser stopped. */
+export function headFault(code: number): RefusedFault {
+  return headFaults[code] ?? 'malformed_head';
+}
 
 /** Envoy's response code details (its page "Response Code Details"). */
 export function faultDetails(fault: CodecFault, version: HttpVersion): string {

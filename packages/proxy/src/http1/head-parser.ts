@@ -232,3 +232,11 @@ export class HeaderLines {
 function lowerName(buffer: Buffer, start: number, end: number): void {
   for (let i = start; i < end; i++) buffer[i] = tokenLower[buffer[i] as number] as number;
 }
+
+/** For the heads that a connection with these options reads. */
+export function headerLinesOf(options: {
+  readonly preserveHeaderCase: boolean;
+  readonly maxHeaders: number;
+}): HeaderLines {
+  return new HeaderLines({ lowerCase: !options.preserveHeaderCase, maxLines: options.maxHeaders });
+}

@@ -74,6 +74,10 @@ export interface ConnectionOptions {
   rejected: boolean;
 }
 
+export function emptyConnectionOptions(): ConnectionOptions {
+  return { close: false, keepAlive: false, upgrade: false, rejected: false };
+}
+
 /** What a `Connection` header of a request may not name (Envoy). */
 const forwardedNames = new Set(['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto']);
 const maxNominatedNames = 10;

@@ -9,14 +9,14 @@ import { type Expirable, type CoarseTimers, type Countdown } from '../timer/coar
 import type { Wire, WireHandler } from '../wire/wire.ts';
 import { writeChunk, writeLastChunk } from './chunk-writer.ts';
 import { ChunkedDecoder, type BodySink } from './chunked-decoder.ts';
-import { breaksProtocol, framingFaults, type RefusedFault } from './codec-fault.ts';
-import { badCharacter, fragment, HeaderLines, incomplete, malformed, tooMany } from './head-parser.ts';
+import { breaksProtocol, framingFaults, headFault, type RefusedFault } from './codec-fault.ts';
+import { headerLinesOf, incomplete, malformed, type HeaderLines } from './head-parser.ts';
 import { atBeginning, Http1Meter } from './http1-meter.ts';
 import {
+  emptyConnectionOptions,
   framingOf,
   noBody,
   takeConnectionOptions,
-  type ConnectionOptions,
   type Framing,
 } from './message-framing.ts';
 import { isRegisteredMethod } from './methods.ts';
@@ -30,21 +30,12 @@ import {
   type ResponseFraming,
 } from './response-head-writer.ts';
 import type { ServerConnectionOwner } from './server-connection-owner.ts';
-import type { Http1ServerOptions } from './server-options.ts';
+import { closeWaitMs, type Http1ServerOptions } from './server-options.ts';
 
 type ReadState = 'head' | 'length' | 'chunked' | 'complete' | 'tunnel' | 'closing';
 type WriteState = 'idle' | ResponseFraming;
 
-/** What the parsers say besides that the bytes are not HTTP. */
-const parseFaults: Readonly<Record<number, RefusedFault>> = {
-  [tooMany]: 'too_many_headers',
-  [badCharacter]: 'bad_characters',
-  [fragment]: 'fragment',
-};
-
 const maxPipelinedBytes = 64 * 1024;
-/** How long an answer may take to leave where nothing is waited for after it. */
-const flushMs = 1_000;
 
 /**
  * The server side of an HTTP/1 connection: one request at a time, the next one (pipelined or not)
@@ -59,12 +50,7 @@ export class Http1ServerConnection implements Expirable, ServerStream, WireHandl
   readonly #timers: CoarseTimers;
   readonly #lines: HeaderLines;
   readonly #requestLine = emptyRequestLine();
-  readonly #connection: ConnectionOptions = {
-    close: false,
-    keepAlive: false,
-    upgrade: false,
-    rejected: false,
-  };
+  readonly #connection = emptyConnectionOptions();
   #reading: ReadState = 'head';
   #writing: WriteState = 'idle';
   #head: RequestHead | undefined;
@@ -76,7 +62,6 @@ export class Http1ServerConnection implements Expirable, ServerStream, WireHandl
   #handler: ServerStreamHandler | undefined;
   #bodyLeft = 0;
   #chunks: ChunkedDecoder | undefined;
-  #trailers: HeaderBlock | undefined;
   #closeAfter = false;
   #keepAlive10 = false;
   #processing = false;
@@ -100,10 +85,7 @@ export class Http1ServerConnection implements Expirable, ServerStream, WireHandl
     this.#owner = owner;
     this.#heads = heads;
     this.#timers = timers;
-    this.#lines = new HeaderLines({
-      lowerCase: !options.preserveHeaderCase,
-      maxLines: options.maxHeaders,
-    });
+    this.#lines = headerLinesOf(options);
     wire.handler = this;
     if (options.idleTimeoutMs > 0) timers.start(this, options.idleTimeoutMs);
   }
@@ -197,7 +179,7 @@ export class Http1ServerConnection implements Expirable, ServerStream, WireHandl
             break;
           }
           at = next;
-          if (decoder.done) this.#requestComplete(this.#trailers?.lines === 0 ? undefined : this.#trailers);
+          if (decoder.done) this.#requestComplete(decoder.trailers);
           break;
         }
         case 'tunnel':
@@ -223,10 +205,7 @@ export class Http1ServerConnection implements Expirable, ServerStream, WireHandl
   /** Keeps bytes that came before their time. */
   #keep(buffer: Buffer, start: number, end: number): void {
     this.#stash = Buffer.from(buffer.subarray(start, end));
-    if (this.#reading === 'complete' && this.#stash.length > maxPipelinedBytes && !this.#paused) {
-      this.#paused = true;
-      this.#wire.pause();
-    }
+    if (this.#reading === 'complete' && this.#stash.length > maxPipelinedBytes) this.pauseRequest();
   }
 
   #readHead(buffer: Buffer, start: number, end: number): number {
@@ -261,7 +240,7 @@ export class Http1ServerConnection implements Expirable, ServerStream, WireHandl
   }
 
   #headStopped(code: number, buffer: Buffer, start: number, end: number): number {
-    if (code !== incomplete) return this.#refuseHead(parseFaults[code] ?? 'malformed_head', end);
+    if (code !== incomplete) return this.#refuseHead(headFault(code), end);
     if (this.#headBytes + end - start > this.#options.maxHeadBytes)
       return this.#refuseHead('headers_too_large', end);
     this.#keep(buffer, start, end);
@@ -336,8 +315,7 @@ export class Http1ServerConnection implements Expirable, ServerStream, WireHandl
       this.#bodyLeft = framing.length;
     } else if (framing.kind === 'chunked') {
       this.#reading = 'chunked';
-      this.#trailers = new HeaderBlock();
-      this.#chunks = new ChunkedDecoder(this.#trailers);
+      this.#chunks = new ChunkedDecoder(new HeaderBlock());
     } else {
       this.#reading = 'complete';
     }
@@ -351,7 +329,6 @@ export class Http1ServerConnection implements Expirable, ServerStream, WireHandl
     if (trailers !== undefined) this.#meter?.noteFields(trailers);
     this.#reading = 'complete';
     this.#chunks = undefined;
-    this.#trailers = undefined;
     this.#handler?.onRequestEnd(trailers);
   }
 
@@ -517,9 +494,6 @@ export class Http1ServerConnection implements Expirable, ServerStream, WireHandl
     this.#stash = undefined;
     this.resumeRequest();
     this.#wire.end();
-    this.#timers.start(
-      this,
-      this.#options.delayedCloseTimeoutMs || (this.#wire.pendingBytes > 0 ? flushMs : 1),
-    );
+    this.#timers.start(this, closeWaitMs(this.#options, this.#wire.pendingBytes));
   }
 }

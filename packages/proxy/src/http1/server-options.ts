@@ -23,3 +23,11 @@ export interface Http1ServerOptions {
   /** Answer `Expect: 100-continue` here; false leaves it to the endpoint. */
   readonly answerContinue: boolean;
 }
+
+/** How long an answer may take to leave where nothing is waited for after it. */
+const flushMs = 1_000;
+
+/** How long a connection that we have ended is read on, so that the client gets what is left before a reset. */
+export function closeWaitMs(options: Http1ServerOptions, pendingBytes: number): number {
+  return options.delayedCloseTimeoutMs || (pendingBytes > 0 ? flushMs : 1);
+}

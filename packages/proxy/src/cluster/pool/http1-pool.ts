@@ -1,11 +1,8 @@
 import { NumberMap } from '@lateen/core';
 import type { ConnectionEnd } from '../../codec/connection-end.ts';
 import type { HeadPool } from '../../codec/head.ts';
-import {
-  Http1ClientConnection,
-  type ClientConnectionOwner,
-  type Http1ClientOptions,
-} from '../../http1/client-connection.ts';
+import { Http1ClientConnection, type ClientConnectionOwner } from '../../http1/client-connection.ts';
+import type { Http1ClientOptions } from '../../http1/client-options.ts';
 import type { CoarseTimers } from '../../timer/coarse-timers.ts';
 import type { Wire } from '../../wire/wire.ts';
 import type { Breakers } from '../breakers.ts';
