@@ -11,7 +11,7 @@ import type { FieldName } from './hpack/field-name.ts';
 export type MessageFault = 'malformed' | 'too_large' | 'too_many';
 
 export interface MessageLimits {
-  /** Names and values and 32 a field, as SETTINGS_MAX_HEADER_LIST_SIZE counts. */
+  /** Names and values, as Envoy counts `max_request_headers_kb`: without the 32 a field of RFC 9113 section 6.5.2. */
   readonly maxHeadBytes: number;
   readonly maxHeaders: number;
   /** Requests may ask for a protocol (RFC 8441). */
@@ -89,7 +89,7 @@ export class MessageFields implements FieldSink {
   ): void {
     const block = this.#block;
     if (block === undefined || this.fault !== undefined) return;
-    this.#bytes += name.lower.length + end - start + 32;
+    this.#bytes += name.lower.length + end - start;
     if (this.#bytes > this.#limits.maxHeadBytes) {
       this.fault = 'too_large';
       return;

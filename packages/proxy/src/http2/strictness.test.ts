@@ -6,6 +6,7 @@ import {
   frame,
   goodHead,
   headersFrame,
+  headersInFrames,
   literals,
   RawClient,
   uint32,
@@ -124,23 +125,27 @@ test('a head that is too large is 431, and the tables stay in step', async (t) =
   const refused = await client.expect((f) => f.type === frameType.headers && f.streamId === 1);
   const { ':status': status, server, date } = client.fields(refused);
   assert.deepEqual([status, server, date !== undefined], ['431', 'envoy', true]);
-  const large = literals([
-    ...goodHead,
-    ...Array.from({ length: 9 }, (_, i): [string, string] => [`x-${i}`, 'v'.repeat(8_000)]),
-  ]);
-  for (let from = 0; from < large.length; from += 16_000) {
-    const last = from + 16_000 >= large.length ? frameFlag.endHeaders : 0;
-    const payload = large.subarray(from, from + 16_000);
-    client.send(
-      from === 0
-        ? frame(frameType.headers, last | frameFlag.endStream, 3, payload)
-        : frame(frameType.continuation, last, 3, payload),
-    );
-  }
+  const large = Array.from({ length: 9 }, (_, i): [string, string] => [`x-${i}`, 'v'.repeat(8_000)]);
+  client.send(...headersInFrames(3, [...goodHead, ...large]));
   const answer = await client.expect((f) => f.type === frameType.headers && f.streamId === 3);
   assert.equal(client.fields(answer)[':status'], '431');
   assert.equal(counter('http2.header_overflow'), 2);
   assert.equal(counter('downstream_rq_4xx'), 2);
+});
+
+test('the size of a head is that of its names and values, up to the limit', async (t) => {
+  const { port } = await serve(t);
+  const client = await RawClient.connect(t, port);
+  const twenty = Array.from({ length: 20 }, (_, i): [string, string] => [`x-${i}`, 'v'.repeat(2_500)]);
+  const bytes = [...goodHead, ...twenty].reduce((sum, [name, value]) => sum + name.length + value.length, 0);
+  const statusOf = async (streamId: number, size: number): Promise<string | undefined> => {
+    const rest: [string, string] = ['rest', 'v'.repeat(size - bytes - 'rest'.length)];
+    client.send(...headersInFrames(streamId, [...goodHead, ...twenty, rest]));
+    const answer = await client.expect((f) => f.type === frameType.headers && f.streamId === streamId);
+    return client.fields(answer)[':status'];
+  };
+  assert.equal(await statusOf(1, 60 * 1024), '200');
+  assert.equal(await statusOf(3, 60 * 1024 + 1), '431');
 });
 
 test('cookies in crumbs become one, and host may stand for the authority', async (t) => {

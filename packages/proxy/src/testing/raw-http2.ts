@@ -168,6 +168,21 @@ export function headersFrame(
   return frame(frameType.headers, flags, streamId, literals(fields));
 }
 
+/** A head without a body in as many frames as it needs, none larger than 16,000 bytes. */
+export function headersInFrames(
+  streamId: number,
+  fields: readonly (readonly [string, string])[],
+): readonly Buffer[] {
+  const block = literals(fields);
+  const frames: Buffer[] = [];
+  for (let at = 0; at < block.length; at += 16_000) {
+    const [type, first] = at === 0 ? [frameType.headers, frameFlag.endStream] : [frameType.continuation, 0];
+    const last = at + 16_000 >= block.length ? frameFlag.endHeaders : 0;
+    frames.push(frame(type, first | last, streamId, block.subarray(at, at + 16_000)));
+  }
+  return frames;
+}
+
 /** An endpoint of HTTP/2 that answers with frames made by hand. */
 export interface RawHttp2Endpoint {
   readonly socket: Socket;
