@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { errorCode, frameFlag, frameType } from '../http2/frame.ts';
 import { assertLogged, type Expected } from '../testing/fault-case.ts';
-import { frame, goodHead, headersFrame, RawClient, uint32 } from '../testing/raw-http2.ts';
+import { frame, goodHead, headersFrame, headersInFrames, RawClient, uint32 } from '../testing/raw-http2.ts';
 import { left, watchedEndpoint, type Behaviour } from './testing/watched-endpoint.ts';
 
 interface Http2Case {
@@ -26,6 +26,12 @@ const taken: Omit<Expected, 'status' | 'body'> = {
   },
 };
 const cancelled = [frame(frameType.rstStream, 0, 1, uint32(errorCode.cancel))];
+
+/** 70 kB in one block, each frame below the largest size. */
+const largeHead = headersInFrames(1, [
+  ...goodHead,
+  ...Array.from({ length: 70 }, (_, i): [string, string] => [`x-${i}`, 'y'.repeat(1_000)]),
+]);
 
 const http2Cases: readonly Http2Case[] = [
   {
@@ -82,6 +88,17 @@ const http2Cases: readonly Http2Case[] = [
       flags: 'DPE',
       details: 'http2.too_many_headers',
       counted: { 'http.http.downstream_rq_4xx': 1 },
+    },
+  },
+  {
+    what: 'sends headers too large together',
+    endpoint: 'answers',
+    request: largeHead,
+    expected: {
+      logged: 431,
+      flags: 'DPE',
+      details: 'http2.header_list_size_too_large',
+      counted: { 'http.http.http2.header_list_size_too_large': 1, 'http.http.http2.header_overflow': 0 },
     },
   },
   {

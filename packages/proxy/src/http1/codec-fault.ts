@@ -96,7 +96,8 @@ export function headFault(code: number): RefusedFault {
 /** Envoy's response code details (its page "Response Code Details"). */
 export function faultDetails(fault: CodecFault, version: HttpVersion): string {
   if (version !== 'HTTP/2') return http1Details[fault];
-  return fault === 'malformed_head' ? 'http2.violation.of.messaging.rule' : 'http2.too_many_headers';
+  if (fault === 'malformed_head') return 'http2.violation.of.messaging.rule';
+  return fault === 'headers_too_large' ? 'http2.header_list_size_too_large' : 'http2.too_many_headers';
 }
 
 /** Those that are answered: {@link faultStatus}, {@link faultText} and {@link faultDetails} say how. */

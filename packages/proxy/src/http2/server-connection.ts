@@ -242,7 +242,8 @@ export class Http2ServerConnection extends Http2Connection {
       this.#owner.onUnread('malformed_head', 'HTTP/2');
       return;
     }
-    this.stats.n.headerOverflow++;
+    if (fault === 'too_large') this.stats.n.headerListSizeTooLarge++;
+    else this.stats.n.headerOverflow++;
     const unread = this.context.heads.request();
     unread.version = 'HTTP/2';
     this.context.heads.releaseRequest(head);

@@ -6,6 +6,7 @@ const counters = {
   txReset: 'tx_reset',
   rxMessagingError: 'rx_messaging_error',
   headerOverflow: 'header_overflow',
+  headerListSizeTooLarge: 'header_list_size_too_large',
   keepaliveTimeout: 'keepalive_timeout',
   refusedStreams: 'stream_refused_errors',
   goawaySent: 'goaway_sent',
