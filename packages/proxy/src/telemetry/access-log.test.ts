@@ -90,6 +90,8 @@ test('operators take arguments, alternatives and lengths; what is missing is a d
     format('%REQ(:AUTHORITY):4%|%REQ(NO?USER-AGENT)%|%REQ(NO)%|%RESP(NO)%|100%%'),
     'revi|curl/8.0|-|-|100%',
   );
+  assert.equal(format('%RESP(:STATUS)% %RESP(NO?:STATUS)% %RESPONSE_HEADER(:status):1%'), '200 200 2');
+  assert.equal(format('%RESP(:STATUS)%', info({ response: undefined })), '-');
   assert.equal(
     format('%DOWNSTREAM_REMOTE_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%'),
     '10.244.0.7:41234 10.96.0.20',

@@ -36,15 +36,30 @@ function requestHeader(argument: string): Operator {
   };
 }
 
-function blockHeader(argument: string, block: (info: StreamInfo) => HeaderBlock | undefined): Operator {
-  const wanted = alternatives(argument).map(headerName);
+type TextReader = (info: StreamInfo) => string | undefined;
+
+/** The first that is there. */
+function firstOf(readers: readonly TextReader[]): Operator {
   return (info) => {
-    for (const name of wanted) {
-      const value = block(info)?.get(name);
+    for (const read of readers) {
+      const value = read(info);
       if (value !== undefined) return value;
     }
     return undefined;
   };
+}
+
+function blockReader(text: string, block: (info: StreamInfo) => HeaderBlock | undefined): TextReader {
+  const name = headerName(text);
+  return (info) => block(info)?.get(name);
+}
+
+function statusText({ response }: StreamInfo): string | undefined {
+  return response === undefined ? undefined : String(response.status);
+}
+
+function responseReader(name: string): TextReader {
+  return name.toLowerCase() === ':status' ? statusText : blockReader(name, (info) => info.response?.headers);
 }
 
 /** The path without its query, of the first header that is there. */
@@ -102,10 +117,12 @@ function operatorOf(name: string, argument: string | undefined): Operator | Resu
       return queryParameter(argument ?? '');
     case 'RESP':
     case 'RESPONSE_HEADER':
-      return blockHeader(argument ?? '', (info) => info.response?.headers);
+      return firstOf(alternatives(argument ?? '').map(responseReader));
     case 'TRAILER':
     case 'RESPONSE_TRAILER':
-      return blockHeader(argument ?? '', (info) => info.responseTrailers);
+      return firstOf(
+        alternatives(argument ?? '').map((name) => blockReader(name, (info) => info.responseTrailers)),
+      );
     case 'START_TIME':
       return timeOperator(argument, startTime);
     case 'EMIT_TIME':
