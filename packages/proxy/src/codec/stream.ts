@@ -1,5 +1,5 @@
 import type { ByteMeter } from './byte-meter.ts';
-import type { RequestHead, ResponseHead } from './head.ts';
+import type { HttpVersion, RequestHead, ResponseHead } from './head.ts';
 import type { HeaderBlock } from './header-block.ts';
 import type { ConnectTimes } from '../wire/connect-times.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
@@ -71,8 +71,8 @@ export interface ClientStream {
   resumeResponse(): void;
   /** True where the connection had served a request before: it may have been closed by the peer unseen. */
   readonly reused: boolean;
-  /** True where other streams may be on the connection: resets of streams are counted for those alone, as by Envoy. */
-  readonly multiplexed: boolean;
+  /** What the connection speaks; undefined where that is no HTTP. */
+  readonly protocol: HttpVersion | undefined;
   /** Of the connection. */
   readonly connectionId: number;
   /** `address:port` of our end of the connection. */

@@ -4,7 +4,7 @@ import type { Host } from '../cluster/host.ts';
 import { noBytes, sumOfMeters, type ByteMeter } from '../codec/byte-meter.ts';
 import { GrpcMessages } from '../codec/grpc-messages.ts';
 import { isGrpc } from '../codec/grpc-timeout.ts';
-import type { RequestHead, ResponseHead } from '../codec/head.ts';
+import type { HttpVersion, RequestHead, ResponseHead } from '../codec/head.ts';
 import type { HeaderBlock } from '../codec/header-block.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
 import { formatAddress, type SocketAddress } from '../model/address.ts';
@@ -179,6 +179,10 @@ export abstract class ExchangeRecord implements Expirable, StreamInfo {
 
   get upstreamConnectionId(): number | undefined {
     return this.router?.connected?.connectionId;
+  }
+
+  get upstreamProtocol(): HttpVersion | undefined {
+    return this.router?.connected?.protocol;
   }
 
   get upstreamTls(): TlsInfo | undefined {

@@ -1,6 +1,6 @@
 import { connectionEnd, type ConnectionEnd } from '../codec/connection-end.ts';
 import type { ByteMeter } from '../codec/byte-meter.ts';
-import type { HeadPool, RequestHead, ResponseHead } from '../codec/head.ts';
+import type { HeadPool, HttpVersion, RequestHead, ResponseHead } from '../codec/head.ts';
 import { HeaderBlock } from '../codec/header-block.ts';
 import { maxInterimHeads } from '../codec/interim-heads.ts';
 import { names } from '../codec/header-name.ts';
@@ -109,8 +109,8 @@ export class Http1ClientConnection implements Expirable, ClientStream, WireHandl
     return (this.#meter = new Http1Meter(this.#wire, markOf(this.#wire)));
   }
 
-  get multiplexed(): boolean {
-    return false;
+  get protocol(): HttpVersion {
+    return 'HTTP/1.1';
   }
 
   get reused(): boolean {

@@ -11,7 +11,7 @@ import type { TlsInfo } from '../wire/tls-info.ts';
 export class Http2ClientStream extends Http2Stream implements ClientStream {
   readonly #connection: Http2ClientConnection;
   readonly reused: boolean;
-  readonly multiplexed = true;
+  readonly protocol = 'HTTP/2';
   #handler: ClientStreamHandler | undefined;
   /** The client waits for 100. */
   expectsContinue = false;

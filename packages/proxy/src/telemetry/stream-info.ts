@@ -1,6 +1,6 @@
 import type { ByteMeter } from '../codec/byte-meter.ts';
 import type { GrpcMessages } from '../codec/grpc-messages.ts';
-import type { RequestHead, ResponseHead } from '../codec/head.ts';
+import type { HttpVersion, RequestHead, ResponseHead } from '../codec/head.ts';
 import type { HeaderBlock } from '../codec/header-block.ts';
 import type { SocketAddress } from '../model/address.ts';
 import type { Host } from '../cluster/host.ts';
@@ -83,6 +83,8 @@ export interface StreamInfo {
   readonly upstreamHost: string;
   readonly upstreamLocal: string;
   readonly upstreamConnectionId?: number | undefined;
+  /** Undefined where there was no connection, or it speaks no HTTP. */
+  readonly upstreamProtocol?: HttpVersion | undefined;
   /** Of the connection to the endpoint. */
   readonly upstreamTls?: TlsInfo | undefined;
   readonly upstreamCluster: string;

@@ -49,7 +49,7 @@ export const streamOperators: Readonly<Record<string, Operator>> = {
   ...tlsOperators,
   ...byteOperators,
   PROTOCOL: (i) => i.request?.version,
-  UPSTREAM_PROTOCOL: (i) => (i.details === 'via_upstream' ? i.response?.version : undefined),
+  UPSTREAM_PROTOCOL: (i) => i.upstreamProtocol,
   RESPONSE_CODE: (i) => i.status,
   RESPONSE_CODE_DETAILS: (i) => nonEmpty(i.details.replaceAll(' ', '_')),
   CONNECTION_TERMINATION_DETAILS: ({ terminationDetails = '' }) => nonEmpty(terminationDetails),

@@ -28,7 +28,7 @@ export class TerminatedConnect implements HttpPool, ClientStream, WireHandler {
   #requestEnded = false;
   #answerEnded = false;
   readonly reused = false;
-  readonly multiplexed = false;
+  readonly protocol = undefined;
   connectionId = 0;
 
   constructor(cluster: UpstreamCluster, host: Host, heads: HeadPool, downstream: Downstream) {

@@ -111,7 +111,7 @@ class AttemptLog implements AttemptWatch {
     trailers: HeaderBlock | undefined,
   ): void {
     const request = this.#request;
-    const { host, localAddress, connectionId, tls, meter, times } = this.#attempt;
+    const { host, localAddress, connectionId, protocol, tls, meter, times } = this.#attempt;
     const nowMs = this.#turn.nowMs;
     const info: StreamInfo = {
       request: request.request,
@@ -140,6 +140,7 @@ class AttemptLog implements AttemptWatch {
       upstreamHost: formatAddress(host.address),
       upstreamLocal: localAddress,
       upstreamConnectionId: connectionId,
+      upstreamProtocol: protocol,
       upstreamTls: tls,
       upstreamCluster: request.upstreamCluster,
       upstreamFailure: failure,

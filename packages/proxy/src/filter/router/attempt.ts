@@ -149,6 +149,11 @@ export class Attempt implements Expirable, StreamWaiter {
     return this.#stream?.connectionId;
   }
 
+  /** Undefined before it is ready, and where the endpoint is spoken to without HTTP. */
+  get protocol(): HttpVersion | undefined {
+    return this.#stream?.protocol;
+  }
+
   get localAddress(): string {
     return this.#stream?.localAddress ?? '';
   }
@@ -204,7 +209,8 @@ export class Attempt implements Expirable, StreamWaiter {
       n.upstreamRqCancelled++;
       this.#pool.cancel(this);
     } else {
-      if (stream.multiplexed) n.upstreamRqTxReset++;
+      // As Envoy: of HTTP/1 the connection is given up, not a stream of it.
+      if (stream.protocol === 'HTTP/2') n.upstreamRqTxReset++;
       stream.reset();
     }
   }
@@ -273,7 +279,7 @@ export class Attempt implements Expirable, StreamWaiter {
     this.#finish();
     const { n } = this.cluster.stats;
     if (reason === 'remote_reset' || reason === 'refused') n.upstreamRqRxReset++;
-    else if (reason === 'protocol_error' && this.#stream?.multiplexed === true) n.upstreamRqTxReset++;
+    else if (reason === 'protocol_error' && this.protocol === 'HTTP/2') n.upstreamRqTxReset++;
     this.host.rqError++;
     if (reason !== 'local_reset') this.#observeFailure();
     this.#owner.onAttemptFailed(this, reason, detail);
