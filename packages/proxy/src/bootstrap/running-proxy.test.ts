@@ -15,6 +15,7 @@ import {
 import { createGrpcServer, type ServerStream } from '@lateen/protocol/grpc';
 import { knownTypes } from '../decode/known-types.ts';
 import type { DataPlane, DataPlaneChange } from '../model/index.ts';
+import type { Closers } from '../testing/harness.ts';
 import { dumpConfig } from '../admin/config-dump.ts';
 import { decodeBootstrap } from './bootstrap.ts';
 import { createDataPlane } from '../data-plane.ts';
@@ -53,7 +54,7 @@ function bootstrapFor(port: number) {
 }
 
 /** A control plane over real gRPC that is told what to say, and a proxy whose data plane only takes notes. */
-async function harness() {
+async function harness(t: Closers) {
   const events = new EventEmitter();
   const server = createGrpcServer();
   let stream: ServerStream<DeltaDiscoveryResponse> | undefined;
@@ -82,6 +83,10 @@ async function harness() {
     xdsMetadata: () => ({ authorization: 'Bearer me' }),
     onReady: ready.resolve,
     isLocalSecret: (name) => name === 'default',
+  });
+  t.after(async () => {
+    await proxy.close();
+    await server.close();
   });
   let nonce = 0;
   return {
@@ -115,10 +120,6 @@ async function harness() {
       });
     },
     dropConnection: () => stream?.fail(new Error('gone')),
-    async close() {
-      await proxy.close();
-      await server.close();
-    },
   };
 }
 
@@ -160,8 +161,8 @@ function httpListener(name: string, route: string, extra: object = {}) {
   };
 }
 
-test('what the bootstrap defines is neither changed nor removed by the control plane', async () => {
-  const h = await harness();
+test('what the bootstrap defines is neither changed nor removed by the control plane', async (t) => {
+  const h = await harness(t);
   await h.next();
   await h.next();
   h.send(Cluster, { 'xds-grpc': { name: 'xds-grpc' }, other: { name: 'other' } });
@@ -174,11 +175,10 @@ test('what the bootstrap defines is neither changed nor removed by the control p
   // The way to the control plane is still there.
   h.dropConnection();
   assert.equal((await h.next())['type'], 'Cluster');
-  await h.close();
 });
 
-test('a proxy asks for what its resources refer to, becomes ready, refuses one resource and resumes', async () => {
-  const h = await harness();
+test('a proxy asks for what its resources refer to, becomes ready, refuses one resource and resumes', async (t) => {
+  const h = await harness(t);
   const node = 'sidecar~127.0.0.1~a.default~default.svc.cluster.local';
   assert.deepEqual(await h.next(), { type: 'Cluster', node });
   assert.deepEqual(await h.next(), { type: 'Listener' });
@@ -206,7 +206,7 @@ test('a proxy asks for what its resources refer to, becomes ready, refuses one r
   const refusal = await h.next();
   assert.equal(refusal['responseNonce'], '5');
   const detail = refusal['errorDetail'] as { code: number; message: string };
-  assert.equal(detail.code, 3);
+  assert.equal(detail.code, 13);
   assert.match(detail.message, /^l: filter_chains\[0\].filters\[0\].typed_config.http_filters.*"unheard-of"/);
   assert.equal(h.proxy.store.kind('listener').resources.get('l')?.version, '2');
   assert.equal(h.proxy.store.kind('listener').refused.get('l')?.version, '5');
@@ -224,11 +224,10 @@ test('a proxy asks for what its resources refer to, becomes ready, refuses one r
     { type: 'RouteConfiguration', resourceNamesSubscribe: ['r'], initialResourceVersions: { r: '4' } },
   ]);
   assert.equal(h.stat('listener_manager.lds.update_failure'), '1');
-  await h.close();
 });
 
-test('a version that waits is shown beside the one that serves, with what it waits for', async () => {
-  const h = await harness();
+test('a version that waits is shown beside the one that serves, with what it waits for', async (t) => {
+  const h = await harness(t);
   for (let i = 0; i < 2; i++) await h.next();
   h.send(Cluster, {});
   await h.next();
@@ -256,11 +255,10 @@ test('a version that waits is shown beside the one that serves, with what it wai
   assert.deepEqual(listeners(), { active: '4', warming: undefined });
   assert.equal(h.stat('http.http.rds.another.update_success'), '1');
   assert.equal(h.stat('http.http.rds.r.update_success'), undefined);
-  await h.close();
 });
 
-test('a secret that the proxy makes itself needs no source, another one does', async () => {
-  const h = await harness();
+test('a secret that the proxy makes itself needs no source, another one does', async (t) => {
+  const h = await harness(t);
   await h.next();
   await h.next();
   // Istio names a cluster that only its agent serves.
@@ -284,5 +282,4 @@ test('a secret that the proxy makes itself needs no source, another one does', a
     detail.message,
     'other: the source of secrets/other: "sds-grpc" is not among static_resources.clusters',
   );
-  await h.close();
 });

@@ -58,7 +58,11 @@ const cases: readonly Case[] = [
     logged: 'Normal tcp_initializion_failure:3 - -',
   },
   { what: 'no endpoint is there', endpoints: 'none', logged: 'Normal tcp_initializion_failure:1 - -' },
-  { what: 'the endpoint refuses', endpoints: 'refuses', logged: 'Normal tcp_initializion_failure:0 - -' },
+  {
+    what: 'the endpoint refuses',
+    endpoints: 'refuses',
+    logged: 'Normal tcp_initializion_failure:0 Normal -',
+  },
 ];
 
 async function endpointsOf({ endpoints, endpoint = echo }: Case, t: Closers): Promise<number[]> {
