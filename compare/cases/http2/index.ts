@@ -1,4 +1,4 @@
-import { frame, frameFlag, frameType, headersFrame, uint32 } from '@lateen/proxy/raw-http2';
+import { frame, frameFlag, frameType, headersFrame, headersInFrames, uint32 } from '@lateen/proxy/raw-http2';
 import { http2Cluster, httpBootstrap } from '../../bootstrap.ts';
 import type { CompareCase, Setup, Step, Theme } from '../../case.ts';
 
@@ -17,6 +17,13 @@ const head: readonly Field[] = [
 const without = (name: string): readonly Field[] => head.filter(([one]) => one !== name);
 const withValue = (name: string, value: string): readonly Field[] =>
   head.map((field) => (field[0] === name ? [name, value] : field));
+const refused = 'answered, where Envoy resets the stream';
+/** A head whose names and values have so many bytes together. */
+const ofSize = (bytes: number): readonly Field[] => {
+  const fields = [...head, ...Array.from({ length: 20 }, (_, i): Field => [`x-${i}`, 'v'.repeat(2_500)])];
+  const used = fields.reduce((sum, [name, value]) => sum + name.length + value.length, 0);
+  return [...fields, ['rest', 'v'.repeat(bytes - used - 'rest'.length)]];
+};
 const data = (id: number, text: string, end = true): Buffer =>
   frame(frameType.data, end ? frameFlag.endStream : 0, id, Buffer.from(text));
 
@@ -77,7 +84,6 @@ const requests: readonly CompareCase[] = [
   plus('content-length of a request without body', ['content-length', '3']),
   plus('two lengths', ['content-length', '0'], ['content-length', '0']),
   plus('150 headers', ...Array.from({ length: 150 }, (_, i): Field => [`x-${i}`, 'a'])),
-  plus('a head of 70 KB', ...Array.from({ length: 5 }, (_, i): Field => [`x-${i}`, 'a'.repeat(14_000)])),
   asks('CONNECT', [
     [':method', 'CONNECT'],
     [':authority', 'a:80'],
@@ -144,6 +150,16 @@ const requests: readonly CompareCase[] = [
   speaks('a PUSH_PROMISE', [frame(frameType.pushPromise, 4, 1, Buffer.alloc(4))]),
   speaks('a CONTINUATION alone', [frame(9, 4, 1, Buffer.alloc(4))]),
   speaks('a frame nobody knows', [frame(99, 0, 0, Buffer.alloc(4)), headersFrame(1, head)]),
+  speaks('a head of the largest size', headersInFrames(1, ofSize(60 * 1024))),
+  speaks('a head that is too large', [...headersInFrames(1, ofSize(60 * 1024 + 1)), headersFrame(3, head)], {
+    differs: {
+      'client1.stream.1': refused,
+      'log.1.': refused,
+      'stat.http.main.downstream_rq_': refused,
+      'stat.http2.': 'counted by the connection manager',
+      'stat.http.main.http2.header_list_size_too_large': 'counted by the connection manager',
+    },
+  }),
   speaks('a frame that is too large', [frame(frameType.data, 0, 1, Buffer.alloc(20_000))]),
   speaks('no HPACK', [frame(frameType.headers, 5, 1, Buffer.from([0xff, 0xff, 0xff, 0xff, 0xff, 0xff]))]),
   speaks('a GOAWAY', [frame(frameType.goaway, 0, 0, Buffer.alloc(8)), headersFrame(1, head)]),
