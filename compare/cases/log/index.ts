@@ -103,6 +103,8 @@ const routes = [
     name: 'direct',
     direct_response: { status: 200, body: { inline_string: 'hi' } },
   },
+  { match: { prefix: '/v-direct' }, direct_response: { status: 200 } },
+  { match: { prefix: '/v-nowhere' }, route: { cluster: 'none' } },
   { match: { prefix: '/redirect' }, redirect: { host_redirect: 'b' } },
   {
     match: { prefix: '/' },
@@ -116,6 +118,7 @@ const setup = (name: string, cluster: object): Setup => ({
   bootstrap: httpBootstrap({
     manager: { access_log: [accessLog(fields)] },
     routes,
+    routeConfig: { validate_clusters: false },
     cluster: { metadata: { filter_metadata: { a: { b: 'of the cluster' } } }, ...cluster },
     listener: { metadata: { filter_metadata: { a: { b: 'of the listener' } } } },
     virtualHost: {
@@ -125,6 +128,8 @@ const setup = (name: string, cluster: object): Setup => ({
   cases: [
     sends('a request', get('/a?q=v', 'x: abc', 'user-agent: u')),
     sends('a request of a virtual cluster', get('/v')),
+    sends('a direct response of a virtual cluster', get('/v-direct')),
+    sends('a cluster that is not there, of a virtual cluster', get('/v-nowhere')),
     sends('a body', post('abc', 'content-length: 3')),
     sends('nothing there', get('/')),
     sends('a direct response', get('/direct')),

@@ -11,6 +11,7 @@ import {
   type RouteAction,
   type RouteConfiguration,
   type RouteTableSettings,
+  type VirtualCluster,
   type VirtualHost,
   type VirtualHostSource,
 } from '../model/index.ts';
@@ -19,7 +20,7 @@ import { decodeConfigSource } from './config-source.ts';
 import { wholly, type Parts } from '../timer/in-slices.ts';
 import { decodeMetadata } from './basics.ts';
 import { fieldPolicy } from './field-policy.ts';
-import { decodeHeaderOperations } from './headers.ts';
+import { decodeHeaderMatch, decodeHeaderOperations } from './headers.ts';
 import { decodeCorsPolicy } from './cors.ts';
 import { decodeRouteFilterConfig } from './http-filter.ts';
 import { decodeHedgePolicy, decodeRetryPolicy } from './retry-policy.ts';
@@ -52,33 +53,29 @@ const tablePolicy = fieldPolicy(
   ],
   { metadata: 'nothing of this proxy reads the metadata of a table' },
 );
-const hostPolicy = fieldPolicy(
-  route.VirtualHost,
-  [
-    'name',
-    'domains',
-    'routes',
-    'requireTls',
-    'rateLimits',
-    'requestHeadersToAdd',
-    'requestHeadersToRemove',
-    'responseHeadersToAdd',
-    'responseHeadersToRemove',
-    'cors',
-    'typedPerFilterConfig',
-    'includeRequestAttemptCount',
-    'includeAttemptCountInResponse',
-    'retryPolicy',
-    'hedgePolicy',
-    'requestMirrorPolicies',
-    'metadata',
-    'includeIsTimeoutRetryHeader',
-    'perRequestBufferLimitBytes',
-  ],
-  {
-    virtualClusters: 'adds statistics only',
-  },
-);
+const hostPolicy = fieldPolicy(route.VirtualHost, [
+  'name',
+  'domains',
+  'routes',
+  'requireTls',
+  'rateLimits',
+  'requestHeadersToAdd',
+  'requestHeadersToRemove',
+  'responseHeadersToAdd',
+  'responseHeadersToRemove',
+  'cors',
+  'typedPerFilterConfig',
+  'includeRequestAttemptCount',
+  'includeAttemptCountInResponse',
+  'retryPolicy',
+  'hedgePolicy',
+  'requestMirrorPolicies',
+  'metadata',
+  'includeIsTimeoutRetryHeader',
+  'perRequestBufferLimitBytes',
+  'virtualClusters',
+]);
+const virtualClusterPolicy = fieldPolicy(route.VirtualCluster, ['headers', 'name']);
 const routePolicy = fieldPolicy(route.Route, [
   'name',
   'match',
@@ -97,7 +94,7 @@ const routePolicy = fieldPolicy(route.Route, [
   'tracing',
 ]);
 
-export const routePolicies = [tablePolicy, hostPolicy, routePolicy];
+export const routePolicies = [tablePolicy, hostPolicy, virtualClusterPolicy, routePolicy];
 
 /** Number of `virtual_hosts` in RouteConfiguration. */
 const virtualHostsField = 2;
@@ -316,8 +313,25 @@ function decodeHostItself(scope: Scope, message: VirtualHostMessage): VirtualHos
       ? {}
       : { bufferLimitBytes: message.perRequestBufferLimitBytes }),
     rateLimits: decodeRateLimits(scope.at('rateLimits'), message.rateLimits),
+    ...(message.virtualClusters === undefined || message.virtualClusters.length === 0
+      ? {}
+      : { virtualClusters: decodeVirtualClusters(scope.at('virtualClusters'), message.virtualClusters) }),
     metadata: decodeMetadata(scope.at('metadata'), message.metadata),
   };
+}
+
+function decodeVirtualClusters(
+  scope: Scope,
+  messages: NonNullable<VirtualHostMessage['virtualClusters']>,
+): readonly VirtualCluster[] {
+  return messages.map((message, i) => {
+    const at = scope.at(i);
+    at.check(virtualClusterPolicy, message);
+    const { name = '', headers = [] } = message;
+    // As Envoy.
+    if (headers.length === 0) at.at('headers').fail('must not be empty');
+    return { name, headers: headers.map((one, h) => decodeHeaderMatch(at.at('headers').at(h), one)) };
+  });
 }
 
 function decodeRoute(scope: Scope, message: RouteMessage): Route {

@@ -218,6 +218,10 @@ export abstract class ExchangeRecord implements Expirable, StreamInfo {
     return this.route?.virtualHost.name ?? '';
   }
 
+  get virtualClusterName(): string | undefined {
+    return this.router?.virtualCluster;
+  }
+
   get attempts(): number {
     return this.router?.attempts ?? 0;
   }

@@ -169,6 +169,7 @@ export {
   type RouteMatch,
   type RouteTableSettings,
   type UpgradeRule,
+  type VirtualCluster,
   type VirtualHost,
   type VirtualHostSource,
   type WeightedCluster,

@@ -264,6 +264,13 @@ export interface Route {
   readonly bufferLimitBytes?: number;
 }
 
+/** A name for requests, which logs tell. */
+export interface VirtualCluster {
+  readonly name: string;
+  /** All of them match. */
+  readonly headers: readonly HeaderMatch[];
+}
+
 export interface VirtualHost {
   readonly name: string;
   /** Exact, `*.suffix`, `prefix.*` or `*`. */
@@ -283,6 +290,8 @@ export interface VirtualHost {
   readonly includeIsTimeoutRetryHeader?: boolean;
   readonly bufferLimitBytes?: number;
   readonly rateLimits: readonly RateLimitRule[];
+  /** The first that matches names the request. */
+  readonly virtualClusters?: readonly VirtualCluster[];
   readonly metadata: Metadata;
 }
 

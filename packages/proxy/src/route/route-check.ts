@@ -33,7 +33,7 @@ export class RouteCheck {
 
   /** What is wrong with a virtual host itself; paths are relative to it. */
   host(host: VirtualHost): readonly Problem[] {
-    this.#compiler.hostHeaders(host, '');
+    this.#compiler.hostParts(host, '');
     return this.#bad.splice(0);
   }
 

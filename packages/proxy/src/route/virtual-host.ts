@@ -10,6 +10,7 @@ import type { Parts } from '../timer/in-slices.ts';
 import { compileHeaderOperations, type CompiledHeaderOperations } from './header-operations.ts';
 import { compileRedirect } from './redirect.ts';
 import { SharedParts } from './shared-parts.ts';
+import { compileVirtualClusters, type VirtualClusterNamer } from './virtual-cluster.ts';
 import { compileAction, type CompiledAction } from './route-action.ts';
 
 /** A route ready to match and to act. */
@@ -26,6 +27,8 @@ export interface CompiledRoute {
   /** True where {@link filterConfig} turns a filter off. */
   readonly disablesFilters: boolean;
   readonly table: RouteTableSettings;
+  /** Undefined where the virtual host names no requests. */
+  readonly virtualClusterOf: VirtualClusterNamer | undefined;
   /** The virtual host tells endpoints which try it is. */
   readonly tellsTries: boolean;
   /** The virtual host tells clients how many there were. */
@@ -62,6 +65,10 @@ interface LevelHeaders {
   readonly response: CompiledHeaderOperations | undefined;
 }
 
+interface HostParts extends LevelHeaders {
+  readonly virtualClusterOf?: VirtualClusterNamer | undefined;
+}
+
 function levelHeaders(
   level: Pick<VirtualHost, 'requestHeaders' | 'responseHeaders'>,
   path: string,
@@ -91,25 +98,33 @@ export class RouteCompiler {
 
   /** Route by route; `path` is the place of the virtual host, with a dot at its end where it is not empty. */
   *virtualHost(virtualHost: VirtualHost, path: string): Parts<CompiledVirtualHost> {
-    const headers = this.hostHeaders(virtualHost, path);
+    const parts = this.hostParts(virtualHost, path);
     const routes: CompiledRoute[] = [];
     for (const [r, route] of virtualHost.routes.entries()) {
       yield;
-      const compiled = this.route(route, virtualHost, headers, `${path}routes[${r}].`);
+      const compiled = this.route(route, virtualHost, parts, `${path}routes[${r}].`);
       if (compiled !== undefined) routes.push(compiled);
     }
     return { virtualHost, toTls: redirectToTls(virtualHost, this.#table), routes: routeList(routes) };
   }
 
-  hostHeaders(virtualHost: VirtualHost, path: string): LevelHeaders {
-    return levelHeaders(virtualHost, path, this.#bad);
+  /** What all routes of a virtual host have of it. */
+  hostParts(virtualHost: VirtualHost, path: string): HostParts {
+    const headers = levelHeaders(virtualHost, path, this.#bad);
+    try {
+      return { ...headers, virtualClusterOf: compileVirtualClusters(virtualHost) };
+    } catch (error) {
+      // The only thing that throws here is a regular expression that RE2 does not take.
+      this.#bad.push({ path: `${path}virtual_clusters`, message: messageOf(error) });
+      return headers;
+    }
   }
 
   /** One route; undefined after a problem without which it could not act. */
   route(
     route: Route,
     virtualHost: VirtualHost,
-    hostHeaders: LevelHeaders,
+    hostParts: HostParts,
     path: string,
   ): CompiledRoute | undefined {
     const table = this.#table;
@@ -129,11 +144,12 @@ export class RouteCompiler {
         virtualHost,
         matches,
         action,
-        requestHeaders: this.#order(headers.request, hostHeaders.request, this.#tableHeaders.request),
-        responseHeaders: this.#order(headers.response, hostHeaders.response, this.#tableHeaders.response),
+        requestHeaders: this.#order(headers.request, hostParts.request, this.#tableHeaders.request),
+        responseHeaders: this.#order(headers.response, hostParts.response, this.#tableHeaders.response),
         filterConfig,
         disablesFilters: Object.values(filterConfig).some(({ kind }) => kind === 'disabled'),
         table,
+        virtualClusterOf: hostParts.virtualClusterOf,
         tellsTries: tellsTries(virtualHost),
         tellsTriesBack: virtualHost.includeAttemptCountInResponse,
       };
@@ -179,6 +195,7 @@ function redirectToTls(virtualHost: VirtualHost, table: RouteTableSettings): Com
     filterConfig: noFilterConfig,
     disablesFilters: false,
     table,
+    virtualClusterOf: undefined,
     tellsTries: false,
     tellsTriesBack: false,
   };

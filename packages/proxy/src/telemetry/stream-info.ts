@@ -103,6 +103,8 @@ export interface StreamInfo {
   /** The text of an answer of the proxy itself, while its body is made. */
   readonly localReplyBody?: string;
   readonly virtualHost: string;
+  /** Of a request that is sent on. */
+  readonly virtualClusterName?: string | undefined;
   /** True for a request that the health check filter has recognised. */
   readonly healthCheck?: boolean;
   readonly attempts: number;

@@ -94,7 +94,7 @@ export const streamOperators: Readonly<Record<string, Operator>> = {
   TLS_JA4_FINGERPRINT: (i) => i.ja4,
   ROUTE_NAME: (i) => nonEmpty(i.routeName),
   LOCAL_REPLY_BODY: (i) => i.localReplyBody ?? '',
-  VIRTUAL_CLUSTER_NAME: nothing,
+  VIRTUAL_CLUSTER_NAME: (i) => nonEmpty(i.virtualClusterName),
   UPSTREAM_CONNECTION_ID: (i) => i.upstreamConnectionId,
   CONNECTION_ID: (i) => i.connectionId,
   STREAM_ID: (i) => i.request?.headers.get(names.requestId),

@@ -22,6 +22,8 @@ export abstract class HostChoice implements Expirable, HostRequest, HashSource {
   /** Undefined where a failed try is final. */
   protected retries: Retries | undefined;
   target: ClusterTarget | undefined;
+  /** The name that the virtual host has for the request. */
+  virtualCluster: string | undefined;
   /** The one that serves the attempt under way: of an aggregate cluster one of its members. */
   protected cluster: UpstreamCluster | undefined;
   /** How often a host was chosen that is to be passed over, for the attempt under way. */

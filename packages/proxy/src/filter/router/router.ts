@@ -77,6 +77,7 @@ export class Router extends HostChoice implements AttemptOwner {
       this.refuse();
       return;
     }
+    this.virtualCluster = this.#route.virtualClusterOf?.(head);
     const retry = triesOfRequest(head, action);
     if (retry !== undefined && retry.allows(head)) this.retries = new Retries(retry);
     this.#timing = timingOfRequest(head, action, owner.manager);
