@@ -5,7 +5,8 @@ export type HttpVersion = 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2';
 /** The head of a request, whatever protocol it came by. `host` is in `authority`, not in the block; hop-by-hop headers are gone. */
 export class RequestHead {
   method = '';
-  scheme: 'http' | 'https' = 'http';
+  /** Empty where who sent it on does not say: such a request has no route. */
+  scheme: 'http' | 'https' | '' = 'http';
   authority = '';
   /** Path with query, beginning with `/`; `*` for OPTIONS; empty for CONNECT. */
   path = '';

@@ -365,3 +365,17 @@ test('a request of HTTP/1.0, or without a host, is refused like others: with a d
     assert.deepEqual(log.lines.splice(0), [line]);
   }
 });
+
+test('a request whose x-forwarded-proto is empty is not routed', async (t) => {
+  const { port: up } = await upstream(t, (_request, response) => response.end());
+  const log = keptAccessLog('%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%');
+  const { port } = await serveHttp(
+    t,
+    [routeTo('up')],
+    [cluster('up', [up])],
+    { accessLogs: log.accessLogs },
+    log.options,
+  );
+  for (const proto of ['', 'ftp', 'http']) await ask(port, '/', { headers: { 'x-forwarded-proto': proto } });
+  assert.deepEqual(log.lines, ['404 NR route_not_found', '200 - via_upstream', '200 - via_upstream']);
+});

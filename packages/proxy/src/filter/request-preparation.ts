@@ -114,7 +114,7 @@ export function prepareRequest(
   }
   if (external) removeInternalHeaders(head, edge, internalOnly);
   if (model.scheme === 'http' || model.scheme === 'https') head.scheme = model.scheme;
-  else head.scheme = headers.is(names.forwardedProto, 'https') ? 'https' : 'http';
+  else head.scheme = forwardedScheme(headers);
   if (connection.tls !== undefined || headers.has(names.forwardedClientCert)) {
     forwardClientCert(headers, connection.tls);
   }
@@ -130,6 +130,12 @@ export function prepareRequest(
     head.authority = stripHost(head.authority, model, connection.local.port);
   }
   return client;
+}
+
+/** Empty where the header says that it is nothing. */
+function forwardedScheme(headers: HeaderBlock): RequestHead['scheme'] {
+  if (headers.is(names.forwardedProto, 'https')) return 'https';
+  return headers.is(names.forwardedProto, '') ? '' : 'http';
 }
 
 /** An id from outside is replaced; where it is kept, its decision about tracing is not. */

@@ -71,6 +71,8 @@ export class RouteTable {
   /** The route of a request; undefined where no virtual host or no route takes it. */
   find(request: RoutedRequest): CompiledRoute | undefined {
     const { head } = request;
+    // As Envoy: whether it came by TLS is not known, and rules of routes go by that.
+    if (head.scheme === '') return undefined;
     let host = lowerHost(head.authority);
     if (this.config.ignorePortInHostMatching) host = withoutPort(host);
     const found = this.#byDomain.find(host);

@@ -75,7 +75,7 @@ export class HttpCheck {
         method: head.method === 'CONNECT' ? 'GET' : head.method,
         path: this.#config.pathPrefix + head.path,
         authority: head.authority,
-        scheme: head.scheme,
+        scheme: head.scheme === '' ? 'http' : head.scheme,
         headers,
         ...(body === undefined || body.bytes.length === 0 ? {} : { body: body.bytes }),
         timeoutMs: this.#config.timeoutMs,
