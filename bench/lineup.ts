@@ -1,11 +1,12 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '@lateen/core';
+import { freePort } from '@lateen/testkit/free-port';
 import type { BenchContext } from './case.ts';
 import { fillIn } from './config-file.ts';
 import { countedRequests } from './istio-metrics.ts';
 import { lateen, notInstalled, type Peer } from './peer.ts';
-import { freePort, type PinnedProcess } from './pinned-process.ts';
+import { type PinnedProcess } from './pinned-process.ts';
 
 /** A contender: one or more processes in a row, each with its configuration. */
 export interface Lineup {

@@ -1,6 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { sleep } from '@lateen/core';
 
 /** The core that contenders have for themselves, and the one for load and upstream. */
@@ -124,18 +124,6 @@ export function isInstalled(program: string): boolean {
 export function versionOf(program: string, flag: string): string {
   const run = spawnSync(program, [flag], { encoding: 'utf8' });
   return /\d+\.\d+(\.\d+)?/.exec(run.stdout + run.stderr)?.[0] ?? 'unknown';
-}
-
-/** A port of the loopback that is free now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 function canConnect(port: number): Promise<boolean> {

@@ -2,8 +2,9 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { LateenError } from '@lateen/core';
+import { freePort } from '@lateen/testkit/free-port';
 import { fillIn } from './config-file.ts';
-import { freePort, isInstalled, loadCore, PinnedProcess } from './pinned-process.ts';
+import { isInstalled, loadCore, PinnedProcess } from './pinned-process.ts';
 
 /** How long each answer is. */
 export const answerBytes = 1024;

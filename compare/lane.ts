@@ -1,11 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync, existsSync } from 'node:fs';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { LateenError, sleep } from '@lateen/core';
+import { freePort } from '@lateen/testkit/free-port';
 import type { Client, CompareCase, Ports, Setup } from './case.ts';
 import {
   normaliser,
@@ -55,7 +56,10 @@ export class Lane {
   static async start(contender: Contender, setup: Setup): Promise<Lane> {
     const folder = mkdtempSync(join(tmpdir(), 'lateen-compare-'));
     const endpoints = { up: await ScriptedEndpoint.listen(), up2: await ScriptedEndpoint.listen() };
-    const [admin, main, other, closed] = await freePorts(4);
+    const admin = await freePort();
+    const main = await freePort();
+    const other = await freePort();
+    const closed = await freePort();
     const ports = { admin, main, other, closed, up: endpoints.up.port, up2: endpoints.up2.port };
     const file = join(folder, 'bootstrap.json');
     writeFileSync(file, JSON.stringify(setup.bootstrap(ports)).replaceAll('{{log}}', join(folder, 'log')));
@@ -161,19 +165,4 @@ export class Lane {
     const response = await fetch(`http://127.0.0.1:${this.#ports.admin}${path}`);
     return response.text();
   }
-}
-
-/** Ports that are free now, each another. */
-async function freePorts(count: 4): Promise<[number, number, number, number]>;
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  for (const server of servers) server.close();
-  return ports;
 }

@@ -1,11 +1,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { freePort } from '@lateen/testkit/free-port';
 import type { BenchCase, BenchContext, Contender, PreparedCase } from '../case.ts';
 import { fetchOnce } from '../http-check.ts';
 import type { JsonObject } from '../json.ts';
 import { loadFigures } from '../load-figures.ts';
 import { lateen } from '../peer.ts';
-import { freePort } from '../pinned-process.ts';
+
 import { httpListener, sidecarBootstrap, socketAddress, staticCluster } from '../sidecar-bootstrap.ts';
 import { answerBytes, startUpstream } from '../upstream.ts';
 import { runWrk } from '../wrk.ts';

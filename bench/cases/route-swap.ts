@@ -1,13 +1,14 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sleep } from '@lateen/core';
+import { freePort } from '@lateen/testkit/free-port';
 import type { BenchCase, BenchContext, Contender, Figure, PreparedCase } from '../case.ts';
 import { latenciesOf, sendAtConstantRate, type Sent } from '../constant-rate/run.ts';
 import { fetchOnce } from '../http-check.ts';
 import type { JsonObject } from '../json.ts';
 import { lateen } from '../peer.ts';
 import { encodeTable, startRouteServer, type EncodedTable, type RouteServer } from '../route-server.ts';
-import { freePort, type PinnedProcess } from '../pinned-process.ts';
+import { type PinnedProcess } from '../pinned-process.ts';
 import {
   http2Options,
   httpListener,

@@ -1,10 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sleep } from '@lateen/core';
+import { freePort } from '@lateen/testkit/free-port';
 import type { BenchCase, BenchContext, Contender, Figure, PreparedCase } from '../case.ts';
 import { fetchOnce } from '../http-check.ts';
 import { envoy, haproxy, lateen, lateenCached, notInstalled, type Peer } from '../peer.ts';
-import { freePort, type PinnedProcess } from '../pinned-process.ts';
+import { type PinnedProcess } from '../pinned-process.ts';
 import { httpListener, sidecarBootstrap, socketAddress, staticCluster } from '../sidecar-bootstrap.ts';
 import { answerBytes, startUpstream } from '../upstream.ts';
 

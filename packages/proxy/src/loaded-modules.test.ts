@@ -11,7 +11,8 @@ import { fileURLToPath } from 'node:url';
 import { AggregatedDiscoveryService } from '@lateen/protocol/envoy/service/discovery/v3';
 import { createGrpcServer } from '@lateen/protocol/grpc';
 import { createTestAuthority } from '@lateen/testkit';
-import { freePort, types } from './testing/program.ts';
+import { freePort } from '@lateen/testkit/free-port';
+import { types } from './testing/program.ts';
 
 const bundle = fileURLToPath(new URL('../../../dist/lateen-proxy.mjs', import.meta.url));
 /** Has a process tell which of Node's modules it has loaded when a signal ends it. */

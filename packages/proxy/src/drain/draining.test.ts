@@ -5,6 +5,7 @@ import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { TestClock } from '@lateen/core';
+import { freePort } from '@lateen/testkit/free-port';
 import {
   defaultFilterChain,
   defaultListener,
@@ -212,16 +213,6 @@ test('connections of a filter chain that did not change stay when their listener
   assert.equal(String((await once(kept, 'data'))[0]), '2');
   kept.destroy();
 });
-
-async function freePort(): Promise<number> {
-  const { createServer } = await import('node:net');
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' ? (address?.port ?? 0) : 0;
-}
 
 test('a removed listener lets HTTP/2 connections go by a GOAWAY that refuses nothing under way', async (t) => {
   const asked = Promise.withResolvers<ServerResponse>();

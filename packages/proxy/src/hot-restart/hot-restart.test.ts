@@ -8,13 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { sleep } from '@lateen/core';
-import {
-  bootstrapFile as bootstrapFileOf,
-  freePort,
-  logged,
-  startProgram,
-  statistic,
-} from '../testing/program.ts';
+import { freePort } from '@lateen/testkit/free-port';
+import { bootstrapFile as bootstrapFileOf, logged, startProgram, statistic } from '../testing/program.ts';
 import { hotRestartVersion } from './messages.ts';
 
 let folder: string;

@@ -2,7 +2,6 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -74,15 +73,6 @@ export function ask(url: string, method = 'GET'): Promise<{ status: number; body
 export async function statistic(admin: string, name: string): Promise<number> {
   const { body } = await ask(`http://${admin}/stats?filter=^${name.replaceAll('.', '\\.')}$`);
   return Number(/: (\d+)/.exec(body)?.[1] ?? Number.NaN);
-}
-
-export function freePort(address = '127.0.0.1'): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, address, () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 export const socketAddress = (port: number, address = '127.0.0.1') => ({

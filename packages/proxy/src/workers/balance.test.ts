@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
-import { admin, ask, freePort, httpChain, logged, socketAddress, start } from '../testing/program.ts';
+import { freePort } from '@lateen/testkit/free-port';
+import { admin, ask, httpChain, logged, socketAddress, start } from '../testing/program.ts';
 
 const workers = 3;
 const routes = {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { test } from 'node:test';
 import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
+import { freePort } from '@lateen/testkit/free-port';
 import { bytesOf, deltaControlPlane } from '../testing/delta-control-plane.ts';
 import { deltaAds } from '../testing/bootstrapped-proxy.ts';
 import { until, upstream } from '../testing/harness.ts';
@@ -9,7 +10,6 @@ import {
   admin,
   askOften,
   endpointsAt,
-  freePort,
   httpChain,
   logged,
   socketAddress,

@@ -3,12 +3,12 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
+import { freePort } from '@lateen/testkit/free-port';
 import { upstream } from '../testing/harness.ts';
 import { nameServer } from '../testing/name-server.ts';
 import {
   admin,
   endpointsAt,
-  freePort,
   httpChain,
   logged,
   socketAddress,

@@ -11,6 +11,7 @@ import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
 import { Listener } from '@lateen/protocol/envoy/config/listener/v3';
 import { RouteConfiguration } from '@lateen/protocol/envoy/config/route/v3';
 import { createTestAuthority } from '@lateen/testkit';
+import { freePort } from '@lateen/testkit/free-port';
 import { LogLevels } from '../logging/log-levels.ts';
 import { decodeBootstrap } from '../bootstrap/bootstrap.ts';
 import { bytesOf, deltaControlPlane } from '../testing/delta-control-plane.ts';
@@ -20,7 +21,6 @@ import {
   ask,
   askOften,
   endpointsAt,
-  freePort,
   httpChain,
   logged,
   socketAddress,

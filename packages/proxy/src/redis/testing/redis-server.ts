@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from '../../testing/program.ts';
+import { freePort } from '@lateen/testkit/free-port';
+
 import type { Closers } from '../../testing/harness.ts';
 
 const missing = ['redis-server', 'redis-cli'].filter(
