@@ -233,10 +233,13 @@ function lowerName(buffer: Buffer, start: number, end: number): void {
   for (let i = start; i < end; i++) buffer[i] = tokenLower[buffer[i] as number] as number;
 }
 
-/** For the heads that a connection with these options reads. */
-export function headerLinesOf(options: {
+/** What of the options of a connection concerns the heads that it reads. */
+export interface HeadRules {
   readonly preserveHeaderCase: boolean;
   readonly maxHeaders: number;
-}): HeaderLines {
+}
+
+/** For the heads that a connection with these options reads. */
+export function headerLinesOf(options: HeadRules): HeaderLines {
   return new HeaderLines({ lowerCase: !options.preserveHeaderCase, maxLines: options.maxHeaders });
 }
