@@ -251,6 +251,26 @@ test('private keys are in no dump', async () => {
   });
 });
 
+test('a certificate that was made in this process is shown as one that came by SDS, without its key', async () => {
+  const inline = (text: string) => ({ kind: 'inline', bytes: Buffer.from(text) }) as const;
+  const certificate = { chain: inline('CHAIN'), privateKey: inline('SECRET KEY') };
+  await proxy.setSecrets([{ kind: 'certificate', name: 'default', certificate }]);
+  const [secret] = await dump(
+    '?resource=dynamic_active_secrets&mask=name,secret.tls_certificate&name_regex=default',
+  );
+  assert.deepEqual(secret, {
+    '@type': 'type.googleapis.com/envoy.admin.v3.SecretsConfigDump.DynamicSecret',
+    name: 'default',
+    secret: {
+      '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret',
+      tls_certificate: {
+        certificate_chain: { inline_bytes: Buffer.from('CHAIN').toString('base64') },
+        private_key: { inline_bytes: Buffer.from('[redacted]').toString('base64') },
+      },
+    },
+  });
+});
+
 test('a dump can be narrowed by resource, by mask and by name', async () => {
   const clusters = await dump('?resource=dynamic_active_clusters&mask=cluster.name');
   assert.deepEqual(clusters[1], {

@@ -11,6 +11,7 @@ import { knownTypes } from '../decode/known-types.ts';
 import type { RefusedUpdate, StoredResource } from '../xds/resource-store.ts';
 import type { ClusterStatus } from '../model/index.ts';
 import { liveEndpoints } from './endpoints-dump.ts';
+import { dumpMadeSecrets } from './made-secrets.ts';
 import { describeNode } from './self-description.ts';
 import { resourceTypeFacts, type ResourceType } from '../xds/resource-type.ts';
 
@@ -117,7 +118,7 @@ export function dumpConfig(proxy: RunningProxy, options: DumpOptions): readonly 
         lastUpdated,
         secret: packAny(Secret, secret),
       })),
-      dynamicActiveSecrets: secrets,
+      dynamicActiveSecrets: [...secrets, ...dumpMadeSecrets(proxy.madeSecrets(), matches)],
       dynamicWarmingSecrets: proxy.warming
         .unanswered('secrets')
         .filter(matches)

@@ -56,10 +56,18 @@ export interface RunningProxy {
   readonly startedAtMs: number;
   /** Every secret that is in place: static, made here, and subscribed to. */
   secrets(): readonly Secret[];
+  /** Secrets that were made in this process, as they stand, by name. */
+  madeSecrets(): ReadonlyMap<string, MadeSecret>;
   /** Puts secrets in place that were made in this process. */
   setSecrets(secrets: readonly Secret[]): Promise<void>;
   /** Ends the subscriptions and closes everything. */
   close(): Promise<void>;
+}
+
+/** A secret that was made in this process, and when. */
+export interface MadeSecret {
+  readonly secret: Secret;
+  readonly updatedAtMs: number;
 }
 
 const typeOf: Readonly<Record<ReferredKind, ResourceType>> = {
@@ -81,7 +89,7 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
   };
   const isLocal = (name: string): boolean =>
     staticSecrets.has(name) || options.isLocalSecret?.(name) === true;
-  const own = new Map<string, Secret>();
+  const own = new Map<string, MadeSecret>();
 
   // Nobody hears of being ready where a static resource is refused.
   let staticsTaken = false;
@@ -233,10 +241,11 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
         const decoded = secretDecoder.fromBytes(stored.bytes);
         return decoded.ok ? [decoded.value.model] : [];
       });
-      return [...bootstrap.secrets, ...own.values(), ...subscribed];
+      return [...bootstrap.secrets, ...[...own.values()].map(({ secret }) => secret), ...subscribed];
     },
+    madeSecrets: () => own,
     async setSecrets(secrets) {
-      for (const secret of secrets) own.set(secret.name, secret);
+      for (const secret of secrets) own.set(secret.name, { secret, updatedAtMs: clock.now() });
       options.onSecrets?.(secrets);
       await warming.apply({ isStatic: true, secrets: { set: secrets } });
     },
