@@ -79,6 +79,24 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./commands/analyze.ts')).analyzeCommand,
   },
   {
+    name: 'proxy-status',
+    aliases: ['ps'],
+    summary: 'show how far each proxy has followed the control plane',
+    load: async () => (await import('./commands/proxy-status.ts')).proxyStatusCommand,
+  },
+  {
+    name: 'proxy-config',
+    aliases: ['pc'],
+    summary: 'show what a proxy has been told: clusters, listeners, routes, endpoints, certificates',
+    load: async () => (await import('./commands/proxy-config.ts')).proxyConfigCommand,
+  },
+  {
+    name: 'dashboard',
+    aliases: ['dash', 'd'],
+    summary: 'open the admin pages of a proxy',
+    load: async () => (await import('./commands/dashboard.ts')).dashboardCommand,
+  },
+  {
     name: 'version',
     summary: 'print the versions of the client, the control plane and the proxies',
     load: async () => (await import('./commands/version.ts')).versionCommand,

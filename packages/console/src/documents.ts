@@ -113,6 +113,8 @@ export interface ProxyRow {
   readonly name: string;
   readonly namespace: string;
   readonly type: string;
+  /** Of the proxy; absent where it does not say. */
+  readonly version?: string;
   /** The worst of its kinds of resources. */
   readonly state: ProxyState;
   readonly kinds: readonly { readonly kind: string; readonly state: ProxyState; readonly reason?: string }[];

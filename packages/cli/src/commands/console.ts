@@ -1,10 +1,10 @@
-import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { startConsole } from '@lateen/console';
 import { lineLogger } from '@lateen/core';
 import type { CommandContext, KubeOptions } from '../context.ts';
 import { kubeMeshSource } from '../objects/mesh-source.ts';
+import { openBrowser } from '../output/open-browser.ts';
 
 interface Options extends KubeOptions {
   readonly port: number;
@@ -59,12 +59,4 @@ function interrupted(): Promise<void> {
   return new Promise((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
   });
-}
-
-/** Shows the page; whoever has no browser has the address. */
-function openBrowser(url: string): void {
-  const opener = process.platform === 'darwin' ? 'open' : 'xdg-open';
-  const child = spawn(opener, [url], { stdio: 'ignore', detached: true });
-  child.on('error', () => {});
-  child.unref();
 }

@@ -4,14 +4,13 @@ import { objectPath, resources, type HttpKubeClient } from '@lateen/kube';
 import type { CommandContext } from '../context.ts';
 import { kubeCommand, openScope, type ObjectOptions } from '../objects/kube-command.ts';
 import { choosePod } from '../objects/pods.ts';
+import { channel, exitCode, type Outcome } from '../objects/remote-command.ts';
 
 interface Options extends ObjectOptions {
   readonly container?: string;
   readonly stdin?: boolean;
   readonly tty?: boolean;
 }
-
-const channel = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const;
 
 /** `exec POD -c C -- COMMAND`, over the API's WebSocket (`v5.channel.k8s.io`). */
 export function execCommand(context: CommandContext): Command {
@@ -42,21 +41,6 @@ export function execCommand(context: CommandContext): Command {
         await run(context, await scope.client.webSocket(`${path}?${query}`), options.stdin === true, tty),
       );
     });
-}
-
-interface Outcome {
-  readonly status?: string;
-  readonly message?: string;
-  readonly reason?: string;
-  readonly details?: { readonly causes?: readonly { readonly reason?: string; readonly message?: string }[] };
-}
-
-function exitCode(outcome: Outcome): number {
-  if (outcome.status === 'Success') return 0;
-  const cause = outcome.details?.causes?.find(({ reason }) => reason === 'ExitCode');
-  if (cause === undefined)
-    throw new LateenError('cli.execFailed', outcome.message ?? 'the command could not be run');
-  return Number(cause.message);
 }
 
 async function run(

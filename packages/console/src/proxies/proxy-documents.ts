@@ -44,7 +44,9 @@ export function parseSyncStatus(text: string): ProxyRow[] {
         ...(typeof reason === 'string' ? { reason } : {}),
       };
     });
+    const version = status['istio_version'];
     return {
+      ...(typeof version === 'string' && version !== '' ? { version } : {}),
       name: dot < 0 ? id : id.slice(0, dot),
       namespace: dot < 0 ? '' : id.slice(dot + 1),
       type: textOf(status['proxy_type'], 'proxy'),

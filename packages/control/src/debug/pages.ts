@@ -129,6 +129,7 @@ function syncStatus(connection: Connection): unknown {
     cluster_id: 'Kubernetes',
     proxy: `${connection.proxy.name}.${connection.proxy.namespace}`,
     proxy_type: connection.proxy.kind,
+    istio_version: connection.proxy.version,
   };
   for (const kind of pushedKinds) {
     const subscription = connection.subscriptions.get(kind);

@@ -12,6 +12,8 @@ export interface Proxy {
   readonly name: string;
   readonly labels: Labels;
   readonly serviceAccount: string;
+  /** Istio's version of it, as it says; empty where it does not. */
+  readonly version: string;
   /** `region/zone/subzone`. */
   readonly locality: string;
   readonly network: string;

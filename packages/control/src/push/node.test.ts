@@ -15,6 +15,7 @@ test('a node is who its id and metadata say', () => {
       LABELS: { app: 'reviews', odd: 7 },
       POD_PORTS: '[{"name":"web","containerPort":9080},{"containerPort":1}]',
       INTERCEPTION_MODE: 'TPROXY',
+      ISTIO_VERSION: '1.24.0',
     },
   });
   assert.ok(proxy.ok);
@@ -26,6 +27,7 @@ test('a node is who its id and metadata say', () => {
     name: 'reviews-v1-abc',
     labels: { app: 'reviews' },
     serviceAccount: 'reader',
+    version: '1.24.0',
     locality: 'r/z',
     network: '',
     namedPorts: { web: 9080 },

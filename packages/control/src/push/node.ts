@@ -38,6 +38,7 @@ export function decodeNode(node: Node | undefined): Result<Proxy> {
       (dot === -1 ? (nameAndNamespace ?? '') : (nameAndNamespace ?? '').slice(0, dot)),
     labels,
     serviceAccount: textOf(metadata, 'SERVICE_ACCOUNT') ?? '',
+    version: textOf(metadata, 'ISTIO_VERSION') ?? '',
     locality: [region ?? '', zone ?? '', subZone ?? ''].join('/').replace(/\/+$/, ''),
     network: textOf(metadata, 'NETWORK') ?? '',
     namedPorts: namedPortsOf(metadata['POD_PORTS']),
