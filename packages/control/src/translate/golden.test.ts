@@ -134,6 +134,17 @@ test('a gateway listens at the target port of its service and routes the product
   matchesFile(t, 'gateway.routes', expand(namedResource(engine, of, 'route', 'http.8080')));
 });
 
+test('gateways take the client certificate and the roots of a server outside from a secret, sidecars do not', (t) => {
+  const engine = meshOf('bookinfo.yaml', 'credentials.yaml');
+  const socketsFor = (node: typeof ingress) =>
+    named(allResources(engine, viewFor(engine, node), 'cluster'), /example/).map((cluster) => {
+      const { name, transportSocket } = cluster as { name: string; transportSocket?: unknown };
+      return { name, transportSocket };
+    });
+  matchesFile(t, 'credentials.gateway', socketsFor(ingress));
+  matchesFile(t, 'credentials.sidecar', socketsFor(productpage as unknown as typeof ingress));
+});
+
 test('of two rules for the same hosts of a gateway both are reached, the one for all requests last', (t) => {
   const engine = meshOf('bookinfo.yaml', 'websites.yaml');
   const of = viewFor(engine, ingress);

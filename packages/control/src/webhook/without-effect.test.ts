@@ -27,12 +27,17 @@ test('fields that are not in force are told with their places, all else in silen
   const places = warningsFor('networking.istio.io/v1', 'Sidecar', spec).map((text) => text.split(' ')[0]);
   assert.deepEqual(places, ['spec.ingress[0].bind', 'spec.egress[0].port', 'spec.egress[0].bind']);
   assert.deepEqual(warningsFor('networking.istio.io/v1', 'Sidecar', { egress: [{ hosts: ['./*'] }] }), []);
+});
+
+test('a client credential is told of where a rule is for sidecars: they read no secrets', () => {
   const policy = { tls: { mode: 'MUTUAL', credentialName: 'client' } };
   const subsets = [{ name: 'v1' }, { name: 'v2', trafficPolicy: policy }];
-  assert.deepEqual(
-    warningsFor('networking.istio.io/v1', 'DestinationRule', { host: 'a', subsets }).map(
+  const ofRule = (more: object) =>
+    warningsFor('networking.istio.io/v1', 'DestinationRule', { host: 'a', subsets, ...more }).map(
       (text) => text.split(' ')[0],
-    ),
-    ['spec.subsets[1].trafficPolicy.tls.credentialName'],
-  );
+    );
+  assert.deepEqual(ofRule({ workloadSelector: { matchLabels: { app: 'a' } } }), [
+    'spec.subsets[1].trafficPolicy.tls.credentialName',
+  ]);
+  assert.deepEqual(ofRule({}), []);
 });

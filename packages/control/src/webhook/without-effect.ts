@@ -8,17 +8,10 @@ const idleKinds: { readonly [K in ConfigKindName]?: string } = {
   ProxyConfig: 'no proxy is changed by it',
 };
 
-const clientCredential = 'certificates and CAs are read from files of the proxy only';
 const captured = 'ports are captured as the annotations of the pod say';
 
 /** Fields below `spec` that are kept and not yet put in force, in kinds that are; `[]` stands for each element of a list. */
 const idleFields: { readonly [K in ConfigKindName]?: Readonly<Record<string, string>> } = {
-  DestinationRule: {
-    'trafficPolicy.tls.credentialName': clientCredential,
-    'trafficPolicy.portLevelSettings[].tls.credentialName': clientCredential,
-    'subsets[].trafficPolicy.tls.credentialName': clientCredential,
-    'subsets[].trafficPolicy.portLevelSettings[].tls.credentialName': clientCredential,
-  },
   Gateway: {
     'servers[].bind': 'the gateway listens on all addresses',
     'servers[].defaultEndpoint': 'requests go where VirtualServices say',
@@ -36,6 +29,23 @@ const idleFields: { readonly [K in ConfigKindName]?: Readonly<Record<string, str
   },
 };
 
+/** Where a DestinationRule may say which secret a client's TLS is made of. */
+const clientCredentials = ['trafficPolicy', 'subsets[].trafficPolicy'].flatMap((policy) => [
+  `${policy}.tls.credentialName`,
+  `${policy}.portLevelSettings[].tls.credentialName`,
+]);
+
+/** Rules for some workloads alone: their sidecars would follow the secret in Istio; without a selector gateways alone do. */
+function unreadCredentials(spec: unknown): string[] {
+  if (!isObject(spec) || spec['workloadSelector'] === undefined) return [];
+  return clientCredentials.flatMap((field) =>
+    placesOf(spec, field.split('.'), 'spec').map(
+      (path) =>
+        `${path} is NOT IN FORCE at sidecars: gateways alone read secrets; name files in clientCertificate, privateKey and caCertificates, or send the traffic through an egress gateway`,
+    ),
+  );
+}
+
 /** The warnings for what is accepted and has no effect in an object; none where all of it is in force. */
 export function warningsOfNoEffect({
   kind,
@@ -47,11 +57,13 @@ export function warningsOfNoEffect({
     return [
       `${kind} ${metadata.name} is kept but NOT IN FORCE: this version does not act on the kind, ${idle}`,
     ];
-  return Object.entries(idleFields[kind] ?? {}).flatMap(([field, consequence]) =>
+  const unread = kind === 'DestinationRule' ? unreadCredentials(spec) : [];
+  const idleHere = Object.entries(idleFields[kind] ?? {}).flatMap(([field, consequence]) =>
     placesOf(spec, field.split('.'), 'spec').map(
       (path) => `${path} is kept but NOT IN FORCE: this version does not act on it, ${consequence}`,
     ),
   );
+  return [...idleHere, ...unread];
 }
 
 /** Where a field is said, as paths. */

@@ -72,6 +72,7 @@ const serviceClusters = query(
         );
         const usesMesh = automatic || settings.tls?.mode === 'ISTIO_MUTUAL';
         const transport = transportFields({
+          kind: key.kind,
           hostname: found.hostname,
           port: port.port,
           subset,

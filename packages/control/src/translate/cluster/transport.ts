@@ -14,6 +14,8 @@ import {
 
 /** What the encryption of a cluster depends on. */
 export interface TransportFacts {
+  /** Whose cluster it is. */
+  readonly kind: 'sidecar' | 'router';
   readonly hostname: string;
   readonly port: number;
   readonly subset: string;
@@ -77,6 +79,7 @@ function encryptionFields(facts: TransportFacts): Partial<Cluster> {
           tls,
           facts.subjectAltNames,
           isHttp2(facts.protocol) ? ['h2'] : [],
+          facts.kind,
         ),
       };
     default:

@@ -1,15 +1,13 @@
 import type { ServerTls } from '@lateen/config';
 import { packAny } from '@lateen/protocol';
-import type { ConfigSource, TransportSocket } from '@lateen/protocol/envoy/config/core/v3';
+import type { TransportSocket } from '@lateen/protocol/envoy/config/core/v3';
 import {
   DownstreamTlsContext,
   type CommonTlsContext,
   type TlsParameters,
 } from '@lateen/protocol/envoy/extensions/transport_sockets/tls/v3';
-import { meshServerSocket } from './tls-context.ts';
+import { controlPlaneSecrets, meshServerSocket } from './tls-context.ts';
 import { certificateSecretName, rootsSecretName } from './gateway-secret.ts';
-
-const fromControlPlane: ConfigSource = { ads: {}, initialFetchTimeout: 0, resourceApiVersion: 'V3' };
 
 const versions: Readonly<Record<string, TlsParameters['tlsMinimumProtocolVersion']>> = {
   TLSV1_0: 'TLSv1_0',
@@ -52,7 +50,7 @@ function identityOf(
 ): Pick<CommonTlsContext, 'tlsCertificates' | 'tlsCertificateSdsSecretConfigs'> | undefined {
   if (tls.credentialName !== undefined && tls.credentialName !== '') {
     const name = certificateSecretName(tls.credentialName);
-    return { tlsCertificateSdsSecretConfigs: [{ name, sdsConfig: fromControlPlane }] };
+    return { tlsCertificateSdsSecretConfigs: [{ name, sdsConfig: controlPlaneSecrets }] };
   }
   const { serverCertificate, privateKey } = tls;
   if (serverCertificate === undefined || privateKey === undefined) return undefined;
@@ -78,7 +76,7 @@ function clientsOf(
         defaultValidationContext: checks,
         validationContextSdsSecretConfig: {
           name: rootsSecretName(tls.credentialName),
-          sdsConfig: fromControlPlane,
+          sdsConfig: controlPlaneSecrets,
         },
       },
     };

@@ -8,6 +8,7 @@ import {
   type CommonTlsContext,
   type SubjectAltNameMatcher,
 } from '@lateen/protocol/envoy/extensions/transport_sockets/tls/v3';
+import { certificateSecretName, rootsSecretName } from './gateway-secret.ts';
 import { RawBuffer } from '@lateen/protocol/envoy/extensions/transport_sockets/raw_buffer/v3';
 
 /** Where a proxy gets its workload's certificate and the mesh's root: from its own agent. */
@@ -18,6 +19,13 @@ const agentSecrets: ConfigSource = {
     grpcServices: [{ envoyGrpc: { clusterName: 'sds-grpc' } }],
     setNodeOnFirstMessageOnly: true,
   },
+  initialFetchTimeout: 0,
+  resourceApiVersion: 'V3',
+};
+
+/** Where a gateway gets what is in the secrets of its namespace. */
+export const controlPlaneSecrets: ConfigSource = {
+  ads: {},
   initialFetchTimeout: 0,
   resourceApiVersion: 'V3',
 };
@@ -108,11 +116,17 @@ export function meshServerSocket(trustDomain: string, inner: 'http' | 'tcp'): Tr
   );
 }
 
-/** TLS as a DestinationRule asks for it towards servers outside of the mesh; files are the proxy's own. */
+/**
+ * TLS as a DestinationRule asks for it towards servers outside of the mesh; files are the proxy's own.
+ *
+ * `credentialName` is followed at gateways alone, which may read secrets of their namespace; sidecars pass it over
+ * (Istio, "ClientTLSSettings").
+ */
 export function externalClientSocket(
   tls: ClientTls,
   subjectAltNames: readonly string[],
   alpnProtocols: readonly string[],
+  kind: 'sidecar' | 'router',
 ): TransportSocket {
   const verified = tls.insecureSkipVerify !== true;
   const wanted = tls.subjectAltNames ?? subjectAltNames;
@@ -120,36 +134,46 @@ export function externalClientSocket(
     ...(wanted.length === 0 ? {} : { matchTypedSubjectAltNames: names(wanted, 'DNS') }),
     ...(tls.caCrl === undefined ? {} : { crl: { filename: tls.caCrl } }),
   };
+  const credential = kind === 'router' && tls.credentialName ? tls.credentialName : undefined;
   const roots = tls.caCertificates || systemRoots;
   // Only an agent knows where its system keeps them: Envoy passes `system_root_certs` over, and verifies nothing then.
+  const rootsSecret =
+    credential !== undefined
+      ? { name: rootsSecretName(credential), sdsConfig: controlPlaneSecrets }
+      : roots === systemRoots
+        ? { name: `${fileRoots}${systemRoots}`, sdsConfig: agentSecrets }
+        : undefined;
   const validation: Partial<CommonTlsContext> =
-    roots === systemRoots
-      ? {
+    rootsSecret === undefined
+      ? { validationContext: { trustedCa: { filename: roots }, ...named } }
+      : {
           combinedValidationContext: {
             defaultValidationContext: named,
-            validationContextSdsSecretConfig: { name: `${fileRoots}${systemRoots}`, sdsConfig: agentSecrets },
+            validationContextSdsSecretConfig: rootsSecret,
           },
-        }
-      : { validationContext: { trustedCa: { filename: roots }, ...named } };
-  const { clientCertificate, privateKey } = tls;
+        };
   return tlsSocket(
     packAny(UpstreamTlsContext, {
       commonTlsContext: {
         tlsParams: minimum,
-        ...(clientCertificate === undefined || privateKey === undefined
-          ? {}
-          : {
-              tlsCertificates: [
-                {
-                  certificateChain: { filename: clientCertificate },
-                  privateKey: { filename: privateKey },
-                },
-              ],
-            }),
+        ...ownCertificate(tls, credential),
         ...(verified ? validation : {}),
         ...(alpnProtocols.length === 0 ? {} : { alpnProtocols }),
       },
       ...(tls.sni === undefined ? {} : { sni: tls.sni }),
     }),
   );
+}
+
+/** What the client shows of itself: with mode MUTUAL the credential's certificate, else that of its files. */
+function ownCertificate(tls: ClientTls, credential: string | undefined): Partial<CommonTlsContext> {
+  if (credential !== undefined) {
+    if (tls.mode !== 'MUTUAL') return {};
+    const name = certificateSecretName(credential);
+    return { tlsCertificateSdsSecretConfigs: [{ name, sdsConfig: controlPlaneSecrets }] };
+  }
+  const { clientCertificate, privateKey } = tls;
+  if (clientCertificate === undefined || privateKey === undefined) return {};
+  const [certificateChain, key] = [{ filename: clientCertificate }, { filename: privateKey }];
+  return { tlsCertificates: [{ certificateChain, privateKey: key }] };
 }
