@@ -1,15 +1,13 @@
 import type { RequestHead, ResponseHead } from '../codec/head.ts';
-import { formatGrpcTimeout } from '../codec/grpc-timeout.ts';
 import type { HeaderBlock } from '../codec/header-block.ts';
 import { names, type HeaderName } from '../codec/header-name.ts';
 import type { ResetReason, ServerStream, ServerStreamHandler } from '../codec/stream.ts';
 import { faultDetails } from '../http1/codec-fault.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
 import type { HttpFilterConfig } from '../model/http-filter.ts';
-import type { LogTimes } from '../model/network-filter.ts';
 import { flag } from '../telemetry/response-flags.ts';
 import { admitRequest } from './admission.ts';
-import { ExchangeBodies } from './exchange-bodies.ts';
+import { ExchangeLimits } from './exchange-limits.ts';
 import type { CompiledHttpFilter, FilterExchange, LocalReplyOptions, PeerAnswer } from './http-filter.ts';
 import { mayUpgrade } from './upgrade-permission.ts';
 import { completeWebsocketHandshake } from './websocket-handshake.ts';
@@ -25,28 +23,20 @@ import type { BodyBuffer } from './router/body-buffer.ts';
 import type { CompiledForward } from '../route/route-action.ts';
 import type { RouteTable } from '../route/route-table.ts';
 import type { CompiledRoute } from '../route/virtual-host.ts';
-import { cappedGrpcMs } from '../route/request-timing.ts';
 import { EarlyBody } from './early-body.ts';
-import { StreamLimits } from './stream-limits.ts';
 import { tunnelEnd } from './tunnel-end.ts';
 
 const noNames: readonly HeaderName[] = [];
-
-/** DEADLINE_EXCEEDED, as Envoy has it for a stream that lasts too long. */
-const overDeadline: LocalReplyOptions = { grpcStatus: 4 };
 
 /**
  * One request and its response: routed, led through the filters, sent on or answered, and told to
  * statistics and logs once at its end.
  */
-export class Exchange extends ExchangeBodies implements ServerStreamHandler, FilterExchange, RouterOwner {
+export class Exchange extends ExchangeLimits implements ServerStreamHandler, FilterExchange, RouterOwner {
   #filters: readonly CompiledHttpFilter[];
   #filterAt = 0;
   #inFilter = false;
   #continued = false;
-  /** How long the stream may be silent; 0: for ever. */
-  #idleMs: number;
-  #limits: StreamLimits | undefined;
   /** Told when the exchange is over. */
   #atEnd: (() => void)[] | undefined;
   /** The routes that have served the request, where redirects were followed here. */
@@ -63,7 +53,6 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
   ) {
     super(manager, connection, stream, head);
     this.#filters = manager.filters;
-    this.#idleMs = manager.model.streamIdleTimeoutMs;
     if (endStream) this.requestDoneMs = this.startMs;
     const { n } = manager.stats;
     n.rqTotal++;
@@ -76,8 +65,7 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
   begin(): void {
     const { manager, head } = this;
     const { model } = manager;
-    if (this.#idleMs > 0) manager.timers.start(this, this.#idleMs);
-    if (model.requestTimeoutMs > 0 && this.requestDoneMs === undefined) this.#limitRequest();
+    this.startLimits();
     const { stopAcceptingRequests } = manager.overload;
     if (stopAcceptingRequests > 0 && manager.random() < stopAcceptingRequests) {
       manager.stats.n.rqOverloadClose++;
@@ -94,7 +82,7 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
     const route = manager.hasScopes ? manager.routes(head)?.find(this) : table?.find(this);
     this.route = route;
     if (manager.tracer !== undefined) this.trace = manager.tracer.begin(this);
-    if (model.logTimes !== undefined) this.#logBefore(model.logTimes);
+    if (model.logTimes !== undefined) this.logBefore(model.logTimes);
     // What nothing is routed to is not found, whatever it wants to become.
     if (head.upgrade !== undefined && route !== undefined) {
       if (!mayUpgrade(head.upgrade, route, model)) {
@@ -104,9 +92,9 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
       this.#filters = manager.upgradeFilters?.get(head.upgrade) ?? this.#filters;
     }
     if (route?.action.kind === 'forward' && route.action.streamLimits !== undefined) {
-      this.#limitStream(route.action);
+      this.limitStream(route.action);
     } else if (model.maxStreamDurationMs > 0) {
-      this.#limitDuration(model.maxStreamDurationMs);
+      this.limitDuration(model.maxStreamDurationMs);
     }
     this.#runFilters();
   }
@@ -118,73 +106,7 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
   reroute(): void {
     const route = this.routeTable()?.find(this);
     this.route = route;
-    if (route?.action.kind === 'forward') this.#limitStream(route.action);
-  }
-
-  /** Lines before the end, where they are asked for. */
-  #logBefore({ onRequest, intervalMs }: LogTimes): void {
-    if (onRequest) this.log('DownstreamStart');
-    if (intervalMs > 0) this.#limitsOf().repeat(intervalMs, () => this.log('DownstreamPeriodic'));
-  }
-
-  #limitRequest(): void {
-    const { manager } = this;
-    this.#limitsOf().limitRequest(manager.model.requestTimeoutMs, () => {
-      manager.stats.n.rqTimeout++;
-      this.#endForTime('request timeout', 'request_overall_timeout');
-    });
-  }
-
-  #limitsOf(): StreamLimits {
-    return (this.#limits ??= new StreamLimits(this.manager.timers));
-  }
-
-  /**
-   * The limits of the route in place of those of the connection manager, or of the route before. As in Envoy the idle time of
-   * that one stays where this one has none.
-   */
-  #limitStream(action: CompiledForward): void {
-    const { manager } = this;
-    const { idleTimeoutMs, maxDurationMs } = action.streamLimits ?? {};
-    if (idleTimeoutMs !== undefined) {
-      this.#idleMs = idleTimeoutMs;
-      if (idleTimeoutMs > 0) manager.timers.start(this, idleTimeoutMs);
-      else manager.timers.stop(this);
-    }
-    const { grpcTimeoutHeaderMaxMs, grpcTimeoutHeaderOffsetMs = 0 } = action.model;
-    const capped =
-      grpcTimeoutHeaderMaxMs === undefined ? undefined : cappedGrpcMs(this.head, grpcTimeoutHeaderMaxMs, 0);
-    const asked =
-      capped === undefined || grpcTimeoutHeaderOffsetMs >= capped
-        ? capped
-        : capped - grpcTimeoutHeaderOffsetMs;
-    // The endpoint is to know the deadline that holds here, not the one that the client asked for.
-    if (asked !== undefined && asked > 0) this.head.headers.set(names.grpcTimeout, formatGrpcTimeout(asked));
-    const durationMs = asked ?? maxDurationMs ?? manager.model.maxStreamDurationMs;
-    this.#limitDuration(durationMs);
-  }
-
-  /** Counted from the start of the stream, which is past where another route is taken; 0: no limit. */
-  #limitDuration(ms: number): void {
-    if (ms === 0 && this.#limits === undefined) return;
-    const leftMs = ms === 0 ? 0 : Math.max(1, ms - (this.manager.turn.nowMs - this.startMs));
-    this.#limitsOf().limitDuration(leftMs, () => {
-      this.manager.stats.n.rqMaxDurationReached++;
-      this.#endForTime('downstream duration timeout', 'max_duration_timeout', overDeadline);
-    });
-  }
-
-  /** Time is over: the client is told, or, where the answer has begun, cut off. */
-  #endForTime(body: string, details: string, options?: LocalReplyOptions): void {
-    if (this.state === 'done') return;
-    if (this.state === 'responding') {
-      this.details = details;
-      this.router?.abort();
-      this.stream.reset();
-      this.finish();
-    } else {
-      this.reply(this.requestDoneMs === undefined ? 408 : 504, body, details, options);
-    }
+    if (route?.action.kind === 'forward') this.limitStream(route.action);
   }
 
   /** True when nothing more happens with it. */
@@ -209,21 +131,6 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
 
   get random(): () => number {
     return this.manager.random;
-  }
-
-  later(delayMs: number, run: () => void): void {
-    this.#limitsOf().wait(this.manager.clock, delayMs, () => this.inTurn(run));
-  }
-
-  inTurn(run: () => void): void {
-    if (this.state === 'done') return;
-    const { turn } = this.manager;
-    turn.enter();
-    try {
-      run();
-    } finally {
-      turn.leave();
-    }
   }
 
   atEnd(run: () => void): void {
@@ -334,10 +241,6 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
     }
   }
 
-  protected onRequestComplete(): void {
-    this.#limits?.endRequest();
-  }
-
   onUnreadable(): void {
     if (this.state === 'done') return;
     this.flags |= flag.downstreamProtocolError;
@@ -428,20 +331,6 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
     };
   }
 
-  /** The stream has been idle for too long. */
-  onExpire(): void {
-    if (this.state === 'done') return;
-    const { timers, turn } = this.manager;
-    const leftMs = this.lastActivityMs + this.#idleMs - turn.nowMs;
-    if (leftMs > 0) {
-      timers.startRest(this, this.#idleMs, leftMs);
-      return;
-    }
-    this.manager.stats.n.rqIdleTimeout++;
-    this.flags |= flag.streamIdleTimeout;
-    this.#endForTime('stream timeout', 'stream_idle_timeout');
-  }
-
   /** Finishes the head of the response and sends it. */
   #sendHead(head: ResponseHead, endStream: boolean): void {
     const { manager, route } = this;
@@ -450,7 +339,7 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
     this.status = head.status;
     this.responseHeadMs = manager.turn.nowMs;
     if (this.requestDoneMs === undefined) manager.stats.n.rqResponseBeforeComplete++;
-    this.#limits?.endRequest();
+    this.onRequestComplete();
     const { headers } = head;
     if (manager.tracer !== undefined) manager.tracer.onResponse(this.trace, head);
     const target = this.router?.target;
@@ -478,8 +367,7 @@ export class Exchange extends ExchangeBodies implements ServerStreamHandler, Fil
     if (this.state === 'done') return;
     this.state = 'done';
     const { manager } = this;
-    manager.timers.stop(this);
-    this.#limits?.stop();
+    this.stopLimits();
     if (this.#atEnd !== undefined) for (const run of this.#atEnd) run();
     const { stats, heads } = manager;
     stats.n.rqActive--;

@@ -5,17 +5,15 @@ import type { HttpVersion, ResponseHead } from '../../codec/head.ts';
 import type { ByteMeter } from '../../codec/byte-meter.ts';
 import type { HeaderBlock } from '../../codec/header-block.ts';
 import { names } from '../../codec/header-name.ts';
-import type { RequestTiming } from '../../route/request-timing.ts';
 import type { AttemptFailure } from '../../route/retry-policy.ts';
 import type { CompiledForward } from '../../route/route-action.ts';
 import type { CompiledRoute } from '../../route/virtual-host.ts';
 import { flag } from '../../telemetry/response-flags.ts';
 import { Attempt, type AttemptOutcome, type AttemptOwner } from './attempt.ts';
 import { attemptLog } from './attempt-log.ts';
-import { BodyBuffer } from './body-buffer.ts';
 import { failureBody, failureDetails, failureReports, mayHaveRaced, transportFailure } from './failure.ts';
-import { HostChoice } from './host-choice.ts';
-import { startShadows, type Shadow } from './mirror.ts';
+import { RequestTries } from './request-tries.ts';
+import { startShadows } from './mirror.ts';
 import { furtherTries, OtherTries } from './other-tries.ts';
 import { Retries } from './retries.ts';
 import type { RouterOwner } from './router-owner.ts';
@@ -33,9 +31,8 @@ import {
  * Sends one request to an endpoint of its cluster, again where the policy says so, within its time. Where tries are
  * hedged several are under way at a time; the first good answer is taken.
  */
-export class Router extends HostChoice implements AttemptOwner {
+export class Router extends RequestTries implements AttemptOwner {
   readonly #route: CompiledRoute;
-  #timing: RequestTiming;
   host: Host | undefined;
   /** The one that has had a connection last. */
   connected: Attempt | undefined;
@@ -45,49 +42,38 @@ export class Router extends HostChoice implements AttemptOwner {
   /** What went to endpoints, and came; only where it is logged. */
   meters: ByteMeter[] | undefined;
   attempts = 0;
-  /** The one that answers, or the latest. */
-  #attempt: Attempt | undefined;
-  /** Earlier ones that are still under way; only where tries are hedged. */
-  #others: OtherTries | undefined;
-  #body: BodyBuffer | undefined;
-  #shadows: Shadow[] | undefined;
-  #requestDone = false;
   /** When the client had sent its request. */
   #doneMs = 0;
-  #bodySeen = false;
   #raced = false;
   #timedOutBefore = false;
-  #responding = false;
-  #over = false;
 
   constructor(owner: RouterOwner, route: CompiledRoute, action: CompiledForward) {
     super(owner, action);
     this.#route = route;
-    this.#timing = action.timing;
   }
 
   /** Chooses the cluster, brings the head into its final form, and makes the first attempt. */
   start(endStream: boolean): void {
     const { owner, action } = this;
     const { head } = owner;
-    this.#requestDone = endStream;
+    this.requestDone = endStream;
     const target = this.chooseCluster();
     if (target === undefined) {
-      this.#over = true;
+      this.over = true;
       this.refuse();
       return;
     }
     this.virtualCluster = this.#route.virtualClusterOf?.(head);
     const retry = triesOfRequest(head, action);
     if (retry !== undefined && retry.allows(head)) this.retries = new Retries(retry);
-    this.#timing = timingOfRequest(head, action, owner.manager);
-    finishHead(head, this.#route, action, this.#timing, target, owner);
-    if (endStream) this.#startTimeout();
+    this.timing = timingOfRequest(head, action, owner.manager);
+    finishHead(head, this.#route, action, this.timing, target, owner);
+    if (endStream) this.startTimeout();
     if (action.mirrors.length > 0) {
-      this.#shadows = startShadows(action.mirrors, head, endStream, {
+      this.shadows = startShadows(action.mirrors, head, endStream, {
         context: owner.manager,
-        bufferLimitBytes: this.#bufferLimitBytes,
-        timeoutMs: this.#timing.globalMs,
+        bufferLimitBytes: this.bufferLimitBytes,
+        timeoutMs: this.timing.globalMs,
       });
     }
     this.#try(false);
@@ -96,12 +82,7 @@ export class Router extends HostChoice implements AttemptOwner {
 
   abort(): void {
     this.#end();
-    this.#attempt?.abort();
-  }
-
-  get #bufferLimitBytes(): number {
-    const { bufferLimitBytes } = this.owner.manager;
-    return Math.min(bufferLimitBytes, this.action.bufferLimitBytes ?? bufferLimitBytes);
+    this.attempt?.abort();
   }
 
   /** The tries with which a request of a hedged route starts besides the first. */
@@ -110,16 +91,16 @@ export class Router extends HostChoice implements AttemptOwner {
     if (hedge === undefined) return;
     for (
       let more = furtherTries(hedge, this.owner.manager.random);
-      more > 0 && !this.#over && !this.#responding && this.#attempt?.over === false;
+      more > 0 && !this.over && !this.responding && this.attempt?.over === false;
       more--
     ) {
-      this.retries?.noteTried(this.#attempt.host);
+      this.retries?.noteTried(this.attempt.host);
       this.#try(false);
     }
   }
 
-  #startTimeout(): void {
-    const { globalMs } = this.#timing;
+  protected startTimeout(): void {
+    const { globalMs } = this.timing;
     const { timers, turn } = this.owner.manager;
     this.#doneMs = turn.nowMs;
     if (globalMs > 0) timers.start(this, globalMs);
@@ -129,12 +110,6 @@ export class Router extends HostChoice implements AttemptOwner {
     return this.owner.head.version;
   }
 
-  /** True while the body may have to be sent once more. */
-  get #mayNeedBody(): boolean {
-    if (this.retries !== undefined && this.retries.left > 0) return true;
-    return this.#others !== undefined || this.action.internalRedirect !== undefined;
-  }
-
   #try(fresh: boolean): void {
     const { owner, action } = this;
     const { priority } = action;
@@ -142,7 +117,7 @@ export class Router extends HostChoice implements AttemptOwner {
     const host = this.chooseHost();
     const cluster = this.cluster as UpstreamCluster;
     if (host === undefined) {
-      if (this.#hasOthers()) return;
+      if (this.hasOthers()) return;
       cluster.stats.n.upstreamCxNoneHealthy++;
       cluster.stats.countStatus(503);
       owner.addFlag(flag.noHealthyUpstream);
@@ -153,8 +128,8 @@ export class Router extends HostChoice implements AttemptOwner {
     this.host = host;
     if (this.#route.tellsTries)
       announceTry(owner.head, this.#route.virtualHost, this.attempts, this.#timedOutBefore);
-    if (this.attempts > 1 && this.#requestDone)
-      announceRest(owner.head, action, this.#timing, owner.manager.turn.nowMs - this.#doneMs);
+    if (this.attempts > 1 && this.requestDone)
+      announceRest(owner.head, action, this.timing, owner.manager.turn.nowMs - this.#doneMs);
     if (owner.trace !== undefined) owner.trace.startTry(owner);
     if (action.takesHostOfEndpoint && host.endpoint.hostname !== '') {
       setHost(owner.head, action, host.endpoint.hostname);
@@ -165,23 +140,10 @@ export class Router extends HostChoice implements AttemptOwner {
       : undefined;
     const attempt = new Attempt(this, cluster, host, priority, timers, pool);
     attempt.watch = attemptLog(owner, attempt, this.attempts);
-    if (this.#attempt?.over === false) (this.#others ??= new OtherTries()).add(this.#attempt);
-    this.#attempt = attempt;
-    if (this.#requestDone) attempt.startTimers(this.#timing);
+    if (this.attempt?.over === false) (this.others ??= new OtherTries()).add(this.attempt);
+    this.attempt = attempt;
+    if (this.requestDone) attempt.startTimers(this.timing);
     attempt.start(fresh);
-  }
-
-  /** True where a try is under way besides the latest, or will be. */
-  #hasOthers(): boolean {
-    return this.#others?.areUnderWay() === true || this.retries?.timer !== undefined;
-  }
-
-  /** One of several tries did not come to an answer, or not to a good one: the others go on. */
-  #leaveToOthers(attempt: Attempt): boolean {
-    if (!this.#hasOthers()) return false;
-    this.#others?.remove(attempt);
-    if (this.#attempt === attempt) this.#attempt = this.#others?.takeLatest() ?? attempt;
-    return true;
   }
 
   onAttemptReady(attempt: Attempt): void {
@@ -189,82 +151,7 @@ export class Router extends HostChoice implements AttemptOwner {
     this.connected = attempt;
     if (manager.accessLogs.length > 0) this.readyMs = manager.turn.nowMs;
     if (manager.countsBytes) (this.meters ??= []).push(attempt.measure());
-    const body = this.#body;
-    const complete =
-      this.#requestDone && (body === undefined || body.bytes === 0) && body?.trailers === undefined;
-    attempt.sendHead(head, complete);
-    if (complete || body === undefined) return;
-    body.forEach((chunk) => attempt.sendData(chunk, 0, chunk.length));
-    if (this.#requestDone) attempt.sendEnd(body.trailers);
-    if (!this.#mayNeedBody) body.forget();
-    if (attempt.writable) this.owner.resumeRequest();
-  }
-
-  // The client's side
-
-  onRequestData(buffer: Buffer, start: number, end: number): void {
-    if (this.#over) return;
-    this.#bodySeen = true;
-    if (this.#shadows !== undefined) for (const shadow of this.#shadows) shadow.sendData(buffer, start, end);
-    const attempt = this.#attempt;
-    const ready = attempt?.ready === true && !attempt.over;
-    if ((!ready || this.#mayNeedBody) && !this.#keep(buffer, start, end, ready)) return;
-    this.#others?.sendData(buffer, start, end, this.#body?.lossy === true);
-    if (!ready) {
-      this.owner.pauseRequest();
-      return;
-    }
-    attempt.sendData(buffer, start, end);
-    if (!attempt.writable) this.owner.pauseRequest();
-  }
-
-  /** Keeps data for a try that is still to be sent it; false where it was too much, and the request is answered. */
-  #keep(buffer: Buffer, start: number, end: number, ready: boolean): boolean {
-    const body = (this.#body ??= new BodyBuffer(this.#bufferLimitBytes));
-    if (body.keep(buffer, start, end)) return true;
-    // Too much for a second try.
-    if (this.#mayNeedBody && !body.lossy) (this.cluster as UpstreamCluster).stats.n.retryOrShadowAbandoned++;
-    this.retries?.stop();
-    if (ready) {
-      body.forget();
-      return true;
-    }
-    // The try waits for its connection, and the client for it.
-    if (this.#attempt?.over === false) {
-      body.keepAnyway(buffer, start, end);
-      return true;
-    }
-    this.abort();
-    this.owner.reply(
-      507,
-      'exceeded request buffer limit while retrying upstream',
-      'request_payload_exceeded_retry_buffer_limit',
-    );
-    return false;
-  }
-
-  onRequestEnd(trailers: HeaderBlock | undefined): void {
-    if (this.#over) return;
-    this.#requestDone = true;
-    if (this.#shadows !== undefined) for (const shadow of this.#shadows) shadow.sendEnd(trailers);
-    if (trailers !== undefined) {
-      this.#body ??= new BodyBuffer(this.#bufferLimitBytes);
-      this.#body.trailers = trailers;
-    }
-    this.#startTimeout();
-    this.#others?.sendEnd(trailers, this.#timing);
-    const attempt = this.#attempt;
-    if (attempt === undefined || attempt.over) return;
-    if (!this.#responding) attempt.startTimers(this.#timing);
-    if (attempt.ready) attempt.sendEnd(trailers);
-  }
-
-  pauseResponse(): void {
-    this.#attempt?.pauseResponse();
-  }
-
-  resumeResponse(): void {
-    this.#attempt?.resumeResponse();
+    this.send(attempt, head);
   }
 
   // The endpoint's side
@@ -275,12 +162,12 @@ export class Router extends HostChoice implements AttemptOwner {
 
   onAttemptHead(attempt: Attempt, head: ResponseHead, endStream: boolean): void {
     const { owner } = this;
-    if (this.#over) {
+    if (this.over) {
       owner.manager.heads.releaseResponse(head);
       return;
     }
     if (head.status < 200 && head.status !== 101) {
-      if (this.#others === undefined) owner.onRouterHead(head, false);
+      if (this.others === undefined) owner.onRouterHead(head, false);
       else owner.manager.heads.releaseResponse(head);
       return;
     }
@@ -296,7 +183,7 @@ export class Router extends HostChoice implements AttemptOwner {
         this.#retry(attempt, { timedOut: false, resetMs });
         return;
       }
-      if (this.#leaveToOthers(attempt)) {
+      if (this.leaveToOthers(attempt)) {
         stats.countStatus(head.status);
         if (!endStream) attempt.abort();
         owner.manager.heads.releaseResponse(head);
@@ -312,7 +199,7 @@ export class Router extends HostChoice implements AttemptOwner {
     if (internalRedirect?.statuses.includes(head.status) === true && this.#redirect(attempt, head, endStream))
       return;
     this.#take(attempt);
-    this.#body?.forget();
+    this.body?.forget();
     if (this.#route.tellsTriesBack) head.headers.set(names.attemptCount, String(this.attempts));
     if (this.cookies !== undefined) for (const line of this.cookies) head.headers.add(names.setCookie, line);
     if (endStream) this.#end();
@@ -321,13 +208,13 @@ export class Router extends HostChoice implements AttemptOwner {
 
   /** This attempt is the one that answers. */
   #take(attempt: Attempt): void {
-    this.#responding = true;
-    const others = this.#others;
+    this.responding = true;
+    const others = this.others;
     if (others === undefined) return;
-    const latest = this.#attempt;
-    this.#others = undefined;
+    const latest = this.attempt;
+    this.others = undefined;
     this.retries?.timer?.cancel();
-    this.#attempt = attempt;
+    this.attempt = attempt;
     this.host = attempt.host;
     this.connected = attempt;
     others.abort(attempt);
@@ -338,9 +225,8 @@ export class Router extends HostChoice implements AttemptOwner {
   #redirect(attempt: Attempt, head: ResponseHead, endStream: boolean): boolean {
     const { owner } = this;
     const n = (this.cluster as UpstreamCluster).stats.n;
-    const body = this.#body;
-    const follow =
-      this.#requestDone && body?.lossy !== true ? owner.redirectOf(head, this.action) : undefined;
+    const body = this.body;
+    const follow = this.requestDone && body?.lossy !== true ? owner.redirectOf(head, this.action) : undefined;
     if (follow === undefined) {
       n.upstreamInternalRedirectFailed++;
       return false;
@@ -354,22 +240,22 @@ export class Router extends HostChoice implements AttemptOwner {
   }
 
   onAttemptData(buffer: Buffer, start: number, end: number): void {
-    if (!this.#over) this.owner.onRouterData(buffer, start, end);
+    if (!this.over) this.owner.onRouterData(buffer, start, end);
   }
 
   onAttemptEnd(_attempt: Attempt, trailers: HeaderBlock | undefined): void {
-    if (this.#over) return;
+    if (this.over) return;
     this.#end();
     this.owner.onRouterEnd(trailers);
   }
 
   onAttemptFailed(attempt: Attempt, outcome: AttemptOutcome, detail: string): void {
-    if (this.#over) return;
+    if (this.over) return;
     const { owner } = this;
     const report = failureReports[outcome];
     const transport = transportFailure(outcome, detail);
     this.lastFailure = transport;
-    if (this.#responding) {
+    if (this.responding) {
       this.#end();
       owner.onRouterBroken(report.flag, failureDetails(outcome, transport, 'after_response_started'));
       return;
@@ -386,7 +272,7 @@ export class Router extends HostChoice implements AttemptOwner {
       this.#retry(attempt, { timedOut: outcome === 'per_try_timeout' });
       return;
     }
-    if (this.#leaveToOthers(attempt)) return;
+    if (this.leaveToOthers(attempt)) return;
     if (wanted && this.retries?.isAtLimit(this.cluster as UpstreamCluster) === true)
       owner.addFlag(flag.upstreamRetryLimitExceeded);
     this.#end();
@@ -394,7 +280,7 @@ export class Router extends HostChoice implements AttemptOwner {
     // As Envoy, which counts no status for what lasted too long.
     if (outcome !== 'max_stream_duration') attempt.cluster.stats.countStatus(report.status);
     this.#reply(
-      outcome === 'max_stream_duration' && !this.#requestDone ? 408 : report.status,
+      outcome === 'max_stream_duration' && !this.requestDone ? 408 : report.status,
       failureBody(outcome, transport, this.attempts > 1),
       failureDetails(outcome, transport, 'before_response_started'),
       outcome === 'overflow' ? [['x-envoy-overloaded', 'true']] : [],
@@ -416,7 +302,7 @@ export class Router extends HostChoice implements AttemptOwner {
 
   /** A try has taken too long; true where it goes on beside the next one. */
   hedges(attempt: Attempt): boolean {
-    if (!this.#timing.hedge || this.#responding) return false;
+    if (!this.timing.hedge || this.responding) return false;
     // As Envoy: whatever the conditions of the policy, as long as tries are left.
     if (this.#mayRetry()) {
       this.#retry(attempt, { timedOut: true });
@@ -426,15 +312,15 @@ export class Router extends HostChoice implements AttemptOwner {
 
   /** True where the endpoint has most likely not seen the request: it goes out once more, on a new connection. */
   #isKeepAliveRace(attempt: Attempt, failure: AttemptFailure | undefined): boolean {
-    if (this.#raced || this.#bodySeen) return false;
+    if (this.#raced || this.bodySeen) return false;
     // A stream that was refused has not been looked at (RFC 9113 section 8.7): any method may go again.
     if (failure === 'refused') return true;
-    return failure === 'reset' && this.#requestDone && mayHaveRaced(attempt, this.owner.head.method);
+    return failure === 'reset' && this.requestDone && mayHaveRaced(attempt, this.owner.head.method);
   }
 
   #mayRetry(): boolean {
     const { retries } = this;
-    if (retries === undefined || retries.left === 0 || this.#body?.lossy === true) return false;
+    if (retries === undefined || retries.left === 0 || this.body?.lossy === true) return false;
     if (retries.timer !== undefined) return false;
     const cluster = this.cluster as UpstreamCluster;
     if (retries.admits(cluster, this.action.priority)) return true;
@@ -457,7 +343,7 @@ export class Router extends HostChoice implements AttemptOwner {
       retries.timer = undefined;
       manager.turn.enter();
       try {
-        if (!this.#over) this.#try(false);
+        if (!this.over) this.#try(false);
       } finally {
         manager.turn.leave();
       }
@@ -466,14 +352,14 @@ export class Router extends HostChoice implements AttemptOwner {
 
   /** The time for the whole request is over. */
   onExpire(): void {
-    if (this.#over) return;
+    if (this.over) return;
     const { owner } = this;
     const cluster = this.cluster as UpstreamCluster;
     cluster.stats.n.upstreamRqTimeout++;
     if (this.host !== undefined) this.host.rqTimeout++;
-    const begun = this.#responding;
+    const begun = this.responding;
     if (!begun) {
-      this.#attempt?.onTimedOut();
+      this.attempt?.onTimedOut();
       cluster.stats.countStatus(504);
       owner.addFlag(flag.upstreamRequestTimeout);
     }
@@ -486,15 +372,14 @@ export class Router extends HostChoice implements AttemptOwner {
   }
 
   #end(): void {
-    if (this.#over) return;
-    this.#over = true;
+    if (this.over) return;
+    this.over = true;
     this.countdown?.stop();
     this.retries?.end();
-    this.#body = undefined;
-    const others = this.#others;
-    this.#others = undefined;
+    this.body = undefined;
+    const others = this.others;
+    this.others = undefined;
     others?.abort();
-    if (this.#shadows !== undefined)
-      for (const shadow of this.#shadows) if (shadow.incomplete) shadow.abort();
+    if (this.shadows !== undefined) for (const shadow of this.shadows) if (shadow.incomplete) shadow.abort();
   }
 }
