@@ -1,14 +1,11 @@
 import { NumberMap } from '@lateen/core';
 import { connectionEnd, type ConnectionEnd } from '../codec/connection-end.ts';
-import type { HeaderBlock } from '../codec/header-block.ts';
 import type { ResetReason } from '../codec/stream.ts';
 import type { Countdown, Expirable } from '../timer/coarse-timers.ts';
 import type { Wire, WireHandler } from '../wire/wire.ts';
 import { controlFrameFault } from './control-frame-fault.ts';
 import type { Http2ConnectionOptions, Http2Context } from './connection-options.ts';
 import { FieldBlocks, type BlockStep, type FieldBlock } from './field-block.ts';
-import { FloodGuard } from './flood-guard.ts';
-import { FlowControl } from './flow-control.ts';
 import {
   allStreams,
   defaultMaxFrameBytes,
@@ -20,17 +17,14 @@ import {
   type ErrorCode,
 } from './frame.ts';
 import { FrameReader, type FrameFault, type FrameSink } from './frame-reader.ts';
-import { FrameWriter, pingKind } from './frame-writer.ts';
-import { HpackDecoder, tableSize } from './hpack/decoder.ts';
-import { Keepalive } from './keepalive.ts';
-import { HpackEncoder } from './hpack/encoder.ts';
+import { pingKind } from './frame-writer.ts';
+import { HpackDecoder } from './hpack/decoder.ts';
 import { FieldNames } from './hpack/field-name.ts';
 import type { Http2Counter, Http2Stats } from '../telemetry/http2-stats.ts';
 import { MessageFields } from './message-fields.ts';
-import { ownSettings } from './own-settings.ts';
+import { Http2Output } from './output.ts';
 import { PeerSettings, resizeWindows, windowFault } from './peer-settings.ts';
 import type { Http2Stream } from './stream.ts';
-import { writeTrailers } from './trailers-writer.ts';
 
 /** How long is waited for the peer to close after the last GOAWAY. */
 const lingerMs = 1_000;
@@ -39,14 +33,8 @@ const lingerMs = 1_000;
  * One end of an HTTP/2 connection (RFC 9113): frames, settings, windows, limits against floods, and its streams. What a
  * block of fields means is left to the two sides, client and server.
  */
-export abstract class Http2Connection implements Expirable, WireHandler, FrameSink {
+export abstract class Http2Connection extends Http2Output implements Expirable, WireHandler, FrameSink {
   countdown: Countdown | undefined = undefined;
-  protected readonly wire: Wire;
-  protected readonly writer: FrameWriter;
-  protected readonly options: Http2ConnectionOptions;
-  protected readonly context: Http2Context;
-  protected readonly stats: Http2Stats;
-  protected readonly encoder = new HpackEncoder();
   protected readonly fields: MessageFields;
   protected readonly streams = new NumberMap<Http2Stream>();
   /** The highest stream of the peer's (server) or of ours (client). */
@@ -54,43 +42,22 @@ export abstract class Http2Connection implements Expirable, WireHandler, FrameSi
   readonly peer = new PeerSettings();
   /** Of the block of fields that came last. */
   blockBytes = 0;
-  /** `leaving`: no new streams; `closing`: nothing is read any more. */
-  protected life: 'open' | 'leaving' | 'closing' | 'closed' = 'open';
   /** How the connection ended, once it has. */
   #end: ConnectionEnd | undefined;
   readonly #reader: FrameReader;
   readonly #decoder: HpackDecoder;
-  readonly #flow: FlowControl;
   readonly #blocks: FieldBlocks;
   #dataStream: Http2Stream | undefined;
   #dataFlags = 0;
   #dataLength = 0;
-  readonly #floods: FloodGuard;
-  #keepalive: Keepalive | undefined;
 
   constructor(wire: Wire, options: Http2ConnectionOptions, context: Http2Context, stats: Http2Stats) {
-    this.wire = wire;
-    this.writer = new FrameWriter(wire);
-    this.options = options;
-    this.context = context;
-    this.stats = stats;
+    super(wire, options, context, stats);
     this.fields = new MessageFields(options);
     this.#reader = new FrameReader(this);
     this.#blocks = new FieldBlocks(options.maxHeadBytes + defaultMaxFrameBytes);
     this.#decoder = new HpackDecoder(new FieldNames());
-    this.#floods = new FloodGuard(options.floodLimits);
-    if (options.tableBytes < tableSize) this.encoder.limitTable(options.tableBytes);
-    this.#flow = new FlowControl(this.writer, options.connectionWindowBytes);
     wire.handler = this;
-  }
-
-  /** What a peer may send on a stream before we have taken it. */
-  get ownStreamWindow(): number {
-    return this.options.streamWindowBytes;
-  }
-
-  get isWritable(): boolean {
-    return this.wire.writable;
   }
 
   // What the sides decide
@@ -118,7 +85,7 @@ export abstract class Http2Connection implements Expirable, WireHandler, FrameSi
 
   onBytes(buffer: Buffer, start: number, end: number): void {
     if (this.life === 'closing' || this.life === 'closed') return;
-    this.#keepalive?.onBytes(this.context.turn.nowMs);
+    this.keepalive?.onBytes(this.context.turn.nowMs);
     this.#reader.read(buffer, start, end);
   }
 
@@ -142,7 +109,7 @@ export abstract class Http2Connection implements Expirable, WireHandler, FrameSi
     this.context.timers.stop(this);
     this.#reader.stop();
     this.life = 'closed';
-    this.#keepalive?.stop();
+    this.keepalive?.stop();
     this.loseAll('connection_closed', error?.message ?? 'the peer closed the connection');
     this.onGone(end);
   }
@@ -169,7 +136,7 @@ export abstract class Http2Connection implements Expirable, WireHandler, FrameSi
       this.fail(errorCode.protocolError, 'DATA where none may come');
       return;
     }
-    if (!this.#flow.receive(length)) {
+    if (!this.flow.receive(length)) {
       this.fail(errorCode.flowControlError, 'more data than the connection allowed');
       return;
     }
@@ -188,9 +155,9 @@ export abstract class Http2Connection implements Expirable, WireHandler, FrameSi
     if (stream.receiveWindow < 0)
       return this.#breakData(errorCode.flowControlError, 'more data than the stream allowed');
     if (length > 0) {
-      this.#floods.ping.earn(1);
+      this.floods.ping.earn(1);
       // Consecutive ones are meant.
-      this.#floods.empty.earn(1);
+      this.floods.empty.earn(1);
     } else if ((flags & frameFlag.endStream) === 0) this.#emptyBudgetFor(0);
   }
 
@@ -201,7 +168,7 @@ export abstract class Http2Connection implements Expirable, WireHandler, FrameSi
   }
 
   #emptyBudgetFor(length: number): boolean {
-    if (length > 0 || this.#floods.empty.spend(this.context.turn.nowMs)) return true;
+    if (length > 0 || this.floods.empty.spend(this.context.turn.nowMs)) return true;
     this.flood('emptyFramesFlood');
     return false;
   }
@@ -267,7 +234,7 @@ export abstract class Http2Connection implements Expirable, WireHandler, FrameSi
       default:
     }
     // Priorities are not followed, and what is unknown is to be ignored (RFC 9113 section 4.1).
-    if (!this.#floods.priority.spend(this.context.turn.nowMs)) this.flood('priorityFlood');
+    if (!this.floods.priority.spend(this.context.turn.nowMs)) this.flood('priorityFlood');
   }
 
   #onBlockStep(step: BlockStep): void {
@@ -291,20 +258,20 @@ export abstract class Http2Connection implements Expirable, WireHandler, FrameSi
       this.fail(errorCode.compressionError, 'a malformed block of fields');
       return;
     }
-    this.#floods.ping.earn(1);
-    this.#floods.windowUpdate.earn(4);
+    this.floods.ping.earn(1);
+    this.floods.windowUpdate.earn(4);
     this.endBlock(streamId, endStream);
   }
 
   #onWindowUpdate(streamId: number, buffer: Buffer, start: number): void {
     const more = uint31(buffer, start);
-    if (!this.#floods.windowUpdate.spend(this.context.turn.nowMs)) {
+    if (!this.floods.windowUpdate.spend(this.context.turn.nowMs)) {
       this.flood('windowUpdateFlood');
       return;
     }
     if (streamId === 0) {
       if (more === 0) this.fail(errorCode.protocolError, 'a window that grows by nothing');
-      else if (!this.#flow.grow(more)) this.fail(errorCode.flowControlError, 'a window too large');
+      else if (!this.flow.grow(more)) this.fail(errorCode.flowControlError, 'a window too large');
       return;
     }
     if (this.isIdle(streamId)) {
@@ -318,7 +285,7 @@ export abstract class Http2Connection implements Expirable, WireHandler, FrameSi
     else if (stream.sendWindow > maxWindowBytes) {
       stream.break(errorCode.flowControlError, 'protocol_error', 'a window too large');
     } else if (stream.flush()) {
-      this.#flow.forget(stream);
+      this.flow.forget(stream);
     }
   }
 
@@ -330,7 +297,7 @@ export abstract class Http2Connection implements Expirable, WireHandler, FrameSi
     this.stats.n.rxReset++;
     const stream = this.streams.get(streamId);
     if (stream === undefined) {
-      if (!this.#floods.priority.spend(this.context.turn.nowMs)) this.flood('resetFlood');
+      if (!this.floods.priority.spend(this.context.turn.nowMs)) this.flood('resetFlood');
       return;
     }
     this.onPeerReset(stream);
@@ -339,7 +306,7 @@ export abstract class Http2Connection implements Expirable, WireHandler, FrameSi
 
   #onSettings(flags: number, buffer: Buffer, start: number, end: number): void {
     if ((flags & frameFlag.ack) !== 0) return;
-    if (!this.#floods.settings.spend(this.context.turn.nowMs)) {
+    if (!this.floods.settings.spend(this.context.turn.nowMs)) {
       this.flood('settingsFlood');
       return;
     }
@@ -352,9 +319,9 @@ export abstract class Http2Connection implements Expirable, WireHandler, FrameSi
       this.fail(wrong.code, wrong.detail);
       return;
     }
-    if (more > 0) this.#flow.flushWaiting();
+    if (more > 0) this.flow.flushWaiting();
     this.writer.settingsAck();
-    this.#guardOutput();
+    this.guardOutput();
     if (!peer.settled) {
       peer.settled = true;
       this.onSettled();
@@ -363,100 +330,21 @@ export abstract class Http2Connection implements Expirable, WireHandler, FrameSi
 
   #onPing(flags: number, buffer: Buffer, start: number): void {
     if ((flags & frameFlag.ack) !== 0) {
-      if (buffer[start] === pingKind.keepalive) this.#keepalive?.onAck();
+      if (buffer[start] === pingKind.keepalive) this.keepalive?.onAck();
       else this.onPingAck();
       return;
     }
-    if (!this.#floods.ping.spend(this.context.turn.nowMs)) {
+    if (!this.floods.ping.spend(this.context.turn.nowMs)) {
       this.flood('pingFlood');
       return;
     }
     this.writer.pingAck(buffer, start);
-    this.#guardOutput();
-  }
-
-  /** A peer that makes us answer but does not read would fill our memory. */
-  #guardOutput(): void {
-    if (this.wire.pendingBytes > this.#floods.maxPendingControlBytes) this.flood('outboundControlFlood');
-  }
-
-  // Writing
-
-  protected sendSettings(values: readonly (readonly [number, number])[]): void {
-    const { keepalive } = this.options;
-    this.writer.settings(ownSettings(values, this.options));
-    this.#flow.open();
-    if (keepalive === undefined) return;
-    this.#keepalive = new Keepalive(keepalive, this.context, {
-      ping: () => {
-        if (!this.#isSilent) this.writer.ping(pingKind.keepalive);
-      },
-      onDead: () => {
-        this.stats.n.keepaliveTimeout++;
-        this.fail(errorCode.noError, 'a PING was not answered');
-      },
-    });
-  }
-
-  /** A stream begins; a connection that was silent for long is asked whether it lives. */
-  protected noteStream(): void {
-    this.#keepalive?.onStream(this.context.turn.nowMs);
-  }
-
-  get #isSilent(): boolean {
-    return this.life === 'closing' || this.life === 'closed';
-  }
-
-  sendWindowUpdate(streamId: number, more: number): number {
-    return this.#isSilent ? 0 : this.writer.windowUpdate(streamId, more);
-  }
-
-  sendReset(streamId: number, code: ErrorCode): void {
-    if (this.#isSilent) return;
-    this.stats.n.txReset++;
-    this.writer.reset(streamId, code);
-    this.#guardOutput();
-  }
-
-  countBroken(): void {
-    this.stats.n.rxMessagingError++;
-  }
-
-  protected sendGoaway(lastStreamId: number, code: ErrorCode): void {
-    this.stats.n.goawaySent++;
-    this.writer.goaway(lastStreamId, code);
-  }
-
-  /** Sends as much as the windows allow; says how much. */
-  sendData(stream: Http2Stream, buffer: Uint8Array, start: number, end: number): number {
-    const sent = this.#flow.send(stream, buffer, start, end);
-    this.#floods.windowUpdate.earn(this.#floods.windowUpdatesPerData);
-    this.#floods.ping.earn(1);
-    return sent;
-  }
-
-  sendEnd(streamId: number): number {
-    return this.writer.end(streamId);
-  }
-
-  sendTrailers(streamId: number, trailers: HeaderBlock): number {
-    return writeTrailers(this.writer, this.encoder, streamId, trailers);
-  }
-
-  /** Notes that a stream has data which the windows do not allow yet. */
-  wait(stream: Http2Stream): void {
-    this.#flow.wait(stream);
-  }
-
-  /** Bytes of DATA are in other hands: the peer may send as many again. */
-  giveBack(bytes: number): void {
-    const more = this.#flow.giveBack(bytes);
-    if (more > 0) this.sendWindowUpdate(0, more);
+    this.guardOutput();
   }
 
   /** A stream has closed; called by the stream. */
   forget(stream: Http2Stream): void {
-    this.#flow.forget(stream);
+    this.flow.forget(stream);
     this.streams.delete(stream.id);
     this.onStreamGone(stream);
   }
@@ -464,17 +352,17 @@ export abstract class Http2Connection implements Expirable, WireHandler, FrameSi
   // The end
 
   /** The peer overdoes something that costs us. */
-  protected flood(counter: Http2Counter): void {
+  protected override flood(counter: Http2Counter): void {
     this.stats.n[counter]++;
     this.fail(errorCode.enhanceYourCalm, counter);
   }
 
   /** Ends the connection with an error, and all that is on it. */
-  protected fail(code: ErrorCode, detail: string): void {
+  protected override fail(code: ErrorCode, detail: string): void {
     if (this.life === 'closing' || this.life === 'closed') return;
     this.noteEnd(false, code === errorCode.noError ? 'none' : 'protocol_error');
     this.#reader.stop();
-    this.#keepalive?.stop();
+    this.keepalive?.stop();
     this.#blocks.drop();
     if (code !== errorCode.noError) this.stats.n.protocolErrors++;
     this.sendGoaway(this.lastStreamId, code);
