@@ -171,7 +171,11 @@ test('at the start listeners wait until the hosts that EDS names are checked', a
     bytes: bytesOf(ClusterLoadAssignment, loopbackCluster('up', host.port).load_assignment),
   });
   await host.isAsked();
-  assert.deepEqual(proxy.warming.missing, ['cluster up is warming', 'listener main is warming']);
+  assert.deepEqual(proxy.warming.missing, ['listeners have not been received', 'cluster up is warming']);
+  assert.equal(
+    control.requests.some(({ typeUrl }) => typeUrl === Listener.typeUrl),
+    false,
+  );
   assert.deepEqual(dataPlane.listeners(), []);
   await host.answer();
   await ready;

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { TypedExtensionConfig } from '@lateen/protocol/envoy/config/core/v3';
 import { adsSource, deltaAds, loopbackCluster, startBootstrapped } from '../testing/bootstrapped-proxy.ts';
 import { bytesOf, deltaControlPlane } from '../testing/delta-control-plane.ts';
-import { ask, exchangeRaw, portOf } from '../testing/harness.ts';
+import { ask, exchangeRaw, portOf, statOf } from '../testing/harness.ts';
 import { decodeBootstrap } from './bootstrap.ts';
 
 const type = (name: string): string => `type.googleapis.com/envoy.extensions.filters.${name}`;
@@ -118,6 +118,10 @@ test('filters take their configuration by themselves: the default first, then ea
     /^abort: typed_config: is a .*Router, not one of .*HTTPFault$/,
   );
   assert.equal((await ask(portOf(dataPlane, 'waits'))).status, 200);
+  const counted = (what: string): number => statOf(dataPlane, `extension_config_discovery.${what}`);
+  assert.equal(counted('http_filter.abort.update_success'), 2);
+  assert.equal(counted('http_filter.abort.update_rejected'), 1);
+  assert.equal(counted('network_filter.answer.update_success'), 2);
 
   // Taken away: the default of one, nothing for the other, which lets nothing through.
   control.remove(TypedExtensionConfig.typeUrl, 'abort');

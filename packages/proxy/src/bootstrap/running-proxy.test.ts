@@ -164,9 +164,9 @@ function httpListener(name: string, route: string, extra: object = {}) {
 test('what the bootstrap defines is neither changed nor removed by the control plane', async (t) => {
   const h = await harness(t);
   await h.next();
-  await h.next();
   h.send(Cluster, { 'xds-grpc': { name: 'xds-grpc' }, other: { name: 'other' } });
   assert.deepEqual(await h.next(), { type: 'Cluster', responseNonce: '1' });
+  assert.deepEqual(await h.next(), { type: 'Listener' });
   h.send(Cluster, {}, ['xds-grpc', 'other']);
   assert.deepEqual(await h.next(), { type: 'Cluster', responseNonce: '2' });
   const [own, ...others] = h.proxy.dataPlane.clusters();
@@ -181,16 +181,17 @@ test('a proxy asks for what its resources refer to, becomes ready, refuses one r
   const h = await harness(t);
   const node = 'sidecar~127.0.0.1~a.default~default.svc.cluster.local';
   assert.deepEqual(await h.next(), { type: 'Cluster', node });
-  assert.deepEqual(await h.next(), { type: 'Listener' });
 
   h.send(Cluster, { a: eds('a'), b: { name: 'b' } });
   assert.deepEqual(await h.next(), { type: 'Cluster', responseNonce: '1' });
   assert.deepEqual(await h.next(), { type: 'ClusterLoadAssignment', resourceNamesSubscribe: ['a'] });
-  h.send(Listener, { l: httpListener('l', 'r') });
-  assert.deepEqual(await h.next(), { type: 'Listener', responseNonce: '2' });
-  assert.deepEqual(await h.next(), { type: 'RouteConfiguration', resourceNamesSubscribe: ['r'] });
   h.send(ClusterLoadAssignment, { a: { cluster_name: 'a' } });
-  assert.deepEqual(await h.next(), { type: 'ClusterLoadAssignment', responseNonce: '3' });
+  assert.deepEqual(await h.next(), { type: 'ClusterLoadAssignment', responseNonce: '2' });
+  // Only now are all clusters that came first warm.
+  assert.deepEqual(await h.next(), { type: 'Listener' });
+  h.send(Listener, { l: httpListener('l', 'r') });
+  assert.deepEqual(await h.next(), { type: 'Listener', responseNonce: '3' });
+  assert.deepEqual(await h.next(), { type: 'RouteConfiguration', resourceNamesSubscribe: ['r'] });
   h.send(RouteConfiguration, { r: { name: 'r' } });
   assert.deepEqual(await h.next(), { type: 'RouteConfiguration', responseNonce: '4' });
   await h.ready;
@@ -208,7 +209,7 @@ test('a proxy asks for what its resources refer to, becomes ready, refuses one r
   const detail = refusal['errorDetail'] as { code: number; message: string };
   assert.equal(detail.code, 13);
   assert.match(detail.message, /^l: filter_chains\[0\].filters\[0\].typed_config.http_filters.*"unheard-of"/);
-  assert.equal(h.proxy.store.kind('listener').resources.get('l')?.version, '2');
+  assert.equal(h.proxy.store.kind('listener').resources.get('l')?.version, '3');
   assert.equal(h.proxy.store.kind('listener').refused.get('l')?.version, '5');
 
   assert.equal(h.stat('listener_manager.lds.update_rejected'), '1');
@@ -219,8 +220,8 @@ test('a proxy asks for what its resources refer to, becomes ready, refuses one r
   const again = [await h.next(), await h.next(), await h.next(), await h.next()];
   assert.deepEqual(again, [
     { type: 'Cluster', node, initialResourceVersions: { a: '1', b: '1' } },
-    { type: 'ClusterLoadAssignment', resourceNamesSubscribe: ['a'], initialResourceVersions: { a: '3' } },
-    { type: 'Listener', initialResourceVersions: { l: '2', m: '5' } },
+    { type: 'ClusterLoadAssignment', resourceNamesSubscribe: ['a'], initialResourceVersions: { a: '2' } },
+    { type: 'Listener', initialResourceVersions: { l: '3', m: '5' } },
     { type: 'RouteConfiguration', resourceNamesSubscribe: ['r'], initialResourceVersions: { r: '4' } },
   ]);
   assert.equal(h.stat('listener_manager.lds.update_failure'), '1');
@@ -228,9 +229,9 @@ test('a proxy asks for what its resources refer to, becomes ready, refuses one r
 
 test('a version that waits is shown beside the one that serves, with what it waits for', async (t) => {
   const h = await harness(t);
-  for (let i = 0; i < 2; i++) await h.next();
-  h.send(Cluster, {});
   await h.next();
+  h.send(Cluster, {});
+  for (let i = 0; i < 2; i++) await h.next();
   h.send(Listener, { l: httpListener('l', 'r') });
   for (let i = 0; i < 2; i++) await h.next();
   h.send(RouteConfiguration, { r: { name: 'r' } });
@@ -259,7 +260,6 @@ test('a version that waits is shown beside the one that serves, with what it wai
 
 test('a secret that the proxy makes itself needs no source, another one does', async (t) => {
   const h = await harness(t);
-  await h.next();
   await h.next();
   // Istio names a cluster that only its agent serves.
   const sds = {

@@ -8,6 +8,7 @@ import type { KeptResources, StateFolder, StateFolderOptions } from '../xds/stat
 import type { RefusedResource, ResourceSink, ResourceUpdate } from '../xds/subscription.ts';
 import { resourceSink } from '../xds/resource-sink.ts';
 import type { RuntimeValues } from '../runtime/runtime-entry.ts';
+import { FirstRuntime } from '../xds/first-runtime.ts';
 import { managerStats } from '../xds/manager-stats.ts';
 import { onDemandFeed, type OnDemandFeed } from '../xds/on-demand-feed.ts';
 import { runtimeFeed } from '../xds/runtime-feed.ts';
@@ -104,6 +105,7 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
     listenersExpected: bootstrap.lds !== undefined,
     firstTimeoutMs: bootstrap.firstTimeoutMs,
     onFirstTimeout: (kind) => statistics.fetchTimedOut(kind === 'clusters' ? 'cluster' : 'listener'),
+    onTurn: (kind) => subscriptions.askWhole(kind === 'clusters' ? 'cluster' : 'listener'),
     onReady() {
       if (isRefused) return;
       if (staticsTaken) options.onReady?.();
@@ -130,16 +132,30 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
       if (kind === 'routes') demands.keepOnly(names);
     },
   });
-  const statistics = subscriptionStatistics(dataPlane.stats, (name) => warming.routeOwners().get(name) ?? '');
+  const statistics = subscriptionStatistics(dataPlane.stats, {
+    routePrefix: (name) => warming.routeOwners().get(name) ?? '',
+    filterLayer: (name) => warming.layerOf(name),
+  });
   dataPlane.onRotationFailed = (name) => statistics.rotationFailed(name);
   dataPlane.stats.add(managerStats('cluster', () => warming.counts.clusters));
   dataPlane.stats.add(managerStats('listener', () => warming.counts.listeners));
+  const firstRuntime = new FirstRuntime({
+    timeoutsMs: new Map([...runtimeLayers.rtds].map(([name, { timeoutMs }]) => [name, timeoutMs])),
+    clock,
+    log: log.scope('config'),
+    onTimeout: (name) => statistics.fetchTimedOut('runtime', name),
+  });
+  const feedRuntime = runtimeFeed(runtime, runtimeLayers.rtds);
   const taking = resourceSink({
     warming,
     store,
     statistics,
     others: {
-      runtime: runtimeFeed(runtime, runtimeLayers.rtds),
+      runtime(update) {
+        const refused = feedRuntime(update);
+        firstRuntime.answered([...update.changed.map(({ name }) => name), ...update.removed]);
+        return refused;
+      },
       virtualHost: (update) => demands.takeHosts(update),
     },
     isStatic: (type, name) => (type === 'cluster' || type === 'listener') && statics[type].has(name),
@@ -223,11 +239,14 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
   }
   let closed = false;
   // By the static clusters, once it is known where they are; nothing else waits for that.
-  void Promise.all([...bootstrap.controlPlanes].map((name) => dataPlane.whenServing(name))).then(() => {
-    if (!closed) subscriptions.start();
+  void Promise.all([...bootstrap.controlPlanes].map((name) => dataPlane.whenServing(name))).then(async () => {
+    if (closed) return;
+    subscriptions.start();
+    firstRuntime.begin();
+    await firstRuntime.done;
+    if (!closed) warming.begin();
   });
   if (folders.length > 0) store.onChange = (type) => folders.forEach((folder) => folder.note(type));
-  await subscriptions.startFiles();
 
   return {
     bootstrap,
@@ -251,6 +270,7 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
     },
     async close() {
       closed = true;
+      firstRuntime.close();
       for (const layer of disk) layer.close();
       subscriptions.close();
       await Promise.all(folders.map((folder) => folder.close()));

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
 import { Runtime } from '@lateen/protocol/envoy/service/runtime/v3';
 import { runtimeRoutes } from '../admin/runtime-routes.ts';
 import { deltaAds, loopbackCluster, startBootstrapped } from '../testing/bootstrapped-proxy.ts';
@@ -183,4 +184,36 @@ test('layers that Envoy refuses are refused with their place', () => {
     'layered_runtime.layers[2].disk_layer.symlink_root',
     'layered_runtime.layers[3]',
   ]);
+});
+
+test('clusters are asked for when the layers that come by RTDS are there, or have had their time', async (t) => {
+  const control = await deltaControlPlane();
+  t.after(() => control.close());
+  const layer = (name: string, initial_fetch_timeout: string) => ({
+    name,
+    rtds_layer: { name, rtds_config: { ads: {}, initial_fetch_timeout } },
+  });
+  const { proxy, dataPlane } = await startBootstrapped(t, {
+    node: { id: 'n' },
+    dynamic_resources: { ads_config: deltaAds('xds'), cds_config: { ads: {} } },
+    static_resources: { clusters: [loopbackCluster('xds', control.port)] },
+    layered_runtime: { layers: [layer('here', '0s'), layer('late', '0.05s')] },
+  });
+  const asksFor = (typeUrl: string) => control.request((one) => one.typeUrl === typeUrl);
+  await asksFor(Runtime.typeUrl);
+  while (statOf(dataPlane, 'runtime.init_fetch_timeout') === 0)
+    await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(
+    control.requests.map(({ typeUrl }) => typeUrl),
+    [Runtime.typeUrl],
+  );
+  assert.equal(proxy.warming.clustersDone, false);
+  control.set({
+    typeUrl: Runtime.typeUrl,
+    name: 'here',
+    version: '1',
+    bytes: bytesOf(Runtime, { name: 'here', layer: { key: 1 } }),
+  });
+  await asksFor(Cluster.typeUrl);
+  assert.equal(statOf(dataPlane, 'runtime.update_success'), 1);
 });

@@ -203,7 +203,8 @@ export async function serve(options: ServeOptions): Promise<Serving> {
 
   function state(): ServerState {
     if (stopping !== undefined || handedOver || !healthy) return 'DRAINING';
-    return proxy.warming.ready ? 'LIVE' : 'INITIALIZING';
+    if (proxy.warming.ready) return 'LIVE';
+    return proxy.warming.clustersDone ? 'INITIALIZING' : 'PRE_INITIALIZING';
   }
 
   function stop(): void {

@@ -3,7 +3,7 @@ import type {
   RuntimeLayer as LayerMessage,
 } from '@lateen/protocol/envoy/config/bootstrap/v3';
 import * as bootstrap from '@lateen/protocol/envoy/config/bootstrap/v3';
-import { decodeConfigSource } from './config-source.ts';
+import { decodeConfigSource, fetchTimeoutMs } from './config-source.ts';
 import { fieldPolicy } from './field-policy.ts';
 import type { Scope } from './scope.ts';
 import type { ConfigSource } from '../model/index.ts';
@@ -30,12 +30,20 @@ const adminPolicy = fieldPolicy(bootstrap.RuntimeLayer_AdminLayer, []);
 
 export const runtimeLayerPolicies = [layeredPolicy, layerPolicy, diskPolicy, adminPolicy, rtdsPolicy];
 
+/** A layer that comes by RTDS. */
+export interface DiscoveredLayer {
+  readonly layer: string;
+  readonly source: ConfigSource;
+  /** How long the start waits for it; 0: for ever. */
+  readonly timeoutMs: number;
+}
+
 /** The layers of a bootstrap, and what feeds those that change. */
 export interface DecodedLayers {
   readonly layers: readonly RuntimeLayer[];
   readonly disk: readonly DiskLayer[];
   /** The layers that come by RTDS, by the name of the resource. */
-  readonly rtds: ReadonlyMap<string, { readonly layer: string; readonly source: ConfigSource }>;
+  readonly rtds: ReadonlyMap<string, DiscoveredLayer>;
 }
 
 /** Reads the layers; without any there is one for the admin port, as in Envoy. */
@@ -46,7 +54,7 @@ export function decodeRuntimeLayers(
 ): DecodedLayers {
   const layers: RuntimeLayer[] = [];
   const disk: DiskLayer[] = [];
-  const rtds = new Map<string, { readonly layer: string; readonly source: ConfigSource }>();
+  const rtds = new Map<string, DiscoveredLayer>();
   if (message === undefined) layers.push({ name: 'admin', kind: 'admin', values: new Map() });
   for (const [i, layer] of (message?.layers ?? []).entries()) {
     const at = scope.at('layers').at(i);
@@ -74,7 +82,11 @@ export function decodeRuntimeLayers(
       const inner = at.at('rtdsLayer');
       inner.check(rtdsPolicy, layer.rtdsLayer);
       const source = decodeConfigSource(inner.at('rtdsConfig'), layer.rtdsLayer.rtdsConfig);
-      rtds.set(layer.rtdsLayer.name ?? name, { layer: name, source });
+      rtds.set(layer.rtdsLayer.name ?? name, {
+        layer: name,
+        source,
+        timeoutMs: fetchTimeoutMs(layer.rtdsLayer.rtdsConfig),
+      });
     }
   }
   return { layers, disk, rtds };

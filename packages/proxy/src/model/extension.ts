@@ -17,20 +17,27 @@ export type ExtensionConfig =
       readonly filter: NetworkFilter;
     };
 
-/** The filters of a listener whose configuration comes by itself, with what it may be. */
-export function discoveredFiltersOf(
-  listener: Listener,
-): readonly { readonly name: string; readonly typeNames: readonly string[]; readonly awaited: boolean }[] {
-  const found: { name: string; typeNames: readonly string[]; awaited: boolean }[] = [];
+/** A filter whose configuration comes by itself, with what it may be. */
+export interface DiscoveredFilter {
+  readonly name: string;
+  readonly layer: ExtensionConfig['layer'];
+  readonly typeNames: readonly string[];
+  /** True where its listener waits for it. */
+  readonly awaited: boolean;
+}
+
+/** The filters of a listener whose configuration comes by itself. */
+export function discoveredFiltersOf(listener: Listener): readonly DiscoveredFilter[] {
+  const found: DiscoveredFilter[] = [];
   const { defaultFilterChain, filterChains } = listener;
   for (const chain of defaultFilterChain === undefined
     ? filterChains
     : [...filterChains, defaultFilterChain]) {
     for (const filter of chain.filters) {
-      if (filter.kind === 'discovered') found.push(filter);
+      if (filter.kind === 'discovered') found.push({ ...filter, layer: 'network' });
       if (filter.kind !== 'http_connection_manager') continue;
       for (const { name, config } of filter.httpFilters) {
-        if (config.kind === 'discovered') found.push({ ...config, name });
+        if (config.kind === 'discovered') found.push({ ...config, name, layer: 'http' });
       }
     }
   }

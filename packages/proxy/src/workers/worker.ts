@@ -177,7 +177,7 @@ const followed: Subscriptions = {
   ads: undefined,
   caller: undefined,
   start() {},
-  startFiles: () => Promise.resolve(),
+  askWhole() {},
   want() {},
   problemOf: () => undefined,
   close() {},

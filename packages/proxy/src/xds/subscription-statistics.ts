@@ -69,11 +69,15 @@ export interface SubscriptionStatistics {
   connected(is: boolean): void;
 }
 
-/** `routePrefix` says the statistics' prefix of the connection manager that a route table belongs to. */
-export function subscriptionStatistics(
-  shelf: StatShelf,
-  routePrefix: (name: string) => string,
-): SubscriptionStatistics {
+/** What names of statistics are made with. */
+export interface ReferrerNames {
+  /** The prefix of the connection manager that a route table belongs to. */
+  routePrefix(name: string): string;
+  /** What a filter whose configuration comes by itself filters. */
+  filterLayer(name: string): 'http' | 'network';
+}
+
+export function subscriptionStatistics(shelf: StatShelf, referrers: ReferrerNames): SubscriptionStatistics {
   const whole = new Map<ResourceType, SubscriptionStats>();
   const named = new Map<ResourceType, Map<string, SubscriptionStats>>();
   let connected = false;
@@ -95,7 +99,7 @@ export function subscriptionStatistics(
       case 'listener':
         return new SubscriptionStats('listener_manager.lds.', 'envoy_listener_manager_lds_');
       case 'route': {
-        const manager = routePrefix(name);
+        const manager = referrers.routePrefix(name);
         return new SubscriptionStats(`http.${manager}.rds.${name}.`, 'envoy_http_rds_', {
           envoy_http_conn_manager_prefix: manager,
           envoy_rds_route_config: name,
@@ -106,14 +110,16 @@ export function subscriptionStatistics(
         stats.keyRotationFailed = 0;
         return stats;
       }
-      case 'extensionConfig':
+      case 'extensionConfig': {
+        const kind = `${referrers.filterLayer(name)}_filter`;
         return new SubscriptionStats(
-          `extension_config_discovery.${name}.`,
-          'envoy_extension_config_discovery_',
-          {
-            envoy_xds_resource_name: name,
-          },
+          `extension_config_discovery.${kind}.${name}.`,
+          `envoy_extension_config_discovery_${kind}_`,
+          { envoy_xds_resource_name: name },
         );
+      }
+      case 'runtime':
+        return new SubscriptionStats('runtime.', 'envoy_runtime_');
       default:
         // Endpoints are counted by their clusters.
         return undefined;
@@ -121,6 +127,12 @@ export function subscriptionStatistics(
   }
 
   function start(type: ResourceType, name: string): SubscriptionStats | undefined {
+    // All layers of the runtime are counted together.
+    const [shared] = type === 'runtime' ? (named.get(type)?.values() ?? []) : [];
+    if (shared !== undefined) {
+      shared.attempt++;
+      return shared;
+    }
     const stats = create(type, name);
     if (stats === undefined) return undefined;
     stats.attempt++;

@@ -56,6 +56,8 @@ export class Subscription {
   wanted: ReadonlySet<string> = new Set();
   /** Versions of the resources that were accepted, by name. */
   readonly versions = new Map<string, string>();
+  /** True until the kind may be asked for. */
+  held = false;
   /** Version of the last response that was accepted whole. */
   acceptedVersion = '';
   readonly #clock: Clock;
@@ -69,9 +71,9 @@ export class Subscription {
     this.#clock = clock;
   }
 
-  /** True where there is something to ask for. */
+  /** True where there is something to ask for, and it is time to. */
   get active(): boolean {
-    return this.wildcard || this.wanted.size > 0;
+    return !this.held && (this.wildcard || this.wanted.size > 0);
   }
 
   /** Wants exactly these names from now on; forgets what is not wanted any more. */

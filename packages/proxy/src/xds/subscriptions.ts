@@ -44,10 +44,10 @@ export interface Subscriptions {
   readonly ads: XdsClient | undefined;
   /** What it is opened with: other services of the control plane may be called by it. */
   readonly caller: GrpcCaller | undefined;
-  /** Opens the stream of all kinds, and subscribes to what is wanted whole from a server. */
+  /** Opens the stream of all kinds, and the others that something has been wanted from. */
   start(): void;
-  /** Subscribes to what is wanted whole from a file; resolves when files are watched. */
-  startFiles(): Promise<void>;
+  /** Asks for all there are of a kind, at its source in {@link SubscriptionsOptions.whole}. */
+  askWhole(type: ResourceType): void;
   /** Sets the names that are wanted of a kind, each from its source; undefined is ADS. */
   want(type: ResourceType, names: ReadonlyMap<string, ConfigSource | undefined>): void;
   /** Says what is wrong with a source; undefined: it can be subscribed to. */
@@ -255,13 +255,13 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
           ),
           // Without CDS by this stream, clusters come by it when somebody needs one.
           named: options.whole.cluster?.kind === 'ads' ? [] : ['cluster'],
+          held: (['cluster', 'listener'] as const).filter((type) => options.whole[type]?.kind === 'ads'),
           sink,
           clock,
           log,
           onConnection: noteConnection('the control plane', () => adsTypes()),
         });
-  const whole = Object.entries(options.whole) as [ResourceType, ConfigSource][];
-  for (const [type] of whole) statistics.subscribed(type);
+  for (const type of Object.keys(options.whole) as ResourceType[]) statistics.subscribed(type);
 
   return {
     ads,
@@ -272,14 +272,12 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
       ads?.start();
       for (const client of atStart ?? []) client.start();
       atStart = undefined;
-      for (const [type, source] of whole) {
-        if (source.kind === 'grpc' || source.kind === 'rest') void subscribe(type, source, new Set(), true);
-      }
     },
-    async startFiles() {
-      for (const [type, source] of whole) {
-        if (source.kind === 'file') await subscribe(type, source, new Set(), true);
-      }
+    askWhole(type) {
+      const source = options.whole[type];
+      if (source === undefined) return;
+      if (source.kind === 'ads') ads?.release(type);
+      else void subscribe(type, source, new Set(), true);
     },
     want(type, names) {
       statistics.subscribed(type, names);

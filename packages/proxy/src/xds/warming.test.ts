@@ -109,10 +109,16 @@ test('at the start listeners wait for the first clusters, later only for their o
 
 test('the first clusters, and after them the first listeners, are waited for as long as their sources say', async () => {
   const given: string[] = [];
+  const turns: string[] = [];
   const h = harness({
     firstTimeoutMs: { clusters: 2_000, listeners: 1_000 },
     onFirstTimeout: (kind) => given.push(kind),
+    onTurn: (kind) => turns.push(kind),
   });
+  h.clock.advance(5_000);
+  assert.deepEqual(turns, []);
+  h.warming.begin();
+  assert.deepEqual(turns, ['clusters']);
   await h.warming.apply({ isStatic: true, listeners: { set: [rds('own', 'r')] } });
   h.clock.advance(1_999);
   assert.deepEqual(h.warming.missing.slice(0, 2), [
@@ -122,6 +128,7 @@ test('the first clusters, and after them the first listeners, are waited for as 
   h.clock.advance(1);
   await h.warming.apply({ routes: { set: [defaultRouteConfiguration('r', [])] } });
   assert.deepEqual(h.warming.missing, ['listeners have not been received']);
+  assert.deepEqual(turns, ['clusters', 'listeners']);
   h.clock.advance(1_000);
   await h.warming.apply({});
   assert.deepEqual([given, h.ready(), h.warming.ready], [['clusters', 'listeners'], 1, true]);
@@ -132,10 +139,24 @@ test('the first clusters, and after them the first listeners, are waited for as 
     firstTimeoutMs: { clusters: 10, listeners: 0 },
     onFirstTimeout: (kind) => given.push(kind),
   });
+  intime.warming.begin();
   await intime.warming.apply({ clusters: { set: [] } });
   intime.clock.advance(60_000);
   assert.deepEqual(intime.warming.missing, ['listeners have not been received']);
   assert.equal(given.length, 2);
+});
+
+test('listeners are asked for when the clusters that came first are warm, whatever was kept', async () => {
+  const turns: string[] = [];
+  const h = harness({ onTurn: (kind) => turns.push(kind) });
+  await h.warming.apply({ isKept: true, clusters: { set: [timeout(eds('old'))] } });
+  h.warming.begin();
+  await h.warming.apply({});
+  assert.deepEqual([turns, h.warming.clustersDone], [['clusters'], false]);
+  await h.warming.apply({ clusters: { set: [timeout(eds('a'))] } });
+  assert.deepEqual([turns, h.warming.clustersDone], [['clusters'], false]);
+  await h.warming.apply({ endpoints: { set: [endpoints('a')] } });
+  assert.deepEqual([turns, h.warming.clustersDone], [['clusters', 'listeners'], true]);
 });
 
 test('a new version of a listener replaces the old one only when its routes are there', async () => {

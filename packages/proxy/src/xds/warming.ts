@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { formatProblem, type Clock, type Logger, type Timer } from '@lateen/core';
+import { formatProblem, type Clock, type Logger } from '@lateen/core';
 import {
   discoveredFiltersOf,
   endpointNameOf,
@@ -22,6 +22,7 @@ import {
 } from '../model/index.ts';
 import { awaitsHosts } from '../decide/awaited-hosts.ts';
 import { clusterTlsProblems, listenerTlsProblems } from '../tls/resource-problems.ts';
+import { FirstResources, type WholeKind } from './first-resources.ts';
 import type { ResourceCounts } from './manager-stats.ts';
 import { usablePart } from './usable-part.ts';
 import { WaitingSet, type Decoded, type Waiting } from './waiting-set.ts';
@@ -69,9 +70,11 @@ export interface WarmingOptions {
   /** True where listeners are subscribed to: the proxy is not ready before the first of them. */
   readonly listenersExpected: boolean;
   /** How long the first clusters, and after them the first listeners, are waited for; 0 (default): for ever. */
-  readonly firstTimeoutMs?: { readonly clusters: number; readonly listeners: number };
+  readonly firstTimeoutMs?: Readonly<Record<WholeKind, number>>;
   /** Called when that is over. */
-  readonly onFirstTimeout?: (kind: 'clusters' | 'listeners') => void;
+  readonly onFirstTimeout?: (kind: WholeKind) => void;
+  /** Called when all there are of a kind are to be asked for: clusters by {@link Warming.begin}, listeners when those are warm. */
+  readonly onTurn?: (kind: WholeKind) => void;
   /** Called once, when everything that came first is in force. */
   readonly onReady?: () => void;
   /** Called when a version of a cluster or listener has come into force. */
@@ -108,14 +111,12 @@ export class Warming {
     extensions: new Map(),
   };
   #keptBefore = false;
-  #clustersCame: boolean;
-  #listenersCame: boolean;
+  readonly #first: FirstResources;
   /** True from when the clusters that came first were warm. */
   #clustersWarm = false;
   /** The same for those of the bootstrap. */
   #staticsWarm = false;
   #ready = false;
-  readonly #firstTimers: Timer[] = [];
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: WarmingOptions) {
@@ -139,30 +140,28 @@ export class Warming {
       onExpired,
       onInForce: (name) => options.onInForce?.('listeners', name),
     });
-    this.#clustersCame = !options.clustersExpected;
-    this.#listenersCame = !options.listenersExpected;
-    const { clusters = 0, listeners = 0 } = options.firstTimeoutMs ?? {};
-    if (!this.#clustersCame) this.#limitFirst('clusters', clusters);
-    // Not before those clusters are waited for no longer.
-    const begunMs = this.#clustersCame ? 0 : clusters;
-    const isLimited = this.#clustersCame || clusters > 0;
-    if (!this.#listenersCame && isLimited && listeners > 0)
-      this.#limitFirst('listeners', begunMs + listeners);
+    this.#first = new FirstResources({
+      clock,
+      log,
+      expected: { clusters: options.clustersExpected, listeners: options.listenersExpected },
+      timeoutMs: options.firstTimeoutMs ?? { clusters: 0, listeners: 0 },
+      onTurn: (kind) => options.onTurn?.(kind),
+      onTimeout: (kind) => {
+        options.onFirstTimeout?.(kind);
+        void this.apply({});
+      },
+    });
   }
 
-  /** As Envoy, which serves without what does not come in the `initial_fetch_timeout` of its source. */
-  #limitFirst(kind: 'clusters' | 'listeners', ms: number): void {
-    if (ms === 0) return;
-    const { clock, log, onFirstTimeout } = this.#options;
-    const timer = clock.after(ms, () => {
-      if (kind === 'clusters' ? this.#clustersCame : this.#listenersCame) return;
-      log.warn(`no ${kind} have come in time: they are waited for no longer`, { afterMs: ms });
-      if (kind === 'clusters') this.#clustersCame = true;
-      else this.#listenersCame = true;
-      onFirstTimeout?.(kind);
-      void this.apply({});
-    });
-    this.#firstTimers.push(timer);
+  /** What clusters and listeners may depend on is there: the first clusters may be asked for. */
+  begin(): void {
+    this.#first.begin();
+    void this.apply({});
+  }
+
+  /** True when the clusters that came first are warm, and listeners have been asked for. */
+  get clustersDone(): boolean {
+    return this.#first.clustersDone && this.#clusters.size === 0;
   }
 
   /** True once everything that came first is in force. */
@@ -174,8 +173,8 @@ export class Warming {
   get missing(): readonly string[] {
     if (this.#ready) return [];
     return [
-      ...(this.#clustersCame ? [] : ['clusters have not been received']),
-      ...(this.#listenersCame ? [] : ['listeners have not been received']),
+      ...(this.#first.came('clusters') ? [] : ['clusters have not been received']),
+      ...(this.#first.came('listeners') ? [] : ['listeners have not been received']),
       ...this.#clusters.names.map((name) => `cluster ${name} is warming`),
       ...this.#listeners.names.map((name) => `listener ${name} is warming`),
       ...this.#missingSecrets().map((name) => `secret ${name} has not been received`),
@@ -212,6 +211,15 @@ export class Warming {
     return new Map([...this.#listeners.all()].flatMap((entry) => [...routeOwnersOf(entry.model)]));
   }
 
+  /** Whether the filter of a name whose configuration comes by itself is one of HTTP or of connections. */
+  layerOf(name: string): ExtensionConfig['layer'] {
+    for (const { model } of this.#listeners.all()) {
+      const found = discoveredFiltersOf(model).find((one) => one.name === name);
+      if (found !== undefined) return found.layer;
+    }
+    return 'http';
+  }
+
   /** Names that were referred to and have not been answered for. */
   unanswered(kind: ReferredKind): readonly string[] {
     return [...this.#wanted[kind].keys()].filter((name) => !this.#answered[kind].has(name));
@@ -243,7 +251,7 @@ export class Warming {
 
   /** Stops all timers. */
   close(): void {
-    for (const timer of this.#firstTimers) timer.cancel();
+    this.#first.close();
     this.#clusters.close();
     this.#listeners.close();
   }
@@ -271,8 +279,8 @@ export class Warming {
     this.#warnOf(unusable);
     const goneClusters = this.#clusters.take(usableClusters.change, isStatic, isKept);
     const goneListeners = this.#listeners.take(usableListeners.change, isStatic, isKept);
-    if (change.clusters !== undefined && !isStatic) this.#clustersCame = true;
-    if (change.listeners !== undefined && !isStatic) this.#listenersCame = true;
+    if (change.clusters !== undefined && !isStatic) this.#first.take('clusters', isKept);
+    if (change.listeners !== undefined && !isStatic) this.#first.take('listeners', isKept);
 
     const refused = await this.#advance(
       { ...change, extensions: { ...change.extensions, set: extensions } },
@@ -280,6 +288,7 @@ export class Warming {
     );
     // What needs no time for it comes into force with this change.
     while (this.#askForHosts()) refused.push(...(await this.#advance({}, [[], []])));
+    if (this.#clusters.size === 0) this.#first.clustersAreWarm();
     this.#checkReady();
     return [...wrong, ...unusable, ...refused];
   }
@@ -294,7 +303,7 @@ export class Warming {
     );
     const left = this.#clusters.size - clusters.length;
     this.#staticsWarm ||= left === 0 || !this.#clusters.hasStaticsBesides(clusters);
-    if (this.#clustersCame && left === 0) this.#clustersWarm = true;
+    if (this.#first.came('clusters') && left === 0) this.#clustersWarm = true;
     const listeners = this.#listeners.warm(
       (entry) =>
         entry.expired ||
@@ -440,7 +449,7 @@ export class Warming {
   }
 
   #checkReady(): void {
-    if (this.#ready || !this.#clustersCame || !this.#listenersCame) return;
+    if (this.#ready || !this.#first.came('clusters') || !this.#first.came('listeners')) return;
     if (this.#clusters.size > 0 || this.#listeners.size > 0) return;
     if (this.#missingSecrets().length > 0) return;
     this.#ready = true;

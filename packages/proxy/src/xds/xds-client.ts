@@ -34,6 +34,8 @@ export interface XdsClientOptions {
   readonly types: readonly ResourceType[];
   /** Kinds that would be wanted whole, and of which only what is named is. */
   readonly named?: readonly ResourceType[];
+  /** Kinds that are not asked for before {@link XdsClient.release}. */
+  readonly held?: readonly ResourceType[];
   readonly sink: ResourceSink;
   readonly clock: Clock;
   readonly log: Logger;
@@ -58,6 +60,8 @@ export interface XdsClient {
   start(): void;
   /** Sets the names that are wanted of a kind; asked for at the end of this turn, or after the response at hand. */
   want(type: ResourceType, names: ReadonlySet<string>): void;
+  /** Asks for a kind that was held, as soon as the stream is open. */
+  release(type: ResourceType): void;
   close(): void;
 }
 
@@ -78,6 +82,10 @@ export function createXdsClient<Request, Response>(
       return [type, named ? new Subscription(type, clock, false) : new Subscription(type, clock)] as const;
     }),
   );
+  for (const type of options.held ?? []) {
+    const subscription = subscriptions.get(type);
+    if (subscription !== undefined) subscription.held = true;
+  }
   const backoff = options.backoff ?? new Backoff({ baseMs: 500, maxMs: 30_000, jitter: 1 });
   const outage = new OutageLog(clock, log);
   const dirty = new Set<ResourceType>();
@@ -155,6 +163,18 @@ export function createXdsClient<Request, Response>(
     if (current !== undefined) for (const type of types) current.subscriptionChanged(type);
   }
 
+  /** Asks at the end of this turn, so that many changes are one request. */
+  function askSoon(type: ResourceType): void {
+    dirty.add(type);
+    if (flushing) return;
+    flushing = true;
+    queueMicrotask(() => {
+      flushing = false;
+      // While a response is taken, its answer goes first.
+      if (!receiving) flush();
+    });
+  }
+
   return {
     subscriptions,
     get state() {
@@ -163,14 +183,13 @@ export function createXdsClient<Request, Response>(
     start: connect,
     want(type, names) {
       subscriptions.get(type)?.want(names);
-      dirty.add(type);
-      if (flushing) return;
-      flushing = true;
-      queueMicrotask(() => {
-        flushing = false;
-        // While a response is taken, its answer goes first.
-        if (!receiving) flush();
-      });
+      askSoon(type);
+    },
+    release(type) {
+      const subscription = subscriptions.get(type);
+      if (subscription === undefined) return;
+      subscription.held = false;
+      askSoon(type);
     },
     close() {
       retry?.cancel();
