@@ -42,6 +42,17 @@ export interface Ports {
   readonly closed: number;
 }
 
+/** What is known to differ, and why; docs/envoy-differences.md has them all. */
+export interface Reason {
+  readonly why: string;
+  /** In which cases, by their words. Default: all. */
+  readonly cases?: RegExp;
+  /** Which observations, by their names. Default: all. */
+  readonly of?: RegExp;
+  /** Which values. Default: any. */
+  readonly when?: (envoy: string | undefined, lateen: string | undefined) => boolean;
+}
+
 /** One exchange, done with both proxies. */
 export interface CompareCase {
   readonly what: string;
@@ -64,6 +75,7 @@ export interface CompareCase {
 export interface Setup {
   readonly name: string;
   readonly bootstrap: (ports: Ports) => object;
+  readonly reasons?: readonly Reason[];
   readonly cases: readonly CompareCase[];
 }
 

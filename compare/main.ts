@@ -4,10 +4,11 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { LateenError, messageOf } from '@lateen/core';
-import type { Setup } from './case.ts';
+import type { CompareCase, Reason, Setup } from './case.ts';
 import type { Compared } from './compared.ts';
 import { differences } from './differences.ts';
 import { Lane, type Contender } from './lane.ts';
+import { everywhere } from './reasons.ts';
 import { renderCase, renderSummary } from './report.ts';
 import { themes } from './themes.ts';
 
@@ -75,6 +76,10 @@ async function run(): Promise<number> {
   return results.some((one) => one.differences.some(({ reason }) => reason === undefined)) ? 1 : 0;
 }
 
+/** The reasons that a case states itself. */
+const ofCase = ({ differs = {} }: CompareCase): Reason[] =>
+  Object.entries(differs).map(([name, why]) => ({ of: new RegExp(`^${RegExp.escape(name)}`), why }));
+
 async function compareSetup(
   [envoy, lateen]: readonly [Contender, Contender],
   setup: Setup,
@@ -88,7 +93,8 @@ async function compareSetup(
     const results: Compared[] = [];
     for (const one of setup.cases) {
       const [a, b] = await Promise.all([theirs.run(one), ours.run(one)]);
-      const found = differences(a, b, one.differs);
+      const reasons = [...ofCase(one), ...(setup.reasons ?? []), ...everywhere];
+      const found = differences(a, b, one.what, reasons);
       const same = Object.fromEntries([...a].filter(([name, value]) => b.get(name) === value));
       results.push({ name: `${theme}/${setup.name}: ${one.what}`, differences: found, same });
     }

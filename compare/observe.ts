@@ -10,15 +10,13 @@ export type Normalise = (text: string) => string;
 /** Ports, dates, ids and times by what they are. */
 export function normaliser(ports: Readonly<Record<string, number>>): Normalise {
   const named = Object.entries(ports).map(
-    ([name, port]) => [new RegExp(`(?<=127\\.0\\.0\\.1[:_])${port}\\b`, 'g'), `<${name}>`] as const,
+    ([name, port]) => [new RegExp(`(?<=127\\.0\\.0\\.1[:_]|^|\\[)${port}\\b`, 'g'), `<${name}>`] as const,
   );
   return (text) => {
     let result = text;
     for (const [pattern, name] of named) result = result.replace(pattern, name);
     return result
       .replace(/(?<=127\.0\.0\.1:)\d{4,5}\b/g, '<port>')
-      .replace(/^(date: ).+$/gim, '$1<date>')
-      .replace(/^(x-envoy-upstream-service-time: )\d+$/gim, '$1<ms>')
       .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, '<uuid>')
       .replace(/\/[\w./-]*lateen-compare-\w+/g, '<folder>');
   };
@@ -27,19 +25,33 @@ export function normaliser(ports: Readonly<Record<string, number>>): Normalise {
 const oneLine = (text: string): string =>
   JSON.stringify(text.length > 600 ? `${text.slice(0, 500)}… ${text.length} characters` : text).slice(1, -1);
 
-const sorted = (lines: readonly string[], normalise: Normalise): string =>
-  oneLine(
-    lines
-      .map((line) => {
-        const colon = line.indexOf(':', 1);
-        return normalise(`${line.slice(0, colon).toLowerCase()}:${line.slice(colon + 1)}`);
-      })
-      // Values of one name keep their order.
-      .sort((a, b) => compareText(a.slice(0, a.indexOf(':', 1)), b.slice(0, b.indexOf(':', 1))))
-      .join(' | '),
-  );
+/** Each field of a message as a value of its own; those of one name keep their order. */
+function observeFields(
+  into: Observation,
+  prefix: string,
+  fields: readonly (readonly [string, string])[],
+  normalise: Normalise,
+): void {
+  for (const [name, value] of fields) {
+    const key = `${prefix}.${oneLine(name.toLowerCase())}`;
+    const before = into.get(key);
+    const shown = normaliseField(name.toLowerCase(), oneLine(normalise(value)));
+    into.set(key, before === undefined ? shown : `${before} | ${shown}`);
+  }
+}
 
-const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+function normaliseField(name: string, value: string): string {
+  if (name === 'date') return '<date>';
+  if (name === 'x-envoy-upstream-service-time' && /^\d+$/.test(value)) return '<ms>';
+  // What is left of a time limit, at a moment that no two runs have in common.
+  if (name === 'x-envoy-expected-rq-timeout-ms') return String(Math.ceil(Number(value) / 100) * 100);
+  return value;
+}
+
+function splitLine(line: string): [string, string] {
+  const colon = line.indexOf(':');
+  return colon < 0 ? [line, ''] : [line.slice(0, colon), line.slice(colon + 1).replace(/^ | $/g, '')];
+}
 
 /** Messages of HTTP/1.1 that one side sent, under `prefix.N`. */
 export function observeHttp1(
@@ -52,9 +64,9 @@ export function observeHttp1(
   readMessages(bytes.toString('latin1'), bodiless).forEach((message, index) => {
     const name = `${prefix}.${index + 1}`;
     into.set(`${name}.line`, oneLine(normalise(message.startLine)));
-    into.set(`${name}.headers`, sorted(message.headers, normalise));
+    observeFields(into, `${name}.header`, message.headers.map(splitLine), normalise);
     into.set(`${name}.body`, `${message.framing} ${oneLine(normalise(message.body))}`);
-    if (message.trailers.length > 0) into.set(`${name}.trailers`, sorted(message.trailers, normalise));
+    observeFields(into, `${name}.trailer`, message.trailers.map(splitLine), normalise);
     if (!message.whole) into.set(`${name}.whole`, 'no');
   });
 }
@@ -65,9 +77,15 @@ export function observeHttp2(into: Observation, prefix: string, bytes: Buffer, n
   seen.read(bytes);
   const streams = new Map<number, string[]>();
   for (const frame of seen.frames) {
-    const text = describe(seen, frame, normalise);
+    const text = describe(frame, normalise);
     if (text === undefined) continue;
     const lines = streams.get(frame.streamId) ?? [];
+    if (frame.type === frameType.headers) {
+      const block = lines.filter((line) => line.startsWith('HEADERS')).length;
+      const kind = block === 0 ? 'header' : `header${block + 1}`;
+      const fields = Object.entries(seen.fields(frame)).map(([name, value]) => [name, value] as const);
+      observeFields(into, `${prefix}.stream.${frame.streamId}.${kind}`, fields, normalise);
+    }
     streams.set(frame.streamId, lines);
     const last = lines.at(-1);
     if (frame.type === frameType.data && last?.startsWith('DATA ') === true)
@@ -77,14 +95,12 @@ export function observeHttp2(into: Observation, prefix: string, bytes: Buffer, n
   for (const [stream, lines] of streams) into.set(`${prefix}.stream.${stream}`, lines.join(' / '));
 }
 
-function describe(seen: SeenFrames, frame: SeenFrame, normalise: Normalise): string | undefined {
+function describe(frame: SeenFrame, normalise: Normalise): string | undefined {
   const { type, flags, payload } = frame;
   const end = (flags & frameFlag.endStream) === 0 ? '' : ' END';
   switch (type) {
-    case frameType.headers: {
-      const fields = Object.entries(seen.fields(frame)).map(([name, value]) => `${name}: ${value}`);
-      return `HEADERS ${sorted(fields, normalise)}${end}`;
-    }
+    case frameType.headers:
+      return `HEADERS${end}`;
     case frameType.data:
       return `DATA ${oneLine(normalise(payload.toString('latin1')))}${end}`;
     case frameType.rstStream:
@@ -107,7 +123,8 @@ export function observeLog(into: Observation, text: string, normalise: Normalise
     const values = JSON.parse(line) as Record<string, unknown>;
     for (const [name, value] of Object.entries(values)) {
       const shown = typeof value === 'string' ? value : value === null ? '-' : JSON.stringify(value);
-      into.set(`log.${index + 1}.${name}`, normalise(shown));
+      const isTime = name.endsWith('_duration') && /^\d+$/.test(shown);
+      into.set(`log.${index + 1}.${name}`, isTime ? '<ms>' : normalise(shown));
     }
   });
 }
