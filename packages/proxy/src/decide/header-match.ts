@@ -34,14 +34,30 @@ export function headerReader(name: string): Read {
   return (request) => request.headers.get(prepared);
 }
 
-/** Exact comparison with a header that is no pseudo header, without making a string of it. */
-function exactTest(name: HeaderName, value: string, invert: boolean): RequestTest {
+type LineTest = (headers: HeaderBlock, line: number) => boolean;
+
+/**
+ * A condition on a header that is no pseudo header: true where one of its lines fulfils it. Each line is looked at by
+ * itself, so that who repeats a header cannot hide a value from a rule (Envoy's CVE-2026-26308).
+ */
+function linesTest(name: HeaderName, test: LineTest, invert: boolean, whenMissing: boolean): RequestTest {
   return ({ headers }) => {
-    const line = headers.find(name);
-    if (line < 0) return false;
-    const same =
-      headers.find(name, line + 1) < 0 ? headers.valueIs(line, value) : headers.get(name) === value;
-    return same !== invert;
+    let line = headers.find(name);
+    if (line < 0) return whenMissing;
+    do {
+      if (test(headers, line)) return !invert;
+      line = headers.find(name, line + 1);
+    } while (line >= 0);
+    return invert;
+  };
+}
+
+function textTest(condition: Exclude<HeaderMatch['match'], { kind: 'present' }>): (text: string) => boolean {
+  if (condition.kind === 'string') return compileStringMatch(condition.string);
+  return (text) => {
+    if (!/^[+-]?\d+$/.test(text)) return false;
+    const value = Number(text);
+    return value >= condition.start && value < condition.end;
   };
 }
 
@@ -51,31 +67,30 @@ function exactTest(name: HeaderName, value: string, invert: boolean): RequestTes
  */
 export function compileHeaderMatch(match: HeaderMatch): RequestTest {
   const { invert, treatMissingAsEmpty } = match;
-  const read = headerReader(match.name);
   const condition = match.match;
+  const read = pseudo[match.name.toLowerCase()];
   if (condition.kind === 'present') {
     const wanted = condition.present !== invert;
-    return (request) => (read(request) !== undefined) === wanted;
+    const readAny = headerReader(match.name);
+    return (request) => (readAny(request) !== undefined) === wanted;
   }
-  if (
-    condition.kind === 'string' &&
-    condition.string.kind === 'exact' &&
-    condition.string.ignoreCase !== true &&
-    !treatMissingAsEmpty &&
-    pseudo[match.name.toLowerCase()] === undefined
-  ) {
-    return exactTest(headerName(match.name), condition.string.value, invert);
+  const test = textTest(condition);
+  if (read !== undefined) {
+    return (request) => {
+      const value = read(request) ?? (treatMissingAsEmpty ? '' : undefined);
+      return value !== undefined && test(value) !== invert;
+    };
   }
-  const test =
-    condition.kind === 'string'
-      ? compileStringMatch(condition.string)
-      : (text: string): boolean => {
-          if (!/^[+-]?\d+$/.test(text)) return false;
-          const value = Number(text);
-          return value >= condition.start && value < condition.end;
-        };
-  return (request) => {
-    const value = read(request) ?? (treatMissingAsEmpty ? '' : undefined);
-    return value !== undefined && test(value) !== invert;
-  };
+  const isExact =
+    condition.kind === 'string' && condition.string.kind === 'exact' && condition.string.ignoreCase !== true;
+  // An exact comparison makes no string of the value.
+  const exact = isExact ? condition.string.value : undefined;
+  return linesTest(
+    headerName(match.name),
+    exact === undefined
+      ? (headers, line) => test(headers.value(line))
+      : (headers, line) => headers.valueIs(line, exact),
+    invert,
+    treatMissingAsEmpty && test('') !== invert,
+  );
 }
