@@ -1,4 +1,4 @@
-import { httpBootstrap, typeOf } from '../../bootstrap.ts';
+import { clusterOf, httpBootstrap, typeOf } from '../../bootstrap.ts';
 import type { CompareCase, Setup, Theme } from '../../case.ts';
 import { get, post, sends } from '../../request.ts';
 
@@ -199,6 +199,7 @@ const limits: Setup = {
 const others: Setup = {
   name: 'others',
   bootstrap: httpBootstrap({
+    clusters: [clusterOf('none', [])],
     filters: [
       {
         name: 'envoy.filters.http.csrf',
@@ -214,6 +215,24 @@ const others: Setup = {
           '@type': typeOf('filters.http.health_check.v3.HealthCheck'),
           pass_through_mode: false,
           headers: [{ name: ':path', string_match: { exact: '/healthz' } }],
+        },
+      },
+      ...['nowhere', 'none', 'up'].map((cluster) => ({
+        name: 'envoy.filters.http.health_check',
+        typed_config: {
+          '@type': typeOf('filters.http.health_check.v3.HealthCheck'),
+          pass_through_mode: false,
+          headers: [{ name: ':path', string_match: { exact: `/healthz/${cluster}` } }],
+          cluster_min_healthy_percentages: { [cluster]: { value: 50 } },
+        },
+      })),
+      {
+        name: 'envoy.filters.http.health_check',
+        typed_config: {
+          '@type': typeOf('filters.http.health_check.v3.HealthCheck'),
+          pass_through_mode: true,
+          cache_time: '10s',
+          headers: [{ name: ':path', string_match: { exact: '/healthz/app' } }],
         },
       },
       {
@@ -250,6 +269,10 @@ const others: Setup = {
     sends('csrf of an additional one', post('', 'content-length: 0', 'origin: http://c.b')),
     sends('csrf with GET', get('/', 'origin: http://c')),
     sends('health check', get('/healthz')),
+    sends('health check of a cluster that is not there', get('/healthz/nowhere')),
+    sends('health check of a cluster without endpoints', get('/healthz/none')),
+    sends('health check of a cluster', get('/healthz/up')),
+    sends('health check of the application, twice', get('/healthz/app') + get('/healthz/app')),
     sends('denied', get('/denied')),
     sends('denied gRPC', rpc('/denied').replace('host', 'origin: http://a\r\nhost')),
     sends('compressed', get('/', 'accept-encoding: gzip'), {

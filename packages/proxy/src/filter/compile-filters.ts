@@ -142,7 +142,10 @@ export function compileHttpFilters(
         }
         break;
       case 'health_check':
-        push(healthCheckFilter(name, config, services, `${path}[${i}]`, problems), disabled);
+        push(
+          healthCheckFilter(name, config, manager.statPrefix, services, `${path}[${i}]`, problems),
+          disabled,
+        );
         break;
       case 'discovered': {
         const compileOne = (own: HttpFilterConfig): CompiledHttpFilter | undefined => {

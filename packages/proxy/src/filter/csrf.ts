@@ -79,14 +79,10 @@ export function csrfFilter(
       if (!enforced && (wanted.shadow === undefined || !takes(wanted.shadow))) return 'continue';
       const source = sourceOf(head);
       if (source === '') n.missing_source_origin++;
-      if (
-        source !== '' &&
-        (source === head.authority.toLowerCase() || origins.some((test) => test(source)))
-      ) {
+      else if (source === head.authority.toLowerCase() || origins.some((test) => test(source))) {
         n.request_valid++;
         return 'continue';
-      }
-      n.request_invalid++;
+      } else n.request_invalid++;
       if (!enforced) return 'continue';
       exchange.reply(403, 'Invalid origin', 'csrf_origin_mismatch');
       return 'stop';

@@ -220,7 +220,7 @@ export class Exchange extends ExchangeLimits implements ServerStreamHandler, Fil
     const { action } = route;
     switch (action.kind) {
       case 'redirect':
-        n.rqRedirect++;
+        n.rqDirectResponse++;
         this.reply(action.model.status, '', 'direct_response', {
           headers: [['location', action.redirect(this.head)]],
         });
@@ -371,7 +371,7 @@ export class Exchange extends ExchangeLimits implements ServerStreamHandler, Fil
     if (this.#atEnd !== undefined) for (const run of this.#atEnd) run();
     const { stats, heads } = manager;
     stats.n.rqActive--;
-    if (this.status > 0) stats.countStatus(this.status);
+    stats.countEnd(this.status, this.healthCheck);
     if (this.response?.upgrade !== undefined) stats.n.cxUpgradesActive--;
     stats.requestTime.record(this.durationMs);
     if (this.grpcMessages !== undefined) this.tellMessages(this.grpcMessages, true);

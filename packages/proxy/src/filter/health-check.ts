@@ -3,7 +3,9 @@ import type { ClusterRef } from '../cluster/cluster-set.ts';
 import { headerName } from '../codec/header-name.ts';
 import { compileHeaderMatch, type RequestTest } from '../decide/header-match.ts';
 import type { HttpFilterConfig } from '../model/http-filter.ts';
+import { CounterGroup } from '../telemetry/counter-group.ts';
 import { flag } from '../telemetry/response-flags.ts';
+import type { StatGroup } from '../telemetry/stats-registry.ts';
 import type { CompiledHttpFilter, FilterExchange } from './http-filter.ts';
 
 const checkedCluster = headerName('x-envoy-upstream-healthchecked-cluster');
@@ -17,13 +19,27 @@ export interface HealthCheckServices {
   readonly healthCheckFailed: () => boolean;
   /** The name of the cluster that this proxy is of. */
   readonly nodeCluster: string;
+  readonly statGroup: <T extends StatGroup>(key: string, create: () => T) => T;
 }
 
-/** What is answered: 200, or 503 with why. */
+/** What is answered: 200, or 503 with why; counted as `counter` besides. */
 interface Verdict {
   readonly status: number;
   readonly details: string;
+  readonly counter?: HealthCheckCounter;
 }
+
+const counters = [
+  'request_total',
+  'failed',
+  'ok',
+  'cached_response',
+  'failed_cluster_not_found',
+  'failed_cluster_empty',
+  'failed_cluster_unhealthy',
+  'degraded',
+] as const;
+type HealthCheckCounter = (typeof counters)[number];
 
 /**
  * Answers requests that ask how the proxy is: of itself and of its clusters, or in the name of the application whose last
@@ -32,11 +48,18 @@ interface Verdict {
 export function healthCheckFilter(
   name: string,
   config: Extract<HttpFilterConfig, { kind: 'health_check' }>,
+  statPrefix: string,
   services: HealthCheckServices,
   path: string,
   bad: Problem[],
 ): CompiledHttpFilter {
   const { clock } = services;
+  const prefix = `http.${statPrefix}.health_check.`;
+  const labels = { http_conn_manager_prefix: statPrefix };
+  const { n } = services.statGroup(
+    prefix,
+    () => new CounterGroup(prefix, 'envoy_http_health_check_', labels, counters),
+  );
   const tests: RequestTest[] = [];
   config.headers.forEach((header, i) => {
     try {
@@ -54,22 +77,39 @@ export function healthCheckFilter(
 
   function verdict(): Verdict {
     if (services.healthCheckFailed()) return { status: 503, details: 'health_check_failed' };
-    if (clock.monotonicMs() < cachedUntilMs) return { status: cachedStatus, details: 'health_check_cached' };
+    if (clock.monotonicMs() < cachedUntilMs)
+      return { status: cachedStatus, details: 'health_check_cached', counter: 'cached_response' };
     for (const { ref, percent } of minimums) {
       const stats = ref.cluster?.stats.n;
-      if (stats === undefined) return { status: 503, details: 'health_check_failed_cluster_not_found' };
+      if (stats === undefined)
+        return {
+          status: 503,
+          details: 'health_check_failed_cluster_not_found',
+          counter: 'failed_cluster_not_found',
+        };
       const { membershipTotal, membershipHealthy, membershipDegraded } = stats;
       if (membershipTotal === 0) {
-        if (percent > 0) return { status: 503, details: 'health_check_failed_cluster_empty' };
+        if (percent > 0)
+          return {
+            status: 503,
+            details: 'health_check_failed_cluster_empty',
+            counter: 'failed_cluster_empty',
+          };
       } else if (100 * (membershipHealthy + membershipDegraded) < percent * membershipTotal) {
-        return { status: 503, details: 'health_check_failed_cluster_unhealthy' };
+        return {
+          status: 503,
+          details: 'health_check_failed_cluster_unhealthy',
+          counter: 'failed_cluster_unhealthy',
+        };
       }
     }
     return { status: 200, details: 'health_check_ok' };
   }
 
   function answer(exchange: FilterExchange): void {
-    const { status, details } = verdict();
+    const { status, details, counter } = verdict();
+    n[status >= 500 ? 'failed' : 'ok']++;
+    if (counter !== undefined) n[counter]++;
     if (status >= 500) exchange.addFlag(flag.failedLocalHealthCheck);
     exchange.reply(status, '', details);
   }
@@ -79,6 +119,7 @@ export function healthCheckFilter(
     onRequest(exchange) {
       for (const test of tests) if (!test(exchange.head)) return 'continue';
       exchange.healthCheck = true;
+      n.request_total++;
       const own = !config.passThrough || services.healthCheckFailed() || clock.monotonicMs() < cachedUntilMs;
       if (!own) return 'continue';
       answer(exchange);

@@ -106,6 +106,12 @@ export class HttpStats implements StatGroup {
     else if (cause === 'idle_timeout') n.cxIdleTimeout++;
   }
 
+  /** Counts a request that is over, with the status that it was answered by; 0: none. Health checks are none of them. */
+  countEnd(status: number, healthCheck: boolean): void {
+    if (healthCheck) this.tracing.n.healthCheck++;
+    else if (status > 0) this.countStatus(status);
+  }
+
   /** Counts a response that was sent. */
   countStatus(status: number): void {
     const n = this.n;

@@ -80,18 +80,18 @@ function compressing(exchange: FilterExchange, compression: Compression, n: Comp
   });
 }
 
-/** Compresses the bodies of requests for endpoints that are known to take it; undefined where it is not asked for. */
+/** Compresses the bodies of requests for endpoints that are known to take it; where it is not asked for it counts only. */
 function requestCompression(
   { request: rules, compression, libraryName }: Compressor,
   kind: string,
   statPrefix: string,
   services: FilterServices,
-): ((exchange: FilterExchange) => void) | undefined {
-  if (rules === undefined) return undefined;
+): (exchange: FilterExchange) => void {
   const { n } = services.statGroup(
     `compressor ${statPrefix} ${libraryName} ${kind}.request`,
     () => new RequestCompressorStats(statPrefix, libraryName, `${kind}.request`),
   );
+  if (rules === undefined) return () => void n.notCompressed++;
   const isLongEnough = (headers: HeaderBlock): boolean => {
     const length = headers.get(names.contentLength);
     if (length === undefined || Number(length) >= rules.minContentBytes) return true;
@@ -191,7 +191,7 @@ export function compressorFilter(
       const route = exchange.routeConfig(name);
       const own = route?.kind === 'compressor_route' ? route.settings.removeAcceptEncoding : undefined;
       chain.note(exchange);
-      compressRequest?.(exchange);
+      compressRequest(exchange);
       if (own ?? config.removeAcceptEncoding) exchange.head.headers.remove(acceptEncoding);
       return 'continue';
     },

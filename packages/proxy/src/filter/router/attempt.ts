@@ -288,10 +288,10 @@ export class Attempt implements Expirable, StreamWaiter {
   /** The time for this try is over. */
   onExpire(): void {
     if (this.#over) return;
-    this.cluster.stats.n.upstreamRqPerTryTimeout++;
-    this.host.rqTimeout++;
     this.onTimedOut();
     if (this.#owner.hedges(this)) return;
+    this.cluster.stats.n.upstreamRqPerTryTimeout++;
+    this.host.rqTimeout++;
     this.watch?.onOver('per_try_timeout', '');
     this.abort();
     this.#owner.onAttemptFailed(this, 'per_try_timeout', 'no answer in the time for one try');
