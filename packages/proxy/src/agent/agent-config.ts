@@ -1,8 +1,8 @@
-import { networkInterfaces } from 'node:os';
 import { ok, problems, type LogLevel, type Problem, type Result } from '@lateen/core';
 import { parseScopeLevels } from '../bootstrap/options.ts';
 import { parseOptions, type OptionSpec } from '../command-line/options.ts';
 import type { EnvSource } from '../env.ts';
+import { hostAddress } from '../wire/host-address.ts';
 import { parsePodInfo } from './pod-info.ts';
 import { durationMs, parseProxyConfig, type ProxyConfig } from './proxy-config.ts';
 
@@ -169,7 +169,7 @@ export function parseAgentConfig(
     domain,
     podName: env['POD_NAME'] ?? env['HOSTNAME'] ?? 'unknown',
     namespace,
-    instanceIp: nonEmpty(env['INSTANCE_IP']) ?? firstAddress(),
+    instanceIp: nonEmpty(env['INSTANCE_IP']) ?? hostAddress(),
     serviceAccount: env['SERVICE_ACCOUNT'] ?? 'default',
     trustDomain: options.value('trust-domain') ?? env['TRUST_DOMAIN'] ?? 'cluster.local',
     proxyConfig: proxyConfig.value,
@@ -238,14 +238,4 @@ function metadataFromEnv(env: EnvSource): Result<Readonly<Record<string, unknown
     } else if (name.startsWith('ISTIO_META_')) metadata[name.slice('ISTIO_META_'.length)] = value;
   }
   return wrong.length > 0 ? problems(wrong) : ok(metadata);
-}
-
-/** The first address beyond the loopback; where a pod does not say its own. */
-function firstAddress(): string {
-  for (const addresses of Object.values(networkInterfaces())) {
-    for (const address of addresses ?? []) {
-      if (!address.internal && address.family === 'IPv4') return address.address;
-    }
-  }
-  return '127.0.0.1';
 }

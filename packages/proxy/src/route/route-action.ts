@@ -25,6 +25,7 @@ import { compileRetryPolicy, type CompiledRetryPolicy } from './retry-policy.ts'
 import { compileRegexRewrite, matchedPathRewrite, splitQuery, type Rewrite } from './rewrite.ts';
 import { plainTarget, type SharedParts } from './shared-parts.ts';
 import type { RouteCompileContext } from './virtual-host.ts';
+import { hostAddress } from '../wire/host-address.ts';
 
 /** Istio's clusters for what is no service of the mesh. */
 const foreignClusters = new Set(['PassthroughCluster', 'BlackHoleCluster', 'InboundPassthroughCluster']);
@@ -45,6 +46,8 @@ export interface CompiledMirror {
   /** The cluster of the copy; undefined where the request names none. */
   readonly choose: (request: RoutableRequest) => ClusterRef | undefined;
   readonly keepHost: boolean;
+  /** Copies come from here besides, as `x-forwarded-for` says. */
+  readonly from: string;
   readonly fraction: Fraction | undefined;
 }
 
@@ -294,6 +297,7 @@ export function compileAction(
     mirrors: mirrors.map((mirror) => ({
       choose: compileReference(mirror.cluster, mirror.header, context),
       keepHost: mirror.keepHost === true,
+      from: hostAddress(),
       fraction: mirror.fraction,
     })),
     internalRedirect: action.internalRedirect,

@@ -1,4 +1,3 @@
-import { networkInterfaces } from 'node:os';
 import type { Clock } from '@lateen/core';
 import { callHttp, type CallContext } from '../call/index.ts';
 import type { ClusterRef } from '../cluster/cluster-set.ts';
@@ -11,6 +10,7 @@ import type { StatsRegistry } from '../telemetry/stats-registry.ts';
 import { TraceExportStats } from '../telemetry/trace-stats.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { proxyVersion } from '../version.ts';
+import { hostAddress } from '../wire/host-address.ts';
 import { SpanExporter, spanEncoder, type SpanSender } from './span-exporter.ts';
 import { SpanIds } from './trace-context.ts';
 import { Tracer, type TracerServices } from './tracer.ts';
@@ -36,7 +36,7 @@ export class TracingSystem {
     const { node, clock, turn, random, runtime } = context;
     this.#context = context;
     this.#sender = {
-      endpoint: { serviceName: node?.cluster ?? '', ipv4: ownAddress() },
+      endpoint: { serviceName: node?.cluster ?? '', ipv4: hostAddress() },
       resource: { service: 'unknown_service:envoy', version: proxyVersion, scope: 'lateen' },
     };
     this.#services = {
@@ -104,12 +104,4 @@ export class TracingSystem {
     }
     return stats;
   }
-}
-
-/** The address that others reach this machine by, as far as it knows. */
-function ownAddress(): string {
-  for (const list of Object.values(networkInterfaces())) {
-    for (const one of list ?? []) if (one.family === 'IPv4' && !one.internal) return one.address;
-  }
-  return '127.0.0.1';
 }

@@ -2,6 +2,7 @@ import { attemptAtEndpoint } from '../../call/endpoint-attempt.ts';
 import type { CallContext } from '../../call/http-call.ts';
 import { RequestHead, type HttpVersion, type ResponseHead } from '../../codec/head.ts';
 import type { HeaderBlock } from '../../codec/header-block.ts';
+import { names } from '../../codec/header-name.ts';
 import type { CompiledMirror } from '../../route/route-action.ts';
 import type { Countdown, Expirable } from '../../timer/coarse-timers.ts';
 import { Attempt, type AttemptOutcome, type AttemptOwner } from './attempt.ts';
@@ -162,6 +163,10 @@ function startShadow(
   copy.authority = mirror.keepHost ? head.authority : shadowAuthority(head.authority);
   copy.introductionAt = head.introductionAt;
   copy.headers.copyFrom(head.headers);
+  // A copy is a request of the proxy itself.
+  copy.headers.set(names.envoyInternal, 'true');
+  const before = head.headers.get(names.forwardedFor);
+  copy.headers.set(names.forwardedFor, before === undefined ? mirror.from : `${before},${mirror.from}`);
   const shadow = new Shadow(copy, setup);
   const attempt = attemptAtEndpoint(shadow, ref, setup.context);
   if (!(attempt instanceof Attempt)) return undefined;

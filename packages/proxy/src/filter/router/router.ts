@@ -70,6 +70,7 @@ export class Router extends RequestTries implements AttemptOwner {
     finishHead(head, this.#route, action, this.timing, target, owner);
     if (endStream) this.startTimeout();
     if (action.mirrors.length > 0) {
+      if (this.#route.tellsTries) announceTry(head, this.#route.virtualHost, 1, false);
       this.shadows = startShadows(action.mirrors, head, endStream, {
         context: owner.manager,
         bufferLimitBytes: this.bufferLimitBytes,
