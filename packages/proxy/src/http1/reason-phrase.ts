@@ -1,4 +1,4 @@
-/** Reason phrases of the registered statuses (RFC 9110 section 15 and the IANA registry). */
+/** Reason phrases of the registered statuses (RFC 9110 section 15 and the IANA registry) that Envoy has. */
 const phrases: Readonly<Record<number, string>> = {
   100: 'Continue',
   101: 'Switching Protocols',
@@ -40,7 +40,6 @@ const phrases: Readonly<Record<number, string>> = {
   415: 'Unsupported Media Type',
   416: 'Range Not Satisfiable',
   417: 'Expectation Failed',
-  418: "I'm a Teapot",
   421: 'Misdirected Request',
   422: 'Unprocessable Entity',
   423: 'Locked',
@@ -50,7 +49,6 @@ const phrases: Readonly<Record<number, string>> = {
   428: 'Precondition Required',
   429: 'Too Many Requests',
   431: 'Request Header Fields Too Large',
-  451: 'Unavailable For Legal Reasons',
   500: 'Internal Server Error',
   501: 'Not Implemented',
   502: 'Bad Gateway',
@@ -64,7 +62,7 @@ const phrases: Readonly<Record<number, string>> = {
   511: 'Network Authentication Required',
 };
 
-/** `Not Found`; `Unknown` for statuses that nobody registered. */
+/** `Not Found`; `Unknown` for other statuses, as 418 in Istio's pages. */
 export function reasonPhrase(status: number): string {
   return phrases[status] ?? 'Unknown';
 }
