@@ -64,6 +64,7 @@ export const names = {
   transferEncoding: headerName('transfer-encoding'),
   upgrade: headerName('upgrade'),
   userAgent: headerName('user-agent'),
+  forceTrace: headerName('x-envoy-force-trace'),
   via: headerName('via'),
   acquaintance: headerName('x-lateen-acquaintance'),
   attemptCount: headerName('x-envoy-attempt-count'),

@@ -69,6 +69,7 @@ export function corsFilter(
       if (rules.allowCredentials) answer.push(['access-control-allow-credentials', 'true']);
       if (rules.allowMethods !== '') answer.push(['access-control-allow-methods', rules.allowMethods]);
       if (rules.allowHeaders !== '') answer.push(['access-control-allow-headers', rules.allowHeaders]);
+      if (rules.exposeHeaders !== '') answer.push(['access-control-expose-headers', rules.exposeHeaders]);
       if (rules.maxAge !== '') answer.push(['access-control-max-age', rules.maxAge]);
       if (rules.allowPrivateNetwork === true && headers.get(requestPrivateNetwork) === 'true')
         answer.push(['access-control-allow-private-network', 'true']);

@@ -6,7 +6,8 @@ import { httpDate } from './http-date.ts';
 
 /**
  * Adds to an answer what the connection manager says in its own name: `server`, `date`, and where it is to, `via` and
- * the request's id (Envoy's server_header_transformation, via, always_set_request_id_in_response).
+ * the request's id, also where a trace of it is forced (Envoy's server_header_transformation, via,
+ * always_set_request_id_in_response).
  */
 export function addOwnHeaders(headers: HeaderBlock, request: RequestHead, manager: ConnectionManager): void {
   const { model } = manager;
@@ -21,7 +22,10 @@ export function addOwnHeaders(headers: HeaderBlock, request: RequestHead, manage
     default:
   }
   if (!headers.has(names.date)) headers.addLine(httpDate(manager.turn));
-  if (model.alwaysSetRequestIdInResponse && !headers.has(names.requestId)) {
+  const tellsId =
+    model.alwaysSetRequestIdInResponse ||
+    (manager.tracer !== undefined && request.headers.has(names.forceTrace));
+  if (tellsId && !headers.has(names.requestId)) {
     const id = request.headers.get(names.requestId);
     if (id !== undefined) headers.add(names.requestId, id);
   }

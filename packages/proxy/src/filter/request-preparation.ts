@@ -22,7 +22,7 @@ const internalHeaders = [
   names.retryOn,
   names.retryGrpcOn,
   names.upstreamTimeout,
-  headerName('x-envoy-force-trace'),
+  names.forceTrace,
   headerName('x-envoy-ip-tags'),
   headerName('x-envoy-upstream-alt-stat-name'),
   headerName('x-envoy-upstream-rq-timeout-alt-response'),
@@ -80,7 +80,8 @@ export function prepareRequest(
     external = edge;
     if (!model.skipXffAppend) {
       const own = connection.remote.address;
-      headers.set(names.forwardedFor, forwarded === undefined ? own : `${forwarded},${own}`);
+      const isFirst = forwarded === undefined || forwarded === '';
+      headers.set(names.forwardedFor, isFirst ? own : `${forwarded},${own}`);
     }
     if (model.xffTrustedHops === 0 || !headers.has(names.forwardedProto)) {
       headers.set(names.forwardedProto, connection.tls === undefined ? 'http' : 'https');
@@ -102,7 +103,7 @@ export function prepareRequest(
       const forwarded = headers.get(names.forwardedFor);
       const named = addressFromForwardedFor(forwarded, model.xffTrustedHops);
       if (named !== undefined) client = { kind: 'socket', address: named, port: 0 };
-      external = forwarded?.includes(',') === true || !clientRules.isInternal(client.address);
+      external = forwarded?.includes(',') === true || named === undefined || !clientRules.isInternal(named);
       if (!external) headers.set(names.envoyInternal, 'true');
     }
     if (!headers.has(names.forwardedProto)) {
@@ -113,8 +114,10 @@ export function prepareRequest(
     }
   }
   if (external) removeInternalHeaders(head, edge, internalOnly);
-  if (model.scheme === 'http' || model.scheme === 'https') head.scheme = model.scheme;
-  else head.scheme = forwardedScheme(headers);
+  if (model.scheme === 'http' || model.scheme === 'https') {
+    head.scheme = model.scheme;
+    headers.set(names.forwardedProto, model.scheme);
+  } else head.scheme = forwardedScheme(headers);
   if (connection.tls !== undefined || headers.has(names.forwardedClientCert)) {
     forwardClientCert(headers, connection.tls);
   }

@@ -130,7 +130,7 @@ function operatorOf(name: string, argument: string | undefined): Operator | Resu
     case 'GRPC_STATUS':
       return grpcStatusOperator(argument);
     case 'ENVIRONMENT': {
-      const value = processEnv()[argument ?? ''];
+      const value = processEnv()[argument ?? ''] ?? '-';
       return () => value;
     }
     case 'FILTER_STATE':

@@ -1,6 +1,6 @@
 import type { HeaderBlock } from '../codec/header-block.ts';
 import type { RequestHead, ResponseHead } from '../codec/head.ts';
-import { headerName, names } from '../codec/header-name.ts';
+import { names } from '../codec/header-name.ts';
 import { decideTrace, reasonOfId, withReason, type TraceReason } from '../decide/trace-decision.ts';
 import type { Fraction } from '../model/string-match.ts';
 import type {
@@ -20,8 +20,6 @@ import type { Span } from './span.ts';
 import type { SpanIds, TraceContext } from './trace-context.ts';
 import { readTraceparent, writeTraceparent } from './traceparent.ts';
 import type { EnvSource } from '../env.ts';
-
-const forceTrace = headerName('x-envoy-force-trace');
 
 /** A request that may be traced. */
 export interface TraceableRequest extends TaggedRequest {
@@ -117,7 +115,7 @@ export class Tracer {
     let reason: TraceReason = 'sampling';
     if (this.#requestId.usedForSampling) {
       const id = headers.get(names.requestId);
-      const wish = { hasClientTraceId: headers.has(clientTraceId), forced: headers.has(forceTrace) };
+      const wish = { hasClientTraceId: headers.has(clientTraceId), forced: headers.has(names.forceTrace) };
       reason = decideTrace(id, wish, rules.sampling, this.#services.random);
       if (id !== undefined && this.#requestId.packTraceReason && reasonOfId(id) !== reason) {
         headers.set(names.requestId, withReason(id, reason));

@@ -47,7 +47,7 @@ export function finishHead(
   const { headers } = head;
   if (action.rewriteHost !== undefined || target.hostRewrite !== undefined) {
     const host = target.hostRewrite ?? action.rewriteHost?.(head);
-    if (host !== undefined && host !== '') setHost(head, action, host);
+    if (host !== undefined && host !== '') setHost(head, action, host, target.hostRewrite === undefined);
   }
   if (action.rewritePath !== undefined) {
     headers.set(names.originalPath, head.path);
@@ -74,8 +74,11 @@ export function finishHead(
   }
 }
 
-/** Sends the request under another host, noting the one that it came with where the route asks for that. */
-export function setHost(head: RequestHead, action: CompiledForward, host: string): void {
+/**
+ * Sends the request under another host; `notes` the one that it came with, as Envoy does where the route names the other,
+ * not where a cluster among several does.
+ */
+export function setHost(head: RequestHead, action: CompiledForward, host: string, notes = true): void {
   if (action.model.appendXForwardedHost) {
     const before = head.headers.get(names.forwardedHost);
     head.headers.set(
@@ -83,6 +86,7 @@ export function setHost(head: RequestHead, action: CompiledForward, host: string
       before === undefined ? head.authority : `${before},${head.authority}`,
     );
   }
+  if (notes) head.headers.set(names.originalHost, head.authority);
   head.authority = host;
 }
 
