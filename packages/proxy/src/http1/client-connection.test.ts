@@ -257,3 +257,16 @@ test('an answer that opens a tunnel and names a coding is refused, a length is n
   long.wire.receive('HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n');
   assert.deepEqual(seen.heads, ['200']);
 });
+
+test('a connection that closed with its exchange still says where it was', () => {
+  const answered = connect();
+  answered.ask(request());
+  answered.wire.receive('HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok');
+  assert.equal(answered.wire.closed, true);
+  assert.equal(answered.connection.localAddress, '192.0.2.2:2');
+  const failed = connect();
+  failed.ask(request());
+  failed.wire.destroy();
+  failed.connection.onClose(undefined);
+  assert.equal(failed.connection.localAddress, '', 'not known: none, rather than a port of 0');
+});

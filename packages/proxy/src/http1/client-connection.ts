@@ -85,7 +85,9 @@ export class Http1ClientConnection extends ResponseReader implements ClientStrea
   }
 
   get localAddress(): string {
-    this.#localAddress ??= `${this.wire.localAddress}:${this.wire.localPort}`;
+    const { wire } = this;
+    // A wire that has closed has no address any more.
+    this.#localAddress ??= wire.localAddress === '' ? '' : `${wire.localAddress}:${wire.localPort}`;
     return this.#localAddress;
   }
 
@@ -263,7 +265,11 @@ export class Http1ClientConnection extends ResponseReader implements ClientStrea
       this.head = undefined;
     }
     this.stash = undefined;
-    if (!this.wire.closed) this.wire.destroy();
+    if (!this.wire.closed) {
+      // A log line of the exchange that ends with the connection names it.
+      if (end !== idleEnd) void this.localAddress;
+      this.wire.destroy();
+    }
     this.#owner.onConnectionClosed(this, end);
   }
 }

@@ -186,6 +186,8 @@ export abstract class HandleWire implements Wire, OutputOwner, HandleOwner {
   protected fail(status: number, call: string): void {
     if (this.closed) return;
     this.error = handleError(status, call);
+    // Who writes of the failure asks for it when the socket has gone.
+    this.#local ??= this.handle.nameOf('own');
     this.destroy();
   }
 

@@ -289,10 +289,12 @@ for (const [name, makePair, prepare] of [
 test('a peer that resets is told as an error', async () => {
   const { wire, recorder, client } = await plainPair();
   await once(client, 'connect');
+  const port = client.remotePort;
   client.resetAndDestroy();
   await recorder.until(() => recorder.has('close'));
   assert.deepEqual(recorder.events.at(-1), ['close', 'ECONNRESET']);
   assert.equal(wire.closed, true);
+  assert.deepEqual([wire.localAddress, wire.localPort], ['127.0.0.1', port], 'where it was is still known');
 });
 
 test('a plain wire can reset its peer', async () => {

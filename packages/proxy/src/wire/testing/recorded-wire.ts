@@ -16,7 +16,6 @@ export class RecordedWire implements Wire {
   pendingBytes = 0;
   readonly remoteAddress = '192.0.2.1';
   readonly remotePort = 1;
-  readonly localAddress = '192.0.2.2';
   readonly localPort = 2;
   readonly times = undefined;
   readonly tls = undefined;
@@ -27,6 +26,11 @@ export class RecordedWire implements Wire {
 
   countAlone(): ByteCounter {
     return (this.bytes = new ConnectionBytes(this.bytes));
+  }
+
+  /** As with sockets, nobody can be asked for it after the end. */
+  get localAddress(): string {
+    return this.closed ? '' : '192.0.2.2';
   }
 
   get writtenBytes(): number {
