@@ -1,8 +1,8 @@
 // Echoes: HTTP requests as JSON and WebSocket messages on PORT (8080), TCP lines on TCP_PORT (9000) with PREFIX, and UDP datagrams on UDP_PORT (9001) with PREFIX and who sent them.
 import { createSocket } from 'node:dgram';
-import { createServer } from 'node:net';
 import { hostname } from 'node:os';
 import { portOr, sendJson, serve } from '../serve/serve.ts';
+import { lineEcho } from './line-echo.ts';
 import { echoWebSocket } from './web-socket.ts';
 
 const version = process.env['SERVICE_VERSION'] ?? 'v1';
@@ -27,21 +27,7 @@ serve(
 );
 
 const prefix = process.env['PREFIX'] ?? 'hello';
-const tcp = createServer({ allowHalfOpen: true }, (socket) => {
-  let rest = '';
-  socket.setEncoding('utf8');
-  socket.on('data', (text: string) => {
-    const lines = (rest + text).split('\n');
-    rest = (lines.pop() ?? '').slice(-65_536);
-    for (const line of lines) socket.write(`${prefix} ${line}\n`);
-  });
-  socket.on('end', () => {
-    if (rest !== '') socket.write(`${prefix} ${rest}`);
-    socket.end();
-  });
-  socket.on('error', () => socket.destroy());
-});
-tcp.listen(Number(process.env['TCP_PORT'] ?? 9000));
+lineEcho(prefix).listen(Number(process.env['TCP_PORT'] ?? 9000));
 
 const udp = createSocket('udp4');
 udp.on('message', (text, from) => {

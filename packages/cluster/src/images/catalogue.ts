@@ -39,6 +39,21 @@ function sample(name: string, env: Readonly<Record<string, string>> = {}, rest: 
   return image(`lateen://samples/${name}`, program(`samples/${name}`), { env, ...rest });
 }
 
+/** Istio's pages start httpbin by `gunicorn --access-logfile - -b 0.0.0.0:80 httpbin:app`. */
+const gunicornScript = `#!/bin/sh
+port=80
+while [ $# -gt 0 ]; do
+  case $1 in
+    -b | --bind) port=\${2##*:}; shift ;;
+    --bind=*) port=\${1##*:} ;;
+    --access-logfile) export ACCESS_LOG=1; shift ;;
+    --access-logfile=*) export ACCESS_LOG=1 ;;
+  esac
+  shift
+done
+exec ${program('samples/httpbin').join(' ')} "$port"
+`;
+
 const wait = "trap 'exit 0' TERM INT; sleep infinity & wait; exit 0";
 
 /** Runs what it is given, with `curl` before options and addresses; waits where it is given nothing. */
@@ -118,11 +133,13 @@ const rules: readonly Rule[] = [
   named(['istio/proxyv2', 'istio/proxy', 'istio/proxy_init', 'istio/proxyv2-debug', 'lateen/proxy'], proxy),
   named(['istio/pilot', 'lateen/control'], control),
   named(['dustise/flaskapp'], sample('flaskapp')),
-  named(['lateen/echo', 'istio/app', 'istio/tcp-echo-server'], sample('echo')),
+  named(['lateen/echo', 'istio/app'], sample('echo')),
+  named(['istio/tcp-echo-server'], sample('tcp-echo')),
   named(
-    ['kennethreitz/httpbin', 'kong/httpbin', 'citizenstig/httpbin', 'mccutchen/go-httpbin', 'lateen/httpbin'],
-    sample('httpbin'),
+    ['kennethreitz/httpbin', 'kong/httpbin', 'citizenstig/httpbin', 'lateen/httpbin'],
+    sample('httpbin', {}, { files: { '/usr/local/bin/gunicorn': gunicornScript } }),
   ),
+  named(['mccutchen/go-httpbin'], sample('httpbin', { ACCESS_LOG: '1' }, { defaultArgs: ['8080'] })),
   named(['fortio/fortio', 'istio/fortio', 'lateen/fortio'], fortio),
   named(['zze326/test-tools'], toolbox({ '/usr/local/bin/init': `#!/bin/sh\n${wait}\n` })),
   named(

@@ -28,6 +28,12 @@ test('the images of the tutorials resolve to the samples, with their version', a
   assert.deepEqual(await env('aquamarine/kublr-tutorial-images:v3'), { SITE_VERSION: 'v3' });
   assert.match((await resolve('dustise/flaskapp', false)).entrypoint.join(' '), /samples\/flaskapp\.mjs$/);
   assert.ok('/usr/local/bin/init' in (await resolve('zze326/test-tools', true)).files);
+  const gunicorn = (await resolve('docker.io/kennethreitz/httpbin', true)).files['/usr/local/bin/gunicorn'];
+  assert.match(gunicorn ?? '', /port=\$\{2##\*:\}; shift.*exec .*samples\/httpbin\.mjs "\$port"\n$/s);
+  const httpbin = await resolve('docker.io/mccutchen/go-httpbin:v2.15.0', false);
+  assert.deepEqual(containerArgv(httpbin, undefined, undefined).slice(-1), ['8080']);
+  const echo = await resolve('docker.io/istio/tcp-echo-server:1.3', false);
+  assert.match(echo.entrypoint.join(' '), /samples\/tcp-echo\.mjs$/);
   assert.match(
     (await resolve('fortio/fortio', true)).files['/usr/local/bin/load'] ?? '',
     /fortio load "\$@"/,
