@@ -54,6 +54,19 @@ test('a stopped cluster leaves nothing, and the next start finds what was applie
   await cluster.down();
 });
 
+test('what istioctl installed is there again at the next start', async () => {
+  const cluster = await fresh();
+  await cluster.up('');
+  await cluster.sh('istioctl install -y --set profile=demo --set meshConfig.accessLogEncoding=JSON');
+  await cluster.down();
+  await cluster.up('');
+  const mesh = await cluster.sh("kubectl -n istio-system get configmap istio -o jsonpath='{.data.mesh}'");
+  assert.match(mesh, /accessLogEncoding: JSON/);
+  assert.match(mesh, /accessLogFile: \/dev\/stdout/);
+  assert.match(await cluster.sh('kubectl -n istio-system get deployments -o name'), /istio-egressgateway/);
+  await cluster.down();
+});
+
 test('kill -9 in the middle of writes loses no acknowledged write and leaves no process', async () => {
   const cluster = await fresh();
   const before = await traces(cluster.dataDir);

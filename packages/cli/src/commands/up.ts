@@ -12,7 +12,7 @@ interface Options {
   readonly clusterOnly?: boolean;
   readonly detach?: boolean;
   readonly dataDir: string;
-  readonly profile: string;
+  readonly profile?: string;
   readonly logLevel: UpOptions['logLevel'];
   readonly allowHostPath?: boolean;
 }
@@ -26,9 +26,10 @@ export function upCommand(context: CommandContext): Command {
     .option('-d, --detach', 'return when it is ready and let it run; `lateen down` stops it')
     .option('--data-dir <dir>', 'where everything is kept', context.env.dataDir)
     .addOption(
-      new Option('--profile <name>', 'what to install')
-        .choices(['default', 'demo', 'minimal'])
-        .default('default'),
+      new Option(
+        '--profile <name>',
+        'what to install; where left out what was installed at the last time, at first default',
+      ).choices(['default', 'demo', 'minimal']),
     )
     .addOption(
       new Option('--log-level <level>', "of the cluster's own log")
@@ -47,7 +48,8 @@ export function upCommand(context: CommandContext): Command {
       const up: UpOptions = {
         dataDir: resolve(options.dataDir),
         demo: options.demo ?? false,
-        profile: options.clusterOnly === true ? undefined : options.profile,
+        clusterOnly: options.clusterOnly ?? false,
+        profile: options.profile,
         logLevel: options.logLevel,
         allowHostPath: options.allowHostPath ?? false,
       };

@@ -12,15 +12,33 @@ const operators: Resource = { group, version: 'v1alpha1', kind: 'IstioOperator',
  */
 export async function findInstalled(client: KubeClient, request: InstallRequest): Promise<Installation> {
   const asked = (request.settings ?? []).length > 0 || (request.operators ?? []).length > 0;
-  if (asked) return resolveInstall(request);
-  const revision = request.revision ?? 'default';
+  const remembered = asked ? undefined : await rememberedOperator(client, request.revision ?? 'default');
+  return resolveInstall(remembered === undefined ? request : { ...request, operators: [remembered] });
+}
+
+/**
+ * What a cluster that starts again is given: the installation that it had, with the images of this version; the default
+ * one where it had none.
+ */
+export async function findInstallationToRenew(client: KubeClient): Promise<Installation> {
+  const remembered = await rememberedOperator(client, 'default');
+  if (remembered === undefined) return resolveInstall({});
+  const { hub: _, tag: __, ...spec } = remembered.spec;
+  return resolveInstall({ operators: [{ ...remembered, spec }] });
+}
+
+/** The IstioOperator that was written beside an installation; undefined where there is none. */
+async function rememberedOperator(
+  client: KubeClient,
+  revision: string,
+): Promise<(KubeObject & { readonly spec: Readonly<Record<string, unknown>> }) | undefined> {
   const remembered = (await listOperators(client)).find(
     ({ metadata }) => metadata.labels?.['istio.io/rev'] === revision,
   );
-  if (remembered === undefined) return resolveInstall(request);
+  if (remembered === undefined) return undefined;
   const spec = isObject(remembered['spec']) ? { ...remembered['spec'] } : {};
   if (spec['revision'] === 'default') delete spec['revision'];
-  return resolveInstall({ ...request, operators: [{ ...remembered, spec }] });
+  return { ...remembered, spec };
 }
 
 async function listOperators(client: KubeClient): Promise<KubeObject[]> {

@@ -9,7 +9,9 @@ import {
 } from '@lateen/cluster';
 import { kubeconfigClient, type HttpKubeClient } from '@lateen/kube';
 import type { CommandContext } from '../context.ts';
-import { installMesh } from '../install/install-mesh.ts';
+import { applyMesh } from '../install/install-mesh.ts';
+import { findInstallationToRenew } from '../install/installed.ts';
+import { resolveInstall } from '../install/resolve-install.ts';
 import type { Progress, Step } from '../output/progress.ts';
 import { deployDemo } from './demo.ts';
 import { findIngress, type IngressAddress } from './ingress.ts';
@@ -18,7 +20,9 @@ import { findIngress, type IngressAddress } from './ingress.ts';
 export interface UpOptions {
   readonly dataDir: string;
   readonly demo: boolean;
-  /** Installation profile; undefined is a cluster without a mesh. */
+  /** A cluster without a mesh. */
+  readonly clusterOnly: boolean;
+  /** Installation profile; undefined: what the cluster had when it went down, at first the default one. */
   readonly profile: string | undefined;
   readonly logLevel: NonNullable<LaunchOptions['logLevel']>;
   /** Whether pods may mount directories of this machine. */
@@ -94,8 +98,11 @@ async function fill(
   client: HttpKubeClient,
   progress: Progress,
 ): Promise<Pick<UpFacts, 'ingress' | 'productPage'>> {
-  if (options.profile === undefined) return { ingress: undefined, productPage: undefined };
-  await installMesh({ context, client, profile: options.profile, settings: [], progress });
+  if (options.clusterOnly) return { ingress: undefined, productPage: undefined };
+  const { profile } = options;
+  const installation =
+    profile === undefined ? await findInstallationToRenew(client) : resolveInstall({ profile });
+  await applyMesh(installation, { context, client, progress });
   const productPage = options.demo ? await deployDemo(context, client, progress) : undefined;
   return { ingress: await findIngress(client), productPage };
 }

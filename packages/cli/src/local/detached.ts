@@ -33,7 +33,8 @@ export async function startDetached(
     options.logLevel,
     ...(options.demo ? ['--demo'] : []),
     ...(options.allowHostPath ? ['--allow-host-path'] : []),
-    ...(options.profile === undefined ? ['--cluster-only'] : ['--profile', options.profile]),
+    ...(options.clusterOnly ? ['--cluster-only'] : []),
+    ...(options.profile === undefined ? [] : ['--profile', options.profile]),
   ];
   const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', log, log, 'ipc'] });
   const show = replay(progress);
