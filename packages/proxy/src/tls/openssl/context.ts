@@ -138,6 +138,7 @@ function setAlgorithms(openssl: Openssl, context: Pointer, options: ContextOptio
 
 function addCertificates(openssl: Openssl, context: TlsContext, options: ContextOptions): string | undefined {
   const { certificates, chooseCertificate } = options;
+  const { pointer } = context;
   const choice: NativeCertificate[] = [];
   for (const pem of certificates) {
     const native = readCertificate(openssl, pem);
@@ -151,7 +152,7 @@ function addCertificates(openssl: Openssl, context: TlsContext, options: Context
     openssl.freeWith(context, openssl.certificateChooser.use(context, chosen));
     return undefined;
   }
-  return choice.every((one) => useCertificate(openssl, context.pointer, one)) ? undefined : unusable;
+  return choice.every((one) => useCertificate(openssl, pointer, one)) ? undefined : unusable;
 }
 
 const unusable = 'certificate and key cannot be used';

@@ -4,6 +4,8 @@ import { once } from 'node:events';
 import { createServer, connect as connectTcp, type AddressInfo } from 'node:net';
 import { before, test, type TestContext } from 'node:test';
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { createTestAuthority, type TestAuthority, type TestCertificate } from '@lateen/testkit';
 import { takeConnections } from '../../listener/accept.ts';
 import { Turn } from '../../wire/turn.ts';
@@ -257,4 +259,32 @@ test('what OpenSSL does not take is a problem with its words', async () => {
     assert.equal(result.ok, false, JSON.stringify(more));
     assert.match(result.problems[0]?.message ?? '', pattern);
   }
+});
+
+test('contexts that nobody uses any more are freed, whatever they have', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const openssl = new Openssl();
+  const other = await authority.issue({ dns: ['other.example'] });
+  const several = [...contextOptions(certificate).certificates, ...contextOptions(other).certificates];
+  const made = (more: Partial<ContextOptions>): WeakRef<object> => {
+    const context = createContext(openssl, contextOptions(certificate, more));
+    assert.ok(context.ok);
+    return new WeakRef(context.value);
+  };
+  const contexts = [
+    made({}),
+    made({ alpn: ['h2'] }),
+    made({ certificates: several, chooseCertificate: () => 0 }),
+    made({ ticketKeys: [randomBytes(80)] }),
+    made({ trustDomains: [{ name: 'cluster.local', bundle: Buffer.from(authority.root) }] }),
+    made({ staple: () => 'omitted' }),
+  ];
+  // What a turn has seen of a weak reference stays until its end.
+  await new Promise((resolve) => setImmediate(resolve));
+  collect();
+  assert.deepEqual(
+    contexts.map((context) => context.deref()),
+    contexts.map(() => undefined),
+  );
 });

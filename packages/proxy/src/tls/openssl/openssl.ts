@@ -183,7 +183,10 @@ export class Openssl {
     return address;
   }
 
-  /** Frees native memory when `owner` is gone. */
+  /**
+   * Frees native memory when `owner` is gone. Neither `free` nor another function of the scope it is made in may name the
+   * owner: functions of one scope hold what any of them names.
+   */
   freeWith(owner: object, free: () => void): void {
     this.#finalization.register(owner, free);
   }
