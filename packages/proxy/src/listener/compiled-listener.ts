@@ -29,7 +29,7 @@ import type { RedisStats } from '../telemetry/redis-stats.ts';
 import type { TcpStats } from '../telemetry/tcp-stats.ts';
 import { compileGate, guarded, type ConnectionGate } from './connection-gate.ts';
 import { compileTcpProxy } from '../tcp/compile-tcp-proxy.ts';
-import { TcpConnection } from '../tcp/tcp-proxy.ts';
+import { TcpConnection } from '../tcp/tcp-connection.ts';
 import { logRefused } from '../tcp/log-refused.ts';
 import type { LazyOpenssl } from '../tls/openssl/openssl.ts';
 import { downstreamProblems } from '../tls/resource-problems.ts';

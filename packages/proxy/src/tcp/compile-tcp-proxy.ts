@@ -5,7 +5,7 @@ import { defaultIstioStats } from '../model/istio-stats.ts';
 import type { FilterChain, Listener } from '../model/listener.ts';
 import type { TcpProxy } from '../model/network-filter.ts';
 import { compileAccessLog, type CompiledAccessLog } from '../telemetry/access-log.ts';
-import type { TcpProxySetup } from './tcp-proxy.ts';
+import type { TcpProxySetup } from './tcp-proxy-setup.ts';
 import { compileTunnel } from './tunnel.ts';
 
 /** Compiles a TCP proxy; what is wrong is added to `bad`. */

@@ -1,6 +1,6 @@
 import type { ConnectionInfo } from '../listener/connection-info.ts';
 import { TcpStreamInfo } from './tcp-stream-info.ts';
-import type { TcpProxySetup } from './tcp-proxy.ts';
+import type { TcpProxySetup } from './tcp-proxy-setup.ts';
 
 /** The access log of a TCP proxy tells of connections too that a filter before it has closed, as Envoy's does. */
 export function logRefused({ accessLogs, turn }: TcpProxySetup, info: ConnectionInfo): void {
