@@ -23,7 +23,8 @@ import { resourceTypeFacts, type ResourceType } from './resource-type.ts';
 import type { SubscriptionStatistics } from './subscription-statistics.ts';
 import type { RefusedResource, ResourceSink, ResourceUpdate } from './subscription.ts';
 import type { Decoded } from './waiting-set.ts';
-import type { ConfigChange, Warming } from './warming.ts';
+import type { ConfigChange } from './config-change.ts';
+import type { Warming } from './warming.ts';
 
 /** Takes an update; answers what of it is refused, and why. */
 export type Taker = (

@@ -1,70 +1,29 @@
-import { isDeepStrictEqual } from 'node:util';
 import { formatProblem, type Clock, type Logger } from '@lateen/core';
 import {
   discoveredFiltersOf,
-  endpointNameOf,
-  routeNamesOf,
   routeOwnersOf,
-  secretNamesOf,
   type ApplyResult,
   type Cluster,
-  type ClusterLoadAssignment,
   type DataPlane,
   type DataPlaneChange,
   type ExtensionConfig,
   type Listener,
-  type ResourceChange,
-  referenceKey,
-  type ConfigSource,
   type ReferredKind,
-  type RouteConfiguration,
-  type Secret,
+  type ResourceChange,
 } from '../model/index.ts';
 import { awaitsHosts } from '../decide/awaited-hosts.ts';
 import { clusterTlsProblems, listenerTlsProblems } from '../tls/resource-problems.ts';
+import type { ConfigChange } from './config-change.ts';
 import { FirstResources, type WholeKind } from './first-resources.ts';
 import type { ResourceCounts } from './manager-stats.ts';
+import { References, type ReferencesOptions, type Wait, type WantedNames } from './references.ts';
 import { usablePart } from './usable-part.ts';
 import { WaitingSet, type Decoded, type Waiting } from './waiting-set.ts';
 
-/** Decoded resources of one response, or of the static bootstrap. */
-export interface ConfigChange {
-  /** True for what the bootstrap holds: it waits for no subscription and counts as none. */
-  readonly isStatic?: boolean;
-  /**
-   * True for what was kept since the last run: it waits for nothing, since who could send it may be away; the proxy is
-   * not ready before all secrets are there, which are never kept.
-   */
-  readonly isKept?: boolean;
-  readonly clusters?: ResourceChange<Decoded<Cluster>>;
-  readonly listeners?: ResourceChange<Decoded<Listener>>;
-  readonly endpoints?: ResourceChange<ClusterLoadAssignment>;
-  readonly routes?: ResourceChange<RouteConfiguration>;
-  readonly secrets?: ResourceChange<Secret>;
-  readonly extensions?: ResourceChange<ExtensionConfig>;
-}
-
-const referredKinds = [
-  'endpoints',
-  'routes',
-  'secrets',
-  'extensions',
-] as const satisfies readonly ReferredKind[];
-
-/** Names that are referred to, with their sources; undefined: ADS. */
-export type WantedNames = ReadonlyMap<string, ConfigSource | undefined>;
-
-/** Something that is waited for: its kind and name. */
-export type Wait = readonly [kind: ReferredKind, name: string];
-
-export interface WarmingOptions {
+export interface WarmingOptions extends ReferencesOptions {
   readonly dataPlane: Pick<DataPlane, 'openssl' | 'update' | 'prepareCluster'>;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Told the names that are referred to, and where each comes from (undefined: ADS), whenever they change. */
-  readonly want: (kind: ReferredKind, names: WantedNames) => void;
-  /** True for names of secrets that do not come by subscription; they stay when nothing refers to them. */
-  readonly isLocalSecret: (name: string) => boolean;
   /** True where clusters are subscribed to: listeners wait for the first of them. */
   readonly clustersExpected: boolean;
   /** True where listeners are subscribed to: the proxy is not ready before the first of them. */
@@ -97,19 +56,7 @@ export class Warming {
   readonly #options: WarmingOptions;
   readonly #clusters: WaitingSet<Cluster>;
   readonly #listeners: WaitingSet<Listener>;
-  /** Names that were answered for: the resource came, or does not exist. */
-  readonly #answered: Record<ReferredKind, Set<string>> = {
-    endpoints: new Set(),
-    routes: new Set(),
-    secrets: new Set(),
-    extensions: new Set(),
-  };
-  readonly #wanted: Record<ReferredKind, WantedNames> = {
-    endpoints: new Map(),
-    routes: new Map(),
-    secrets: new Map(),
-    extensions: new Map(),
-  };
+  readonly #references: References;
   #keptBefore = false;
   readonly #first: FirstResources;
   /** True from when the clusters that came first were warm. */
@@ -122,10 +69,11 @@ export class Warming {
   constructor(options: WarmingOptions) {
     const { clock, log } = options;
     const onExpired = (model: Cluster | Listener): void => {
-      for (const [kind, name] of this.#waitsFor(model)) options.onFetchTimeout?.(kind, name);
+      for (const [kind, name] of this.#references.waitsOf(model)) options.onFetchTimeout?.(kind, name);
       void this.apply({});
     };
     this.#options = options;
+    this.#references = new References(options);
     this.#clusters = new WaitingSet<Cluster>({
       noun: 'cluster',
       clock,
@@ -197,12 +145,16 @@ export class Warming {
     readonly for: readonly Wait[];
   }[] {
     return [
-      ...this.#clusters
-        .pending()
-        .map((model) => ({ kind: 'cluster' as const, name: model.name, for: this.#waitsFor(model) })),
-      ...this.#listeners
-        .pending()
-        .map((model) => ({ kind: 'listener' as const, name: model.name, for: this.#waitsFor(model) })),
+      ...this.#clusters.pending().map((model) => ({
+        kind: 'cluster' as const,
+        name: model.name,
+        for: this.#references.waitsOf(model),
+      })),
+      ...this.#listeners.pending().map((model) => ({
+        kind: 'listener' as const,
+        name: model.name,
+        for: this.#references.waitsOf(model),
+      })),
     ];
   }
 
@@ -222,24 +174,12 @@ export class Warming {
 
   /** Names that were referred to and have not been answered for. */
   unanswered(kind: ReferredKind): readonly string[] {
-    return [...this.#wanted[kind].keys()].filter((name) => !this.#answered[kind].has(name));
-  }
-
-  #waitsFor(model: Cluster | Listener): readonly Wait[] {
-    const waits: Wait[] = [...secretNamesOf(model)].map((name) => ['secrets', name]);
-    if ('filterChains' in model) {
-      for (const name of routeNamesOf(model)) waits.push(['routes', name]);
-      for (const one of discoveredFiltersOf(model)) if (one.awaited) waits.push(['extensions', one.name]);
-    } else {
-      const endpoints = endpointNameOf(model);
-      if (endpoints !== undefined) waits.push(['endpoints', endpoints]);
-    }
-    return waits.filter(([kind, name]) => !this.#answered[kind].has(name));
+    return this.#references.unanswered(kind);
   }
 
   /** The names that are referred to. */
   wanted(kind: ReferredKind): WantedNames {
-    return this.#wanted[kind];
+    return this.#references.wanted(kind);
   }
 
   /** Takes a change after all those before it; resolves with what was refused when the rest is in force or warming. */
@@ -264,10 +204,7 @@ export class Warming {
     const isStatic = change.isStatic ?? false;
     const isKept = change.isKept ?? false;
     this.#keptBefore ||= isKept;
-    for (const kind of referredKinds) {
-      for (const resource of change[kind]?.set ?? []) this.#answered[kind].add(resource.name);
-      for (const name of change[kind]?.remove ?? []) this.#answered[kind].add(name);
-    }
+    this.#references.noteAnswers(change);
     const { openssl } = this.#options.dataPlane;
     const usableClusters = usablePart('clusters', change.clusters, (model) =>
       clusterTlsProblems(openssl, model),
@@ -307,9 +244,10 @@ export class Warming {
     const listeners = this.#listeners.warm(
       (entry) =>
         entry.expired ||
-        ((entry.isStatic ? this.#staticsWarm : this.#clustersWarm) && this.#isListenerWarm(entry.model)),
+        ((entry.isStatic ? this.#staticsWarm : this.#clustersWarm) &&
+          this.#references.isAnswered(entry.model)),
     );
-    const unwanted = this.#updateWanted();
+    const unwanted = this.#updateReferences();
 
     const refused = await this.#put({
       ...changeOf('clusters', modelsOf(clusters), goneClusters),
@@ -359,7 +297,7 @@ export class Warming {
 
   /** What only the replaced versions referred to is not needed any more. */
   async #dropUnwanted(): Promise<void> {
-    const unwanted = this.#updateWanted();
+    const unwanted = this.#updateReferences();
     await this.#put({
       ...changeOf('endpoints', [], unwanted.endpoints),
       ...changeOf('secrets', [], unwanted.secrets),
@@ -382,70 +320,17 @@ export class Warming {
   }
 
   #hasReferences({ model, expired }: Waiting<Cluster>): boolean {
-    const endpoints = endpointNameOf(model);
-    return (
-      expired ||
-      ((endpoints === undefined || this.#answered.endpoints.has(endpoints)) &&
-        isSubset(secretNamesOf(model), this.#answered.secrets))
-    );
+    return expired || this.#references.isAnswered(model);
   }
 
-  #isListenerWarm(listener: Listener): boolean {
-    return (
-      discoveredFiltersOf(listener).every(
-        ({ name, awaited }) => !awaited || this.#answered.extensions.has(name),
-      ) &&
-      isSubset(routeNamesOf(listener), this.#answered.routes) &&
-      isSubset(secretNamesOf(listener), this.#answered.secrets)
-    );
-  }
-
-  /** Works out what is referred to; returns the names that were and are not any more. */
-  #updateWanted(): Readonly<Record<ReferredKind, readonly string[]>> {
-    const wanted: Record<ReferredKind, Map<string, ConfigSource | undefined>> = {
-      endpoints: new Map(),
-      routes: new Map(),
-      secrets: new Map(),
-      extensions: new Map(),
-    };
-    const add = (kind: ReferredKind, name: string, entry: Pick<Decoded<unknown>, 'sources'>): void => {
-      wanted[kind].set(name, entry.sources?.get(referenceKey(kind, name)));
-    };
-    for (const entry of this.#clusters.all()) {
-      const endpoints = endpointNameOf(entry.model);
-      if (endpoints !== undefined) add('endpoints', endpoints, entry);
-      for (const name of secretNamesOf(entry.model)) add('secrets', name, entry);
-    }
-    for (const entry of this.#listeners.all()) {
-      for (const name of routeNamesOf(entry.model)) add('routes', name, entry);
-      for (const { name } of discoveredFiltersOf(entry.model)) add('extensions', name, entry);
-      for (const name of secretNamesOf(entry.model)) add('secrets', name, entry);
-    }
-    const unwanted: Record<ReferredKind, string[]> = {
-      endpoints: [],
-      routes: [],
-      secrets: [],
-      extensions: [],
-    };
-    for (const kind of referredKinds) {
-      const before = this.#wanted[kind];
-      this.#wanted[kind] = wanted[kind];
-      if (sameWanted(before, wanted[kind])) continue;
-      for (const name of before.keys()) {
-        if (wanted[kind].has(name)) continue;
-        if (kind === 'secrets' && this.#options.isLocalSecret(name)) continue;
-        this.#answered[kind].delete(name);
-        unwanted[kind].push(name);
-      }
-      this.#options.want(kind, wanted[kind]);
-    }
-    return unwanted;
+  #updateReferences(): Readonly<Record<ReferredKind, readonly string[]>> {
+    return this.#references.update(this.#clusters.all(), this.#listeners.all());
   }
 
   /** Secrets that what was kept, and so did not wait, needs. */
   #missingSecrets(): readonly string[] {
     if (!this.#keptBefore) return [];
-    return this.unanswered('secrets');
+    return this.#references.unanswered('secrets');
   }
 
   #checkReady(): void {
@@ -455,19 +340,6 @@ export class Warming {
     this.#ready = true;
     this.#options.onReady?.();
   }
-}
-
-function sameWanted(before: WantedNames, now: WantedNames): boolean {
-  if (before.size !== now.size) return false;
-  for (const [name, source] of now) {
-    if (!before.has(name) || !isDeepStrictEqual(before.get(name), source)) return false;
-  }
-  return true;
-}
-
-function isSubset(names: ReadonlySet<string>, of: ReadonlySet<string>): boolean {
-  for (const name of names) if (!of.has(name)) return false;
-  return true;
 }
 
 function modelsOf<T>(entries: readonly Decoded<T>[]): readonly T[] {
