@@ -1,5 +1,5 @@
 import type { ClusterRef } from '../cluster/cluster-set.ts';
-import type { HostRequest } from '../cluster/upstream-cluster.ts';
+import type { HostRequest } from '../cluster/host-request.ts';
 import { Attempt, type AttemptOutcome, type AttemptOwner } from '../filter/router/attempt.ts';
 import { failureReports } from '../filter/router/failure.ts';
 import type { CallContext } from './http-call.ts';

@@ -14,7 +14,8 @@ import { systemResolver } from './name-resolver.ts';
 import { RedisDiscovery } from './redis-discovery.ts';
 import { serverResolver } from './server-resolver.ts';
 import { clusterKeysOf } from './runtime-limits.ts';
-import { UpstreamCluster, type ClusterContext } from './upstream-cluster.ts';
+import type { ClusterContext } from './cluster-context.ts';
+import { UpstreamCluster } from './upstream-cluster.ts';
 
 /** A cluster by its name: what routes hold, so that a request needs no look-up. */
 export interface ClusterRef {

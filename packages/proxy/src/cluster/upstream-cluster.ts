@@ -1,76 +1,35 @@
-import type { Clock } from '@lateen/core';
-import type { HeadPool } from '../codec/head.ts';
 import type { PriorityHealth } from '../decide/priority-load.ts';
-import type { SubsetCriteria } from '../decide/subset-criteria.ts';
 import type { AlpnOverride } from '../model/alpn-override.ts';
 import type { Cluster } from '../model/cluster.ts';
 import type { ClusterStatus } from '../model/data-plane.ts';
 import type { ClusterLoadAssignment, Endpoint, Locality } from '../model/endpoint.ts';
-import type { HeaderName } from '../codec/header-name.ts';
-import { formatAddress, type SocketAddress } from '../model/address.ts';
-import type { Metadata } from '../model/metadata.ts';
+import { formatAddress } from '../model/address.ts';
 import { ClusterStats } from '../telemetry/cluster-stats.ts';
 import { chooseMember, type ServingCluster } from './aggregate.ts';
-import type { BalancerContext, BalancerRequest } from './balancer/balancer.ts';
-import type { HashFunction } from './balancer/hash-function.ts';
+import type { BalancerContext } from './balancer/balancer.ts';
 import type { PriorityBalancer } from './balancer/priority-balancer.ts';
 import type { SubsetBalancer } from './balancer/subset-balancer.ts';
 import { breakersFor, type Breakers, type ClusterBreakers } from './breakers.ts';
 import { compileBalancers, type HostGroup } from './compile-balancers.ts';
-import type { RedisReadPolicy } from '../model/redis.ts';
 import type { RedisSlots } from './redis-slots.ts';
 import { outlierUnder, panicThresholdUnder, thresholdsUnder } from './runtime-limits.ts';
-import type { ConnectionIds } from '../workers/connection-ids.ts';
-import type { ThreadShare } from '../workers/thread-share.ts';
 import { shareConnections } from './shared-connections.ts';
 import { sharedHostsOf, type SharedHosts } from './shared-hosts.ts';
-import type { Runtime } from '../runtime/runtime.ts';
 import { connectsAlike } from './connects-alike.ts';
-import type { Connector, ConnectorContext, Downstream } from './connector.ts';
+import type { ClusterContext } from './cluster-context.ts';
+import type { Connector, Downstream } from './connector.ts';
 import { createChecker } from './health/create-checker.ts';
 import type { HealthChecker } from './health/health-checker.ts';
 import { OriginalDestinations } from './original-destinations.ts';
-import { mayOverride, type HostOverride } from './host-override.ts';
+import { mayOverride } from './host-override.ts';
 import { Host } from './host.ts';
-import type { LocalCluster } from './local-cluster.ts';
+import type { HostRequest } from './host-request.ts';
 import { OutlierDetector, type OutlierReason } from './outlier/outlier-detector.ts';
 import { ClientPools } from './pool/client-pools.ts';
 import type { HttpPool } from './pool/http-pool.ts';
 import { createHttpPool } from './pool/create-pool.ts';
 import type { PoolContext } from './pool/http1-pool.ts';
 import { poolContextOf } from './pool/pool-context.ts';
-
-/** What clusters share in a data plane. */
-export interface ClusterContext extends ConnectorContext {
-  readonly heads: HeadPool;
-  readonly random: () => number;
-  readonly clock: Clock;
-  readonly connectionIds: ConnectionIds;
-  /** Loaded before a cluster that needs it is made. */
-  readonly hash: HashFunction;
-  /** The clusters of others, for those that stand for them. */
-  readonly clusterRef: (name: string) => { readonly cluster: UpstreamCluster | undefined };
-  readonly createConnector: (cluster: Cluster, stats: ClusterStats) => Connector;
-  readonly runtime: Runtime;
-  /** Where other threads of this process serve the same clusters. */
-  readonly share?: ThreadShare | undefined;
-  /** The cluster that the proxy is part of, where it has been told. */
-  readonly localCluster?: LocalCluster | undefined;
-}
-
-/** What a choice of endpoint depends on. */
-export interface HostRequest extends BalancerRequest {
-  /** Where the client wanted to go, for original-destination clusters. */
-  readonly originalDestination: SocketAddress | undefined;
-  /** A header of the request; undefined for connections. */
-  headerValue?(name: HeaderName): string | undefined;
-  readonly dynamicMetadata?: Metadata | undefined;
-  /** What the metadata of the endpoint must be, for clusters with subsets. */
-  readonly subset: SubsetCriteria | undefined;
-  readonly override?: HostOverride | undefined;
-  /** Of a key in a Redis Cluster: its slot, and who may answer. */
-  readonly redis?: { readonly slot: number; readonly policy: RedisReadPolicy } | undefined;
-}
 
 const nowhere: Locality = { region: '', zone: '', subZone: '' };
 

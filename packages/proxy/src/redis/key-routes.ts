@@ -1,6 +1,7 @@
 import type { ClusterRef } from '../cluster/cluster-set.ts';
 import type { Host } from '../cluster/host.ts';
-import type { HostRequest, UpstreamCluster } from '../cluster/upstream-cluster.ts';
+import type { HostRequest } from '../cluster/host-request.ts';
+import type { UpstreamCluster } from '../cluster/upstream-cluster.ts';
 import type { RedisProxy, RedisReadPolicy, RedisRoute } from '../model/redis.ts';
 import type { Fraction } from '../model/string-match.ts';
 import { keyHash, slotOf } from './key-hash.ts';

@@ -1,7 +1,8 @@
 import type { Host, HostUser } from '../cluster/host.ts';
 import type { ConnectFailure, ConnectListener, PendingConnection } from '../cluster/connector.ts';
 import type { ClusterRef } from '../cluster/cluster-set.ts';
-import type { HostRequest, UpstreamCluster } from '../cluster/upstream-cluster.ts';
+import type { HostRequest } from '../cluster/host-request.ts';
+import type { UpstreamCluster } from '../cluster/upstream-cluster.ts';
 import { connectionEnd } from '../codec/connection-end.ts';
 import type { SubsetCriteria } from '../decide/subset-criteria.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';

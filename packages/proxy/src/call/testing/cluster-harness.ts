@@ -1,7 +1,7 @@
 import { silentLogger, systemClock } from '@lateen/core';
 import { LazyHashFunction } from '../../cluster/balancer/hash-function.ts';
 import { ClusterSet, type ClusterRef } from '../../cluster/cluster-set.ts';
-import type { ClusterContext } from '../../cluster/upstream-cluster.ts';
+import type { ClusterContext } from '../../cluster/cluster-context.ts';
 import { HeadPool } from '../../codec/head.ts';
 import type { Cluster } from '../../model/index.ts';
 import { Runtime } from '../../runtime/runtime.ts';

@@ -1,7 +1,8 @@
 import type { Downstream } from '../../cluster/connector.ts';
 import type { Host } from '../../cluster/host.ts';
 import type { HostOverride } from '../../cluster/host-override.ts';
-import type { HostRequest, UpstreamCluster } from '../../cluster/upstream-cluster.ts';
+import type { HostRequest } from '../../cluster/host-request.ts';
+import type { UpstreamCluster } from '../../cluster/upstream-cluster.ts';
 import type { HeaderName } from '../../codec/header-name.ts';
 import type { SubsetCriteria } from '../../decide/subset-criteria.ts';
 import type { AlpnOverride } from '../../model/alpn-override.ts';

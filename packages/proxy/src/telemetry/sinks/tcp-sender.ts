@@ -1,6 +1,6 @@
 import type { ClusterRef } from '../../cluster/cluster-set.ts';
 import type { ConnectListener, PendingConnection } from '../../cluster/connector.ts';
-import type { HostRequest } from '../../cluster/upstream-cluster.ts';
+import type { HostRequest } from '../../cluster/host-request.ts';
 import type { Turn } from '../../wire/turn.ts';
 import type { Wire } from '../../wire/wire.ts';
 
