@@ -5,7 +5,7 @@ import { isConsistent } from './cluster/balancer/balancer.ts';
 import { LazyHashFunction } from './cluster/balancer/hash-function.ts';
 import { ClusterSet, type ClusterRef } from './cluster/cluster-set.ts';
 import { LocalCluster } from './cluster/local-cluster.ts';
-import type { ClusterContext } from './cluster/upstream-cluster.ts';
+import type { ClusterContext } from './cluster/cluster-context.ts';
 import { LazyHttpFilters } from './filter/lazy-http-filters.ts';
 import { introductionOf } from './filter/peer-metadata.ts';
 import type { ListenerContext } from './listener/compiled-listener.ts';
@@ -13,6 +13,7 @@ import { RequestIds } from './filter/request-id.ts';
 import { LazyFilters } from './listener/lazy-filters.ts';
 import { ListenerSet } from './listener/listener-set.ts';
 import type { ApplyResult, DataPlaneChange, RefusedResource, ResourceChange } from './model/change.ts';
+import { asksForTracing, tellsServices } from './decide/told-services.ts';
 import type { DataPlane, DataPlaneOptions } from './model/data-plane.ts';
 import type { RemoteLogs } from './telemetry/remote-log/remote-logs.ts';
 import type { TracingSystem } from './tracing/tracing-system.ts';
@@ -24,8 +25,8 @@ import { HttpStats } from './telemetry/http-stats.ts';
 import { MeshMetrics } from './telemetry/mesh-metrics.ts';
 import { RateLimitStats } from './telemetry/rate-limit-stats.ts';
 import { RbacStats } from './telemetry/rbac-stats.ts';
-import type { StatGroup } from './telemetry/stat-group.ts';
 import { compileHistogramBounds } from './telemetry/stat-names.ts';
+import { shared, sharedGroups } from './telemetry/shared-groups.ts';
 import { StatsRegistry } from './telemetry/stats-registry.ts';
 import { InspectorStats } from './telemetry/inspector-stats.ts';
 import { ProxyProtocolStats } from './telemetry/proxy-protocol-stats.ts';
@@ -42,8 +43,8 @@ import {
   type CertificateGroup,
 } from './tls/certificates-in-use.ts';
 import { LazyOpenssl } from './tls/openssl/openssl.ts';
-import { Extensions, hasDiscovered } from './listener/extensions.ts';
-import type { Listener } from './model/listener.ts';
+import { DeclaredListeners } from './listener/declared-listeners.ts';
+import { Extensions } from './listener/extensions.ts';
 import { OnDemand } from './on-demand/on-demand.ts';
 import { OverloadState } from './overload/overload-state.ts';
 import { Runtime } from './runtime/runtime.ts';
@@ -79,8 +80,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   const stats = new StatsRegistry(options.stats);
   const onDemand = new OnDemand(clock);
   const extensions = new Extensions();
-  /** Listeners as they were given, where network filters of theirs come by themselves. */
-  const declared = new Map<string, Listener>();
+  const declared = new DeclaredListeners(extensions);
   const runtime = options.runtime ?? new Runtime();
   stats.add(runtime);
   const logFiles = new LogFiles(clock);
@@ -197,25 +197,6 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     drainStrategy,
   });
 
-  /** The listeners to put in place, network filters that come by themselves in theirs. */
-  function resolveListeners(change: DataPlaneChange): DataPlaneChange['listeners'] {
-    if (change.extensions !== undefined) extensions.update(change.extensions);
-    const given = change.listeners;
-    for (const listener of given?.set ?? []) {
-      if (hasDiscovered(listener)) declared.set(listener.name, listener);
-      else declared.delete(listener.name);
-    }
-    for (const name of given?.remove ?? []) declared.delete(name);
-    if (change.extensions === undefined || declared.size === 0) {
-      return declared.size === 0 || given?.set === undefined
-        ? given
-        : { ...given, set: given.set.map((one) => extensions.resolve(one)) };
-    }
-    const fresh = new Set((given?.set ?? []).map(({ name }) => name));
-    const others = [...declared.values()].filter(({ name }) => !fresh.has(name));
-    return { ...given, set: [...(given?.set ?? []), ...others].map((one) => extensions.resolve(one)) };
-  }
-
   const sinks =
     (options.stats?.sinks ?? []).length === 0
       ? undefined
@@ -248,13 +229,13 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     }
   }
 
-  /** Loads what listeners of the change are compiled with, where it is not there yet. */
   // Of several threads one tells, as the sums are of counts.
   if (options.share?.leads !== false) {
     const listenerModels = () => listeners.status().map(({ listener }) => listener);
     stats.addMade(() => certificateGauges(listenerModels(), clusters.models(), secrets, openssl));
   }
 
+  /** Loads what listeners of the change are compiled with, where it is not there yet. */
   async function loadFor(change: DataPlaneChange): Promise<void> {
     if (tracing === undefined && change.listeners?.set?.some(asksForTracing) === true) {
       const { TracingSystem } = await import('./tracing/tracing-system.ts');
@@ -325,7 +306,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
       const kinds = arrived.map((one) => (one.layer === 'http' ? one.config.kind : ''));
       await listenerContext.filterServices.lazy.loadKinds(new Set(kinds));
     }
-    const listenerChange = resolveListeners(change);
+    const listenerChange = declared.resolve(change);
     if (listenerChange !== undefined) {
       const bad = await listeners.update(listenerChange);
       refused.push(...bad.map((one) => ({ kind: 'listeners' as const, ...one })));
@@ -410,67 +391,8 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   };
 }
 
-/** True where an access log of the listeners, or of network filters that come by themselves, goes to a service. */
-function tellsServices({ listeners, extensions }: DataPlaneChange): boolean {
-  const chains = (listeners?.set ?? []).flatMap((one) => [...one.filterChains, one.defaultFilterChain]);
-  const filters = [
-    ...chains.flatMap((chain) => chain?.filters ?? []),
-    ...(extensions?.set ?? []).flatMap((one) => (one.layer === 'network' ? [one.filter] : [])),
-  ];
-  const logs = [
-    ...(listeners?.set ?? []).flatMap((one) => one.accessLogs),
-    ...filters.flatMap((one) =>
-      one.kind === 'http_connection_manager' || one.kind === 'tcp_proxy' ? one.accessLogs : [],
-    ),
-    ...filters
-      .flatMap((one) => (one.kind === 'http_connection_manager' ? one.httpFilters : []))
-      .flatMap(({ config }) => (config.kind === 'router' ? (config.attemptLogs ?? []) : [])),
-  ];
-  return logs.some(({ sink }) => sink.kind === 'grpc' || sink.kind === 'open_telemetry');
-}
-
 /** The cluster that the proxy is part of, where it knows its own place too. */
 function localClusterOf({ localClusterName = '', node }: DataPlaneOptions): LocalCluster | undefined {
   if (localClusterName === '' || node?.locality === undefined) return undefined;
   return new LocalCluster(localClusterName, node.locality);
-}
-
-/** True for listeners that tell a collector of their requests. */
-function asksForTracing({ filterChains, defaultFilterChain }: Listener): boolean {
-  return [...filterChains, defaultFilterChain].some((chain) =>
-    chain?.filters.some(
-      (filter) => filter.kind === 'http_connection_manager' && filter.tracing?.provider !== undefined,
-    ),
-  );
-}
-
-/** Statistics by a key, made when they are first asked for. */
-function sharedGroups(registry: StatsRegistry): <T extends StatGroup>(key: string, create: () => T) => T {
-  const known = new Map<string, StatGroup>();
-  return <T extends StatGroup>(key: string, create: () => T): T => {
-    let group = known.get(key) as T | undefined;
-    if (group === undefined) {
-      group = create();
-      known.set(key, group);
-      registry.add(group);
-    }
-    return group;
-  };
-}
-
-/** Statistics by their prefix: several filters of one prefix share them. */
-function shared<T extends Parameters<StatsRegistry['add']>[0]>(
-  create: (prefix: string) => T,
-  registry: StatsRegistry,
-): (prefix: string) => T {
-  const known = new Map<string, T>();
-  return (prefix) => {
-    let group = known.get(prefix);
-    if (group === undefined) {
-      group = create(prefix);
-      known.set(prefix, group);
-      registry.add(group);
-    }
-    return group;
-  };
 }

@@ -11,9 +11,9 @@ import type { StatsRegistry } from '../telemetry/stats-registry.ts';
 import { PlainWire } from '../wire/plain-wire.ts';
 import type { SocketHandle } from '../wire/socket-handle.ts';
 import { createTcpSocket } from '../wire/sockets.ts';
-import type { RuntimeCell } from '../runtime/runtime.ts';
 import { ConnectionBalance } from './connection-balance.ts';
 import { compileListener, type CompiledListener, type ListenerContext } from './compiled-listener.ts';
+import { ConnectionLoad, type LoadedListener } from './connection-load.ts';
 import { Incoming, type Accepted } from './incoming.ts';
 import type { ListenSocket } from './listen-socket.ts';
 import { ListenSockets, type SocketSource } from './listen-sockets.ts';
@@ -25,14 +25,9 @@ export interface RefusedListener {
   readonly problems: readonly Problem[];
 }
 
-interface Active {
+interface Active extends LoadedListener {
   compiled: CompiledListener;
-  /** Cell in which all threads count its connections; undefined: there is one thread. */
-  readonly cell: number | undefined;
   readonly balance: ConnectionBalance | undefined;
-  /** How many connections it may have (Envoy, `envoy.resource_limits.listener.NAME.connection_limit`). */
-  readonly limit: RuntimeCell;
-  readonly stats: ListenerStats;
   /** By their ids. */
   readonly connections: NumberMap<Incoming>;
   readonly sockets: Map<string, ListenSocket>;
@@ -67,7 +62,7 @@ export class ListenerSet {
   readonly #drains = new Set<Timer>();
 
   readonly #workerStats = new WeakMap<ListenerStats, StatGroup>();
-  #connections = 0;
+  readonly #load: ConnectionLoad;
   /** Sockets that are taken from now on are accepted on at once. */
   #startsTaken = false;
   readonly #sockets: ListenSockets;
@@ -81,13 +76,14 @@ export class ListenerSet {
     this.#context = context;
     this.#registry = registry;
     this.#options = options;
+    this.#load = new ConnectionLoad(context, options.share);
     this.#sockets = new ListenSockets(context.transparent, logger, options);
     this.#inboundDrain = new DrainSchedule(context.clock, context.random);
   }
 
   /** Connections of all listeners, those that leave among them. */
   get activeConnections(): number {
-    return this.#connections;
+    return this.#load.connections;
   }
 
   /** Puts listeners in force, their sockets bound first; those that cannot be used are told of, and what was stays. */
@@ -370,47 +366,6 @@ export class ListenerSet {
     }
   }
 
-  /** Of all workers of the process. */
-  get #allConnections(): number {
-    return this.#options.share?.cells.connections ?? this.#connections;
-  }
-
-  /** Of a listener, of all workers. */
-  #connectionsOf({ cell, connections }: Active): number {
-    const { share } = this.#options;
-    return share === undefined || cell === undefined
-      ? connections.size
-      : Atomics.load(share.cells.cells, cell);
-  }
-
-  #count({ cell }: Active, change: 1 | -1): void {
-    this.#connections += change;
-    const { share } = this.#options;
-    if (share === undefined) return;
-    share.cells.countConnection(change);
-    if (cell !== undefined) Atomics.add(share.cells.cells, cell, change);
-  }
-
-  /** False where a limit forbids one more connection; counts which. */
-  #admits(active: Active): boolean {
-    const { compiled, stats } = active;
-    const { overload, maxDownstreamConnections, random } = this.#context;
-    const { ignoreGlobalConnectionLimit, bypassOverloadManager } = compiled.model;
-    const maxConnections = active.limit.entry?.number;
-    if (maxConnections !== undefined && this.#connectionsOf(active) >= maxConnections) {
-      stats.cxOverflow++;
-      return false;
-    }
-    if (!ignoreGlobalConnectionLimit && this.#allConnections >= maxDownstreamConnections()) {
-      stats.globalCxOverflow++;
-      return false;
-    }
-    const share = bypassOverloadManager === true ? 0 : overload.rejectIncomingConnections;
-    if (share === 0 || random() >= share) return true;
-    stats.cxOverloadReject++;
-    return false;
-  }
-
   #serve(bound: Active, handle: SocketHandle, own: SocketAddress | undefined): void {
     const wire = new PlainWire(this.#context.turn, handle, this.#context.readBuffer);
     wire.resume();
@@ -424,12 +379,12 @@ export class ListenerSet {
     const active =
       compiled.model.useOriginalDst && original !== undefined ? this.#listenerFor(original, bound) : bound;
     const { stats, connections } = active;
-    if (!this.#admits(active)) {
+    if (!this.#load.admits(active)) {
       bound.balance?.end();
       wire.destroy();
       return;
     }
-    this.#count(active, 1);
+    this.#load.count(active, 1);
     const accepted: Accepted = {
       id: this.#context.connectionIds.next(),
       remote: { kind: 'socket', address: plainAddress(wire.remoteAddress), port: wire.remotePort },
@@ -444,7 +399,7 @@ export class ListenerSet {
       this.#context.timers,
       this.#context.turn,
       () => {
-        this.#count(active, -1);
+        this.#load.count(active, -1);
         bound.balance?.end();
         connections.delete(accepted.id);
         if (this.#leaving.size > 0) this.#forgetIfLeft(active);
