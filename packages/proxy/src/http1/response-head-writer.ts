@@ -8,9 +8,10 @@ import { statusLine } from './status-line.ts';
 
 /**
  * What follows a response's head, and how its end is told (RFC 9112 section 6.3): nothing can, nothing does, a body
- * of a length, chunks, all until the connection closes, a tunnel.
+ * of a length, chunks, all until the connection closes, a tunnel. `head` is a head alone, of an answer that a GET would
+ * have in chunks.
  */
-export type ResponseFraming = 'none' | 'empty' | 'length' | 'chunked' | 'until_close' | 'tunnel';
+export type ResponseFraming = 'none' | 'head' | 'empty' | 'length' | 'chunked' | 'until_close' | 'tunnel';
 
 const crlf = Buffer.from('\r\n');
 const connectionClose = Buffer.from('connection: close\r\n');
@@ -44,7 +45,8 @@ export function responseFraming(
 ): ResponseFraming {
   const { status } = head;
   if (head.upgrade !== undefined) return 'tunnel';
-  if (answersHead || status === 204 || status === 304) return 'none';
+  if (status === 204 || status === 304) return 'none';
+  if (answersHead) return takesChunks && !head.headers.has(names.contentLength) ? 'head' : 'none';
   if (endStream) return 'empty';
   if (head.headers.has(names.contentLength)) return 'length';
   return takesChunks ? 'chunked' : 'until_close';
@@ -73,7 +75,7 @@ export function writeResponseHead(
   if (framing === 'tunnel') {
     if (status === 101) at = latin1Write(out, `connection: upgrade\r\nupgrade: ${head.upgrade}\r\n`, at);
   } else {
-    if (framing === 'chunked') at = putBytes(transferChunked, out, at);
+    if (framing === 'chunked' || framing === 'head') at = putBytes(transferChunked, out, at);
     else if (framing === 'empty' && !block.has(names.contentLength))
       at = putBytes(contentLengthZero, out, at);
     if (connection === 'close') at = putBytes(connectionClose, out, at);
