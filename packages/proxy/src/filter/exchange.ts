@@ -10,7 +10,7 @@ import { admitRequest } from './admission.ts';
 import { ExchangeLimits } from './exchange-limits.ts';
 import type { CompiledHttpFilter, FilterExchange, LocalReplyOptions, PeerAnswer } from './http-filter.ts';
 import { mayUpgrade } from './upgrade-permission.ts';
-import { completeWebsocketHandshake } from './websocket-handshake.ts';
+import { completeWebsocketHandshake, refusesWebsocket } from './websocket-handshake.ts';
 import { fillLocalReply } from './local-reply.ts';
 import { fillMappedReply } from './mapped-reply.ts';
 import type { ConnectionManager } from './connection-manager.ts';
@@ -37,6 +37,8 @@ export class Exchange extends ExchangeLimits implements ServerStreamHandler, Fil
   #filterAt = 0;
   #inFilter = false;
   #continued = false;
+  /** It asks for an upgrade that is allowed. */
+  #mayTunnel = false;
   /** Told when the exchange is over. */
   #atEnd: (() => void)[] | undefined;
   /** The routes that have served the request, where redirects were followed here. */
@@ -90,6 +92,9 @@ export class Exchange extends ExchangeLimits implements ServerStreamHandler, Fil
         return this.reply(403, '', 'upgrade_failed');
       }
       this.#filters = manager.upgradeFilters?.get(head.upgrade) ?? this.#filters;
+      this.#mayTunnel = true;
+      manager.stats.n.cxUpgradesTotal++;
+      manager.stats.n.cxUpgradesActive++;
     }
     if (route?.action.kind === 'forward' && route.action.streamLimits !== undefined) {
       this.limitStream(route.action);
@@ -276,7 +281,7 @@ export class Exchange extends ExchangeLimits implements ServerStreamHandler, Fil
       this.manager.heads.releaseResponse(head);
       return;
     }
-    this.details = 'via_upstream';
+    this.details = refusesWebsocket(this.head, head) ? 'websocket_handshake_unsuccessful' : 'via_upstream';
     const { headers } = head;
     // As Envoy: it is the time since the request was complete.
     const since = this.requestDoneMs;
@@ -355,8 +360,6 @@ export class Exchange extends ExchangeLimits implements ServerStreamHandler, Fil
     addOwnHeaders(headers, this.head, manager);
     if (head.upgrade !== undefined) {
       if (head.upgrade === 'websocket') completeWebsocketHandshake(this.head, head);
-      manager.stats.n.cxUpgradesTotal++;
-      manager.stats.n.cxUpgradesActive++;
       if (manager.model.logTimes?.onTunnel === true) this.log('DownstreamTunnelSuccessfullyEstablished');
     }
     this.stream.sendHead(head, endStream);
@@ -372,7 +375,7 @@ export class Exchange extends ExchangeLimits implements ServerStreamHandler, Fil
     const { stats, heads } = manager;
     stats.n.rqActive--;
     stats.countEnd(this.status, this.healthCheck);
-    if (this.response?.upgrade !== undefined) stats.n.cxUpgradesActive--;
+    if (this.#mayTunnel) stats.n.cxUpgradesActive--;
     stats.requestTime.record(this.durationMs);
     if (this.grpcMessages !== undefined) this.tellMessages(this.grpcMessages, true);
     for (const observer of manager.observers) observer.onRequest(this, manager.direction);

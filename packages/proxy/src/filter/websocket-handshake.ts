@@ -7,6 +7,11 @@ const accept = headerName('sec-websocket-accept');
 /** RFC 6455 section 1.3. */
 const acceptGuid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
+/** True where an endpoint that was asked for a WebSocket answers as if it had been asked for a page. */
+export function refusesWebsocket({ upgrade }: RequestHead, answer: ResponseHead): boolean {
+  return upgrade === 'websocket' && answer.upgrade === undefined && answer.status < 400;
+}
+
 /**
  * Makes the answer to a WebSocket handshake that of the client's version of HTTP: over HTTP/1.1 a client checks that its
  * key was read, over HTTP/2 there is no key (RFC 8441 section 5).

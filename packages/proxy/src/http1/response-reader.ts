@@ -139,7 +139,11 @@ export abstract class ResponseReader extends Http1Connection implements BodySink
     head.version = minorVersion === 1 ? 'HTTP/1.1' : 'HTTP/1.0';
     const connection = this.connection;
     takeConnectionOptions(block, lines, connection);
-    if ((lines.seen[slot.upgrade] as number) > 0) block.remove(names.upgrade);
+    let switchedTo: string | undefined;
+    if ((lines.seen[slot.upgrade] as number) > 0) {
+      switchedTo = block.get(names.upgrade);
+      block.remove(names.upgrade);
+    }
     this.head = undefined;
 
     if ((status < 200 || status === 204) && !this.#isBodiless(block)) {
@@ -170,7 +174,7 @@ export abstract class ResponseReader extends Http1Connection implements BodySink
         return;
       }
       block.remove(names.contentLength);
-      head.upgrade = upgrade;
+      head.upgrade = (status === 101 ? switchedTo : undefined) ?? upgrade;
       this.reading = 'tunnel';
       this.closeAfter = true;
       this.handler?.onResponseHead(head, false);
