@@ -25,6 +25,17 @@ export const everywhere: readonly Reason[] = [
     when: (envoy = '', lateen = '') => lateen.includes(' | ') && envoy === lateen.replaceAll(' | ', ','),
     why: 'fields of one name stay apart',
   },
+  { of: /^stat\..*_flow_control_/, why: 'not kept' },
+  {
+    of: /^client\d+\.connection$/,
+    when: (envoy, lateen) => envoy === 'reset' && lateen === 'closed',
+    why: 'clients are told by FIN',
+  },
+  {
+    of: /\.header\.connection$/,
+    when: (envoy, lateen) => envoy?.toLowerCase() === lateen,
+    why: 'the same, written otherwise',
+  },
   {
     of: /\.header\.connection$/,
     when: (envoy, lateen) => envoy === undefined && lateen === 'te',

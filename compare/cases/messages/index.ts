@@ -1,6 +1,7 @@
 import { http1Cluster, httpBootstrap } from '../../bootstrap.ts';
 import type { Setup, Theme } from '../../case.ts';
 import { get, post, sends } from '../../request.ts';
+import { reasons } from './reasons.ts';
 
 const method = (name: string, ...lines: readonly string[]): string => get('/', ...lines).replace('GET', name);
 const answers = (what: string, bytes: string, answer: string) =>
@@ -9,6 +10,7 @@ const ok = 'HTTP/1.1 200 OK\r\n';
 
 const plain: Setup = {
   name: 'plain',
+  reasons,
   bootstrap: httpBootstrap({}),
   cases: [
     ...['DELETE', 'OPTIONS', 'PUT', 'PATCH', 'TRACE', 'PROPFIND', 'FOO'].map((name) =>
@@ -251,6 +253,7 @@ const plain: Setup = {
 
 const options: Setup = {
   name: 'options',
+  reasons,
   bootstrap: httpBootstrap({
     manager: {
       http_protocol_options: {
@@ -259,7 +262,7 @@ const options: Setup = {
         default_host_for_http_10: 'old',
         header_key_format: { proper_case_words: {} },
       },
-      upgrade_configs: [{ upgrade_type: 'websocket' }],
+      upgrade_configs: [{ upgrade_type: 'websocket' }, { upgrade_type: 'also' }],
       preserve_external_request_id: true,
       server_header_transformation: 'PASS_THROUGH',
       merge_slashes: true,
@@ -317,6 +320,18 @@ const options: Setup = {
     answers(
       'websocket answered by 200',
       get('/', 'connection: Upgrade', 'upgrade: websocket'),
+      `${ok}content-length: 2\r\n\r\nno`,
+    ),
+    ...[204, 302, 404, 426, 500].map((code) =>
+      answers(
+        `websocket answered by ${code}`,
+        get('/', 'connection: Upgrade', 'upgrade: websocket'),
+        `HTTP/1.1 ${code} X\r\nx: y\r\n${code === 204 ? '' : 'content-length: 2\r\n'}\r\n${code === 204 ? '' : 'no'}`,
+      ),
+    ),
+    answers(
+      'another upgrade answered by 200',
+      get('/', 'connection: Upgrade', 'upgrade: also'),
       `${ok}content-length: 2\r\n\r\nno`,
     ),
     answers(
@@ -378,6 +393,7 @@ const options: Setup = {
 
 const limits: Setup = {
   name: 'limits',
+  reasons,
   bootstrap: httpBootstrap({
     manager: {
       max_request_headers_kb: 4,
@@ -423,6 +439,7 @@ const switches = 'HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupg
 
 const tunnels: Setup = {
   name: 'tunnels',
+  reasons,
   bootstrap: httpBootstrap({
     manager: { upgrade_configs: [{ upgrade_type: 'websocket' }] },
     cluster: { circuit_breakers: { thresholds: [{ max_connections: 1, max_pending_requests: 1 }] } },
@@ -451,6 +468,7 @@ const tunnels: Setup = {
 
 const connects: Setup = {
   name: 'connects',
+  reasons,
   bootstrap: httpBootstrap({
     routes: [
       {
