@@ -21,6 +21,7 @@ import { routeTableParts, type RouteTable } from './route/route-table.ts';
 import { LogFiles } from './telemetry/log-files.ts';
 import { CorsStats } from './telemetry/cors-stats.ts';
 import { FaultStats } from './telemetry/fault-stats.ts';
+import { CodecStats } from './telemetry/codec-stats.ts';
 import { HttpStats } from './telemetry/http-stats.ts';
 import { MeshMetrics } from './telemetry/mesh-metrics.ts';
 import { RateLimitStats } from './telemetry/rate-limit-stats.ts';
@@ -78,6 +79,8 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   const timers = new CoarseTimers(turn, clock);
   const heads = new HeadPool();
   const stats = new StatsRegistry(options.stats);
+  const codecStats = new CodecStats();
+  stats.add(codecStats);
   const onDemand = new OnDemand(clock);
   const extensions = new Extensions();
   const declared = new DeclaredListeners(extensions);
@@ -144,7 +147,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     requestedCluster: (name) => clusters.requestedRef(name),
     hasCluster: (name) => checked?.has(name),
     routeTable: (name) => tables.get(name),
-    httpStats: shared((prefix) => new HttpStats(prefix), stats),
+    httpStats: shared((prefix) => new HttpStats(prefix, codecStats), stats),
     tcpStats: shared((prefix) => new TcpStats(prefix), stats),
     connectionLimitStats: shared((prefix) => new ConnectionLimitStats(prefix), stats),
     mongoStats: shared((prefix) => new MongoStats(prefix), stats),

@@ -103,7 +103,11 @@ const cases: readonly Case[] = [
       body: '',
       flags: 'LH',
       details: 'health_check_failed_cluster_not_found',
-      counted: { 'http.http.downstream_rq_5xx': 1, 'cluster.up.upstream_rq_total': 0 },
+      counted: {
+        'http.http.health_check.failed_cluster_not_found': 1,
+        'http.http.downstream_rq_5xx': 0,
+        'cluster.up.upstream_rq_total': 0,
+      },
     },
   },
 ];

@@ -20,7 +20,7 @@ const taken: Omit<Expected, 'status' | 'body'> = {
   details: 'http2.remote_reset',
   counted: {
     'http.http.downstream_rq_rx_reset': 1,
-    'http.http.http2.rx_reset': 1,
+    'http2.rx_reset': 1,
     'cluster.up.upstream_rq_tx_reset': 0,
     'http.http.downstream_cx_protocol_error': 0,
   },
@@ -71,7 +71,7 @@ const http2Cases: readonly Http2Case[] = [
       flags: 'DPE',
       details: 'http2.violation.of.messaging.rule',
       counted: {
-        'http.http.http2.rx_messaging_error': 1,
+        'http2.rx_messaging_error': 1,
         'http.http.downstream_rq_total': 1,
         'cluster.up.upstream_rq_total': 0,
       },
@@ -98,7 +98,7 @@ const http2Cases: readonly Http2Case[] = [
       logged: 431,
       flags: 'DPE',
       details: 'http2.header_list_size_too_large',
-      counted: { 'http.http.http2.header_list_size_too_large': 1, 'http.http.http2.header_overflow': 0 },
+      counted: { 'http2.header_list_size_too_large': 1, 'http2.header_overflow': 0 },
     },
   },
   {
@@ -110,7 +110,7 @@ const http2Cases: readonly Http2Case[] = [
       ...taken,
       flags: 'DPE',
       details: 'http2.violation.of.messaging.rule',
-      counted: { 'http.http.http2.rx_messaging_error': 1, 'cluster.up.upstream_rq_tx_reset': 0 },
+      counted: { 'http2.rx_messaging_error': 1, 'cluster.up.upstream_rq_tx_reset': 0 },
     },
   },
   {

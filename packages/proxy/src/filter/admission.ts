@@ -28,12 +28,12 @@ const underscoreDetails = {
  */
 export function admitRequest(
   head: RequestHead,
-  manager: Preparation & { readonly stats: Pick<HttpStats, 'n'> },
+  manager: Preparation & { readonly stats: Pick<HttpStats, 'n' | 'codec'> },
   connection: ConnectionInfo,
   internalOnly: readonly HeaderName[],
 ): SocketAddress | Refusal {
   const { model } = manager;
-  const { n } = manager.stats;
+  const { n, codec } = manager.stats;
   const client = prepareRequest(head, manager, connection, internalOnly);
   if (typeof client === 'number') {
     n.rqRejectedViaIpDetection++;
@@ -42,11 +42,16 @@ export function admitRequest(
   if (model.headersWithUnderscores !== 'allow') {
     const drop = model.headersWithUnderscores === 'drop';
     const found = underscoredHeaders(head.headers, drop);
-    if (drop) n.headersUnderscoresDropped += found;
+    const isHttp2 = head.version === 'HTTP/2';
+    if (drop) codec.n[isHttp2 ? 'http2HeadersDropped' : 'http1HeadersDropped'] += found;
     else if (found > 0) {
-      n.rqUnderscoresRejected++;
+      codec.n[isHttp2 ? 'http2RequestsRejected' : 'http1RequestsRejected']++;
       return { status: 400, details: underscoreDetails[head.version] };
     }
+  }
+  if (head.path.charCodeAt(0) !== 47 && head.upgrade !== 'connect') {
+    n.rqNonRelativePath++;
+    return { status: 404, details: 'absolute_path_rejected' };
   }
   const normalized = normalizePath(head.path, model.pathNormalization);
   if (normalized.kind === 'path') {

@@ -127,7 +127,7 @@ test('headers with underscores are let through, dropped, or refused', async (t) 
   const dropping = await serve('DROP_HEADER');
   const kept = seen(await ask(dropping.port, '/', { headers })).headers;
   assert.deepEqual([kept['x_under'], kept['x-fine']], [undefined, '2']);
-  assert.equal(statOf(dropping.dataPlane, 'http.http.dropped_headers_with_underscores'), 1);
+  assert.equal(statOf(dropping.dataPlane, 'http1.dropped_headers_with_underscores'), 1);
   const refusing = await serve('REJECT_REQUEST');
   assert.equal((await ask(refusing.port, '/', { headers })).status, 400);
   assert.equal((await ask(refusing.port)).status, 200);

@@ -350,7 +350,7 @@ export class HttpConnection implements ServerConnectionOwner {
     if (protocol === 'http2') {
       n.cxHttp2Total++;
       n.cxHttp2Active++;
-      return new Http2ServerConnection(wire, manager.http2, this, manager, manager.stats.http2);
+      return new Http2ServerConnection(wire, manager.http2, this, manager, manager.stats.codec.http2);
     }
     n.cxHttp1Total++;
     n.cxHttp1Active++;

@@ -165,7 +165,7 @@ test('a client of HTTP/2 that answers no PING is let go, one that does stays', a
   const raw = await RawClient.connect(t, port);
   await raw.expect((f) => f.type === frameType.ping);
   assert.equal(await raw.goawayCode(), errorCode.noError);
-  assert.equal(statOf(dataPlane, 'http.http.http2.keepalive_timeout'), 1);
+  assert.equal(statOf(dataPlane, 'http2.keepalive_timeout'), 1);
   const good = await http2Client(t, port);
   const pings: number[] = [];
   const three = new Promise<void>((resolve) =>
@@ -175,7 +175,7 @@ test('a client of HTTP/2 that answers no PING is let go, one that does stays', a
   );
   await three;
   assert.equal(good.closed, false);
-  assert.equal(statOf(dataPlane, 'http.http.http2.keepalive_timeout'), 1);
+  assert.equal(statOf(dataPlane, 'http2.keepalive_timeout'), 1);
 });
 
 test('a client of HTTP/2 that answers no PING is let go also while it is drained', async (t) => {
@@ -196,7 +196,7 @@ test('a client of HTTP/2 that answers no PING is let go also while it is drained
   dataPlane.drainConnections();
   await raw.expect((f) => f.type === frameType.ping);
   clock.advance(13_000);
-  assert.equal(statOf(dataPlane, 'http.http.http2.keepalive_timeout'), 1);
+  assert.equal(statOf(dataPlane, 'http2.keepalive_timeout'), 1);
   assert.equal(statOf(dataPlane, 'http.http.downstream_rq_active'), 0);
 });
 
@@ -274,7 +274,7 @@ test('limits of floods are those that are configured', async (t) => {
   const empty = frame(frameType.data, 0, 1);
   client.send(headersFrame(1, [...goodHead.slice(1), [':method', 'POST']], false), empty, empty);
   assert.equal(await client.goawayCode(), errorCode.enhanceYourCalm);
-  assert.equal(statOf(dataPlane, 'http.http.http2.inbound_empty_frames_flood'), 1);
+  assert.equal(statOf(dataPlane, 'http2.inbound_empty_frames_flood'), 1);
 });
 
 test('further settings are sent, those of the codec itself are refused', async (t) => {

@@ -34,7 +34,7 @@ async function serve(t: Closers): Promise<Served> {
     port,
     requests: () => requests,
     counter: (name) =>
-      Number(new RegExp(`^http\\.http\\.${name}: (\\d+)$`, 'm').exec(dataPlane.stats.text())?.[1] ?? 'NaN'),
+      Number(new RegExp(`^${name}: (\\d+)$`, 'm').exec(dataPlane.stats.text())?.[1] ?? 'NaN'),
   };
 }
 
@@ -131,7 +131,7 @@ test('a head that is too large is 431, and the tables stay in step', async (t) =
   assert.equal(client.fields(answer)[':status'], '431');
   assert.equal(counter('http2.header_overflow'), 1);
   assert.equal(counter('http2.header_list_size_too_large'), 1);
-  assert.equal(counter('downstream_rq_4xx'), 2);
+  assert.equal(counter('http.http.downstream_rq_4xx'), 2);
 });
 
 test('the size of a head is that of its names and values, up to the limit', async (t) => {

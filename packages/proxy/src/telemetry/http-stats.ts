@@ -1,5 +1,5 @@
 import type { ConnectionEnd } from '../codec/connection-end.ts';
-import { Http2Stats } from './http2-stats.ts';
+import type { CodecStats } from './codec-stats.ts';
 import { ByteCounter } from '../wire/byte-counter.ts';
 import { Histogram } from './histogram.ts';
 import type { StatGroup, StatVisitor } from './stats-registry.ts';
@@ -38,10 +38,9 @@ const names = {
   rqIdleTimeout: ['downstream_rq_idle_timeout', 'counter'],
   rqFailedPathNormalization: ['downstream_rq_failed_path_normalization', 'counter'],
   rqRedirectedPath: ['downstream_rq_redirected_with_normalized_path', 'counter'],
+  rqNonRelativePath: ['downstream_rq_non_relative_path', 'counter'],
   rqRejectedViaIpDetection: ['downstream_rq_rejected_via_ip_detection', 'counter'],
   rqUpgradeRefused: ['downstream_rq_ws_on_non_ws_route', 'counter'],
-  rqUnderscoresRejected: ['requests_rejected_with_underscores_in_headers', 'counter'],
-  headersUnderscoresDropped: ['dropped_headers_with_underscores', 'counter'],
   rqMaxDurationReached: ['downstream_rq_max_duration_reached', 'counter'],
   rqOverloadClose: ['downstream_rq_overload_close', 'counter'],
   cxOverloadDisableKeepalive: ['downstream_cx_overload_disable_keepalive', 'counter'],
@@ -72,17 +71,14 @@ export class HttpStats implements StatGroup {
   readonly requestTime = new Histogram();
   readonly cxLength = new Histogram();
   readonly bytes = new ByteCounter();
-  #http2: Http2Stats | undefined;
+  /** Those of all connection managers. */
+  readonly codec: CodecStats;
   #tracing: TraceDecisionStats | undefined;
 
-  constructor(statPrefix: string) {
+  constructor(statPrefix: string, codec: CodecStats) {
+    this.codec = codec;
     this.prefix = `http.${statPrefix}.`;
     this.labels = { http_conn_manager_prefix: statPrefix };
-  }
-
-  /** There from the first HTTP/2 connection on. */
-  get http2(): Http2Stats {
-    return (this.#http2 ??= new Http2Stats());
   }
 
   /** There where requests are traced. */
@@ -129,7 +125,6 @@ export class HttpStats implements StatGroup {
     visitNumbers(names, this.n, (name, kind, value) => visitor.number(name, kind, value));
     visitor.number('downstream_cx_rx_bytes_total', 'counter', this.bytes.received);
     visitor.number('downstream_cx_tx_bytes_total', 'counter', this.bytes.sent);
-    this.#http2?.visit(visitor);
     this.#tracing?.visit((name, kind, value) => visitor.number(name, kind, value));
     visitor.histogram('downstream_rq_time', this.requestTime);
     visitor.histogram('downstream_cx_length_ms', this.cxLength);
@@ -137,7 +132,6 @@ export class HttpStats implements StatGroup {
 
   resetCounters(): void {
     resetCountersOf(names, this.n);
-    this.#http2?.resetCounters();
     this.#tracing?.resetCounters();
     this.bytes.received = 0;
     this.bytes.sent = 0;
