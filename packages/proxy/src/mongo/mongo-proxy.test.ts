@@ -183,21 +183,25 @@ test('a fault holds messages back, and their order stays', async (t) => {
   assert.ok(statOf(dataPlane, 'mongo.db.delays_injected') >= 1);
 });
 
+const metadataLog = [
+  {
+    name: 'log',
+    typed_config: {
+      '@type': `${at}.access_loggers.stream.v3.StdoutAccessLog`,
+      log_format: {
+        text_format_source: { inline_string: '%DYNAMIC_METADATA(envoy.filters.network.mongo_proxy)%\n' },
+      },
+    },
+  },
+];
+
 test('messages are logged, and collections become dynamic metadata', async (t) => {
   const kept = keptAccessLog('');
-  const stdout = `${at}.access_loggers.stream.v3.StdoutAccessLog`;
-  const format = '%DYNAMIC_METADATA(envoy.filters.network.mongo_proxy)%\n';
-  const accessLog = [
-    {
-      name: 'log',
-      typed_config: { '@type': stdout, log_format: { text_format_source: { inline_string: format } } },
-    },
-  ];
   const { client, backend, dataPlane } = await serve(
     t,
     { access_log: '/mongo.log', emit_dynamic_metadata: true },
     kept.options,
-    accessLog,
+    metadataLog,
   );
   await carry(client, backend, encodeQuery(1, 'shop.users', { a: 'b' }));
   client.resetAndDestroy();
@@ -205,4 +209,15 @@ test('messages are logged, and collections become dynamic metadata', async (t) =
   const [message, line] = kept.lines;
   assert.deepEqual((JSON.parse(message ?? '') as { message: { query: unknown } }).message.query, { a: 'b' });
   assert.equal(line, '{"shop.users":["query"]}\n');
+});
+
+test('dynamic metadata tells of the bytes that came last, whatever collections are called', async (t) => {
+  const kept = keptAccessLog('');
+  const { client, backend } = await serve(t, { emit_dynamic_metadata: true }, kept.options, metadataLog);
+  await carry(client, backend, encodeQuery(1, 'shop.users', { a: 'b' }));
+  const last = Buffer.concat(['__proto__', 'constructor'].map((name, i) => encodeQuery(i, name, { a: 1 })));
+  await carry(client, backend, last);
+  client.resetAndDestroy();
+  await until(() => kept.lines.length > 0);
+  assert.equal(kept.lines[0], '{"__proto__":["query"],"constructor":["query"]}\n');
 });

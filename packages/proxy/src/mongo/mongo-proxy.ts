@@ -21,11 +21,18 @@ export function compileMongoProxy(
     nowMs: () => clock.monotonicMs(),
   };
   return (serve) => (wire, info, onClosed) => {
-    const asked: Record<string, string[]> = {};
-    const tap = new MongoTap(tapContext, (message) => {
-      if (model.emitMetadata) noteCollection(asked, message);
-      if (model.accessLog !== undefined)
-        writeLog(model.accessLog, logLine(message, turn.wallMs, info.remote.address));
+    // Clients choose the names, `__proto__` among them.
+    const asked = Object.create(null) as Record<string, string[]>;
+    const tap = new MongoTap(tapContext, {
+      onBytes() {
+        // As Envoy: of what came before is told no more, so that it is not kept either.
+        for (const collection in asked) delete asked[collection];
+      },
+      onMessage(message) {
+        if (model.emitMetadata) noteCollection(asked, message);
+        if (model.accessLog !== undefined)
+          writeLog(model.accessLog, logLine(message, turn.wallMs, info.remote.address));
+      },
     });
     const metadata = model.emitMetadata ? { ...info.metadata, [metadataNamespace]: asked } : info.metadata;
     return serve(new TappedWire(wire, tap), { ...info, metadata }, onClosed);

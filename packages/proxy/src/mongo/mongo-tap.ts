@@ -9,6 +9,13 @@ import { MessageReader } from './message-reader.ts';
 import { opcodes, type MongoMessage } from './message.ts';
 import { documentsIn, operationOfCommand, operationOfQuery, type Operation } from './operation.ts';
 
+/** Hears what passes a connection. */
+export interface MongoListener {
+  /** Bytes have come, from either side: messages in them follow. */
+  onBytes(): void;
+  onMessage(message: MongoMessage): void;
+}
+
 export interface MongoTapContext {
   readonly model: MongoProxy;
   readonly stats: MongoStats;
@@ -38,7 +45,7 @@ const moreToCome = 2;
 /** Counts what one client asks of MongoDB and what it is answered; what cannot be read passes unseen from there on. */
 export class MongoTap implements WireTap {
   readonly #context: MongoTapContext;
-  readonly #onMessage: (message: MongoMessage) => void;
+  readonly #listener: MongoListener;
   #requests: MessageReader | undefined = new MessageReader((message) => this.#onRequest(message));
   #replies: MessageReader | undefined = new MessageReader((message) => this.#onReply(message));
   #active: ActiveQuery[] = [];
@@ -48,9 +55,9 @@ export class MongoTap implements WireTap {
   #deadline: Deadline | undefined;
   #endedByPeer = false;
 
-  constructor(context: MongoTapContext, onMessage: (message: MongoMessage) => void) {
+  constructor(context: MongoTapContext, listener: MongoListener) {
     this.#context = context;
-    this.#onMessage = onMessage;
+    this.#listener = listener;
   }
 
   onReceived(buffer: Buffer, start: number, end: number, pass: WireHandler['onBytes']): void {
@@ -94,6 +101,7 @@ export class MongoTap implements WireTap {
     end: number,
   ): MessageReader | undefined {
     if (reader === undefined) return undefined;
+    this.#listener.onBytes();
     try {
       reader.push(buffer, start, end);
       return reader;
@@ -106,7 +114,7 @@ export class MongoTap implements WireTap {
 
   #onRequest(message: MongoMessage): void {
     const { n } = this.#context.stats;
-    this.#onMessage(message);
+    this.#listener.onMessage(message);
     this.#draw();
     switch (message.kind) {
       case 'query':
@@ -185,7 +193,7 @@ export class MongoTap implements WireTap {
 
   #onReply(message: MongoMessage): void {
     const { n } = this.#context.stats;
-    this.#onMessage(message);
+    this.#listener.onMessage(message);
     switch (message.kind) {
       case 'reply':
         n.opReply++;
