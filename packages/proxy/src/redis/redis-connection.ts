@@ -1,4 +1,5 @@
 import type { ServedConnection } from '../listener/compiled-listener.ts';
+import { endAndClose } from '../listener/end-and-close.ts';
 import type { RedisFault } from '../model/redis.ts';
 import type { CommandStats, RedisStats } from '../telemetry/redis-stats.ts';
 import type { CoarseTimers } from '../timer/coarse-timers.ts';
@@ -52,6 +53,8 @@ export class RedisConnection implements WireHandler, ServedConnection {
   #paused = false;
   /** No further request is taken; the wire ends after the last answer. */
   #leaving = false;
+  /** Runs from the last answer on: a client that stays is not waited for. */
+  #lingering: Deadline | undefined;
   #closed = false;
 
   constructor(setup: RedisSetup, wire: Wire, onClosed: () => void) {
@@ -111,6 +114,7 @@ export class RedisConnection implements WireHandler, ServedConnection {
     this.#slots.length = 0;
     this.#held.length = 0;
     this.#transaction.close();
+    if (this.#lingering !== undefined) this.#setup.timers.stop(this.#lingering);
     this.#onClosed();
   }
 
@@ -250,8 +254,8 @@ export class RedisConnection implements WireHandler, ServedConnection {
     if (sent > 0) this.#slots.splice(0, sent);
     n.rqActive -= sent;
     this.#runHeld();
-    if (this.#leaving && this.#slots.length === 0) this.#wire.end();
-    else this.#pace();
+    if (!this.#leaving || this.#slots.length > 0) this.#pace();
+    else this.#lingering ??= endAndClose(this.#wire, this.#setup.timers);
   }
 }
 
