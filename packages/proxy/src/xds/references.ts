@@ -20,6 +20,12 @@ const referredKinds = [
   'extensions',
 ] as const satisfies readonly ReferredKind[];
 
+/**
+ * Kinds of which a resource stays as long as something refers to it, whatever a control plane says is gone or has
+ * outlived its time: as Envoy, which takes it as an answer to who waits for it, and no more.
+ */
+export type LastingKind = Exclude<ReferredKind, 'extensions'>;
+
 /** Names that are referred to, with their sources; undefined: ADS. */
 export type WantedNames = ReadonlyMap<string, ConfigSource | undefined>;
 

@@ -18,6 +18,7 @@ import {
 } from '../model/index.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { inSlices } from '../timer/in-slices.ts';
+import type { LastingKind } from './references.ts';
 import type { ResourceStore } from './resource-store.ts';
 import { resourceTypeFacts, type ResourceType } from './resource-type.ts';
 import type { SubscriptionStatistics } from './subscription-statistics.ts';
@@ -34,7 +35,7 @@ export type Taker = (
 export interface ResourceSinkOptions {
   /** True for what the bootstrap defines; default: it defines nothing. */
   readonly isStatic?: (type: ResourceType, name: string) => boolean;
-  readonly warming: Pick<Warming, 'apply' | 'warming'>;
+  readonly warming: Pick<Warming, 'apply' | 'warming' | 'wanted'>;
   readonly store: ResourceStore;
   /** Says why what a resource refers to, as `secrets/NAME`, cannot be had from its source; undefined: it can. */
   readonly problemOf?: (reference: string, source: ConfigSource) => string | undefined;
@@ -61,6 +62,12 @@ const kindOf: Readonly<Partial<Record<ResourceType, ResourceKind>>> = {
   route: 'routes',
   secret: 'secrets',
   extensionConfig: 'extensions',
+};
+
+const lasting: Readonly<Partial<Record<ResourceType, LastingKind>>> = {
+  endpoint: 'endpoints',
+  route: 'routes',
+  secret: 'secrets',
 };
 
 const decoders: Readonly<Partial<Record<ResourceType, ResourceDecoder<unknown, { readonly name: string }>>>> =
@@ -158,6 +165,12 @@ export function resourceSink(options: ResourceSinkOptions): ResourceSink {
     };
   }
 
+  /** True for what stays in force as something refers to it. */
+  function outlastsRemoval(type: ResourceType, name: string): boolean {
+    const kind = lasting[type];
+    return kind !== undefined && warming.wanted(kind).has(name);
+  }
+
   function isWarming(type: ResourceType, name: string): boolean {
     if (type !== 'cluster' && type !== 'listener') return false;
     const { clusters, listeners } = warming.warming;
@@ -207,7 +220,7 @@ export function resourceSink(options: ResourceSinkOptions): ResourceSink {
         log.warn(`${resourceTypeFacts[type].shortName} ${resource.name} refused`, { reason });
       }
     }
-    for (const name of update.removed) store.remove(type, name);
+    for (const name of update.removed) if (!outlastsRemoval(type, name)) store.remove(type, name);
   }
 }
 

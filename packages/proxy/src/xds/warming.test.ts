@@ -211,3 +211,17 @@ test('a listener that the data plane refuses is not counted as in force and does
   await h.warming.apply({ listeners: { remove: ['bad'] } });
   assert.equal(h.changes.at(-1)?.listeners, undefined);
 });
+
+test('what is referred to stays when a control plane removes it, and who waits for it waits no longer', async () => {
+  const h = harness({ clustersExpected: false });
+  await h.warming.apply({
+    listeners: { set: [rds('l', 'r')] },
+    routes: { set: [defaultRouteConfiguration('r', []), defaultRouteConfiguration('of nobody', [])] },
+  });
+  await h.warming.apply({ routes: { remove: ['r', 'of nobody'] } });
+  assert.deepEqual(h.changes.at(-1)?.routes?.remove, ['of nobody']);
+  await h.warming.apply({ listeners: { set: [rds('m', 'missing')] } });
+  assert.deepEqual(h.active('listeners'), ['l']);
+  await h.warming.apply({ routes: { remove: ['missing'] } });
+  assert.deepEqual(h.active('listeners'), ['l', 'm']);
+});

@@ -16,7 +16,13 @@ import { clusterTlsProblems, listenerTlsProblems } from '../tls/resource-problem
 import type { ConfigChange } from './config-change.ts';
 import { FirstResources, type WholeKind } from './first-resources.ts';
 import type { ResourceCounts } from './manager-stats.ts';
-import { References, type ReferencesOptions, type Wait, type WantedNames } from './references.ts';
+import {
+  References,
+  type LastingKind,
+  type ReferencesOptions,
+  type Wait,
+  type WantedNames,
+} from './references.ts';
 import { usablePart } from './usable-part.ts';
 import { WaitingSet, type Decoded, type Waiting } from './waiting-set.ts';
 
@@ -251,9 +257,14 @@ export class Warming {
 
     const refused = await this.#put({
       ...changeOf('clusters', modelsOf(clusters), goneClusters),
-      ...changeOf('endpoints', change.endpoints?.set, change.endpoints?.remove, unwanted.endpoints),
-      ...changeOf('secrets', change.secrets?.set, change.secrets?.remove, unwanted.secrets),
-      ...changeOf('routes', change.routes?.set, change.routes?.remove, unwanted.routes),
+      ...changeOf(
+        'endpoints',
+        change.endpoints?.set,
+        this.#unreferred(change, 'endpoints'),
+        unwanted.endpoints,
+      ),
+      ...changeOf('secrets', change.secrets?.set, this.#unreferred(change, 'secrets'), unwanted.secrets),
+      ...changeOf('routes', change.routes?.set, this.#unreferred(change, 'routes'), unwanted.routes),
       ...changeOf('extensions', change.extensions?.set, change.extensions?.remove, unwanted.extensions),
       ...changeOf('listeners', modelsOf(listeners), goneListeners),
     });
@@ -263,6 +274,12 @@ export class Warming {
     if (refused.length > 0) this.#options.onRefused?.(refused);
     if (clusters.length > 0 || listeners.length > 0) await this.#dropUnwanted();
     return [...refused];
+  }
+
+  /** What is to be removed and nothing refers to: of the rest the last good version stays, as with Envoy. */
+  #unreferred(change: Pick<ConfigChange, LastingKind>, kind: LastingKind): readonly string[] | undefined {
+    const wanted = this.#references.wanted(kind);
+    return change[kind]?.remove?.filter((name) => !wanted.has(name));
   }
 
   /** Begins to ask for the hosts of clusters that have all they refer to; true where some are known at once. */
