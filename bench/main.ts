@@ -18,7 +18,7 @@ import { routeSwap } from './cases/route-swap.ts';
 import { start } from './cases/start.ts';
 import { tcpThroughput } from './cases/tcp-throughput.ts';
 import { tcpConnect, tcpOneHop } from './cases/tcp.ts';
-import { isInstalled } from './pinned-process.ts';
+import { isInstalled, leaveContendersCore } from './pinned-process.ts';
 import { renderResult } from './report.ts';
 import { runCase, type CaseResult } from './run-case.ts';
 
@@ -72,6 +72,7 @@ async function run(): Promise<number> {
     return 1;
   }
   if (availableParallelism() < 2) console.error('WARNING: one core only; load and contender share it');
+  else leaveContendersCore();
   const results: CaseResult[] = [];
   for (const bench of cases) {
     if (positionals.length > 0 && !positionals.includes(bench.name)) continue;

@@ -1,6 +1,7 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import process from 'node:process';
 import { sleep } from '@lateen/core';
 
 /** The core that contenders have for themselves, and the one for load and upstream. */
@@ -113,6 +114,11 @@ export class PinnedProcess {
     };
     return [...parents.keys()].filter(belongs);
   }
+}
+
+/** Keeps this process, which is control plane in some cases, off the core that contenders have for themselves. */
+export function leaveContendersCore(): void {
+  spawnSync('taskset', ['-a', '-c', '-p', String(loadCore), String(process.pid)]);
 }
 
 /** True where the program is there. */
