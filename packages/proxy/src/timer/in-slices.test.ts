@@ -39,3 +39,22 @@ test('a failure of the work is that of the whole', async () => {
   const clock: Pick<Clock, 'monotonicMs'> = { monotonicMs: () => 0 };
   await assert.rejects(inSlices(failing(), clock as Clock), /bug/);
 });
+
+test('work waits while the heap is marked, and goes on when it is done or takes too long', async () => {
+  let nowMs = 0;
+  let waits = 0;
+  const clock: Pick<Clock, 'monotonicMs' | 'after'> = {
+    monotonicMs: () => nowMs++,
+    after(_ms, run) {
+      waits++;
+      setImmediate(run);
+      return { cancel: () => undefined };
+    },
+  };
+  const marked = [true, true, false];
+  assert.equal(await inSlices(count(3), clock as Clock, () => marked.shift() ?? false), 3);
+  assert.equal(waits, 2);
+  waits = 0;
+  assert.equal(await inSlices(count(3), clock as Clock, () => true), 3);
+  assert.ok(waits > 2);
+});
