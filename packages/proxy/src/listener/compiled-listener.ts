@@ -119,6 +119,9 @@ export class CompiledListener {
   readonly #originalSrc: ListenerFilter['originalSrc'];
   /** True where every client begins with TLS: its first message is looked at without being asked to. */
   readonly #onlyTls: boolean;
+  /** True where the chain of a client does not depend on what it says first. */
+  readonly #isDeaf: boolean;
+  readonly #handshakeTimeoutMs: number;
 
   /** Of its filter chains. */
   readonly #drains: readonly DrainSchedule[];
@@ -150,6 +153,11 @@ export class CompiledListener {
       ...(model.defaultFilterChain === undefined ? [] : [model.defaultFilterChain]),
     ];
     this.#onlyTls = all.every((chain) => chain.transport.kind === 'downstream_tls');
+    this.#isDeaf = model.filterChains.every(
+      ({ match: { serverNames, applicationProtocols, transportProtocol } }) =>
+        serverNames.length === 0 && applicationProtocols.length === 0 && transportProtocol === undefined,
+    );
+    this.#handshakeTimeoutMs = Math.min(...all.map(handshakeTimeoutOf));
   }
 
   /** What must be known of the first bytes before a chain can be chosen; undefined: nothing. */
@@ -157,6 +165,15 @@ export class CompiledListener {
     const tls = this.#onlyTls || this.#disabled.tls(port);
     const http = this.#disabled.http(port);
     return tls || http ? { tls, http, ...this.#fingerprints } : undefined;
+  }
+
+  /**
+   * The time in which a client has to finish its handshake, from its acceptance on; undefined where listener filters wait
+   * for its first bytes, for as long as they may.
+   */
+  handshakeTimeoutMs(port: number): number | undefined {
+    const isLookedAt = !this.#isDeaf || this.#disabled.tls(port) || this.#disabled.http(port);
+    return isLookedAt || this.proxyHeader !== undefined ? undefined : this.#handshakeTimeoutMs;
   }
 
   /** Lets the answers of all its connections end them, more and more over the time. */
@@ -190,6 +207,14 @@ export class CompiledListener {
   chainFor(traits: ConnectionTraits): CompiledChain | undefined {
     return this.#chains.find(traits) ?? this.#default;
   }
+}
+
+/** Where the configuration sets none: a client that never finishes its handshake shall not stay for ever. */
+const standardHandshakeTimeoutMs = 60_000;
+
+/** How long a client of a chain may take for its handshake. */
+export function handshakeTimeoutOf({ transportConnectTimeoutMs }: FilterChain): number {
+  return transportConnectTimeoutMs > 0 ? transportConnectTimeoutMs : standardHandshakeTimeoutMs;
 }
 
 /** The fingerprints that any of the inspectors takes. */

@@ -32,6 +32,7 @@ export function aboutConnection(
     flags: flags | (info.refusal?.flags ?? 0),
     details: flags === 0 ? '' : 'filter_chain_not_found',
     terminationDetails: info.refusal?.details,
+    downstreamClose: info.refusal === undefined ? undefined : { type: 'Normal', reason: info.refusal.reason },
     bytesReceived: bytes?.received ?? 0,
     bytesSent: bytes?.sent ?? 0,
     downstreamBytes: bodyBytes(bytes?.received ?? 0, bytes?.sent ?? 0),

@@ -8,8 +8,13 @@ import type { PlainWire } from '../wire/plain-wire.ts';
 import type { ByteCounter } from '../wire/byte-counter.ts';
 import type { Turn } from '../wire/turn.ts';
 import type { Wire, WireHandler } from '../wire/wire.ts';
-import type { CompiledChain, CompiledListener, ServedConnection } from './compiled-listener.ts';
-import type { ConnectionInfo } from './connection-info.ts';
+import {
+  handshakeTimeoutOf,
+  type CompiledChain,
+  type CompiledListener,
+  type ServedConnection,
+} from './compiled-listener.ts';
+import type { ConnectionInfo, ConnectionRefusal } from './connection-info.ts';
 import { aboutConnection, type StartTime } from './connection-log.ts';
 import type { ProxyHeaderFilter, TakenHeader } from './proxy-header-filter.ts';
 import { inspect, notInspected, type InspectionWish, type Inspected } from './inspection.ts';
@@ -93,8 +98,9 @@ export class Incoming implements Expirable, WireHandler {
       this.#serve(notInspected);
       return;
     }
-    this.#countAs('as waiting');
-    const timeoutMs = this.#listener.model.listenerFiltersTimeoutMs;
+    const handshakeMs = this.#listener.handshakeTimeoutMs(this.#accepted.local.port);
+    this.#countAs(handshakeMs === undefined ? 'as waiting' : 'as connection');
+    const timeoutMs = handshakeMs ?? this.#listener.model.listenerFiltersTimeoutMs;
     if (timeoutMs > 0) this.#timers.start(this, timeoutMs);
   }
 
@@ -155,7 +161,7 @@ export class Incoming implements Expirable, WireHandler {
   onEnd(): void {
     this.#ended = true;
     if (this.#proxyHeader !== undefined || this.#bytes === undefined) {
-      this.#stats.listenerFilterRemoteClose++;
+      if (this.#counts === 'as waiting') this.#stats.listenerFilterRemoteClose++;
       this.#wire.destroy();
       return;
     }
@@ -169,13 +175,15 @@ export class Incoming implements Expirable, WireHandler {
     this.#closeOnce();
   }
 
-  /** The first bytes did not come in time. */
+  /** The first bytes did not come in time, or the handshake has not ended. */
   onExpire(): void {
-    this.#stats.preCxTimeout++;
-    if (this.#handshaking !== undefined) {
+    if (this.#counts === 'as connection') {
+      this.#stats.transportConnectTimeout++;
+      this.#info = { ...this.#connectionInfo(this.#wire), refusal: tooSlow };
       this.close();
       return;
     }
+    this.#stats.preCxTimeout++;
     if (this.#listener.model.continueOnListenerFiltersTimeout) this.#serve(notInspected);
     else this.#wire.destroy();
   }
@@ -230,7 +238,7 @@ export class Incoming implements Expirable, WireHandler {
       this.#wire.destroy();
       return;
     }
-    this.#countAs('as connection');
+    if (this.#counts !== 'as connection') this.#countAs('as connection');
     this.chain = chain;
     const bytes = this.#bytes;
     this.#bytes = undefined;
@@ -310,8 +318,7 @@ export class Incoming implements Expirable, WireHandler {
       },
     });
     this.#handshaking = handshake;
-    const timeoutMs = chain.model.transportConnectTimeoutMs;
-    this.#timers.start(this, timeoutMs > 0 ? timeoutMs : handshakeTimeoutMs);
+    this.#timers.start(this, handshakeTimeoutOf(chain.model));
     handshake.start(early);
   }
 }
@@ -327,5 +334,9 @@ function handshakeFailure(reason: 'handshake' | 'peer', detail: string): string 
 
 const noHeader: TakenHeader = { length: 0, ends: undefined, tlvs: [], metadata: undefined };
 
-/** Where the configuration sets none: a client that never finishes its handshake shall not stay for ever. */
-const handshakeTimeoutMs = 60_000;
+/** As Envoy says that a handshake has taken too long. */
+const tooSlow: ConnectionRefusal = {
+  flags: 0,
+  details: 'transport socket timeout was reached',
+  reason: 'transport_socket_timeout',
+};

@@ -25,6 +25,7 @@ export class ListenerStats implements StatGroup {
   cxOverloadReject = 0;
   noFilterChainMatch = 0;
   preCxTimeout = 0;
+  transportConnectTimeout = 0;
   /** Connections whose first bytes are waited for. */
   preCxActive = 0;
   listenerFilterRemoteClose = 0;
@@ -66,6 +67,7 @@ export class ListenerStats implements StatGroup {
     visitor.number('downstream_cx_overload_reject', 'counter', this.cxOverloadReject);
     visitor.number('no_filter_chain_match', 'counter', this.noFilterChainMatch);
     visitor.number('downstream_pre_cx_timeout', 'counter', this.preCxTimeout);
+    visitor.number('downstream_cx_transport_socket_connect_timeout', 'counter', this.transportConnectTimeout);
     visitor.number('downstream_pre_cx_active', 'gauge', this.preCxActive);
     visitor.number('downstream_listener_filter_remote_close', 'counter', this.listenerFilterRemoteClose);
     visitor.histogram('downstream_cx_length_ms', this.cxLength);
@@ -80,6 +82,7 @@ export class ListenerStats implements StatGroup {
     this.cxOverloadReject = 0;
     this.noFilterChainMatch = 0;
     this.preCxTimeout = 0;
+    this.transportConnectTimeout = 0;
     this.listenerFilterRemoteClose = 0;
     this.cxLength.reset();
     this.#tls?.resetCounters();
