@@ -139,3 +139,20 @@ test('this process can give memory back', () => {
   assert.ok(memory.usedBytes() > 0);
   assert.ok(memory.anonymousBytes() > 0);
 });
+
+test('a process that is out of descriptors is looked at again when it has some', () => {
+  const { clock, memory } = started();
+  clock.advance(2_000);
+  const { trims } = memory;
+  let descriptors = false;
+  memory.anonymousBytes = () => {
+    if (descriptors) return memory.anonymous;
+    throw Object.assign(new Error('too many open files'), { code: 'EMFILE' });
+  };
+  memory.anonymous += 30 * mb;
+  clock.advance(5_000);
+  assert.equal(memory.trims, trims);
+  descriptors = true;
+  clock.advance(5_000);
+  assert.ok(memory.trims > trims);
+});

@@ -152,8 +152,11 @@ export function giveMemoryBack(clock: Clock, memory: ProcessMemory = ownMemory()
       // A start among others' takes longer; it is over when the proxy first comes to rest.
       const what = (): Parameters<ProcessMemory['collect']>[0] =>
         startBytes === undefined && cpuMs < longestStartMs ? 'all' : 'objects';
-      looks = clock.every(betweenLooksMs, () => look(betweenLooksMs, what()));
-      trims = clock.every(betweenTrimsMs, trim);
+      looks = clock.every(
+        betweenLooksMs,
+        ifReadable(() => look(betweenLooksMs, what())),
+      );
+      trims = clock.every(betweenTrimsMs, ifReadable(trim));
     });
   });
   return {
@@ -162,6 +165,18 @@ export function giveMemoryBack(clock: Clock, memory: ProcessMemory = ownMemory()
       looks?.cancel();
       trims?.cancel();
     },
+  };
+}
+
+/** Without descriptors the kernel cannot be asked for the memory of the process: the next look will do. */
+function ifReadable(run: () => void): () => void {
+  return () => {
+    try {
+      run();
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'EMFILE' && code !== 'ENFILE') throw error;
+    }
   };
 }
 
