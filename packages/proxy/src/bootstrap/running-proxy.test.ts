@@ -181,6 +181,8 @@ test('a proxy asks for what its resources refer to, becomes ready, refuses one r
   const h = await harness(t);
   const node = 'sidecar~127.0.0.1~a.default~default.svc.cluster.local';
   assert.deepEqual(await h.next(), { type: 'Cluster', node });
+  // As Envoy: a stream that is open is a connection, whether or not there is anything to be said on it.
+  assert.equal(h.stat('control_plane.connected_state'), '1');
 
   h.send(Cluster, { a: eds('a'), b: { name: 'b' } });
   assert.deepEqual(await h.next(), { type: 'Cluster', responseNonce: '1' });

@@ -17,6 +17,8 @@ export interface GrpcCallerOptions {
 
 /** What a call is told of; the functions are called within a turn. */
 export interface GrpcStreamHandlers<Response> {
+  /** The head of the call goes out, on a connection that stands. */
+  onOpen?(): void;
   onMessage(message: Response): void;
   /** The call is over, once; no error means OK. */
   onEnd(error: GrpcError | undefined): void;
@@ -66,6 +68,7 @@ export class ClusterGrpcCaller implements GrpcCaller {
   ): GrpcStream<Request> {
     const call: GrpcStreamCall<Request, Response> = new GrpcStreamCall(this.#context, this.#options, method, {
       timeoutMs,
+      onOpen: () => handlers.onOpen?.(),
       onMessage: (message) => handlers.onMessage(message),
       onEnd: (error) => {
         this.#open.delete(call);

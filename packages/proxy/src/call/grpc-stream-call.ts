@@ -106,6 +106,7 @@ export class GrpcStreamCall<Request, Response> implements Expirable, AttemptOwne
       return;
     }
     attempt.sendHead(head, false);
+    this.#options.onOpen?.();
     for (const chunk of this.#early) attempt.sendData(chunk, 0, chunk.length);
     this.#early = [];
     if (this.#sentAll) attempt.sendEnd(undefined);

@@ -64,8 +64,15 @@ export function deltaSession(
       const { typeUrl = '', nonce = '' } = response;
       const type = resourceTypeOf(typeUrl);
       const subscription = type === undefined ? undefined : subscriptions.get(type);
-      if (type === undefined || subscription === undefined) {
+      // As Envoy, what was not asked for is not answered: an answer would be a request for all there are.
+      if (type === undefined || subscription === undefined || !asked.has(type)) {
         log.warn('response of a type that was not asked for', { type: typeUrl });
+        return;
+      }
+      const wrong = problemOf(response);
+      if (wrong !== undefined) {
+        log.warn('a response is refused', { type: typeUrl, reason: wrong });
+        send({ typeUrl, responseNonce: nonce, errorDetail: { code: refusedCode, message: wrong } });
         return;
       }
       const version = response.systemVersionInfo ?? '';
@@ -89,6 +96,24 @@ export function deltaSession(
       });
     },
   };
+}
+
+/** Why nothing of a response can be taken, as with Envoy; undefined: each resource is looked at by itself. */
+function problemOf({
+  typeUrl = '',
+  resources = [],
+  removedResources = [],
+}: DeltaDiscoveryResponse): string | undefined {
+  const names = new Set<string>();
+  for (const name of [...resources.map((one) => one.name ?? ''), ...removedResources]) {
+    if (names.has(name)) return `duplicate name ${name} found among added, updated and removed resources`;
+    names.add(name);
+  }
+  for (const { name = '', resource } of resources) {
+    const own = resource?.typeUrl ?? '';
+    if (own !== '' && own !== typeUrl) return `${name} is a ${own} in a response of ${typeUrl}`;
+  }
+  return undefined;
 }
 
 function rawOf(resource: Resource, typeUrl: string): RawResource[] {

@@ -59,6 +59,7 @@ function opener<Request, Response>(
 ): XdsVariant<Request, Response>['open'] {
   return (handlers) => {
     const stream = caller.openStream(method, {
+      onOpen: () => handlers.onOpen(),
       onMessage: (message) => handlers.onMessage(message),
       onEnd: (error) =>
         handlers.onEnd(

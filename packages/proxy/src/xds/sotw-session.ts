@@ -58,6 +58,13 @@ export function sotwSession(options: SotwSessionOptions): Session<DiscoveryRespo
         log.warn('response of a type that was not asked for', { type: typeUrl });
         return;
       }
+      if (!subscription.active) {
+        // An answer without names would be a request for all there are; what is asked next refers to this one.
+        const before = asked.get(type);
+        if (before !== undefined) asked.set(type, { ...before, nonce });
+        log.debug('response of a type of which nothing is wanted', { type: typeUrl });
+        return;
+      }
       const unpacked = unpackResources(response.resources ?? [], versionInfo, typeUrl, (bytes) =>
         options.nameOf(type, bytes),
       );

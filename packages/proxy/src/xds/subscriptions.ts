@@ -108,7 +108,7 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
   ): (state: ConnectionState) => void {
     return (state) => {
       if (state.kind === 'connected') log.info(`connected to ${what}`);
-      if (state.kind === 'connected') statistics.connected(true);
+      if (state.kind === 'open' || state.kind === 'connected') statistics.connected(true);
       if (state.kind !== 'waiting') return;
       statistics.connected(false);
       statistics.failed(types());

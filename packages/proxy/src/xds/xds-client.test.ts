@@ -357,3 +357,41 @@ test('a control plane that is away for minutes is asked at growing, jittered del
   assert.ok((delays.at(-1) as number) <= 500);
   client.close();
 });
+
+test('delta: what was not asked for, names that are there twice and other types are not taken', async () => {
+  const h = delta();
+  h.take();
+  await h.receive({ typeUrl: url('endpoint'), nonce: 'n0', resources: [resource('endpoint', 'a', '1')] });
+  assert.deepEqual([h.take(), h.updates], [[], []]);
+  const message = async (response: DeltaDiscoveryResponse): Promise<string | undefined> => {
+    await h.receive({ typeUrl: url('cluster'), nonce: 'n', ...response });
+    return h.take()[0]?.errorDetail?.message;
+  };
+  const a = resource('cluster', 'a', '1');
+  const twice = 'duplicate name a found among added, updated and removed resources';
+  assert.equal(await message({ resources: [a, a] }), twice);
+  assert.equal(await message({ resources: [a], removedResources: ['a'] }), twice);
+  assert.equal(
+    await message({ resources: [{ ...a, resource: { typeUrl: url('route'), value: bytes('a') } }] }),
+    `a is a ${url('route')} in a response of ${url('cluster')}`,
+  );
+  assert.deepEqual(h.updates, []);
+  assert.equal(await message({ resources: [a] }), undefined);
+});
+
+test('state of the world: a response of what is not wanted any more is not answered, and the next request follows it', async () => {
+  const h = sotw();
+  h.take();
+  await h.receive({ typeUrl: url('endpoint'), nonce: 'n0', versionInfo: '1', resources: [] });
+  assert.deepEqual(h.take(), []);
+  h.client.want('endpoint', new Set(['a']));
+  await Promise.resolve();
+  h.client.want('endpoint', new Set());
+  await Promise.resolve();
+  h.take();
+  await h.receive({ typeUrl: url('endpoint'), nonce: 'n1', versionInfo: '1', resources: [] });
+  assert.deepEqual(h.take(), []);
+  h.client.want('endpoint', new Set(['b']));
+  await Promise.resolve();
+  assert.equal(h.take()[0]?.responseNonce, 'n1');
+});

@@ -13,6 +13,8 @@ export interface XdsStream<Request> {
 
 /** What a stream tells. */
 export interface StreamHandlers<Response> {
+  /** The stream has a connection, and requests go out on it; an answer may never come. */
+  onOpen(): void;
   onMessage(response: Response): void;
   /** The stream is over, for the reason given; nothing follows. */
   onEnd(reason: string): void;
@@ -48,6 +50,8 @@ export interface XdsClientOptions {
 /** Where the connection to the control plane stands. */
 export type ConnectionState =
   | { readonly kind: 'connecting' }
+  /** Requests go out on this stream. */
+  | { readonly kind: 'open' }
   /** The server has answered on this stream. */
   | { readonly kind: 'connected' }
   | { readonly kind: 'waiting'; readonly reason: string; readonly delayMs: number }
@@ -122,6 +126,9 @@ export function createXdsClient<Request, Response>(
     responses = new RingQueue();
     receiving = false;
     const opened: XdsStream<Request> = variant.open({
+      onOpen() {
+        if (state.kind === 'connecting') become({ kind: 'open' });
+      },
       onMessage(response) {
         if (session === undefined) return;
         if (state.kind !== 'connected') {
@@ -143,7 +150,7 @@ export function createXdsClient<Request, Response>(
       },
     });
     // A stream may end before it was handed out.
-    if (state.kind !== 'connecting') return;
+    if (state.kind !== 'connecting' && state.kind !== 'open') return;
     stream = opened;
     session = variant.session({
       subscriptions,
