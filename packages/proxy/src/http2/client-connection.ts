@@ -241,7 +241,7 @@ export class Http2ClientConnection extends Http2Connection {
     if (stream.upgrade !== undefined && status < 300 && !endStream) {
       head.upgrade = stream.upgrade;
       if (stream.upgrade !== 'connect') head.status = 101;
-    } else if (!bodiless) stream.lengthLeft = contentLength;
+    } else stream.lengthLeft = bodiless ? 0 : contentLength;
     stream.receiveHead(head, endStream);
   }
 
