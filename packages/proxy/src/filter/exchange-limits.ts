@@ -104,6 +104,7 @@ export abstract class ExchangeLimits extends ExchangeBodies {
     if (this.state === 'responding') {
       this.details = details;
       this.router?.abort();
+      this.manager.stats.n.rqTxReset++;
       this.stream.reset();
       this.finish();
     } else {

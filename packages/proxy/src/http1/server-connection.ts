@@ -160,8 +160,9 @@ export class Http1ServerConnection extends RequestReader implements ServerStream
   }
 
   reset(): void {
-    this.noteEnd(false);
+    // As in Envoy the request is over before its connection is.
     this.handler = undefined;
+    this.noteEnd(false);
     this.reading = 'closing';
     this.wire.destroy();
   }

@@ -17,6 +17,7 @@ export function pathOperator(argument: string): Result<Operator> {
     return problem('', `%PATH(${argument})%: what is meant is WQ or NQ, then ORIG, PATH or ORIG_OR_PATH`);
   return ok(({ request }) => {
     const path = request === undefined ? undefined : source(request);
+    if (path === '') return undefined;
     return query === 'NQ' ? path?.split('?', 1)[0] : path;
   });
 }
