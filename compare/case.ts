@@ -75,12 +75,12 @@ export interface CompareCase {
 export interface Setup {
   readonly name: string;
   readonly bootstrap: (ports: Ports) => object;
-  readonly reasons?: readonly Reason[];
   readonly cases: readonly CompareCase[];
 }
 
 /** A folder of `cases/`. */
 export interface Theme {
   readonly name: string;
+  readonly reasons?: readonly Reason[];
   readonly setups: readonly Setup[];
 }

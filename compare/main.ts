@@ -4,7 +4,7 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { LateenError, messageOf } from '@lateen/core';
-import type { CompareCase, Reason, Setup } from './case.ts';
+import type { CompareCase, Reason, Setup, Theme } from './case.ts';
 import type { Compared } from './compared.ts';
 import { differences } from './differences.ts';
 import { Lane, type Contender } from './lane.ts';
@@ -65,7 +65,7 @@ async function run(): Promise<number> {
       const cases = setup.cases.filter(({ what }) => wanted(what));
       if (cases.length === 0) continue;
       console.error(`${theme.name}/${setup.name}: ${cases.length} cases`);
-      for (const result of await compareSetup([envoy, lateen], { ...setup, cases }, theme.name)) {
+      for (const result of await compareSetup([envoy, lateen], { ...setup, cases }, theme)) {
         results.push(result);
         if (values.output !== 'json') process.stdout.write(renderCase(result, values.all));
       }
@@ -83,7 +83,7 @@ const ofCase = ({ differs = {} }: CompareCase): Reason[] =>
 async function compareSetup(
   [envoy, lateen]: readonly [Contender, Contender],
   setup: Setup,
-  theme: string,
+  theme: Theme,
 ): Promise<Compared[]> {
   const started = await Promise.allSettled([Lane.start(envoy, setup), Lane.start(lateen, setup)]);
   const lanes = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
@@ -93,10 +93,10 @@ async function compareSetup(
     const results: Compared[] = [];
     for (const one of setup.cases) {
       const [a, b] = await Promise.all([theirs.run(one), ours.run(one)]);
-      const reasons = [...ofCase(one), ...(setup.reasons ?? []), ...everywhere];
+      const reasons = [...ofCase(one), ...(theme.reasons ?? []), ...everywhere];
       const found = differences(a, b, one.what, reasons);
       const same = Object.fromEntries([...a].filter(([name, value]) => b.get(name) === value));
-      results.push({ name: `${theme}/${setup.name}: ${one.what}`, differences: found, same });
+      results.push({ name: `${theme.name}/${setup.name}: ${one.what}`, differences: found, same });
     }
     return results;
   } finally {

@@ -1,6 +1,7 @@
 import { clusterOf, httpBootstrap, typeOf } from '../../bootstrap.ts';
 import type { CompareCase, Setup, Theme } from '../../case.ts';
 import { get, post, sends } from '../../request.ts';
+import { reasons } from './reasons.ts';
 
 const filter = (name: string, config: object = {}): object => ({
   name: `envoy.filters.http.${name}`,
@@ -300,4 +301,4 @@ const others: Setup = {
   ],
 };
 
-export const filters: Theme = { name: 'filters', setups: [fault, cors, limits, others] };
+export const filters: Theme = { name: 'filters', reasons, setups: [fault, cors, limits, others] };

@@ -1,6 +1,7 @@
 import { httpBootstrap } from '../../bootstrap.ts';
 import type { CompareCase, Setup, Theme } from '../../case.ts';
 import { get, sends } from '../../request.ts';
+import { reasons } from './reasons.ts';
 
 const cases: readonly CompareCase[] = [
   sends('nothing', get('/')),
@@ -60,6 +61,7 @@ const setup = (name: string, manager: object): Setup => ({
 
 export const forwarding: Theme = {
   name: 'forwarding',
+  reasons,
   setups: [
     setup('behind', {}),
     setup('behind-hops', { xff_num_trusted_hops: 1 }),

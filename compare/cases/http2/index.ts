@@ -1,6 +1,7 @@
 import { frame, frameFlag, frameType, headersFrame, headersInFrames, uint32 } from '@lateen/proxy/raw-http2';
 import { http2Cluster, httpBootstrap } from '../../bootstrap.ts';
 import type { CompareCase, Setup, Step, Theme } from '../../case.ts';
+import { reasons } from './reasons.ts';
 
 type Field = readonly [string, string];
 
@@ -255,4 +256,4 @@ const toHttp2: Setup = {
     .map(({ what, protocol = 'http2', clients }) => ({ what, protocol, clients })),
 };
 
-export const http2: Theme = { name: 'http2', setups: [toHttp1, toHttp2] };
+export const http2: Theme = { name: 'http2', reasons, setups: [toHttp1, toHttp2] };

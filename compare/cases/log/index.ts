@@ -1,6 +1,7 @@
 import { accessLog, http2Cluster, httpBootstrap } from '../../bootstrap.ts';
 import type { Setup, Theme } from '../../case.ts';
 import { get, post, sends } from '../../request.ts';
+import { reasons } from './reasons.ts';
 
 const operators = [
   'REQ(:METHOD)',
@@ -157,6 +158,7 @@ const setup = (name: string, cluster: object): Setup => ({
 
 export const log: Theme = {
   name: 'log',
+  reasons,
   setups: [
     setup('http1', {}),
     ...[http2Cluster].map((cluster) => ({

@@ -10,7 +10,6 @@ const ok = 'HTTP/1.1 200 OK\r\n';
 
 const plain: Setup = {
   name: 'plain',
-  reasons,
   bootstrap: httpBootstrap({}),
   cases: [
     ...['DELETE', 'OPTIONS', 'PUT', 'PATCH', 'TRACE', 'PROPFIND', 'FOO'].map((name) =>
@@ -253,7 +252,6 @@ const plain: Setup = {
 
 const options: Setup = {
   name: 'options',
-  reasons,
   bootstrap: httpBootstrap({
     manager: {
       http_protocol_options: {
@@ -393,7 +391,6 @@ const options: Setup = {
 
 const limits: Setup = {
   name: 'limits',
-  reasons,
   bootstrap: httpBootstrap({
     manager: {
       max_request_headers_kb: 4,
@@ -439,7 +436,6 @@ const switches = 'HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupg
 
 const tunnels: Setup = {
   name: 'tunnels',
-  reasons,
   bootstrap: httpBootstrap({
     manager: { upgrade_configs: [{ upgrade_type: 'websocket' }] },
     cluster: { circuit_breakers: { thresholds: [{ max_connections: 1, max_pending_requests: 1 }] } },
@@ -468,7 +464,6 @@ const tunnels: Setup = {
 
 const connects: Setup = {
   name: 'connects',
-  reasons,
   bootstrap: httpBootstrap({
     routes: [
       {
@@ -493,4 +488,8 @@ const connects: Setup = {
   ],
 };
 
-export const messages: Theme = { name: 'messages', setups: [plain, options, limits, tunnels, connects] };
+export const messages: Theme = {
+  name: 'messages',
+  reasons,
+  setups: [plain, options, limits, tunnels, connects],
+};

@@ -1,6 +1,7 @@
 import { clusterOf, httpBootstrap, typeOf } from '../../bootstrap.ts';
 import type { CompareCase, Reply, Setup, Theme } from '../../case.ts';
 import { get, post, sends } from '../../request.ts';
+import { reasons } from './reasons.ts';
 
 const answer = (code: number, ...lines: readonly string[]): Reply => ({
   send: [
@@ -15,12 +16,18 @@ const on = (path: string, policy: object, more: object = {}): object => ({
   route: { cluster: 'up', retry_policy: { ...backOff, ...policy }, ...more },
 });
 
+/** Who may steer tries: an address of inside. */
+const inside = 'x-forwarded-for: 10.0.0.1';
+
 const tries = (what: string, bytes: string, up: readonly Reply[], quietMs = 300): CompareCase =>
   sends(what, bytes, { up, quietMs });
 
 const conditions: Setup = {
   name: 'conditions',
   bootstrap: httpBootstrap(({ up2, closed }) => ({
+    manager: {
+      internal_address_config: { cidr_ranges: [{ address_prefix: '10.0.0.0', prefix_len: 8 }] },
+    },
     virtualHost: { include_request_attempt_count: true, include_attempt_count_in_response: true },
     routes: [
       on('/5xx', { retry_on: '5xx', num_retries: 2 }),
@@ -143,41 +150,54 @@ const conditions: Setup = {
       up: [answer(503, 'retry-after: 1'), answer(200)],
       quietMs: 1_500,
     },
-    tries('x-envoy-retry-on', get('/', 'x-envoy-retry-on: 5xx', 'x-envoy-max-retries: 2'), [
+    tries('x-envoy-retry-on', get('/', inside, 'x-envoy-retry-on: 5xx', 'x-envoy-max-retries: 2'), [
       answer(503),
       answer(503),
       answer(200),
     ]),
-    tries('x-envoy-retry-on with another', get('/', 'x-envoy-retry-on: 5xx, nonsense'), [
+    tries('x-envoy-retry-on with another', get('/', inside, 'x-envoy-retry-on: 5xx, nonsense'), [
       answer(503),
       answer(200),
     ]),
     tries(
       'x-envoy-retry-grpc-on',
-      get('/', 'x-envoy-retry-grpc-on: unavailable', 'content-type: application/grpc'),
+      get('/', inside, 'x-envoy-retry-grpc-on: unavailable', 'content-type: application/grpc'),
       [answer(200, 'grpc-status: 14'), answer(200)],
     ),
-    tries('x-envoy-max-retries alone', get('/', 'x-envoy-max-retries: 2'), [answer(503), answer(200)]),
+    tries('x-envoy-max-retries alone', get('/', inside, 'x-envoy-max-retries: 2'), [
+      answer(503),
+      answer(200),
+    ]),
     tries(
       'x-envoy-retriable-status-codes',
-      get('/', 'x-envoy-retry-on: retriable-status-codes', 'x-envoy-retriable-status-codes: 418, 419'),
+      get(
+        '/',
+        inside,
+        'x-envoy-retry-on: retriable-status-codes',
+        'x-envoy-retriable-status-codes: 418, 419',
+      ),
       [answer(419), answer(200)],
     ),
     tries(
       'x-envoy-retriable-header-names',
-      get('/', 'x-envoy-retry-on: retriable-headers', 'x-envoy-retriable-header-names: x-again'),
+      get('/', inside, 'x-envoy-retry-on: retriable-headers', 'x-envoy-retriable-header-names: x-again'),
       [answer(200, 'x-again: 1'), answer(200)],
     ),
-    tries('x-envoy-upstream-rq-timeout-ms', get('/', 'x-envoy-upstream-rq-timeout-ms: 100'), [slow], 900),
+    tries(
+      'x-envoy-upstream-rq-timeout-ms',
+      get('/', inside, 'x-envoy-upstream-rq-timeout-ms: 100'),
+      [slow],
+      900,
+    ),
     tries(
       'x-envoy-upstream-rq-timeout-alt-response',
-      get('/', 'x-envoy-upstream-rq-timeout-ms: 100', 'x-envoy-upstream-rq-timeout-alt-response: 1'),
+      get('/', inside, 'x-envoy-upstream-rq-timeout-ms: 100', 'x-envoy-upstream-rq-timeout-alt-response: 1'),
       [slow],
       900,
     ),
     tries(
       'x-envoy-upstream-rq-per-try-timeout-ms',
-      get('/', 'x-envoy-upstream-rq-per-try-timeout-ms: 100', 'x-envoy-retry-on: 5xx'),
+      get('/', inside, 'x-envoy-upstream-rq-per-try-timeout-ms: 100', 'x-envoy-retry-on: 5xx'),
       [slow, answer(200)],
       900,
     ),
@@ -185,6 +205,7 @@ const conditions: Setup = {
       'x-envoy-hedge-on-per-try-timeout',
       get(
         '/',
+        inside,
         'x-envoy-upstream-rq-per-try-timeout-ms: 100',
         'x-envoy-retry-on: 5xx',
         'x-envoy-hedge-on-per-try-timeout: true',
@@ -192,7 +213,12 @@ const conditions: Setup = {
       [slow, answer(200)],
       900,
     ),
-    tries('x-envoy-expected-rq-timeout-ms', get('/', 'x-envoy-expected-rq-timeout-ms: 100'), [slow], 900),
+    tries(
+      'x-envoy-expected-rq-timeout-ms',
+      get('/', inside, 'x-envoy-expected-rq-timeout-ms: 100'),
+      [slow],
+      900,
+    ),
   ],
 };
 
@@ -214,4 +240,4 @@ const outside: Setup = {
   ],
 };
 
-export const retries: Theme = { name: 'retries', setups: [conditions, outside] };
+export const retries: Theme = { name: 'retries', reasons, setups: [conditions, outside] };

@@ -1,6 +1,7 @@
 import { httpBootstrap, typeOf, clusterOf } from '../../bootstrap.ts';
 import type { Setup, Theme } from '../../case.ts';
 import { get, post, sends } from '../../request.ts';
+import { reasons } from './reasons.ts';
 
 const cluster = { cluster: 'up' };
 const up = (match: object, route: object = {}, more: object = {}): object => ({
@@ -475,4 +476,4 @@ const hosts: Setup = {
   ].map((host) => sends(host, get('/a?b').replace('host: a', `host: ${host}`))),
 };
 
-export const routing: Theme = { name: 'routing', setups: [redirects, matching, headers, hosts] };
+export const routing: Theme = { name: 'routing', reasons, setups: [redirects, matching, headers, hosts] };

@@ -1,6 +1,7 @@
 import { httpBootstrap } from '../../bootstrap.ts';
 import type { CompareCase, Reply, Setup, Theme } from '../../case.ts';
 import { get, post, sends } from '../../request.ts';
+import { reasons } from './reasons.ts';
 
 const ok = 'HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n';
 const never: Reply = { send: [{ waitMs: 1_500 }] };
@@ -107,4 +108,4 @@ const upstreamTimes: Setup = {
   ],
 };
 
-export const timeouts: Theme = { name: 'timeouts', setups: [routes, connections, upstreamTimes] };
+export const timeouts: Theme = { name: 'timeouts', reasons, setups: [routes, connections, upstreamTimes] };

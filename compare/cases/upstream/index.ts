@@ -2,6 +2,7 @@ import { frame, frameFlag, frameType, headersFrame, uint32 } from '@lateen/proxy
 import { clusterOf, http2Cluster, httpBootstrap } from '../../bootstrap.ts';
 import type { CompareCase, Reply, Setup, Step, Theme } from '../../case.ts';
 import { get, post, sends } from '../../request.ts';
+import { reasons } from './reasons.ts';
 
 const ok = 'HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello';
 const chunked = 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n';
@@ -252,4 +253,4 @@ const http2: Setup = {
   ],
 };
 
-export const upstream: Theme = { name: 'upstream', setups: [http1, http2] };
+export const upstream: Theme = { name: 'upstream', reasons, setups: [http1, http2] };
