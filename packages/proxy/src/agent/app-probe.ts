@@ -70,6 +70,9 @@ function checkOf(fields: Readonly<Record<string, unknown>>): AppProbe['check'] |
   return { kind: 'tcp', port, host: textOf(fieldsOf(socket)['host'], 'localhost') };
 }
 
+/** What is read of a body, so that the application can finish short ones. */
+const maxBodyBytes = 10 * 1024;
+
 /** Asks the application; what it answers is what the kubelet sees. */
 export function probeApp(probe: AppProbe, incoming: IncomingHttpHeaders): Promise<ProbeOutcome> {
   return probe.check.kind === 'http' ? probeHttp(probe, probe.check, incoming) : probeTcp(probe, probe.check);
@@ -96,8 +99,13 @@ function probeHttp(
       },
     });
     request.on('response', (response) => {
-      response.resume();
       resolve({ status: response.statusCode ?? 500, body: '' });
+      // As the kubelet, which reads no more of a body: one without end would keep its connection.
+      let bytes = 0;
+      response.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (bytes > maxBodyBytes) request.destroy();
+      });
     });
     request.on('timeout', () => request.destroy(new Error(`no answer within ${probe.timeoutMs} ms`)));
     request.on('error', (error) => resolve({ status: 500, body: `${error.message}\n` }));

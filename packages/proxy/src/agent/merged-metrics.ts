@@ -22,7 +22,9 @@ function parseTarget(text: string): ScrapeTarget | undefined {
   try {
     const { scrape: enabled, path, port } = JSON.parse(text) as Readonly<Record<string, unknown>>;
     if (String(enabled) !== 'true') return undefined;
-    return { port: Number(port ?? 80), path: typeof path === 'string' && path !== '' ? path : '/metrics' };
+    const number = Number(port ?? 80);
+    if (!(Number.isInteger(number) && number > 0 && number < 65_536)) return undefined;
+    return { port: number, path: typeof path === 'string' && path !== '' ? encodeURI(path) : '/metrics' };
   } catch {
     return undefined;
   }
