@@ -6,6 +6,7 @@ import type { UpstreamCluster } from '../cluster/upstream-cluster.ts';
 import { connectionEnd } from '../codec/connection-end.ts';
 import type { SubsetCriteria } from '../decide/subset-criteria.ts';
 import type { ConnectionInfo } from '../listener/connection-info.ts';
+import { endAndClose } from '../listener/end-and-close.ts';
 import type { CancelDemand } from '../on-demand/on-demand.ts';
 import type { SocketAddress } from '../model/address.ts';
 import type { Metadata } from '../model/metadata.ts';
@@ -13,6 +14,7 @@ import { flag } from '../telemetry/response-flags.ts';
 import { closedByPeer, closeReasons, type CloseReason } from './close-reasons.ts';
 import type { Expirable, Countdown } from '../timer/coarse-timers.ts';
 import { Deadline } from '../timer/deadline.ts';
+import { deafHandler } from '../wire/deaf-handler.ts';
 import type { Wire, WireHandler } from '../wire/wire.ts';
 import { endWire, type WireEnd } from './end-wire.ts';
 import type { TcpProxySetup } from './tcp-proxy-setup.ts';
@@ -345,8 +347,18 @@ export class TcpConnection
       }
       endWire(upstream, end);
     }
-    endWire(this.#downstream, end);
+    if (end === 'sent' && !this.#downstreamEnded) this.#endClient();
+    else endWire(this.#downstream, end);
     this.tellEnd();
     this.#onClosed();
+  }
+
+  /** The client is sent what waits, and hears the end; one that stays is not waited for. */
+  #endClient(): void {
+    const { timers } = this.setup;
+    const wire = this.#downstream;
+    wire.handler = { ...deafHandler, onClose: () => timers.stop(lingering) };
+    wire.resume();
+    const lingering = endAndClose(wire, timers);
   }
 }

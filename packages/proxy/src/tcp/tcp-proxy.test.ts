@@ -238,6 +238,26 @@ test('a connection goes through CONNECT of HTTP/1, with headers of its own', asy
   assert.equal(statOf(dataPlane, 'cluster.backend.upstream_rq_active'), 0);
 });
 
+test('a client that stays when its tunnel of HTTP/1 has ended is not waited for', async (t) => {
+  const port = await tcpUpstream(t, (peer) =>
+    peer.once('data', () => peer.end('HTTP/1.1 200 OK\r\n\r\nbye')),
+  );
+  const plane = await serve(t, [clusterFromJson('backend', [port])], tunnelOf('shop.test:443'));
+  const client = connect({ port: plane.port, host: '127.0.0.1', allowHalfOpen: true });
+  t.after(() => client.destroy());
+  client.on('error', () => {});
+  let heard = '';
+  client.on('data', (chunk) => (heard += chunk.toString()));
+  await once(client, 'end');
+  assert.equal(heard, 'bye');
+  await until(() => plane.dataPlane.activeConnections === 0);
+  assert.equal(statOf(plane.dataPlane, 'tcp.main.downstream_cx_active'), 0);
+  // Its connection is closed, and not only forgotten.
+  const talk = setInterval(() => client.write('more'), 20);
+  t.after(() => clearInterval(talk));
+  await new Promise((resolve) => client.once('close', resolve));
+});
+
 test('a connection may be the body of a POST', async (t) => {
   const heard: string[] = [];
   const cluster = clusterFromJson('backend', [await http1Tunnel(t, heard)]);

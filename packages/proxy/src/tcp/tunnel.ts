@@ -169,6 +169,12 @@ class TunnelStream implements StreamWaiter, PendingConnection, TcpUpstream {
   }
 
   onResponseEnd(): void {
+    // With the answer a connection of HTTP/1 is gone: what the client still says has nowhere to go.
+    if (this.#stream?.protocol !== 'HTTP/2') {
+      this.#finish();
+      this.handler.onClose(undefined);
+      return;
+    }
     this.#answerEnded = true;
     if (this.#requestEnded) this.#finish();
     this.handler.onEnd();
