@@ -9,10 +9,12 @@ export interface DemandSeeker {
   cluster(name: string, source: ConfigSource): void;
   /** `host` is what the client asked for, in lower case. */
   virtualHost(table: string, host: string): void;
+  /** Nobody waits for `TABLE/HOST` any more, and nothing has been heard of it. */
+  giveHostUp(name: string): void;
 }
 
 interface Waiter {
-  readonly done: (outcome: DemandOutcome) => void;
+  done: (outcome: DemandOutcome) => void;
   readonly timer: Timer;
 }
 
@@ -38,7 +40,10 @@ export class OnDemand {
     timeoutMs: number,
     done: (outcome: DemandOutcome) => void,
   ): CancelDemand {
-    return this.#wait(this.#clusters, name, timeoutMs, done, (seeker) => seeker.cluster(name, source));
+    return this.#wait(this.#clusters, name, timeoutMs, done, {
+      ask: (seeker) => seeker.cluster(name, source),
+      giveUp: () => {},
+    });
   }
 
   /** Waits for the virtual host of a table that takes `host`. */
@@ -49,7 +54,10 @@ export class OnDemand {
     done: (outcome: DemandOutcome) => void,
   ): CancelDemand {
     const name = `${table}/${host}`;
-    return this.#wait(this.#hosts, name, timeoutMs, done, (seeker) => seeker.virtualHost(table, host));
+    return this.#wait(this.#hosts, name, timeoutMs, done, {
+      ask: (seeker) => seeker.virtualHost(table, host),
+      giveUp: (seeker) => seeker.giveHostUp(name),
+    });
   }
 
   /** Clusters have changed: those that are waited for may be in force now. */
@@ -71,7 +79,7 @@ export class OnDemand {
     name: string,
     timeoutMs: number,
     done: (outcome: DemandOutcome) => void,
-    ask: (seeker: DemandSeeker) => void,
+    { ask, giveUp }: Readonly<Record<'ask' | 'giveUp', (seeker: DemandSeeker) => void>>,
   ): CancelDemand {
     const { seeker } = this;
     if (seeker === undefined) {
@@ -80,21 +88,23 @@ export class OnDemand {
     }
     const waiters = waiting.get(name) ?? new Set();
     waiting.set(name, waiters);
-    const forget = (): void => {
-      waiter.timer.cancel();
-      waiters.delete(waiter);
-      if (waiters.size === 0 && waiting.get(name) === waiters) waiting.delete(name);
-    };
     const waiter: Waiter = {
       done,
       timer: this.#clock.after(timeoutMs, () => {
-        forget();
-        done('timeout');
+        waiters.delete(waiter);
+        if (waiters.size === 0 && waiting.get(name) === waiters) {
+          waiting.delete(name);
+          giveUp(seeker);
+        }
+        waiter.done('timeout');
       }),
     };
     waiters.add(waiter);
     ask(seeker);
-    return forget;
+    // Its time goes on: an answer that is late for this one is in time for the next.
+    return () => {
+      waiter.done = () => {};
+    };
   }
 }
 
@@ -102,8 +112,8 @@ function settle(waiting: Map<string, Set<Waiter>>, name: string, outcome: Demand
   const waiters = waiting.get(name);
   if (waiters === undefined) return;
   waiting.delete(name);
-  for (const { timer, done } of waiters) {
-    timer.cancel();
-    done(outcome);
+  for (const waiter of waiters) {
+    waiter.timer.cancel();
+    waiter.done(outcome);
   }
 }

@@ -83,5 +83,6 @@ export type FromWorker =
       readonly host: string;
       readonly reason: OutlierReason;
     }
+  | { readonly kind: 'giveHostUp'; readonly name: string }
   | { readonly kind: 'seekHost'; readonly table: string; readonly host: string }
   | { readonly kind: 'answer'; readonly id: number; readonly value?: WorkerLook };

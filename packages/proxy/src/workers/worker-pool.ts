@@ -206,6 +206,9 @@ export class WorkerPool {
           message.source as Parameters<NonNullable<DataPlane['onDemand']['seeker']>['cluster']>[1],
         );
         return;
+      case 'giveHostUp':
+        this.#dataPlane?.onDemand.seeker?.giveHostUp(message.name);
+        return;
       case 'seekHost':
         this.#dataPlane?.onDemand.seeker?.virtualHost(message.table, message.host);
     }

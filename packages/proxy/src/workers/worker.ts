@@ -168,6 +168,10 @@ export async function runWorker(): Promise<void> {
       seeker?.virtualHost(table, host);
       say({ kind: 'seekHost', table, host });
     },
+    giveHostUp(name) {
+      seeker?.giveHostUp(name);
+      say({ kind: 'giveHostUp', name });
+    },
   };
   for (const message of early.splice(0)) hear(message);
 }

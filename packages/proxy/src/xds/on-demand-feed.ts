@@ -39,7 +39,12 @@ interface Table {
   readonly hosts: Map<string, VirtualHostSource>;
   /** Hosts that were asked for, as `TABLE/HOST`. */
   readonly asked: Set<string>;
+  /** The last of those that are asked for no more, since no answer came: a late one may be on its way. */
+  readonly givenUp: Set<string>;
 }
+
+/** Clients name hosts: no more are remembered of those that nobody answers for. */
+const maxGivenUp = 1_000;
 
 /** Lets the data plane ask for clusters and virtual hosts. */
 export function onDemandFeed(options: OnDemandFeedOptions): OnDemandFeed {
@@ -67,6 +72,14 @@ export function onDemandFeed(options: OnDemandFeedOptions): OnDemandFeed {
       const known = tables.get(table);
       if (known === undefined || known.asked.has(`${table}/${host}`)) return;
       known.asked.add(`${table}/${host}`);
+      known.givenUp.delete(`${table}/${host}`);
+      wantHosts();
+    },
+    giveHostUp(name) {
+      const known = tables.get(tableOf(name));
+      if (known === undefined || !known.asked.delete(name)) return;
+      known.givenUp.add(name);
+      for (const oldest of known.givenUp) if (known.givenUp.size > maxGivenUp) known.givenUp.delete(oldest);
       wantHosts();
     },
   };
@@ -84,7 +97,7 @@ export function onDemandFeed(options: OnDemandFeedOptions): OnDemandFeed {
       }
       const known = tables.get(base.name);
       if (known === undefined) {
-        tables.set(base.name, { base, source, hosts: new Map(), asked: new Set() });
+        tables.set(base.name, { base, source, hosts: new Map(), asked: new Set(), givenUp: new Set() });
         wantHosts();
         return base;
       }
@@ -101,6 +114,7 @@ export function onDemandFeed(options: OnDemandFeedOptions): OnDemandFeed {
       const refused = new Map<string, string>();
       const touched = new Set<Table>();
       const came: string[] = [];
+      let late = false;
       for (const { name, bytes, aliases = [] } of changed) {
         const table = tables.get(tableOf(name));
         const decoded = virtualHostDecoder.fromBytes(bytes, undefined, options.runtime);
@@ -115,6 +129,12 @@ export function onDemandFeed(options: OnDemandFeedOptions): OnDemandFeed {
           table.hosts.set(name, heldVirtualHost(decoded.value.model));
           touched.add(table);
           came.push(name, ...aliases);
+          // What is held is asked for: only so does one hear of its changes.
+          for (const one of [name, ...aliases]) {
+            if (!table.givenUp.delete(one)) continue;
+            table.asked.add(one);
+            late = true;
+          }
         } else refused.set(name, problems.map(formatProblem).join('; '));
       }
       for (const name of removed) {
@@ -124,6 +144,7 @@ export function onDemandFeed(options: OnDemandFeedOptions): OnDemandFeed {
         // Who needs it later asks once more.
         if (table.asked.delete(name)) wantHosts();
       }
+      if (late) wantHosts();
       if (touched.size > 0) await options.putRoutes([...touched].map(whole));
       for (const name of came) onDemand.settleHost(name, 'available');
       for (const name of removed) onDemand.settleHost(name, 'missing');
