@@ -1,5 +1,12 @@
 import { problems, ok, type Problem, type Result } from '@lateen/core';
-import { decode, unpackAs, type Any, type MessageType, type UnknownField } from '@lateen/protocol';
+import {
+  decode,
+  unpackAs,
+  type Any,
+  type Field,
+  type MessageType,
+  type UnknownField,
+} from '@lateen/protocol';
 import type { RuntimeFeatureFlag } from '@lateen/protocol/envoy/config/core/v3';
 import { messageValidator } from '@lateen/protocol/validate';
 import { referenceKey, type ConfigSource, type ReferenceKind } from '../model/config-source.ts';
@@ -105,14 +112,17 @@ export class Scope {
       if (typeof value !== 'object') continue;
       const field = byName.get(key);
       const nested = field?.message === undefined ? undefined : nestedPolicyOf(field.message.typeName);
-      if (nested !== undefined) this.at(key).#checkAll(nested, value);
+      if (field === undefined || nested === undefined || value === null) continue;
+      this.at(key).#checkAll(nested, field.shape, value);
     }
   }
 
   /** Checks a message, or each of a list or a map of them. */
-  #checkAll(policy: AnyFieldPolicy, value: unknown): void {
-    if (Array.isArray(value)) for (const [i, item] of value.entries()) this.at(i).#checkAll(policy, item);
-    else if (typeof value === 'object' && value !== null) this.#check(policy, value);
+  #checkAll(policy: AnyFieldPolicy, shape: Field['shape'], value: object): void {
+    if (shape === 'single') this.#check(policy, value);
+    else if (shape === 'map')
+      for (const [key, item] of Object.entries(value)) this.entry(key).#check(policy, item as object);
+    else for (const [i, item] of (value as readonly object[]).entries()) this.at(i).#check(policy, item);
   }
 
   /** Decodes bytes; undefined after a problem. */
