@@ -3,7 +3,7 @@ import { request } from 'node:http';
 import { test } from 'node:test';
 import { TestClock } from '@lateen/core';
 import type { HttpFilterConfig } from '../model/index.ts';
-import { cluster, endpoint, routeTo, serveHttp, upstream } from '../testing/harness.ts';
+import { cluster, endpoint, routeTo, serveHttp, statOf, upstream } from '../testing/harness.ts';
 
 type HealthCheckConfig = Extract<HttpFilterConfig, { kind: 'health_check' }>;
 
@@ -106,7 +106,10 @@ test("an application's answer is given again for a while", async (t) => {
   clock.advance(1_000);
   assert.equal((await ask(port, '/healthz')).status, 200);
   assert.equal(asked, 2);
+  assert.equal(statOf(dataPlane, 'cluster.up.upstream_rq_total'), 2);
+  assert.equal(statOf(dataPlane, 'cluster.up.upstream_rq_completed'), 0);
   dataPlane.failHealthChecks(true);
   assert.equal((await ask(port, '/healthz')).status, 503);
   assert.equal(asked, 2);
+  assert.equal(statOf(dataPlane, 'http.http.health_check.request_total'), 2);
 });

@@ -84,7 +84,7 @@ export function healthCheckFilter(
       if (stats === undefined)
         return {
           status: 503,
-          details: 'health_check_failed_cluster_not_found',
+          details: 'health_check_failed_no_cluster_found',
           counter: 'failed_cluster_not_found',
         };
       const { membershipTotal, membershipHealthy, membershipDegraded } = stats;
@@ -103,11 +103,15 @@ export function healthCheckFilter(
         };
       }
     }
-    return { status: 200, details: 'health_check_ok' };
+    return {
+      status: 200,
+      details: minimums.length > 0 ? 'health_check_ok_cluster_healthy' : 'health_check_ok',
+    };
   }
 
   function answer(exchange: FilterExchange): void {
     const { status, details, counter } = verdict();
+    n.request_total++;
     n[status >= 500 ? 'failed' : 'ok']++;
     if (counter !== undefined) n[counter]++;
     if (status >= 500) exchange.addFlag(flag.failedLocalHealthCheck);
@@ -119,7 +123,6 @@ export function healthCheckFilter(
     onRequest(exchange) {
       for (const test of tests) if (!test(exchange.head)) return 'continue';
       exchange.healthCheck = true;
-      n.request_total++;
       const own = !config.passThrough || services.healthCheckFailed() || clock.monotonicMs() < cachedUntilMs;
       if (!own) return 'continue';
       answer(exchange);

@@ -244,7 +244,7 @@ test('an answer of the proxy itself is compressed too, and one to HEAD has no bo
     match: { prefix: '/' },
     direct_response: { status: 200, body: { inline_string: text.slice(0, 4_000) } },
   };
-  const { port } = await start(t, [compressor('gzip')], undefined, [direct]);
+  const { port, dataPlane } = await start(t, [compressor('gzip')], undefined, [direct]);
   const { headers, bytes } = await fetchBytes(port, 'gzip');
   assert.equal(headers['content-encoding'], 'gzip');
   assert.equal(gunzipSync(bytes).toString(), text.slice(0, 4_000));
@@ -255,6 +255,7 @@ test('an answer of the proxy itself is compressed too, and one to HEAD has no bo
   assert.match(raw, /^HTTP\/1.1 200 /);
   assert.doesNotMatch(raw, /content-encoding/);
   assert.match(raw, /\r\n\r\n$/);
+  assert.equal(statOf(dataPlane, 'http.http.compressor.text.gzip.header_compressor_used'), 1);
 });
 
 test('a compressor that cannot be is refused with the path of what is wrong', () => {

@@ -205,7 +205,7 @@ export function compressorFilter(
       }
       // Also where this client does not accept it: a cache has to ask again for one that does.
       addVary(headers);
-      if (!isChosen(exchange, type) || endStream) {
+      if (endStream || !isChosen(exchange, type)) {
         n.notCompressed++;
         return;
       }

@@ -111,6 +111,11 @@ export class Router extends RequestTries implements AttemptOwner {
     return this.owner.head.version;
   }
 
+  /** As Envoy, which counts no statuses of requests that ask how the proxy is. */
+  #countStatus(cluster: UpstreamCluster, status: number): void {
+    if (!this.owner.healthCheck) cluster.stats.countStatus(status);
+  }
+
   #try(fresh: boolean): void {
     const { owner, action } = this;
     const { priority } = action;
@@ -120,7 +125,7 @@ export class Router extends RequestTries implements AttemptOwner {
     if (host === undefined) {
       if (this.hasOthers()) return;
       cluster.stats.n.upstreamCxNoneHealthy++;
-      cluster.stats.countStatus(503);
+      this.#countStatus(cluster, 503);
       owner.addFlag(flag.noHealthyUpstream);
       this.#end();
       this.#reply(503, 'no healthy upstream', 'no_healthy_upstream');
@@ -185,7 +190,7 @@ export class Router extends RequestTries implements AttemptOwner {
         return;
       }
       if (this.leaveToOthers(attempt)) {
-        stats.countStatus(head.status);
+        this.#countStatus(attempt.cluster, head.status);
         if (!endStream) attempt.abort();
         owner.manager.heads.releaseResponse(head);
         return;
@@ -195,7 +200,7 @@ export class Router extends RequestTries implements AttemptOwner {
     } else if (this.attempts > 1) {
       stats.n.upstreamRqRetrySuccess++;
     }
-    stats.countStatus(head.status);
+    this.#countStatus(attempt.cluster, head.status);
     const { internalRedirect } = this.action;
     if (internalRedirect?.statuses.includes(head.status) === true && this.#redirect(attempt, head, endStream))
       return;
@@ -279,7 +284,7 @@ export class Router extends RequestTries implements AttemptOwner {
     this.#end();
     owner.addFlag(report.flag);
     // As Envoy, which counts no status for what lasted too long.
-    if (outcome !== 'max_stream_duration') attempt.cluster.stats.countStatus(report.status);
+    if (outcome !== 'max_stream_duration') this.#countStatus(attempt.cluster, report.status);
     this.#reply(
       outcome === 'max_stream_duration' && !this.requestDone ? 408 : report.status,
       failureBody(outcome, transport, this.attempts > 1),
@@ -361,7 +366,7 @@ export class Router extends RequestTries implements AttemptOwner {
     const begun = this.responding;
     if (!begun) {
       this.attempt?.onTimedOut();
-      cluster.stats.countStatus(504);
+      this.#countStatus(cluster, 504);
       owner.addFlag(flag.upstreamRequestTimeout);
     }
     this.abort();
