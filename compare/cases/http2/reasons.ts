@@ -47,7 +47,12 @@ export const reasons: readonly Reason[] = [
   },
   { cases: /^a GOAWAY/, why: 'who says goodbye is still served' },
   { cases: /^a reset$/, why: 'what endpoints have been sent by then is a matter of time' },
-  { cases: /^trailers that do not/, why: 'refused with what has come' },
+  { cases: /^trailers (?:that do not|with a pseudo-header)/, why: 'refused with what has come' },
+  {
+    cases: /^two requests/,
+    of: /_pending_total$/,
+    why: 'whether a connection is free by then is a matter of time',
+  },
   { cases: /^HEAD/, why: 'refused with what has come' },
   { cases: /^extended CONNECT that is not/, why: 'endpoints say whether they take it (RFC 8441)' },
   {
