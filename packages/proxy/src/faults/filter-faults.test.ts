@@ -102,7 +102,7 @@ const cases: readonly Case[] = [
       status: 503,
       body: '',
       flags: 'LH',
-      details: 'health_check_failed_cluster_not_found',
+      details: 'health_check_failed_no_cluster_found',
       counted: {
         'http.http.health_check.failed_cluster_not_found': 1,
         'http.http.downstream_rq_5xx': 0,
