@@ -18,18 +18,10 @@ export function sharedGroups(
 }
 
 /** Statistics by their prefix: several filters of one prefix share them. */
-export function shared<T extends Parameters<StatsRegistry['add']>[0]>(
+export function shared<T extends StatGroup>(
   create: (prefix: string) => T,
   registry: StatsRegistry,
 ): (prefix: string) => T {
-  const known = new Map<string, T>();
-  return (prefix) => {
-    let group = known.get(prefix);
-    if (group === undefined) {
-      group = create(prefix);
-      known.set(prefix, group);
-      registry.add(group);
-    }
-    return group;
-  };
+  const groupOf = sharedGroups(registry);
+  return (prefix) => groupOf(prefix, () => create(prefix));
 }
