@@ -113,3 +113,34 @@ test("an application's answer is given again for a while", async (t) => {
   assert.equal(asked, 2);
   assert.equal(statOf(dataPlane, 'http.http.health_check.request_total'), 2);
 });
+
+test('an answer that is kept says that the application is degraded, or that it has failed', async (t) => {
+  let status = 200;
+  const { port: up } = await upstream(t, (_, response) =>
+    response.writeHead(status, { 'x-envoy-degraded': '' }).end(),
+  );
+  const clock = new TestClock();
+  const config = { ...answersItself, passThrough: true, cacheMs: 1_000 };
+  const { dataPlane, port } = await serveHttp(t, [routeTo('up')], [cluster('up', [up])], filters(config), {
+    clock,
+    node,
+  });
+  const stat = (name: string): number => statOf(dataPlane, `http.http.health_check.${name}`);
+  await ask(port, '/healthz');
+  assert.equal(stat('degraded'), 0);
+  const kept = await new Promise<string | undefined>((resolve, reject) => {
+    request({ port, host: '127.0.0.1', path: '/healthz', agent: false }, (response) => {
+      response.resume();
+      resolve(response.headers['x-envoy-degraded'] as string | undefined);
+    })
+      .on('error', reject)
+      .end();
+  });
+  assert.equal(kept, '');
+  assert.deepEqual([stat('degraded'), stat('ok'), stat('failed')], [1, 1, 0]);
+  status = 404;
+  clock.advance(1_000);
+  await ask(port, '/healthz');
+  assert.equal((await ask(port, '/healthz')).status, 404);
+  assert.deepEqual([stat('degraded'), stat('ok'), stat('failed')], [2, 1, 1]);
+});

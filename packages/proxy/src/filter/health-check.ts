@@ -10,6 +10,7 @@ import type { CompiledHttpFilter, FilterExchange } from './http-filter.ts';
 
 const checkedCluster = headerName('x-envoy-upstream-healthchecked-cluster');
 const immediateFail = headerName('x-envoy-immediate-health-check-fail');
+const degraded = headerName('x-envoy-degraded');
 
 /** What the filter asks of the proxy that it is part of. */
 export interface HealthCheckServices {
@@ -73,6 +74,7 @@ export function healthCheckFilter(
     percent,
   }));
   let cachedStatus = 200;
+  let cachedDegraded = false;
   let cachedUntilMs = Number.NEGATIVE_INFINITY;
 
   function verdict(): Verdict {
@@ -112,10 +114,13 @@ export function healthCheckFilter(
   function answer(exchange: FilterExchange): void {
     const { status, details, counter } = verdict();
     n.request_total++;
-    n[status >= 500 ? 'failed' : 'ok']++;
+    const isFailed = status < 200 || status >= 300;
+    n[isFailed ? 'failed' : 'ok']++;
     if (counter !== undefined) n[counter]++;
-    if (status >= 500) exchange.addFlag(flag.failedLocalHealthCheck);
-    exchange.reply(status, '', details);
+    if (isFailed) exchange.addFlag(flag.failedLocalHealthCheck);
+    const isDegraded = counter === 'cached_response' && cachedDegraded;
+    if (isDegraded) n.degraded++;
+    exchange.reply(status, '', details, isDegraded ? { headers: [['x-envoy-degraded', '']] } : undefined);
   }
 
   return {
@@ -135,6 +140,7 @@ export function healthCheckFilter(
       }
       if (config.cacheMs > 0 && clock.monotonicMs() >= cachedUntilMs && !services.healthCheckFailed()) {
         cachedStatus = response.status;
+        cachedDegraded = response.headers.has(degraded);
         cachedUntilMs = clock.monotonicMs() + config.cacheMs;
       }
       response.headers.set(checkedCluster, services.nodeCluster);
