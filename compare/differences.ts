@@ -10,12 +10,13 @@ export interface Difference {
   readonly reason?: string;
 }
 
-/** All that differs in the case `what`; of several reasons the first is taken. */
+/** All that differs in the case `what`; of several reasons the first is taken, and `used` told. */
 export function differences(
   envoy: Observation,
   lateen: Observation,
   what: string,
   reasons: readonly Reason[],
+  used?: Set<Reason>,
 ): Difference[] {
   const names = new Set([...envoy.keys(), ...lateen.keys()]);
   const mayApply = reasons.filter(({ cases }) => cases === undefined || cases.test(what));
@@ -26,6 +27,7 @@ export function differences(
     const reason = mayApply.find(
       ({ of, when }) => (of?.test(name) ?? true) && (when?.(theirs, ours) ?? true),
     );
+    if (reason !== undefined) used?.add(reason);
     found.push({
       name,
       envoy: theirs,

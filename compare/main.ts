@@ -57,6 +57,7 @@ async function run(): Promise<number> {
   }
   const lateen = { name: 'lateen-proxy', command: process.execPath, args: [values.proxy] };
   const results: Compared[] = [];
+  const used = new Set<Reason>();
   for (const theme of themes) {
     if (positionals.length > 0 && !positionals.includes(theme.name)) continue;
     for (const setup of theme.setups) {
@@ -65,15 +66,26 @@ async function run(): Promise<number> {
       const cases = setup.cases.filter(({ what }) => wanted(what));
       if (cases.length === 0) continue;
       console.error(`${theme.name}/${setup.name}: ${cases.length} cases`);
-      for (const result of await compareSetup([envoy, lateen], { ...setup, cases }, theme)) {
+      for (const result of await compareSetup([envoy, lateen], { ...setup, cases }, theme, used)) {
         results.push(result);
         if (values.output !== 'json') process.stdout.write(renderCase(result, values.all));
       }
     }
+    if (values.filter === '') warnOfUnused(theme.name, theme.reasons ?? [], used);
   }
+  if (values.filter === '' && positionals.length === 0) warnOfUnused('all themes', everywhere, used);
   if (values.output === 'json') console.log(JSON.stringify(results, undefined, 2));
   else console.log(renderSummary(results));
   return results.some((one) => one.differences.some(({ reason }) => reason === undefined)) ? 1 : 0;
+}
+
+/** A reason that nothing needs any more could hide what breaks next. */
+function warnOfUnused(where: string, reasons: readonly Reason[], used: ReadonlySet<Reason>): void {
+  for (const reason of reasons) {
+    if (used.has(reason)) continue;
+    const place = [reason.cases, reason.of].filter((one) => one !== undefined).join(', ');
+    console.error(`WARNING: ${where}: nothing differed for the reason "${reason.why}" (${place})`);
+  }
 }
 
 /** The reasons that a case states itself. */
@@ -84,17 +96,24 @@ async function compareSetup(
   [envoy, lateen]: readonly [Contender, Contender],
   setup: Setup,
   theme: Theme,
+  used: Set<Reason>,
 ): Promise<Compared[]> {
   const started = await Promise.allSettled([Lane.start(envoy, setup), Lane.start(lateen, setup)]);
   const lanes = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
   try {
-    for (const one of started) if (one.status === 'rejected') throw one.reason;
+    const [theirStart, ourStart] = started.map((one) =>
+      one.status === 'fulfilled' ? 'started' : messageOf(one.reason),
+    );
+    if (lanes.length < started.length) {
+      const difference = { name: 'start', envoy: theirStart, lateen: ourStart };
+      return [{ name: `${theme.name}/${setup.name}`, differences: [difference], same: {} }];
+    }
     const [theirs, ours] = lanes as [Lane, Lane];
     const results: Compared[] = [];
     for (const one of setup.cases) {
       const [a, b] = await Promise.all([theirs.run(one), ours.run(one)]);
       const reasons = [...ofCase(one), ...(theme.reasons ?? []), ...everywhere];
-      const found = differences(a, b, one.what, reasons);
+      const found = differences(a, b, one.what, reasons, used);
       const same = Object.fromEntries([...a].filter(([name, value]) => b.get(name) === value));
       results.push({ name: `${theme.name}/${setup.name}: ${one.what}`, differences: found, same });
     }

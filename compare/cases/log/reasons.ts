@@ -4,6 +4,5 @@ import type { Reason } from '../../case.ts';
 export const reasons: readonly Reason[] = [
   { of: /\.vcluster\./, why: 'not kept: virtual clusters name requests in logs' },
   { of: /header_bytes_sent|wire_bytes_sent/, why: 'heads are written otherwise' },
-  { cases: /^an endpoint that resets/, of: /upstream_local_address/, why: 'forgotten with its connection' },
   { cases: /cannot be read$/, of: /:scheme_$/, why: 'every request has one' },
 ];

@@ -204,7 +204,11 @@ const plain: Setup = {
     sends('bytes above 127 in the path', get('/\xe4\xff')),
     sends('quotes in the path', get('/"<>^`{|}')),
     sends('host in capitals with a dot', 'GET / HTTP/1.1\r\nHost: A.Example.\r\n\r\n'),
-    sends('half-closed client', get('/'), { clients: [{ send: [get('/'), { end: true }] }] }),
+    {
+      what: 'client that half-closes before its answer',
+      clients: [{ send: [get('/'), { waitMs: 100 }, { end: true }] }],
+      up: [{ send: [{ waitMs: 500 }, ok] }],
+    },
     {
       what: 'client gone before its answer',
       clients: [{ send: [get('/'), { waitMs: 100 }, { close: true }] }],

@@ -9,11 +9,6 @@ export const reasons: readonly Reason[] = [
   },
   { cases: /100-continue/, of: /^log\.1\.code$/, why: 'interim answers are not logged' },
   { cases: /^path (?:with [^f%q]|above)|%00$/, why: 'paths are normalised' },
-  {
-    cases: /^path with a (?:fragment|query)/,
-    of: /^log\.1\.|response_before_rq_complete$/,
-    why: 'refused before it is read',
-  },
   { cases: /^empty path with query/, why: 'the path is /' },
   {
     cases: /^hop-by-hop headers of an answer/,
@@ -33,7 +28,6 @@ export const reasons: readonly Reason[] = [
     of: /_active_rq$/,
     why: 'a head that has not come whole is no request',
   },
-  { cases: /^half-closed client/, of: /^up\.1\.connection$/, why: 'endpoints are left by RST' },
   {
     cases: /^websocket answered/,
     of: /\.body$|content-length$|log\.1\.sent$|upstream_rq_(?:completed|\d)/,
