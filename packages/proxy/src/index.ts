@@ -1,2 +1,3 @@
-export { createDataPlane } from './data-plane.ts';
-export type { ApplyResult, DataPlane, DataPlaneChange, DataPlaneOptions } from './model/index.ts';
+export { createDataPlane } from './create-data-plane.ts';
+export type { ApplyResult, DataPlaneChange } from './model/index.ts';
+export type { DataPlane, DataPlaneOptions } from './data-plane.ts';

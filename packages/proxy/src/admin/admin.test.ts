@@ -12,7 +12,8 @@ import { Secret } from '@lateen/protocol/envoy/extensions/transport_sockets/tls/
 import { decodeBootstrap } from '../bootstrap/bootstrap.ts';
 import { startProxy, type RunningProxy } from '../bootstrap/running-proxy.ts';
 import { knownTypes } from '../decode/known-types.ts';
-import { defaultCluster, defaultListener, type ClusterStatus, type DataPlane } from '../model/index.ts';
+import { defaultCluster, defaultListener, type ClusterStatus } from '../model/index.ts';
+import type { DataPlane } from '../data-plane.ts';
 import { LogLevels } from '../logging/log-levels.ts';
 import { clustersJson, clustersText } from './cluster-status.ts';
 import { adminRoutes } from './routes.ts';

@@ -1,4 +1,4 @@
-import type { StatFilter, StatKind, StatsView } from '../model/data-plane.ts';
+import type { StatFilter, StatKind, StatsView } from '../telemetry/stats-view.ts';
 import type { HistogramStates } from '../telemetry/histogram-intervals.ts';
 import { shortJson, text, type AdminResponse } from './admin-request.ts';
 import type { StatsChoices } from './stats-page.ts';

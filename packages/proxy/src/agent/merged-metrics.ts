@@ -1,5 +1,5 @@
 import { get } from 'node:http';
-import type { StatsView } from '../model/index.ts';
+import type { StatsView } from '../telemetry/stats-view.ts';
 
 /** Where an application shows its metrics, from the pod's `prometheus.io/*` annotations. */
 interface ScrapeTarget {

@@ -1,5 +1,5 @@
 import { LateenError, type Problem } from '@lateen/core';
-import { createDataPlane } from '../data-plane.ts';
+import { createDataPlane } from '../create-data-plane.ts';
 import type { RefusedResource } from '../model/index.ts';
 import { formatProblems, type ProxyBootstrap } from './bootstrap.ts';
 

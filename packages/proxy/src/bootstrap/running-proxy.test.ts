@@ -14,11 +14,12 @@ import {
 } from '@lateen/protocol/envoy/service/discovery/v3';
 import { createGrpcServer, type ServerStream } from '@lateen/protocol/grpc';
 import { knownTypes } from '../decode/known-types.ts';
-import type { DataPlane, DataPlaneChange } from '../model/index.ts';
+import type { DataPlane } from '../data-plane.ts';
+import type { DataPlaneChange } from '../model/index.ts';
 import type { Closers } from '../testing/harness.ts';
 import { dumpConfig } from '../admin/config-dump.ts';
 import { decodeBootstrap } from './bootstrap.ts';
-import { createDataPlane } from '../data-plane.ts';
+import { createDataPlane } from '../create-data-plane.ts';
 import { startProxy } from './running-proxy.ts';
 
 const ads = { ads: {}, initial_fetch_timeout: '0s' };

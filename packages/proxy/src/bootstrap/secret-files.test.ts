@@ -7,8 +7,8 @@ import { test, type TestContext } from 'node:test';
 import { connect } from 'node:tls';
 import { lineLogger } from '@lateen/core';
 import { createTestAuthority, type TestCertificate } from '@lateen/testkit';
-import { createDataPlane } from '../data-plane.ts';
-import type { DataPlane } from '../model/index.ts';
+import { createDataPlane } from '../create-data-plane.ts';
+import type { DataPlane } from '../data-plane.ts';
 import { startBootstrapped } from '../testing/bootstrapped-proxy.ts';
 import { portOf, statOf } from '../testing/harness.ts';
 

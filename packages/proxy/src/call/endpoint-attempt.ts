@@ -1,7 +1,7 @@
 import type { ClusterRef } from '../cluster/cluster-set.ts';
 import type { HostRequest } from '../cluster/host-request.ts';
-import { Attempt, type AttemptOutcome, type AttemptOwner } from '../filter/router/attempt.ts';
-import { failureReports } from '../filter/router/failure.ts';
+import { Attempt, type AttemptOutcome, type AttemptOwner } from '../attempt/attempt.ts';
+import { failureReports } from '../attempt/failure.ts';
 import type { CallContext } from './http-call.ts';
 
 /** Why nobody can be asked. */

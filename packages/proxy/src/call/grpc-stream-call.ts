@@ -16,7 +16,7 @@ import { RequestHead, type ResponseHead } from '../codec/head.ts';
 import type { HeaderBlock } from '../codec/header-block.ts';
 import { headerName, names } from '../codec/header-name.ts';
 import { headerValueOf } from '../codec/header-value.ts';
-import type { Attempt, AttemptOutcome, AttemptOwner } from '../filter/router/attempt.ts';
+import type { Attempt, AttemptOutcome, AttemptOwner } from '../attempt/attempt.ts';
 import type { Countdown, Expirable } from '../timer/coarse-timers.ts';
 import type { GrpcCallerOptions, GrpcStream, GrpcStreamHandlers } from './grpc-caller.ts';
 import { attemptAtEndpoint, countFailed } from './endpoint-attempt.ts';

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { systemClock, type Clock, type Logger, type Timer } from '@lateen/core';
 import type { ResourceChange } from '../model/change.ts';
 import type { Cluster, Discovery } from '../model/cluster.ts';
-import type { ClusterStatus } from '../model/data-plane.ts';
+import type { ClusterStatus } from '../model/status.ts';
 import type { ClusterLoadAssignment } from '../model/endpoint.ts';
 import { awaitsNames } from '../decide/awaited-hosts.ts';
 import { endpointNameOf } from '../model/references.ts';

@@ -1,5 +1,5 @@
 import { formatAddress, type Address } from '../model/address.ts';
-import type { EndpointStatus } from '../model/data-plane.ts';
+import type { EndpointStatus } from '../model/status.ts';
 import type { Endpoint, Locality } from '../model/endpoint.ts';
 import type { LatencyEstimate } from './balancer/latency-estimate.ts';
 import type { HostMonitor } from './outlier/host-monitor.ts';

@@ -1,7 +1,7 @@
 import type { PriorityHealth } from '../decide/priority-load.ts';
 import type { AlpnOverride } from '../model/alpn-override.ts';
 import type { Cluster } from '../model/cluster.ts';
-import type { ClusterStatus } from '../model/data-plane.ts';
+import type { ClusterStatus } from '../model/status.ts';
 import type { ClusterLoadAssignment, Endpoint, Locality } from '../model/endpoint.ts';
 import { formatAddress } from '../model/address.ts';
 import { ClusterStats } from '../telemetry/cluster-stats.ts';
@@ -24,7 +24,8 @@ import { OriginalDestinations } from './original-destinations.ts';
 import { mayOverride } from './host-override.ts';
 import { Host } from './host.ts';
 import type { HostRequest } from './host-request.ts';
-import { OutlierDetector, type OutlierReason } from './outlier/outlier-detector.ts';
+import { OutlierDetector } from './outlier/outlier-detector.ts';
+import type { OutlierReason } from '../model/cluster.ts';
 import { ClientPools } from './pool/client-pools.ts';
 import type { HttpPool } from './pool/http-pool.ts';
 import { createHttpPool } from './pool/create-pool.ts';

@@ -1,5 +1,6 @@
 import type { Clock } from '@lateen/core';
-import type { DataPlane, ListenerChoice } from '../model/index.ts';
+import type { DataPlane } from '../data-plane.ts';
+import type { ListenerChoice } from '../model/index.ts';
 
 /** How listeners are to be drained (Envoy, `/drain_listeners`). */
 export interface DrainRequest {

@@ -1,5 +1,5 @@
 import type { Clock, Logger } from '@lateen/core';
-import type { DataPlane } from '../model/index.ts';
+import type { DataPlane } from '../data-plane.ts';
 
 export interface ShutdownOptions {
   readonly dataPlane: Pick<DataPlane, 'startDraining' | 'drain' | 'activeConnections'>;

@@ -10,7 +10,7 @@ import { queryObjects } from 'node:v8';
 import { frame, goodHead, headersFrame, uint32 } from '../testing/raw-http2.ts';
 import { HttpConnection } from '../filter/connection-manager.ts';
 import { Exchange } from '../filter/exchange.ts';
-import { Attempt } from '../filter/router/attempt.ts';
+import { Attempt } from '../attempt/attempt.ts';
 import { Http1ClientConnection } from '../http1/client-connection.ts';
 import { Http1ServerConnection } from '../http1/server-connection.ts';
 import { Http2ClientConnection } from '../http2/client-connection.ts';

@@ -2,7 +2,7 @@ import type { ResponseHead } from '../codec/head.ts';
 import { addIntroduction, type Introduction } from '../codec/acquaintance.ts';
 import { headerLine } from '../codec/header-block.ts';
 import { names } from '../codec/header-name.ts';
-import type { NodeIdentity } from '../model/data-plane.ts';
+import type { NodeIdentity } from '../model/node-identity.ts';
 import { encodePeerMetadata, type PeerTable } from '../telemetry/peer.ts';
 import type { CompiledHttpFilter, FilterExchange } from './http-filter.ts';
 

@@ -1,7 +1,7 @@
 import type { ResponseHead } from '../codec/head.ts';
 import { downstreamEnds, type DownstreamEnd } from './downstream-end.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
-import { failureDetails, failureReports } from './router/failure.ts';
+import { failureDetails, failureReports } from '../attempt/failure.ts';
 import { endsTunnel } from './router/upstream-head.ts';
 
 const byEndpoint: DownstreamEnd = {

@@ -1,7 +1,8 @@
 import { randomInt } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { codeOf, LateenError, type Logger } from '@lateen/core';
-import type { DataPlane, StatsView } from '../model/index.ts';
+import type { DataPlane } from '../data-plane.ts';
+import type { StatsView } from '../telemetry/stats-view.ts';
 import { carriedOver } from '../telemetry/stats-snapshot.ts';
 import { socketPath } from './messages.ts';
 import type { Predecessor } from './predecessor.ts';

@@ -4,12 +4,8 @@ import { connect } from 'node:http2';
 import { request } from 'node:https';
 import { test } from 'node:test';
 import { createTestAuthority } from '@lateen/testkit';
-import {
-  defaultUpstreamHttp,
-  type DataPlane,
-  type TlsOptions,
-  type UpstreamHttpOptions,
-} from '../model/index.ts';
+import { defaultUpstreamHttp, type TlsOptions, type UpstreamHttpOptions } from '../model/index.ts';
+import type { DataPlane } from '../data-plane.ts';
 import {
   cluster,
   httpListener,

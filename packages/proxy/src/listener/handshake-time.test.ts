@@ -4,7 +4,7 @@ import { connect, createServer } from 'node:net';
 import { test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import { createTestAuthority } from '@lateen/testkit';
-import type { DataPlane } from '../model/index.ts';
+import type { DataPlane } from '../data-plane.ts';
 import { listenerFromJson } from '../testing/envoy-config.ts';
 import {
   keptAccessLog,

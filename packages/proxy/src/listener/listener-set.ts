@@ -3,7 +3,7 @@ import { NumberMap, type Logger, type Problem, type Result, type Timer } from '@
 import { DrainSchedule, type DrainStrategy } from '../drain/drain-schedule.ts';
 import { formatAddress, type SocketAddress } from '../model/address.ts';
 import type { ResourceChange } from '../model/change.ts';
-import type { ListenerChoice, ListenerStatus } from '../model/data-plane.ts';
+import type { ListenerChoice, ListenerStatus } from '../model/status.ts';
 import type { Listener } from '../model/listener.ts';
 import { ListenerStats } from '../telemetry/listener-stats.ts';
 import type { StatGroup } from '../telemetry/stat-group.ts';

@@ -16,7 +16,8 @@ import {
   upstream,
   type Closers,
 } from '../testing/harness.ts';
-import type { Cluster, DataPlane, DataPlaneOptions } from '../model/index.ts';
+import type { Cluster } from '../model/index.ts';
+import type { DataPlane, DataPlaneOptions } from '../data-plane.ts';
 
 const filterType = 'type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol';
 const transportType =

@@ -91,6 +91,16 @@ export interface CircuitBreakerThresholds {
   readonly trackRemaining: boolean;
 }
 
+/** Why a host is called an outlier. */
+export type OutlierReason =
+  | 'Consecutive5xx'
+  | 'GatewayFailure'
+  | 'LocalOrigin'
+  | 'SuccessRate'
+  | 'LocalSuccessRate'
+  | 'FailurePercentage'
+  | 'LocalFailurePercentage';
+
 export interface OutlierDetection {
   readonly consecutive5xx: number;
   readonly consecutiveGatewayFailure: number;

@@ -53,16 +53,8 @@ export type {
   RedisReadPolicy,
   RedisRoute,
 } from './redis.ts';
-export type {
-  ClusterStatus,
-  DataPlane,
-  DataPlaneOptions,
-  EndpointStatus,
-  ListenerChoice,
-  ListenerStatus,
-  NodeIdentity,
-  StatsView,
-} from './data-plane.ts';
+export type { ClusterStatus, EndpointStatus, ListenerChoice, ListenerStatus } from './status.ts';
+export type { NodeIdentity } from './node-identity.ts';
 export {
   defaultCluster,
   defaultZoneAware,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
-import type { DataPlane, DataPlaneOptions } from '../model/index.ts';
+import type { DataPlane, DataPlaneOptions } from '../data-plane.ts';
 import { clusterFromJson, listenerFromJson } from '../testing/envoy-config.ts';
 import {
   keptAccessLog,

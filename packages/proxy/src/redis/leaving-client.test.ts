@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { listenerFromJson } from '../testing/envoy-config.ts';
 import { portOf, startDataPlane, until, type Closers } from '../testing/harness.ts';
-import type { DataPlane } from '../model/index.ts';
+import type { DataPlane } from '../data-plane.ts';
 
 async function serve(test: Closers): Promise<DataPlane> {
   const dataPlane = startDataPlane(test);

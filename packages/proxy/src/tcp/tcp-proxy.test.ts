@@ -4,7 +4,8 @@ import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2';
 import { connect } from 'node:net';
 import { test } from 'node:test';
-import type { Cluster, DataPlane, DataPlaneOptions } from '../model/index.ts';
+import type { Cluster } from '../model/index.ts';
+import type { DataPlane, DataPlaneOptions } from '../data-plane.ts';
 import { clusterFromJson, listenerFromJson } from '../testing/envoy-config.ts';
 import {
   keptAccessLog,

@@ -1,5 +1,5 @@
 import type { Host } from '../cluster/host.ts';
-import type { NodeIdentity } from '../model/data-plane.ts';
+import type { NodeIdentity } from '../model/node-identity.ts';
 import { defaultIstioStats, type IstioStatsOptions } from '../model/istio-stats.ts';
 import type { JsonValue } from '../model/metadata.ts';
 import { celOf } from './cel/cel-attributes.ts';

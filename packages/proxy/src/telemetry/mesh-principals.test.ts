@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { createTestAuthority, type TestCertificate } from '@lateen/testkit';
-import type { DataPlane, NodeIdentity } from '../model/index.ts';
+import type { DataPlane } from '../data-plane.ts';
+import type { NodeIdentity } from '../model/index.ts';
 import { clusterFromJson, listenerFromJson, routerJson, routesJson } from '../testing/envoy-config.ts';
 import { ask, portOf, startDataPlane, tcpUpstream, upstream, type Closers } from '../testing/harness.ts';
 

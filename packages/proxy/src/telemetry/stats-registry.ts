@@ -1,4 +1,4 @@
-import type { PrometheusFilter, StatFilter, StatKind, StatsView } from '../model/data-plane.ts';
+import type { PrometheusFilter, StatFilter, StatKind, StatsView } from './stats-view.ts';
 import type { StatsOptions } from '../model/stats.ts';
 import { compileHistogramBounds, compileStatsMatcher, namesOf, type NameStat } from './stat-names.ts';
 import type { HistogramStates } from './histogram-intervals.ts';

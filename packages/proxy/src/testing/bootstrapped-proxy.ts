@@ -1,8 +1,8 @@
 import { silentLogger, systemClock } from '@lateen/core';
 import { decodeBootstrap } from '../bootstrap/bootstrap.ts';
 import { startProxy, type RunningProxy, type RunningProxyOptions } from '../bootstrap/running-proxy.ts';
-import { createDataPlane } from '../data-plane.ts';
-import type { DataPlane } from '../model/index.ts';
+import { createDataPlane } from '../create-data-plane.ts';
+import type { DataPlane } from '../data-plane.ts';
 import type { Closers } from './harness.ts';
 
 const types = 'type.googleapis.com/envoy.extensions.filters';

@@ -1,7 +1,8 @@
 import { fromJson } from '@lateen/protocol';
 import { knownTypes } from '../decode/known-types.ts';
 import { clusterDecoder, listenerDecoder, type ResourceDecoder } from '../decode/resource.ts';
-import type { Cluster, DataPlane, DataPlaneOptions, Listener } from '../model/index.ts';
+import type { Cluster, Listener } from '../model/index.ts';
+import type { DataPlane, DataPlaneOptions } from '../data-plane.ts';
 import { portOf, startDataPlane, type Closers } from './harness.ts';
 
 const types = 'type.googleapis.com/envoy.extensions';

@@ -7,7 +7,7 @@ import {
   type Server,
 } from 'node:http';
 import { connect, createServer as createTcpServer, type Server as TcpServer, type Socket } from 'node:net';
-import { createDataPlane } from '../data-plane.ts';
+import { createDataPlane } from '../create-data-plane.ts';
 import {
   defaultCluster,
   defaultFilterChain,
@@ -18,8 +18,6 @@ import {
   defaultRouteConfiguration,
   defaultVirtualHost,
   type Cluster,
-  type DataPlane,
-  type DataPlaneOptions,
   type Endpoint,
   type FilterChain,
   type HttpConnectionManager,
@@ -27,6 +25,7 @@ import {
   type Route,
   type RouteConfiguration,
 } from '../model/index.ts';
+import type { DataPlane, DataPlaneOptions } from '../data-plane.ts';
 
 /** What is to be closed at the end of a test. */
 export interface Closers {

@@ -5,7 +5,7 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { createDataPlane } from '../data-plane.ts';
+import { createDataPlane } from '../create-data-plane.ts';
 import { defaultRoute } from '../model/index.ts';
 import { httpListener, portOf, routeTable } from './harness.ts';
 

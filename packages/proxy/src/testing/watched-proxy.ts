@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
 import { silentLogger, type Logger } from '@lateen/core';
-import type { AccessLog, Cluster, DataPlane, DataPlaneOptions, Route } from '../model/index.ts';
+import type { AccessLog, Cluster, Route } from '../model/index.ts';
+import type { DataPlane, DataPlaneOptions } from '../data-plane.ts';
 import type { HttpConnectionManager } from '../model/network-filter.ts';
 import { serveHttp, type Closers } from './harness.ts';
 

@@ -8,9 +8,9 @@ import {
   defaultHttpConnectionManager,
   defaultListener,
   defaultRoute,
-  type DataPlane,
   type DownstreamTls,
 } from '../model/index.ts';
+import type { DataPlane } from '../data-plane.ts';
 import { portOf, routeTable, startDataPlane } from '../testing/harness.ts';
 import { compileCertificateChoice } from './certificate-choice.ts';
 

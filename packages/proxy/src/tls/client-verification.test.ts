@@ -8,8 +8,8 @@ import {
   defaultListener,
   defaultRoute,
   type CertificateValidation,
-  type DataPlane,
 } from '../model/index.ts';
+import type { DataPlane } from '../data-plane.ts';
 import { portOf, routeTable, startDataPlane, statOf, type Closers } from '../testing/harness.ts';
 
 const bytes = (text: string) => ({ kind: 'inline' as const, bytes: Buffer.from(text) });

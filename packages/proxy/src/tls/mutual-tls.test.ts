@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createTestAuthority, type TestAuthority, type TestCertificate } from '@lateen/testkit';
-import type { CertificateValidation, DataPlane, Secret, TlsOptions } from '../model/index.ts';
+import type { CertificateValidation, Secret, TlsOptions } from '../model/index.ts';
+import type { DataPlane } from '../data-plane.ts';
 import {
   ask,
   cluster,

@@ -7,7 +7,7 @@ import { fromJson } from '@lateen/protocol';
 import { createTestAuthority, type TestAuthority, type TestCertificate } from '@lateen/testkit';
 import { knownTypes } from '../decode/known-types.ts';
 import { clusterDecoder } from '../decode/resource.ts';
-import type { DataPlane } from '../model/index.ts';
+import type { DataPlane } from '../data-plane.ts';
 import { clusterFromJson, listenerFromJson, routesJson, serveEnvoy } from '../testing/envoy-config.ts';
 import { ask, portOf, startDataPlane, statOf } from '../testing/harness.ts';
 import { LazyOpenssl } from './openssl/openssl.ts';

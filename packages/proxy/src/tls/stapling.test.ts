@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { connect } from 'node:tls';
 import { TestClock } from '@lateen/core';
-import type { DataPlane } from '../model/index.ts';
+import type { DataPlane } from '../data-plane.ts';
 import { listenerFromJson, routesJson } from '../testing/envoy-config.ts';
 import { portOf, startDataPlane, statOf } from '../testing/harness.ts';
 import { certificatesJson } from '../admin/certificates.ts';

@@ -2,7 +2,7 @@ import type { Clock } from '@lateen/core';
 import { callHttp, type CallContext } from '../call/index.ts';
 import type { ClusterRef } from '../cluster/cluster-set.ts';
 import { processEnv } from '../env.ts';
-import type { NodeIdentity } from '../model/data-plane.ts';
+import type { NodeIdentity } from '../model/node-identity.ts';
 import type { HttpConnectionManager } from '../model/network-filter.ts';
 import type { TraceProvider } from '../model/tracing.ts';
 import type { HttpStats } from '../telemetry/http-stats.ts';

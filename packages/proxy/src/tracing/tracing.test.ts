@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2';
 import { test, type TestContext } from 'node:test';
 import { TestClock } from '@lateen/core';
-import type { DataPlane, HttpConnectionManager, Route, TraceProvider, Tracing } from '../model/index.ts';
+import type { DataPlane } from '../data-plane.ts';
+import type { HttpConnectionManager, Route, TraceProvider, Tracing } from '../model/index.ts';
 import { Runtime } from '../runtime/runtime.ts';
 import {
   ask,

@@ -1,4 +1,4 @@
-import type { DataPlane } from '../model/index.ts';
+import type { DataPlane } from '../data-plane.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
 /** What is done with the data planes of all workers at once. */

@@ -1,5 +1,5 @@
 import type { LogLevel } from '@lateen/core';
-import type { OutlierReason } from '../cluster/outlier/outlier-detector.ts';
+import type { OutlierReason } from '../model/cluster.ts';
 import type { DrainRequest } from '../drain/drain-listeners.ts';
 import type { Secret } from '../model/index.ts';
 import type { RuntimeValues } from '../runtime/runtime-entry.ts';

@@ -1,4 +1,4 @@
-import type { OutlierReason } from '../cluster/outlier/outlier-detector.ts';
+import type { OutlierReason } from '../model/cluster.ts';
 import type { SharedCells } from './shared-cells.ts';
 
 /** Addresses of the names of a DNS cluster; undefined for those that are not known. */

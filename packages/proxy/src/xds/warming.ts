@@ -4,13 +4,13 @@ import {
   routeOwnersOf,
   type ApplyResult,
   type Cluster,
-  type DataPlane,
   type DataPlaneChange,
   type ExtensionConfig,
   type Listener,
   type ReferredKind,
   type ResourceChange,
 } from '../model/index.ts';
+import type { DataPlane } from '../data-plane.ts';
 import { awaitsHosts } from '../decide/awaited-hosts.ts';
 import { clusterTlsProblems, listenerTlsProblems } from '../tls/resource-problems.ts';
 import type { ConfigChange } from './config-change.ts';

@@ -1,19 +1,9 @@
 import type { Clock, Timer } from '@lateen/core';
 import { noSuccessRates, successRatesOf, type SuccessRates } from '../../decide/success-rate.ts';
-import type { OutlierDetection } from '../../model/cluster.ts';
+import type { OutlierDetection, OutlierReason } from '../../model/cluster.ts';
 import type { OutlierStats } from '../../telemetry/endpoint-choice-stats.ts';
 import type { Host } from '../host.ts';
 import { OwnHostMonitor, type FailureOrigin, type HostMonitor } from './host-monitor.ts';
-
-/** Why a host is called an outlier. */
-export type OutlierReason =
-  | 'Consecutive5xx'
-  | 'GatewayFailure'
-  | 'LocalOrigin'
-  | 'SuccessRate'
-  | 'LocalSuccessRate'
-  | 'FailurePercentage'
-  | 'LocalFailurePercentage';
 
 /** What of the rules says how many per cent of the detections are followed by an ejection. */
 const enforcedBy = {

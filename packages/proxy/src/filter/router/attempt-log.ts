@@ -8,8 +8,8 @@ import type { CoarseTimers } from '../../timer/coarse-timers.ts';
 import { Deadline } from '../../timer/deadline.ts';
 import { timesSince } from '../../wire/connect-times.ts';
 import type { Turn } from '../../wire/turn.ts';
-import type { Attempt, AttemptOutcome, AttemptWatch } from './attempt.ts';
-import { failureDetails, failureReports, transportFailure } from './failure.ts';
+import type { Attempt, AttemptOutcome, AttemptWatch } from '../../attempt/attempt.ts';
+import { failureDetails, failureReports, transportFailure } from '../../attempt/failure.ts';
 
 /** Where tries are logged. */
 export interface AttemptLogs {

@@ -5,9 +5,9 @@ import type { HeaderBlock } from '../../codec/header-block.ts';
 import { names } from '../../codec/header-name.ts';
 import type { CompiledMirror } from '../../route/route-action.ts';
 import type { Countdown, Expirable } from '../../timer/coarse-timers.ts';
-import { Attempt, type AttemptOutcome, type AttemptOwner } from './attempt.ts';
+import { Attempt, type AttemptOutcome, type AttemptOwner } from '../../attempt/attempt.ts';
 import { BodyBuffer } from './body-buffer.ts';
-import { failureReports } from './failure.ts';
+import { failureReports } from '../../attempt/failure.ts';
 
 /** What copies of a request need. */
 export interface ShadowSetup {

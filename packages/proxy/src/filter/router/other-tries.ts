@@ -1,7 +1,7 @@
 import type { HeaderBlock } from '../../codec/header-block.ts';
 import type { HedgePolicy } from '../../model/route.ts';
 import type { RequestTiming } from '../../route/request-timing.ts';
-import type { Attempt } from './attempt.ts';
+import type { Attempt } from '../../attempt/attempt.ts';
 
 /** How many tries a hedged request starts with besides the first; `random` is below 1. */
 export function furtherTries(hedge: HedgePolicy, random: () => number): number {

@@ -3,7 +3,7 @@ import type { HeaderBlock } from '../../codec/header-block.ts';
 import type { UpstreamCluster } from '../../cluster/upstream-cluster.ts';
 import type { RequestTiming } from '../../route/request-timing.ts';
 import type { CompiledForward } from '../../route/route-action.ts';
-import type { Attempt } from './attempt.ts';
+import type { Attempt } from '../../attempt/attempt.ts';
 import { BodyBuffer } from './body-buffer.ts';
 import { HostChoice } from './host-choice.ts';
 import type { Shadow } from './mirror.ts';

@@ -9,9 +9,15 @@ import type { AttemptFailure } from '../../route/retry-policy.ts';
 import type { CompiledForward } from '../../route/route-action.ts';
 import type { CompiledRoute } from '../../route/virtual-host.ts';
 import { flag } from '../../telemetry/response-flags.ts';
-import { Attempt, type AttemptOutcome, type AttemptOwner } from './attempt.ts';
+import { Attempt, type AttemptOutcome, type AttemptOwner } from '../../attempt/attempt.ts';
 import { attemptLog } from './attempt-log.ts';
-import { failureBody, failureDetails, failureReports, mayHaveRaced, transportFailure } from './failure.ts';
+import {
+  failureBody,
+  failureDetails,
+  failureReports,
+  mayHaveRaced,
+  transportFailure,
+} from '../../attempt/failure.ts';
 import { RequestTries } from './request-tries.ts';
 import { startShadows } from './mirror.ts';
 import { furtherTries, OtherTries } from './other-tries.ts';

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { TestClock } from '@lateen/core';
-import type { Cluster, DataPlaneOptions } from '../../model/index.ts';
+import type { Cluster } from '../../model/index.ts';
+import type { DataPlaneOptions } from '../../data-plane.ts';
 import {
   clusterFromJson,
   filterTypes,

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { createServer as createHttp2Server } from 'node:http2';
 import { connect, type AddressInfo } from 'node:net';
 import process from 'node:process';
-import { createDataPlane } from '../../data-plane.ts';
+import { createDataPlane } from '../../create-data-plane.ts';
 import {
   clusterFromJson,
   filterTypes,

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import process from 'node:process';
-import { createDataPlane } from '../../data-plane.ts';
+import { createDataPlane } from '../../create-data-plane.ts';
 import { clusterFromJson, listenerFromJson } from '../../testing/envoy-config.ts';
 
 // Run by transparent.test.ts in a network namespace of its own: prints what was seen, as JSON.

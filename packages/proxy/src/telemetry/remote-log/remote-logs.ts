@@ -5,7 +5,7 @@ import { grpcTarget } from '../../call/grpc-target.ts';
 import { tellGrpc, type CallContext } from '../../call/index.ts';
 import type { ClusterRef } from '../../cluster/cluster-set.ts';
 import type { LogService, RemoteLogSink } from '../../model/access-log.ts';
-import type { NodeIdentity } from '../../model/data-plane.ts';
+import type { NodeIdentity } from '../../model/node-identity.ts';
 import { message, tag } from '../otlp-fields.ts';
 import type { StatsRegistry } from '../stats-registry.ts';
 import type { StreamInfo } from '../stream-info.ts';

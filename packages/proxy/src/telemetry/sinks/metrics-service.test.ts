@@ -9,7 +9,7 @@ import type { MetricFamily } from '@lateen/protocol/io/prometheus/client';
 import { decodeBootstrap } from '../../bootstrap/bootstrap.ts';
 import { clusterFromJson, listenerFromJson, routesJson } from '../../testing/envoy-config.ts';
 import { ask, portOf, startDataPlane, type Closers } from '../../testing/harness.ts';
-import type { DataPlane } from '../../model/index.ts';
+import type { DataPlane } from '../../data-plane.ts';
 
 /** A metrics service of another implementation of gRPC: keeps the messages of all streams. */
 class Service extends EventEmitter<{ message: [] }> {

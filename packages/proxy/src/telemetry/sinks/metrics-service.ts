@@ -4,7 +4,7 @@ import { MetricsService, StreamMetricsMessage } from '@lateen/protocol/envoy/ser
 import type { Metric, MetricFamily, MetricType } from '@lateen/protocol/io/prometheus/client';
 import { grpcTarget } from '../../call/grpc-target.ts';
 import { tellGrpc, type CallContext, type GrpcTarget } from '../../call/index.ts';
-import type { NodeIdentity } from '../../model/data-plane.ts';
+import type { NodeIdentity } from '../../model/node-identity.ts';
 import type { MetricsServiceSink } from '../../model/stats.ts';
 import { since, type HistogramStates } from '../histogram-intervals.ts';
 import { quantilesOf } from '../histogram-views.ts';

@@ -13,7 +13,8 @@ import { NumberGroup } from '../number-group.ts';
 import { listenerFromJson, routesJson } from '../../testing/envoy-config.ts';
 import type { StatsSnapshot } from '../stats-snapshot.ts';
 import { ask, cluster, portOf, startDataPlane, tcpUpstream, type Closers } from '../../testing/harness.ts';
-import type { Cluster, DataPlane, DataPlaneOptions } from '../../model/index.ts';
+import type { Cluster } from '../../model/index.ts';
+import type { DataPlane, DataPlaneOptions } from '../../data-plane.ts';
 
 /** Lines that a StatsD has heard. */
 class Heard extends EventEmitter<{ line: [] }> {

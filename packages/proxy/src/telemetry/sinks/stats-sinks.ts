@@ -2,7 +2,7 @@ import type { Clock, Timer } from '@lateen/core';
 import type { ClusterRef } from '../../cluster/cluster-set.ts';
 import type { StatsSink } from '../../model/stats.ts';
 import type { CallContext } from '../../call/index.ts';
-import type { NodeIdentity } from '../../model/data-plane.ts';
+import type { NodeIdentity } from '../../model/node-identity.ts';
 import type { StatsRegistry } from '../stats-registry.ts';
 import type { StatsSnapshot } from '../stats-snapshot.ts';
 import { MetricsServiceTeller } from './metrics-service.ts';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { TestClock } from '@lateen/core';
-import type { Cluster, DataPlane, DataPlaneOptions, HealthCheck } from '../../../model/index.ts';
+import type { Cluster, HealthCheck } from '../../../model/index.ts';
+import type { DataPlane, DataPlaneOptions } from '../../../data-plane.ts';
 import { startDataPlane, type Closers } from '../../../testing/harness.ts';
 
 /** By HTTP, at long intervals. */

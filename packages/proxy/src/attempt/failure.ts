@@ -1,6 +1,6 @@
-import { isTlsError } from '../../cluster/connect-error.ts';
-import { flag } from '../../telemetry/response-flags.ts';
-import type { AttemptFailure } from '../../route/retry-policy.ts';
+import { isTlsError } from '../cluster/connect-error.ts';
+import { flag } from '../telemetry/response-flags.ts';
+import type { AttemptFailure } from '../route/retry-policy.ts';
 import type { AttemptOutcome } from './attempt.ts';
 
 /** What the client is told, and what is recorded, when no attempt brought an answer. */

@@ -1,19 +1,19 @@
-import { introduce, noteAnswer } from '../../codec/acquaintance.ts';
-import type { AlpnOverride } from '../../model/alpn-override.ts';
-import type { ByteMeter } from '../../codec/byte-meter.ts';
-import type { HttpVersion, RequestHead, ResponseHead } from '../../codec/head.ts';
-import type { HeaderBlock } from '../../codec/header-block.ts';
-import type { ClientStream, ResetReason } from '../../codec/stream.ts';
-import { names } from '../../codec/header-name.ts';
-import type { Downstream } from '../../cluster/connector.ts';
-import type { Host } from '../../cluster/host.ts';
-import { httpStatusOfGrpc } from '../../cluster/outlier/grpc-status.ts';
-import type { HttpPool, PoolFailure, StreamWaiter } from '../../cluster/pool/http-pool.ts';
-import type { UpstreamCluster } from '../../cluster/upstream-cluster.ts';
-import { type Expirable, type CoarseTimers, type Countdown } from '../../timer/coarse-timers.ts';
-import { Deadline } from '../../timer/deadline.ts';
-import type { ConnectTimes } from '../../wire/connect-times.ts';
-import type { TlsInfo } from '../../wire/tls-info.ts';
+import { introduce, noteAnswer } from '../codec/acquaintance.ts';
+import type { AlpnOverride } from '../model/alpn-override.ts';
+import type { ByteMeter } from '../codec/byte-meter.ts';
+import type { HttpVersion, RequestHead, ResponseHead } from '../codec/head.ts';
+import type { HeaderBlock } from '../codec/header-block.ts';
+import type { ClientStream, ResetReason } from '../codec/stream.ts';
+import { names } from '../codec/header-name.ts';
+import type { Downstream } from '../cluster/connector.ts';
+import type { Host } from '../cluster/host.ts';
+import { httpStatusOfGrpc } from '../cluster/outlier/grpc-status.ts';
+import type { HttpPool, PoolFailure, StreamWaiter } from '../cluster/pool/http-pool.ts';
+import type { UpstreamCluster } from '../cluster/upstream-cluster.ts';
+import type { Expirable, CoarseTimers, Countdown } from '../timer/coarse-timers.ts';
+import { Deadline } from '../timer/deadline.ts';
+import type { ConnectTimes } from '../wire/connect-times.ts';
+import type { TlsInfo } from '../wire/tls-info.ts';
 
 /** How an attempt ended without a whole response. */
 export type AttemptOutcome =
