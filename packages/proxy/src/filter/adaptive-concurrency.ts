@@ -1,6 +1,6 @@
 import type { AdaptiveConcurrency } from '../model/adaptive-concurrency.ts';
 import { NumberGroup } from '../telemetry/number-group.ts';
-import type { FilterServices } from './compile-filters.ts';
+import type { FilterServices } from './filter-services.ts';
 import type { BodyOutput, BodyTransform, CompiledHttpFilter, FilterExchange } from './http-filter.ts';
 import type { HeaderBlock } from '../codec/header-block.ts';
 import type { StatVisitor } from '../telemetry/stat-group.ts';

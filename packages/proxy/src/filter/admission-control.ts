@@ -5,7 +5,7 @@ import type { ResponseHead } from '../codec/head.ts';
 import { rejectedShare, SuccessWindow } from '../decide/admission.ts';
 import type { AdmissionControl } from '../model/admission-control.ts';
 import { CounterGroup } from '../telemetry/counter-group.ts';
-import type { FilterServices } from './compile-filters.ts';
+import type { FilterServices } from './filter-services.ts';
 import type { CompiledHttpFilter, FilterExchange } from './http-filter.ts';
 
 /** Undefined where the block has none that is a number. */

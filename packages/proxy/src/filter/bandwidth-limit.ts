@@ -3,7 +3,7 @@ import { headerName } from '../codec/header-name.ts';
 import type { BandwidthLimit } from '../model/bandwidth-limit.ts';
 import { BandwidthLimitStats } from '../telemetry/bandwidth-limit-stats.ts';
 import { CommonBucket } from './byte-bucket.ts';
-import type { FilterServices } from './compile-filters.ts';
+import type { FilterServices } from './filter-services.ts';
 import type { CompiledHttpFilter, FilterExchange } from './http-filter.ts';
 import { placeOfRoute, placeWithin, sharedLevel, type LimitPlace } from './rate-limit/limit-place.ts';
 import { SlowedBody, type SlowedBodyWatch } from './slowed-body.ts';

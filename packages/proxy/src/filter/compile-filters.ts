@@ -1,10 +1,5 @@
-import type { LimitPlace } from './rate-limit/limit-place.ts';
-import { messageOf, type Clock, type Problem } from '@lateen/core';
-import type { CallContext } from '../call/index.ts';
-import type { ClusterRef } from '../cluster/cluster-set.ts';
-import type { Extensions } from '../listener/extensions.ts';
+import { messageOf, type Problem } from '@lateen/core';
 import { discoveredFilter } from './discovered.ts';
-import type { Introduction } from '../codec/acquaintance.ts';
 import type { HttpFilter, HttpFilterConfig } from '../model/http-filter.ts';
 import type { HttpConnectionManager } from '../model/network-filter.ts';
 import type { CompressorChain } from './compression/compressor.ts';
@@ -13,45 +8,13 @@ import { faultFilter } from './fault.ts';
 import { bufferFilter } from './buffer.ts';
 import { grpcWebFilter } from './grpc-web.ts';
 import { headerMutationFilter } from './header-mutation.ts';
-import type { CorsStats } from '../telemetry/cors-stats.ts';
-import type { FaultStats } from '../telemetry/fault-stats.ts';
-import type { PeerTable } from '../telemetry/peer.ts';
-import type { StatGroup } from '../telemetry/stat-group.ts';
-import type { RateLimitStats } from '../telemetry/rate-limit-stats.ts';
 import type { CompiledHttpFilter } from './http-filter.ts';
-import type { OnDemand } from '../on-demand/on-demand.ts';
 import { healthCheckFilter } from './health-check.ts';
 import { onDemandFilter } from './on-demand.ts';
-import type { LazyHttpFilters } from './lazy-http-filters.ts';
 import { localRateLimitFilter } from './rate-limit/local-rate-limit.ts';
 import { peerMetadataFilter } from './peer-metadata.ts';
-import { rbacFilter, type RbacReports } from './rbac.ts';
-
-/** What filters share in a data plane. */
-export interface FilterServices {
-  readonly clock: Clock;
-  /** Where the listener's limits are counted for all threads; undefined: by each for itself. */
-  readonly limits: LimitPlace | undefined;
-  /** For filters that ask others. */
-  readonly calls: CallContext;
-  readonly clusterRef: (name: string) => ClusterRef;
-  /** The cluster that this proxy belongs to (`--service-cluster`); empty where it is not told. */
-  readonly nodeCluster: string;
-  readonly nodeMetadata: Readonly<Record<string, unknown>>;
-  /** Loaded for the listeners that need them. */
-  readonly lazy: LazyHttpFilters;
-  /** Statistics that are made when they are first used: those of a key are the same for all. */
-  readonly statGroup: <T extends StatGroup>(key: string, create: () => T) => T;
-  readonly rbacReports: (layer: 'http' | 'network', statPrefix: string) => RbacReports;
-  readonly rateLimitStats: (statPrefix: string) => RateLimitStats;
-  readonly faultStats: (statPrefix: string) => FaultStats;
-  readonly corsStats: (statPrefix: string) => CorsStats;
-  readonly onDemand: OnDemand;
-  readonly healthCheckFailed: () => boolean;
-  readonly extensions: Extensions;
-  readonly introduction: Introduction | undefined;
-  readonly peers: PeerTable;
-}
+import { rbacFilter } from './rbac.ts';
+import type { FilterServices } from './filter-services.ts';
 
 /** The filters that upgrades have in place of those of their connection manager; undefined where none has. */
 export function compileUpgradeFilters(

@@ -3,7 +3,7 @@ import { names } from '../codec/header-name.ts';
 import type { CsrfPolicy } from '../model/http-filter.ts';
 import type { Fraction } from '../model/string-match.ts';
 import { CounterGroup } from '../telemetry/counter-group.ts';
-import type { FilterServices } from './compile-filters.ts';
+import type { FilterServices } from './filter-services.ts';
 import type { CompiledHttpFilter, FilterExchange } from './http-filter.ts';
 
 /** Methods that change something: the others are let through. */

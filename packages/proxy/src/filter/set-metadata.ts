@@ -1,7 +1,7 @@
 import type { JsonValue } from '../model/metadata.ts';
 import type { MetadataToSet } from '../model/http-filter.ts';
 import { CounterGroup } from '../telemetry/counter-group.ts';
-import type { FilterServices } from './compile-filters.ts';
+import type { FilterServices } from './filter-services.ts';
 import { addMetadata } from './dynamic-metadata.ts';
 import type { CompiledHttpFilter } from './http-filter.ts';
 

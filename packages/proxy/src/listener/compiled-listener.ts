@@ -1,6 +1,6 @@
 import { answerAndClose } from './answer-and-close.ts';
 import type { RuntimeCell } from '../runtime/runtime.ts';
-import type { FilterServices } from '../filter/compile-filters.ts';
+import type { FilterServices } from '../filter/filter-services.ts';
 import { isDeepStrictEqual } from 'node:util';
 import { problems as failed, ok, type Problem, type Result } from '@lateen/core';
 import { OverloadState } from '../overload/overload-state.ts';

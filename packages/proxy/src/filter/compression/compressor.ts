@@ -6,7 +6,7 @@ import { chooseEncoding, parseAcceptEncoding, type OfferedEncoding } from '../..
 import type { Compression, Compressor } from '../../model/compressor.ts';
 import type { HttpFilter } from '../../model/http-filter.ts';
 import { CompressorStats, RequestCompressorStats } from '../../telemetry/compressor-stats.ts';
-import type { FilterServices } from '../compile-filters.ts';
+import type { FilterServices } from '../filter-services.ts';
 import type { CompiledHttpFilter, FilterExchange } from '../http-filter.ts';
 import { compressionStream } from './compression-stream.ts';
 import { hasToken } from './header-token.ts';

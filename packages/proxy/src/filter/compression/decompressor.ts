@@ -3,7 +3,7 @@ import { headerName, names } from '../../codec/header-name.ts';
 import type { DecompressionRules, Decompressor } from '../../model/decompressor.ts';
 import { CounterGroup } from '../../telemetry/counter-group.ts';
 import { DecompressorStats } from '../../telemetry/decompressor-stats.ts';
-import type { FilterServices } from '../compile-filters.ts';
+import type { FilterServices } from '../filter-services.ts';
 import type { CompiledHttpFilter, FilterExchange } from '../http-filter.ts';
 import { decompressionStream } from './decompression-stream.ts';
 import { hasToken } from './header-token.ts';

@@ -4,7 +4,7 @@ import { compileMetadataMatch } from '../../decide/metadata-match.ts';
 import type { AuthorizedBody, ExtAuthz, ExtAuthzRoute } from '../../model/ext-authz.ts';
 import { CounterGroup } from '../../telemetry/counter-group.ts';
 import { flag } from '../../telemetry/response-flags.ts';
-import type { FilterServices } from '../compile-filters.ts';
+import type { FilterServices } from '../filter-services.ts';
 import { addMetadata } from '../dynamic-metadata.ts';
 import type { CompiledHttpFilter, FilterExchange } from '../http-filter.ts';
 import { grpcTarget } from '../../call/grpc-target.ts';

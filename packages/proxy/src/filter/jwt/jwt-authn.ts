@@ -4,7 +4,7 @@ import { compileRouteMatch } from '../../decide/route-match.ts';
 import type { JwtAuthn, JwtProvider } from '../../model/jwt-authn.ts';
 import { CounterGroup } from '../../telemetry/counter-group.ts';
 import { readDataSource } from '../../tls/data-source.ts';
-import type { FilterServices } from '../compile-filters.ts';
+import type { FilterServices } from '../filter-services.ts';
 import type { CompiledHttpFilter, FilterExchange } from '../http-filter.ts';
 import { jwtFailure, type JwtFailure } from './jwt-failure.ts';
 import { KeySet } from './key-set.ts';

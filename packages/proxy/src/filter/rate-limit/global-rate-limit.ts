@@ -15,7 +15,7 @@ import type { GlobalRateLimit } from '../../model/rate-limit.ts';
 import { compileHeaderOperations, type CompiledHeaderOperations } from '../../route/header-operations.ts';
 import { CounterGroup } from '../../telemetry/counter-group.ts';
 import { flag } from '../../telemetry/response-flags.ts';
-import type { FilterServices } from '../compile-filters.ts';
+import type { FilterServices } from '../filter-services.ts';
 import { addMetadata } from '../dynamic-metadata.ts';
 import type { CompiledHttpFilter, FilterExchange } from '../http-filter.ts';
 import { grpcTarget } from '../../call/grpc-target.ts';

@@ -4,7 +4,7 @@ import type { LocalRateLimit } from '../../model/rate-limit.ts';
 import type { Fraction } from '../../model/string-match.ts';
 import { compileHeaderOperations, type CompiledHeaderOperations } from '../../route/header-operations.ts';
 import { flag } from '../../telemetry/response-flags.ts';
-import type { FilterServices } from '../compile-filters.ts';
+import type { FilterServices } from '../filter-services.ts';
 import type { CompiledHttpFilter, FilterExchange } from '../http-filter.ts';
 import { DescriptorFinder, type Entry } from './descriptors.ts';
 import { addLimitHeaders, type LimitNotice } from './limit-headers.ts';
