@@ -88,6 +88,8 @@ test('a line that is not exactly as the protocol has it is refused', () => {
     'PROXY TCP4 1.2.3.4 5.6.7.8 1 2\n',
     'PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r ',
     `PROXY UNKNOWN ${'x'.repeat(200)}\r\n`,
+    'PROXY UNKNOWN a\nb\r\n',
+    'PROXY UNKNOWN\r\r\n',
   ];
   for (const line of lines) assert.deepEqual(readHeader(Buffer.from(line)), { wrong: 1 }, line);
   for (const other of ['GET / HTTP/1.1\r\n', 'PROXYTCP4', '\r\nPROXY'])

@@ -36,7 +36,10 @@ function beginsWith(bytes: Buffer, signature: Buffer): boolean {
 function readVersion1(bytes: Buffer): HeaderReading {
   const end = bytes.subarray(0, maxLineBytes).indexOf('\r\n');
   if (end < 0) return bytes.length >= maxLineBytes || hasBareEnd(bytes) ? { wrong: 1 } : 'more';
-  const [, family, ...parts] = bytes.toString('latin1', 0, end).split(' ');
+  const line = bytes.toString('latin1', 0, end);
+  // As when it comes in pieces.
+  if (/[\r\n]/.test(line)) return { wrong: 1 };
+  const [, family, ...parts] = line.split(' ');
   const length = end + 2;
   // What else the line says is to be passed over.
   if (family === 'UNKNOWN') return { version: 1, ends: undefined, tlvs: [], length };
