@@ -3,6 +3,7 @@ import type { FuzzTarget } from './target.ts';
 import { configTargets } from './targets/config.ts';
 import { http1Targets } from './targets/http1.ts';
 import { http2Targets } from './targets/http2.ts';
+import { serviceTargets } from './targets/services.ts';
 import { textTargets } from './targets/text.ts';
 import { wireTargets } from './targets/wire.ts';
 
@@ -18,6 +19,13 @@ function keptInputs(name: string): Buffer[] {
 
 /** All parsers, each with the inputs that it begins with. */
 export function fuzzTargets(): FuzzTarget[] {
-  const all = [...http1Targets, ...http2Targets, ...wireTargets, ...textTargets, ...configTargets()];
+  const all = [
+    ...http1Targets,
+    ...http2Targets,
+    ...wireTargets,
+    ...serviceTargets,
+    ...textTargets,
+    ...configTargets(),
+  ];
   return all.map((target) => ({ ...target, seeds: [...target.seeds, ...keptInputs(target.name)] }));
 }

@@ -1,3 +1,5 @@
+import { claimAt, claimText } from '../../filter/jwt/claims.ts';
+import { algorithms, parseToken } from '../../filter/jwt/token.ts';
 import { RequestHead } from '../../codec/head.ts';
 import { headerName, names } from '../../codec/header-name.ts';
 import { queryParameter } from '../../decide/query-match.ts';
@@ -236,6 +238,27 @@ export const textTargets: readonly FuzzTarget[] = [
         const saysNothing = head.scheme === '' && value === '';
         must(head.scheme === 'http' || head.scheme === 'https' || saysNothing, 'no scheme');
       }
+    },
+  },
+  {
+    name: 'token',
+    seeds: texts(
+      [{ alg: 'RS256', kid: 'a' }, { iss: 'me', exp: 1, aud: ['a'], nested: { claim: true } }, 'sig']
+        .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+        .join('.'),
+      'e30.e30.',
+      'a.b.c.d',
+      'eyJhbGciOiJub25lIn0.e30.',
+    ),
+    words: ['.', '=', '-', '_', '+', 'e30', 'bnVsbA', 'W10', 'eyJhbGciOiJSUzI1NiJ9'],
+    run(input) {
+      const text = input.toString('latin1');
+      const token = parseToken(text);
+      if (typeof token === 'string') return;
+      must((algorithms as readonly string[]).includes(token.algorithm), 'an algorithm that is not allowed');
+      same(text.slice(0, token.signed.length + 1), `${token.signed}.`, 'something else was signed');
+      for (const path of ['iss', 'nested.claim', 'nested', '__proto__', 'constructor'])
+        claimText(claimAt(token.payload, path));
     },
   },
   {

@@ -1,6 +1,9 @@
 import { der, explicit, octetString, oid, sequence, unsignedInteger } from '@lateen/core/der';
 import { readOcspResponse } from '../../tls/ocsp-response.ts';
 import { inspect } from '../../listener/inspection.ts';
+import type { ProxyHeader } from '../../proxy-protocol/proxy-header.ts';
+import { readHeader } from '../../proxy-protocol/read-header.ts';
+import { encodeVersion1, encodeVersion2 } from '../../proxy-protocol/write-header.ts';
 import { must, same, type FuzzTarget } from '../target.ts';
 
 /** A ClientHello with these extensions. */
@@ -46,7 +49,59 @@ function ocspResponse(...next: readonly Buffer[]): Buffer {
 
 const generalized = (text: string): Buffer => der(0x18, Buffer.from(text));
 
+const clientEnds = {
+  source: { kind: 'socket', address: '192.0.2.1', port: 1234 },
+  destination: { kind: 'socket', address: '198.51.100.2', port: 80 },
+} as const;
+const clientEnds6 = {
+  source: { kind: 'socket', address: '2001:db8::1', port: 1234 },
+  destination: { kind: 'socket', address: '2001:db8::2', port: 80 },
+} as const;
+
 export const wireTargets: readonly FuzzTarget[] = [
+  {
+    name: 'proxy-header',
+    seeds: [
+      encodeVersion1(clientEnds),
+      encodeVersion1(clientEnds6),
+      Buffer.from('PROXY UNKNOWN ffff::1\r\nGET / HTTP/1.1\r\n'),
+      encodeVersion2(clientEnds, [{ type: 1, value: Buffer.from('h2') }]),
+      encodeVersion2(clientEnds6),
+      encodeVersion2(undefined),
+    ],
+    words: [
+      'PROXY ',
+      'TCP4 ',
+      'TCP6 ',
+      'UNKNOWN',
+      '\r\n',
+      '\r\n\r\n\0\r\nQUIT\n',
+      '::ffff:',
+      '%eth0',
+      '\x21\x11',
+      '65536',
+    ],
+    run(input) {
+      const reading = readHeader(input);
+      // What was decided after some bytes stays decided.
+      const part = readHeader(input.subarray(0, input.length >> 1));
+      if (part !== 'more') same(part, reading, 'more bytes change a verdict');
+      if (typeof reading === 'string' || 'wrong' in reading) return;
+      must(reading.length <= input.length, 'a header is longer than what came');
+      same(readHeader(input.subarray(0, reading.length - 1)), 'more', 'a header ends before its end');
+      if (reading.ends === undefined) return;
+      const again = readHeader(encodeVersion2(reading.ends, reading.tlvs)) as ProxyHeader;
+      const { source, destination } = reading.ends;
+      same(
+        [again.ends?.source.port, again.ends?.destination.port],
+        [source.port, destination.port],
+        'other ports',
+      );
+      // A line may write an IPv6 address in several ways.
+      if (reading.version === 2) same(again.ends, reading.ends, 'what is sent on names other ends');
+      same(again.tlvs, reading.tlvs, 'what is sent on has other fields');
+    },
+  },
   {
     name: 'first-bytes',
     seeds: [
