@@ -109,3 +109,69 @@ test('weights of localities count within groups only where that is wanted, and m
   assert.equal(await sharesOf({ locality_weight_aware: true }), 32);
   assert.equal(await sharesOf({ locality_weight_aware: true, scale_locality_weight: true }), 20);
 });
+
+test('the fallback of a cluster is counted where it finds an endpoint, and any is taken where it does not and may', async (t) => {
+  const endpoints = await numbered(t, [{ v: '1' }, { v: '2' }]);
+  const seen = async (config: object, metadata: object = { v: '9' }): Promise<readonly unknown[]> => {
+    const model = withSubsets(endpoints, { subset_selectors: [{ keys: ['v'] }], ...config });
+    const { bodies, dataPlane } = await start(t, model, metadata);
+    const text = (await bodies(2)).replaceAll('no healthy upstream', '-');
+    const count = (name: string): number => statOf(dataPlane, `cluster.up.lb_subsets_${name}`);
+    return [text.split('').sort().join(''), count('selected'), count('fallback'), count('fallback_panic')];
+  };
+  const other = { fallback_policy: 'DEFAULT_SUBSET', default_subset: { v: '8' } };
+  assert.deepEqual(await seen({ fallback_policy: 'ANY_ENDPOINT' }), ['01', 0, 2, 0]);
+  assert.deepEqual(await seen({ ...other, default_subset: { v: '2' } }), ['11', 0, 2, 0]);
+  assert.deepEqual(await seen(other), ['--', 0, 0, 0]);
+  assert.deepEqual(await seen({ ...other, panic_mode_any: true }), ['01', 0, 0, 2]);
+  assert.deepEqual(await seen({ panic_mode_any: true }), ['--', 0, 0, 0]);
+});
+
+test("a selector's own fallback is not counted, and looks at less where it is told to", async (t) => {
+  const endpoints = await numbered(t, [
+    { v: '1', s: 'a' },
+    { v: '2', s: 'a' },
+  ]);
+  const config = {
+    fallback_policy: 'ANY_ENDPOINT',
+    default_subset: { v: '2' },
+    subset_selectors: [
+      { keys: ['v'], fallback_policy: 'DEFAULT_SUBSET' },
+      { keys: ['s', 'v'], fallback_policy: 'KEYS_SUBSET', fallback_keys_subset: ['v'] },
+      { keys: ['s'], fallback_policy: 'ANY_ENDPOINT' },
+    ],
+  };
+  for (const [metadata, expected] of [
+    [{ v: '9' }, '11'],
+    [{ v: '1', s: 'b' }, '00'],
+    [{ v: '9', s: 'b' }, '11'],
+    [{ s: 'b' }, '01'],
+  ] as const) {
+    const { bodies, dataPlane } = await start(t, withSubsets(endpoints, config), metadata);
+    assert.equal((await bodies(2)).split('').sort().join(''), expected, JSON.stringify(metadata));
+    assert.equal(statOf(dataPlane, 'cluster.up.lb_subsets_fallback'), 0);
+  }
+});
+
+test('a scaled weight of a locality is rounded', async (t) => {
+  const endpoints = await numbered(t, [{ v: '1' }, { v: '2' }, { v: '1' }]);
+  const [first, second, third] = endpoints as [Endpoint, Endpoint, Endpoint];
+  const like = withSubsets([], {
+    subset_selectors: [{ keys: ['v'] }],
+    locality_weight_aware: true,
+    scale_locality_weight: true,
+  });
+  const model: Cluster = {
+    ...like,
+    localityWeighted: true,
+    loadAssignment: {
+      ...like.loadAssignment!,
+      localities: [
+        { locality: place('a'), priority: 0, weight: 3, endpoints: [first, second] },
+        { locality: place('b'), priority: 0, weight: 1, endpoints: [third] },
+      ],
+    },
+  };
+  const text = await (await start(t, model, { v: '1' })).bodies(12);
+  assert.equal(text.replaceAll('0', '').length, 4);
+});

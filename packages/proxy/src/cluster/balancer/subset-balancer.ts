@@ -5,7 +5,7 @@ import {
   subsetNamespace,
   type SubsetCriteria,
 } from '../../decide/subset-criteria.ts';
-import type { SubsetBalancing, SubsetFallback } from '../../model/cluster.ts';
+import type { SubsetBalancing } from '../../model/cluster.ts';
 import type { Host } from '../host.ts';
 import type { BalancerRequest } from './balancer.ts';
 import type { PriorityBalancer, PriorityHosts } from './priority-balancer.ts';
@@ -50,7 +50,7 @@ export class SubsetBalancer {
       );
     const weightOf = (weight: number, own: number, all: number): number => {
       if (rules.localityWeights === undefined || all === 0) return 0;
-      return rules.localityWeights === 'scaled' ? (weight * own) / all : weight;
+      return rules.localityWeights === 'scaled' ? Math.round((weight * own) / all) : weight;
     };
     this.#all = create(only(() => true));
     this.#default =
@@ -96,54 +96,63 @@ export class SubsetBalancer {
   pick(request: SubsetRequest, priority: number | undefined): Host | undefined {
     const { subset } = request;
     const list = this.#rules.fallbackList === true ? subset?.fallbacks : undefined;
-    if (list === undefined) return pickOf(this.choose(subset), request, priority);
+    if (list === undefined) return this.#pickFor(subset, request, priority);
     for (const criteria of list) {
-      const host = pickOf(this.choose(criteria), request, priority);
+      const host = this.#pickFor(criteria, request, priority);
       if (host !== undefined) return host;
     }
     return undefined;
   }
 
-  /** Those that a request may go to; undefined where there are none. */
-  choose(criteria: SubsetCriteria | undefined): PriorityBalancer | undefined {
+  /** Of the group that is asked for, whatever its health; where there is none, as the selector or else the cluster says. */
+  #pickFor(
+    criteria: SubsetCriteria | undefined,
+    request: SubsetRequest,
+    priority: number | undefined,
+  ): Host | undefined {
     const subset = criteria === undefined ? undefined : this.#subsets.get(criteria.key);
     if (subset !== undefined) {
       this.#observer.onSubsetSelected();
-      return subset;
+      return pickOf(subset, request, priority);
     }
-    const found = this.#fallBack(criteria);
-    if (found === undefined && this.#rules.panicModeAny) {
-      this.#observer.onSubsetFallbackPanic();
-      return this.#all;
-    }
-    return found;
-  }
-
-  #fallBack(criteria: SubsetCriteria | undefined): PriorityBalancer | undefined {
-    const selector =
-      criteria === undefined
-        ? undefined
-        : this.#rules.selectors.find(
-            ({ keys }) =>
-              keys.length === criteria.entries.length &&
-              criteria.entries.every(([key]) => keys.includes(key)),
-          );
-    const policy: SubsetFallback | 'keys_subset' = selector?.fallback ?? this.#rules.fallback;
-    switch (policy) {
-      case 'keys_subset': {
-        const fewer =
-          criteria === undefined ? undefined : restrictCriteria(criteria, selector?.fallbackKeys ?? []);
-        return fewer === undefined ? undefined : this.choose(fewer);
-      }
+    const selector = criteria === undefined ? undefined : this.#selectorOf(criteria);
+    switch (selector?.fallback) {
+      case undefined:
+        return this.#fallBack(request, priority);
+      case 'keys_subset':
+        return this.#pickFor(
+          criteria === undefined ? undefined : restrictCriteria(criteria, selector?.fallbackKeys ?? []),
+          request,
+          priority,
+        );
       case 'any':
-        this.#observer.onSubsetFallback();
-        return this.#all;
+        return pickOf(this.#all, request, priority);
       case 'default_subset':
-        this.#observer.onSubsetFallback();
-        return this.#default;
+        return pickOf(this.#default, request, priority);
       default:
         return undefined;
     }
+  }
+
+  #selectorOf({ entries }: SubsetCriteria): SubsetBalancing['selectors'][number] | undefined {
+    return this.#rules.selectors.find(
+      ({ keys }) => keys.length === entries.length && entries.every(([key]) => keys.includes(key)),
+    );
+  }
+
+  /** Of the cluster: counted where it finds a host, and where it does not, any host may be taken. */
+  #fallBack(request: SubsetRequest, priority: number | undefined): Host | undefined {
+    const { fallback, panicModeAny } = this.#rules;
+    if (fallback === 'none') return undefined;
+    const host = pickOf(fallback === 'any' ? this.#all : this.#default, request, priority);
+    if (host !== undefined) {
+      this.#observer.onSubsetFallback();
+      return host;
+    }
+    if (!panicModeAny) return undefined;
+    const any = pickOf(this.#all, request, priority);
+    if (any !== undefined) this.#observer.onSubsetFallbackPanic();
+    return any;
   }
 }
 
