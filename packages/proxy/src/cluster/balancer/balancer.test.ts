@@ -229,6 +229,24 @@ for (const policy of [ring, maglev, { ...ring, hashFunction: 'murmur_hash_2' } a
   });
 }
 
+test('the places of a host follow from the key that its metadata has, whatever its address', () => {
+  const keyed = (last: number, key: string): Host => {
+    const one = host(last);
+    one.endpoint = { ...one.endpoint, metadata: { 'envoy.lb': { hash_key: key } } };
+    return one;
+  };
+  for (const policy of [ring, maglev]) {
+    const before = [keyed(1, 'a'), keyed(2, 'b'), keyed(3, 'c')];
+    const after = [keyed(11, 'a'), keyed(12, 'b'), keyed(13, 'c')];
+    const [one, other] = [
+      createBalancer(policy, before, context()),
+      createBalancer(policy, after, context()),
+    ];
+    for (let i = 0; i < 100; i++)
+      assert.equal(before.indexOf(one.pick(hashed(i))!), after.indexOf(other.pick(hashed(i))!));
+  }
+});
+
 test('MurmurHash2 gives the values of its definition', () => {
   // What g++'s std::hash<std::string> prints, which is MurmurHash64A with this seed.
   assert.equal(murmurHash2('foo'), 9631199822919835226n);

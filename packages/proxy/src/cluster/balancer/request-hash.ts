@@ -1,9 +1,15 @@
+import { subsetNamespace } from '../../decide/subset-criteria.ts';
 import type { Host } from '../host.ts';
 import type { BalancerRequest } from './balancer.ts';
 
-/** What a host's places are derived from: its address, or its name where the cluster says so. */
+/**
+ * What a host's places are derived from: what its metadata says, else its address, or its name where the cluster says so.
+ * Source: Envoy, `hash_key` of `envoy.lb`.
+ */
 export function hashKey(host: Host, useHostname: boolean): string {
-  const { hostname } = host.endpoint;
+  const { hostname, metadata } = host.endpoint;
+  const key = metadata[subsetNamespace]?.['hash_key'];
+  if (typeof key === 'string' && key !== '') return key;
   return useHostname && hostname !== '' ? hostname : host.key;
 }
 
