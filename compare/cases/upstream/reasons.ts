@@ -7,7 +7,6 @@ export const reasons: readonly Reason[] = [
     of: /\.body$|content-length$|log\.1\.sent$/,
     why: "the body has the transport's reason, as Istio's pages",
   },
-  { of: /\.lb_healthy_panic$/, why: 'a cluster without hosts has nothing to panic about' },
   { of: /\.upstream_rq_pending_failure_eject$/, why: 'requests wait for streams, not for connections' },
   { of: /^stat\.cluster\.up\.http2\./, why: 'codecs count other things' },
   {

@@ -384,6 +384,17 @@ test('below the panic threshold all hosts of the cluster are used, and it is cou
   assert.equal(shares(calm, list, 100)[0], 1);
 });
 
+test('a cluster without hosts is in panic, as with Envoy', () => {
+  let panics = 0;
+  for (const priorities of [[], [[]], [[group([])]]]) {
+    const balancer = new PriorityBalancer(priorities, rules, context(), () => panics++);
+    assert.equal(balancer.pick(plain), undefined);
+  }
+  assert.equal(panics, 3);
+  const calm = new PriorityBalancer([], { ...rules, panicThresholdPercent: 0 }, context(), noPanic);
+  assert.equal(calm.pick(plain), undefined);
+});
+
 test('without panic a cluster that has no healthy host gives none', () => {
   const list = [host(1, 1, 'unhealthy')];
   const balancer = new PriorityBalancer(

@@ -47,6 +47,8 @@ export class PriorityBalancer implements Balancer {
   readonly #byHash: boolean;
   readonly #random: () => number;
   readonly #onPanic: () => void;
+  /** Hosts that there are not are fewer than have to be healthy. */
+  readonly #panicsInVain: boolean;
   readonly health: readonly PriorityHealth[];
   readonly #create: (avoided: ReadonlySet<number>) => PriorityBalancer;
   /** Made when a retry first asks for them. */
@@ -100,6 +102,7 @@ export class PriorityBalancer implements Balancer {
       add(degradedPercent, i, false, (host) => host.health === 'degraded'),
     );
     this.#levels = levels;
+    this.#panicsInVain = levels.length === 0 && rules.panicThresholdPercent > 0;
   }
 
   pick(request: BalancerRequest): Host | undefined {
@@ -114,7 +117,10 @@ export class PriorityBalancer implements Balancer {
   #pickAny(request: BalancerRequest): Host | undefined {
     const levels = this.#levels;
     let level = levels[0];
-    if (level === undefined) return undefined;
+    if (level === undefined) {
+      if (this.#panicsInVain) this.#onPanic();
+      return undefined;
+    }
     if (level.upTo < 100) {
       const hash = this.#byHash ? request.hash() : undefined;
       const wanted = hash === undefined ? this.#random() * 100 : Number(hash % 100n);
