@@ -43,6 +43,7 @@ const status: ClusterStatus = {
         cx_connect_fail: 0,
         cx_total: 3,
         rq_active: 0,
+        rq_pending_active: 0,
         rq_error: 0,
         rq_success: 2,
         rq_timeout: 0,

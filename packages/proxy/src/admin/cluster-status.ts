@@ -2,7 +2,7 @@ import type { SuccessRates } from '../decide/success-rate.ts';
 import { formatAddress, type ClusterStatus, type EndpointStatus } from '../model/index.ts';
 
 const counters = ['cx_connect_fail', 'cx_total', 'rq_error', 'rq_success', 'rq_timeout', 'rq_total'] as const;
-const gauges = ['cx_active', 'rq_active'] as const;
+const gauges = ['cx_active', 'rq_active', 'rq_pending_active'] as const;
 const textOrder = [...counters, ...gauges].sort();
 /** Envoy tells the counters first. */
 const jsonOrder = [...counters, ...gauges];

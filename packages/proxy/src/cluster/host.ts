@@ -27,6 +27,8 @@ export class Host {
   failedHealthCheck = false;
   /** Requests (or TCP connections) under way; what least request balances by. */
   active = 0;
+  /** Requests that wait for a connection. */
+  waiting = 0;
   cxTotal = 0;
   /** Connections of this thread; {@link countConnection} changes it. */
   cxActive = 0;
@@ -136,6 +138,7 @@ export class Host {
         cx_total: this.cxTotal,
         rq_active: this.active,
         rq_error: this.rqError,
+        rq_pending_active: this.waiting,
         rq_success: this.rqSuccess,
         rq_timeout: this.rqTimeout,
         rq_total: this.rqTotal,

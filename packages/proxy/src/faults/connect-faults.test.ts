@@ -416,10 +416,14 @@ test('a request that finds all connections busy waits for one, and is counted as
     [defaultRoute(defaultForward('up'))],
     [{ ...cluster('up', [up]), ...limits({ maxConnections: 1 }) }],
   );
+  const hostStats = () => proxy.dataPlane.clusters()[0]!.endpoints[0]!.stats;
   const answers = [ask(proxy.port), ask(proxy.port)];
   for (let i = 0; i < 2; i++) {
     await becomes(() => waiting.length, i + 1);
-    if (i === 0) await becomes(() => proxy.stat('cluster.up.upstream_rq_pending_active'), 1);
+    if (i === 0) {
+      await becomes(() => proxy.stat('cluster.up.upstream_rq_pending_active'), 1);
+      assert.equal(hostStats().rq_pending_active, 1);
+    }
     waiting[i]?.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
   }
   assert.deepEqual(
@@ -432,5 +436,6 @@ test('a request that finds all connections busy waits for one, and is counted as
     'cluster.up.upstream_rq_total': 2,
     'cluster.up.upstream_rq_pending_overflow': 0,
   });
+  assert.equal(hostStats().rq_pending_active, 0);
   await proxy.settle();
 });

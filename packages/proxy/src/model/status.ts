@@ -37,6 +37,7 @@ export interface EndpointStatus {
       | 'cx_connect_fail'
       | 'cx_total'
       | 'rq_active'
+      | 'rq_pending_active'
       | 'rq_error'
       | 'rq_success'
       | 'rq_timeout'

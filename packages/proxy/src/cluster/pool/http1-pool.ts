@@ -55,7 +55,7 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
   constructor(host: Host, context: PoolContext) {
     this.#host = host;
     this.#context = context;
-    this.#queue = new StreamQueue(context);
+    this.#queue = new StreamQueue(context, host);
     this.#opening = new OpeningConnections(
       host,
       context,

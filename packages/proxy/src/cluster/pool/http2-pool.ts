@@ -57,7 +57,7 @@ export class Http2Pool implements HttpPool, Http2ClientOwner {
   constructor(host: Host, context: Http2PoolContext) {
     this.#host = host;
     this.#context = context;
-    this.#queue = new StreamQueue(context);
+    this.#queue = new StreamQueue(context, host);
     this.#opening = new OpeningConnections(
       host,
       context,

@@ -30,7 +30,7 @@ export class NegotiatedPool implements HttpPool {
     this.#context = context;
     this.#turn = turn;
     this.#create = create;
-    this.#queue = new StreamQueue(context);
+    this.#queue = new StreamQueue(context, host);
   }
 
   acquire(waiter: StreamWaiter, priority: 'default' | 'high', fresh: boolean): void {

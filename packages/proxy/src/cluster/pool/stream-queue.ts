@@ -1,5 +1,6 @@
 import type { ClusterStats } from '../../telemetry/cluster-stats.ts';
 import type { Breakers } from '../breakers.ts';
+import type { Host } from '../host.ts';
 import type { PoolFailure, StreamWaiter } from './http-pool.ts';
 
 /** A request that waits for a connection. */
@@ -21,10 +22,12 @@ export interface StreamQueueContext {
 /** The requests that wait for a connection to one host, in their order; they count against the limits of their priorities. */
 export class StreamQueue {
   readonly #context: StreamQueueContext;
+  readonly #host: Host;
   #entries: Entry[] = [];
 
-  constructor(context: StreamQueueContext) {
+  constructor(context: StreamQueueContext, host: Host) {
     this.#context = context;
+    this.#host = host;
   }
 
   get length(): number {
@@ -48,6 +51,7 @@ export class StreamQueue {
     breakers.countPending(1);
     stats.n.upstreamRqPendingTotal++;
     stats.n.upstreamRqPendingActive++;
+    this.#host.waiting++;
     this.#entries.push({ waiter, priority, breakers });
     return breakers;
   }
@@ -103,5 +107,6 @@ export class StreamQueue {
   #uncount({ breakers }: Entry): void {
     breakers.countPending(-1);
     this.#context.stats.n.upstreamRqPendingActive--;
+    this.#host.waiting--;
   }
 }
