@@ -319,6 +319,9 @@ function decodeHash(scope: Scope, message: RouteAction_HashPolicy): HashPolicy |
       name: cookie.name ?? '',
       path: cookie.path ?? '',
       ...(cookie.ttl === undefined ? {} : { ttlMs: cookie.ttl }),
+      attributes: (cookie.attributes ?? []).map(({ name = '', value = '' }) =>
+        value === '' ? name : `${name}=${value}`,
+      ),
     };
   }
   if (message.queryParameter !== undefined) {

@@ -139,7 +139,14 @@ export interface HedgePolicy {
 /** Where the hash of a request comes from; the first `terminal` policy that gives one ends the list. */
 export type HashPolicy = { readonly terminal: boolean } & (
   | { readonly kind: 'header'; readonly name: string; readonly regexRewrite?: RegexRewrite }
-  | { readonly kind: 'cookie'; readonly name: string; readonly path: string; readonly ttlMs?: number }
+  | {
+      readonly kind: 'cookie';
+      readonly name: string;
+      readonly path: string;
+      readonly ttlMs?: number;
+      /** Of the cookie that is made: `name`, or `name=value`. */
+      readonly attributes?: readonly string[];
+    }
   | { readonly kind: 'source_ip' }
   | { readonly kind: 'query_parameter'; readonly name: string }
   | { readonly kind: 'filter_state'; readonly key: string }

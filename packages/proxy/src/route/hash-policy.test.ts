@@ -82,6 +82,8 @@ test('a cookie is read out of all lines, without its quotes, and made up only wh
   const text = hash.xxHash64('192.0.2.7:4000127.0.0.1:80').toString(16).padStart(16, '0');
   assert.deepEqual(made.cookies, [`s="${text}"; Path=/a; HttpOnly`]);
   assert.equal(made.value, hash.xxHash64(text));
+  const withAttributes = ask([{ ...cookie, attributes: ['SameSite=Strict', 'Secure'] }]);
+  assert.deepEqual(withAttributes.cookies, [`s="${text}"; Path=/a; SameSite=Strict; Secure; HttpOnly`]);
   const never = ask([{ kind: 'cookie', name: 's', path: '', terminal: false }]);
   assert.deepEqual(never, { value: undefined, cookies: [] });
 });

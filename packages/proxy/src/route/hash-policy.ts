@@ -85,10 +85,11 @@ function headerHash(policy: Extract<HashPolicy, { kind: 'header' }>, hash: HashF
 }
 
 function cookieHash(policy: Extract<HashPolicy, { kind: 'cookie' }>, hash: HashFunction): RequestHash {
-  const { name, path, ttlMs } = policy;
-  const attributes = [
+  const { name, path, ttlMs, attributes = [] } = policy;
+  const rest = [
     ...(ttlMs === undefined || ttlMs === 0 ? [] : [`; Max-Age=${Math.floor(ttlMs / 1000)}`]),
     ...(path === '' ? [] : [`; Path=${path}`]),
+    ...attributes.map((one) => `; ${one}`),
     '; HttpOnly',
   ].join('');
   return ({ headers }, source) => {
@@ -99,7 +100,7 @@ function cookieHash(policy: Extract<HashPolicy, { kind: 'cookie' }>, hash: HashF
     // Without a time to live the client is not given one.
     if (ttlMs === undefined) return undefined;
     const value = hash.xxHash64(source.connectionKey).toString(16).padStart(16, '0');
-    source.addCookie(`${name}="${value}"${attributes}`);
+    source.addCookie(`${name}="${value}"${rest}`);
     return hash.xxHash64(value);
   };
 }
