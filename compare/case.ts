@@ -30,6 +30,10 @@ export interface Reply {
   readonly send: readonly Step[] | ((streamId: number) => readonly Step[]);
 }
 
+/** Endpoints that follow a script. */
+export const endpointNames = ['up', 'up2', 'up3'] as const;
+export type EndpointName = (typeof endpointNames)[number];
+
 /** Ports of loopback that a setup may name. */
 export interface Ports {
   readonly admin: number;
@@ -38,6 +42,7 @@ export interface Ports {
   /** Endpoints, of HTTP/1.1 or of HTTP/2, as they are asked. */
   readonly up: number;
   readonly up2: number;
+  readonly up3: number;
   /** Nobody listens here. */
   readonly closed: number;
 }
@@ -63,10 +68,25 @@ export interface CompareCase {
   /** Replies of the endpoint `up`, one a request; the last one again for all further ones. Default: `hello`. */
   readonly up?: readonly Reply[];
   readonly up2?: readonly Reply[];
+  readonly up3?: readonly Reply[];
   /** A connection is left alone, and looked at, when nothing has come for so long. Default 200. */
   readonly quietMs?: number;
   /** Paths of the admin port that are fetched afterwards and compared. */
   readonly admin?: readonly string[];
+  /** The same, line by line: pages of names and values, in an order that does not matter. */
+  readonly tables?: readonly string[];
+  /**
+   * What each endpoint has of the requests, of each hundred, at least and at most: it is left to chance, so that
+   * nothing else of endpoints and of the log is compared. One that is not named has none.
+   */
+  readonly shares?: Readonly<Partial<Record<EndpointName, readonly [number, number]>>>;
+  /**
+   * So many requests are a round, in which endpoints have their turns: the last rounds are compared wherever they
+   * begin, and nothing else of endpoints and of the log.
+   */
+  readonly round?: number;
+  /** Whom each request goes to is compared, and nothing else of endpoints and of the log. */
+  readonly order?: boolean;
   /** Why some of what is observed differs on purpose, by the beginning of its name. */
   readonly differs?: Readonly<Record<string, string>>;
 }

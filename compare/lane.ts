@@ -7,7 +7,15 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { LateenError, sleep } from '@lateen/core';
 import { freePort } from '@lateen/testkit/free-port';
-import type { Client, CompareCase, Ports, Setup } from './case.ts';
+import {
+  endpointNames,
+  type Client,
+  type CompareCase,
+  type EndpointName,
+  type Ports,
+  type Setup,
+} from './case.ts';
+import { observeRound, observeShares, tableRows, turnsOf } from './balance.ts';
 import {
   normaliser,
   observeHttp1,
@@ -31,20 +39,17 @@ export interface Contender {
 const startMs = 20_000;
 const closingMs = 1_300;
 
+type Endpoints = Readonly<Record<EndpointName, ScriptedEndpoint>>;
+
 /** A proxy with the bootstrap of a setup, and endpoints of its own. */
 export class Lane {
   readonly #child: ChildProcess;
   readonly #folder: string;
-  readonly #endpoints: { readonly up: ScriptedEndpoint; readonly up2: ScriptedEndpoint };
+  readonly #endpoints: Endpoints;
   readonly #ports: Ports;
   readonly #normalise: Normalise;
 
-  private constructor(
-    child: ChildProcess,
-    folder: string,
-    endpoints: { readonly up: ScriptedEndpoint; readonly up2: ScriptedEndpoint },
-    ports: Ports,
-  ) {
+  private constructor(child: ChildProcess, folder: string, endpoints: Endpoints, ports: Ports) {
     this.#child = child;
     this.#folder = folder;
     this.#endpoints = endpoints;
@@ -55,12 +60,17 @@ export class Lane {
   /** Starts a contender; fails with what it says where it does not become ready. */
   static async start(contender: Contender, setup: Setup): Promise<Lane> {
     const folder = mkdtempSync(join(tmpdir(), 'lateen-compare-'));
-    const endpoints = { up: await ScriptedEndpoint.listen(), up2: await ScriptedEndpoint.listen() };
+    const endpoints: Endpoints = {
+      up: await ScriptedEndpoint.listen(),
+      up2: await ScriptedEndpoint.listen(),
+      up3: await ScriptedEndpoint.listen(),
+    };
     const admin = await freePort();
     const main = await freePort();
     const other = await freePort();
     const closed = await freePort();
-    const ports = { admin, main, other, closed, up: endpoints.up.port, up2: endpoints.up2.port };
+    const { up, up2, up3 } = endpoints;
+    const ports: Ports = { admin, main, other, closed, up: up.port, up2: up2.port, up3: up3.port };
     const file = join(folder, 'bootstrap.json');
     writeFileSync(file, JSON.stringify(setup.bootstrap(ports)).replaceAll('{{log}}', join(folder, 'log')));
     const args = ['-c', file, '--disable-hot-restart', '--concurrency', '1', '-l', 'warning'];
@@ -85,8 +95,7 @@ export class Lane {
 
   async run(one: CompareCase): Promise<Observation> {
     const seen: Observation = new Map();
-    this.#endpoints.up.follow(one.up);
-    this.#endpoints.up2.follow(one.up2);
+    for (const name of endpointNames) this.#endpoints[name].follow(one[name]);
     const logFile = join(this.#folder, 'log');
     if (existsSync(logFile)) truncateSync(logFile);
     const before = readStats(await this.#admin('/stats'));
@@ -101,14 +110,26 @@ export class Lane {
     );
     clients.forEach((peer, i) => this.#observeClient(seen, `client${i + 1}`, one, peer));
     for (const path of one.admin ?? []) seen.set(`admin.${path}`, this.#normalise(await this.#admin(path)));
+    for (const path of one.tables ?? []) {
+      for (const [name, value] of tableRows(this.#normalise(await this.#admin(path))))
+        seen.set(`table.${path}: ${name}`, value);
+    }
     await Promise.all(clients.map((peer) => peer.close()));
     await sleep(30);
-    this.#observeEndpoint(seen, 'up', this.#endpoints.up);
-    this.#observeEndpoint(seen, 'up2', this.#endpoints.up2);
-    await Promise.all([this.#endpoints.up.settle(), this.#endpoints.up2.settle()]);
+    const byTurns = one.shares !== undefined || one.round !== undefined || one.order === true;
+    if (!byTurns) {
+      for (const name of endpointNames) this.#observeEndpoint(seen, name, this.#endpoints[name]);
+    }
+    await Promise.all(endpointNames.map((name) => this.#endpoints[name].settle()));
     const after = await this.#settledStats();
     observeStats(seen, before, after, this.#normalise);
-    if (existsSync(logFile)) observeLog(seen, readFileSync(logFile, 'utf8'), this.#normalise);
+    const log = existsSync(logFile) ? readFileSync(logFile, 'utf8') : '';
+    if (byTurns) {
+      const turns = turnsOf(log, this.#normalise);
+      if (one.shares !== undefined) observeShares(seen, turns, one.shares);
+      if (one.order === true) seen.set('order', turns.join(' '));
+      if (one.round !== undefined) observeRound(seen, turns, one.round);
+    } else observeLog(seen, log, this.#normalise);
     return seen;
   }
 
@@ -118,7 +139,7 @@ export class Lane {
       this.#child.kill('SIGKILL');
       await ended;
     }
-    await Promise.all([this.#endpoints.up.close(), this.#endpoints.up2.close()]);
+    await Promise.all(endpointNames.map((name) => this.#endpoints[name].close()));
     rmSync(this.#folder, { recursive: true });
   }
 

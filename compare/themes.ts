@@ -1,5 +1,6 @@
 import type { Theme } from './case.ts';
 import { admin } from './cases/admin/index.ts';
+import { balancing } from './cases/balancing/index.ts';
 import { filters } from './cases/filters/index.ts';
 import { forwarding } from './cases/forwarding/index.ts';
 import { framing } from './cases/framing/index.ts';
@@ -22,6 +23,7 @@ export const themes: readonly Theme[] = [
   retries,
   timeouts,
   upstream,
+  balancing,
   http2,
   log,
   tcp,
