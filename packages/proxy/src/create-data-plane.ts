@@ -12,6 +12,8 @@ import type { ListenerContext } from './listener/compiled-listener.ts';
 import { RequestIds } from './filter/request-id.ts';
 import { LazyFilters } from './listener/lazy-filters.ts';
 import { ListenerSet } from './listener/listener-set.ts';
+import { Upkeep } from './filter/upkeep.ts';
+import { awaitsKeys } from './decide/awaited-keys.ts';
 import type { ApplyResult, DataPlaneChange, RefusedResource, ResourceChange } from './model/change.ts';
 import { asksForTracing, tellsServices } from './decide/told-services.ts';
 import type { DataPlane, DataPlaneOptions } from './data-plane.ts';
@@ -184,6 +186,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
       extensions,
       introduction: introductionOf(options.node),
       peers: meshMetrics.peers,
+      upkeep: new Upkeep(),
       rbacReports: (layer, prefix) => ({
         stats: (layer === 'http' ? httpRbacStats : networkRbacStats)(prefix),
         log: rbacLog,
@@ -350,6 +353,8 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
       if (hash.loaded || !isConsistent(model.loadBalancing)) return clusters.prepare(model);
       return hash.load().then(() => clusters.prepare(model));
     },
+    prepareListener: (model) =>
+      awaitsKeys(model) ? listeners.prepare(extensions.resolve(model)) : undefined,
     whenServing: (name) => clusters.whenServing(name),
     noteHandedOn() {
       for (const socket of listeners.sockets().values()) socket.noteHandedOn();

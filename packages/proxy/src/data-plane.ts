@@ -15,6 +15,7 @@ import type { DrainStrategy } from './drain/drain-schedule.ts';
 import type { Address } from './model/address.ts';
 import type { ApplyResult, DataPlaneChange } from './model/change.ts';
 import type { Cluster } from './model/cluster.ts';
+import type { Listener } from './model/listener.ts';
 
 export interface DataPlaneOptions {
   readonly clock?: Clock;
@@ -82,6 +83,8 @@ export interface DataPlane {
    * update} is told of the same model. Resolves when it is known; undefined: there is nothing to wait for.
    */
   prepareCluster(model: Cluster): Promise<void> | undefined;
+  /** The same for a listener and the keys of issuers that it has fetched before it takes connections. */
+  prepareListener(model: Listener): Promise<void> | undefined;
   /** Resolves when no version of the cluster is waited for. */
   whenServing(cluster: string): Promise<void>;
   /** The descriptors of the listening sockets, by the addresses that were asked for, to be handed on to another process. */

@@ -106,6 +106,7 @@ before(async () => {
     ],
     close: async () => {},
     prepareCluster: () => undefined,
+    prepareListener: () => undefined,
     whenServing: async () => {},
     onDemand: {},
     startDraining: () => calls.push('startDraining'),

@@ -44,9 +44,7 @@ const providerPolicy = fieldPolicy(jwt.JwtProvider, [
   'clearRouteCache',
 ]);
 const remotePolicy = fieldPolicy(jwt.RemoteJwks, ['httpUri', 'cacheDuration', 'asyncFetch', 'retryPolicy']);
-const asyncPolicy = fieldPolicy(jwt.JwksAsyncFetch, ['failedRefetchDuration'], {
-  fastListener: 'a listener never waits for keys',
-});
+const asyncPolicy = fieldPolicy(jwt.JwksAsyncFetch, ['fastListener', 'failedRefetchDuration']);
 const requirementPolicy = fieldPolicy(jwt.JwtRequirement, [
   'providerName',
   'providerAndAudiences',
@@ -168,7 +166,12 @@ function decodeKeys(scope: Scope, message: jwt.JwtProvider): JwksSource {
     cacheMs: remote.cacheDuration ?? defaultCacheMs,
     ...(asyncFetch === undefined
       ? {}
-      : { async: { failedRefetchMs: asyncFetch.failedRefetchDuration ?? defaultFailedRefetchMs } }),
+      : {
+          async: {
+            failedRefetchMs: asyncFetch.failedRefetchDuration ?? defaultFailedRefetchMs,
+            fastListener: asyncFetch.fastListener ?? false,
+          },
+        }),
     retries: retries?.numRetries ?? 0,
     retryBaseMs: retries?.backoffBaseMs ?? defaultRetryBaseMs,
     retryMaxMs: retries?.backoffMaxMs ?? 10 * defaultRetryBaseMs,

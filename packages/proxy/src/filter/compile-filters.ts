@@ -1,4 +1,5 @@
 import { messageOf, type Problem } from '@lateen/core';
+import { Upkeep } from './upkeep.ts';
 import { discoveredFilter } from './discovered.ts';
 import type { HttpFilter, HttpFilterConfig } from '../model/http-filter.ts';
 import type { HttpConnectionManager } from '../model/network-filter.ts';
@@ -111,10 +112,15 @@ export function compileHttpFilters(
         );
         break;
       case 'discovered': {
+        let upkeep = new Upkeep();
+        services.upkeep.add({ start: () => upkeep.start(), stop: () => upkeep.stop() });
         const compileOne = (own: HttpFilterConfig): CompiledHttpFilter | undefined => {
           const bad: Problem[] = [];
           const chain = [{ name, config: own, disabled: false }, bareRouter];
-          const [filter] = compileHttpFilters(chain, path, bad, manager, services);
+          upkeep.stop();
+          upkeep = new Upkeep();
+          const [filter] = compileHttpFilters(chain, path, bad, manager, { ...services, upkeep });
+          void upkeep.start();
           // What cannot be enforced lets nothing through.
           return bad.length === 0 ? filter : refusing(name);
         };

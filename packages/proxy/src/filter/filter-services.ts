@@ -6,6 +6,7 @@ import type { Extensions } from '../listener/extensions.ts';
 import type { Introduction } from '../codec/acquaintance.ts';
 import type { CorsStats } from '../telemetry/cors-stats.ts';
 import type { FaultStats } from '../telemetry/fault-stats.ts';
+import type { Upkeep } from './upkeep.ts';
 import type { PeerTable } from '../telemetry/peer.ts';
 import type { StatGroup } from '../telemetry/stat-group.ts';
 import type { RateLimitStats } from '../telemetry/rate-limit-stats.ts';
@@ -37,4 +38,6 @@ export interface FilterServices {
   readonly extensions: Extensions;
   readonly introduction: Introduction | undefined;
   readonly peers: PeerTable;
+  /** What goes on by itself while the listener that is compiled is in force. */
+  readonly upkeep: Upkeep;
 }

@@ -43,6 +43,7 @@ import type { ConnectionIds } from '../workers/connection-ids.ts';
 import type { InspectionWish } from './inspection.ts';
 import type { LazyFilters } from './lazy-filters.ts';
 import { compileProxyHeader, type ProxyHeaderFilter } from './proxy-header-filter.ts';
+import { Upkeep } from '../filter/upkeep.ts';
 
 /** A connection that its filter chain has taken over. */
 export interface ServedConnection {
@@ -114,6 +115,7 @@ export class CompiledListener {
   readonly proxyHeader: ProxyHeaderFilter | undefined;
   /** Of the listener filters that inspect; undefined where it has none. */
   readonly inspectorStats: InspectorStats | undefined;
+  readonly upkeep: Upkeep;
   /** Told of each connection when it is gone. */
   readonly accessLogs: readonly CompiledAccessLog[];
   readonly #originalSrc: ListenerFilter['originalSrc'];
@@ -134,8 +136,10 @@ export class CompiledListener {
     drains: readonly DrainSchedule[],
     accessLogs: readonly CompiledAccessLog[],
     inspectorStats: InspectorStats | undefined,
+    upkeep: Upkeep,
   ) {
     this.model = model;
+    this.upkeep = upkeep;
     this.inspectorStats = inspectorStats;
     this.accessLogs = accessLogs;
     this.proxyHeader = proxyHeader;
@@ -253,8 +257,9 @@ const inspectors: ReadonlySet<string> = new Set(['tls_inspector', 'http_inspecto
 /** Compiles a listener with all its filter chains, or says what is wrong with it. */
 export function compileListener(model: Listener, context: ListenerContext): Result<CompiledListener> {
   const bad: Problem[] = [];
+  const upkeep = new Upkeep();
   const chains = model.filterChains.flatMap((chain, i) => {
-    const serve = compileChain(chain, model, context, `filter_chains[${i}]`, bad);
+    const serve = compileChain(chain, model, context, upkeep, `filter_chains[${i}]`, bad);
     return serve === undefined ? [] : [{ match: chain.match, chain: serve }];
   });
   const accessLogs = model.accessLogs.flatMap((log, i) => {
@@ -271,6 +276,7 @@ export function compileListener(model: Listener, context: ListenerContext): Resu
           { ...defaultFilterChain, match: anyFilterChainMatch },
           model,
           context,
+          upkeep,
           'default_filter_chain',
           bad,
         );
@@ -289,6 +295,7 @@ export function compileListener(model: Listener, context: ListenerContext): Resu
           model.listenerFilters.some(({ kind }) => inspectors.has(kind))
             ? context.inspectorStats()
             : undefined,
+          upkeep,
         ),
       );
 }
@@ -297,13 +304,14 @@ function compileChain(
   chain: FilterChain,
   listener: Listener,
   shared: ListenerContext,
+  upkeep: Upkeep,
   path: string,
   bad: Problem[],
 ): CompiledChain | undefined {
   const drain = new DrainSchedule(shared.clock, shared.random);
   const context: ListenerContext = {
     ...shared,
-    filterServices: servicesFor(listener, shared.filterServices),
+    filterServices: { ...servicesFor(listener, shared.filterServices), upkeep },
     isDraining: () => drain.closes() || shared.isDraining(listener.trafficDirection),
     ...(listener.bypassOverloadManager === true ? { overload: new OverloadState() } : {}),
   };

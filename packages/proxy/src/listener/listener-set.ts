@@ -1,5 +1,5 @@
 import { closeSync } from 'node:fs';
-import { NumberMap, type Logger, type Problem, type Result, type Timer } from '@lateen/core';
+import { NumberMap, ok, type Logger, type Problem, type Result, type Timer } from '@lateen/core';
 import { DrainSchedule, type DrainStrategy } from '../drain/drain-schedule.ts';
 import { formatAddress, type SocketAddress } from '../model/address.ts';
 import type { ResourceChange } from '../model/change.ts';
@@ -66,6 +66,8 @@ export class ListenerSet {
   /** Sockets that are taken from now on are accepted on at once. */
   #startsTaken = false;
   readonly #sockets: ListenSockets;
+  /** Compiled before they are to be put in force, by their names. */
+  readonly #prepared = new Map<string, CompiledListener>();
 
   constructor(
     context: ListenerContext,
@@ -91,7 +93,7 @@ export class ListenerSet {
     const refused: RefusedListener[] = [];
     const ready: { readonly compiled: CompiledListener; readonly sockets: Map<string, ListenSocket> }[] = [];
     for (const model of set) {
-      const compiled = await this.#compile(model);
+      const compiled = await this.#preparedOr(model);
       if (!compiled.ok) {
         refused.push({ name: model.name, problems: compiled.problems });
         continue;
@@ -100,13 +102,26 @@ export class ListenerSet {
       if (compiled.value.needsOriginalDestination)
         this.#originalDestination ??= await loadOriginalDestination();
       const sockets = await this.#bind(model, remove);
-      if (sockets instanceof Map) ready.push({ compiled: compiled.value, sockets });
-      else refused.push({ name: model.name, problems: [sockets] });
+      if (sockets instanceof Map) {
+        ready.push({ compiled: compiled.value, sockets });
+        continue;
+      }
+      compiled.value.upkeep.stop();
+      refused.push({ name: model.name, problems: [sockets] });
     }
     for (const { compiled, sockets } of ready) this.#install(compiled, sockets);
     for (const name of remove) this.#remove(name);
     this.#indexVirtual();
     return refused;
+  }
+
+  /** Begins what goes on by itself for a version that is to come; resolves when it may take connections. */
+  async prepare(model: Listener): Promise<void> {
+    const compiled = await this.#compile(model);
+    if (!compiled.ok) return;
+    this.#dropPrepared(model.name);
+    this.#prepared.set(model.name, compiled.value);
+    await compiled.value.upkeep.start();
   }
 
   /** What of these could not be used; none is put in force, and no socket is bound. */
@@ -183,6 +198,23 @@ export class ListenerSet {
       for (const socket of sockets.values()) socket.close();
       for (const connection of connections.values()) connection.close();
     }
+    for (const { compiled } of this.#active.values()) compiled.upkeep.stop();
+    for (const name of this.#prepared.keys()) this.#dropPrepared(name);
+  }
+
+  #dropPrepared(name: string): void {
+    this.#prepared.get(name)?.upkeep.stop();
+    this.#prepared.delete(name);
+  }
+
+  #preparedOr(model: Listener): Promise<Result<CompiledListener>> {
+    const prepared = this.#prepared.get(model.name);
+    if (prepared?.model !== model) {
+      this.#dropPrepared(model.name);
+      return this.#compile(model);
+    }
+    this.#prepared.delete(model.name);
+    return Promise.resolve(ok(prepared));
   }
 
   async #compile(model: Listener): Promise<Result<CompiledListener>> {
@@ -210,6 +242,7 @@ export class ListenerSet {
       for (const [key, socket] of sockets) this.#sockets.closeAfterQueue(key, socket);
       sockets.clear();
     }
+    void compiled.upkeep.start();
     if (this.#startsTaken) for (const socket of sockets.values()) socket.start();
     const present = this.#active.get(model.name);
     if (present !== undefined) {
@@ -249,6 +282,7 @@ export class ListenerSet {
    * others are drained, as Envoy does when it updates filter chains in place.
    */
   #replace(active: Active, compiled: CompiledListener): void {
+    active.compiled.upkeep.stop();
     active.compiled = compiled;
     if (active.balance !== undefined) active.balance.exact = compiled.model.exactBalance;
     const changed = new Set(
@@ -260,9 +294,11 @@ export class ListenerSet {
   }
 
   #remove(name: string): void {
+    this.#dropPrepared(name);
     const active = this.#active.get(name);
     if (active === undefined) return;
     this.#active.delete(name);
+    active.compiled.upkeep.stop();
     active.balance?.stop();
     for (const [key, socket] of active.sockets) this.#sockets.closeAfterQueue(key, socket);
     active.sockets.clear();

@@ -12,8 +12,8 @@ export type JwksSource =
       readonly timeoutMs: number;
       /** Default 10 minutes. */
       readonly cacheMs: number;
-      /** Fetch when the listener comes, not with the first token; after a failure not again for so long. */
-      readonly async?: { readonly failedRefetchMs: number };
+      /** Fetch from the start of the listener on, which waits for the first keys unless it is fast. */
+      readonly async?: { readonly failedRefetchMs: number; readonly fastListener: boolean };
       /** Tries after the first; default 0. */
       readonly retries: number;
       readonly retryBaseMs: number;

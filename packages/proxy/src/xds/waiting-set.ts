@@ -19,8 +19,8 @@ export interface Waiting<T> extends Decoded<T> {
   readonly timer: Timer | undefined;
   /** True when it has waited for what it refers to as long as it may. */
   expired: boolean;
-  /** What is known of a cluster's hosts; undefined: nobody has begun to ask. */
-  hosts?: 'asked' | 'known';
+  /** How far that is which it needs from others than control planes: a cluster its hosts, a listener its keys; undefined: not begun. */
+  preparation?: 'begun' | 'done';
 }
 
 export interface WaitingSetOptions<T> {

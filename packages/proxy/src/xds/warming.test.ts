@@ -45,6 +45,7 @@ function harness(options: Partial<WarmingOptions> = {}) {
     dataPlane: {
       openssl: new LazyOpenssl(),
       prepareCluster: () => undefined,
+      prepareListener: () => undefined,
       async update(change) {
         changes.push(change);
         const refused = (change.listeners?.set ?? []).filter((l) => l.name === 'bad');

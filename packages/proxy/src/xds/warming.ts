@@ -12,6 +12,7 @@ import {
 } from '../model/index.ts';
 import type { DataPlane } from '../data-plane.ts';
 import { awaitsHosts } from '../decide/awaited-hosts.ts';
+import { awaitsKeys } from '../decide/awaited-keys.ts';
 import { clusterTlsProblems, listenerTlsProblems } from '../tls/resource-problems.ts';
 import type { ConfigChange } from './config-change.ts';
 import { FirstResources, type WholeKind } from './first-resources.ts';
@@ -27,7 +28,7 @@ import { usablePart } from './usable-part.ts';
 import { WaitingSet, type Decoded, type Waiting } from './waiting-set.ts';
 
 export interface WarmingOptions extends ReferencesOptions {
-  readonly dataPlane: Pick<DataPlane, 'openssl' | 'update' | 'prepareCluster'>;
+  readonly dataPlane: Pick<DataPlane, 'openssl' | 'update' | 'prepareCluster' | 'prepareListener'>;
   readonly clock: Clock;
   readonly log: Logger;
   /** True where clusters are subscribed to: listeners wait for the first of them. */
@@ -55,7 +56,7 @@ export interface WarmingOptions extends ReferencesOptions {
  * there, and what it replaces serves until then.
  *
  * A cluster waits for its endpoints and secrets, then for the addresses of its names and the first check of
- * each host; a listener waits for its routes and secrets. At the start, listeners also wait for all the
+ * each host; a listener waits for its routes and secrets, then for the keys of issuers that it has fetched. At the start, listeners also wait for all the
  * clusters that came first, so that no request meets a cluster that is not known yet (Envoy's "warming", https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/operations/init).
  */
 export class Warming {
@@ -230,7 +231,7 @@ export class Warming {
       [goneClusters, goneListeners],
     );
     // What needs no time for it comes into force with this change.
-    while (this.#askForHosts()) refused.push(...(await this.#advance({}, [[], []])));
+    while (this.#prepare()) refused.push(...(await this.#advance({}, [[], []])));
     if (this.#clusters.size === 0) this.#first.clustersAreWarm();
     this.#checkReady();
     return [...wrong, ...unusable, ...refused];
@@ -242,16 +243,13 @@ export class Warming {
     [goneClusters, goneListeners]: readonly [readonly string[], readonly string[]],
   ): Promise<ApplyResult['refused'][number][]> {
     const clusters = this.#clusters.warm(
-      (entry) => this.#hasReferences(entry) && (entry.hosts === 'known' || !awaitsHosts(entry.model)),
+      (entry) => this.#hasReferences(entry) && (entry.preparation === 'done' || !awaitsHosts(entry.model)),
     );
     const left = this.#clusters.size - clusters.length;
     this.#staticsWarm ||= left === 0 || !this.#clusters.hasStaticsBesides(clusters);
     if (this.#first.came('clusters') && left === 0) this.#clustersWarm = true;
     const listeners = this.#listeners.warm(
-      (entry) =>
-        entry.expired ||
-        ((entry.isStatic ? this.#staticsWarm : this.#clustersWarm) &&
-          this.#references.isAnswered(entry.model)),
+      (entry) => this.#hasWhatItNames(entry) && (entry.preparation === 'done' || !awaitsKeys(entry.model)),
     );
     const unwanted = this.#updateReferences();
 
@@ -282,22 +280,40 @@ export class Warming {
     return change[kind]?.remove?.filter((name) => !wanted.has(name));
   }
 
-  /** Begins to ask for the hosts of clusters that have all they refer to; true where some are known at once. */
-  #askForHosts(): boolean {
-    let known = false;
-    const entries = this.#clusters.warm((entry) => entry.hosts === undefined && this.#hasReferences(entry));
-    for (const entry of entries) {
+  /** Begins to prepare clusters and listeners that have all they refer to; true where some are prepared at once. */
+  #prepare(): boolean {
+    const { dataPlane } = this.#options;
+    const clusters = this.#prepareIn(
+      this.#clusters,
+      (entry) => this.#hasReferences(entry),
+      (model) => dataPlane.prepareCluster(model),
+    );
+    const listeners = this.#prepareIn(
+      this.#listeners,
+      (entry) => this.#hasWhatItNames(entry),
+      (model) => dataPlane.prepareListener(model),
+    );
+    return clusters || listeners;
+  }
+
+  #prepareIn<T extends Cluster | Listener>(
+    set: WaitingSet<T>,
+    mayBegin: (entry: Waiting<T>) => boolean,
+    prepare: (model: T) => Promise<void> | undefined,
+  ): boolean {
+    let done = false;
+    for (const entry of set.warm((one) => one.preparation === undefined && mayBegin(one))) {
       entry.timer?.cancel();
-      const asked = this.#options.dataPlane.prepareCluster(entry.model);
-      entry.hosts = asked === undefined ? 'known' : 'asked';
-      known ||= asked === undefined;
-      void asked?.then(() => {
-        entry.hosts = 'known';
+      const begun = prepare(entry.model);
+      entry.preparation = begun === undefined ? 'done' : 'begun';
+      done ||= begun === undefined;
+      void begun?.then(() => {
+        entry.preparation = 'done';
         // Another version may have come in the meantime.
-        if (this.#clusters.isWaiting(entry)) void this.apply({});
+        if (set.isWaiting(entry)) void this.apply({});
       });
     }
-    return known;
+    return done;
   }
 
   /** Configurations of filters that are of another type than a filter of the name may be. */
@@ -334,6 +350,12 @@ export class Warming {
     for (const { kind, name, problems } of refused) {
       this.#options.log.warn(`${kind} ${name} refused`, { reason: problems.map(formatProblem).join('; ') });
     }
+  }
+
+  #hasWhatItNames({ model, expired, isStatic }: Waiting<Listener>): boolean {
+    return (
+      expired || ((isStatic ? this.#staticsWarm : this.#clustersWarm) && this.#references.isAnswered(model))
+    );
   }
 
   #hasReferences({ model, expired }: Waiting<Cluster>): boolean {

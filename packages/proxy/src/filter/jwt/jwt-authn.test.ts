@@ -55,7 +55,7 @@ async function serve(t: Closers, setup: Setup = {}) {
     [clusterFromJson('up', [up]), ...(setup.clusters ?? [])],
     setup.options,
   );
-  return { port, stats: () => dataPlane.stats.text() };
+  return { port, dataPlane, stats: () => dataPlane.stats.text() };
 }
 
 const seen = (body: string) =>
@@ -314,7 +314,7 @@ test('keys are fetched once, kept for their time, and fetched again', async (t) 
   assert.match(stats(), /^http\.http\.jwt_authn\.jwks_fetch_failed: 1$/m);
 });
 
-test('with async_fetch keys are fetched again before they are out of date, and the last ones serve where that fails', async (t) => {
+test('with async_fetch keys are fetched by time, before they are out of date and after a failure, as long as the listener is there', async (t) => {
   const clock = new TestClock(Date.now());
   const held: ServerResponse[] = [];
   let fetched = 0;
@@ -322,7 +322,7 @@ test('with async_fetch keys are fetched again before they are out of date, and t
     fetched++;
     held.push(response);
   });
-  const { port, stats } = await serve(t, {
+  const { port, stats, dataPlane } = await serve(t, {
     provider: {
       local_jwks: undefined,
       remote_jwks: {
@@ -334,35 +334,52 @@ test('with async_fetch keys are fetched again before they are out of date, and t
     clusters: [clusterFromJson('keys', [keys])],
     options: { clock },
   });
-  const answer = async (status: number): Promise<void> => {
+  const answer = async (status: number, counter: string): Promise<void> => {
     await until(() => held.length > 0);
     held.shift()?.writeHead(status).end(issuer.jwks);
+    await until(() => stats().includes(`jwt_authn.${counter}\n`));
   };
   const get = async (): Promise<number> => (await ask(port, '/', bearer(issuer.token(claims)))).status;
-  const first = get();
-  await answer(200);
-  assert.equal(await first, 200);
+  await until(() => fetched === 1);
+  // One that comes before the first keys waits for the same answer.
+  const early = get();
+  await answer(200, 'jwks_fetch_success: 1');
+  assert.equal(await early, 200);
   clock.advance(54_000);
   assert.equal(await get(), 200);
   assert.equal(fetched, 1);
+  clock.advance(1_000);
+  await answer(503, 'jwks_fetch_failed: 1');
   clock.advance(2_000);
-  // Nobody waits for the answer.
-  assert.equal(await get(), 200);
-  await until(() => fetched === 2);
-  await answer(200);
-  await until(() => stats().includes('jwt_authn.jwks_fetch_success: 2'));
-  const late = async (): Promise<number> => {
-    const status = get();
-    await answer(503);
-    return status;
-  };
-  clock.advance(65_000);
-  assert.equal(await late(), 200);
-  assert.equal(await get(), 200);
+  await answer(503, 'jwks_fetch_failed: 2');
   assert.equal(fetched, 3);
-  clock.advance(2_000);
-  assert.equal(await late(), 200);
-  assert.equal(fetched, 4);
+  clock.advance(1_999);
+  assert.equal(await get(), 200);
+  clock.advance(1);
+  await until(() => fetched === 4);
+  // Keys serve while nobody answers, and no request waits.
+  clock.advance(4_000);
+  assert.equal(await get(), 200);
+  await answer(200, 'jwks_fetch_success: 2');
+  await dataPlane.update({ listeners: { remove: ['main'] } });
+  clock.advance(600_000);
+  assert.match(stats(), /^cluster\.keys\.upstream_rq_total: 4$/m);
+});
+
+test('a key set without a key that can be used is none', async (t) => {
+  const { port: keys } = await upstream(t, (_request, response) =>
+    response.end('{"keys": [{"kty": "oct"}]}'),
+  );
+  const { port, stats } = await serve(t, {
+    provider: {
+      local_jwks: undefined,
+      remote_jwks: { http_uri: { uri: 'http://keys/keys', cluster: 'keys', timeout: '5s' } },
+    },
+    clusters: [clusterFromJson('keys', [keys])],
+  });
+  const answer = await ask(port, '/', bearer(issuer.token(claims)));
+  assert.deepEqual([answer.status, answer.body], [401, 'Jwks remote fetch is failed']);
+  assert.match(stats(), /^http\.http\.jwt_authn\.jwks_fetch_failed: 1$/m);
 });
 
 test('a client that leaves while keys are fetched is forgotten, whatever was tried before', async (t) => {

@@ -58,14 +58,15 @@ export function jwtAuthnFilter(
         onFetched: () => void n.jwks_fetch_success++,
         onFailed: () => void n.jwks_fetch_failed++,
       });
-      keys.prefetch();
+      services.upkeep.add(keys);
       return keys;
     }
     const at = `${path}.providers.${provider}.local_jwks`;
     const bytes = readDataSource(jwks.source, at);
     const keys = bytes.ok ? KeySet.parse(bytes.value.toString('utf8')) : undefined;
     if (!bytes.ok) bad.push(...bytes.problems);
-    else if (keys === undefined) bad.push({ path: at, message: 'is no JSON Web Key Set' });
+    else if (keys === undefined)
+      bad.push({ path: at, message: 'is no JSON Web Key Set with a key that can be used' });
     return {
       get(run) {
         run(keys);

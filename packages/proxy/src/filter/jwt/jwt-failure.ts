@@ -19,7 +19,6 @@ export const jwtFailure = {
   early: 'Jwt not yet valid',
   verification: 'Jwt verification fails',
   keyNotFound: "Jwks doesn't have key to match kid or alg from Jwt",
-  noKeys: "Jwks doesn't have any valid public key",
   fetch: 'Jwks remote fetch is failed',
 } as const;
 

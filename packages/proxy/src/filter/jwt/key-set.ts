@@ -50,7 +50,7 @@ export class KeySet {
     this.#keys = keys;
   }
 
-  /** Reads a JSON Web Key Set; keys of kinds that are not known are passed over. Undefined where it is none. */
+  /** Reads a JSON Web Key Set; keys of kinds that are not known are passed over. Undefined where none is left. */
   static parse(text: string): KeySet | undefined {
     let json: unknown;
     try {
@@ -60,12 +60,12 @@ export class KeySet {
     }
     const list = (json as { readonly keys?: unknown } | null)?.keys;
     if (!Array.isArray(list)) return undefined;
-    return new KeySet(list.flatMap((item: unknown) => keyOf(item) ?? []));
+    const keys = list.flatMap((item: unknown) => keyOf(item) ?? []);
+    return keys.length === 0 ? undefined : new KeySet(keys);
   }
 
   /** Why no key of the set has signed the token; undefined where one has. */
   verify(token: Token): JwtFailure | undefined {
-    if (this.#keys.length === 0) return jwtFailure.noKeys;
     let candidates = 0;
     for (const { keyId, algorithm, key } of this.#keys) {
       if (token.keyId !== undefined && keyId !== undefined && keyId !== token.keyId) continue;

@@ -1,6 +1,7 @@
-import { Backoff, type Clock } from '@lateen/core';
+import { Backoff, type Clock, type Timer } from '@lateen/core';
 import { callHttp, type CallContext } from '../../call/index.ts';
 import type { ClusterRef } from '../../cluster/cluster-set.ts';
+import type { UpkeepTask } from '../upkeep.ts';
 import type { JwksSource } from '../../model/jwt-authn.ts';
 import { KeySet } from './key-set.ts';
 
@@ -13,17 +14,18 @@ export interface KeyFetchCounts {
   onFailed(): void;
 }
 
-/** Keys are fetched again so long before they are out of date, as Envoy's `async_fetch` does. */
+/** Keys are fetched again so long before they are out of date (Envoy, `async_fetch`). */
 const aheadMs = 5_000;
 
 /**
  * Keys that are fetched when they are needed and kept for a time. Requests that come meanwhile wait for the same fetch;
  * keys that are out of date serve no longer.
  *
- * With `async_fetch` requests that come shortly before that have them fetched again and do not wait, and where nobody
- * answers the last keys serve on. Envoy fetches by a timer: here who is asked for nothing fetches nothing.
+ * With `async_fetch` they are fetched from the start of the listener on, again before they are out of date, and after
+ * a failure when its time is over; keys that are there serve until others come. Requests before the first ones have them
+ * fetched as without it. Source: Envoy, `JwksAsyncFetch`.
  */
-export class RemoteKeys {
+export class RemoteKeys implements UpkeepTask {
   readonly #config: Remote;
   readonly #cluster: ClusterRef;
   readonly #context: CallContext;
@@ -33,10 +35,10 @@ export class RemoteKeys {
   readonly #path: string;
   #keys: KeySet | undefined;
   #freshUntilMs = 0;
-  /** From when on a request has them fetched without waiting. */
-  #refetchMs = Number.POSITIVE_INFINITY;
-  #notBeforeMs = 0;
   #waiting: Set<Waiter> | undefined;
+  /** True while keys are fetched by time. */
+  #keeping = false;
+  #refetch: Timer | undefined;
 
   /** Throws where the URI is none. */
   constructor(
@@ -58,37 +60,34 @@ export class RemoteKeys {
 
   /** Calls `run`, possibly at once, with the keys; undefined where they cannot be had. Answers with how to stop waiting. */
   get(run: Waiter): () => void {
-    const nowMs = this.#clock.monotonicMs();
-    const mayFetch = this.#waiting === undefined && nowMs >= this.#notBeforeMs;
-    if (this.#keys !== undefined && nowMs < this.#freshUntilMs) {
+    const isFresh = this.#keeping || this.#clock.monotonicMs() < this.#freshUntilMs;
+    if (this.#keys !== undefined && isFresh) {
       run(this.#keys);
-      if (mayFetch && nowMs >= this.#refetchMs) this.#begin();
       return nothing;
     }
-    if (this.#waiting === undefined && !mayFetch) {
-      run(this.#lastResort);
-      return nothing;
-    }
-    const waiting = this.#waiting ?? this.#begin(run);
+    return this.#wait(run);
+  }
+
+  start(): Promise<void> | undefined {
+    const { async } = this.#config;
+    if (async === undefined) return undefined;
+    this.#keeping = true;
+    const fetched = new Promise<void>((resolve) => this.#wait(() => resolve()));
+    return async.fastListener ? undefined : fetched;
+  }
+
+  /** From now on keys are fetched only when they are needed. */
+  stop(): void {
+    this.#keeping = false;
+    this.#refetch?.cancel();
+  }
+
+  #wait(run: Waiter): () => void {
+    const begins = this.#waiting === undefined;
+    const waiting = (this.#waiting ??= new Set());
     waiting.add(run);
+    if (begins) this.#fetch(this.#config.retries, this.#newBackoff());
     return () => void waiting.delete(run);
-  }
-
-  /** What there is where keys cannot be had. */
-  get #lastResort(): KeySet | undefined {
-    return this.#config.async === undefined ? undefined : this.#keys;
-  }
-
-  #begin(...first: readonly Waiter[]): Set<Waiter> {
-    const waiting = new Set(first);
-    this.#waiting = waiting;
-    this.#fetch(this.#config.retries, this.#newBackoff());
-    return waiting;
-  }
-
-  /** Has the keys before the first request that needs them, where that is asked for. */
-  prefetch(): void {
-    if (this.#config.async !== undefined) this.get(nothing);
   }
 
   #newBackoff(): Backoff {
@@ -116,20 +115,24 @@ export class RemoteKeys {
   }
 
   #finish(keys: KeySet | undefined): void {
-    const nowMs = this.#clock.monotonicMs();
+    const { cacheMs, async } = this.#config;
     if (keys === undefined) {
       this.#counts.onFailed();
-      this.#notBeforeMs = nowMs + (this.#config.async?.failedRefetchMs ?? 0);
     } else {
       this.#counts.onFetched();
       this.#keys = keys;
-      const { cacheMs, async } = this.#config;
-      this.#freshUntilMs = nowMs + cacheMs;
-      if (async !== undefined) this.#refetchMs = nowMs + cacheMs - Math.min(aheadMs, cacheMs / 2);
+      this.#freshUntilMs = this.#clock.monotonicMs() + cacheMs;
+    }
+    if (this.#keeping && async !== undefined) {
+      const goodMs = cacheMs > aheadMs ? cacheMs - aheadMs : cacheMs;
+      this.#refetch?.cancel();
+      this.#refetch = this.#clock.after(keys === undefined ? async.failedRefetchMs : goodMs, () =>
+        this.#wait(nothing),
+      );
     }
     const waiting = this.#waiting;
     this.#waiting = undefined;
-    for (const run of waiting ?? []) run(keys ?? this.#lastResort);
+    for (const run of waiting ?? []) run(keys);
   }
 }
 

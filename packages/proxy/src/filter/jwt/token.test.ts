@@ -26,7 +26,7 @@ test('a token does not choose how a key is read', () => {
   assert.match(keys?.verify(ofCurve) ?? '', /^Jwks doesn't have key/);
   const other = tokenOf(createIssuer('RS256', 'key-2').token({}));
   assert.match(keys?.verify(other) ?? '', /^Jwks doesn't have key/);
-  assert.equal(KeySet.parse('{"keys":[]}')?.verify(other), "Jwks doesn't have any valid public key");
+  assert.equal(KeySet.parse('{"keys":[]}'), undefined);
   assert.equal(KeySet.parse('{}'), undefined);
   assert.equal(KeySet.parse('keys'), undefined);
 });
