@@ -48,7 +48,12 @@ import { decodeIstioAuthn } from './istio-authn.ts';
 import { decodeIstioAlpn } from './istio-alpn.ts';
 import { decodeIstioStats } from './istio-stats.ts';
 import { decodeOnDemand } from './on-demand.ts';
-import { decodeGlobalRateLimit, decodeLocalRateLimit, decodeRateLimitPerRoute } from './rate-limits.ts';
+import {
+  decodeGlobalRateLimit,
+  decodeLocalRateLimit,
+  decodeLocalRateLimitPerRoute,
+  decodeRateLimitPerRoute,
+} from './rate-limits.ts';
 import { decodeRbacRules } from './rbac.ts';
 import { decodeHealthCheckFilter } from './health-check-filter.ts';
 import type { Scope } from './scope.ts';
@@ -380,7 +385,7 @@ function decodePerRoute(
       return decodeOnDemand(scope, scope.unpack(onDemand.PerRouteConfig, any) ?? {});
     case localRateLimit.LocalRateLimit.typeName: {
       const config = scope.unpack(localRateLimit.LocalRateLimit, any) ?? {};
-      return { kind: 'local_rate_limit', limit: decodeLocalRateLimit(scope, config) };
+      return { kind: 'local_rate_limit', limit: decodeLocalRateLimitPerRoute(scope, config) };
     }
     case extAuthz.ExtAuthzPerRoute.typeName:
       return decodeExtAuthzRoute(scope, scope.unpack(extAuthz.ExtAuthzPerRoute, any) ?? {});

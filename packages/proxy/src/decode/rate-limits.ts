@@ -79,12 +79,15 @@ export function decodeBucket(scope: Scope, bucket: TokenBucket | undefined): Tok
   };
 }
 
+/** A limit of a filter, which may have no bucket where routes have limits of their own. */
 export function decodeLocalRateLimit(scope: Scope, message: local.LocalRateLimit): LocalRateLimit {
   scope.check(localPolicy, message);
   return {
     place: scope.path,
     statPrefix: message.statPrefix ?? '',
-    ...decodeBucket(scope.at('tokenBucket'), message.tokenBucket),
+    ...(message.tokenBucket === undefined
+      ? {}
+      : { bucket: decodeBucket(scope.at('tokenBucket'), message.tokenBucket) }),
     status: errorStatus(message.status, 429),
     ...(message.filterEnabled === undefined
       ? {}
@@ -114,6 +117,11 @@ export function decodeLocalRateLimit(scope: Scope, message: local.LocalRateLimit
       message.requestHeadersToAddWhenNotEnforced,
     ),
   };
+}
+
+export function decodeLocalRateLimitPerRoute(scope: Scope, message: local.LocalRateLimit): LocalRateLimit {
+  if (message.tokenBucket === undefined) scope.at('tokenBucket').fail('must be set where it is for a route');
+  return decodeLocalRateLimit(scope, message);
 }
 
 export function decodeGlobalRateLimit(scope: Scope, message: global.RateLimit): GlobalRateLimit {

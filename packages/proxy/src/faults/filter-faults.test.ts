@@ -63,9 +63,7 @@ const cases: readonly Case[] = [
       limit: {
         ...defaultLocalRateLimit,
         statPrefix: 'rl',
-        maxTokens: 0,
-        tokensPerFill: 1,
-        fillIntervalMs: 60_000,
+        bucket: { maxTokens: 0, tokensPerFill: 1, fillIntervalMs: 60_000 },
         enabled: all,
         enforced: all,
       },

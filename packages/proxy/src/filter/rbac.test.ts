@@ -166,7 +166,7 @@ test('requests beyond the local limit are 429 with the flag, where it is enforce
   const app = await upstream(t, (_request, response) => response.end());
   const all = { numerator: 100, denominator: 100 } as const;
   const bucket = { maxTokens: 2, tokensPerFill: 1, fillIntervalMs: 60_000 };
-  const limit = { ...defaultLocalRateLimit, ...bucket, statPrefix: 'l' };
+  const limit = { ...defaultLocalRateLimit, bucket, statPrefix: 'l' };
   const serve = (more: object) =>
     serveHttp(t, [routeTo('c')], [cluster('c', [app.port])], {
       httpFilters: [

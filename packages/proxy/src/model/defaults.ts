@@ -1,4 +1,4 @@
-import type { LocalRateLimit, TokenBucketConfig } from './rate-limit.ts';
+import type { LocalRateLimit } from './rate-limit.ts';
 import type { CircuitBreakerThresholds, Cluster, UpstreamHttpOptions, ZoneAware } from './cluster.ts';
 import type { HttpFilter } from './http-filter.ts';
 import { anyFilterChainMatch, type FilterChain, type Listener } from './listener.ts';
@@ -280,7 +280,7 @@ export function defaultRouteConfiguration(
 }
 
 /** What a local rate limit has besides its bucket, where it says nothing. */
-export const defaultLocalRateLimit: Omit<LocalRateLimit, keyof TokenBucketConfig> = {
+export const defaultLocalRateLimit: LocalRateLimit = {
   place: '',
   statPrefix: '',
   status: 429,

@@ -96,7 +96,9 @@ export interface TokenBucketConfig {
 }
 
 /** A limit of this proxy alone (`envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit`). */
-export interface LocalRateLimit extends TokenBucketConfig {
+export interface LocalRateLimit {
+  /** Of requests without a bucket of their own; undefined: they are not limited. */
+  readonly bucket?: TokenBucketConfig;
   /** Where it stands in its resource, which tells it from others like it. */
   readonly place: string;
   readonly statPrefix: string;

@@ -129,6 +129,38 @@ test('each connection may have its own bucket', async (t) => {
   assert.equal((await ask(port)).status, 200);
 });
 
+test('a filter without a bucket limits only where routes have one', async (t) => {
+  const limited = {
+    '@type': `${filterTypes}.local_ratelimit.v3.LocalRateLimit`,
+    stat_prefix: 'r',
+    token_bucket: bucket(1),
+    filter_enabled: all,
+    filter_enforced: all,
+  };
+  const { port } = await serveEnvoy(
+    t,
+    {
+      route_config: routesJson([
+        {
+          match: { prefix: '/limited' },
+          direct_response: { status: 200 },
+          typed_per_filter_config: { limit: limited },
+        },
+        { match: { prefix: '/' }, direct_response: { status: 200 } },
+      ]),
+      http_filters: [
+        limitJson({ token_bucket: undefined, enable_x_ratelimit_headers: 'DRAFT_VERSION_03' }),
+        routerJson,
+      ],
+    },
+    [],
+  );
+  const statuses = async (path: string) => [(await ask(port, path)).status, (await ask(port, path)).status];
+  assert.deepEqual(await statuses('/'), [200, 200]);
+  assert.deepEqual(await statuses('/limited'), [200, 429]);
+  assert.equal((await ask(port)).headers['x-ratelimit-limit'], undefined);
+});
+
 test('a gRPC request that is too many ends as the filter says', async (t) => {
   const { port } = await serve(t, { token_bucket: bucket(1), rate_limited_as_resource_exhausted: true });
   assert.equal((await ask(port)).status, 200);

@@ -32,12 +32,12 @@ function noticeOf(bucket: TokenBucket): LimitNotice {
 
 /** The buckets of one limit, for all clients or for one connection. */
 class Buckets {
-  readonly #common: TokenBucket;
+  readonly #common: TokenBucket | undefined;
   readonly #alwaysTakeDefault: boolean;
   readonly #own = new Map<string, TokenBucket>();
 
   constructor(limit: LocalRateLimit, clock: Clock, place: LimitPlace | undefined) {
-    this.#common = createTokenBucket(limit, clock, place);
+    this.#common = limit.bucket === undefined ? undefined : createTokenBucket(limit.bucket, clock, place);
     this.#alwaysTakeDefault = limit.alwaysTakeDefault;
     for (const { entries, bucket } of limit.descriptors) {
       const key = keyOf(entries);
@@ -45,8 +45,11 @@ class Buckets {
     }
   }
 
-  /** Takes of the buckets of these descriptors, and of the common one; the bucket that decided. */
-  take(descriptors: readonly (readonly Entry[])[]): { readonly allowed: boolean; readonly by: TokenBucket } {
+  /** Takes of the buckets of these descriptors, and of the common one; the bucket that decided, if there is any. */
+  take(descriptors: readonly (readonly Entry[])[]): {
+    readonly allowed: boolean;
+    readonly by: TokenBucket | undefined;
+  } {
     let last: TokenBucket | undefined;
     for (const entries of descriptors) {
       const bucket = this.#own.get(keyOf(entries));
@@ -55,7 +58,7 @@ class Buckets {
       if (last === undefined || bucket.remaining < last.remaining) last = bucket;
     }
     if (last !== undefined && !this.#alwaysTakeDefault) return { allowed: true, by: last };
-    if (!this.#common.take()) return { allowed: false, by: this.#common };
+    if (this.#common?.take() === false) return { allowed: false, by: this.#common };
     return { allowed: true, by: last ?? this.#common };
   }
 }
@@ -151,7 +154,7 @@ export function localRateLimitFilter(
       const stats = statsOf(model.statPrefix);
       stats.enabled++;
       const { allowed, by } = wanted.take(exchange);
-      const notice = model.xRateLimitHeaders ? noticeOf(by) : undefined;
+      const notice = model.xRateLimitHeaders && by !== undefined ? noticeOf(by) : undefined;
       if (notice !== undefined) answers.set(exchange, { notice, headers: undefined });
       if (allowed) {
         stats.ok++;
