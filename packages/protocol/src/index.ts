@@ -17,7 +17,8 @@ export type {
 export { nearestName } from './codec/nearest-name.ts';
 export type { MethodKind, MethodType } from './codec/service-type.ts';
 export type { JsonObject, JsonValue } from './codec/struct.ts';
-export { toJson, typeNameOf, type ToJsonOptions } from './codec/to-json.ts';
+export { toJson, type ToJsonOptions } from './codec/to-json.ts';
+export { typeNameOf } from './codec/type-url.ts';
 export {
   Any,
   BoolValue,

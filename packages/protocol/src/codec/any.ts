@@ -2,7 +2,7 @@ import { problem, type Result } from '@lateen/core';
 import { decode, type DecodeOptions } from './decode.ts';
 import { encode } from './encode.ts';
 import type { AnyMessageType, MessageType, TypeRegistry } from './message-type.ts';
-import { typeNameOf } from './to-json.ts';
+import { typeNameOf } from './type-url.ts';
 import type { Any } from './well-known.ts';
 
 /** What an Any held. */

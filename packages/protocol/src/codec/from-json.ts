@@ -7,12 +7,12 @@ import type { AnyMessageType, Field, JsonReadContext, MessageType, TypeRegistry 
 import { nearestName } from './nearest-name.ts';
 import { describe, scalarFromJson } from './scalar-json.ts';
 import { setEntry } from './set-entry.ts';
-import { typeNameOf } from './to-json.ts';
+import { typeNameOf } from './type-url.ts';
 import { NullValue, Value, type Any } from './well-known.ts';
 
 export interface FromJsonOptions {
   /** Types that may be inside an Any. */
-  readonly registry?: TypeRegistry;
+  readonly registry?: TypeRegistry | undefined;
   /** Passes over fields that the type does not have; default false. */
   readonly ignoreUnknownFields?: boolean;
 }

@@ -11,11 +11,13 @@ import { CheckSettings } from '@lateen/protocol/envoy/extensions/filters/http/ex
 import { Router } from '@lateen/protocol/envoy/extensions/filters/http/router/v3';
 import { TlsCertificate } from '@lateen/protocol/envoy/extensions/transport_sockets/tls/v3';
 import { DiscoveryResponse } from '@lateen/protocol/envoy/service/discovery/v3';
+import { TypedStruct } from '@lateen/protocol/xds/type/v3';
 import { anyIs, packAny, typeRegistry, unpackAny, unpackAs } from './any.ts';
 import type { UnknownField } from './byte-reader.ts';
 import { decode } from './decode.ts';
 import { encode } from './encode.ts';
 import { fromJson } from './from-json.ts';
+import type { JsonObject } from './struct.ts';
 import { toJson } from './to-json.ts';
 import { Duration, FloatValue, StringValue, Struct } from './well-known.ts';
 
@@ -241,6 +243,27 @@ describe('toJson', () => {
       contextExtensions: { a: '[redacted]' },
     });
     assert.match(JSON.stringify(toJson(TlsCertificate, certificate, { registry })), /"secret"/);
+  });
+
+  test('redacts within the JSON of a TypedStruct as within its message', () => {
+    const types = typeRegistry([TlsCertificate, TypedStruct]);
+    const shown = (typeUrl: string, value: JsonObject): unknown => {
+      const message = { typedPerFilterConfig: { a: packAny(TypedStruct, { typeUrl, value }) } };
+      return toJson(VirtualHost, message, { registry: types, redact: true, protoNames: true });
+    };
+    const expected = (typeUrl: string, more: object): object => ({
+      typed_per_filter_config: { a: { '@type': TypedStruct.typeUrl, type_url: typeUrl, ...more } },
+    });
+    const { typeUrl } = TlsCertificate;
+    const chain = { filename: 'c' };
+    assert.deepEqual(
+      shown(typeUrl, { certificateChain: chain, privateKey: { inlineString: 'secret' } }),
+      expected(typeUrl, {
+        value: { certificate_chain: chain, private_key: { inline_string: '[redacted]' } },
+      }),
+    );
+    assert.deepEqual(shown(typeUrl, { private_key: 'secret' }), expected(typeUrl, {}));
+    assert.deepEqual(shown('t/x.Y', { a: 1 }), expected('t/x.Y', { value: { a: 1 } }));
   });
 
   test('shows nothing of what cannot be read where it redacts', () => {

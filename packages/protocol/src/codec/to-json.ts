@@ -1,8 +1,11 @@
 import { decode } from './decode.ts';
+import { fromJson } from './from-json.ts';
 import { isImplicitZero } from './implicit-zero.ts';
 import type { AnyMessageType, Field, JsonWriteContext, MessageType, TypeRegistry } from './message-type.ts';
 import { scalarToJson } from './scalar-json.ts';
 import { setEntry } from './set-entry.ts';
+import type { JsonObject } from './struct.ts';
+import { typeNameOf } from './type-url.ts';
 import { Any, NullValue } from './well-known.ts';
 
 export interface ToJsonOptions {
@@ -67,9 +70,22 @@ class JsonWriter implements JsonWriteContext {
       const hides = this.#hidden || (this.#redacts && type !== undefined);
       return { '@type': any.typeUrl, ...(hides ? {} : { value: scalarToJson('bytes', any.value) }) };
     }
-    const json = this.message(type, inner.value);
+    const json =
+      this.#redacts && isTypedStruct(type) ? this.#struct(inner.value) : this.message(type, inner.value);
     if (type.special !== undefined) return { '@type': any.typeUrl, value: json };
     return { '@type': any.typeUrl, ...(json as object) };
+  }
+
+  /** A TypedStruct: what is in it is shown as the message that it stands for, so that nothing of that is shown too much. */
+  #struct({ typeUrl = '', value = {} }: TypedStruct): object {
+    const type = this.#registry?.get(typeNameOf(typeUrl));
+    if (type === undefined) return { [this.#protoNames ? 'type_url' : 'typeUrl']: typeUrl, value };
+    const read = fromJson(type, value, { registry: this.#registry, ignoreUnknownFields: true });
+    return {
+      [this.#protoNames ? 'type_url' : 'typeUrl']: typeUrl,
+      // What cannot be read may hold anything.
+      ...(read.ok ? { value: this.message(type, read.value) } : {}),
+    };
   }
 
   /** The JSON of a field; undefined where it is neither shown nor redacted. */
@@ -110,6 +126,15 @@ class JsonWriter implements JsonWriteContext {
   }
 }
 
+interface TypedStruct {
+  readonly typeUrl?: string;
+  readonly value?: JsonObject;
+}
+
+function isTypedStruct({ typeName }: AnyMessageType): boolean {
+  return typeName === 'xds.type.v3.TypedStruct' || typeName === 'udpa.type.v1.TypedStruct';
+}
+
 /** What an absent field stands for; undefined for one whose absence says something. */
 function zeroOf(field: Field): unknown {
   if (field.explicit || field.shape === 'map') return undefined;
@@ -135,9 +160,4 @@ function isEmpty(field: Field, value: unknown): boolean {
   if (field.shape === 'repeated') return (value as readonly unknown[]).length === 0;
   if (field.shape === 'map') return Object.keys(value as object).length === 0;
   return isImplicitZero(field, value);
-}
-
-/** The type's full name in an Any's URL: what follows the last slash. */
-export function typeNameOf(typeUrl: string): string {
-  return typeUrl.slice(typeUrl.lastIndexOf('/') + 1);
 }

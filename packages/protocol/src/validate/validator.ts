@@ -1,7 +1,7 @@
 import type { Problem } from '@lateen/core';
 import { decode } from '../codec/decode.ts';
 import type { AnyMessageType, Field, MessageType, TypeRegistry } from '../codec/message-type.ts';
-import { typeNameOf } from '../codec/to-json.ts';
+import { typeNameOf } from '../codec/type-url.ts';
 import { Any, Duration } from '../codec/well-known.ts';
 import { valueChecks, type ValueCheck } from './value-check.ts';
 import type { FieldRules, MessageRules } from './message-rules.ts';

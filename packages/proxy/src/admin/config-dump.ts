@@ -1,4 +1,4 @@
-import { decode, packAny, toJson, type Any, type AnyMessageType, type MessageType } from '@lateen/protocol';
+import { packAny, toJson, type Any, type AnyMessageType, type MessageType } from '@lateen/protocol';
 import * as admin from '@lateen/protocol/envoy/admin/v3';
 import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
 import { ClusterLoadAssignment } from '@lateen/protocol/envoy/config/endpoint/v3';
@@ -8,6 +8,7 @@ import { HttpConnectionManager } from '@lateen/protocol/envoy/extensions/filters
 import { Secret } from '@lateen/protocol/envoy/extensions/transport_sockets/tls/v3';
 import type { RunningProxy } from '../bootstrap/running-proxy.ts';
 import { knownTypes } from '../decode/known-types.ts';
+import { typeNameOf, unpackTyped } from '../decode/typed-any.ts';
 import type { RefusedUpdate, StoredResource } from '../xds/resource-store.ts';
 import type { ClusterStatus } from '../model/index.ts';
 import { liveEndpoints } from './endpoints-dump.ts';
@@ -203,8 +204,9 @@ function inlineRoutes(listeners: readonly Listener[]): readonly RouteConfigurati
       ...(listener.defaultFilterChain === undefined ? [] : [listener.defaultFilterChain]),
     ].flatMap((chain) =>
       (chain.filters ?? []).flatMap((filter) => {
-        if (filter.typedConfig?.typeUrl !== HttpConnectionManager.typeUrl) return [];
-        const manager = decode(HttpConnectionManager, filter.typedConfig.value);
+        const any = filter.typedConfig;
+        if (any === undefined || typeNameOf(any) !== HttpConnectionManager.typeName) return [];
+        const manager = unpackTyped(HttpConnectionManager, any);
         return manager.ok && manager.value.routeConfig !== undefined ? [manager.value.routeConfig] : [];
       }),
     ),

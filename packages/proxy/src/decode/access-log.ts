@@ -15,7 +15,7 @@ import { decodeRemoteLog } from './remote-log.ts';
 import { decodeFraction } from './basics.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { decodeHeaderMatch } from './headers.ts';
-import { typeNameOf } from './type-name.ts';
+import { typeNameOf } from './typed-any.ts';
 import type { Scope } from './scope.ts';
 import { metadataMatcherPolicy } from './metadata-match.ts';
 import { decodeValueMatch } from './value-match.ts';

@@ -6,7 +6,7 @@ import { XffConfig } from '@lateen/protocol/envoy/extensions/http/original_ip_de
 import type { HttpConnectionManager, IpDetection } from '../model/index.ts';
 import { decodeCidr } from './basics.ts';
 import { fieldPolicy } from './field-policy.ts';
-import { typeNameOf } from './type-name.ts';
+import { typeNameOf } from './typed-any.ts';
 import type { Scope } from './scope.ts';
 
 const internalPolicy = fieldPolicy(hcm.HttpConnectionManager_InternalAddressConfig, ['cidrRanges'], {

@@ -28,6 +28,7 @@ import { decodeNameServers } from './dns-resolver.ts';
 import { decodeRedisCredentials } from './redis-proxy.ts';
 import { percentOf } from './percent.ts';
 import type { Scope } from './scope.ts';
+import { typeNameOf } from './typed-any.ts';
 import { decodeUpstreamTransport } from './tls.ts';
 import { decodeUpstreamHttp, redisOptionsKey } from './upstream-http.ts';
 
@@ -144,7 +145,6 @@ const redisClusterPolicy = fieldPolicy(
     hostDegradedRefreshThreshold: 'nodes are asked again at intervals and after redirections',
   },
 );
-const redisName = 'envoy.clusters.redis';
 const aggregateName = 'envoy.clusters.aggregate';
 
 export const clusterPolicies = [
@@ -328,17 +328,19 @@ function redisOf(scope: Scope, message: ClusterMessage): { readonly redis?: Redi
 }
 
 function decodeDiscovery(scope: Scope, message: ClusterMessage): Discovery {
-  if (message.clusterType?.typedConfig !== undefined && message.clusterType.name === aggregateName) {
+  const custom = message.clusterType?.typedConfig;
+  const customType = typeNameOf(custom);
+  if (customType === AggregateConfig.typeName) {
     const at = scope.at('clusterType').at('typedConfig');
-    const config = at.unpack(AggregateConfig, message.clusterType.typedConfig);
+    const config = at.unpack(AggregateConfig, custom);
     if (config !== undefined) at.check(aggregatePolicy, config);
     const clusters = config?.clusters ?? [];
     if (clusters.length === 0) at.at('clusters').fail('must name at least one cluster');
     return { kind: 'aggregate', clusters };
   }
-  if (message.clusterType?.name === redisName) {
+  if (customType === RedisClusterConfig.typeName) {
     const at = scope.at('clusterType').at('typedConfig');
-    const config = at.unpack(RedisClusterConfig, message.clusterType.typedConfig) ?? {};
+    const config = at.unpack(RedisClusterConfig, custom) ?? {};
     at.check(redisClusterPolicy, config);
     return {
       kind: 'redis',

@@ -1,4 +1,3 @@
-import { anyIs } from '@lateen/protocol';
 import type { TypedExtensionConfig } from '@lateen/protocol/envoy/config/core/v3';
 import { Brotli } from '@lateen/protocol/envoy/extensions/compression/brotli/compressor/v3';
 import { Gzip } from '@lateen/protocol/envoy/extensions/compression/gzip/compressor/v3';
@@ -7,6 +6,7 @@ import * as compressor from '@lateen/protocol/envoy/extensions/filters/http/comp
 import type { Compression, Compressor, HttpFilterConfig } from '../model/index.ts';
 import { fieldPolicy } from './field-policy.ts';
 import type { Scope } from './scope.ts';
+import { typeNameOf } from './typed-any.ts';
 
 const filterPolicy = fieldPolicy(compressor.Compressor, [
   'contentLength',
@@ -121,7 +121,7 @@ function decodeLibrary(scope: Scope, message: TypedExtensionConfig | undefined):
   const any = message?.typedConfig;
   const at = scope.at('typedConfig');
   const chunkBytes = (value = 4_096): number => between(at.at('chunkSize'), value, 4_096, 65_536);
-  if (any !== undefined && anyIs(any, Gzip)) {
+  if (typeNameOf(any) === Gzip.typeName) {
     const gzip = at.unpack(Gzip, any) ?? {};
     at.check(gzipPolicy, gzip);
     return {
@@ -133,7 +133,7 @@ function decodeLibrary(scope: Scope, message: TypedExtensionConfig | undefined):
       chunkBytes: chunkBytes(gzip.chunkSize),
     };
   }
-  if (any !== undefined && anyIs(any, Brotli)) {
+  if (typeNameOf(any) === Brotli.typeName) {
     const brotli = at.unpack(Brotli, any) ?? {};
     at.check(brotliPolicy, brotli);
     return {
@@ -146,7 +146,7 @@ function decodeLibrary(scope: Scope, message: TypedExtensionConfig | undefined):
       chunkBytes: chunkBytes(brotli.chunkSize),
     };
   }
-  if (any !== undefined && anyIs(any, Zstd)) {
+  if (typeNameOf(any) === Zstd.typeName) {
     const zstd = at.unpack(Zstd, any) ?? {};
     at.check(zstdPolicy, zstd);
     return {

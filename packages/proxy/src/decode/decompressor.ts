@@ -1,4 +1,3 @@
-import { anyIs } from '@lateen/protocol';
 import type { TypedExtensionConfig } from '@lateen/protocol/envoy/config/core/v3';
 import { Brotli } from '@lateen/protocol/envoy/extensions/compression/brotli/decompressor/v3';
 import { Gzip } from '@lateen/protocol/envoy/extensions/compression/gzip/decompressor/v3';
@@ -7,6 +6,7 @@ import * as decompressor from '@lateen/protocol/envoy/extensions/filters/http/de
 import type { DecompressionRules, Decompressor } from '../model/decompressor.ts';
 import { fieldPolicy } from './field-policy.ts';
 import type { Scope } from './scope.ts';
+import { typeNameOf } from './typed-any.ts';
 
 const filterPolicy = fieldPolicy(decompressor.Decompressor, [
   'decompressorLibrary',
@@ -52,7 +52,7 @@ function decodeLibrary(scope: Scope, message: TypedExtensionConfig | undefined):
     if (chunkBytes < 4_096 || chunkBytes > 65_536) at.at('chunkSize').fail('must be from 4096 to 65536');
     return { encoding, chunkBytes, windowBits: defaultWindowBits, maxRatio: defaultRatio };
   };
-  if (any !== undefined && anyIs(any, Gzip)) {
+  if (typeNameOf(any) === Gzip.typeName) {
     const gzip = at.unpack(Gzip, any) ?? {};
     at.check(gzipPolicy, gzip);
     const { windowBits = defaultWindowBits, maxInflateRatio: maxRatio = defaultRatio } = gzip;
@@ -60,12 +60,12 @@ function decodeLibrary(scope: Scope, message: TypedExtensionConfig | undefined):
     if (maxRatio < 1) at.at('maxInflateRatio').fail('must be at least 1');
     return { ...library('gzip', gzip.chunkSize), windowBits, maxRatio };
   }
-  if (any !== undefined && anyIs(any, Brotli)) {
+  if (typeNameOf(any) === Brotli.typeName) {
     const brotli = at.unpack(Brotli, any) ?? {};
     at.check(brotliPolicy, brotli);
     return library('br', brotli.chunkSize);
   }
-  if (any !== undefined && anyIs(any, Zstd)) {
+  if (typeNameOf(any) === Zstd.typeName) {
     const zstd = at.unpack(Zstd, any) ?? {};
     at.check(zstdPolicy, zstd);
     return library('zstd', zstd.chunkSize);

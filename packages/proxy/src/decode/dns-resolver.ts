@@ -7,6 +7,7 @@ import { formatAddress } from '../model/index.ts';
 import { decodeIpAddress } from './basics.ts';
 import { fieldPolicy } from './field-policy.ts';
 import type { Scope } from './scope.ts';
+import { typeNameOf } from './typed-any.ts';
 
 const asTheyAre = 'names are asked for as they are, by UDP, and by TCP where the answer is too long';
 
@@ -44,7 +45,7 @@ export function decodeNameServers(scope: Scope, message: ClusterMessage): readon
 
 function decodeTyped(scope: Scope, { typedConfig }: TypedExtensionConfig): readonly string[] {
   const at = scope.at('typedConfig');
-  if (typedConfig?.typeUrl?.endsWith(`/${GetAddrInfoDnsResolverConfig.typeName}`) === true) {
+  if (typeNameOf(typedConfig) === GetAddrInfoDnsResolverConfig.typeName) {
     at.unpack(GetAddrInfoDnsResolverConfig, typedConfig);
     return [];
   }

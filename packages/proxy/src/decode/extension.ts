@@ -3,7 +3,7 @@ import * as core from '@lateen/protocol/envoy/config/core/v3';
 import type { ExtensionConfig } from '../model/index.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { decodeHttpFilter } from './http-filter.ts';
-import { typeNameOf } from './type-name.ts';
+import { typeNameOf } from './typed-any.ts';
 import { decodeNetworkFilter } from './network-filter.ts';
 import type { Scope } from './scope.ts';
 

@@ -14,7 +14,7 @@ import { decodeRoutes } from './connection-routes.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { decodeHeaderMutations } from './header-mutation.ts';
 import { decodeHttpFilter, type FilterContext } from './http-filter.ts';
-import { typeNameOf } from './type-name.ts';
+import { typeNameOf } from './typed-any.ts';
 import { decodeLocalReply } from './local-reply.ts';
 import type { Scope } from './scope.ts';
 import { decodeRequestId, decodeTracing } from './tracing.ts';

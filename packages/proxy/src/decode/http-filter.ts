@@ -24,6 +24,7 @@ import * as rateLimit from '@lateen/protocol/envoy/extensions/filters/http/ratel
 import * as rbac from '@lateen/protocol/envoy/extensions/filters/http/rbac/v3';
 import * as router from '@lateen/protocol/envoy/extensions/filters/http/router/v3';
 import * as setMetadata from '@lateen/protocol/envoy/extensions/filters/http/set_metadata/v3';
+import { UpstreamCodec } from '@lateen/protocol/envoy/extensions/filters/http/upstream_codec/v3';
 import * as statefulSession from '@lateen/protocol/envoy/extensions/filters/http/stateful_session/v3';
 import type { HttpFilter as HttpFilterMessage } from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
 import * as hcm from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
@@ -57,7 +58,7 @@ import {
 import { decodeRbacRules } from './rbac.ts';
 import { decodeHealthCheckFilter } from './health-check-filter.ts';
 import type { Scope } from './scope.ts';
-import { typeNameOf } from './type-name.ts';
+import { typeNameOf } from './typed-any.ts';
 import { decodeSetMetadata } from './set-metadata.ts';
 import { decodeStatefulSession, decodeStatefulSessionRoute } from './stateful-session.ts';
 import {
@@ -167,7 +168,6 @@ const builtIn: Readonly<
   'io.istio.http.peer_metadata.Config': 'peer_metadata',
   'istio.stats': 'istio_stats',
   'stats.PluginConfig': 'istio_stats',
-  'envoy.filters.http.grpc_stats': 'none',
   'istio.alpn': 'none',
 };
 
@@ -206,9 +206,7 @@ function decodeConfig(scope: Scope, message: HttpFilterMessage, context: FilterC
   const name = message.name ?? '';
   const type = typeNameOf(message.typedConfig);
   const at = scope.at('typedConfig');
-  const kind =
-    builtIn[type] ??
-    (type === GrpcStats.typeName || type === AlpnConfig.typeName ? undefined : builtIn[name]);
+  const kind = builtIn[type] ?? (type === AlpnConfig.typeName ? undefined : builtIn[name]);
   if (kind === 'istio_stats') return decodeIstioStats(at, message.typedConfig, context.trafficDirection);
   if (kind !== undefined) return { kind };
   switch (type) {
@@ -216,7 +214,7 @@ function decodeConfig(scope: Scope, message: HttpFilterMessage, context: FilterC
       const config = at.unpack(router.Router, message.typedConfig) ?? {};
       at.check(routerPolicy, config);
       for (const [i, filter] of (config.upstreamHttpFilters ?? []).entries()) {
-        if (filter.name !== 'envoy.filters.http.upstream_codec') {
+        if (typeNameOf(filter.typedConfig) !== UpstreamCodec.typeName) {
           at.at('upstreamHttpFilters').at(i).fail(`HTTP filter "${filter.name}" is not supported here`);
         }
       }

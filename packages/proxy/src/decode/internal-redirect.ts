@@ -5,7 +5,7 @@ import { PreviousRoutesConfig } from '@lateen/protocol/envoy/extensions/internal
 import { SafeCrossSchemeConfig } from '@lateen/protocol/envoy/extensions/internal_redirect/safe_cross_scheme/v3';
 import type { InternalRedirectPolicy } from '../model/index.ts';
 import { fieldPolicy } from './field-policy.ts';
-import { typeNameOf } from './type-name.ts';
+import { typeNameOf } from './typed-any.ts';
 import type { Scope } from './scope.ts';
 
 const redirectPolicy = fieldPolicy(route.InternalRedirectPolicy, [

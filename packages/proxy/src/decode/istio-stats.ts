@@ -1,7 +1,5 @@
-import { fromJson, type Any } from '@lateen/protocol';
+import type { Any } from '@lateen/protocol';
 import * as stats from '@lateen/protocol/stats';
-import { TypedStruct as UdpaTypedStruct } from '@lateen/protocol/udpa/type/v1';
-import { TypedStruct } from '@lateen/protocol/xds/type/v3';
 import {
   istioMetricNames,
   type IstioMetricName,
@@ -12,6 +10,7 @@ import {
 import { checkExpression } from './expression.ts';
 import { fieldPolicy } from './field-policy.ts';
 import type { Scope } from './scope.ts';
+import { typeNameOf } from './typed-any.ts';
 
 const shownAsPrometheus = "of use with Istio's old way of naming only: labels are labels here";
 const configPolicy = fieldPolicy(
@@ -33,7 +32,7 @@ const metricPolicy = fieldPolicy(stats.MetricConfig, ['name', 'tagsToRemove', 'd
 
 export const istioStatsPolicies = [configPolicy, metricPolicy];
 
-/** The filter of Istio's standard metrics: as a message, or as Istio's TypedStruct of it. */
+/** The filter of Istio's standard metrics. */
 export function decodeIstioStats(
   scope: Scope,
   any: Any | undefined,
@@ -41,7 +40,9 @@ export function decodeIstioStats(
 ): IstioStatsFilter {
   const kind = 'istio_stats';
   const reporter = direction === 'inbound' ? 'server' : 'client';
-  const config = unpackConfig(scope, any);
+  // Older versions of Istio send a program here that does what is built in.
+  const isConfig = typeNameOf(any) === stats.PluginConfig.typeName;
+  const config = isConfig ? scope.unpack(stats.PluginConfig, any) : undefined;
   if (config === undefined) return { kind, reporter };
   scope.check(configPolicy, config);
   if (config.reporter === 'SERVER_GATEWAY') {
@@ -57,19 +58,6 @@ export function decodeIstioStats(
       overrides: decodeOverrides(scope.at('metrics'), config.metrics ?? []),
     },
   };
-}
-
-function unpackConfig(scope: Scope, any: Any | undefined): stats.PluginConfig | undefined {
-  const type = (any?.typeUrl ?? '').replace(/^.*\//, '');
-  if (type === stats.PluginConfig.typeName) return scope.unpack(stats.PluginConfig, any);
-  if (type !== TypedStruct.typeName && type !== UdpaTypedStruct.typeName) return undefined;
-  const struct = scope.unpack(type === TypedStruct.typeName ? TypedStruct : UdpaTypedStruct, any);
-  // Older versions of Istio wrap a program here that does what is built in.
-  if (struct?.typeUrl?.endsWith(stats.PluginConfig.typeName) !== true) return undefined;
-  const parsed = fromJson(stats.PluginConfig, struct.value ?? {});
-  if (parsed.ok) return parsed.value;
-  for (const { path, message } of parsed.problems) scope.at('value').at(path).fail(message);
-  return undefined;
 }
 
 /** Changes by metric; one without a name is of all. Metrics and labels that are not Istio's are passed over, as there. */

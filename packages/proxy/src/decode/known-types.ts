@@ -3,6 +3,11 @@ import { CaresDnsResolverConfig } from '@lateen/protocol/envoy/extensions/networ
 import { GetAddrInfoDnsResolverConfig } from '@lateen/protocol/envoy/extensions/network/dns_resolver/getaddrinfo/v3';
 import { HealthCheckEventFileSink } from '@lateen/protocol/envoy/extensions/health_check/event_sinks/file/v3';
 import { Redis } from '@lateen/protocol/envoy/extensions/health_checkers/redis/v3';
+import { CgroupMemoryConfig } from '@lateen/protocol/envoy/extensions/resource_monitors/cgroup_memory/v3';
+import { CpuUtilizationConfig } from '@lateen/protocol/envoy/extensions/resource_monitors/cpu_utilization/v3';
+import { DownstreamConnectionsConfig } from '@lateen/protocol/envoy/extensions/resource_monitors/downstream_connections/v3';
+import { FixedHeapConfig } from '@lateen/protocol/envoy/extensions/resource_monitors/fixed_heap/v3';
+import { InjectedResourceConfig } from '@lateen/protocol/envoy/extensions/resource_monitors/injected_resource/v3';
 import { typeRegistry, type AnyMessageType, type TypeRegistry } from '@lateen/protocol';
 import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
 import { TypedExtensionConfig } from '@lateen/protocol/envoy/config/core/v3';
@@ -72,7 +77,6 @@ import { PluginConfig as IstioStats } from '@lateen/protocol/stats';
 import { TypedStruct as UdpaTypedStruct } from '@lateen/protocol/udpa/type/v1';
 import { TypedStruct } from '@lateen/protocol/xds/type/v3';
 import { knownHttpTypes } from './known-http-types.ts';
-import { overloadTypes } from './overload.ts';
 
 /** The messages that this proxy takes inside an Any; resources themselves are among them. */
 export const typesInAny = (): readonly AnyMessageType[] => [
@@ -148,7 +152,11 @@ export const typesInAny = (): readonly AnyMessageType[] => [
   WrrLocality,
   ZipkinConfig,
   ...knownHttpTypes,
-  ...overloadTypes,
+  FixedHeapConfig,
+  InjectedResourceConfig,
+  CpuUtilizationConfig,
+  CgroupMemoryConfig,
+  DownstreamConnectionsConfig,
 ];
 
 export const knownTypes: TypeRegistry = typeRegistry(typesInAny);

@@ -14,7 +14,7 @@ import { decodeAccessLogs } from './access-log.ts';
 import { decodeIpAddress, decodeCidr, decodeMetadata } from './basics.ts';
 import { fieldPolicy } from './field-policy.ts';
 import type { FilterContext } from './http-filter.ts';
-import { typeNameOf } from './type-name.ts';
+import { typeNameOf } from './typed-any.ts';
 import { decodeNetworkFilter } from './network-filter.ts';
 import { decodeProxyProtocolRules, standardProxyProtocolRules } from './proxy-protocol.ts';
 import type { Scope } from './scope.ts';
@@ -228,7 +228,7 @@ function decodeListenerFilter(scope: Scope, message: ListenerFilterMessage): Lis
   scope.check(listenerFilterPolicy, message);
   const name = message.name ?? '';
   const type = typeNameOf(message.typedConfig);
-  const kind = listenerFilterKinds[type] ?? (type === '' ? listenerFilterKinds[typeOfName(name)] : undefined);
+  const kind = listenerFilterKinds[type];
   if (kind === undefined) {
     scope.fail(`listener filter "${name}" (${type === '' ? 'no configuration' : type}) is not supported`);
   }
@@ -236,14 +236,14 @@ function decodeListenerFilter(scope: Scope, message: ListenerFilterMessage): Lis
   const disabledOnPorts = disabled === undefined ? [] : decodePorts(scope.at('filterDisabled'), disabled);
   if (kind === 'original_src') {
     const at = scope.at('typedConfig');
-    const config = type === '' ? {} : (at.unpack(OriginalSrc, message.typedConfig) ?? {});
+    const config = at.unpack(OriginalSrc, message.typedConfig) ?? {};
     at.check(originalSrcPolicy, config);
     const { bindPort = false, mark = 0 } = config;
     return { name, kind, disabledOnPorts, originalSrc: { bindPort, mark } };
   }
   if (kind === 'tls_inspector') {
     const at = scope.at('typedConfig');
-    const config = type === '' ? {} : (at.unpack(TlsInspector, message.typedConfig) ?? {});
+    const config = at.unpack(TlsInspector, message.typedConfig) ?? {};
     at.check(tlsInspectorPolicy, config);
     const fingerprints = [
       ...(config.enableJa3Fingerprinting === true ? (['ja3'] as const) : []),
@@ -255,14 +255,8 @@ function decodeListenerFilter(scope: Scope, message: ListenerFilterMessage): Lis
   if (disabled !== undefined)
     scope.at('filterDisabled').fail('is not supported: the header says which port the client wanted');
   const at = scope.at('typedConfig');
-  const config = type === '' ? {} : (at.unpack(ProxyProtocol, message.typedConfig) ?? {});
+  const config = at.unpack(ProxyProtocol, message.typedConfig) ?? {};
   return { name, kind, disabledOnPorts, proxyProtocol: decodeProxyProtocolRules(at, config) };
-}
-
-/** `envoy.filters.listener.tls_inspector` -> the type of its configuration, which may be left out. */
-function typeOfName(name: string): string {
-  const short = name.slice(name.lastIndexOf('.') + 1);
-  return Object.keys(listenerFilterKinds).find((type) => type.includes(`.${short}.`)) ?? '';
 }
 
 /** The destination ports on which a listener filter does not run: a range, or any of several. */

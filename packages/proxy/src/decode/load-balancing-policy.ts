@@ -1,4 +1,4 @@
-import { anyIs, type Any } from '@lateen/protocol';
+import type { Any } from '@lateen/protocol';
 import type { LoadBalancingPolicy } from '@lateen/protocol/envoy/config/cluster/v3';
 import { ClusterProvided } from '@lateen/protocol/envoy/extensions/load_balancing_policies/cluster_provided/v3';
 import { LocalityLbConfig } from '@lateen/protocol/envoy/extensions/load_balancing_policies/common/v3';
@@ -8,12 +8,12 @@ import { Random } from '@lateen/protocol/envoy/extensions/load_balancing_policie
 import { RingHash } from '@lateen/protocol/envoy/extensions/load_balancing_policies/ring_hash/v3';
 import { RoundRobin } from '@lateen/protocol/envoy/extensions/load_balancing_policies/round_robin/v3';
 import { WrrLocality } from '@lateen/protocol/envoy/extensions/load_balancing_policies/wrr_locality/v3';
-import { TypedStruct } from '@lateen/protocol/xds/type/v3';
 import type { LoadBalancing, ZoneAware } from '../model/index.ts';
 import { consistentOptions, maglevTableSize, ringSizes } from './consistent-hashing.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { slowStartOf } from './load-balancing.ts';
 import type { Scope } from './scope.ts';
+import { structIn, typeNameOf } from './typed-any.ts';
 import { zoneAwareOf } from './zone-aware.ts';
 
 const oldPlace = 'has moved to consistent_hashing_lb_config';
@@ -77,7 +77,7 @@ export function decodeLoadBalancingPolicy(scope: Scope, message: LoadBalancingPo
 }
 
 function decodePolicy(scope: Scope, any: Any): DecodedPolicy | undefined {
-  if (anyIs(any, RoundRobin)) {
+  if (typeNameOf(any) === RoundRobin.typeName) {
     const policy = scope.unpack(RoundRobin, any) ?? {};
     scope.check(roundRobinPolicy, policy);
     return {
@@ -85,8 +85,9 @@ function decodePolicy(scope: Scope, any: Any): DecodedPolicy | undefined {
       ...localitiesOf(scope, policy.localityLbConfig),
     };
   }
-  if (anyIs(any, LeastRequest)) return decodeLeastRequest(scope, scope.unpack(LeastRequest, any) ?? {});
-  if (anyIs(any, Random)) {
+  if (typeNameOf(any) === LeastRequest.typeName)
+    return decodeLeastRequest(scope, scope.unpack(LeastRequest, any) ?? {});
+  if (typeNameOf(any) === Random.typeName) {
     const policy = scope.unpack(Random, any) ?? {};
     scope.check(randomPolicy, policy);
     return {
@@ -94,8 +95,8 @@ function decodePolicy(scope: Scope, any: Any): DecodedPolicy | undefined {
       ...localitiesOf(scope, policy.localityLbConfig),
     };
   }
-  if (anyIs(any, RingHash)) return decodeRingHash(scope, scope.unpack(RingHash, any) ?? {});
-  if (anyIs(any, Maglev)) {
+  if (typeNameOf(any) === RingHash.typeName) return decodeRingHash(scope, scope.unpack(RingHash, any) ?? {});
+  if (typeNameOf(any) === Maglev.typeName) {
     const policy = scope.unpack(Maglev, any) ?? {};
     scope.check(maglevPolicy, policy);
     const options = consistentOptions(
@@ -107,9 +108,9 @@ function decodePolicy(scope: Scope, any: Any): DecodedPolicy | undefined {
       localityWeighted: policy.localityWeightedLbConfig !== undefined,
     };
   }
-  if (anyIs(any, ClusterProvided))
+  if (typeNameOf(any) === ClusterProvided.typeName)
     return { loadBalancing: { kind: 'cluster_provided' }, localityWeighted: false };
-  if (anyIs(any, WrrLocality)) {
+  if (typeNameOf(any) === WrrLocality.typeName) {
     const policy = scope.unpack(WrrLocality, any) ?? {};
     scope.check(wrrPolicy, policy);
     const inner = decodeLoadBalancingPolicy(
@@ -118,7 +119,7 @@ function decodePolicy(scope: Scope, any: Any): DecodedPolicy | undefined {
     );
     return { loadBalancing: inner.loadBalancing, localityWeighted: true };
   }
-  return anyIs(any, TypedStruct) ? decodePeakEwma(scope, any) : undefined;
+  return typeNameOf(any).endsWith('.PeakEwma') ? decodePeakEwma(scope, any) : undefined;
 }
 
 function localitiesOf(
@@ -167,8 +168,8 @@ function decodeRingHash(scope: Scope, policy: RingHash): DecodedPolicy {
  * ends in `.PeakEwma`, with `decay_time` as in `"10s"`.
  */
 function decodePeakEwma(scope: Scope, any: Any): DecodedPolicy | undefined {
-  const struct = scope.unpack(TypedStruct, any);
-  if (struct?.typeUrl?.endsWith('.PeakEwma') !== true) return undefined;
+  const struct = structIn(any);
+  if (struct === undefined) return undefined;
   const at = scope.at('value');
   for (const key of Object.keys(struct.value ?? {}))
     if (key !== 'decay_time') at.at(key).fail('is not supported by this proxy');

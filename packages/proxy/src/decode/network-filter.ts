@@ -19,7 +19,7 @@ import { decodeDiscovered } from './discovered.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { decodeConnectionManager } from './http-connection-manager.ts';
 import type { FilterContext } from './http-filter.ts';
-import { typeNameOf } from './type-name.ts';
+import { typeNameOf } from './typed-any.ts';
 import { decodeIstioStats } from './istio-stats.ts';
 import { decodeTcpOnDemand } from './on-demand.ts';
 import { decodeNetworkRbacRules } from './rbac.ts';

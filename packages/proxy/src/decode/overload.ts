@@ -12,7 +12,7 @@ import type {
   OverloadTrigger,
 } from '../model/overload.ts';
 import { fieldPolicy } from './field-policy.ts';
-import { typeNameOf } from './type-name.ts';
+import { typeNameOf } from './typed-any.ts';
 import type { Scope } from './scope.ts';
 
 const managerPolicy = fieldPolicy(
@@ -46,15 +46,6 @@ export const overloadPolicies = [
   groupPolicy,
   connectionsPolicy,
 ];
-
-/** What an Any of the overload manager may hold. */
-export const overloadTypes = [
-  heap.FixedHeapConfig,
-  injected.InjectedResourceConfig,
-  cpu.CpuUtilizationConfig,
-  group.CgroupMemoryConfig,
-  connections.DownstreamConnectionsConfig,
-] as const;
 
 const cpuModes = { HOST: 'host', CONTAINER: 'container' } as const;
 

@@ -7,6 +7,7 @@ import type { JsonValue, LogAttributes, LogService, RemoteLogSink } from '../mod
 import { fieldPolicy } from './field-policy.ts';
 import { decodeGrpcService } from './grpc-service.ts';
 import type { Scope } from './scope.ts';
+import { typeNameOf } from './typed-any.ts';
 import { decodeTags } from './tracing.ts';
 
 const commonPolicy = fieldPolicy(
@@ -50,9 +51,8 @@ export const remoteLogPolicies = [
 
 /** A logger that tells a service; undefined for other types. */
 export function decodeRemoteLog(scope: Scope, any: Any | undefined): RemoteLogSink | undefined {
-  const type = (any?.typeUrl ?? '').replace(/^.*\//, '');
   const lower = (names: readonly string[] = []): readonly string[] => names.map((name) => name.toLowerCase());
-  switch (type) {
+  switch (typeNameOf(any)) {
     case grpc.HttpGrpcAccessLogConfig.typeName: {
       const config = scope.unpack(grpc.HttpGrpcAccessLogConfig, any) ?? {};
       scope.check(httpPolicy, config);

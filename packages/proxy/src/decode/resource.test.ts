@@ -140,7 +140,12 @@ test("a cluster of Istio's control plane is taken whole", () => {
       {
         name: 'tlsMode-disabled',
         match: {},
-        transport_socket: { name: 'envoy.transport_sockets.raw_buffer' },
+        transport_socket: {
+          name: 'envoy.transport_sockets.raw_buffer',
+          typed_config: {
+            '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer',
+          },
+        },
       },
     ],
   });
@@ -210,17 +215,22 @@ test('a listener says what it waits for, and a filter that is not known refuses 
 });
 
 test("Istio's own filters are taken whatever their configuration, and statistics know the side", () => {
-  const names = ['istio.metadata_exchange', 'istio.alpn', 'istio.stats', 'envoy.filters.http.grpc_stats'];
+  const program = 'envoy.extensions.filters.http.wasm.v3.Wasm';
+  const ofIstio = {
+    'istio.metadata_exchange': program,
+    'istio.alpn': program,
+    'istio.stats': 'stats.PluginConfig',
+  };
   const filters = (direction: string) => {
     const listener = listenerWith(
       {
         route_config: {},
         http_filters: [
-          ...names.map((name) => ({
+          ...Object.entries(ofIstio).map(([name, type]) => ({
             name,
             typed_config: {
               '@type': 'type.googleapis.com/udpa.type.v1.TypedStruct',
-              type_url: 'type.googleapis.com/stats.PluginConfig',
+              type_url: `type.googleapis.com/${type}`,
               value: {},
             },
           })),
@@ -235,7 +245,7 @@ test("Istio's own filters are taken whatever their configuration, and statistics
   };
   assert.deepEqual(
     filters('INBOUND').map((config) => (config.kind === 'istio_stats' ? config.reporter : config.kind)),
-    ['peer_metadata', 'none', 'server', 'none', 'router'],
+    ['peer_metadata', 'none', 'server', 'router'],
   );
   const options = { hostHeaderFallback: true, reportIntervalMs: 5_000, overrides: {} };
   assert.deepEqual(filters('OUTBOUND')[2], { kind: 'istio_stats', reporter: 'client', options });
@@ -267,7 +277,15 @@ test('a route table keeps weights, matches, rewrites, retries and header operati
               retry_policy: {
                 retry_on: 'connect-failure,refused-stream',
                 num_retries: 2,
-                retry_host_predicate: [{ name: 'envoy.retry_host_predicates.previous_hosts' }],
+                retry_host_predicate: [
+                  {
+                    name: 'envoy.retry_host_predicates.previous_hosts',
+                    typed_config: {
+                      '@type':
+                        'type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate',
+                    },
+                  },
+                ],
                 host_selection_retry_max_attempts: '5',
               },
               max_stream_duration: { max_stream_duration: '0s', grpc_timeout_header_max: '0s' },

@@ -6,12 +6,15 @@ import type {
 } from '@lateen/protocol/envoy/config/route/v3';
 import * as route from '@lateen/protocol/envoy/config/route/v3';
 import type { HedgePolicy, Metadata, RetryPolicy } from '../model/index.ts';
+import { OmitCanaryHostsPredicate } from '@lateen/protocol/envoy/extensions/retry/host/omit_canary_hosts/v3';
 import { OmitHostMetadataConfig } from '@lateen/protocol/envoy/extensions/retry/host/omit_host_metadata/v3';
+import { PreviousHostsPredicate } from '@lateen/protocol/envoy/extensions/retry/host/previous_hosts/v3';
 import { PreviousPrioritiesConfig } from '@lateen/protocol/envoy/extensions/retry/priority/previous_priorities/v3';
 import { decodeFraction, decodeMetadata } from './basics.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { decodeHeaderMatch } from './headers.ts';
 import type { Scope } from './scope.ts';
+import { typeNameOf } from './typed-any.ts';
 
 const retryPolicyPolicy = fieldPolicy(route.RetryPolicy, [
   'retryOn',
@@ -37,10 +40,6 @@ const omitHostPolicy = fieldPolicy(OmitHostMetadataConfig, ['metadataMatch']);
 const previousPrioritiesPolicy = fieldPolicy(PreviousPrioritiesConfig, ['updateFrequency']);
 
 export const retryPolicies = [retryPolicyPolicy, hedgePolicyPolicy, omitHostPolicy, previousPrioritiesPolicy];
-
-const previousHosts = 'envoy.retry_host_predicates.previous_hosts';
-const omitCanaryHosts = 'envoy.retry_host_predicates.omit_canary_hosts';
-const omitHostMetadata = 'envoy.retry_host_predicates.omit_host_metadata';
 
 /** When and how a failed try is followed by another. */
 export function decodeRetryPolicy(scope: Scope, message: RetryMessage): RetryPolicy {
@@ -90,20 +89,30 @@ function decodeHostPredicates(
   list: readonly RetryPolicy_RetryHostPredicate[],
 ): Pick<RetryPolicy, 'avoidPreviousHosts' | 'omitCanaryHosts' | 'omitHostsWith'> {
   const omitHostsWith: Metadata[] = [];
-  list.forEach(({ name, typedConfig }, i) => {
-    if (name === previousHosts || name === omitCanaryHosts) return;
-    const at = scope.at(i);
-    if (name !== omitHostMetadata) {
-      at.fail(`"${name}" is not supported: use ${previousHosts}, ${omitCanaryHosts}, ${omitHostMetadata}`);
-      return;
+  let avoidPreviousHosts = false;
+  let omitCanaryHosts = false;
+  for (const [i, { name = '', typedConfig }] of list.entries()) {
+    const at = scope.at(i).at('typedConfig');
+    const type = typeNameOf(typedConfig);
+    switch (type) {
+      case PreviousHostsPredicate.typeName:
+        avoidPreviousHosts = true;
+        break;
+      case OmitCanaryHostsPredicate.typeName:
+        omitCanaryHosts = true;
+        break;
+      case OmitHostMetadataConfig.typeName: {
+        const match = at.unpack(OmitHostMetadataConfig, typedConfig)?.metadataMatch;
+        if (match !== undefined) omitHostsWith.push(decodeMetadata(at.at('metadataMatch'), match));
+        break;
+      }
+      default:
+        scope.at(i).fail(`"${name}" (${type === '' ? 'no configuration' : type}) is not supported`);
     }
-    const config = at.at('typedConfig').unpack(OmitHostMetadataConfig, typedConfig);
-    if (config?.metadataMatch !== undefined)
-      omitHostsWith.push(decodeMetadata(at.at('typedConfig').at('metadataMatch'), config.metadataMatch));
-  });
+  }
   return {
-    avoidPreviousHosts: list.some(({ name }) => name === previousHosts),
-    ...(list.some(({ name }) => name === omitCanaryHosts) ? { omitCanaryHosts: true } : {}),
+    avoidPreviousHosts,
+    ...(omitCanaryHosts ? { omitCanaryHosts } : {}),
     ...(omitHostsWith.length === 0 ? {} : { omitHostsWith }),
   };
 }
@@ -126,10 +135,6 @@ export function decodeHedgePolicy(scope: Scope, message: HedgeMessage): HedgePol
 
 /** After how many attempts the priorities that failed are left out. */
 function decodeRetryPriority(scope: Scope, message: RetryPolicy_RetryPriority): number | undefined {
-  if (message.name !== 'envoy.retry_priorities.previous_priorities') {
-    scope.fail(`"${message.name}" is not supported: use envoy.retry_priorities.previous_priorities`);
-    return undefined;
-  }
   const at = scope.at('typedConfig');
   const config = at.unpack(PreviousPrioritiesConfig, message.typedConfig);
   const updateFrequency = config?.updateFrequency ?? 0;

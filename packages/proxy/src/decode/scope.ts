@@ -1,12 +1,5 @@
 import { problems, ok, type Problem, type Result } from '@lateen/core';
-import {
-  decode,
-  unpackAs,
-  type Any,
-  type Field,
-  type MessageType,
-  type UnknownField,
-} from '@lateen/protocol';
+import { decode, type Any, type Field, type MessageType, type UnknownField } from '@lateen/protocol';
 import type { RuntimeFeatureFlag } from '@lateen/protocol/envoy/config/core/v3';
 import { messageValidator } from '@lateen/protocol/validate';
 import { referenceKey, type ConfigSource, type ReferenceKind } from '../model/config-source.ts';
@@ -14,11 +7,14 @@ import type { Fraction } from '../model/string-match.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { AnyFieldPolicy, FieldPolicy } from './field-policy.ts';
 import { nestedPolicyOf } from './nested-policies.ts';
+import { structIn, unpackTyped } from './typed-any.ts';
 
 /** What is shared by all places of one resource while it is decoded. */
 interface Shared {
   readonly problems: Problem[];
   readonly unknown: UnknownField[];
+  /** Paths of what is configured by a TypedStruct: its fields are below `value`. */
+  readonly structs: Set<string>;
   /** How long each subscription within the resource may keep it waiting; 0: for ever. */
   readonly fetchTimeoutsMs: number[];
   readonly sources: Map<string, ConfigSource>;
@@ -46,7 +42,15 @@ export class Scope {
   /** The place of a whole resource. */
   static root(runtime?: Runtime): Scope {
     return new Scope(
-      { problems: [], unknown: [], fetchTimeoutsMs: [], sources: new Map(), confidential: false, runtime },
+      {
+        problems: [],
+        unknown: [],
+        structs: new Set(),
+        fetchTimeoutsMs: [],
+        sources: new Map(),
+        confidential: false,
+        runtime,
+      },
       undefined,
       '',
     );
@@ -64,9 +68,15 @@ export class Scope {
 
   /** `filter_chains[0].filters[1].rds`, named as in Envoy's documentation; worked out only when it is needed. */
   get path(): string {
-    const before = this.#parent?.path ?? '';
+    const parent = this.#parent;
+    const before = parent === undefined ? '' : parent.#pathOfFields;
     const own = documentedPath(this.#segment);
     return before === '' || own === '' || own.startsWith('[') ? before + own : `${before}.${own}`;
+  }
+
+  get #pathOfFields(): string {
+    const { path } = this;
+    return this.#shared.structs.has(path) ? `${path}.value` : path;
   }
 
   /** Records a problem here; the first at a place says enough. */
@@ -133,13 +143,14 @@ export class Scope {
     return undefined;
   }
 
-  /** Decodes an Any that holds this type; undefined after a problem. */
+  /** Decodes an Any that holds this type, or a TypedStruct of it; undefined after a problem. */
   unpack<T>(type: MessageType<T>, any: Any | undefined): T | undefined {
     if (any === undefined) {
       this.fail(`must hold a ${type.typeName}`);
       return undefined;
     }
-    const result = unpackAs(type, any, { unknown: this.#shared.unknown });
+    const result = unpackTyped(type, any, { unknown: this.#shared.unknown });
+    if (structIn(any) !== undefined) this.#shared.structs.add(this.path);
     if (result.ok) {
       this.constrain(type, result.value);
       const policy = nestedPolicyOf(type.typeName);

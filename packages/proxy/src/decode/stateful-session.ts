@@ -1,4 +1,3 @@
-import { anyIs } from '@lateen/protocol';
 import * as filter from '@lateen/protocol/envoy/extensions/filters/http/stateful_session/v3';
 import { CookieBasedSessionState } from '@lateen/protocol/envoy/extensions/http/stateful_session/cookie/v3';
 import { HeaderBasedSessionState } from '@lateen/protocol/envoy/extensions/http/stateful_session/header/v3';
@@ -7,6 +6,7 @@ import { isHeaderName } from '../codec/header-name.ts';
 import type { HttpFilterConfig, SessionState, StatefulSession } from '../model/index.ts';
 import { fieldPolicy } from './field-policy.ts';
 import type { Scope } from './scope.ts';
+import { typeNameOf } from './typed-any.ts';
 
 const sessionPolicy = fieldPolicy(filter.StatefulSession, ['sessionState', 'strict']);
 const routePolicy = fieldPolicy(filter.StatefulSessionPerRoute, ['disabled', 'statefulSession']);
@@ -26,7 +26,7 @@ function decodeState(scope: Scope, message: filter.StatefulSession): SessionStat
   const any = message.sessionState?.typedConfig;
   if (any === undefined) return undefined;
   const at = scope.at('sessionState').at('typedConfig');
-  if (anyIs(any, CookieBasedSessionState)) {
+  if (typeNameOf(any) === CookieBasedSessionState.typeName) {
     const state = at.unpack(CookieBasedSessionState, any) ?? {};
     at.check(cookieStatePolicy, state);
     const { cookie = {} } = state;
@@ -35,7 +35,7 @@ function decodeState(scope: Scope, message: filter.StatefulSession): SessionStat
     if (!isHeaderName(name)) at.at('cookie').at('name').fail('must be the name of a cookie');
     return { kind: 'cookie', name, ttlSeconds: Math.floor(ttl / 1_000), path };
   }
-  if (anyIs(any, HeaderBasedSessionState)) {
+  if (typeNameOf(any) === HeaderBasedSessionState.typeName) {
     const state = at.unpack(HeaderBasedSessionState, any) ?? {};
     at.check(headerStatePolicy, state);
     const { name = '' } = state;

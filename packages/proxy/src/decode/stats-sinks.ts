@@ -4,6 +4,7 @@ import { decodeAddress } from './basics.ts';
 import { decodeGrpcService } from './grpc-service.ts';
 import { fieldPolicy } from './field-policy.ts';
 import type { Scope } from './scope.ts';
+import { typeNameOf } from './typed-any.ts';
 
 const sinkPolicy = fieldPolicy(metrics.StatsSink, ['name', 'typedConfig']);
 const statsdPolicy = fieldPolicy(metrics.StatsdSink, ['address', 'tcpClusterName', 'prefix']);
@@ -37,7 +38,7 @@ export function decodeStatsSinks(scope: Scope, list: readonly metrics.StatsSink[
 function decodeSink(scope: Scope, message: metrics.StatsSink): StatsSink | undefined {
   scope.check(sinkPolicy, message);
   const at = scope.at('typedConfig');
-  const type = (message.typedConfig?.typeUrl ?? '').replace(/^.*\//, '');
+  const type = typeNameOf(message.typedConfig);
   switch (type) {
     case metrics.StatsdSink.typeName: {
       const config = at.unpack(metrics.StatsdSink, message.typedConfig) ?? {};

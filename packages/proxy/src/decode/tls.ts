@@ -30,6 +30,7 @@ import { decodeReference } from './config-source.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { decodeProxyProtocolConfig } from './proxy-protocol.ts';
 import type { Scope } from './scope.ts';
+import { typeNameOf } from './typed-any.ts';
 import { decodeTrustDomains } from './spiffe.ts';
 
 const downstreamPolicy = fieldPolicy(
@@ -126,21 +127,14 @@ export const tlsPolicies = [
   sdsPolicy,
 ];
 
-const rawBuffers = [
-  'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer',
-  'envoy.transport_sockets.raw_buffer',
-];
-
-function typeNameOf(socket: TransportSocket): string {
-  return (socket.typedConfig?.typeUrl ?? socket.name ?? '').replace(/^.*\//, '');
-}
+const rawBuffer = 'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer';
 
 /** What wraps the bytes towards a client. */
 export function decodeDownstreamTransport(
   scope: Scope,
   socket: TransportSocket | undefined,
 ): DownstreamTransport {
-  if (socket === undefined || rawBuffers.includes(typeNameOf(socket))) return { kind: 'raw' };
+  if (socket === undefined || typeNameOf(socket.typedConfig) === rawBuffer) return { kind: 'raw' };
   const message = scope.at('typedConfig').unpack(tls.DownstreamTlsContext, socket.typedConfig);
   if (message === undefined) return { kind: 'raw' };
   const at = scope.at('typedConfig');
@@ -192,9 +186,9 @@ export function decodeUpstreamTransport(
   socket: TransportSocket | undefined,
   auto: { readonly sni: boolean; readonly sanValidation: boolean },
 ): UpstreamTransport {
-  if (socket === undefined || rawBuffers.includes(typeNameOf(socket))) return { kind: 'raw' };
+  if (socket === undefined || typeNameOf(socket.typedConfig) === rawBuffer) return { kind: 'raw' };
   const at = scope.at('typedConfig');
-  if (typeNameOf(socket) === ProxyProtocolUpstreamTransport.typeName) {
+  if (typeNameOf(socket.typedConfig) === ProxyProtocolUpstreamTransport.typeName) {
     const message = at.unpack(ProxyProtocolUpstreamTransport, socket.typedConfig) ?? {};
     at.check(proxyProtocolPolicy, message);
     const inner = decodeUpstreamTransport(at.at('transportSocket'), message.transportSocket, auto);

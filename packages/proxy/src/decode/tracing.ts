@@ -16,7 +16,7 @@ import type {
 } from '../model/index.ts';
 import { decodeFraction } from './basics.ts';
 import { fieldPolicy } from './field-policy.ts';
-import { typeNameOf } from './type-name.ts';
+import { typeNameOf } from './typed-any.ts';
 import type { Scope } from './scope.ts';
 
 const tracingPolicy = fieldPolicy(

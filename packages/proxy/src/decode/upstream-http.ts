@@ -5,6 +5,7 @@ import type {
   HttpProtocolOptions as CommonHttpOptions,
 } from '@lateen/protocol/envoy/config/core/v3';
 import * as core from '@lateen/protocol/envoy/config/core/v3';
+import { UpstreamCodec } from '@lateen/protocol/envoy/extensions/filters/http/upstream_codec/v3';
 import { PreserveCaseFormatterConfig } from '@lateen/protocol/envoy/extensions/http/header_formatters/preserve_case/v3';
 import * as upstream from '@lateen/protocol/envoy/extensions/upstreams/http/v3';
 import {
@@ -17,6 +18,7 @@ import {
 import { fieldPolicy } from './field-policy.ts';
 import { percentOf } from './percent.ts';
 import type { Scope } from './scope.ts';
+import { typeNameOf } from './typed-any.ts';
 
 export const http1Policy = fieldPolicy(
   core.Http1ProtocolOptions,
@@ -105,9 +107,6 @@ export const redisOptionsKey = 'envoy.filters.network.redis_proxy';
 /** The key of the options in a cluster's `typed_extension_protocol_options`. */
 const optionsKey = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
-/** Filters of the upstream chain that do nothing this proxy would not do anyway. */
-const harmlessFilters = new Set(['envoy.filters.http.upstream_codec']);
-
 interface UpstreamHttp {
   readonly options: UpstreamHttpOptions;
   readonly auto: { readonly sni: boolean; readonly sanValidation: boolean };
@@ -126,7 +125,8 @@ export function decodeUpstreamHttp(scope: Scope, message: ClusterMessage): Upstr
   if (typed === undefined) return decodeOldFields(scope, message);
   at.check(optionsPolicy, typed);
   for (const [i, filter] of (typed.httpFilters ?? []).entries()) {
-    if (!harmlessFilters.has(filter.name ?? '')) {
+    // It does nothing that this proxy would not do anyway.
+    if (typeNameOf(filter.typedConfig) !== UpstreamCodec.typeName) {
       at.at('httpFilters').at(i).fail(`HTTP filter "${filter.name}" is not supported in a cluster`);
     }
   }

@@ -194,13 +194,13 @@ test('expressions that are none, and what is not built, are refused by their pat
   };
   assert.deepEqual(
     listener({ metrics: [{ dimensions: { good: 'request.method', bad: 'request.method ==' } }] }),
-    ['metrics[0].dimensions.bad'],
+    ['value.metrics[0].dimensions.bad'],
   );
   assert.deepEqual(listener({ metrics: [{ dimensions: { bad: 'nobody.knows' } }] }), [
-    'metrics[0].dimensions.bad',
+    'value.metrics[0].dimensions.bad',
   ]);
-  assert.deepEqual(listener({ definitions: [{ name: 'mine', value: '1' }] }), ['definitions']);
-  assert.deepEqual(listener({ reporter: 'SERVER_GATEWAY' }), ['reporter']);
+  assert.deepEqual(listener({ definitions: [{ name: 'mine', value: '1' }] }), ['value.definitions']);
+  assert.deepEqual(listener({ reporter: 'SERVER_GATEWAY' }), ['value.reporter']);
   assert.deepEqual(listener({ metric: [] }), ['value.metric']);
 });
 
