@@ -10,7 +10,12 @@ import type {
   Node,
 } from '@lateen/protocol/envoy/config/core/v3';
 import { decodeIpAddress, decodeLocality } from '../decode/basics.ts';
-import { decodeConfigSource, decodeGrpcTarget, fetchTimeoutMs } from '../decode/config-source.ts';
+import {
+  decodeConfigSource,
+  decodeGrpcTarget,
+  decodeRequestRate,
+  fetchTimeoutMs,
+} from '../decode/config-source.ts';
 import {
   adminPolicy,
   bootstrapPolicy,
@@ -259,7 +264,7 @@ function decodeAds(scope: Scope, message: Bootstrap): AdsSource | undefined {
   const target = decodeGrpcTarget(scope, config);
   const missing = target.cluster === '' ? undefined : missingCluster(message, target.cluster);
   if (missing !== undefined) scope.at('grpcServices').at(0).fail(missing);
-  return { target, variant };
+  return { target, variant, ...decodeRequestRate(scope, config) };
 }
 
 function variantOf(scope: Scope, config: ApiConfigSource): 'delta' | 'sotw' {

@@ -228,6 +228,8 @@ test('a proxy asks for what its resources refer to, becomes ready, refuses one r
     { type: 'RouteConfiguration', resourceNamesSubscribe: ['r'], initialResourceVersions: { r: '4' } },
   ]);
   assert.equal(h.stat('listener_manager.lds.update_failure'), '1');
+  assert.equal(h.stat('cluster.a.update_success'), '1');
+  assert.equal(h.stat('cluster.a.update_failure'), '1');
 });
 
 test('a version that waits is shown beside the one that serves, with what it waits for', async (t) => {

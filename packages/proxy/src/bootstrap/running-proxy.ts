@@ -135,6 +135,7 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
   });
   const statistics = subscriptionStatistics(dataPlane.stats, {
     routePrefix: (name) => warming.routeOwners().get(name) ?? '',
+    endpointOwners: () => warming.endpointOwners(),
     filterLayer: (name) => warming.layerOf(name),
   });
   dataPlane.onRotationFailed = (name) => statistics.rotationFailed(name);

@@ -171,7 +171,8 @@ test('clusters by a stream, listeners by a delta stream, routes over REST and en
   assert.equal((await ask(portOf(dataPlane), '/only')).body, 'two');
   assert.equal((await ask(portOf(dataPlane), '/')).status, 404);
 
-  assert.equal(statOf(dataPlane, 'control_plane.connected_state'), 1);
+  assert.equal(statOf(dataPlane, 'cluster_manager.cds.control_plane.connected_state'), 1);
+  assert.equal(statOf(dataPlane, 'listener_manager.lds.control_plane.connected_state'), 1);
   assert.equal(statOf(dataPlane, 'cluster_manager.cds.update_success'), 1);
   assert.equal(statOf(dataPlane, 'listener_manager.lds.update_success'), 1);
   assert.equal(statOf(dataPlane, 'cluster_manager.active_clusters'), 3);

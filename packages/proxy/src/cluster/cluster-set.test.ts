@@ -34,18 +34,6 @@ test('endpoints that are not sent again within endpoint_stale_after are not used
   assert.equal(statOf(dataPlane, 'cluster.e.assignment_timeout_received'), 2);
 });
 
-test('the first endpoints of a cluster count as an update, whether they come with it or later', async (t) => {
-  const { port } = await upstream(t, (_, response) => response.end('here'));
-  const { loadAssignment } = cluster('e', [port]);
-  assert.ok(loadAssignment);
-  const eds = cluster('e', [], { discovery: { kind: 'eds', serviceName: '' } });
-  const { dataPlane } = await serveHttp(t, [routeTo('e')], []);
-  await dataPlane.update({ clusters: { set: [eds] }, endpoints: { set: [loadAssignment] } });
-  assert.equal(statOf(dataPlane, 'cluster.e.update_success'), 1);
-  await dataPlane.update({ endpoints: { set: [{ ...loadAssignment, overprovisioningFactor: 150 }] } });
-  assert.equal(statOf(dataPlane, 'cluster.e.update_success'), 2);
-});
-
 test('a new version of a cluster has the addresses of its names at once, though its connections are made anew', async (t) => {
   const { port } = await upstream(t, (_, response) => response.end('here'));
   const named = (name: string, connectTimeoutMs: number): Cluster => ({

@@ -116,7 +116,6 @@ export class ClusterSet {
       const assignment =
         wanted !== undefined && changed.has(wanted) ? this.#assignments.get(wanted) : undefined;
       if (assignment === undefined) continue;
-      cluster.stats.n.updateSuccess++;
       if (assignment.endpointStaleAfterMs !== undefined) cluster.stats.n.assignmentTimeoutReceived++;
       // A new cluster has taken them already.
       if (!fresh.has(cluster.name)) cluster.setEndpoints(assignment);

@@ -125,7 +125,7 @@ test('a name that fails keeps its addresses, is tried again with a back-off, and
     await settled();
   }
   assert.deepEqual(waits, [1_000, 2_000, 4_000, 4_000]);
-  assert.equal(stats.n.updateFailure, 5);
+  assert.equal(stats.lookups.n.failure, 5);
   answers['a.example'] = { addresses: ['10.0.0.1'], ttlMs: undefined };
   clock.advance(4_000);
   await settled();

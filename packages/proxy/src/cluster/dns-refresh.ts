@@ -89,18 +89,18 @@ export class DnsRefresh {
   async #resolve(name: string, backoff: Backoff): Promise<void> {
     const { clock, logger, resolve, stats } = this.#context;
     const { family, respectTtl, refreshMs } = this.discovery;
-    stats.n.updateAttempt++;
+    stats.lookups.n.attempt++;
     let nextMs: number;
     try {
       const { addresses, ttlMs } = await resolve(name, family, respectTtl);
       if (this.#closed) return;
-      stats.n.updateSuccess++;
+      stats.lookups.n.success++;
       backoff.reset();
       nextMs = respectTtl && ttlMs !== undefined ? Math.max(shortestMs, ttlMs) : refreshMs;
       this.#take(name, addresses);
     } catch (error) {
       if (this.#closed) return;
-      stats.n.updateFailure++;
+      stats.lookups.n.failure++;
       logger.debug(`${name} cannot be resolved: ${messageOf(error)}`, { cluster: this.#name });
       nextMs = backoff.nextMs();
     }

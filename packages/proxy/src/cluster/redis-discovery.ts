@@ -84,7 +84,7 @@ export class RedisDiscovery {
     this.#isUnderWay = true;
     this.#redirections = 0;
     this.#lastAskedMs = clock.monotonicMs();
-    stats.n.updateAttempt++;
+    stats.lookups.n.attempt++;
     const known = this.#nodes.length > 0 ? this.#nodes : this.#seeds;
     const node = known[Math.floor(random() * known.length)];
     const address = node === undefined ? undefined : await numeric(node);
@@ -117,7 +117,7 @@ export class RedisDiscovery {
       return;
     }
     this.#nodes = slots.addresses;
-    this.#context.stats.n.updateSuccess++;
+    this.#context.stats.lookups.n.success++;
     this.#context.onSlots(slots, {
       name: this.#model.name,
       overprovisioningFactor: 140,
@@ -129,7 +129,7 @@ export class RedisDiscovery {
 
   #failed(reason: string): void {
     const { stats, logger } = this.#context;
-    stats.n.updateFailure++;
+    stats.lookups.n.failure++;
     logger.debug(`the slots are not known anew: ${reason}`, { cluster: this.#model.name });
     // Next time one of the configuration is asked: those of the last answer may all be gone.
     this.#nodes = [];

@@ -3,7 +3,7 @@ import type {
   ConfigSource as SourceMessage,
 } from '@lateen/protocol/envoy/config/core/v3';
 import * as core from '@lateen/protocol/envoy/config/core/v3';
-import type { ConfigSource, GrpcTarget, ReferenceKind } from '../model/index.ts';
+import type { ConfigSource, GrpcTarget, ReferenceKind, RequestRate } from '../model/index.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { decodeGrpcService } from './grpc-service.ts';
 import type { Scope } from './scope.ts';
@@ -19,19 +19,31 @@ const sourcePolicy = fieldPolicy(
 const pathPolicy = fieldPolicy(core.PathConfigSource, ['path', 'watchedDirectory']);
 const apiPolicy = fieldPolicy(
   core.ApiConfigSource,
-  ['apiType', 'transportApiVersion', 'grpcServices', 'clusterNames', 'refreshDelay', 'requestTimeout'],
+  [
+    'apiType',
+    'transportApiVersion',
+    'grpcServices',
+    'clusterNames',
+    'refreshDelay',
+    'requestTimeout',
+    'rateLimitSettings',
+  ],
   {
-    rateLimitSettings: 'a request is sent for each response and each change of what is wanted',
     setNodeOnFirstMessageOnly: 'the node goes with the first request of a stream',
     configValidators: 'not loaded: every resource is checked whole',
   },
 );
-export const configSourcePolicies = [sourcePolicy, pathPolicy, apiPolicy];
+const ratePolicy = fieldPolicy(core.RateLimitSettings, ['maxTokens', 'fillRate']);
+export const configSourcePolicies = [sourcePolicy, pathPolicy, apiPolicy, ratePolicy];
 
 /** How long a resource waits for one it refers to where its source does not say. */
 const defaultFetchTimeoutMs = 15_000;
 /** Envoy's `request_timeout`. */
 const defaultRequestTimeoutMs = 1_000;
+
+/** Envoy's. */
+const defaultMaxTokens = 100;
+const defaultFillRate = 10;
 
 /** How long what comes from a source is waited for; 0: for ever. */
 export function fetchTimeoutMs(message: SourceMessage | undefined): number {
@@ -83,6 +95,7 @@ function decodeApi(scope: Scope, message: ApiMessage): ConfigSource {
         kind: 'grpc',
         variant: message.apiType === 'GRPC' ? 'sotw' : 'delta',
         target: decodeGrpcTarget(scope, message),
+        ...decodeRequestRate(scope, message),
       };
     case 'REST': {
       const [cluster = '', ...others] = message.clusterNames ?? [];
@@ -100,6 +113,20 @@ function decodeApi(scope: Scope, message: ApiMessage): ConfigSource {
       scope.at('apiType').fail(`${message.apiType ?? 'nothing'} is not one of GRPC, DELTA_GRPC, REST`);
       return { kind: 'ads' };
   }
+}
+
+/** How fast the server may be asked, where it is said. */
+export function decodeRequestRate(scope: Scope, message: ApiMessage): { readonly rate?: RequestRate } {
+  const settings = message.rateLimitSettings;
+  if (settings === undefined) return {};
+  const at = scope.at('rateLimitSettings');
+  at.check(ratePolicy, settings);
+  const rate = {
+    maxTokens: settings.maxTokens ?? defaultMaxTokens,
+    tokensPerSecond: settings.fillRate ?? defaultFillRate,
+  };
+  if (rate.maxTokens < 1) at.at('maxTokens').fail('must be at least 1: no request would ever be sent');
+  return { rate };
 }
 
 /** The first of the services: as in Envoy, there is no other. */

@@ -18,6 +18,14 @@ export interface GrpcTarget {
   readonly reopening?: ReopeningBackoff;
 }
 
+/** How fast a server of xDS may be asked (`rate_limit_settings`). */
+export interface RequestRate {
+  /** Requests at once; default 100. */
+  readonly maxTokens: number;
+  /** Default 10. */
+  readonly tokensPerSecond: number;
+}
+
 /** Where resources come from (`envoy.config.core.v3.ConfigSource`). */
 export type ConfigSource =
   /** The stream of all kinds; `self` too: what came by it refers to it. */
@@ -29,7 +37,13 @@ export type ConfigSource =
       readonly watchedDirectory?: string;
     }
   /** A stream for one kind. */
-  | { readonly kind: 'grpc'; readonly variant: 'delta' | 'sotw'; readonly target: GrpcTarget }
+  | {
+      readonly kind: 'grpc';
+      readonly variant: 'delta' | 'sotw';
+      readonly target: GrpcTarget;
+      /** Undefined: as fast as there is something to ask. */
+      readonly rate?: RequestRate;
+    }
   /** Asked again and again over HTTP, in JSON. */
   | {
       readonly kind: 'rest';

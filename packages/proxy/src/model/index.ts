@@ -128,6 +128,7 @@ export {
   referenceKey,
   type ConfigSource,
   type GrpcTarget,
+  type RequestRate,
   type OnDemandClusters,
   type ReferenceKind,
   type ReferenceSources,

@@ -1,4 +1,10 @@
-import { HealthCheckStats, OutlierStats, SubsetStats, ZoneStats } from './endpoint-choice-stats.ts';
+import {
+  HealthCheckStats,
+  LookupStats,
+  OutlierStats,
+  SubsetStats,
+  ZoneStats,
+} from './endpoint-choice-stats.ts';
 import { connectionEnd, type ConnectionEnd } from '../codec/connection-end.ts';
 import { Http2Stats } from './http2-stats.ts';
 import { ByteCounter } from '../wire/byte-counter.ts';
@@ -57,9 +63,6 @@ const names = {
   upstreamInternalRedirectSucceeded: ['upstream_internal_redirect_succeeded_total', 'counter'],
   upstreamInternalRedirectFailed: ['upstream_internal_redirect_failed_total', 'counter'],
   lbHealthyPanic: ['lb_healthy_panic', 'counter'],
-  updateAttempt: ['update_attempt', 'counter'],
-  updateSuccess: ['update_success', 'counter'],
-  updateFailure: ['update_failure', 'counter'],
   updateEmpty: ['update_empty', 'counter'],
   assignmentStale: ['assignment_stale', 'counter'],
   assignmentTimeoutReceived: ['assignment_timeout_received', 'counter'],
@@ -136,6 +139,7 @@ export class ClusterStats implements StatGroup {
   #healthCheck: HealthCheckStats | undefined;
   #subsets: SubsetStats | undefined;
   #zones: ZoneStats | undefined;
+  #lookups: LookupStats | undefined;
   #tls: TlsStats | undefined;
 
   constructor(name: string) {
@@ -144,7 +148,7 @@ export class ClusterStats implements StatGroup {
     this.labels = labels;
   }
 
-  /** There from the first use on, as are the three that follow. */
+  /** There from the first use on, as are the four that follow. */
   get outlier(): OutlierStats {
     return (this.#outlier ??= new OutlierStats());
   }
@@ -159,6 +163,10 @@ export class ClusterStats implements StatGroup {
 
   get zones(): ZoneStats {
     return (this.#zones ??= new ZoneStats());
+  }
+
+  get lookups(): LookupStats {
+    return (this.#lookups ??= new LookupStats());
   }
 
   /** There from the first TLS connection on. */
@@ -222,7 +230,14 @@ export class ClusterStats implements StatGroup {
     visitNumbers(names, this.n, (name, kind, value) => visitor.number(name, kind, value));
     for (const priority of ['default', 'high'] as const)
       visitBreakers(visitor, priority, this.breakers?.[priority]);
-    for (const part of [this.#outlier, this.#healthCheck, this.#subsets, this.#zones, this.#tls]) {
+    for (const part of [
+      this.#outlier,
+      this.#healthCheck,
+      this.#subsets,
+      this.#zones,
+      this.#lookups,
+      this.#tls,
+    ]) {
       part?.visit((name, kind, value) => visitor.number(name, kind, value));
     }
     this.#http2?.visit(visitor);
@@ -248,7 +263,14 @@ export class ClusterStats implements StatGroup {
 
   resetCounters(): void {
     resetCountersOf(names, this.n);
-    for (const part of [this.#outlier, this.#healthCheck, this.#subsets, this.#zones, this.#tls])
+    for (const part of [
+      this.#outlier,
+      this.#healthCheck,
+      this.#subsets,
+      this.#zones,
+      this.#lookups,
+      this.#tls,
+    ])
       part?.resetCounters();
     this.#http2?.resetCounters();
     this.#statuses.clear();

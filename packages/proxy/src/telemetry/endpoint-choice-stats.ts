@@ -55,6 +55,19 @@ const zoneNames = {
   noCapacityLeft: ['lb_zone_no_capacity_left', 'counter'],
 } as const;
 
+const lookupNames = {
+  attempt: ['update_attempt', 'counter'],
+  success: ['update_success', 'counter'],
+  failure: ['update_failure', 'counter'],
+} as const;
+
+/** Of clusters that find out by themselves who their hosts are. */
+export class LookupStats extends StatNumbers<typeof lookupNames> {
+  constructor() {
+    super(lookupNames);
+  }
+}
+
 /** Of clusters that look for outliers. */
 export class OutlierStats extends StatNumbers<typeof outlierNames> {
   constructor() {

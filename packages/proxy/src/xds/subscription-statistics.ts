@@ -1,4 +1,6 @@
+import { clusterStatPlace } from '../telemetry/cluster-stats.ts';
 import type { StatGroup, StatVisitor } from '../telemetry/stat-group.ts';
+import { ControlPlaneStats } from './control-plane-stats.ts';
 import { resourceTypeFacts, type ResourceType } from './resource-type.ts';
 import type { ResourceUpdate } from './subscription.ts';
 
@@ -13,6 +15,10 @@ class SubscriptionStats implements StatGroup {
   readonly prefix: string;
   readonly prometheusPrefix: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** Where the same numbers are shown too: endpoints may be those of several clusters. */
+  others: readonly StatGroup[] | undefined = undefined;
+  /** Of the stream that it comes by, where that is its own. */
+  controlPlane: ControlPlaneStats | undefined = undefined;
   attempt = 0;
   success = 0;
   failure = 0;
@@ -39,6 +45,7 @@ class SubscriptionStats implements StatGroup {
     if (this.keyRotationFailed !== undefined)
       visitor.number('key_rotation_failed', 'counter', this.keyRotationFailed);
     visitor.text('version_text', this.versionText);
+    this.controlPlane?.visit(visitor, 'control_plane.');
   }
 
   resetCounters(): void {
@@ -47,6 +54,7 @@ class SubscriptionStats implements StatGroup {
     this.failure = 0;
     this.rejected = 0;
     this.fetchTimeout = 0;
+    this.controlPlane?.resetCounters();
     if (this.keyRotationFailed !== undefined) this.keyRotationFailed = 0;
   }
 }
@@ -65,14 +73,18 @@ export interface SubscriptionStatistics {
   fetchTimedOut(type: ResourceType, name?: string): void;
   /** Files of a secret have changed and cannot be used. */
   rotationFailed(secret: string): void;
-  /** The control plane is, or is not, connected. */
-  connected(is: boolean): void;
+  /** Of the stream of all kinds. */
+  readonly ads: ControlPlaneStats;
+  /** These names, or the whole kind, come by a stream of their own. */
+  servedBy(type: ResourceType, names: ReadonlySet<string> | undefined, controlPlane: ControlPlaneStats): void;
 }
 
 /** What names of statistics are made with. */
 export interface ReferrerNames {
   /** The prefix of the connection manager that a route table belongs to. */
   routePrefix(name: string): string;
+  /** The clusters that have endpoints of a name. */
+  endpointOwners(): ReadonlyMap<string, readonly string[]>;
   /** What a filter whose configuration comes by itself filters. */
   filterLayer(name: string): 'http' | 'network';
 }
@@ -80,16 +92,13 @@ export interface ReferrerNames {
 export function subscriptionStatistics(shelf: StatShelf, referrers: ReferrerNames): SubscriptionStatistics {
   const whole = new Map<ResourceType, SubscriptionStats>();
   const named = new Map<ResourceType, Map<string, SubscriptionStats>>();
-  let connected = false;
-  let everConnected = false;
+  const ads = new ControlPlaneStats();
   shelf.add({
     prefix: 'control_plane.',
     prometheusPrefix: 'envoy_control_plane_',
     labels: {},
-    visit(visitor) {
-      if (everConnected) visitor.number('connected_state', 'gauge', connected ? 1 : 0);
-    },
-    resetCounters() {},
+    visit: (visitor) => ads.visit(visitor, ''),
+    resetCounters: () => ads.resetCounters(),
   });
 
   function create(type: ResourceType, name: string): SubscriptionStats | undefined {
@@ -121,22 +130,40 @@ export function subscriptionStatistics(shelf: StatShelf, referrers: ReferrerName
       case 'runtime':
         return new SubscriptionStats('runtime.', 'envoy_runtime_');
       default:
-        // Endpoints are counted by their clusters.
         return undefined;
     }
   }
 
-  function start(type: ResourceType, name: string): SubscriptionStats | undefined {
+  /** As Envoy has it, what is counted of endpoints is among the statistics of their clusters. */
+  function ofClusters([first, ...others]: readonly string[]): SubscriptionStats | undefined {
+    if (first === undefined) return undefined;
+    const { prefix, prometheusPrefix, labels } = clusterStatPlace(first);
+    const stats = new SubscriptionStats(prefix, prometheusPrefix, labels);
+    if (others.length > 0)
+      stats.others = others.map((name) => ({
+        ...clusterStatPlace(name),
+        visit: (visitor) => stats.visit(visitor),
+        resetCounters: () => {},
+      }));
+    return stats;
+  }
+
+  function start(
+    type: ResourceType,
+    name: string,
+    owners?: ReadonlyMap<string, readonly string[]>,
+  ): SubscriptionStats | undefined {
     // All layers of the runtime are counted together.
     const [shared] = type === 'runtime' ? (named.get(type)?.values() ?? []) : [];
     if (shared !== undefined) {
       shared.attempt++;
       return shared;
     }
-    const stats = create(type, name);
+    const stats = owners === undefined ? create(type, name) : ofClusters(owners.get(name) ?? []);
     if (stats === undefined) return undefined;
     stats.attempt++;
     shelf.add(stats);
+    for (const other of stats.others ?? []) shelf.add(other);
     return stats;
   }
 
@@ -170,10 +197,12 @@ export function subscriptionStatistics(shelf: StatShelf, referrers: ReferrerName
       for (const [name, stats] of known) {
         if (names.has(name)) continue;
         shelf.remove(stats);
+        for (const other of stats.others ?? []) shelf.remove(other);
         known.delete(name);
       }
+      const owners = type === 'endpoint' ? referrers.endpointOwners() : undefined;
       for (const name of names.keys()) {
-        const stats = known.has(name) ? undefined : start(type, name);
+        const stats = known.has(name) ? undefined : start(type, name, owners);
         if (stats !== undefined) known.set(name, stats);
       }
     },
@@ -209,9 +238,9 @@ export function subscriptionStatistics(shelf: StatShelf, referrers: ReferrerName
       const stats = named.get('secret')?.get(secret);
       if (stats !== undefined) stats.keyRotationFailed = (stats.keyRotationFailed ?? 0) + 1;
     },
-    connected(is) {
-      connected = is;
-      everConnected ||= is;
+    ads,
+    servedBy(type, names, controlPlane) {
+      for (const stats of of(type, names)) stats.controlPlane = controlPlane;
     },
   };
 }

@@ -4,7 +4,9 @@ import type { Cluster as ClusterMessage } from '@lateen/protocol/envoy/config/cl
 import type { Node } from '@lateen/protocol/envoy/config/core/v3';
 import type { Metadata } from '@lateen/protocol/grpc';
 import { ClusterGrpcCaller, type ClusterCalls, type GrpcCaller } from '../call/index.ts';
-import type { ConfigSource, GrpcTarget } from '../model/index.ts';
+import type { ConfigSource, GrpcTarget, RequestRate } from '../model/index.ts';
+import { ControlPlaneStats } from './control-plane-stats.ts';
+import { RequestLimit } from './request-limit.ts';
 import { controlPlaneProblem } from './control-plane-cluster.ts';
 import type { Feed } from './feed.ts';
 import { createGrpcClient } from './grpc-variant.ts';
@@ -17,6 +19,7 @@ import type { ConnectionState, XdsClient } from './xds-client.ts';
 export interface AdsSource {
   readonly target: GrpcTarget;
   readonly variant: 'delta' | 'sotw';
+  readonly rate?: RequestRate;
 }
 
 export interface SubscriptionsOptions {
@@ -60,6 +63,8 @@ interface OpenFeed {
   /** True where all there are of the kind are wanted. */
   readonly whole: boolean;
   readonly names: { current: ReadonlySet<string> };
+  /** Of its stream, where it has one. */
+  readonly stats: ControlPlaneStats;
   /** Undefined while the code for its kind is loaded. */
   feed: Feed | undefined;
   closed: boolean;
@@ -104,14 +109,15 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
 
   function noteConnection(
     what: string,
-    types: () => Iterable<ResourceType>,
+    stats: ControlPlaneStats,
+    onFailed: () => void,
   ): (state: ConnectionState) => void {
     return (state) => {
       if (state.kind === 'connected') log.info(`connected to ${what}`);
-      if (state.kind === 'open' || state.kind === 'connected') statistics.connected(true);
+      if (state.kind === 'open' || state.kind === 'connected') stats.connected = true;
       if (state.kind !== 'waiting') return;
-      statistics.connected(false);
-      statistics.failed(types());
+      stats.connected = false;
+      onFailed();
     };
   }
 
@@ -128,7 +134,7 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
   function openGrpc(
     type: ResourceType,
     source: ConfigSource & { readonly kind: 'grpc' },
-    whole: boolean,
+    { whole, names, stats }: Pick<OpenFeed, 'whole' | 'names' | 'stats'>,
   ): Feed {
     const client = createGrpcClient({
       caller: callerOf(source.target),
@@ -141,7 +147,10 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
       sink,
       clock,
       log,
-      onConnection: noteConnection(`${type} by ${source.target.cluster}`, () => [type]),
+      ...limitOf(source.rate, stats),
+      onConnection: noteConnection(`${type} by ${source.target.cluster}`, stats, () =>
+        statistics.failed([type], whole ? undefined : names.current),
+      ),
     });
     resume(client, type);
     if (atStart === undefined) client.start();
@@ -153,6 +162,13 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
         client.close();
       },
     };
+  }
+
+  function limitOf(
+    rate: RequestRate | undefined,
+    stats: ControlPlaneStats,
+  ): { readonly limit?: RequestLimit } {
+    return rate === undefined ? {} : { limit: new RequestLimit(rate, clock, stats) };
   }
 
   /** Files and REST are loaded by who uses them only. */
@@ -186,7 +202,6 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
       sink,
       kept,
       onAttempt: (ended, names) => {
-        statistics.connected(ended !== 'failed');
         if (ended === 'failed') statistics.failed([type], names);
         else if (ended === 'refused') statistics.refused(type, names);
       },
@@ -210,7 +225,14 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
     names: ReadonlySet<string>,
     whole: boolean,
   ): Promise<void> {
-    const entry: OpenFeed = { source, whole, names: { current: names }, feed: undefined, closed: false };
+    const entry: OpenFeed = {
+      source,
+      whole,
+      names: { current: names },
+      stats: new ControlPlaneStats(),
+      feed: undefined,
+      closed: false,
+    };
     const list = open.get(type) ?? [];
     list.push(entry);
     open.set(type, list);
@@ -220,7 +242,8 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
       return Promise.resolve();
     }
     if (source.kind === 'grpc') {
-      entry.feed = openGrpc(type, source, whole);
+      tellServer(type, entry);
+      entry.feed = openGrpc(type, source, entry);
       entry.feed.want(names);
       return Promise.resolve();
     }
@@ -235,6 +258,10 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
       },
       (error: unknown) => log.warn('resources cannot be subscribed to', { type, reason: messageOf(error) }),
     );
+  }
+
+  function tellServer(type: ResourceType, { source, whole, names, stats }: OpenFeed): void {
+    if (source.kind === 'grpc') statistics.servedBy(type, whole ? undefined : names.current, stats);
   }
 
   function unsubscribe(entry: OpenFeed): void {
@@ -259,7 +286,10 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
           sink,
           clock,
           log,
-          onConnection: noteConnection('the control plane', () => adsTypes()),
+          ...limitOf(options.ads.rate, statistics.ads),
+          onConnection: noteConnection('the control plane', statistics.ads, () =>
+            statistics.failed(adsTypes()),
+          ),
         });
   for (const type of Object.keys(options.whole) as ResourceType[]) statistics.subscribed(type);
 
@@ -308,6 +338,7 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
           continue;
         }
         entry.names.current = other.names;
+        tellServer(type, entry);
         entry.feed?.want(other.names);
       }
     },

@@ -1,6 +1,7 @@
 import { formatProblem, type Clock, type Logger } from '@lateen/core';
 import {
   discoveredFiltersOf,
+  endpointNameOf,
   routeOwnersOf,
   type ApplyResult,
   type Cluster,
@@ -168,6 +169,19 @@ export class Warming {
   /** The statistics' prefix of the connection manager that each route table belongs to. */
   routeOwners(): ReadonlyMap<string, string> {
     return new Map([...this.#listeners.all()].flatMap((entry) => [...routeOwnersOf(entry.model)]));
+  }
+
+  /** The clusters that endpoints of a name are for. */
+  endpointOwners(): ReadonlyMap<string, readonly string[]> {
+    const owners = new Map<string, string[]>();
+    for (const { model } of this.#clusters.all()) {
+      const name = endpointNameOf(model);
+      if (name === undefined) continue;
+      const known = owners.get(name);
+      if (known === undefined) owners.set(name, [model.name]);
+      else if (!known.includes(model.name)) known.push(model.name);
+    }
+    return owners;
   }
 
   /** Whether the filter of a name whose configuration comes by itself is one of HTTP or of connections. */

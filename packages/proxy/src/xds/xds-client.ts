@@ -1,5 +1,6 @@
 import { Backoff, RingQueue, messageOf, type Clock, type Logger, type Timer } from '@lateen/core';
 import { OutageLog } from './outage-log.ts';
+import type { RequestLimit } from './request-limit.ts';
 import type { ResourceType } from './resource-type.ts';
 import type { Session } from './session.ts';
 import { Subscription, type ResourceSink } from './subscription.ts';
@@ -43,6 +44,8 @@ export interface XdsClientOptions {
   readonly log: Logger;
   /** Default: as Envoy, anything below a ceiling that doubles from 500 ms to 30 s. */
   readonly backoff?: Backoff;
+  /** Undefined: requests go as fast as there is something to ask. */
+  readonly limit?: RequestLimit;
   /** Told at each change of the connection. */
   readonly onConnection?: (state: ConnectionState) => void;
 }
@@ -79,7 +82,7 @@ export function createXdsClient<Request, Response>(
   options: XdsClientOptions,
   variant: XdsVariant<Request, Response>,
 ): XdsClient {
-  const { sink, clock, log } = options;
+  const { sink, clock, log, limit } = options;
   const subscriptions = new Map(
     options.types.map((type) => {
       const named = options.named?.includes(type) === true;
@@ -142,6 +145,7 @@ export function createXdsClient<Request, Response>(
       onEnd(reason) {
         stream = undefined;
         session = undefined;
+        limit?.clear();
         if (state.kind === 'closed') return;
         const delayMs = Math.round(backoff.nextMs());
         outage.tell(reason, delayMs);
@@ -156,7 +160,9 @@ export function createXdsClient<Request, Response>(
       subscriptions,
       sink,
       send(request) {
-        if (stream === opened) opened.send(request);
+        if (stream !== opened) return;
+        if (limit === undefined) opened.send(request);
+        else limit.pass(request, (one) => opened.send(one));
       },
     });
     dirty.clear();
@@ -200,6 +206,7 @@ export function createXdsClient<Request, Response>(
     },
     close() {
       retry?.cancel();
+      limit?.clear();
       stream?.cancel();
       stream = undefined;
       session = undefined;
