@@ -12,6 +12,7 @@ import {
 import type { DiscoveryOptions } from './command-line.ts';
 import { debugServer } from './debug/debug-server.ts';
 import type { ControlEnvironment } from './env.ts';
+import { EnvoyFilters } from './ingest/envoy-filters.ts';
 import { KeySets } from './ingest/key-sets.ts';
 import { kubernetesIngest } from './ingest/kubernetes/adapter.ts';
 import { startWebhooks } from './platform/index.ts';
@@ -59,6 +60,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     state: () => discovery.engine.state,
     apply: (changes) => discovery.apply(changes),
   });
+  const filters = new EnvoyFilters({
+    logger,
+    state: () => discovery.engine.state,
+    apply: (changes) => discovery.apply(changes),
+  });
   const ingest = kubernetesIngest({
     client,
     clock,
@@ -70,6 +76,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     apply(changes) {
       discovery.apply(changes);
       keySets.refresh();
+      filters.refresh();
     },
   });
   let ready = false;
@@ -116,6 +123,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     }),
     ingest.synced,
   ]);
+  await filters.settled();
   const tlsOf = (pair: { readonly certificateChain: string; readonly privateKey: string }) => ({
     cert: pair.certificateChain,
     key: pair.privateKey,

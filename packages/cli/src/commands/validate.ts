@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
-import { decodeConfig, locateProblems, parseManifests } from '@lateen/config';
+import { decodeConfig, locateProblems, parseManifests, type ConfigObject } from '@lateen/config';
 import { LateenError, formatProblem, type Problem } from '@lateen/core';
 import type { CommandContext } from '../context.ts';
 import { manifestFiles, readAll } from '../objects/manifests.ts';
@@ -25,7 +25,8 @@ export function validateCommand(context: CommandContext): Command {
           if (!group.endsWith('.istio.io')) continue;
           checked++;
           const result = decodeConfig(document.object);
-          if (!result.ok) found.push(...locateProblems(document, result.problems));
+          const own = result.ok ? await problemsWithin(result.value) : result.problems;
+          found.push(...locateProblems(document, own));
         }
       }
       for (const problem of found)
@@ -38,4 +39,11 @@ export function validateCommand(context: CommandContext): Command {
       }
       context.stdout.write(`${context.style.good('✔')} ${checked} objects of the mesh are valid\n`);
     });
+}
+
+/** What is wrong with what is of Envoy: the messages of patches, whose types are loaded for the first EnvoyFilter. */
+async function problemsWithin(config: ConfigObject): Promise<readonly Problem[]> {
+  if (config.kind !== 'EnvoyFilter') return [];
+  const { decodePatches, patchTypes } = await import('@lateen/control/envoy-filter');
+  return decodePatches(config.spec, await patchTypes()).problems;
 }

@@ -28,6 +28,13 @@ export function checkEnvoyFilter({ spec }: EnvoyFilter, report: Report): void {
     } else if (patch.value === undefined && patch.operation !== 'REMOVE') {
       report(`${path}.patch.value`, `is required for operation ${patch.operation}`);
     }
+    checkProxyVersion(match?.proxy?.proxyVersion, `${path}.match.proxy.proxyVersion`, report);
+    checkFilterMatch(
+      applyTo,
+      match?.listener?.filterChain?.filter,
+      `${path}.match.listener.filterChain.filter`,
+      report,
+    );
     const allowed = matchFor[applyTo];
     for (const field of ['listener', 'routeConfiguration', 'cluster'] as const) {
       if (match?.[field] !== undefined && field !== allowed) {
@@ -38,6 +45,36 @@ export function checkEnvoyFilter({ spec }: EnvoyFilter, report: Report): void {
       }
     }
   }
+}
+
+function checkProxyVersion(expression: string | undefined, path: string, report: Report): void {
+  try {
+    if (expression !== undefined) void new RegExp(expression);
+  } catch {
+    report(path, `"${expression}" is not a regular expression`);
+  }
+}
+
+interface FilterMatch {
+  readonly name?: string | undefined;
+  readonly subFilter?: { readonly name?: string | undefined } | undefined;
+}
+
+/** Filters are matched by name, and those within one only for patches of these. */
+function checkFilterMatch(
+  applyTo: string,
+  filter: FilterMatch | undefined,
+  path: string,
+  report: Report,
+): void {
+  if (filter === undefined) return;
+  if (applyTo === 'LISTENER' || applyTo === 'FILTER_CHAIN') report(path, `cannot match ${applyTo}`);
+  if ((filter.name ?? '') === '') report(`${path}.name`, 'is required');
+  const { subFilter } = filter;
+  if (subFilter === undefined) return;
+  if (applyTo !== 'HTTP_FILTER')
+    report(`${path}.subFilter`, `cannot match ${applyTo}: only HTTP_FILTER has it`);
+  if ((subFilter.name ?? '') === '') report(`${path}.subFilter.name`, 'is required');
 }
 
 /** Reports what is wrong with a WasmPlugin. */

@@ -1,6 +1,7 @@
 import type {
   AuthorizationPolicySpec,
   DestinationRuleSpec,
+  EnvoyFilterSpec,
   GatewaySpec,
   PeerAuthenticationSpec,
   RequestAuthenticationSpec,
@@ -39,6 +40,7 @@ export type Sidecar = ConfigObject<SidecarSpec>;
 export type WorkloadEntry = ConfigObject<WorkloadEntrySpec>;
 export type PeerAuthentication = ConfigObject<PeerAuthenticationSpec>;
 export type RequestAuthentication = ConfigObject<RequestAuthenticationSpec>;
+export type EnvoyFilter = ConfigObject<EnvoyFilterSpec>;
 export type AuthorizationPolicy = ConfigObject<AuthorizationPolicySpec>;
 
 /** `namespace/name`. */

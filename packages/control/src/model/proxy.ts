@@ -14,6 +14,8 @@ export interface Proxy {
   readonly serviceAccount: string;
   /** Istio's version of it, as it says; empty where it does not. */
   readonly version: string;
+  /** What its node's metadata says in words, by name. */
+  readonly metadata: Readonly<Record<string, string>>;
   /** `region/zone/subzone`. */
   readonly locality: string;
   readonly network: string;

@@ -2,6 +2,7 @@ import { State, index, table } from '../engine/state.ts';
 import type {
   AuthorizationPolicy,
   DestinationRule,
+  EnvoyFilter,
   Gateway,
   PeerAuthentication,
   RequestAuthentication,
@@ -10,6 +11,7 @@ import type {
   VirtualService,
   WorkloadEntry,
 } from './config-object.ts';
+import type { EnvoyFilterPatches } from './envoy-filter.ts';
 import type { KeySet } from './key-set.ts';
 import type { MeshSettings } from './mesh-settings.ts';
 import type { Proxy } from './proxy.ts';
@@ -48,6 +50,10 @@ export const peerAuthentications = table<PeerAuthentication>('peerAuthentication
 
 export const requestAuthentications = table<RequestAuthentication>('requestAuthentications');
 export const authorizationPolicies = table<AuthorizationPolicy>('authorizationPolicies');
+/** As written; translation reads {@link envoyFilterPatches}. */
+export const envoyFilters = table<EnvoyFilter>('envoyFilters');
+/** EnvoyFilters with their patches read as messages. */
+export const envoyFilterPatches = table<EnvoyFilterPatches>('envoyFilterPatches');
 /** The keys of issuers of tokens, by where they are fetched from. */
 export const keySets = table<KeySet>('keySets');
 
@@ -78,6 +84,8 @@ export const authorizationPoliciesByNamespace = index(authorizationPolicies, 'na
   row.namespace,
 ]);
 
+export const envoyFilterPatchesByNamespace = index(envoyFilterPatches, 'namespace', (row) => [row.namespace]);
+
 /** A mesh of which nothing is known yet. */
 export function emptyMesh(): State {
   return State.empty([
@@ -95,5 +103,6 @@ export function emptyMesh(): State {
     peerAuthenticationsByNamespace,
     requestAuthenticationsByNamespace,
     authorizationPoliciesByNamespace,
+    envoyFilterPatchesByNamespace,
   ]);
 }

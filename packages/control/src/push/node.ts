@@ -39,6 +39,7 @@ export function decodeNode(node: Node | undefined): Result<Proxy> {
     labels,
     serviceAccount: textOf(metadata, 'SERVICE_ACCOUNT') ?? '',
     version: textOf(metadata, 'ISTIO_VERSION') ?? '',
+    metadata: textsOf(metadata),
     locality: [region ?? '', zone ?? '', subZone ?? ''].join('/').replace(/\/+$/, ''),
     network: textOf(metadata, 'NETWORK') ?? '',
     namedPorts: namedPortsOf(metadata['POD_PORTS']),
@@ -50,6 +51,12 @@ export function decodeNode(node: Node | undefined): Result<Proxy> {
 function textOf(metadata: JsonObject, name: string): string | undefined {
   const value = metadata[name];
   return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+function textsOf(metadata: JsonObject): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(metadata).flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])),
+  );
 }
 
 function labelsOf(metadata: JsonObject): Labels {

@@ -1,5 +1,6 @@
 import { query, type Query } from '../engine/query.ts';
 import type { GatewayTopology } from '../model/gateway-topology.ts';
+import { filtersInForce, type FiltersInForce } from '../model/envoy-filter.ts';
 import { inboundPorts, type InboundPort } from '../model/inbound.ts';
 import { mutualTlsModes, type MutualTlsModes } from '../model/mutual-tls.ts';
 import { scopeOf, scopeText, type Scope } from '../model/scope.ts';
@@ -7,6 +8,7 @@ import { securityPolicies, type SecurityPolicies } from '../model/security-polic
 import { settingsOf } from '../model/settings.ts';
 import { proxies } from '../model/tables.ts';
 import { inboundClusters, staticClusters } from './cluster/own.ts';
+import { patchedList, patchedRoute } from './envoy-filter/patched-resources.ts';
 import { outboundClusters } from './cluster/outbound.ts';
 import { endpointResource } from './endpoint/load-assignment.ts';
 import { gatewayListeners, guardedEdgeText } from './listener/gateway.ts';
@@ -32,6 +34,8 @@ export interface ProxyView {
   readonly security: SecurityPolicies;
   /** What stands before it; empty for sidecars. */
   readonly topology: GatewayTopology;
+  /** The EnvoyFilters that change what it is sent; absent where none does. */
+  readonly filters?: FiltersInForce;
 }
 
 /** The view of a connected proxy; undefined where it has gone. */
@@ -42,7 +46,15 @@ export const viewOfProxy = query('proxy.view', (view, proxyId: string): ProxyVie
   const mutualTls = mutualTlsModes(view, proxy.namespace, proxy.labels);
   const security = securityPolicies(view, proxy.namespace, proxy.labels);
   const topology = proxy.kind === 'router' ? { ...settingsOf(view).gatewayTopology, ...proxy.topology } : {};
-  return { scope, ports: view.get(inboundPorts, proxyId), mutualTls, security, topology };
+  const filters = filtersInForce(view, proxy);
+  return {
+    scope,
+    ports: view.get(inboundPorts, proxyId),
+    mutualTls,
+    security,
+    topology,
+    ...(filters === undefined ? {} : { filters }),
+  };
 });
 
 /** Kinds of which a proxy gets all, without asking by name. */
@@ -89,8 +101,41 @@ function viewText(view: ProxyView): string {
   return `${scopeText(view.scope)} ${JSON.stringify([view.ports, view.mutualTls, view.security])}`;
 }
 
-/** The sets that make up all resources of a view: what its scope shares, and its own. */
+/** The sets that make up all resources of a view: what its scope shares, and its own; as EnvoyFilters change them. */
 export function resourceSets(view: ProxyView): readonly ResourceSetSpec[] {
+  const { filters } = view;
+  const sets = generatedSets(view);
+  if (filters === undefined) return sets;
+  // What is added to the lists comes once, with the proxy's own.
+  return sets.map((set, i) => patchedSet(set, view, filters, i === sets.length - 1));
+}
+
+function patchedSet(
+  { text, listed, named }: ResourceSetSpec,
+  view: ProxyView,
+  filters: FiltersInForce,
+  adds: boolean,
+): ResourceSetSpec {
+  const proxy = view.scope.kind;
+  const list = (kind: ListedKind) => {
+    const bound = listed[kind];
+    if (bound === undefined) return {};
+    const { query: inner, key } = bound;
+    return { [kind]: bind(patchedList, { inner, key, filters, proxy, kind, adds }) };
+  };
+  const { route } = named;
+  const patched = (name: string) => {
+    const { query: inner, key } = (route as NonNullable<typeof route>)(name);
+    return bind(patchedRoute, { inner, key, filters, proxy, edge: proxy === 'router' ? view : undefined });
+  };
+  return {
+    text: `${JSON.stringify(filters)} ${text}`,
+    listed: { ...list('cluster'), ...list('listener') },
+    named: route === undefined ? named : { ...named, route: patched },
+  };
+}
+
+function generatedSets(view: ProxyView): readonly ResourceSetSpec[] {
   const { scope } = view;
   const endpoint = (name: string) => bind(endpointResource, { scope, name });
   if (scope.kind === 'router') {

@@ -1,5 +1,12 @@
-import { configKindOf, decodeConfig, isObject, type ConfigObject } from '@lateen/config';
-import type { Clock } from '@lateen/core';
+import {
+  configKindOf,
+  decodeConfig,
+  isObject,
+  type ConfigObject,
+  type EnvoyFilterSpec,
+} from '@lateen/config';
+import { formatProblem, type Clock } from '@lateen/core';
+import type { DecodedPatches } from '../translate/envoy-filter/index.ts';
 import { warningsOfNoEffect } from './without-effect.ts';
 import type { AdmissionAnswer, AdmissionRequest } from './admission-review.ts';
 
@@ -31,13 +38,23 @@ export async function reviewConfig(
   }
   const decoded = decodeConfig(withNamespace(object, request.namespace));
   if (!decoded.ok) return { allowed: false, problems: decoded.problems };
+  const patches = decoded.value.kind === 'EnvoyFilter' ? await patchesOf(decoded.value.spec) : undefined;
+  if (patches !== undefined && patches.problems.length > 0)
+    return { allowed: false, problems: patches.problems };
   let warnings = warningsFor(decoded.value);
   for (const delayMs of secondLooksMs) {
     if (warnings.length === 0) break;
     await new Promise<void>((resolve) => clock.after(delayMs, resolve));
     warnings = warningsFor(decoded.value);
   }
-  return { allowed: true, warnings: [...warningsOfNoEffect(decoded.value), ...warnings].map(shorten) };
+  const own = [...warningsOfNoEffect(decoded.value), ...(patches?.warnings ?? []).map(formatProblem)];
+  return { allowed: true, warnings: [...own, ...warnings].map(shorten) };
+}
+
+/** Types of messages are loaded when the first EnvoyFilter is written. */
+async function patchesOf(spec: EnvoyFilterSpec): Promise<DecodedPatches> {
+  const { decodePatches, patchTypes } = await import('../translate/envoy-filter/index.ts');
+  return decodePatches(spec, await patchTypes());
 }
 
 /** The API server sends the namespace beside objects that do not name it. */

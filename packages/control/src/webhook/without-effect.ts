@@ -2,7 +2,6 @@ import { isObject, joinPath, type ConfigKindName, type ConfigObject } from '@lat
 
 /** Kinds that are kept and not yet put in force, with what that means for whoever counts on them. */
 const idleKinds: { readonly [K in ConfigKindName]?: string } = {
-  EnvoyFilter: 'no proxy is changed by it',
   Telemetry: 'metrics, traces and logs stay as they are',
   WasmPlugin: 'no plugin is loaded by it',
   ProxyConfig: 'no proxy is changed by it',

@@ -18,6 +18,7 @@ export const ingestedKinds = [
   'PeerAuthentication',
   'RequestAuthentication',
   'AuthorizationPolicy',
+  'EnvoyFilter',
 ] as const satisfies readonly ConfigKindName[];
 export type IngestedKind = (typeof ingestedKinds)[number];
 
@@ -35,6 +36,7 @@ export const tableOfKind = {
   PeerAuthentication: tables.peerAuthentications,
   RequestAuthentication: tables.requestAuthentications,
   AuthorizationPolicy: tables.authorizationPolicies,
+  EnvoyFilter: tables.envoyFilters,
 } as const;
 
 /** The resource of a kind, at the version that is stored. */
@@ -80,6 +82,8 @@ export function configChange(config: IngestedConfig, mesh: MeshSettings): Change
       return put(tables.requestAuthentications, key, { ...base, spec: config.spec });
     case 'AuthorizationPolicy':
       return put(tables.authorizationPolicies, key, { ...base, spec: config.spec });
+    case 'EnvoyFilter':
+      return put(tables.envoyFilters, key, { ...base, spec: config.spec });
     default:
       return put(tables.peerAuthentications, key, { ...base, spec: config.spec });
   }
