@@ -14,7 +14,7 @@ import { latencyPair } from './cases/latency-pair.ts';
 import { memory } from './cases/memory.ts';
 import { mtlsPair } from './cases/mtls-pair.ts';
 import { routeScale } from './cases/route-scale.ts';
-import { routeSwap } from './cases/route-swap.ts';
+import { routeChange, routeSwap } from './cases/route-swap.ts';
 import { start } from './cases/start.ts';
 import { tcpThroughput } from './cases/tcp-throughput.ts';
 import { tcpConnect, tcpOneHop } from './cases/tcp.ts';
@@ -34,6 +34,7 @@ const cases: readonly BenchCase[] = [
   start,
   routeScale,
   routeSwap,
+  routeChange,
   memory,
   idleConnections,
 ];

@@ -40,10 +40,21 @@ export const routeSwap: BenchCase = {
   name: 'route-swap',
   summary: `${(hosts * routesEach).toLocaleString('en')} routes (${hosts} virtual hosts) replaced by ADS at ${ratePerSecond} requests/s; "during" is the second that begins with the swap`,
   figures,
-  prepare,
+  prepare: (context) => prepare(context, () => true),
 };
 
-async function prepare(context: BenchContext): Promise<PreparedCase> {
+/** The same where a control plane sends the whole table and one virtual host of it has changed. */
+export const routeChange: BenchCase = {
+  name: 'route-change',
+  summary: `the same with one virtual host of the ${hosts} changed, the one that requests ask for`,
+  figures,
+  prepare: (context) => prepare(context, (index) => index === askedHost),
+};
+
+/** Which virtual hosts a new version changes. */
+type Changes = (host: number) => boolean;
+
+async function prepare(context: BenchContext, changes: Changes): Promise<PreparedCase> {
   lateen.installed(context.proxyBundle);
   const upstream = await startUpstream(context.workDir);
   const stops: (() => Promise<void>)[] = [() => upstream.stop()];
@@ -51,7 +62,7 @@ async function prepare(context: BenchContext): Promise<PreparedCase> {
     await Promise.all(stops.map((stop) => stop()));
   };
   try {
-    const control = await startRouteServer(tableOf(0));
+    const control = await startRouteServer(tableOf(0, changes));
     stops.push(() => control.close());
     const port = await freePort();
     const file = join(context.workDir, 'bootstrap.json');
@@ -77,24 +88,25 @@ async function prepare(context: BenchContext): Promise<PreparedCase> {
     const answer = await fetchOnce(port, path, { Host: host });
     if (answer.status !== 200 || answer.bodyBytes !== answerBytes)
       throw new Error(`answers ${answer.status}`);
-    return { contenders: [contender(process, port, control)], missing: [], close };
+    return { contenders: [contender(process, port, control, changes)], missing: [], close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-const host = `service-${hosts / 2}.example`;
+const askedHost = hosts / 2;
+const host = `service-${askedHost}.example`;
 const path = `/part-${routesEach - 1}/item`;
 
-function contender(process: PinnedProcess, port: number, control: RouteServer): Contender {
+function contender(process: PinnedProcess, port: number, control: RouteServer, changes: Changes): Contender {
   let version = 0;
   return {
     name: lateen.name,
     version: lateen.version(),
     async measure() {
       version += 1;
-      const table = tableOf(version);
+      const table = tableOf(version, changes);
       const sending = sendAtConstantRate({
         port,
         ratePerSecond,
@@ -135,7 +147,7 @@ function evaluate(sent: readonly Sent[], swappedAt: number, version: number, cpu
   };
 }
 
-function tableOf(version: number): EncodedTable {
+function tableOf(version: number, changes: Changes): EncodedTable {
   const virtualHosts = Array.from(
     { length: hosts },
     (_, i): JsonObject => ({
@@ -146,7 +158,7 @@ function tableOf(version: number): EncodedTable {
         route: { cluster: 'upstream', timeout: '5s' },
         response_headers_to_add: [
           {
-            header: { key: 'x-table', value: String(version) },
+            header: { key: 'x-table', value: String(changes(i) ? version : 0) },
             append_action: 'OVERWRITE_IF_EXISTS_OR_ADD',
           },
         ],

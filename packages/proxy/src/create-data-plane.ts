@@ -335,6 +335,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   return {
     calls: { turn, timers, heads, random, clock, clusterRef: (name) => clusters.ref(name) },
     onDemand,
+    routes: (name) => tables.get(name)?.config,
     openssl,
     update,
     check,

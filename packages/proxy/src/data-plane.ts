@@ -16,6 +16,7 @@ import type { Address } from './model/address.ts';
 import type { ApplyResult, DataPlaneChange } from './model/change.ts';
 import type { Cluster } from './model/cluster.ts';
 import type { Listener } from './model/listener.ts';
+import type { RouteConfiguration } from './model/route.ts';
 
 export interface DataPlaneOptions {
   readonly clock?: Clock;
@@ -60,6 +61,8 @@ export interface DataPlane {
   readonly calls: ClusterCalls;
   /** What waits for configuration that is fetched when it is needed. */
   readonly onDemand: OnDemand;
+  /** The route table of a name that is in force. */
+  routes(name: string): RouteConfiguration | undefined;
   /** What TLS is checked and made with; whoever checks some in this thread uses it, so that it is there once. */
   readonly openssl: LazyOpenssl;
   /** Compiles the change, binds new sockets, then swaps everything at once. Never throws for a bad resource. */

@@ -161,6 +161,7 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
       virtualHost: (update) => demands.takeHosts(update),
     },
     isStatic: (type, name) => (type === 'cluster' || type === 'listener') && statics[type].has(name),
+    routesInForce: (name) => dataPlane.routes(name),
     completeRoutes: (table, source) => demands.complete(table, source),
     onClustersMissing: (names) => demands.clustersMissing(names),
     runtime,

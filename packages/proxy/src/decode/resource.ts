@@ -45,7 +45,7 @@ export interface DecodedResource<T> {
 interface Decoding<M, T> {
   readonly ofMessage: (scope: Scope, message: M) => Parts<T>;
   /** Undefined where the bytes cannot be read. */
-  readonly ofBytes: (scope: Scope, bytes: Uint8Array) => Parts<T | undefined>;
+  readonly ofBytes: (scope: Scope, bytes: Uint8Array, before: T | undefined) => Parts<T | undefined>;
 }
 
 /** Decodes at one go. */
@@ -93,9 +93,10 @@ function decoder<M, T extends { readonly name: string }>(
     bytes: Uint8Array,
     name?: string,
     runtime?: Runtime,
+    before?: T,
   ): Parts<Result<DecodedResource<T>>> {
     const scope = Scope.root(runtime);
-    const decoded = resultOf(scope, yield* ofBytes(scope, bytes));
+    const decoded = resultOf(scope, yield* ofBytes(scope, bytes, before));
     if (decoded.ok && name !== undefined && decoded.value.model.name !== name) {
       return problem(
         'name',
@@ -119,8 +120,13 @@ export interface ResourceDecoder<M, T> {
   fromMessage(message: M, runtime?: Runtime): Result<DecodedResource<T>>;
   /** `name` is the one under which the resource came; another one inside is a problem. */
   fromBytes(bytes: Uint8Array, name?: string, runtime?: Runtime): Result<DecodedResource<T>>;
-  /** The same in parts. */
-  bytesParts(bytes: Uint8Array, name?: string, runtime?: Runtime): Parts<Result<DecodedResource<T>>>;
+  /** The same in parts; `before` is the model in force, of which parts may be taken over. */
+  bytesParts(
+    bytes: Uint8Array,
+    name?: string,
+    runtime?: Runtime,
+    before?: T,
+  ): Parts<Result<DecodedResource<T>>>;
 }
 
 export const clusterDecoder: ResourceDecoder<ClusterMessage, Cluster> = decoder(

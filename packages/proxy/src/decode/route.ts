@@ -16,6 +16,7 @@ import {
   type VirtualHostSource,
 } from '../model/index.ts';
 import { RouteCheck } from '../route/route-check.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 import { decodeConfigSource } from './config-source.ts';
 import { wholly, type Parts } from '../timer/in-slices.ts';
 import { decodeMetadata } from './basics.ts';
@@ -28,9 +29,10 @@ import { decodeDirectResponse, decodeForward, decodeMirrors, decodeRedirect } fr
 import { decodeRateLimits } from './rate-limit-rules.ts';
 import { badRegexPlace } from './regex-place.ts';
 import { decodeRouteMatch } from './route-match.ts';
-import { splitField } from './field-split.ts';
+import { splitField, textField } from './field-split.ts';
 import { Scope } from './scope.ts';
 import { decodeRouteTracing } from './tracing.ts';
+import { UnreadVirtualHost } from './unread-virtual-host.ts';
 
 const tablePolicy = fieldPolicy(
   route.RouteConfiguration,
@@ -98,7 +100,8 @@ export const routePolicies = [tablePolicy, hostPolicy, virtualClusterPolicy, rou
 
 /** Number of `virtual_hosts` in RouteConfiguration. */
 const virtualHostsField = 2;
-/** Number of `routes` in VirtualHost. */
+/** Numbers of `name` and `routes` in VirtualHost. */
+const hostNameField = 1;
 const routesField = 3;
 
 /** A virtual host up to this size is read in a tenth of a millisecond: it is not worth being taken apart. */
@@ -132,12 +135,30 @@ export function routeConfigurationParts(scope: Scope, message: TableMessage): Pa
  * The same from bytes. Of the messages and models that a table consists of only one virtual host is there at a time, of a
  * large one only one route: what is made of 5,000 routes would else all grow old, and be collected while requests wait.
  * The model keeps the virtual hosts' bytes.
+ *
+ * Of the table `before` the settings and virtual hosts that came in the same bytes are taken over as they are.
  */
-export function* routeBytesParts(scope: Scope, bytes: Uint8Array): Parts<RouteConfiguration | undefined> {
+export function* routeBytesParts(
+  scope: Scope,
+  bytes: Uint8Array,
+  before?: RouteConfiguration,
+): Parts<RouteConfiguration | undefined> {
   const split = splitField(bytes, virtualHostsField);
-  const table = scope.read(route.RouteConfiguration, split?.rest ?? bytes);
-  if (table === undefined) return undefined;
-  return yield* tableParts(scope, table, split?.values ?? table.virtualHosts ?? [], true);
+  const message = scope.read(route.RouteConfiguration, split?.rest ?? bytes);
+  if (message === undefined) return undefined;
+  if (split === undefined) return yield* tableParts(scope, message, message.virtualHosts ?? [], true);
+  if (before?.settingsBytes === undefined || Buffer.compare(before.settingsBytes, split.rest) !== 0) {
+    const table = yield* tableParts(scope, message, split.values, true);
+    return { ...table, settingsBytes: split.rest };
+  }
+  const { virtualHosts } = yield* tableParts(scope, message, split.values, true, unreadHosts(before));
+  return { ...before, virtualHosts };
+}
+
+/** The virtual hosts of a table whose bytes are known. */
+function unreadHosts({ virtualHosts }: RouteConfiguration): ReadonlyMap<string, UnreadVirtualHost> {
+  const unread = virtualHosts.filter((host) => host instanceof UnreadVirtualHost);
+  return new Map(unread.map((host) => [host.name, host]));
 }
 
 function* tableParts(
@@ -145,6 +166,7 @@ function* tableParts(
   message: TableMessage,
   hosts: readonly Unread<VirtualHostMessage>[],
   constrains: boolean,
+  known?: ReadonlyMap<string, UnreadVirtualHost>,
 ): Parts<RouteConfiguration> {
   scope.check(tablePolicy, message);
   const settings = decodeSettings(scope, message);
@@ -157,7 +179,8 @@ function* tableParts(
     yield;
     const at = hostScope(scope, i);
     if (host instanceof Uint8Array) {
-      const source = yield* checkedHost(at, host, check, () => hostScope(Scope.root(scope.runtime), i));
+      const same = known?.get(textField(host, hostNameField) ?? '');
+      const source = same?.isAlso(host) === true ? same : yield* checkedHost(at, host, check);
       if (source !== undefined) virtualHosts.push(source);
     } else {
       virtualHosts.push(heldVirtualHost(yield* heldHostParts(at, host, { check, constrains })));
@@ -224,20 +247,29 @@ function* checkedHost(
   scope: Scope,
   bytes: Uint8Array,
   check: RouteCheck,
-  place: () => Scope,
 ): Parts<VirtualHostSource | undefined> {
+  const { noteCount, runtime } = scope;
   let routeCount = 0;
   const counter: RouteCollector = { push: (...routes) => (routeCount += routes.length) };
   const host = yield* hostBytesParts(scope, bytes, { check, constrains: true }, counter);
   if (host === undefined) return undefined;
   const { name, domains } = host;
-  return { name, domains, routeCount, read: () => readHost(place(), bytes) };
+  const facts = { name, domains, routeCount };
+  const read = hostReader(name, runtime);
+  // What it makes the resource note has to be noted with each version of it.
+  if (scope.noteCount > noteCount) return { ...facts, read: () => read(bytes) };
+  return new UnreadVirtualHost(facts, bytes, read);
 }
 
-function* readHost(scope: Scope, bytes: Uint8Array): Parts<VirtualHost> {
+/** Apart, so that it holds no bytes. */
+function hostReader(name: string, runtime: Runtime | undefined): (bytes: Uint8Array) => Parts<VirtualHost> {
+  return (bytes) => readHost(Scope.root(runtime), bytes, name);
+}
+
+function* readHost(scope: Scope, bytes: Uint8Array, name: string): Parts<VirtualHost> {
   const routes: Route[] = [];
   const host = yield* hostBytesParts(scope, bytes, { check: undefined, constrains: false }, routes);
-  if (host === undefined) throw new Error(`${scope.path} was good and cannot be read any more`);
+  if (host === undefined) throw new Error(`virtual host ${name} was good and cannot be read any more`);
   return { ...host, routes };
 }
 

@@ -19,6 +19,8 @@ interface Shared {
   readonly fetchTimeoutsMs: number[];
   readonly sources: Map<string, ConfigSource>;
   confidential: boolean;
+  /** How often anything was noted, but for fields that are not known. */
+  notes: number;
   readonly runtime: Runtime | undefined;
 }
 
@@ -49,6 +51,7 @@ export class Scope {
         fetchTimeoutsMs: [],
         sources: new Map(),
         confidential: false,
+        notes: 0,
         runtime,
       },
       undefined,
@@ -94,6 +97,12 @@ export class Scope {
   /** How many problems the resource has so far. */
   get problemCount(): number {
     return this.#shared.problems.length;
+  }
+
+  /** How much was noted of the resource so far: problems, what it waits for and refers to, secrets, unknown fields. */
+  get noteCount(): number {
+    const { problems: found, unknown, notes } = this.#shared;
+    return found.length + unknown.length + notes;
   }
 
   /** Refuses what breaks a constraint of Envoy's API, here and in all nested messages (not in an Any). */
@@ -163,11 +172,13 @@ export class Scope {
 
   /** Notes that the resource waits for a subscription, for at most so long. */
   waitsFor(timeoutMs: number): void {
+    this.#shared.notes++;
     this.#shared.fetchTimeoutsMs.push(timeoutMs);
   }
 
   /** Notes that the resource refers to another that comes from this source, and not by ADS. */
   refersTo(kind: ReferenceKind, name: string, source: ConfigSource): void {
+    this.#shared.notes++;
     this.#shared.sources.set(referenceKey(kind, name), source);
   }
 
@@ -195,6 +206,7 @@ export class Scope {
 
   /** Notes that the resource holds what must not be written down: a private key, a password. */
   holdsSecret(): void {
+    this.#shared.notes++;
     this.#shared.confidential = true;
   }
 

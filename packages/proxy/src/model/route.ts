@@ -303,7 +303,7 @@ export interface VirtualHost {
 }
 
 /**
- * A virtual host of a table. Its routes are read when a request asks for it: of the thousands of hosts of a mesh a
+ * A virtual host of a table; the same object in a later table where it has not changed. Its routes are read when a request asks for it: of the thousands of hosts of a mesh a
  * workload asks for few, and what is not read takes neither memory nor time of the collector.
  */
 export interface VirtualHostSource {
@@ -337,6 +337,8 @@ export interface RouteTableSettings {
 
 export interface RouteConfiguration extends RouteTableSettings {
   readonly virtualHosts: readonly VirtualHostSource[];
+  /** The settings as they came; tables with the same object here have the same settings. Undefined: not known. */
+  readonly settingsBytes?: Uint8Array;
 }
 
 /** How one part of the key of a scope is found in a request. */

@@ -139,6 +139,31 @@ test('a virtual host is read when a request asks for it, and ahead where it was 
   assert.deepEqual(take(), ['other']);
 });
 
+test('what is compiled of a virtual host serves in later tables while neither it nor their settings change', () => {
+  const host = (name: string): VirtualHostSource =>
+    heldVirtualHost(defaultVirtualHost(name, [name], [defaultRoute(defaultForward('c'))]));
+  const settingsBytes = Buffer.from('settings');
+  const [kept, changed] = [host('kept'), host('changed')];
+  const config = { ...defaultRouteConfiguration('r', []), virtualHosts: [kept, changed], settingsBytes };
+  const first = compile(config);
+  const next = (own: RouteConfiguration, before: RouteTable): RouteTable => {
+    const compiled = wholly(routeTableParts(own, context, before));
+    assert.ok(compiled.ok);
+    return compiled.value;
+  };
+  const routes = (table: RouteTable) => ['kept', 'changed'].map((name) => table.find(request(name)));
+  const before = routes(first);
+  const second = next({ ...config, virtualHosts: [host('changed'), kept] }, first);
+  const after = routes(second);
+  assert.equal(after[0], before[0]);
+  assert.notEqual(after[1], before[1]);
+  const third = next({ ...config, settingsBytes: Buffer.from('settings'), virtualHosts: [kept] }, second);
+  assert.notEqual(routes(third)[0], after[0]);
+  // Nobody has asked the third table's successor for it: it is not kept.
+  const unasked = next({ ...third.config }, next({ ...third.config }, third));
+  assert.deepEqual([...unasked.askedHosts()], []);
+});
+
 const redirects: readonly [Partial<RedirectAction>, string, string, string][] = [
   [{ host: 'other' }, 'a:8080', '/x?y=1', 'http://other/x?y=1'],
   [{ scheme: 'https' }, 'a:80', '/x', 'https://a/x'],

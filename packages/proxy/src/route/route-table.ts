@@ -5,7 +5,12 @@ import { DomainTable, lowerHost, withoutPort } from '../decide/domain-match.ts';
 import type { RoutableRequest } from '../decide/header-match.ts';
 import type { RouteList } from '../decide/route-list.ts';
 import type { RoutedRequest } from '../decide/route-match.ts';
-import type { RouteConfiguration, VirtualHost, VirtualHostSource } from '../model/route.ts';
+import type {
+  RouteConfiguration,
+  RouteTableSettings,
+  VirtualHost,
+  VirtualHostSource,
+} from '../model/route.ts';
 import { wholly, type Parts } from '../timer/in-slices.ts';
 import { RouteCompiler, type CompiledRoute, type RouteCompileContext } from './virtual-host.ts';
 
@@ -15,7 +20,7 @@ const mostRoutesForRequest = 64;
 /** A virtual host that is compiled when it is first asked for, or ahead of that. */
 class ServedHost {
   readonly source: VirtualHostSource;
-  /** True from when a request has asked for it. */
+  /** True from when a request has asked for it since the table was made. */
   isAsked = false;
   toTls: CompiledRoute | undefined;
   requireTls: VirtualHost['requireTls'] = 'none';
@@ -25,6 +30,10 @@ class ServedHost {
   constructor(source: VirtualHostSource, compiler: RouteCompiler) {
     this.source = source;
     this.#compiler = compiler;
+  }
+
+  get isCompiled(): boolean {
+    return this.#routes !== undefined;
   }
 
   /** Its routes, for a request. */
@@ -60,6 +69,13 @@ export class RouteTable {
   /** Names of the virtual hosts that requests have asked for. */
   askedHosts(): ReadonlySet<string> {
     return new Set(this.#hosts.filter(({ isAsked }) => isAsked).map(({ source }) => source.name));
+  }
+
+  /** The virtual hosts that are compiled, as far as they can serve in a table like this one. */
+  compiledFor({ settingsBytes }: RouteConfiguration): ReadonlyMap<VirtualHostSource, ServedHost> {
+    if (settingsBytes === undefined || settingsBytes !== this.config.settingsBytes) return new Map();
+    const compiled = this.#hosts.filter(({ isCompiled }) => isCompiled);
+    return new Map(compiled.map((host) => [host.source, host]));
   }
 
   /** True where a virtual host takes requests for this authority. */
@@ -109,7 +125,8 @@ export function compileRouteTable(
 
 /**
  * The same in parts. Only the virtual hosts that requests have asked of the table `before` are compiled now, so that
- * those requests find all as it was, and large ones; the others when they are asked for.
+ * those requests find all as it was, and large ones; the others when they are asked for. Those that have not changed are
+ * not compiled again.
  */
 export function* routeTableParts(
   config: RouteConfiguration,
@@ -117,13 +134,17 @@ export function* routeTableParts(
   before?: RouteTable,
 ): Parts<Result<RouteTable>> {
   const bad: Problem[] = [];
-  const compiler = new RouteCompiler(config, context, []);
+  const compiler = new RouteCompiler(settingsOf(config), context, []);
   const asked = before?.askedHosts();
+  const compiled = before?.compiledFor(config);
   const hosts: ServedHost[] = [];
   const byDomain = new DomainTable<ServedHost>();
   for (const [v, source] of config.virtualHosts.entries()) {
     yield;
-    const host = new ServedHost(source, compiler);
+    const isNeeded = source.routeCount > mostRoutesForRequest || asked?.has(source.name) === true;
+    const same = isNeeded ? compiled?.get(source) : undefined;
+    const host = same ?? new ServedHost(source, compiler);
+    host.isAsked = false;
     hosts.push(host);
     for (const domain of source.domains) {
       if (byDomain.add(domain, host)) continue;
@@ -132,10 +153,16 @@ export function* routeTableParts(
         message: `Only unique values for domains are permitted: "${domain}" is there twice`,
       });
     }
-    if (source.routeCount > mostRoutesForRequest || asked?.has(source.name) === true) yield* host.compile();
+    if (isNeeded && !host.isCompiled) yield* host.compile();
   }
   if (config.validateClusters) yield* unknownClusters(config, context, bad);
   return bad.length > 0 ? failed(bad) : ok(new RouteTable(config, hosts, byDomain));
+}
+
+/** A table without its virtual hosts: what is compiled outlives them where it is taken over. */
+function settingsOf(table: RouteConfiguration): RouteTableSettings {
+  const { virtualHosts: _, ...settings } = table;
+  return settings;
 }
 
 /** Notes clusters that are not there, of a table that wants them to be. */

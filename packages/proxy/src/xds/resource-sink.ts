@@ -45,6 +45,8 @@ export interface ResourceSinkOptions {
   /** Kinds that the data plane does not take: each update, to be answered with what is refused and why. */
   readonly others?: Readonly<Partial<Record<ResourceType, Taker>>>;
   readonly runtime?: Runtime;
+  /** The route table of a name that is in force: what has not changed of it is not decoded again. */
+  readonly routesInForce?: (name: string) => RouteConfiguration | undefined;
   /** Adds to a route table what comes by other ways; `source` is where its virtual hosts come from. */
   readonly completeRoutes?: (
     table: RouteConfiguration,
@@ -120,7 +122,8 @@ export function resourceSink(options: ResourceSinkOptions): ResourceSink {
         refused.set(resource.name, `duplicate ${type} ${resource.name} found`);
         continue;
       }
-      const parts = decoder.bytesParts(resource.bytes, resource.name, options.runtime);
+      const before = type === 'route' ? options.routesInForce?.(resource.name) : undefined;
+      const parts = decoder.bytesParts(resource.bytes, resource.name, options.runtime, before);
       const decoded = await inSlices(parts, clock);
       const problem = decoded.ok ? sourceProblem(decoded.value.sources) : undefined;
       if (decoded.ok && problem === undefined) {
