@@ -1,9 +1,11 @@
-import { StatNumbers } from './stat-numbers.ts';
+import { StatNumbers, type NumberVisitor } from './stat-numbers.ts';
 
 const outlierNames = {
   enforcedTotal: ['outlier_detection.ejections_enforced_total', 'counter'],
   active: ['outlier_detection.ejections_active', 'gauge'],
   overflow: ['outlier_detection.ejections_overflow', 'counter'],
+  ejectable: ['outlier_detection.ejections_total', 'counter'],
+  detectedDegradation: ['outlier_detection.ejections_detected_degradation', 'counter'],
   detectedConsecutive5xx: ['outlier_detection.ejections_detected_consecutive_5xx', 'counter'],
   enforcedConsecutive5xx: ['outlier_detection.ejections_enforced_consecutive_5xx', 'counter'],
   detectedGatewayFailure: ['outlier_detection.ejections_detected_consecutive_gateway_failure', 'counter'],
@@ -68,10 +70,22 @@ export class LookupStats extends StatNumbers<typeof lookupNames> {
   }
 }
 
+/** What Envoy counts under an earlier name besides. */
+const earlierNames = {
+  detectedConsecutive5xx: 'outlier_detection.ejections_consecutive_5xx',
+  detectedSuccessRate: 'outlier_detection.ejections_success_rate',
+} as const;
+
 /** Of clusters that look for outliers. */
 export class OutlierStats extends StatNumbers<typeof outlierNames> {
   constructor() {
     super(outlierNames);
+  }
+
+  override visit(number: NumberVisitor): void {
+    super.visit(number);
+    for (const [field, name] of Object.entries(earlierNames))
+      number(name, 'counter', this.n[field as keyof typeof earlierNames]);
   }
 }
 

@@ -1,6 +1,9 @@
 /** Statistics by field: Envoy's name and whether the number only grows. */
 export type StatNames = Readonly<Record<string, readonly [name: string, kind: 'counter' | 'gauge']>>;
 
+/** Told of each number by Envoy's name. */
+export type NumberVisitor = (name: string, kind: 'counter' | 'gauge', value: number) => void;
+
 /** A number for each of the names, all zero. */
 export function zeroesOf<N extends StatNames>(names: N): Record<keyof N, number> {
   // Through JSON, so that V8 gives the object fixed slots and counting is a plain store.
@@ -11,7 +14,7 @@ export function zeroesOf<N extends StatNames>(names: N): Record<keyof N, number>
 export function visitNumbers<N extends StatNames>(
   names: N,
   n: Readonly<Record<keyof N, number>>,
-  number: (name: string, kind: 'counter' | 'gauge', value: number) => void,
+  number: NumberVisitor,
 ): void {
   for (const [field, [name, kind]] of Object.entries(names)) number(name, kind, n[field as keyof N]);
 }
@@ -31,7 +34,7 @@ export class StatNumbers<N extends StatNames> {
     this.n = zeroesOf(names);
   }
 
-  visit(number: (name: string, kind: 'counter' | 'gauge', value: number) => void): void {
+  visit(number: NumberVisitor): void {
     visitNumbers(this.#names, this.n, number);
   }
 

@@ -220,3 +220,23 @@ test('gRPC statuses count as the HTTP statuses that they stand for', () => {
   assert.equal(httpStatusOfGrpc('5'), 404);
   assert.equal(httpStatusOfGrpc('nonsense'), 500);
 });
+
+test('the statistics of before have what they had with Envoy: outliers of two reasons, enforced or not', () => {
+  const seen = (stats: OutlierStats): Record<string, number> => {
+    const numbers: Record<string, number> = {};
+    stats.visit((name, _, value) => (numbers[name.replace('outlier_detection.ejections_', '')] = value));
+    return numbers;
+  };
+  const unenforced = setUp(2, { enforcingConsecutive5xx: 0, consecutiveGatewayFailure: 9 });
+  times(5, () => unenforced.detector.onStatus(unenforced.first, 503));
+  const { total, consecutive_5xx, enforced_total } = seen(unenforced.stats);
+  assert.deepEqual([total, consecutive_5xx, enforced_total], [1, 1, 0]);
+  const gateway = setUp(2, { consecutiveGatewayFailure: 2, enforcingConsecutiveGatewayFailure: 100 });
+  times(2, () => gateway.detector.onStatus(gateway.first, 503));
+  const others = seen(gateway.stats);
+  assert.deepEqual([others['total'], others['consecutive_5xx'], others['enforced_total']], [0, 0, 1]);
+  const overflow = setUp(2, { maxEjectionPercent: 10 });
+  times(5, () => overflow.detector.onStatus(overflow.first, 500));
+  const most = seen(overflow.stats);
+  assert.deepEqual([most['total'], most['consecutive_5xx'], most['overflow']], [0, 1, 1]);
+});

@@ -156,6 +156,8 @@ export class OutlierDetector {
       stats.n.overflow++;
       return;
     }
+    // As Envoy, whose name for it is older than that some are not enforced, and than most of the reasons.
+    if (reason === 'Consecutive5xx' || reason === 'SuccessRate') stats.n.ejectable++;
     if (random() * 100 >= rules[enforcedBy[reason]]) return;
     stats.n.enforcedTotal++;
     stats.n[`enforced${reason}`]++;
