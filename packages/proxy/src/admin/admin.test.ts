@@ -52,6 +52,7 @@ const status: ClusterStatus = {
     },
   ],
   overprovisioningFactor: 140,
+  retryLimits: { default: 3, high: 3 },
   successRates: {
     external: { average: 90, ejectionThreshold: 70 },
     local: { average: -1, ejectionThreshold: -1 },

@@ -23,7 +23,7 @@ export function clustersText(
   isDynamic: (name: string) => boolean,
 ): string {
   const lines: string[] = [];
-  for (const { cluster, endpoints, successRates } of clusters) {
+  for (const { cluster, endpoints, retryLimits, successRates } of clusters) {
     const name = cluster.name;
     lines.push(`${name}::observability_name::${cluster.statName ?? name}`);
     if (successRates !== undefined) {
@@ -38,7 +38,7 @@ export function clustersText(
         `${name}::${priority}_priority::max_connections::${limits.maxConnections}`,
         `${name}::${priority}_priority::max_pending_requests::${limits.maxPendingRequests}`,
         `${name}::${priority}_priority::max_requests::${limits.maxRequests}`,
-        `${name}::${priority}_priority::max_retries::${limits.maxRetries}`,
+        `${name}::${priority}_priority::max_retries::${retryLimits[priority]}`,
       );
     }
     lines.push(`${name}::added_via_api::${isDynamic(name)}`);
@@ -89,7 +89,7 @@ export function clustersJson(
 ): unknown {
   if (clusters.length === 0) return {};
   return {
-    cluster_statuses: clusters.map(({ cluster, endpoints, successRates }) => ({
+    cluster_statuses: clusters.map(({ cluster, endpoints, retryLimits, successRates }) => ({
       name: cluster.name,
       ...(isDynamic(cluster.name) ? { added_via_api: true } : {}),
       ...(successRates === undefined ? {} : thresholdsJson(successRates)),
@@ -102,7 +102,7 @@ export function clustersJson(
             max_connections: limits.maxConnections,
             max_pending_requests: limits.maxPendingRequests,
             max_requests: limits.maxRequests,
-            max_retries: limits.maxRetries,
+            max_retries: retryLimits[priority],
           };
         }),
       },

@@ -37,14 +37,17 @@ export abstract class Breakers {
   }
 
   /** A budget counts against the requests under way, those that wait included; a plain limit by itself. */
-  mayRetry(): boolean {
+  get retryLimit(): number {
     const budget = this.thresholds.retryBudget;
-    if (budget === undefined) return this.retries < this.thresholds.maxRetries;
-    const allowed = Math.max(
+    if (budget === undefined) return this.thresholds.maxRetries;
+    return Math.max(
       budget.minRetryConcurrency,
       Math.floor(((this.requests + this.pending) * budget.budgetPercent) / 100),
     );
-    return this.retries < allowed;
+  }
+
+  mayRetry(): boolean {
+    return this.retries < this.retryLimit;
   }
 }
 

@@ -332,6 +332,7 @@ export class UpstreamCluster {
       cluster: this.model,
       endpoints: [...this.#hosts.values()].map((host) => host.status()),
       overprovisioningFactor: this.#overprovisioning,
+      retryLimits: { default: this.#breakers.default.retryLimit, high: this.#breakers.high.retryLimit },
       ...(this.outlier === undefined ? {} : { successRates: this.outlier.rates }),
     };
   }

@@ -53,6 +53,8 @@ export interface ClusterStatus {
   readonly endpoints: readonly EndpointStatus[];
   /** Per cent. */
   readonly overprovisioningFactor: number;
+  /** How many retries there may be at once, now. */
+  readonly retryLimits: Readonly<Record<'default' | 'high', number>>;
   /** Of outlier detection, where there is one. */
   readonly successRates?: Readonly<Record<'external' | 'local', SuccessRates>>;
 }

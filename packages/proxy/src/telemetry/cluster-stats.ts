@@ -89,7 +89,8 @@ interface BreakerView {
   readonly connections: number;
   readonly pending: number;
   readonly requests: number;
-  mayRetry(): boolean;
+  readonly retries: number;
+  readonly retryLimit: number;
 }
 
 function visitBreakers(visitor: StatVisitor, priority: string, breakers: BreakerView | undefined): void {
@@ -101,13 +102,20 @@ function visitBreakers(visitor: StatVisitor, priority: string, breakers: Breaker
     ['rq', breakers.requests, thresholds.maxRequests],
     ['rq_pending', breakers.pending, thresholds.maxPendingRequests],
   ] as const;
-  const remaining = { cx: 'remaining_cx', rq: 'remaining_rq', rq_pending: 'remaining_pending' } as const;
+    ['rq_retry', breakers.retries, breakers.retryLimit],
+  const remaining = {
+    cx: 'remaining_cx',
+    rq: 'remaining_rq',
+    rq_pending: 'remaining_pending',
+    rq_retry: 'remaining_retries',
+  } as const;
   for (const [name, used, limit] of limits) {
     visitor.number(`${at}.${name}_open`, 'gauge', used >= limit ? 1 : 0);
     if (thresholds.trackRemaining)
       visitor.number(`${at}.${remaining[name]}`, 'gauge', Math.max(0, limit - used));
   }
-  visitor.number(`${at}.rq_retry_open`, 'gauge', breakers.mayRetry() ? 0 : 1);
+  // Pools of connections are not limited.
+  visitor.number(`${at}.cx_pool_open`, 'gauge', 0);
 }
 
 /** Where a cluster's statistics stand. */
