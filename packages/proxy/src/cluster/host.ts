@@ -25,6 +25,8 @@ export class Host {
   weight: number;
   ejected = false;
   failedHealthCheck = false;
+  /** True while it fails by its checks or as an outlier, once its connections have been dealt with. */
+  hasFailed = false;
   /** Requests (or TCP connections) under way; what least request balances by. */
   active = 0;
   /** Requests that wait for a connection. */
@@ -92,6 +94,12 @@ export class Host {
     this.#shared?.leave(this.cxActive);
     this.#shared = shared;
     shared?.count(this.cxActive);
+  }
+
+  /** Requests go on new connections from now on. */
+  renewConnections(): void {
+    this.pool?.renew();
+    this.clientPools?.renew();
   }
 
   /** Ends connections that are kept to it, after what they carry or at once. */

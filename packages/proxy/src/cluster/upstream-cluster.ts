@@ -236,7 +236,7 @@ export class UpstreamCluster {
 
   /** To be called when the health of a host has changed. */
   onHealthChange(): void {
-    if (this.model.closeConnectionsOnHealthFailure === true) this.#closeUnhealthy();
+    this.#leaveFailed();
     this.#rebuild();
   }
 
@@ -252,15 +252,27 @@ export class UpstreamCluster {
     if (host !== undefined) this.outlier?.detect(host, reason);
   }
 
-  #closeUnhealthy(): void {
+  /**
+   * Another connection may do better than those to a host that fails, where it is asked again: as Envoy, they take no
+   * further request. Where the cluster wants it, a failed check closes them at once.
+   */
+  #leaveFailed(): void {
+    const closes = this.model.closeConnectionsOnHealthFailure === true;
     for (const host of this.#hosts.values()) {
-      if (!host.failedHealthCheck || (host.pool === undefined && host.others === undefined)) continue;
-      host.leave('close');
-      // What comes when it is well again begins anew.
-      host.pool = undefined;
-      host.clientPools = undefined;
-      host.others = undefined;
+      const fails = host.failedHealthCheck || host.ejected;
+      if (closes && host.failedHealthCheck) this.#closeConnections(host);
+      else if (fails && !host.hasFailed) host.renewConnections();
+      host.hasFailed = fails;
     }
+  }
+
+  #closeConnections(host: Host): void {
+    if (host.pool === undefined && host.others === undefined) return;
+    host.leave('close');
+    // What comes when it is well again begins anew.
+    host.pool = undefined;
+    host.clientPools = undefined;
+    host.others = undefined;
   }
 
   /** The endpoint for a request; undefined where there is none. `priority`: one of exactly this priority. */

@@ -57,6 +57,10 @@ export class ClientPools implements HostUser {
     return pool;
   }
 
+  renew(): void {
+    for (const pool of [...this.#pools.values(), ...this.#shared.values()]) pool.renew();
+  }
+
   drain(): void {
     for (const pool of [...this.#pools.values(), ...this.#shared.values()]) pool.drain();
   }

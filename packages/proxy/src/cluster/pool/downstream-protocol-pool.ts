@@ -22,6 +22,11 @@ export class DownstreamProtocolPool implements HttpPool {
     return this.#http1.empty && this.#http2.empty;
   }
 
+  renew(): void {
+    this.#http1.renew();
+    this.#http2.renew();
+  }
+
   drain(): void {
     this.#http1.drain();
     this.#http2.drain();

@@ -23,7 +23,9 @@ export interface HttpPool {
   cancel(waiter: StreamWaiter): void;
   /** True where it has neither connections nor waiters. */
   readonly empty: boolean;
-  /** Closes idle connections now, the others after what they carry. */
+  /** Closes idle connections now, the others after what they carry; further requests go on new ones. */
+  renew(): void;
+  /** The same, and takes no further request. */
   drain(): void;
   close(): void;
 }

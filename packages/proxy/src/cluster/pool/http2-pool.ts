@@ -94,9 +94,13 @@ export class Http2Pool implements HttpPool, Http2ClientOwner {
     return this.#connections.size + this.#opening.size + this.#queue.length === 0;
   }
 
+  renew(): void {
+    for (const { connection } of this.#connections.values()) connection.closeWhenIdle();
+  }
+
   drain(): void {
     this.#draining = true;
-    for (const { connection } of this.#connections.values()) connection.closeWhenIdle();
+    this.renew();
   }
 
   close(): void {

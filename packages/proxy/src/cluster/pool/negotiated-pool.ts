@@ -62,6 +62,10 @@ export class NegotiatedPool implements HttpPool {
     return (this.#pool?.empty ?? true) && this.#connecting === undefined && this.#queue.length === 0;
   }
 
+  renew(): void {
+    this.#pool?.renew();
+  }
+
   drain(): void {
     this.#draining = true;
     this.#pool?.drain();

@@ -97,6 +97,8 @@ export class TerminatedConnect implements HttpPool, ClientStream, WireHandler {
     return this.#pending === undefined && this.#wire === undefined;
   }
 
+  renew(): void {}
+
   drain(): void {}
 
   close(): void {
