@@ -131,6 +131,12 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
   }
 
   serveNext(connection: Http1ClientConnection): void {
+    this.#serve(connection);
+    // As Envoy, those that still wait: limits that others had reached may leave room by now.
+    if (this.#queue.length > this.#opening.size) this.#connectForWaiting();
+  }
+
+  #serve(connection: Http1ClientConnection): void {
     const waiter = this.#queue.take();
     if (waiter === undefined) this.#keep(connection);
     else waiter.onStreamReady(connection.attach(waiter));
@@ -156,21 +162,31 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
       breakers.countConnection(-1);
       stats.countClosed(end);
       this.#host.countConnection(-1);
-      if (this.#queue.length > this.#opening.size) this.#connectFor(breakers);
+      this.#connectForWaiting();
     }
   }
 
-  #connectFor(breakers: Breakers): void {
+  /** For requests that wait longer than for the connections that are being made; a few at once, as Envoy. */
+  #connectForWaiting(): void {
+    for (let made = 0; made < maxPreconnects && this.#queue.length > this.#opening.size; made++) {
+      const { breakers } = this.#queue;
+      if (breakers === undefined || !this.#connectFor(breakers)) return;
+    }
+  }
+
+  /** False where the limits let none be made. */
+  #connectFor(breakers: Breakers): boolean {
     const { stats } = this.#context;
     const busy = this.#connections.size - this.#idle.length;
     const mayConnect = breakers.mayConnect() && this.#host.connections < this.#context.maxHostConnections;
     if (!mayConnect && busy + this.#opening.size > 0) {
       // One that exists will serve the request in its turn.
       stats.n.upstreamCxOverflow++;
-      return;
+      return false;
     }
     if (!mayConnect) stats.n.upstreamCxOverflow++;
     this.#opening.open(breakers);
+    return true;
   }
 
   #connected(wire: Wire, breakers: Breakers): void {
@@ -179,6 +195,6 @@ export class Http1Pool implements HttpPool, ClientConnectionOwner {
     connection.connectionId = this.#context.nextConnectionId();
     this.#connections.set(connection.connectionId, { connection, breakers });
     this.#lifetimes?.begin(connection);
-    this.serveNext(connection);
+    this.#serve(connection);
   }
 }
