@@ -231,8 +231,8 @@ export class Attempt implements Expirable, StreamWaiter {
   onPoolFailure(failure: PoolFailure, detail: string): void {
     this.watch?.onOver(failure, detail);
     this.#finish();
-    this.host.rqError++;
-    if (failure !== 'overflow') this.#observeFailure();
+    if (failure !== 'pending_overflow') this.host.rqError++;
+    if (failure !== 'pending_overflow' && failure !== 'overflow') this.#observeFailure();
     this.#owner.onAttemptFailed(this, failure, detail);
   }
 
@@ -318,6 +318,7 @@ export class Attempt implements Expirable, StreamWaiter {
   /** To be called before the attempt is given up because no answer came in time. */
   onTimedOut(): void {
     if (this.#over || this.headReceived) return;
+    this.host.rqError++;
     this.cluster.outlier?.onTimeout(this.host);
     this.#observeLatency(true);
   }

@@ -13,9 +13,17 @@ export interface FailureReport {
   readonly failure: AttemptFailure | undefined;
 }
 
+const overloaded: FailureReport = {
+  status: 503,
+  flag: flag.upstreamOverflow,
+  reason: 'overflow',
+  failure: undefined,
+};
+
 /** Envoy's statuses, flags and words (`Filter::streamResetReasonToResponseFlag`, `CodeUtility`). */
 export const failureReports: Readonly<Record<AttemptOutcome, FailureReport>> = {
-  overflow: { status: 503, flag: flag.upstreamOverflow, reason: 'overflow', failure: undefined },
+  overflow: overloaded,
+  pending_overflow: overloaded,
   connection_failure: {
     status: 503,
     flag: flag.upstreamConnectionFailure,

@@ -144,7 +144,7 @@ test('routes, faults, weights and limits follow the runtime, whatever layer it c
     ({ typeUrl, responseNonce = '' }) => typeUrl === Runtime.typeUrl && responseNonce === '2',
   );
   assert.equal((await get('/')).status, 503);
-  assert.equal(statOf(dataPlane, 'cluster.two.upstream_rq_pending_overflow'), 1);
+  assert.equal(statOf(dataPlane, 'cluster.two.upstream_rq_active_overflow'), 1);
   control.remove(Runtime.typeUrl, 'remote');
   await control.request(
     ({ typeUrl, responseNonce = '' }) => typeUrl === Runtime.typeUrl && responseNonce === '3',

@@ -235,6 +235,7 @@ function codeOfOutcome(outcome: AttemptOutcome): Exclude<GrpcCode, 'OK'> {
     case 'protocol_error':
       return 'INTERNAL';
     case 'overflow':
+    case 'pending_overflow':
       return 'RESOURCE_EXHAUSTED';
     default:
       return 'UNAVAILABLE';

@@ -224,6 +224,7 @@ class HttpCall implements Expirable, AttemptOwner, Call {
     if (wanted && this.#head === undefined && this.#tryAgain(attempt)) return;
     switch (outcome) {
       case 'overflow':
+      case 'pending_overflow':
         return this.#fail('overflow', detail);
       case 'connection_failure':
       case 'connect_timeout':

@@ -144,7 +144,7 @@ export class Host {
         cx_active: this.cxActive,
         cx_connect_fail: this.cxConnectFail,
         cx_total: this.cxTotal,
-        rq_active: this.active,
+        rq_active: Math.max(0, this.active - this.waiting),
         rq_error: this.rqError,
         rq_pending_active: this.waiting,
         rq_success: this.rqSuccess,

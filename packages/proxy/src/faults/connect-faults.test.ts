@@ -268,7 +268,15 @@ const cases: readonly Case[] = [
     what: 'more requests than the cluster may have',
     cluster: async (t) => ({ ...cluster('up', [await silent(t)]), ...limits({ maxRequests: 0 }) }),
     // As Envoy: only when there is a connection is it one too many.
-    expected: { ...overflow, counted: { ...overflow.counted, 'cluster.up.upstream_cx_total': 1 } },
+    expected: {
+      ...overflow,
+      counted: {
+        ...overflow.counted,
+        'cluster.up.upstream_rq_active_overflow': 1,
+        'cluster.up.upstream_rq_pending_overflow': 0,
+        'cluster.up.upstream_cx_total': 1,
+      },
+    },
   },
   {
     what: 'more waiting requests than the cluster may have',
@@ -430,6 +438,7 @@ test('a request that finds all connections busy waits for one, and is counted as
     (await Promise.all(answers)).map(({ status }) => status),
     [200, 200, 200],
   );
+  // Two at the beginning, and the last one once more when the first is over.
   proxy.counted({
     'cluster.up.upstream_cx_total': 1,
     'cluster.up.upstream_cx_overflow': 3,
@@ -438,5 +447,4 @@ test('a request that finds all connections busy waits for one, and is counted as
   });
   assert.equal(hostStats().rq_pending_active, 0);
   await proxy.settle();
-  // Two at the beginning, and the last one once more when the first is over.
 });

@@ -33,6 +33,7 @@ const names = {
   upstreamCxMaxRequests: ['upstream_cx_max_requests', 'counter'],
   upstreamCxNoneHealthy: ['upstream_cx_none_healthy', 'counter'],
   upstreamCxProtocolError: ['upstream_cx_protocol_error', 'counter'],
+  upstreamRqActiveOverflow: ['upstream_rq_active_overflow', 'counter'],
   upstreamRqTotal: ['upstream_rq_total', 'counter'],
   upstreamRqCompleted: ['upstream_rq_completed', 'counter'],
   upstreamRq1xx: ['upstream_rq_1xx', 'counter'],
@@ -101,8 +102,8 @@ function visitBreakers(visitor: StatVisitor, priority: string, breakers: Breaker
     ['cx', breakers.connections, thresholds.maxConnections],
     ['rq', breakers.requests, thresholds.maxRequests],
     ['rq_pending', breakers.pending, thresholds.maxPendingRequests],
-  ] as const;
     ['rq_retry', breakers.retries, breakers.retryLimit],
+  ] as const;
   const remaining = {
     cx: 'remaining_cx',
     rq: 'remaining_rq',

@@ -107,7 +107,7 @@ test('requests under way count against one limit, whichever worker has them', as
     await Promise.race([arrived.promise, status.then((one) => assert.equal(one, 503))]);
   }
   assert.equal(held.length, 3);
-  assert.equal(await statistic(at, 'cluster.up.upstream_rq_pending_overflow'), 37);
+  assert.equal(await statistic(at, 'cluster.up.upstream_rq_active_overflow'), 37);
   assert.equal(await statistic(at, 'cluster.up.circuit_breakers.default.rq_open'), 1);
   // What ends makes room for all again.
   for (const response of held.splice(0)) response.end();

@@ -3,8 +3,12 @@ import type { ClientStream, ClientStreamHandler } from '../../codec/stream.ts';
 
 /** Why a pool could not give a stream. */
 export type PoolFailure =
-  /** A circuit breaker is open. */
-  'overflow' | 'connection_failure' | 'connect_timeout';
+  /** Too many requests are under way. */
+  | 'overflow'
+  /** Too many wait already, or there are too many connections: the host was not asked for. */
+  | 'pending_overflow'
+  | 'connection_failure'
+  | 'connect_timeout';
 
 /** Someone who waits for a connection, and then hears what comes on it. */
 export interface StreamWaiter extends ClientStreamHandler {

@@ -54,6 +54,7 @@ for (const [what, start] of Object.entries(endpoints)) {
     const held: End[] = [];
     const { port, dataPlane } = await serveHttp(t, [routeTo('up')], [await start(t, held)]);
     const stat = (name: string): number => statOf(dataPlane, `cluster.up.${name}`);
+    const hostStats = () => dataPlane.clusters()[0]!.endpoints[0]!.stats;
     // What an endpoint of HTTP/2 takes at a time is known after the first.
     const before = ask(port);
     await until(() => held.length > 0);
@@ -61,11 +62,15 @@ for (const [what, start] of Object.entries(endpoints)) {
     await before;
     const first = ask(port);
     await until(() => held.length > 0);
+    const errors = hostStats().rq_error;
     const second = ask(port);
     await until(() => stat('upstream_rq_pending_active') === 1);
     assert.equal(stat('circuit_breakers.default.rq_open'), 1);
     assert.equal((await ask(port)).status, 503);
     assert.equal(stat('upstream_rq_pending_overflow'), 1);
+    // One is under way, one waits, and of the one that was refused the host knows nothing.
+    const { rq_active, rq_pending_active, rq_error } = hostStats();
+    assert.deepEqual([rq_active, rq_pending_active, rq_error], [1, 1, errors]);
     const statuses = Promise.all([first, second]).then((answers) => answers.map(({ status }) => status));
     let over = false;
     void statuses.finally(() => (over = true));
@@ -93,7 +98,7 @@ test('a request that has waited is refused where others are too many by then', a
   // It makes a connection, as there may be two, and finds the place taken when that is there.
   assert.equal((await ask(port)).status, 503);
   assert.equal(statOf(dataPlane, 'cluster.up.upstream_cx_total'), 2);
-  assert.equal(statOf(dataPlane, 'cluster.up.upstream_rq_pending_overflow'), 1);
+  assert.equal(statOf(dataPlane, 'cluster.up.upstream_rq_active_overflow'), 1);
   held.shift()?.();
   assert.equal((await first).status, 200);
   assert.equal(statOf(dataPlane, 'cluster.up.circuit_breakers.default.rq_open'), 0);

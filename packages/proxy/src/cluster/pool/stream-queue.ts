@@ -45,7 +45,7 @@ export class StreamQueue {
     const breakers = breakersOf(priority);
     if (!breakers.mayWait()) {
       stats.n.upstreamRqPendingOverflow++;
-      waiter.onPoolFailure('overflow', 'too many pending requests');
+      waiter.onPoolFailure('pending_overflow', 'too many pending requests');
       return undefined;
     }
     breakers.countPending(1);
@@ -72,7 +72,7 @@ export class StreamQueue {
   }
 
   #refuse(waiter: StreamWaiter): false {
-    this.#context.stats.n.upstreamRqPendingOverflow++;
+    this.#context.stats.n.upstreamRqActiveOverflow++;
     waiter.onPoolFailure('overflow', 'too many requests');
     return false;
   }

@@ -46,7 +46,7 @@ export class TerminatedConnect implements HttpPool, ClientStream, WireHandler {
     const most = model.maxHostConnections ?? Number.POSITIVE_INFINITY;
     if (!breakers.mayConnect() || this.#host.connections >= most) {
       stats.n.upstreamCxOverflow++;
-      waiter.onPoolFailure('overflow', 'too many connections');
+      waiter.onPoolFailure('pending_overflow', 'too many connections');
       return;
     }
     this.#breakers = breakers;

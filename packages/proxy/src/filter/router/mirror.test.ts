@@ -29,7 +29,7 @@ test('a copy counts in its cluster as any request, and against its limit', async
   await until(() => held.length === 1);
   assert.deepEqual([counted('total'), counted('active')], [1, 1]);
   assert.equal((await ask(port)).body, 'hello');
-  await until(() => counted('pending_overflow') === 1);
+  await until(() => counted('active_overflow') === 1);
   assert.deepEqual([counted('total'), counted('5xx'), held.length], [1, 1, 1]);
   held[0]?.end('nobody reads this');
   await until(() => counted('active') === 0);

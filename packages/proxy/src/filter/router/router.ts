@@ -267,6 +267,8 @@ export class Router extends RequestTries implements AttemptOwner {
     const report = failureReports[outcome];
     const transport = transportFailure(outcome, detail);
     this.lastFailure = transport;
+    // As Envoy: a host that was not asked is not named.
+    if (outcome === 'pending_overflow') this.host = undefined;
     if (this.responding) {
       this.#end();
       owner.onRouterBroken(report.flag, failureDetails(outcome, transport, 'after_response_started'));
@@ -295,7 +297,7 @@ export class Router extends RequestTries implements AttemptOwner {
       outcome === 'max_stream_duration' && !this.requestDone ? 408 : report.status,
       failureBody(outcome, transport, this.attempts > 1),
       failureDetails(outcome, transport, 'before_response_started'),
-      outcome === 'overflow' ? [['x-envoy-overloaded', 'true']] : [],
+      report.flag === flag.upstreamOverflow ? [['x-envoy-overloaded', 'true']] : [],
     );
   }
 
