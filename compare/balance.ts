@@ -11,11 +11,12 @@ export const turnsOf = (log: string, normalise: Normalise): string[] =>
       return normalise(upstream ?? '-').replace(/^.*:<(\w+)>$/, '$1');
     });
 
-/** The share of each endpoint: as it is expected, or what it is instead. */
+/** The share of each endpoint as it is expected; what both do otherwise differs too: `who` is named. */
 export function observeShares(
   into: Observation,
   turns: readonly string[],
   expected: NonNullable<CompareCase['shares']>,
+  who: string,
 ): void {
   into.set('shares.requests', String(turns.length));
   for (const name of new Set([...turns, ...endpointNames])) {
@@ -24,9 +25,16 @@ export function observeShares(
     const isExpected = share >= least && share <= most;
     into.set(
       `shares.${name}`,
-      isExpected ? `${least} to ${most}` : `${share.toFixed(1)}, not ${least} to ${most}`,
+      isExpected ? `${least} to ${most}` : `${who} has ${share.toFixed(1)}, not ${least} to ${most}`,
     );
   }
+}
+
+/** How many answers of each status a client has had. */
+export function observeAnswers(into: Observation, name: string, received: Buffer): void {
+  const statuses = received.toString('latin1').match(/(?<=HTTP\/1\.1 )\d{3}/g) ?? [];
+  const counts = Object.entries(Object.groupBy(statuses, (status) => status));
+  into.set(`${name}.answers`, counts.map(([status, all]) => `${all?.length} of ${status}`).join(', '));
 }
 
 /** The last two rounds of so many turns, from where they read first. */

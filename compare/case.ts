@@ -95,6 +95,8 @@ export interface CompareCase {
 export interface Setup {
   readonly name: string;
   readonly bootstrap: (ports: Ports) => object;
+  /** Replies of endpoints while the proxies start, and are not asked by a case. Default: `hello`. */
+  readonly endpoints?: Readonly<Partial<Record<EndpointName, readonly Reply[]>>>;
   readonly cases: readonly CompareCase[];
 }
 

@@ -15,7 +15,7 @@ import {
   type Ports,
   type Setup,
 } from './case.ts';
-import { observeRound, observeShares, tableRows, turnsOf } from './balance.ts';
+import { observeAnswers, observeRound, observeShares, tableRows, turnsOf } from './balance.ts';
 import {
   normaliser,
   observeHttp1,
@@ -43,13 +43,15 @@ type Endpoints = Readonly<Record<EndpointName, ScriptedEndpoint>>;
 
 /** A proxy with the bootstrap of a setup, and endpoints of its own. */
 export class Lane {
+  readonly #name: string;
   readonly #child: ChildProcess;
   readonly #folder: string;
   readonly #endpoints: Endpoints;
   readonly #ports: Ports;
   readonly #normalise: Normalise;
 
-  private constructor(child: ChildProcess, folder: string, endpoints: Endpoints, ports: Ports) {
+  private constructor(name: string, child: ChildProcess, folder: string, endpoints: Endpoints, ports: Ports) {
+    this.#name = name;
     this.#child = child;
     this.#folder = folder;
     this.#endpoints = endpoints;
@@ -65,6 +67,7 @@ export class Lane {
       up2: await ScriptedEndpoint.listen(),
       up3: await ScriptedEndpoint.listen(),
     };
+    for (const name of endpointNames) endpoints[name].follow(setup.endpoints?.[name]);
     const admin = await freePort();
     const main = await freePort();
     const other = await freePort();
@@ -81,7 +84,7 @@ export class Lane {
     child.stderr?.setEncoding('utf8').on('data', (chunk: string) => (said = (said + chunk).slice(-4_000)));
     const failed = new Promise<never>((_, reject) => child.once('error', reject));
     failed.catch(() => {});
-    const lane = new Lane(child, folder, endpoints, ports);
+    const lane = new Lane(contender.name, child, folder, endpoints, ports);
     for (const until = performance.now() + startMs; ; ) {
       const ready = await Promise.race([lane.#admin('/ready').catch(() => ''), failed]);
       if (ready.startsWith('LIVE')) return lane;
@@ -114,8 +117,11 @@ export class Lane {
       for (const [name, value] of tableRows(this.#normalise(await this.#admin(path))))
         seen.set(`table.${path}: ${name}`, value);
     }
-    await Promise.all(clients.map((peer) => peer.close()));
-    await sleep(30);
+    // Those that wait for others go first.
+    for (const peer of clients.toReversed()) {
+      await peer.close();
+      await sleep(20);
+    }
     const byTurns = one.shares !== undefined || one.round !== undefined || one.order === true;
     if (!byTurns) {
       for (const name of endpointNames) this.#observeEndpoint(seen, name, this.#endpoints[name]);
@@ -126,7 +132,7 @@ export class Lane {
     const log = existsSync(logFile) ? readFileSync(logFile, 'utf8') : '';
     if (byTurns) {
       const turns = turnsOf(log, this.#normalise);
-      if (one.shares !== undefined) observeShares(seen, turns, one.shares);
+      if (one.shares !== undefined) observeShares(seen, turns, one.shares, this.#name);
       if (one.order === true) seen.set('order', turns.join(' '));
       if (one.round !== undefined) observeRound(seen, turns, one.round);
     } else observeLog(seen, log, this.#normalise);
@@ -152,7 +158,8 @@ export class Lane {
 
   #observeClient(seen: Observation, name: string, one: CompareCase, peer: PeerSocket): void {
     const { protocol = 'http1' } = one;
-    if (protocol === 'http2') observeHttp2(seen, name, peer.received, this.#normalise);
+    if (one.shares !== undefined) observeAnswers(seen, name, peer.received);
+    else if (protocol === 'http2') observeHttp2(seen, name, peer.received, this.#normalise);
     else if (protocol === 'tcp') seen.set(`${name}.bytes`, this.#normalise(peer.received.toString('latin1')));
     else {
       const sent = one.clients.flatMap(({ send }) => send).filter((step) => typeof step === 'string');

@@ -1,6 +1,7 @@
 import type { Theme } from './case.ts';
 import { admin } from './cases/admin/index.ts';
 import { balancing } from './cases/balancing/index.ts';
+import { clusters } from './cases/clusters/index.ts';
 import { filters } from './cases/filters/index.ts';
 import { forwarding } from './cases/forwarding/index.ts';
 import { framing } from './cases/framing/index.ts';
@@ -24,6 +25,7 @@ export const themes: readonly Theme[] = [
   timeouts,
   upstream,
   balancing,
+  clusters,
   http2,
   log,
   tcp,

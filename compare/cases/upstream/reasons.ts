@@ -9,11 +9,6 @@ export const reasons: readonly Reason[] = [
   },
   { of: /\.upstream_rq_pending_failure_eject$/, why: 'requests wait for streams, not for connections' },
   { of: /^stat\.cluster\.up\.http2\./, why: 'codecs count other things' },
-  {
-    cases: /^a limit of no requests/,
-    of: /^log\.1\.upstream$/,
-    why: 'the endpoint that was chosen is named',
-  },
   { cases: /interim|103 first/, why: 'interim answers are passed on' },
   { cases: /^resets in a body that ends/, why: 'an answer that is cut off is not whole' },
   {
