@@ -122,9 +122,19 @@ function setVersions({ c }: Openssl, context: Pointer, options: ContextOptions):
   return done ? undefined : 'the versions of TLS cannot be used';
 }
 
+/** Envoy's suites of TLS 1.2 where none are given: none without forward secrecy, none of CBC. */
+const defaultCiphers = [
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+].join(':');
+
 function setAlgorithms(openssl: Openssl, context: Pointer, options: ContextOptions): string | undefined {
   const { c } = openssl;
-  if (options.ciphers !== '' && c.SSL_CTX_set_cipher_list(context, options.ciphers) !== 1)
+  if (c.SSL_CTX_set_cipher_list(context, options.ciphers || defaultCiphers) !== 1)
     return 'the cipher suites cannot be used';
   const takes = (command: number, list: string): boolean => {
     const text = Buffer.from(`${list}\0`);
