@@ -54,12 +54,12 @@ export function isTlsError(text: string): boolean {
   return text.startsWith(tlsErrorStart);
 }
 
-/** A failure of TLS by OpenSSL's name, `WRONG_VERSION_NUMBER`, in the words that Envoy has for it. */
-export function tlsErrorText(reason: string): string {
+/** A failure of TLS by OpenSSL's name, `WRONG_VERSION_NUMBER`, in the words that Envoy has for it; `detail` says more. */
+export function tlsErrorText(reason: string, detail = ''): string {
   const alert = alerts[/ALERT_(.*)$/.exec(reason)?.[1] ?? ''];
   const number = alert === undefined ? tlsReasons[reason] : alertBase + alert;
   const id = number === undefined ? '' : String(tlsLibrary + number);
-  return `${tlsErrorStart}|${id}:SSL routines:OPENSSL_internal:${reason}:TLS_error_end`;
+  return `${tlsErrorStart}|${id}:SSL routines:OPENSSL_internal:${reason}:${detail === '' ? '' : `${detail}:`}TLS_error_end`;
 }
 
 /** The same for an error as OpenSSL writes it: `error:0A00010B:SSL routines::wrong version number`. */

@@ -59,7 +59,7 @@ const refused: Expected = {
   },
 };
 
-function tlsFailure(text: string): Expected {
+function tlsFailure(text: string, connectionErrors = 0): Expected {
   return {
     status: 503,
     body: `${connectError} reset reason: remote connection failure, transport failure reason: ${text}`,
@@ -68,13 +68,14 @@ function tlsFailure(text: string): Expected {
     failure: text,
     counted: {
       'cluster.up.upstream_cx_connect_fail': 1,
-      'cluster.up.ssl.connection_error': 1,
+      'cluster.up.ssl.connection_error': connectionErrors,
       'cluster.up.ssl.handshake': 0,
     },
   };
 }
-const notVerified =
-  'TLS_error:|268435581:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:TLS_error_end';
+const notVerified = (why: string): string =>
+  `TLS_error:|268435581:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:verify cert failed: ${why}:TLS_error_end`;
+const atDepth0 = 'X509_verify_cert: certificate verification error at depth 0: ';
 const notTls = 'TLS_error:|268435703:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end';
 
 const overflow: Expected = {
@@ -348,7 +349,7 @@ const cases: readonly Case[] = [
     what: 'a certificate for another name',
     cluster: (t) => tlsCluster(t, { name: 'other.example' }),
     expected: {
-      ...tlsFailure(notVerified),
+      ...tlsFailure(notVerified('SAN matcher, certificate SANs are [up.example]')),
       counted: { ...tlsFailure('').counted, 'cluster.up.ssl.fail_verify_san': 1 },
     },
   },
@@ -356,7 +357,7 @@ const cases: readonly Case[] = [
     what: 'a certificate of somebody else',
     cluster: (t) => tlsCluster(t, { stranger: true }),
     expected: {
-      ...tlsFailure(notVerified),
+      ...tlsFailure(notVerified(`${atDepth0}unable to get local issuer certificate`)),
       counted: { ...tlsFailure('').counted, 'cluster.up.ssl.fail_verify_error': 1 },
     },
   },
@@ -364,7 +365,7 @@ const cases: readonly Case[] = [
     what: 'a certificate that has expired',
     cluster: (t) => tlsCluster(t, { expired: true }),
     expected: {
-      ...tlsFailure(notVerified),
+      ...tlsFailure(notVerified(`${atDepth0}certificate has expired`)),
       counted: { ...tlsFailure('').counted, 'cluster.up.ssl.fail_verify_error': 1 },
     },
   },
@@ -376,7 +377,7 @@ const cases: readonly Case[] = [
       );
       return { ...cluster('up', [up]), transport: await transport('up.example') };
     },
-    expected: tlsFailure(notTls),
+    expected: tlsFailure(notTls, 1),
   },
   {
     what: 'an endpoint that leaves in the handshake',

@@ -56,6 +56,8 @@ export interface ServeConnection {
   (wire: Wire, info: ConnectionInfo, onClosed: () => void): ServedConnection;
   /** Logs a connection that a filter before it has refused. */
   readonly logRefused?: ((info: ConnectionInfo) => void) | undefined;
+  /** Counts and logs a connection whose handshake has failed: to Envoy it has been one of the chain's from its beginning. */
+  readonly unserved?: ((info: ConnectionInfo) => void) | undefined;
 }
 
 /** A filter chain ready to serve. */
@@ -347,17 +349,23 @@ function compileChain(
       ? {
           model: transport,
           settings,
-          keepsPeerChain: chain.filters.some(
-            (filter) => filter.kind === 'http_connection_manager' && filter.forwardClientCert.chain,
-          ),
+          keepsPeerChain: tellsPeerChain(listener, chain),
         }
       : undefined;
   return {
     model: chain,
-    serve: guarded(watched, serve.logRefused, gates, context.timers, context.turn),
+    serve: guarded(watched, serve, gates, context.timers, context.turn),
     tls,
     drain,
   };
+}
+
+/** True where endpoints or access logs are told the whole chain that a client shows. */
+function tellsPeerChain({ accessLogs }: Listener, { filters }: FilterChain): boolean {
+  if (filters.some((one) => one.kind === 'http_connection_manager' && one.forwardClientCert.chain))
+    return true;
+  const logs = [...accessLogs, ...filters.flatMap((one) => ('accessLogs' in one ? one.accessLogs : []))];
+  return logs.some(({ format }) => JSON.stringify(format ?? '').includes('_PEER_CHAIN_'));
 }
 
 /** Limits of one listener are not those of another. */
@@ -393,7 +401,9 @@ function compileFilter(
         path,
         bad,
       );
-      return (wire, info, onClosed) => manager.serve(wire, info, onClosed);
+      const serve = (wire: Wire, info: ConnectionInfo, onClosed: () => void): ServedConnection =>
+        manager.serve(wire, info, onClosed);
+      return Object.assign(serve, { unserved: () => manager.stats.countUnserved() });
     }
     case 'tcp_proxy': {
       const setup = compileTcpProxy(filter, chain, listener, context, path, bad);
@@ -401,7 +411,14 @@ function compileFilter(
         const connection = new TcpConnection(setup, wire, info, onClosed);
         return { drain: () => void connection };
       };
-      return Object.assign(serve, { logRefused: (info: ConnectionInfo) => logRefused(setup, info) });
+      const unserved = (info: ConnectionInfo): void => {
+        setup.stats.cxTotal++;
+        logRefused(setup, info);
+      };
+      return Object.assign(serve, {
+        logRefused: (info: ConnectionInfo) => logRefused(setup, info),
+        unserved,
+      });
     }
     case 'redis_proxy':
       return context.lazyFilters.redis.compileRedisProxy(filter, context, path, bad);

@@ -131,13 +131,13 @@ function rateGate(
 /** Serves what all gates let in; closes the rest, and reads nothing of it. Who would have served one logs why not. */
 export function guarded(
   serve: ServeConnection,
-  logRefused: ServeConnection['logRefused'],
+  { logRefused, unserved }: Pick<ServeConnection, 'logRefused' | 'unserved'>,
   gates: readonly ConnectionGate[],
   timers: CoarseTimers,
   turn: Turn,
 ): ServeConnection {
-  if (gates.length === 0) return serve;
-  return (wire: Wire, info, onClosed) => {
+  if (gates.length === 0) return Object.assign(serve, { unserved });
+  const guard: ServeConnection = (wire: Wire, info, onClosed) => {
     const releases: (() => void)[] = [];
     const release = (): void => {
       for (const one of releases) one();
@@ -160,6 +160,7 @@ export function guarded(
     };
     return pass(0);
   };
+  return Object.assign(guard, { unserved });
 }
 
 /** Keeps a connection until there is an answer; `next` is who has it then. */

@@ -43,4 +43,6 @@ export interface ConnectionInfo {
   metadata: Metadata | undefined;
   /** Undefined while no filter has refused it. */
   refusal?: ConnectionRefusal;
+  /** Why its TLS has failed, as Envoy says it; undefined where it has not. */
+  readonly failure?: string | undefined;
 }

@@ -12,8 +12,6 @@ export interface StartTime {
 /** What has become of it. */
 export interface ConnectionEvents {
   readonly flags: number;
-  /** Why its TLS has failed; empty where it has not. */
-  readonly failure: string;
   readonly bytes: ByteCounter | undefined;
 }
 
@@ -22,7 +20,7 @@ export function aboutConnection(
   info: ConnectionInfo,
   started: StartTime | undefined,
   nowMs: number,
-  { flags, failure, bytes }: ConnectionEvents,
+  { flags, bytes }: ConnectionEvents,
 ): StreamInfo {
   return {
     request: undefined,
@@ -46,7 +44,7 @@ export function aboutConnection(
     downstreamLocal: info.local,
     downstreamTls: info.tls,
     handshakeMs: info.handshakeMs,
-    downstreamFailure: failure,
+    downstreamFailure: info.failure,
     requestedServerName: info.serverName,
     ja3: info.ja3,
     ja4: info.ja4,

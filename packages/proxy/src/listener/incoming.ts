@@ -1,9 +1,10 @@
 import type { SocketAddress } from '../model/address.ts';
-import { opensslErrorText, tlsErrorText } from '../cluster/connect-error.ts';
+import { opensslErrorText } from '../cluster/connect-error.ts';
 import { flag } from '../telemetry/response-flags.ts';
 import type { ListenerStats } from '../telemetry/listener-stats.ts';
 import { type Expirable, type CoarseTimers, type Countdown } from '../timer/coarse-timers.ts';
-import { serverHandshake } from '../tls/server-handshake.ts';
+import { refusalText } from '../tls/refusal-text.ts';
+import { serverHandshake, type FailedHandshake } from '../tls/server-handshake.ts';
 import type { PlainWire } from '../wire/plain-wire.ts';
 import type { ByteCounter } from '../wire/byte-counter.ts';
 import type { Turn } from '../wire/turn.ts';
@@ -48,7 +49,6 @@ export class Incoming implements Expirable, WireHandler {
   #bytes: Buffer | undefined;
   /** The peer, whoever it speaks for. */
   readonly #direct: SocketAddress;
-  #ended = false;
   #closed = false;
   #served: ServedConnection | undefined;
   #handshaking: { cancel(): void } | undefined;
@@ -62,8 +62,6 @@ export class Incoming implements Expirable, WireHandler {
   #flags = 0;
   /** As statistics see it: while listener filters wait for its first bytes it is no connection yet. */
   #counts: 'nothing' | 'as waiting' | 'as connection' = 'nothing';
-  /** Why its TLS has failed. */
-  #failure = '';
   /** What the filters of the chain were told of the connection, and have said of it. */
   #info: ConnectionInfo | undefined;
 
@@ -157,15 +155,10 @@ export class Incoming implements Expirable, WireHandler {
     return true;
   }
 
-  /** A peer that goes away before it has said anything is served by no chain: checks of load balancers do so. */
+  /** A peer that goes away before it has said enough is served by no chain: checks of load balancers do so. */
   onEnd(): void {
-    this.#ended = true;
-    if (this.#proxyHeader !== undefined || this.#bytes === undefined) {
-      if (this.#counts === 'as waiting') this.#stats.listenerFilterRemoteClose++;
-      this.#wire.destroy();
-      return;
-    }
-    this.#serve(notInspected);
+    if (this.#counts === 'as waiting') this.#stats.listenerFilterRemoteClose++;
+    this.#wire.destroy();
   }
 
   onDrain(): void {}
@@ -213,7 +206,6 @@ export class Incoming implements Expirable, WireHandler {
       const info = this.#info ?? this.#connectionInfo(this.#wire);
       const about = aboutConnection(info, this.#started, this.#turn.nowMs, {
         flags: this.#flags,
-        failure: this.#failure,
         bytes: this.#counted,
       });
       for (const log of accessLogs) log.log(about);
@@ -252,7 +244,6 @@ export class Incoming implements Expirable, WireHandler {
       this.#wire.bytes.received += bytes.length;
       this.#wire.handler.onBytes(bytes, 0, bytes.length);
     }
-    if (this.#ended) this.#wire.handler.onEnd();
   }
 
   #hand(chain: CompiledChain, wire: Wire): void {
@@ -309,11 +300,17 @@ export class Incoming implements Expirable, WireHandler {
         this.#wire = wire;
         this.#hand(chain, wire);
       },
-      onFailed: (reason, detail) => {
+      onFailed: (reason, detail, failed) => {
         this.#handshaking = undefined;
-        this.#failure = handshakeFailure(reason, detail);
         this.#timers.stop(this);
-        this.#stats.tls.countFailure(reason === 'peer' ? detail : undefined);
+        if (reason === 'peer') this.#stats.tls.countFailure(detail);
+        else if (detail !== '') this.#stats.tls.countFailure(undefined);
+        this.#info = {
+          ...this.#connectionInfo(this.#wire),
+          tls: failed?.tls,
+          failure: handshakeFailure(reason, detail, failed),
+        };
+        chain.serve.unserved?.(this.#info);
         this.#closeOnce();
       },
     });
@@ -324,11 +321,17 @@ export class Incoming implements Expirable, WireHandler {
 }
 
 /** As Envoy says why TLS has failed; nothing where the client went away. */
-function handshakeFailure(reason: 'handshake' | 'peer', detail: string): string {
+function handshakeFailure(
+  reason: 'handshake' | 'peer',
+  detail: string,
+  failed: FailedHandshake | undefined,
+): string {
   if (reason === 'peer')
-    return tlsErrorText(
-      detail === 'no_certificate' ? 'PEER_DID_NOT_RETURN_A_CERTIFICATE' : 'CERTIFICATE_VERIFY_FAILED',
-    );
+    return refusalText(detail, {
+      chainFailure: failed?.chainFailure,
+      names: failed?.tls.peerCertificate?.names ?? undefined,
+      serverName: '',
+    });
   return detail === '' ? '' : opensslErrorText(detail);
 }
 

@@ -109,6 +109,9 @@ export class TcpStreamInfo implements StreamInfo {
   get downstreamTls(): TlsInfo | undefined {
     return this.#info.tls;
   }
+  get downstreamFailure(): string | undefined {
+    return this.#info.failure;
+  }
   get handshakeMs(): number | undefined {
     return this.#info.handshakeMs;
   }

@@ -102,6 +102,15 @@ export class HttpStats implements StatGroup {
     else if (cause === 'idle_timeout') n.cxIdleTimeout++;
   }
 
+  /** Counts a connection whose handshake has failed: as Envoy, by the end of its client. */
+  countUnserved(): void {
+    const { n } = this;
+    n.cxTotal++;
+    n.cxSslTotal++;
+    n.cxDestroy++;
+    n.cxDestroyRemote++;
+  }
+
   /** Counts a request that is over, with the status that it was answered by; 0: none. Health checks are none of them. */
   countEnd(status: number, healthCheck: boolean): void {
     if (healthCheck) this.tracing.n.healthCheck++;

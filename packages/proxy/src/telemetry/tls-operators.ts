@@ -44,7 +44,7 @@ function operatorsOf(tlsOf: (info: StreamInfo) => TlsInfo | undefined): Readonly
     };
   return {
     TLS_VERSION: (i) => tlsOf(i)?.version,
-    TLS_CIPHER: (i) => tlsOf(i)?.cipher,
+    TLS_CIPHER: (i) => nonEmpty(tlsOf(i)?.cipher),
     TLS_SESSION_ID: (i) => nonEmpty(Buffer.from(tlsOf(i)?.sessionId ?? '', 'latin1').toString('hex')),
     PEER_URI_SAN: (i) => nonEmpty(tlsOf(i)?.peerUriSans.join(',')),
     PEER_DNS_SAN: (i) => nonEmpty(tlsOf(i)?.peerDnsSans.join(',')),

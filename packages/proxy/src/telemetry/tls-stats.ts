@@ -21,7 +21,7 @@ type Number = (name: string, kind: 'counter' | 'gauge', value: number) => void;
 
 /** What is counted of TLS, Envoy's `listener.….ssl.…` and `cluster.….ssl.…`. */
 export class TlsStats extends StatNumbers<typeof statNames> {
-  /** By the names of ciphers and versions that were agreed on. */
+  /** By the names of ciphers, versions, groups and signatures that were agreed on. */
   readonly #agreed = new Map<string, number>();
 
   constructor() {
@@ -36,19 +36,22 @@ export class TlsStats extends StatNumbers<typeof statNames> {
     if (info.peerCertificate === undefined) n.noCertificate++;
     this.#count(`ssl.ciphers.${info.cipher}`);
     this.#count(`ssl.versions.${info.version}`);
+    if (info.group) this.#count(`ssl.curves.${info.group}`);
+    if (info.peerSignature) this.#count(`ssl.sigalgs.${info.peerSignature}`);
   }
 
-  /** Counts a connection that TLS ended; `refusal` of a peer that was not accepted. */
+  /** Counts a connection that an error of TLS has ended, or, by `refusal`, a peer that was not accepted: as Envoy, one of both. */
   countFailure(refusal: string | undefined): void {
     const { n } = this;
-    n.connectionError++;
     switch (refusal) {
       case undefined:
+        n.connectionError++;
         break;
       case 'no_certificate':
         n.failVerifyNoCert++;
         break;
       case 'wrong_name':
+      case 'wrong_server_name':
         n.failVerifySan++;
         break;
       case 'wrong_hash':

@@ -1,11 +1,11 @@
 import { Acquaintance } from '../codec/acquaintance.ts';
 import { isIP } from 'node:net';
-import { tlsErrorText } from '../cluster/connect-error.ts';
 import type { ClusterStats } from '../telemetry/cluster-stats.ts';
 import type { TlsInfo } from '../wire/tls-info.ts';
 import { describeTls } from './describe-connection.ts';
 import type { Openssl } from './openssl/openssl.ts';
 import { TlsSession, type ResumableSession } from './openssl/tls-session.ts';
+import { refusalText } from './refusal-text.ts';
 import type { SecureWire } from './secure-wire.ts';
 import type { ClientHandshake } from './tls-connecting.ts';
 import type { TlsSettings } from './tls-context.ts';
@@ -72,6 +72,8 @@ export function clientTls(options: ClientTlsOptions): ClientHandshake & { readon
         ...known.info,
         sessionReused: true,
         sessionId: session.id,
+        group: session.group,
+        peerSignature: '',
         acquaintance: new Acquaintance(session.clientRandom),
       };
       stats.tls.countHandshake(info);
@@ -86,7 +88,13 @@ export function clientTls(options: ClientTlsOptions): ClientHandshake & { readon
     }
     stats.tls.countFailure(verdict);
     sessions?.forget(key);
-    return { refused: tlsErrorText('CERTIFICATE_VERIFY_FAILED') };
+    return {
+      refused: refusalText(verdict, {
+        chainFailure: session.chainFailure,
+        names: certificate?.names ?? undefined,
+        serverName,
+      }),
+    };
   }
 
   return {

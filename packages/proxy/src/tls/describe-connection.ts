@@ -15,6 +15,8 @@ export function describeTls(
     sni: serverName,
     version: session.version,
     cipher: session.cipher,
+    group: session.group,
+    peerSignature: certificate === undefined || session.resumed ? '' : session.peerSignature,
     sessionReused: session.resumed,
     sessionId: session.id,
     peerUriSans: certificate?.names?.uri ?? [],

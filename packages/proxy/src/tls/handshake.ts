@@ -14,6 +14,8 @@ export interface HandshakeListener {
   /** A client has asked for an OCSP response of our certificate. */
   onStapled?(what: Stapled): void;
   onSecure(wire: SecureWire): void;
+  /** Takes down what is known of a connection that has failed by an error or for its peer, before its session is gone. */
+  explain?(session: TlsSession): void;
   /** The connection is closed. `error` is OpenSSL's, empty where the peer went away. */
   onFailed(reason: 'handshake' | 'peer', error: string): void;
 }
@@ -148,6 +150,7 @@ export class Handshake implements HandleOwner {
   #fail(reason: 'handshake' | 'peer', error: string, tells = false): void {
     if (this.#over) return;
     this.#over = true;
+    if (error !== '') this.#listener.explain?.(this.#session);
     if (tells && this.#timers !== undefined) {
       this.#free();
       new LingeringClose(this.#handle, this.#readBuffer, this.#timers).start();

@@ -6,7 +6,7 @@ import type { Certificate } from './openssl/certificate.ts';
 const noNames: AlternativeNames = { uri: [], dns: [], email: [], ip: [] };
 
 /** Why a peer is not accepted, as the counters tell it apart. */
-export type PeerRefusal = 'no_certificate' | 'untrusted' | 'wrong_name' | 'wrong_hash';
+export type PeerRefusal = 'no_certificate' | 'untrusted' | 'wrong_name' | 'wrong_server_name' | 'wrong_hash';
 
 /** Judges the certificate of a peer; `chainError` is OpenSSL's, undefined for a good chain. */
 export type PeerCheck = (
@@ -37,8 +37,9 @@ export function compilePeerCheck(
       allowExpired && (chainError === 'CERT_HAS_EXPIRED' || chainError === 'CERT_NOT_YET_VALID');
     if (verifiesChain && chainError !== undefined && !tolerated) return 'untrusted';
     const shown = certificate.names ?? noNames;
+    if (options.sanIsServerName && serverName !== '' && !isForHost(shown, serverName))
+      return 'wrong_server_name';
     if (names.some((matches) => !matches(shown))) return 'wrong_name';
-    if (options.sanIsServerName && serverName !== '' && !isForHost(shown, serverName)) return 'wrong_name';
     if (hashes.some((matches) => !matches(certificate))) return 'wrong_hash';
     return undefined;
   };

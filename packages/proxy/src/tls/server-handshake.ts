@@ -1,6 +1,7 @@
 import type { DownstreamTls } from '../model/tls.ts';
 import type { CoarseTimers } from '../timer/coarse-timers.ts';
 import type { PlainWire } from '../wire/plain-wire.ts';
+import type { TlsInfo } from '../wire/tls-info.ts';
 import type { Turn } from '../wire/turn.ts';
 import { describeTls } from './describe-connection.ts';
 import { Handshake, type HandshakeListener } from './handshake.ts';
@@ -13,8 +14,19 @@ import type { TlsSettings } from './tls-context.ts';
 export interface ServerHandshakeListener {
   readonly onStapled: (what: Stapled) => void;
   readonly onSecure: (wire: SecureWire) => void;
-  /** The handshake did not come to its end; the connection is closed. */
-  readonly onFailed: (reason: 'handshake' | 'peer', detail: string) => void;
+  /** The handshake did not come to its end; the connection is closed. `seen` where it was not the client that went. */
+  readonly onFailed: (
+    reason: 'handshake' | 'peer',
+    detail: string,
+    seen: FailedHandshake | undefined,
+  ) => void;
+}
+
+/** What is known of a connection whose handshake has failed. */
+export interface FailedHandshake {
+  readonly tls: TlsInfo;
+  /** Undefined for a good chain. */
+  readonly chainFailure: string | undefined;
 }
 
 /**
@@ -43,6 +55,7 @@ export function serverHandshake(
   const session = TlsSession.server(openssl, context, asks ? clients : undefined);
   if (keyLog?.covers(ends) === true) session.tellKeys(keyLog.write);
   const connection = { handle: plain.detach(), readBuffer: plain.readBuffer };
+  let seen: FailedHandshake | undefined;
   const own: HandshakeListener = {
     judge() {
       const certificate = session.peerCertificate();
@@ -55,7 +68,11 @@ export function serverHandshake(
     },
     onStapled: listener.onStapled,
     onSecure: listener.onSecure,
-    onFailed: listener.onFailed,
+    explain() {
+      const tls = describeTls(session, serverName, session.peerCertificate(), ownOf(session));
+      seen = { tls, chainFailure: session.chainFailure };
+    },
+    onFailed: (reason, detail) => listener.onFailed(reason, detail, seen),
   };
   return new Handshake(loop.turn, connection, openssl, session, own, loop.timers);
 }

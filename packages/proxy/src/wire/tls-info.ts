@@ -30,6 +30,9 @@ export interface TlsInfo {
   readonly sni: string;
   readonly version: string;
   readonly cipher: string;
+  /** That keys were agreed on by, and the scheme of the peer's signature; empty for none. */
+  readonly group?: string;
+  readonly peerSignature?: string;
   readonly sessionReused: boolean;
   /** Each byte a character; empty where the session has none. Clients learn it with the first bytes (TLS 1.3). */
   sessionId: string;

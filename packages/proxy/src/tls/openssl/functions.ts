@@ -66,6 +66,8 @@ export interface OpensslFunctions {
   X509_get_extension_flags(certificate: Pointer): number;
   X509_get_key_usage(certificate: Pointer): number;
   X509_STORE_CTX_get_error(verification: Pointer): number;
+  X509_STORE_CTX_get_error_depth(verification: Pointer): number;
+  X509_verify_cert_error_string(error: number): string;
   X509_STORE_CTX_set_error(verification: Pointer, error: number): void;
   PEM_read_bio_X509(bio: Pointer, into: null, callback: null, argument: null): Pointer;
   PEM_read_bio_X509_CRL(bio: Pointer, into: null, callback: null, argument: null): Pointer;
@@ -127,6 +129,9 @@ export interface OpensslFunctions {
   SSL_get_version(ssl: Ssl): string;
   SSL_get_client_random(ssl: Ssl, bytes: Buffer, length: number): number;
   SSL_get_current_cipher(ssl: Ssl): Pointer;
+  SSL_get_pending_cipher(ssl: Ssl): Pointer;
+  SSL_get_peer_signature_type_nid(ssl: Ssl, type: number[]): number;
+  SSL_get_peer_digest(ssl: Ssl, command: number, number: number, digest: Bytes): number;
   SSL_CIPHER_get_name(cipher: Pointer): string;
   SSL_session_reused(ssl: Ssl): number;
   SSL_get1_session(ssl: Ssl): Pointer;
@@ -207,6 +212,8 @@ const signatures: Readonly<
   X509_get_extension_flags: ['uint32_t', [ptr]],
   X509_get_key_usage: ['uint32_t', [ptr]],
   X509_STORE_CTX_get_error: ['int', [ptr]],
+  X509_STORE_CTX_get_error_depth: ['int', [ptr]],
+  X509_verify_cert_error_string: ['str', ['long']],
   X509_STORE_CTX_set_error: ['void', [ptr, 'int']],
   PEM_read_bio_X509: [ptr, [ptr, ptr, ptr, ptr]],
   PEM_read_bio_X509_CRL: [ptr, [ptr, ptr, ptr, ptr]],
@@ -260,6 +267,9 @@ const signatures: Readonly<
   SSL_get_version: ['str', [ptr]],
   SSL_get_client_random: ['size_t', [ptr, ptr, 'size_t']],
   SSL_get_current_cipher: [ptr, [ptr]],
+  SSL_get_pending_cipher: [ptr, [ptr]],
+  SSL_get_peer_signature_type_nid: ['int', [ptr, '_Out_ int *']],
+  SSL_get_peer_digest: ['long', [ptr, 'int', 'long', ptr], 'SSL_ctrl'],
   SSL_CIPHER_get_name: ['str', [ptr]],
   SSL_session_reused: ['int', [ptr]],
   SSL_get1_session: [ptr, [ptr]],

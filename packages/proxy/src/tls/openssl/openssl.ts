@@ -53,8 +53,9 @@ export class Openssl {
   #sessionKeys: SessionKeys | undefined;
   #stapler: OcspStapler | undefined;
   #stapled: Stapled | undefined;
-  /** The last error of the chain that is being verified, those of time left out; 0 for none. */
+  /** The first error of the chain that is being verified, those of time after all others; 0 for none. */
   #chainError = 0;
+  #chainErrorDepth = 0;
   /** Of the handshake that goes on; undefined where its peer is judged after it. */
   #judge: PeerJudge | undefined;
   readonly #kept = new Map<Pointer, Buffer>();
@@ -107,11 +108,21 @@ export class Openssl {
     if (good === 1) return 1;
     const { c } = this;
     const error = c.X509_STORE_CTX_get_error(verification);
-    const ofTime = error === notYetValid || error === expired;
-    if (!ofTime) this.#chainError = error;
-    else if (this.#chainError !== 0) c.X509_STORE_CTX_set_error(verification, this.#chainError);
+    if (this.#chainError === 0 || (isOfTime(this.#chainError) && !isOfTime(error))) {
+      this.#chainError = error;
+      this.#chainErrorDepth = c.X509_STORE_CTX_get_error_depth(verification);
+    } else c.X509_STORE_CTX_set_error(verification, this.#chainError);
     return 1;
   };
+
+  /** What was wrong with the chain that was verified last, as Envoy says it; undefined where nothing was. */
+  get chainFailure(): string | undefined {
+    if (this.#chainError === 0) return undefined;
+    const words = this.c
+      .X509_verify_cert_error_string(this.#chainError)
+      .replace('self-signed', 'self signed');
+    return `X509_verify_cert: certificate verification error at depth ${this.#chainErrorDepth}: ${words}`;
+  }
 
   /**
    * Agrees on the first of our protocols that the client offers, and on none where nothing is in common: Envoy goes
@@ -212,6 +223,8 @@ export class LazyOpenssl {
     return this.#loaded;
   }
 }
+
+const isOfTime = (error: number): boolean => error === notYetValid || error === expired;
 
 function offers(list: Buffer, wanted: Buffer): boolean {
   for (let at = 0; at < list.length; at += 1 + (list[at] as number))

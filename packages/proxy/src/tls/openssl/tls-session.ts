@@ -3,6 +3,7 @@ import { Certificate } from './certificate.ts';
 import type { TlsContext } from './context.ts';
 import type { Pointer } from './functions.ts';
 import type { Openssl, PeerJudge } from './openssl.ts';
+import { groupName, signatureName } from './parameter-names.ts';
 
 /** SSL_CTRL_SET_TLSEXT_HOSTNAME with TLSEXT_NAMETYPE_host_name. */
 const setHostName = 55;
@@ -24,6 +25,10 @@ const bothHaveEnded = 3;
 /** X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED. */
 const notYetValid = 9;
 const expired = 10;
+
+/** SSL_CTRL_GET_NEGOTIATED_GROUP and SSL_CTRL_GET_PEER_SIGNATURE_NID. */
+const getNegotiatedGroup = 134;
+const getPeerDigest = 108;
 
 /** Where the random bytes of a handshake are put for a moment. */
 const randomBytes = Buffer.alloc(32);
@@ -62,10 +67,12 @@ export class TlsSession {
   #address: number;
   #keptSession = false;
   #tellsKeys = false;
+  #isServer = false;
   #ended: 'no' | 'closed' | 'broken' = 'no';
   #error = '';
   #judge: PeerJudge | undefined;
   #refusal: PeerRefusal | undefined;
+  #chainFailure: string | undefined;
   /** Once it has been judged. */
   #peer: Certificate | undefined;
 
@@ -88,6 +95,7 @@ export class TlsSession {
     const session = new TlsSession(openssl, context);
     const { c, acceptAny } = openssl;
     c.SSL_set_accept_state(session.#ssl);
+    session.#isServer = true;
     if (clients === undefined) return session;
     c.SSL_set_verify(session.#ssl, clients.required ? needPeer : verifyPeer, acceptAny);
     session.#judge = (certificate, chainError) => {
@@ -95,7 +103,9 @@ export class TlsSession {
       const refusal = clients.judge(certificate, chainErrorOf(chainError));
       session.#refusal = refusal;
       if (refusal === undefined) return undefined;
-      return refusal === 'untrusted' && chainError !== goodChain ? chainError : notPermitted;
+      if (refusal !== 'untrusted' || chainError === goodChain) return notPermitted;
+      // The alert of BoringSSL is the same for both.
+      return chainError === notYetValid ? expired : chainError;
     };
     return session;
   }
@@ -105,6 +115,8 @@ export class TlsSession {
     const { c } = openssl;
     const { serverName, protocols } = settings;
     c.SSL_set_connect_state(session.#ssl);
+    // Mode 0: a chain is verified, and judged after the handshake; but all of it, not up to its first error.
+    c.SSL_set_verify(session.#ssl, 0, openssl.acceptAny);
     if (serverName !== '') c.SSL_set_host(session.#ssl, setHostName, 0, serverName);
     if (protocols.length > 0) c.SSL_set_alpn_protos(session.#ssl, protocols, protocols.length);
     if (settings.session !== undefined) c.SSL_set_session(session.#ssl, settings.session.pointer);
@@ -123,6 +135,7 @@ export class TlsSession {
     c.ERR_clear_error();
     this.#openssl.startVerification(this.#judge);
     const result = c.SSL_do_handshake(this.#ssl);
+    this.#chainFailure ??= this.#openssl.chainFailure;
     if (result !== 1) return c.SSL_get_error(this.#ssl, result) === wantsBytes ? 'more' : 'failed';
     // What was tolerated in the peer's certificate must not be taken for an error of a later read.
     c.ERR_clear_error();
@@ -132,6 +145,11 @@ export class TlsSession {
   /** Why the peer is refused whose handshake has failed by `error`; undefined where that is not the reason. */
   refusal(error: string): PeerRefusal | undefined {
     return error.startsWith(noCertificate) ? 'no_certificate' : this.#refusal;
+  }
+
+  /** What is wrong with the chain that the peer showed, in words; undefined for a good one. */
+  get chainFailure(): string | undefined {
+    return this.#chainFailure;
   }
 
   /** Decrypts into `buffer` from `at` on; how many bytes: 0 where nothing more is there, see {@link ended}. */
@@ -221,9 +239,25 @@ export class TlsSession {
     return this.#openssl.c.SSL_get_version(this.#ssl);
   }
 
+  /** Also the one that a handshake which has not ended has agreed on; empty before. */
   get cipher(): string {
     const { c } = this.#openssl;
-    return c.SSL_CIPHER_get_name(c.SSL_get_current_cipher(this.#ssl));
+    const cipher = c.SSL_get_current_cipher(this.#ssl) || c.SSL_get_pending_cipher(this.#ssl);
+    return cipher ? c.SSL_CIPHER_get_name(cipher) : '';
+  }
+
+  /** The group that keys were agreed on by, as Envoy's statistics name it; empty for none. */
+  get group(): string {
+    return groupName(this.#openssl.c.SSL_ctrl(this.#ssl, getNegotiatedGroup, 0, 0n));
+  }
+
+  /** The scheme of the peer's signature (RFC 8446 section 4.2.3); empty where it has signed nothing. */
+  get peerSignature(): string {
+    const { c } = this.#openssl;
+    const [type, digest] = [[0], Buffer.alloc(4)];
+    if (c.SSL_get_peer_signature_type_nid(this.#ssl, type) !== 1) return '';
+    if (c.SSL_get_peer_digest(this.#ssl, getPeerDigest, 0, digest) !== 1) return '';
+    return signatureName(type[0] as number, digest.readInt32LE(0));
   }
 
   get resumed(): boolean {
@@ -241,9 +275,10 @@ export class TlsSession {
     return Buffer.from(library.koffi.view(pointer[0], size)).toString('latin1');
   }
 
-  /** The session's id, each byte a character; empty where it has none. */
+  /** The session's id, each byte a character; empty where it has none: a server's of TLS 1.3, whose tickets stand for it. */
   get id(): string {
     const { c, library } = this.#openssl;
+    if (this.#isServer && this.version === 'TLSv1.3') return '';
     const session = c.SSL_get_session(this.#ssl);
     if (!session) return '';
     const length = [0];
