@@ -1,3 +1,5 @@
+import type { ConnectionOptions, TlsOptions } from 'node:tls';
+
 /** What a peer does next: bytes (of a string one a character), or one of the things that are no bytes. */
 export type Step =
   | string
@@ -12,9 +14,17 @@ export type Step =
   /** Closes by RST. */
   | { readonly reset: true };
 
+/** How a client speaks TLS; certificates of proxies are told of, not judged. */
+export interface ClientTls extends ConnectionOptions {
+  /** What is sent on a connection before it, whose session this one takes up. */
+  readonly resumesAfter?: string;
+}
+
 /** A client's connection. */
 export interface Client {
   readonly send: readonly Step[];
+  /** With TLS. Default: without. */
+  readonly tls?: ClientTls;
   /** The listener, where the setup has more than one. Default `main`. */
   readonly listener?: 'main' | 'other';
 }
@@ -97,6 +107,8 @@ export interface Setup {
   readonly bootstrap: (ports: Ports) => object;
   /** Replies of endpoints while the proxies start, and are not asked by a case. Default: `hello`. */
   readonly endpoints?: Readonly<Partial<Record<EndpointName, readonly Reply[]>>>;
+  /** The TLS of endpoints, where they speak it. */
+  readonly endpointTls?: Readonly<Partial<Record<EndpointName, TlsOptions>>>;
   readonly cases: readonly CompareCase[];
 }
 

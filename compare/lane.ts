@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync, existsSync } from 'node:fs';
 import { connect } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -28,6 +29,7 @@ import {
 } from './observe.ts';
 import { PeerSocket } from './peer-socket.ts';
 import { ScriptedEndpoint } from './scripted-endpoint.ts';
+import { connectTls, observeClientTls, observeEndpointTls } from './tls-peer.ts';
 
 /** A proxy that can be compared. */
 export interface Contender {
@@ -63,9 +65,9 @@ export class Lane {
   static async start(contender: Contender, setup: Setup): Promise<Lane> {
     const folder = mkdtempSync(join(tmpdir(), 'lateen-compare-'));
     const endpoints: Endpoints = {
-      up: await ScriptedEndpoint.listen(),
-      up2: await ScriptedEndpoint.listen(),
-      up3: await ScriptedEndpoint.listen(),
+      up: await ScriptedEndpoint.listen(setup.endpointTls?.up),
+      up2: await ScriptedEndpoint.listen(setup.endpointTls?.up2),
+      up3: await ScriptedEndpoint.listen(setup.endpointTls?.up3),
     };
     for (const name of endpointNames) endpoints[name].follow(setup.endpoints?.[name]);
     const admin = await freePort();
@@ -149,7 +151,8 @@ export class Lane {
     rmSync(this.#folder, { recursive: true });
   }
 
-  async #connect({ listener = 'main' }: Client): Promise<PeerSocket> {
+  async #connect({ listener = 'main', tls }: Client): Promise<PeerSocket> {
+    if (tls !== undefined) return connectTls({ ...tls, port: this.#ports[listener], host: '127.0.0.1' });
     const socket = connect({ port: this.#ports[listener], host: '127.0.0.1', allowHalfOpen: true });
     const peer = new PeerSocket(socket);
     await Promise.race([once(socket, 'connect'), once(socket, 'close')]);
@@ -167,6 +170,7 @@ export class Lane {
       observeHttp1(seen, name, peer.received, this.#normalise, () => onlyHead);
     }
     seen.set(`${name}.connection`, peer.end ?? 'open');
+    if (peer.socket instanceof TLSSocket) observeClientTls(seen, name, peer.socket, peer.tlsError);
   }
 
   #observeEndpoint(seen: Observation, name: string, endpoint: ScriptedEndpoint): void {
@@ -175,6 +179,7 @@ export class Lane {
       if (isHttp2) observeHttp2(seen, prefix, peer.received.subarray(24), this.#normalise);
       else observeHttp1(seen, prefix, peer.received, this.#normalise);
       seen.set(`${prefix}.connection`, peer.end ?? 'open');
+      if (peer.socket instanceof TLSSocket) observeEndpointTls(seen, prefix, peer.socket);
     });
   }
 

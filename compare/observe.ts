@@ -126,7 +126,8 @@ export function observeLog(into: Observation, text: string, normalise: Normalise
     for (const [name, value] of Object.entries(values)) {
       const shown = typeof value === 'string' ? value : value === null ? '-' : JSON.stringify(value);
       const isTime = name.endsWith('_duration') && /^\d+$/.test(shown);
-      into.set(`log.${index + 1}.${name}`, isTime ? '<ms>' : normalise(shown));
+      const isRandom = name.endsWith('session_id') && /^[0-9a-f]{64}$/.test(shown);
+      into.set(`log.${index + 1}.${name}`, isTime ? '<ms>' : isRandom ? '<64 digits>' : normalise(shown));
     }
   });
 }

@@ -11,6 +11,8 @@ export class PeerSocket {
   readonly #chunks: Buffer[] = [];
   /** How it ended, as seen from here; undefined while it is open. */
   end: 'closed' | 'reset' | undefined;
+  /** What Node says of an error of TLS. */
+  tlsError: string | undefined;
   #lastByteAt = performance.now();
 
   constructor(socket: Socket) {
@@ -20,7 +22,10 @@ export class PeerSocket {
       this.#lastByteAt = performance.now();
     });
     socket.on('end', () => (this.end ??= 'closed'));
-    socket.on('error', () => (this.end = 'reset'));
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code?.startsWith('ERR_SSL') === true) this.tlsError = error.code;
+      this.end = 'reset';
+    });
     socket.on('close', () => (this.end ??= 'closed'));
   }
 

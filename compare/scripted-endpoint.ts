@@ -1,4 +1,5 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import { once } from 'node:events';
 import { frame, frameFlag, frameType, headersFrame, SeenFrames } from '@lateen/proxy/raw-http2';
 import type { Reply, Step } from './case.ts';
@@ -22,20 +23,23 @@ export class ScriptedEndpoint {
   #next = 0;
   connections: EndpointConnection[] = [];
 
-  private constructor(server: Server) {
+  private constructor(server: Server, isTls: boolean) {
     this.#server = server;
-    server.on('connection', (socket) => {
+    server.on(isTls ? 'secureConnection' : 'connection', (socket: Socket) => {
       this.connections.push(
         new EndpointConnection(socket, (moment, isHttp2) => this.#reply(moment, isHttp2)),
       );
     });
   }
 
-  static async listen(): Promise<ScriptedEndpoint> {
-    const server = createServer({ allowHalfOpen: true });
+  static async listen(tls?: TlsOptions): Promise<ScriptedEndpoint> {
+    const server =
+      tls === undefined
+        ? createServer({ allowHalfOpen: true })
+        : createTlsServer({ ...tls, allowHalfOpen: true });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    return new ScriptedEndpoint(server);
+    return new ScriptedEndpoint(server, tls !== undefined);
   }
 
   get port(): number {

@@ -12,6 +12,7 @@ import { retries } from './cases/retries/index.ts';
 import { routing } from './cases/routing/index.ts';
 import { tcp } from './cases/tcp/index.ts';
 import { timeouts } from './cases/timeouts/index.ts';
+import { tlsIn } from './cases/tls-in/index.ts';
 import { upstream } from './cases/upstream/index.ts';
 
 /** All themes, in the order in which they run. */
@@ -29,5 +30,6 @@ export const themes: readonly Theme[] = [
   http2,
   log,
   tcp,
+  tlsIn,
   admin,
 ];
