@@ -84,10 +84,11 @@ test('routes and clusters of a client are merged with what a filter says', async
   assert.match(await apply(filter('client', 'sleep', patches)), /^applied/);
   await eventually(async () => assert.match(await hello(), /x-patched: yes/));
   await eventually(async () => {
-    const clusters = await cluster.sh(
-      'kubectl exec deploy/sleep -c istio-proxy -- curl -s localhost:15000/clusters',
+    await hello();
+    const count = await cluster.sh(
+      'kubectl exec deploy/sleep -c istio-proxy -- curl -s "localhost:15000/stats?filter=patched.upstream_rq_total"',
     );
-    assert.match(clusters, /^outbound\|5000\|\|helloworld\.default\S+::observability_name::patched$/m);
+    assert.match(count, /^cluster\.patched\.upstream_rq_total: [1-9]/m);
   });
 });
 

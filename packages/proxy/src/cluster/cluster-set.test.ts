@@ -53,6 +53,18 @@ test('a new version of a cluster has the addresses of its names at once, though 
   assert.deepEqual(hosts(), []);
 });
 
+test('a cluster whose statistics have another name counts under that one from then on', async (t) => {
+  const { port } = await upstream(t, (_, response) => response.end('here'));
+  const { dataPlane, port: listening } = await serveHttp(t, [routeTo('e')], [cluster('e', [port])]);
+  await ask(listening);
+  await ask(listening);
+  await dataPlane.update({ clusters: { set: [cluster('e', [port], { statName: 'other' })] } });
+  await ask(listening);
+  for (const name of ['upstream_rq_total', 'upstream_cx_total'])
+    assert.equal(statOf(dataPlane, `cluster.other.${name}`), 1);
+  assert.ok(!dataPlane.stats.text().includes('cluster.e.'));
+});
+
 test('a cluster that requests name is found from when it is there until it is gone', async (t) => {
   const { port: up } = await upstream(t, (_, response) => response.end('here'));
   const route = { ...routeTo(''), action: { ...defaultForward(''), cluster: byHeader } };

@@ -131,7 +131,7 @@ export class ClusterSet {
     this.#forgetComing(name);
     const previous = this.#refs.get(name)?.cluster;
     const cluster = new UpstreamCluster(model, this.#context, previous);
-    if (previous === undefined) this.#stats.add(cluster.stats);
+    if (previous?.stats !== cluster.stats) this.#stats.add(cluster.stats);
     const version = { cluster, resolving: this.#findHosts(cluster), over: Promise.withResolvers<void>() };
     this.#coming.set(name, version);
     const { share } = this.#context;
@@ -209,11 +209,13 @@ export class ClusterSet {
     if (isComing) this.#coming.delete(name);
     else {
       this.#forgetComing(name);
-      if (previous === undefined) this.#stats.add(cluster.stats);
+      if (previous?.stats !== cluster.stats) this.#stats.add(cluster.stats);
     }
     cluster.serve(previous);
     const resolving = isComing ? coming.resolving : this.#findHosts(cluster);
     ref.cluster = cluster;
+    // It has another name for its statistics now.
+    if (previous !== undefined && previous.stats !== cluster.stats) this.#stats.remove(previous.stats);
     previous?.drain();
     this.#stopResolving(name);
     if (resolving !== undefined) this.#resolving.set(name, resolving);
@@ -305,7 +307,8 @@ export class ClusterSet {
     this.#coming.delete(name);
     coming.resolving?.close();
     coming.cluster.close();
-    if (this.#refs.get(name)?.cluster === undefined) this.#stats.remove(coming.cluster.stats);
+    const { stats } = coming.cluster;
+    if (this.#refs.get(name)?.cluster?.stats !== stats) this.#stats.remove(stats);
     coming.over.resolve();
   }
 

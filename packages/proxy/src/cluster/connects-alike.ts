@@ -4,6 +4,8 @@ import type { Cluster } from '../model/cluster.ts';
 export function connectsAlike(a: Cluster, b: Cluster): boolean {
   const picture = (c: Cluster): string =>
     JSON.stringify([
+      // Connections count where they were made.
+      c.statName ?? c.name,
       c.discovery.kind,
       c.http,
       c.transport,

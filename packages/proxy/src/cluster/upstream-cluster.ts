@@ -77,7 +77,9 @@ export class UpstreamCluster {
   constructor(model: Cluster, context: ClusterContext, previous: UpstreamCluster | undefined) {
     this.model = model;
     this.#context = context;
-    this.stats = previous?.stats ?? new ClusterStats(model.statName ?? model.name);
+    const statName = model.statName ?? model.name;
+    const isSame = previous !== undefined && (previous.model.statName ?? previous.model.name) === statName;
+    this.stats = isSame ? previous.stats : new ClusterStats(statName);
     this.#breakers = previous === undefined ? breakersFor(model, context.share?.cells) : previous.#breakers;
     this.stats.breakers = this.#breakers;
     this.#poolContext = poolContextOf(model, context, this.#breakers, this.stats, () =>
