@@ -396,6 +396,9 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     get activeConnections() {
       return listeners.activeConnections;
     },
+    get clientConnections() {
+      return listeners.clientConnections;
+    },
     stats,
   };
 }

@@ -2,6 +2,7 @@ import type { StatsOptions } from './model/stats.ts';
 import type { Clock, Logger } from '@lateen/core';
 import type { OutlierReason } from './model/cluster.ts';
 import type { ClusterCalls } from './call/index.ts';
+import type { ClientConnections } from './listener/connection-load.ts';
 import type { OnDemand } from './on-demand/on-demand.ts';
 import type { OverloadState } from './overload/overload-state.ts';
 import type { Runtime } from './runtime/runtime.ts';
@@ -119,5 +120,7 @@ export interface DataPlane {
   listeners(): readonly ListenerStatus[];
   clusters(): readonly ClusterStatus[];
   readonly activeConnections: number;
+  /** Without those of listeners that overload does not concern. */
+  readonly clientConnections: ClientConnections;
   readonly stats: StatsView;
 }

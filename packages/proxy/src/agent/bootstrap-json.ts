@@ -126,6 +126,8 @@ function pathListener(address: string, port: number, prefix: string, path: strin
   return {
     address: socketAddress(address, port),
     name: `${prefix}_${port}`,
+    // As Istio since 1.24: a probe that overload turns away would have the pod restarted.
+    bypass_overload_manager: true,
     filter_chains: [
       {
         filters: [

@@ -28,8 +28,9 @@ function started() {
       memory.anonymous = 20 * mb + memory.pages;
     },
   };
-  const looking = giveMemoryBack(clock, memory);
-  return { clock, memory, looking };
+  const clients = { active: 0, taken: 0 };
+  const looking = giveMemoryBack(clock, { clientConnections: clients }, memory);
+  return { clock, memory, clients, looking };
 }
 
 test('what the start has left is collected once', () => {
@@ -114,6 +115,27 @@ test('a heap that has not grown is collected after traffic where much memory is 
   memory.cpu += 1_000;
   clock.advance(60_000);
   assert.equal(memory.collected.length, 3);
+});
+
+test('what pushes have left of a proxy that nobody uses is collected whole, however little it is', () => {
+  const { clock, memory, clients } = started();
+  clock.advance(2_000);
+  memory.used = 11 * mb;
+  memory.anonymous = 21 * mb;
+  clients.taken++;
+  clock.advance(15_000);
+  assert.deepEqual(memory.collected, ['all']);
+  clients.active++;
+  clock.advance(60_000);
+  assert.deepEqual(memory.collected, ['all']);
+  clients.active--;
+  clock.advance(10_000);
+  assert.deepEqual(memory.collected, ['all']);
+  clock.advance(5_000);
+  assert.deepEqual(memory.collected, ['all', 'all']);
+  memory.anonymous = 21 * mb - 1;
+  clock.advance(60_000);
+  assert.deepEqual(memory.collected, ['all', 'all']);
 });
 
 test('what is free outside of the heap is given back also under traffic, where it is worthwhile', () => {

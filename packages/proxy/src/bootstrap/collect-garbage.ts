@@ -4,6 +4,7 @@ import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Clock, Timer } from '@lateen/core';
 import type * as koffiModule from 'koffi';
+import type { DataPlane } from '../data-plane.ts';
 import { anonymousBytes } from '../overload/process-memory.ts';
 
 /** When the work of starting is over, as a rule, and how long before that the processor is looked at. */
@@ -19,6 +20,9 @@ const restingShare = 0.01;
 /** What the heap, or the memory around it, must have grown by for it to be worthwhile. */
 const worthwhileHeapBytes = 8 * 1024 * 1024;
 const worthwhileBytes = 4 * 1024 * 1024;
+/** Who has had no connection for so many looks in a row, and is at rest, is not used, and has the time for less. */
+const unusedLooks = 3;
+const worthwhileUnusedBytes = 1024 * 1024;
 /** What a proxy at rest may have more than it had before it gives compiled code away for it. */
 const muchBytes = 16 * 1024 * 1024;
 
@@ -89,6 +93,9 @@ function loadTrim(): (keepBytes: number) => number {
  * configuration, or of ten thousand connections, would stay for ever, paid for every pod. Under traffic it is not
  * collected by us, as that stops all requests for a tenth of a second.
  *
+ * A proxy that nobody uses has time for less, and no code that is worth keeping: each push of configuration leaves what was
+ * compiled for it, and holes, some megabytes in all.
+ *
  * A collection that is to free as much as it can forgets also the shapes (V8's maps) of which no object is left, and all
  * compiled code: the next requests were 5 ms late while it was compiled again. So it is for the start, whose code is
  * hardly needed again, and for who is short of memory. V8's own (`--memory-reducer`) does the same eight seconds
@@ -100,14 +107,22 @@ function loadTrim(): (keepBytes: number) => number {
  *
  * What V8's compiler has had from malloc is trimmed also under traffic: of a proxy under load that was a third.
  */
-export function giveMemoryBack(clock: Clock, memory: ProcessMemory = ownMemory()): Timer {
+export function giveMemoryBack(
+  clock: Clock,
+  dataPlane: Pick<DataPlane, 'clientConnections'>,
+  memory: ProcessMemory = ownMemory(),
+): Timer {
   let leastHeapBytes: number | undefined;
   let leastBytes: number | undefined;
   /** All memory when the start was over. */
   let startBytes: number | undefined;
   /** What was not the heap's objects when everything was last collected. */
   let slackBytes: number | undefined;
+  /** All memory when something was last collected. */
+  let collectedBytes = Number.POSITIVE_INFINITY;
   let wasBusy = false;
+  let taken = 0;
+  let looksUnused = 0;
   let cpuMs = 0;
   let looks: Timer | undefined;
   let trims: Timer | undefined;
@@ -117,6 +132,7 @@ export function giveMemoryBack(clock: Clock, memory: ProcessMemory = ownMemory()
     leastHeapBytes = memory.usedBytes();
     leastBytes = memory.anonymousBytes();
     startBytes ??= leastBytes;
+    collectedBytes = leastBytes;
     const slack = leastBytes - leastHeapBytes;
     if (what === 'all') slackBytes = slack;
     slackBytes ??= slack;
@@ -125,16 +141,26 @@ export function giveMemoryBack(clock: Clock, memory: ProcessMemory = ownMemory()
   /** Traffic has ended whose connections may have been there when the heap was last collected: it has not grown since. */
   const isLarge = (): boolean =>
     wasBusy && startBytes !== undefined && memory.anonymousBytes() - startBytes >= muchBytes;
+  /** Nobody has used the proxy for a while, and there is something to collect. */
+  const isUnusedAndLarger = (isAtRest: boolean): boolean => {
+    const { clientConnections } = dataPlane;
+    const isUnused = isAtRest && clientConnections.active === 0 && clientConnections.taken === taken;
+    taken = clientConnections.taken;
+    looksUnused = isUnused ? looksUnused + 1 : 0;
+    return looksUnused >= unusedLooks && memory.anonymousBytes() - collectedBytes >= worthwhileUnusedBytes;
+  };
   const look = (sinceMs: number, what: Parameters<ProcessMemory['collect']>[0]): void => {
     const usedMs = memory.cpuMs() - cpuMs;
     cpuMs += usedMs;
-    if (usedMs > sinceMs * restingShare) {
+    const isAtRest = usedMs <= sinceMs * restingShare;
+    const isLeftAlone = isUnusedAndLarger(isAtRest);
+    if (!isAtRest) {
       wasBusy = true;
       return;
     }
     const grown = leastHeapBytes === undefined || memory.usedBytes() - leastHeapBytes >= worthwhileHeapBytes;
-    if (grown || isLarge()) {
-      collect(what);
+    if (isLeftAlone || grown || isLarge()) {
+      collect(isLeftAlone ? 'all' : what);
       cpuMs = memory.cpuMs();
     }
     wasBusy = false;

@@ -187,7 +187,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       // With NODE_COMPILE_CACHE the proxies that start after this one find what it has compiled.
       flushCompileCache();
       ready.resolve();
-      giveMemoryBack(clock);
+      giveMemoryBack(clock, dataPlane);
     },
     ...(workers === undefined
       ? {}

@@ -14,11 +14,19 @@ export interface LoadedListener {
   readonly connections: { readonly size: number };
 }
 
+/** Connections of those that a proxy is there for. */
+export interface ClientConnections {
+  readonly active: number;
+  /** All that there were so far. */
+  readonly taken: number;
+}
+
 /** How many connections there are, of all listeners and of each, and whether one more may come. */
 export class ConnectionLoad {
   readonly #context: Pick<ListenerContext, 'overload' | 'maxDownstreamConnections' | 'random'>;
   readonly #share: ThreadShare | undefined;
   #connections = 0;
+  readonly #clients = { active: 0, taken: 0 };
 
   constructor(context: ListenerContext, share: ThreadShare | undefined) {
     this.#context = context;
@@ -28,6 +36,11 @@ export class ConnectionLoad {
   /** Of this thread. */
   get connections(): number {
     return this.#connections;
+  }
+
+  /** Of this thread, without those of listeners that overload does not concern: for probes and scrapes. */
+  get clients(): ClientConnections {
+    return this.#clients;
   }
 
   /** Of all workers of the process. */
@@ -43,8 +56,12 @@ export class ConnectionLoad {
       : Atomics.load(share.cells.cells, cell);
   }
 
-  count({ cell }: LoadedListener, change: 1 | -1): void {
+  count({ cell, compiled }: LoadedListener, change: 1 | -1): void {
     this.#connections += change;
+    if (compiled.model.bypassOverloadManager !== true) {
+      this.#clients.active += change;
+      if (change > 0) this.#clients.taken++;
+    }
     const share = this.#share;
     if (share === undefined) return;
     share.cells.countConnection(change);

@@ -13,7 +13,7 @@ import type { SocketHandle } from '../wire/socket-handle.ts';
 import { createTcpSocket } from '../wire/sockets.ts';
 import { ConnectionBalance } from './connection-balance.ts';
 import { compileListener, type CompiledListener, type ListenerContext } from './compiled-listener.ts';
-import { ConnectionLoad, type LoadedListener } from './connection-load.ts';
+import { ConnectionLoad, type ClientConnections, type LoadedListener } from './connection-load.ts';
 import { Incoming, type Accepted } from './incoming.ts';
 import type { ListenSocket } from './listen-socket.ts';
 import { ListenSockets, type SocketSource } from './listen-sockets.ts';
@@ -86,6 +86,10 @@ export class ListenerSet {
   /** Connections of all listeners, those that leave among them. */
   get activeConnections(): number {
     return this.#load.connections;
+  }
+
+  get clientConnections(): ClientConnections {
+    return this.#load.clients;
   }
 
   /** Puts listeners in force, their sockets bound first; those that cannot be used are told of, and what was stays. */

@@ -114,6 +114,10 @@ test('connections are closed at once while overload asks for it, but not those o
   assert.equal(await isServed(portOf(dataPlane)), false);
   assert.equal(await isServed(portOf(dataPlane, 'exempt')), true);
   assert.match(dataPlane.stats.text(), /downstream_cx_overload_reject: 1\n/);
+  overload.rejectIncomingConnections = 0;
+  assert.deepEqual(dataPlane.clientConnections, { active: 0, taken: 0 });
+  assert.equal(await isServed(portOf(dataPlane)), true);
+  assert.equal(dataPlane.clientConnections.taken, 1);
 });
 
 for (const from of ['the monitor', 'the runtime'] as const) {

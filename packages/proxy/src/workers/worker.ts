@@ -153,7 +153,7 @@ export async function runWorker(): Promise<void> {
     clock: systemClock,
     log,
     ...(start.agentSecrets ? { isLocalSecret: isOwnSecret } : {}),
-    onReady: () => giveMemoryBack(systemClock),
+    onReady: () => giveMemoryBack(systemClock, dataPlane),
     subscribe(options) {
       sink = options.sink;
       return followed;
