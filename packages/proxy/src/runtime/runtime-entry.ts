@@ -30,16 +30,29 @@ export function entryOfText(text: string): RuntimeEntry {
       // Not JSON: a text.
     }
   }
+  const written = fractionOfYaml(trimmed);
+  if (written !== undefined) return { text, number: undefined, boolean: undefined, fraction: written };
   const lower = trimmed.toLowerCase();
   const boolean = lower === 'true' ? true : lower === 'false' ? false : undefined;
   const number = trimmed === '' || Number.isNaN(Number(trimmed)) ? undefined : Number(trimmed);
   return { text, number, boolean, fraction: number === undefined ? undefined : percentage(number) };
 }
 
-/** As Envoy: a whole number in place of a fractional percent is a percentage; more than 100 is all. */
+/** As Envoy: a number in place of a fractional percent is a percentage without its fraction; more than 100 is all. */
 function percentage(number: number): RuntimeEntry['fraction'] {
-  if (!Number.isInteger(number) || number < 0) return undefined;
-  return { numerator: Math.min(number, 100), denominator: 100 };
+  return number >= 0 ? { numerator: Math.min(Math.floor(number), 100), denominator: 100 } : undefined;
+}
+
+/** A fractional percent in YAML's lines, as files of a disk layer have it. */
+function fractionOfYaml(text: string): RuntimeEntry['fraction'] {
+  if (!text.startsWith('numerator:') && !text.startsWith('denominator:')) return undefined;
+  const fields: Record<string, string | number> = {};
+  for (const line of text.split('\n')) {
+    const [, name, value = ''] = /^(numerator|denominator):\s*["']?(\w+)["']?\s*$/.exec(line) ?? [];
+    if (name === undefined) return undefined;
+    fields[name] = name === 'numerator' && /^\d+$/.test(value) ? Number(value) : value;
+  }
+  return fractionOf(fields);
 }
 
 function fractionOf(value: unknown): RuntimeEntry['fraction'] {

@@ -15,7 +15,19 @@ test('values are numbers, switches and shares; a whole number in place of a shar
   assert.equal(entryOfText('maybe').boolean, undefined);
   assert.deepEqual(entryOfText('30').fraction, { numerator: 30, denominator: 100 });
   assert.deepEqual(entryOfText('300').fraction, { numerator: 100, denominator: 100 });
-  assert.equal(entryOfText('1.5').fraction, undefined);
+  assert.deepEqual(entryOfText('99.9').fraction, { numerator: 99, denominator: 100 });
+  assert.equal(entryOfText('-1').fraction, undefined);
+  assert.equal(entryOfText('Infinity').fraction?.numerator, 100);
+  assert.deepEqual(entryOfText('numerator: 4\ndenominator: MILLION\n').fraction, {
+    numerator: 4,
+    denominator: 1_000_000,
+  });
+  assert.deepEqual(entryOfText("denominator: 'TEN_THOUSAND'").fraction, {
+    numerator: 0,
+    denominator: 10_000,
+  });
+  assert.equal(entryOfText('numerator: 4\nother: 1').fraction, undefined);
+  assert.equal(entryOfText('numerator: many').fraction, undefined);
   assert.deepEqual(entryOfText('{"numerator": 5, "denominator": "MILLION"}').fraction, {
     numerator: 5,
     denominator: 1_000_000,
