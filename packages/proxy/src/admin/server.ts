@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { messageOf, type Logger } from '@lateen/core';
 import type { Address } from '../model/index.ts';
 import { listenPlace } from '../wire/listen-place.ts';
+import { SocketPath } from '../wire/socket-path.ts';
 import { text, type AdminResponse, type AdminRoute } from './admin-request.ts';
 
 export interface AdminServerOptions {
@@ -16,25 +17,33 @@ export interface AdminServer {
   close(): Promise<void>;
 }
 
+/** Envoy's limit: expressions of filters may be long. */
+const maxHeaderSize = 60 * 1024;
+
 /** Serves the admin paths; rejects where the address cannot be listened on. */
 export async function startAdminServer(options: AdminServerOptions): Promise<AdminServer> {
   const { address, log } = options;
   const routes = new Map(options.routes.map((route) => [route.path, route]));
-  const server = createServer({ keepAliveTimeout: 5_000, requestTimeout: 30_000 }, (request, response) => {
-    answer(routes, request)
-      .catch((error: unknown) => {
-        log.error('admin request failed', { path: request.url, error: messageOf(error) });
-        return text('internal error\n', 500);
-      })
-      .then((answered) => send(response, answered))
-      .catch(() => response.destroy());
-    request.resume();
-  });
-  const bound = await listen(server, address);
+  const server = createServer(
+    { keepAliveTimeout: 5_000, requestTimeout: 30_000, maxHeaderSize },
+    (request, response) => {
+      answer(routes, request)
+        .catch((error: unknown) => {
+          log.error('admin request failed', { path: request.url, error: messageOf(error) });
+          return text('internal error\n', 500);
+        })
+        .then((answered) => send(response, answered))
+        .catch(() => response.destroy())
+        .finally(() => request.resume());
+    },
+  );
+  const file = fileOf(address);
+  const bound = await listen(server, address, file);
   return {
     address: bound,
     close: () =>
       new Promise((resolve) => {
+        file?.remove();
         server.close(() => resolve());
         server.closeAllConnections();
       }),
@@ -45,17 +54,43 @@ async function answer(
   routes: ReadonlyMap<string, AdminRoute>,
   request: IncomingMessage,
 ): Promise<AdminResponse> {
-  const url = URL.parse(request.url ?? '/', 'http://admin');
-  if (url === null) return text('invalid path\n', 400);
+  const [path, search] = splitTarget(request.url ?? '/');
   const method = request.method ?? 'GET';
-  if (url.pathname === '/') return index(routes);
-  if (url.pathname === '/help') return text(help(routes));
-  const route = routes.get(url.pathname);
+  if (path === '/') return index(routes);
+  if (path === '/help') return text(help(routes));
+  const route = routes.get(path);
   if (route === undefined) return text(`invalid path. ${help(routes)}`, 404);
   if (route.mutates === true && method !== 'POST') {
     return text(`Method ${method} not allowed, POST required.`, 405);
   }
-  return route.handle({ method, path: url.pathname, query: url.searchParams });
+  const query = search === '' && isForm(request) ? await formOf(request) : new URLSearchParams(search);
+  if (query === undefined) return text('the form is too large\n', 413);
+  return route.handle({ method, path, query });
+}
+
+/** Path and query as they are: nothing of a target is a host here, however many slashes it begins with. */
+function splitTarget(target: string): readonly [path: string, search: string] {
+  const at = target.indexOf('?');
+  const path = (at < 0 ? target : target.slice(0, at)).replace(/^\/+/, '/');
+  return [path, at < 0 ? '' : target.slice(at + 1)];
+}
+
+const maxFormBytes = 1024 * 1024;
+
+function isForm({ method, headers }: IncomingMessage): boolean {
+  const type = headers['content-type']?.split(';', 1)[0]?.trim();
+  return method === 'POST' && type === 'application/x-www-form-urlencoded';
+}
+
+/** Parameters in place of those of the path, as Envoy takes them too; undefined where there are too many. */
+async function formOf(request: IncomingMessage): Promise<URLSearchParams | undefined> {
+  let length = 0;
+  const chunks: Buffer[] = [];
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length <= maxFormBytes) chunks.push(chunk);
+  }
+  return length > maxFormBytes ? undefined : new URLSearchParams(Buffer.concat(chunks).toString());
 }
 
 function help(routes: ReadonlyMap<string, AdminRoute>): string {
@@ -97,10 +132,19 @@ function send(response: ServerResponse, answered: AdminResponse): void {
   response.end(answered.body);
 }
 
-function listen(server: Server, address: Address): Promise<Address> {
+/** Of a Unix domain socket that has one. */
+function fileOf(address: Address): SocketPath | undefined {
+  return address.kind === 'pipe' && !address.path.startsWith('\0')
+    ? new SocketPath(address.path, address.mode)
+    : undefined;
+}
+
+function listen(server: Server, address: Address, file: SocketPath | undefined): Promise<Address> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.once('listening', () => {
+      file?.show();
+      file?.note();
       const bound = server.address();
       resolve(
         bound === null || typeof bound === 'string'
@@ -108,7 +152,7 @@ function listen(server: Server, address: Address): Promise<Address> {
           : { kind: 'socket', address: bound.address, port: bound.port },
       );
     });
-    if (address.kind === 'pipe') server.listen(address.path);
+    if (address.kind === 'pipe') server.listen(file?.bindTo ?? address.path);
     else server.listen(listenPlace(address, true));
   });
 }

@@ -68,13 +68,13 @@ const longestPipePath = 107;
 /** A socket address or a pipe. */
 export function decodeAddress(scope: Scope, message: AddressMessage | undefined): Address {
   if (message?.pipe !== undefined) {
-    const { path = '' } = message.pipe;
+    const { path = '', mode = 0 } = message.pipe;
     if (Buffer.byteLength(path) > longestPipePath)
       scope
         .at('pipe')
         .at('path')
         .fail(`is longer than ${longestPipePath} bytes, the most for a Unix domain socket`);
-    return { kind: 'pipe', path };
+    return { kind: 'pipe', path, ...(mode === 0 ? {} : { mode }) };
   }
   const socket = message?.socketAddress;
   if (socket === undefined) {

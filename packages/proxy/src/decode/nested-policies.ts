@@ -105,7 +105,7 @@ export const nestedPolicies: readonly AnyFieldPolicy[] = [
   fieldPolicy(core.Http2ProtocolOptions_SettingsParameter, ['identifier', 'value']),
   fieldPolicy(core.Http3ProtocolOptions, []),
   fieldPolicy(core.Locality, ['region', 'zone', 'subZone']),
-  fieldPolicy(core.Pipe, ['path'], { mode: 'a socket gets the mode that the process gives' }),
+  fieldPolicy(core.Pipe, ['path', 'mode']),
   fieldPolicy(core.RuntimeDouble, ['defaultValue'], { runtimeKey: 'the default value is used' }),
   fieldPolicy(core.RuntimeFeatureFlag, ['defaultValue', 'runtimeKey']),
   fieldPolicy(core.RuntimeFractionalPercent, ['defaultValue', 'runtimeKey']),

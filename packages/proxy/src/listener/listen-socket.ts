@@ -5,7 +5,7 @@ import type { DescriptorListener } from '../wire/descriptor-listener.ts';
 import { handleError, type SocketHandle } from '../wire/socket-handle.ts';
 import { bindTcp, createListener, openSocketPoll } from '../wire/sockets.ts';
 import { takeConnections } from './accept.ts';
-import { SocketPath } from './socket-path.ts';
+import { SocketPath } from '../wire/socket-path.ts';
 
 /** Takes a connection; `own` is the address at our end, where all connections of the socket have the same. */
 export type OnConnection = (socket: SocketHandle, own: SocketAddress | undefined) => void;
@@ -49,7 +49,7 @@ export class ListenSocket {
     this.#onError = onError;
     const { address } = options;
     if (!options.shared && address.kind === 'pipe' && !address.path.startsWith('\0'))
-      this.#path = new SocketPath(address.path);
+      this.#path = new SocketPath(address.path, address.mode);
     this.#state = options.fd === undefined ? 'listening' : 'held';
   }
 

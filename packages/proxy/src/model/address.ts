@@ -12,6 +12,8 @@ export interface SocketAddress {
 export interface PipeAddress {
   readonly kind: 'pipe';
   readonly path: string;
+  /** Of its file, for sockets that are listened on; undefined: what the process gives. */
+  readonly mode?: number;
 }
 
 export type Address = SocketAddress | PipeAddress;

@@ -1,4 +1,4 @@
-import { renameSync, statSync, unlinkSync } from 'node:fs';
+import { chmodSync, renameSync, statSync, unlinkSync } from 'node:fs';
 
 /** What fits in a `sockaddr_un`, with the NUL at the end. */
 const longestPathBytes = 107;
@@ -13,16 +13,20 @@ const longestPathBytes = 107;
 export class SocketPath {
   readonly #path: string;
   readonly bindTo: string;
+  readonly #mode: number | undefined;
   #inode: number | undefined;
 
-  constructor(path: string) {
+  /** `mode`: who may connect; undefined: who the process's file mode creation mask says. */
+  constructor(path: string, mode: number | undefined) {
     this.#path = path;
+    this.#mode = mode;
     const own = `${path}.${process.pid}`;
     this.bindTo = Buffer.byteLength(own) > longestPathBytes ? path : own;
   }
 
-  /** Moves the socket to where clients look for it. */
+  /** Moves the socket to where clients look for it, when nobody else can connect any more. */
   show(): void {
+    if (this.#mode !== undefined) chmodSync(this.bindTo, this.#mode);
     if (this.bindTo !== this.#path) renameSync(this.bindTo, this.#path);
   }
 
