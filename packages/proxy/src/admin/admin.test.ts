@@ -515,3 +515,18 @@ test('paths of Envoy that have nothing to say here say so', async () => {
   const masked = JSON.parse((await ask('/init_dump?mask=unready_targets_dumps')).body) as Json;
   assert.deepEqual(masked, JSON.parse((await ask('/init_dump')).body));
 });
+
+test('parameters may come as a form in place of the path', async () => {
+  const { address } = admin;
+  if (address.kind === 'pipe') throw new LateenError('ETEST', 'no port');
+  const post = (path: string, body: URLSearchParams): Promise<Response> =>
+    fetch(`http://127.0.0.1:${address.port}${path}`, { method: 'POST', body });
+  const changed = await post('/logging', new URLSearchParams({ xds: 'trace' }));
+  assert.match(await changed.text(), /xds: trace/);
+  assert.match((await ask('/logging', 'POST')).body, /xds: trace/);
+  // As in Envoy those of the path hold alone.
+  await post('/logging?xds=info', new URLSearchParams({ xds: 'debug' }));
+  assert.match((await ask('/logging', 'POST')).body, /xds: info/);
+  const large = new URLSearchParams({ paths: 'x'.repeat(1_100_000) });
+  assert.equal((await post('/logging', large)).status, 413);
+});

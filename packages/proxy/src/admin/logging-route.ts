@@ -18,7 +18,11 @@ function changesOf(query: URLSearchParams): readonly Change[] | string {
   const changes: Change[] = [];
   for (const [name, value] of query) {
     const pairs =
-      name === 'paths' ? value.split(',').map((pair) => pair.split(':')) : [[name, value] as const];
+      name === 'paths'
+        ? value === ''
+          ? []
+          : value.split(',').map((pair) => pair.split(':'))
+        : [[name, value] as const];
     for (const [scope = '', word = ''] of pairs) {
       const level = logLevelOf(word);
       if (level === undefined) return 'unknown logger level';

@@ -16,11 +16,11 @@ export function runtimeRoutes(runtime: Runtime): readonly AdminRoute[] {
       handle({ query }) {
         if (query.size === 0) {
           return text(
-            'usage: /runtime_modify?key1=value1&key2=value2&keyN=valueN\nuse an empty value to remove a previously added override',
+            'usage: /runtime_modify?key1=value1&key2=value2&keyN=valueN\n       or send the parameters as form values\nuse an empty value to remove a previously added override',
             400,
           );
         }
-        return runtime.modify(query) ? done : text('there is no admin_layer\n', 503);
+        return runtime.modify(query) ? done : text('No admin layer specified', 503);
       },
     },
   ];

@@ -46,7 +46,7 @@ export interface DecodedLayers {
   readonly rtds: ReadonlyMap<string, DiscoveredLayer>;
 }
 
-/** Reads the layers; without any there is one for the admin port, as in Envoy. */
+/** Reads the layers. */
 export function decodeRuntimeLayers(
   scope: Scope,
   message: LayeredRuntime | undefined,
@@ -55,7 +55,6 @@ export function decodeRuntimeLayers(
   const layers: RuntimeLayer[] = [];
   const disk: DiskLayer[] = [];
   const rtds = new Map<string, DiscoveredLayer>();
-  if (message === undefined) layers.push({ name: 'admin', kind: 'admin', values: new Map() });
   for (const [i, layer] of (message?.layers ?? []).entries()) {
     const at = scope.at('layers').at(i);
     at.check(layerPolicy, layer);
