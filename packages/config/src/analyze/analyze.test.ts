@@ -280,3 +280,31 @@ spec:
   // A sidecar knows which port of the service was asked for.
   assert.deepEqual(chosen('  {hosts: [many], http: [{route: [{destination: {host: many}}]}]}'), []);
 });
+
+function envoyFilter(name: string, patch: string, more = ''): string {
+  return `
+---
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: {name: ${name}}
+spec: {${more} configPatches: [{${patch}}]}
+`;
+}
+
+test('patches that do nothing, and those whose order is left to chance, are told', () => {
+  const codes = (...manifests: string[]): string[] =>
+    analyzed(manifests.join('')).map((text) => /IST\d+\] \(EnvoyFilter [a-z]+/.exec(text)?.[0] ?? text);
+  const merge = 'applyTo: HTTP_FILTER, patch: {operation: MERGE, value: {name: x}}';
+  const versioned = `${merge}, match: {proxy: {proxyVersion: ^1}}`;
+  const on = (applyTo: string, operation: string): string =>
+    envoyFilter('a', `applyTo: ${applyTo}, patch: {operation: ${operation}, value: {name: x}}`);
+  assert.deepEqual(codes(envoyFilter('a', merge)), ['IST0151] (EnvoyFilter a']);
+  assert.deepEqual(codes(envoyFilter('a', merge, 'priority: 1,')), []);
+  assert.deepEqual(codes(on('HTTP_FILTER', 'INSERT_FIRST')), []);
+  assert.deepEqual(codes(on('CLUSTER', 'REPLACE')), ['IST0152] (EnvoyFilter a']);
+  assert.deepEqual(codes(on('ROUTE_CONFIGURATION', 'ADD')), ['IST0153] (EnvoyFilter a']);
+  assert.deepEqual(codes(on('ROUTE_CONFIGURATION', 'REMOVE')), ['IST0154] (EnvoyFilter a']);
+  assert.deepEqual(codes(envoyFilter('a', versioned, 'priority: 1,'), envoyFilter('b', merge)), [
+    'IST0155] (EnvoyFilter b',
+  ]);
+});

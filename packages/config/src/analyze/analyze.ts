@@ -1,4 +1,5 @@
 import { claimRoutes } from './claims.ts';
+import { patchOperations } from './envoy-filters.ts';
 import { injectionStates } from './injection.ts';
 import { meshView, type MeshView, type MeshViewOptions } from './mesh-view.ts';
 import type { Message } from './message.ts';
@@ -22,6 +23,7 @@ const analyzers: readonly Analyzer[] = [
   idlePolicies,
   severalProviders,
   claimRoutes,
+  patchOperations,
 ];
 
 const order = { Error: 0, Warning: 1, Info: 2 };

@@ -36,6 +36,11 @@ export const messageCodes = {
   IST0130: { name: 'VirtualServiceUnreachableRule', level: 'Warning' },
   IST0132: { name: 'VirtualServiceHostNotFoundInGateway', level: 'Warning' },
   IST0149: { name: 'JwtClaimBasedRoutingWithoutRequestAuthN', level: 'Error' },
+  IST0151: { name: 'EnvoyFilterUsesRelativeOperation', level: 'Warning' },
+  IST0152: { name: 'EnvoyFilterUsesReplaceOperationIncorrectly', level: 'Error' },
+  IST0153: { name: 'EnvoyFilterUsesAddOperationIncorrectly', level: 'Error' },
+  IST0154: { name: 'EnvoyFilterUsesRemoveOperationIncorrectly', level: 'Error' },
+  IST0155: { name: 'EnvoyFilterUsesRelativeOperationWithProxyVersion', level: 'Warning' },
   LTN0001: { name: 'JwtClaimBasedRoutingAtSidecars', level: 'Warning' },
   LTN0002: { name: 'SeveralCustomProvidersOfWorkload', level: 'Error' },
 } as const satisfies Record<string, { readonly name: string; readonly level: MessageLevel }>;
