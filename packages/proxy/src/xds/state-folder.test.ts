@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import {
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   readdirSync,
@@ -99,6 +100,17 @@ test('a file that was cut off, changed in any byte, or is of another node is pas
     ),
   );
   assert.ok(warnings.length > 0);
+});
+
+test('what stands in the place of a file and cannot be removed stops nothing, and no part of a file is left', async (t) => {
+  const { path, state, make, warnings } = folder(t);
+  mkdirSync(join(path, 'cluster.state', 'inner'), { recursive: true });
+  assert.deepEqual(make('me').read(), []);
+  assert.equal(warnings.length, 2);
+  state.note('cluster');
+  await state.close();
+  assert.equal(warnings.length, 3);
+  assert.deepEqual(readdirSync(path), ['cluster.state']);
 });
 
 test('a folder that cannot be written is said once and stops nothing', async (t) => {

@@ -86,6 +86,15 @@ export function stateFolder(options: StateFolderOptions): StateFolder {
   let last: Promise<void> = Promise.resolve();
   let failed = false;
 
+  /** What cannot be removed is not used either: it keeps nobody from starting. */
+  function discard(file: string): void {
+    try {
+      rmSync(file, { force: true });
+    } catch (error) {
+      log.warn('kept resources are not removed', { file, reason: messageOf(error) });
+    }
+  }
+
   function readOne(type: ResourceType): KeptResources | string | undefined {
     let bytes: Buffer;
     try {
@@ -117,6 +126,17 @@ export function stateFolder(options: StateFolderOptions): StateFolder {
     }
     await mkdir(path, { recursive: true, mode: 0o700 });
     const next = `${file}.next`;
+    try {
+      await writeTo(next, type, kept);
+      await rename(next, file);
+    } catch (error) {
+      // On a disk that is full a part of a file is in the way of others.
+      await rm(next, { force: true });
+      throw error;
+    }
+  }
+
+  async function writeTo(next: string, type: ResourceType, kept: Omit<KeptResources, 'type'>): Promise<void> {
     const handle = await open(next, 'w', 0o600);
     try {
       let sum = sumFor(nodeId);
@@ -132,7 +152,6 @@ export function stateFolder(options: StateFolderOptions): StateFolder {
     } finally {
       await handle.close();
     }
-    await rename(next, file);
   }
 
   function flush(): Promise<void> {
@@ -161,7 +180,7 @@ export function stateFolder(options: StateFolderOptions): StateFolder {
         if (typeof kept !== 'string') return kept === undefined ? [] : [kept];
         const file = fileOf(type);
         log.warn('kept resources are not used', { file, reason: kept });
-        rmSync(file, { force: true });
+        discard(file);
         return [];
       });
     },
