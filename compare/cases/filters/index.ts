@@ -304,4 +304,58 @@ const others: Setup = {
   ],
 };
 
-export const filters: Theme = { name: 'filters', reasons, setups: [fault, cors, limits, others] };
+/** A configuration as the JSON of its message. */
+const struct = (type: string, value: object, envelope = 'xds.type.v3'): object => ({
+  '@type': `type.googleapis.com/${envelope}.TypedStruct`,
+  type_url: typeOf(type),
+  value,
+});
+const limitType = 'filters.http.local_ratelimit.v3.LocalRateLimit';
+
+const structs: Setup = {
+  name: 'structs',
+  bootstrap: httpBootstrap({
+    cluster: {
+      typed_extension_protocol_options: {
+        'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': struct(
+          'upstreams.http.v3.HttpProtocolOptions',
+          { explicitHttpConfig: { httpProtocolOptions: { headerKeyFormat: { properCaseWords: {} } } } },
+        ),
+      },
+    },
+    filters: [
+      // Limits are those of routes: the filter has none of its own.
+      { name: 'any', typed_config: struct(limitType, { statPrefix: 'limit' }, 'udpa.type.v1') },
+      {
+        name: 'headers',
+        typed_config: struct('filters.http.header_mutation.v3.HeaderMutation', {
+          mutations: { request_mutations: [{ append: { header: { key: 'x-struct', value: 'yes' } } }] },
+        }),
+      },
+    ],
+    routes: [
+      to('/limit', { any: struct(limitType, { stat_prefix: 'limit', ...bucket }) }),
+      to('/wrapped', {
+        any: {
+          '@type': 'type.googleapis.com/envoy.config.route.v3.FilterConfig',
+          config: struct(limitType, { stat_prefix: 'limit', ...bucket }),
+        },
+      }),
+      to('/'),
+    ],
+  }),
+  cases: [
+    ...['/limit', '/wrapped', '/'].map((path) => sends(`${path} twice`, get(path) + get(path))),
+    {
+      what: 'as the dump shows them',
+      clients: [],
+      admin: [
+        '/config_dump?resource=static_clusters&mask=cluster.name,cluster.typed_extension_protocol_options&name_regex=up',
+        '/config_dump?mask=static_listeners.listener.filter_chains',
+        '/config_dump?mask=static_route_configs.route_config',
+      ],
+    },
+  ],
+};
+
+export const filters: Theme = { name: 'filters', reasons, setups: [fault, cors, limits, others, structs] };
