@@ -42,8 +42,9 @@ test('what the start has left is collected once', () => {
 });
 
 /** Is busy until after the first look, with so much CPU, then at rest. */
-function busyAtFirst(cpuMs: number): ReturnType<typeof started>['memory'] {
+function busyAtFirst(cpuMs: number, pages = 0): ReturnType<typeof started>['memory'] {
   const { clock, memory } = started();
+  memory.pages = pages;
   clock.advance(1_000);
   memory.cpu += 100;
   clock.advance(1_000);
@@ -58,6 +59,26 @@ function busyAtFirst(cpuMs: number): ReturnType<typeof started>['memory'] {
 
 test('what the start has left waits while there is traffic, and leaves what was compiled for it', () => {
   assert.deepEqual(busyAtFirst(2_000).collected, ['objects']);
+});
+
+test('where traffic that came with the start has left much, shapes are forgotten too', () => {
+  assert.deepEqual(busyAtFirst(2_000, 16 * mb).collected, ['objects', 'all']);
+});
+
+test('objects that a traffic has left alive count as memory that is there, once', () => {
+  const { clock, memory } = started();
+  clock.advance(2_000);
+  memory.collect = (what) => {
+    memory.collected.push(what);
+    memory.used = 30 * mb;
+  };
+  memory.pages = 20 * mb;
+  memory.used = 40 * mb;
+  clock.advance(5_000);
+  assert.deepEqual(memory.collected, ['all', 'objects', 'all']);
+  memory.cpu += 1_000;
+  clock.advance(60_000);
+  assert.equal(memory.collected.length, 3);
 });
 
 test('a start that takes long because others start too is collected like a short one', () => {

@@ -25,6 +25,8 @@ const unusedLooks = 3;
 const worthwhileUnusedBytes = 1024 * 1024;
 /** What a proxy at rest may have more than it had before it gives compiled code away for it. */
 const muchBytes = 16 * 1024 * 1024;
+/** What a proxy has after its start, where that is not known, since traffic came at once. */
+const usualStartBytes = 20 * 1024 * 1024;
 
 /** Flags of V8 by which a collection throws away all code that nothing executes, and not only what is old, and leaves no holes. */
 const thoroughFlags = ['flush-baseline-code', 'stress-flush-code', 'compact-on-every-full-gc'];
@@ -102,8 +104,9 @@ function loadTrim(): (keepBytes: number) => number {
  * after a traffic has ended; the proxy runs without it.
  *
  * A collection that leaves shapes leaves V8 with its pages, too: a proxy that ten thousand connections have left keeps 35 MB
- * of them for ever, empty (with `--single-threaded-gc` V8's own timer for its pool of pages does nothing). So where much is
- * still there afterwards, everything is collected; what traffic leaves otherwise is far from it.
+ * of them for ever, empty (with `--single-threaded-gc` V8's own timer for its pool of pages does nothing). HTTP/2 under full
+ * load leaves as much in code and what malloc keeps for it. So where much more is there afterwards than a start leaves,
+ * everything is collected; what other traffic leaves is far from it.
  *
  * What V8's compiler has had from malloc is trimmed also under traffic: of a proxy under load that was a third.
  */
@@ -114,10 +117,8 @@ export function giveMemoryBack(
 ): Timer {
   let leastHeapBytes: number | undefined;
   let leastBytes: number | undefined;
-  /** All memory when the start was over. */
-  let startBytes: number | undefined;
-  /** What was not the heap's objects when everything was last collected. */
-  let slackBytes: number | undefined;
+  /** All memory when everything was last collected, or less. */
+  let wholeBytes = usualStartBytes;
   /** All memory when something was last collected. */
   let collectedBytes = Number.POSITIVE_INFINITY;
   let wasBusy = false;
@@ -131,16 +132,13 @@ export function giveMemoryBack(
     memory.trim();
     leastHeapBytes = memory.usedBytes();
     leastBytes = memory.anonymousBytes();
-    startBytes ??= leastBytes;
     collectedBytes = leastBytes;
-    const slack = leastBytes - leastHeapBytes;
-    if (what === 'all') slackBytes = slack;
-    slackBytes ??= slack;
-    if (slack - slackBytes >= muchBytes) collect('all');
+    if (what === 'all') wholeBytes = leastBytes;
+    else if (leastBytes - wholeBytes >= muchBytes) collect('all');
+    else wholeBytes = Math.min(wholeBytes, leastBytes);
   };
   /** Traffic has ended whose connections may have been there when the heap was last collected: it has not grown since. */
-  const isLarge = (): boolean =>
-    wasBusy && startBytes !== undefined && memory.anonymousBytes() - startBytes >= muchBytes;
+  const isLarge = (): boolean => wasBusy && memory.anonymousBytes() - wholeBytes >= muchBytes;
   /** Nobody has used the proxy for a while, and there is something to collect. */
   const isUnusedAndLarger = (isAtRest: boolean): boolean => {
     const { clientConnections } = dataPlane;
@@ -177,7 +175,7 @@ export function giveMemoryBack(
       if (leastBytes === undefined) trim();
       // A start among others' takes longer; it is over when the proxy first comes to rest.
       const what = (): Parameters<ProcessMemory['collect']>[0] =>
-        startBytes === undefined && cpuMs < longestStartMs ? 'all' : 'objects';
+        leastHeapBytes === undefined && cpuMs < longestStartMs ? 'all' : 'objects';
       looks = clock.every(
         betweenLooksMs,
         ifReadable(() => look(betweenLooksMs, what())),
