@@ -263,6 +263,9 @@ test('an aggregate cluster uses its members in their order as far as they are he
   await dataPlane.update({ clusters: { remove: ['first'] } });
   assert.deepEqual(new Set(await answers(port, 5)), new Set(['1']));
   assert.match(dataPlane.stats.text(), /^cluster\.second\.upstream_rq_total: 10$/m);
+  // Answers are those of the cluster that the route names.
+  assert.match(dataPlane.stats.text(), /^cluster\.both\.upstream_rq_200: 15$/m);
+  assert.doesNotMatch(dataPlane.stats.text(), /^cluster\.second\.upstream_rq_200:/m);
   await dataPlane.update({ clusters: { remove: ['second'] } });
   assert.equal((await ask(port)).status, 503);
 });

@@ -117,9 +117,12 @@ export class Router extends RequestTries implements AttemptOwner {
     return this.owner.head.version;
   }
 
-  /** As Envoy, which counts no statuses of requests that ask how the proxy is. */
+  /**
+   * For the cluster that the route names, also where another serves for it. As Envoy, no statuses are counted of
+   * requests that ask how the proxy is.
+   */
   #countStatus(cluster: UpstreamCluster, status: number): void {
-    if (!this.owner.healthCheck) cluster.stats.countStatus(status);
+    if (!this.owner.healthCheck) (this.target?.ref.cluster ?? cluster).stats.countStatus(status);
   }
 
   #try(fresh: boolean): void {
