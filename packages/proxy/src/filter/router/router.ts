@@ -224,6 +224,7 @@ export class Router extends RequestTries implements AttemptOwner {
   /** This attempt is the one that answers. */
   #take(attempt: Attempt): void {
     this.responding = true;
+    this.lastFailure = '';
     const others = this.others;
     if (others === undefined) return;
     const latest = this.attempt;

@@ -4,6 +4,7 @@ import { request, type IncomingMessage, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { TestClock } from '@lateen/core';
+import { freePort } from '@lateen/testkit/free-port';
 import {
   defaultForward,
   defaultRoute,
@@ -411,4 +412,24 @@ test('a body that grows too large for the next try while that is waited for is r
   socket.destroy();
   assert.deepEqual(log.lines, ['507 request_payload_exceeded_retry_buffer_limit']);
   assert.equal(statOf(dataPlane, 'cluster.up.retry_or_shadow_abandoned'), 1);
+});
+
+test('an answer that comes by a further try has no failure of the transport, as with Envoy', async (t) => {
+  const { port: up } = await upstream(t, (_request, response) => response.end());
+  const closed = await freePort();
+  const log = keptAccessLog('%RESPONSE_CODE% %UPSTREAM_TRANSPORT_FAILURE_REASON%');
+  const { port, dataPlane } = await serveHttp(
+    t,
+    [
+      defaultRoute(
+        forward({ retryPolicy: { ...retry, retryOn: ['connect-failure'], avoidPreviousHosts: true } }),
+      ),
+    ],
+    [cluster('up', [up, closed])],
+    { accessLogs: log.accessLogs },
+    log.options,
+  );
+  for (let i = 0; i < 4; i++) assert.equal((await ask(port)).status, 200);
+  assert.ok(statOf(dataPlane, 'cluster.up.upstream_cx_connect_fail') > 0);
+  assert.deepEqual(new Set(log.lines), new Set(['200 -']));
 });
