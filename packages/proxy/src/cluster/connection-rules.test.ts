@@ -47,6 +47,7 @@ test('a header chooses the endpoint of an original-destination cluster, where it
   for (const value of ['localhost:80', '127.0.0.1', '127.0.0.1:99999', '[::1:80'])
     assert.equal((await ask(port, '/', header(value))).status, 503, value);
   assert.equal(statOf(dataPlane, 'cluster.backend.original_dst_host_invalid'), 4);
+  assert.equal(statOf(dataPlane, 'cluster.backend.membership_change'), 1);
 });
 
 test('metadata chooses the endpoint of an original-destination cluster', async (t) => {

@@ -43,6 +43,7 @@ export class OriginalDestinations {
     forgetUnused(hosts);
     const host = this.#createHost(endpointAt(address));
     hosts.set(key, host);
+    this.#stats.n.membershipChange++;
     this.#stats.n.membershipTotal = hosts.size;
     this.#stats.n.membershipHealthy = hosts.size;
     return host;

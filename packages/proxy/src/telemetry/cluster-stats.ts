@@ -75,6 +75,7 @@ const names = {
   membershipTotal: ['membership_total', 'gauge'],
   membershipHealthy: ['membership_healthy', 'gauge'],
   membershipDegraded: ['membership_degraded', 'gauge'],
+  membershipExcluded: ['membership_excluded', 'gauge'],
 } as const;
 
 const zeroes = zeroesOf(names);
