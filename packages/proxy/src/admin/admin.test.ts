@@ -35,6 +35,8 @@ const status: ClusterStatus = {
       edsHealth: 'unknown',
       metadata: { 'envoy.lb': { version: 'v1' } },
       failedActiveHealthCheck: false,
+      degradedByCheck: false,
+      checkTimedOut: false,
       ejected: true,
       successRate: -1,
       localOriginSuccessRate: -1,

@@ -77,6 +77,8 @@ function healthFlags(endpoint: EndpointStatus): string {
   const flags = [
     ...(endpoint.failedActiveHealthCheck ? ['failed_active_hc'] : []),
     ...(endpoint.ejected ? ['failed_outlier_check'] : []),
+    ...(endpoint.degradedByCheck ? ['degraded_active_hc'] : []),
+    ...(endpoint.checkTimedOut ? ['active_hc_timeout'] : []),
     ...(edsFlags[endpoint.edsHealth] ?? []),
   ];
   return flags.length === 0 ? 'healthy' : `/${flags.join('/')}`;
@@ -147,6 +149,8 @@ function hostJson(endpoint: EndpointStatus): unknown {
     health_status: {
       ...(endpoint.failedActiveHealthCheck ? { failed_active_health_check: true } : {}),
       ...(endpoint.ejected ? { failed_outlier_check: true } : {}),
+      ...(endpoint.degradedByCheck ? { failed_active_degraded_check: true } : {}),
+      ...(endpoint.checkTimedOut ? { active_hc_timeout: true } : {}),
       eds_health_status: edsHealthWord(endpoint.edsHealth),
     },
     ...(endpoint.successRate < 0 ? {} : { success_rate: { value: endpoint.successRate } }),

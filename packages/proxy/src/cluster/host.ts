@@ -25,6 +25,10 @@ export class Host {
   weight: number;
   ejected = false;
   failedHealthCheck = false;
+  /** Its last check that succeeded said so. */
+  degradedByCheck = false;
+  /** Its checks fail, and one of them because nothing came in time. */
+  checkTimedOut = false;
   /** True while it fails by its checks or as an outlier, once its connections have been dealt with. */
   hasFailed = false;
   /** Requests (or TCP connections) under way; what least request balances by. */
@@ -64,6 +68,13 @@ export class Host {
     this.weight = endpoint.weight;
   }
 
+  /** Nobody checks it any more. */
+  forgetChecks(): void {
+    this.failedHealthCheck = false;
+    this.degradedByCheck = false;
+    this.checkTimedOut = false;
+  }
+
   /** Takes over what discovery says now. */
   update(endpoint: Endpoint, locality: Locality, priority: number): void {
     this.endpoint = endpoint;
@@ -77,6 +88,8 @@ export class Host {
     this.update(other.endpoint, other.locality, other.priority);
     if (this.failedHealthCheck && !other.failedHealthCheck) this.availableSinceMs = other.availableSinceMs;
     this.failedHealthCheck = other.failedHealthCheck;
+    this.degradedByCheck = other.degradedByCheck;
+    this.checkTimedOut = other.checkTimedOut;
   }
 
   countConnection(change: 1 | -1): void {
@@ -119,7 +132,7 @@ export class Host {
       case 'degraded':
         return 'degraded';
       default:
-        return 'healthy';
+        return this.degradedByCheck ? 'degraded' : 'healthy';
     }
   }
 
@@ -137,6 +150,8 @@ export class Host {
       edsHealth: this.endpoint.healthStatus,
       metadata: this.endpoint.metadata,
       failedActiveHealthCheck: this.failedHealthCheck,
+      degradedByCheck: this.degradedByCheck,
+      checkTimedOut: this.checkTimedOut,
       ejected: this.ejected,
       successRate: this.monitor?.externalSuccessRate ?? -1,
       localOriginSuccessRate: this.monitor?.localSuccessRate ?? -1,

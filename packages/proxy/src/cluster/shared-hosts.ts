@@ -6,6 +6,7 @@ import { OwnHostMonitor, SharedHostMonitor } from './outlier/host-monitor.ts';
 /** Bits of a host's first cell; the cells of its monitor come after it. */
 const passed = 1;
 const ejected = 2;
+const degraded = 4;
 
 /**
  * How the hosts of a cluster are, for all threads of a process.
@@ -64,7 +65,10 @@ export class SharedHosts {
     let changed = false;
     for (const host of hosts) {
       if (host.cells === undefined) continue;
-      const state = (host.failedHealthCheck ? 0 : passed) | (host.ejected ? ejected : 0);
+      const state =
+        (host.failedHealthCheck ? 0 : passed) |
+        (host.ejected ? ejected : 0) |
+        (host.degradedByCheck ? degraded : 0);
       if (Atomics.exchange(cells, host.cells, state) !== state) changed = true;
     }
     if (changed) this.#share.hostsChanged(this.#cluster);
@@ -85,7 +89,14 @@ export class SharedHosts {
     const state = Atomics.load(this.#share.cells.cells, host.cells as number);
     const failedHealthCheck = this.#checked && (state & passed) === 0;
     const isEjected = (state & ejected) !== 0;
-    if (host.failedHealthCheck === failedHealthCheck && host.ejected === isEjected) return false;
+    const isDegraded = (state & degraded) !== 0;
+    if (
+      host.failedHealthCheck === failedHealthCheck &&
+      host.ejected === isEjected &&
+      host.degradedByCheck === isDegraded
+    )
+      return false;
+    host.degradedByCheck = isDegraded;
     host.failedHealthCheck = failedHealthCheck;
     host.ejected = isEjected;
     return true;

@@ -407,7 +407,7 @@ export class UpstreamCluster {
 
   #checkHealth(): HealthChecker | undefined {
     if (this.model.healthChecks.length === 0) {
-      for (const host of this.#hosts.values()) host.failedHealthCheck = false;
+      for (const host of this.#hosts.values()) host.forgetChecks();
       return undefined;
     }
     // Another thread does.

@@ -27,6 +27,9 @@ export interface EndpointStatus {
   readonly edsHealth: HealthStatus;
   readonly metadata: Metadata;
   readonly failedActiveHealthCheck: boolean;
+  readonly degradedByCheck: boolean;
+  /** Health checks fail, and one of them because nothing came in time. */
+  readonly checkTimedOut: boolean;
   readonly ejected: boolean;
   /** Per cent, in the last interval of outlier detection; -1: not enough requests. */
   readonly successRate: number;

@@ -34,7 +34,9 @@ const healthCheckNames = {
   failure: ['health_check.failure', 'counter'],
   passiveFailure: ['health_check.passive_failure', 'counter'],
   networkFailure: ['health_check.network_failure', 'counter'],
+  verifyCluster: ['health_check.verify_cluster', 'counter'],
   healthy: ['health_check.healthy', 'gauge'],
+  degraded: ['health_check.degraded', 'gauge'],
 } as const;
 
 const subsetNames = {

@@ -65,7 +65,7 @@ test('a host that does not answer in time has failed', async (t) => {
   let silent = false;
   const { port } = await upstream(t, (_, response) => void (silent || response.end()));
   const strict = { ...check, unhealthyThreshold: 1 };
-  const { clock, next, healthy, stat } = await checked(
+  const { clock, next, healthy, stat, dataPlane } = await checked(
     t,
     cluster('checked', [port], { healthChecks: [strict] }),
   );
@@ -78,6 +78,35 @@ test('a host that does not answer in time has failed', async (t) => {
   clock.advance(1);
   assert.equal(healthy(), false);
   assert.equal(stat('health_check.network_failure'), 1);
+  assert.equal(dataPlane.clusters()[0]?.endpoints[0]?.checkTimedOut, true);
+  silent = false;
+  await next(60_000);
+  assert.equal(dataPlane.clusters()[0]?.endpoints[0]?.checkTimedOut, false);
+});
+
+test('a host that says so by its answer is degraded, until it does not', async (t) => {
+  let degraded = true;
+  const { port } = await upstream(t, (_, response) => {
+    if (degraded) response.setHeader('x-envoy-degraded', '');
+    response.end();
+  });
+  const { next, healthy, stat, dataPlane } = await checked(
+    t,
+    cluster('checked', [port], { healthChecks: [check] }),
+  );
+  const seen = () => [
+    dataPlane.clusters()[0]?.endpoints[0]?.degradedByCheck,
+    stat('health_check.healthy'),
+    stat('health_check.degraded'),
+    stat('membership_healthy'),
+    stat('membership_degraded'),
+  ];
+  await next(0);
+  assert.equal(healthy(), true);
+  assert.deepEqual(seen(), [true, 1, 1, 0, 1]);
+  degraded = false;
+  await next(40_000);
+  assert.deepEqual(seen(), [false, 1, 0, 1, 0]);
 });
 
 test('TCP: bytes are sent, and blocks have to come back in their order', async (t) => {

@@ -122,9 +122,14 @@ export class HealthChecker {
   }
 
   #count(): void {
-    let healthy = 0;
-    for (const host of this.#sessions.keys()) if (!host.failedHealthCheck) healthy++;
-    this.#context.stats.healthCheck.n.healthy = healthy;
+    const { n } = this.#context.stats.healthCheck;
+    n.healthy = 0;
+    n.degraded = 0;
+    for (const { failedHealthCheck, degradedByCheck } of this.#sessions.keys()) {
+      if (failedHealthCheck) continue;
+      n.healthy++;
+      if (degradedByCheck) n.degraded++;
+    }
   }
 
   #probeOf(target: Host): Probe {

@@ -68,16 +68,21 @@ export class HealthSession {
   #done(result: ProbeResult, timedOut = false): void {
     this.#timer?.cancel();
     const { stats, onSuccess, onChange, onFirst, clock } = this.#context;
-    if (result === 'success') stats.n.success++;
+    const isSuccess = result === 'success' || result === 'degraded';
+    if (isSuccess) stats.n.success++;
     else stats.n.failure++;
     if (result === 'network') stats.n.networkFailure++;
-    const changed = result === 'success' ? this.#succeeded() : this.#failed(result);
+    const changed = isSuccess ? this.#succeeded() : this.#failed(result);
     this.#tell(result, changed, timedOut);
+    const host = this.#host;
+    host.checkTimedOut = !isSuccess && (timedOut || host.checkTimedOut);
+    const degrades = isSuccess && host.degradedByCheck !== (result === 'degraded');
+    if (degrades) host.degradedByCheck = result === 'degraded';
     const first = this.#first;
     this.#first = false;
     this.#timer = clock.after(this.#nextMs(changed), () => this.#run());
-    if (changed) onChange(this.#host);
-    if (result === 'success') onSuccess(this.#host);
+    if (changed || degrades) onChange(this.#host);
+    if (isSuccess) onSuccess(this.#host);
     if (first) onFirst();
   }
 
@@ -85,7 +90,7 @@ export class HealthSession {
     const { events } = this.#context;
     if (events === undefined) return;
     const host = this.#host;
-    if (result === 'success') {
+    if (result === 'success' || result === 'degraded') {
       if (changed) events.healthy(host, this.#first);
       events.succeeded(host);
       return;

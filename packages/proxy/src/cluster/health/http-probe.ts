@@ -7,6 +7,9 @@ import type { ProbeConversation } from './stream-probe.ts';
 /** By which an endpoint says what it is (Envoy, `service_name_matcher`). */
 const checkedCluster = headerName('x-envoy-upstream-healthchecked-cluster');
 
+/** By which an endpoint says that it had better be left alone, whatever its value (Envoy). */
+const degraded = headerName('x-envoy-degraded');
+
 type HttpCheck = Extract<HealthCheck['check'], { kind: 'http' }>;
 
 function includes(ranges: readonly StatusRange[], status: number): boolean {
@@ -27,8 +30,10 @@ export function httpConversation(check: HttpCheck, clusterName: string): ProbeCo
       applyProbeHeaders(head.headers, check.headers);
     },
     judgeHead({ status, headers }) {
-      if (includes(check.expectedStatuses, status))
-        return isOurs(headers.get(checkedCluster) ?? '') ? 'success' : 'refused';
+      if (includes(check.expectedStatuses, status)) {
+        if (!isOurs(headers.get(checkedCluster) ?? '')) return 'refused';
+        return headers.get(degraded) === undefined ? 'success' : 'degraded';
+      }
       return includes(check.retriableStatuses, status) ? 'retriable' : 'refused';
     },
     judgeEnd: () => 'network',

@@ -6,6 +6,8 @@ import type { HttpPool } from '../pool/http-pool.ts';
 /** How a probe ended. */
 export type ProbeResult =
   | 'success'
+  /** It is well enough to be used where the others do not suffice. */
+  | 'degraded'
   /** The host answered, and not well: it is unhealthy at once. */
   | 'refused'
   /** The host answered that it cannot just now: counts towards the threshold. */
