@@ -356,7 +356,7 @@ test('a tunnel above the limit of requests on a connection that has room is refu
   first.write('one');
   assert.equal(String((await once(first, 'data'))[0]), 'ONE');
   assert.equal(await exchangeRaw(port, 'two'), '');
-  assert.equal(statOf(dataPlane, 'cluster.backend.upstream_rq_pending_overflow'), 1);
+  assert.equal(statOf(dataPlane, 'cluster.backend.upstream_rq_active_overflow'), 1);
   assert.deepEqual(kept.lines, ['URX\n']);
   first.destroy();
 });
