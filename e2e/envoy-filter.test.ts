@@ -122,6 +122,10 @@ ${inboundManager}
     assert.match(status, /^sleep\S+ +Kubernetes( +SYNCED){4}/m);
   });
   assert.match(
+    await cluster.sh('istioctl proxy-status deploy/helloworld-v1'),
+    /Listeners Don't Match\n +- virtualInbound is refused: .*envoy\.filters\.http\.lua/,
+  );
+  assert.match(
     await cluster.sh('kubectl logs deploy/helloworld-v1 -c istio-proxy'),
     /LDS virtualInbound refused.*envoy\.filters\.http\.lua.*is not supported/,
   );

@@ -97,7 +97,7 @@ const dump = (version = '1') =>
         dynamic_listeners: [
           { name: outbound.name, active_state: { version_info: version, listener: outbound } },
           { name: weighted.name, active_state: { version_info: version, listener: weighted } },
-          { name: 'refused', error_state: {} },
+          { name: 'refused', error_state: { details: 'why' } },
         ],
       },
       {
@@ -226,7 +226,7 @@ test('what the control plane sent and what a proxy has are compared by version',
     '  - new has not come to the proxy',
     `  - ${reviews.name} is of another version`,
     "Listeners Don't Match",
-    '  - refused is of another version',
+    '  - refused is refused: why',
     'Routes Match',
   ]);
 });
