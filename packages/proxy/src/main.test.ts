@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -117,6 +117,36 @@ test('a reader of access logs who does not read keeps neither requests nor the e
   for (let i = 0; i < 400; i++) assert.equal((await ask(`http://${main}/${'x'.repeat(4_000)}`)).status, 200);
   child.kill('SIGTERM');
   assert.deepEqual(await exited, [0, null]);
+});
+
+test('at SIGUSR1 access logs are opened anew, SIGHUP changes nothing, and neither opens a port for debuggers', async (t) => {
+  const path = join(folder, 'access.log');
+  const log = `
+          access_log:
+          - name: file
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog
+              path: ${path}
+              log_format: {text_format_source: {inline_string: "%REQ(:PATH)%\\n"}}
+          route_config:`;
+  const file = bootstrapFile((text) => text.replace(/\n +route_config:/, log));
+  const child = startProgram(t, ['-c', file, '--disable-hot-restart']);
+  const exited = once(child, 'exit');
+  const admin = await logged(child, /admin address: (\S+)/);
+  const [, main = ''] = /^main::(.*)$/m.exec((await ask(`http://${admin}/listeners`)).body) ?? [];
+  await ask(`http://${main}/before`);
+  renameSync(path, `${path}.1`);
+  child.kill('SIGHUP');
+  await logged(child, /received SIGHUP/);
+  child.kill('SIGUSR1');
+  await logged(child, /received SIGUSR1/);
+  await ask(`http://${main}/after`);
+  child.kill('SIGTERM');
+  assert.deepEqual(await exited, [0, null]);
+  const [old, fresh] = [`${path}.1`, path].map((one) => readFileSync(one, 'utf8'));
+  assert.match(fresh ?? '', /^\/after$/m);
+  assert.equal(`${old}${fresh}`, '/before\n/after\n');
+  assert.doesNotMatch(child.log, /Debugger/);
 });
 
 test('a bootstrap is checked without being served, and one that is wrong is refused by its place', async () => {
