@@ -30,6 +30,8 @@ export interface AttemptOwner {
   readonly downstream: Downstream | undefined;
   /** What TLS is to offer to the endpoint; undefined: what the cluster says. */
   readonly alpn: AlpnOverride | undefined;
+  /** The host that is asked for, without port, for clusters that put it into SNI; undefined: what the cluster says. */
+  readonly serverName: string | undefined;
   /** The stream is there: the head (and what is there of the body) is to be sent now. */
   onAttemptReady(attempt: Attempt): void;
   /** The owner counts the status of a final head for the cluster. */
@@ -90,7 +92,7 @@ export class Attempt implements Expirable, StreamWaiter {
     host: Host,
     priority: 'default' | 'high',
     timers: CoarseTimers,
-    pool: HttpPool = cluster.poolOf(host, owner.downstream, owner.alpn),
+    pool: HttpPool = cluster.poolOf(host, owner.downstream, owner.alpn, owner),
   ) {
     this.#pool = pool;
     this.#timers = timers;

@@ -33,6 +33,7 @@ export class GrpcStreamCall<Request, Response> implements Expirable, AttemptOwne
   readonly requestVersion = 'HTTP/2';
   readonly downstream = undefined;
   readonly alpn = undefined;
+  readonly serverName = undefined;
   readonly #context: CallContext;
   readonly #target: GrpcCallerOptions;
   readonly #method: MethodType<Request, Response>;

@@ -4,6 +4,7 @@ import { RequestHead, type HeadPool, type HttpVersion, type ResponseHead } from 
 import type { HeaderBlock } from '../codec/header-block.ts';
 import { headerName } from '../codec/header-name.ts';
 import type { Attempt, AttemptOutcome, AttemptOwner } from '../attempt/attempt.ts';
+import { withoutPort } from '../decide/domain-match.ts';
 import { failureReports } from '../attempt/failure.ts';
 import { Retries } from '../filter/router/retries.ts';
 import type { CompiledRetryPolicy } from '../route/retry-policy.ts';
@@ -115,6 +116,10 @@ class HttpCall implements Expirable, AttemptOwner, Call {
   #bytes = 0;
   #ref: ClusterRef | undefined;
   readonly #retries: Retries | undefined;
+
+  get serverName(): string {
+    return withoutPort(this.#request.authority);
+  }
 
   constructor(context: CallContext, request: CallRequest, done: (result: CallResult) => void) {
     this.#context = context;

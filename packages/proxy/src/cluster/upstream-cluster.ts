@@ -45,6 +45,8 @@ export class UpstreamCluster {
   readonly stats: ClusterStats;
   readonly #context: ClusterContext;
   readonly #poolContext: PoolContext;
+  /** TLS asks for the host of each request, or verifies it. */
+  readonly #namesRequests: boolean;
   readonly #breakers: ClusterBreakers;
   #hosts = new Map<string, Host>();
   #groups: readonly HostGroup[] = [];
@@ -89,6 +91,9 @@ export class UpstreamCluster {
     this.#tellsClients = transports.some(({ proxyProtocol }) => proxyProtocol !== undefined);
     this.#offersAlpn =
       model.http.protocol !== 'auto' && transports.some(({ kind }) => kind === 'upstream_tls');
+    this.#namesRequests = transports.some(
+      (one) => one.kind === 'upstream_tls' && (one.autoSni || one.autoSanValidation),
+    );
     this.#balancing = { random: context.random, nowMs: () => context.turn.nowMs, hash: context.hash };
     const { discovery } = model;
     if (discovery.kind === 'original_dst') {
@@ -323,8 +328,18 @@ export class UpstreamCluster {
   }
 
   /** The HTTP connections to a host; `downstream` where they are not to be shared between clients, `alpn` where TLS offers it. */
-  poolOf(host: Host, downstream?: Downstream, alpn?: AlpnOverride): HttpPool {
+  poolOf(
+    host: Host,
+    downstream?: Downstream,
+    alpn?: AlpnOverride,
+    asked?: { readonly serverName: string | undefined },
+  ): HttpPool {
     const { poolPerConnection = false } = this.model;
+    const serverName = this.#namesRequests ? asked?.serverName : undefined;
+    if (serverName !== undefined) {
+      const rules = { told: this.#tellsClients, poolPerConnection };
+      return this.#clientPools(host).of(downstream, rules, alpn, serverName);
+    }
     if (this.#tellsClients || poolPerConnection || downstream?.source !== undefined)
       return this.#clientPools(host).of(downstream, { told: this.#tellsClients, poolPerConnection }, alpn);
     if (alpn !== undefined && this.#offersAlpn) return this.#clientPools(host).shared(alpn);
@@ -333,8 +348,12 @@ export class UpstreamCluster {
 
   #clientPools(host: Host): ClientPools {
     if (host.clientPools !== undefined) return host.clientPools;
-    const pools = new ClientPools((downstream, alpn) =>
-      createHttpPool(host, this.model, this.#poolContext, this.#context.turn, { downstream, alpn }),
+    const pools = new ClientPools((downstream, alpn, serverName) =>
+      createHttpPool(host, this.model, this.#poolContext, this.#context.turn, {
+        downstream,
+        alpn,
+        serverName,
+      }),
     );
     host.clientPools = pools;
     (host.others ??= new Set()).add(pools);

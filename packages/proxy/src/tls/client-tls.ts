@@ -54,15 +54,17 @@ export interface ClientTlsOptions {
   readonly hostKey: string;
   /** SNI; empty: none. */
   readonly serverName: string;
+  /** What the certificate has to be for, where the cluster wants it to be for the host that is asked for. */
+  readonly verifiedName: string;
   readonly protocols: Buffer;
   readonly stats: ClusterStats;
 }
 
 /** The client's part of one connection's handshake. */
 export function clientTls(options: ClientTlsOptions): ClientHandshake & { readonly openssl: Openssl } {
-  const { settings, sessions, serverName, protocols, stats } = options;
+  const { settings, sessions, serverName, verifiedName, protocols, stats } = options;
   const { openssl, context, check, keyLog } = settings;
-  const key = `${options.hostKey} ${serverName}`;
+  const key = `${options.hostKey} ${serverName} ${verifiedName}`;
   const known = sessions?.find(key, settings);
 
   function judge(session: TlsSession): TlsInfo | { readonly refused: string } {
@@ -73,14 +75,13 @@ export function clientTls(options: ClientTlsOptions): ClientHandshake & { readon
         sessionReused: true,
         sessionId: session.id,
         group: session.group,
-        peerSignature: '',
         acquaintance: new Acquaintance(session.clientRandom),
       };
       stats.tls.countHandshake(info);
       return info;
     }
     const certificate = session.peerCertificate();
-    const verdict = check(certificate, session.chainError, serverName);
+    const verdict = check(certificate, session.chainError, verifiedName);
     if (verdict === undefined) {
       const info = describeTls(session, serverName, certificate, settings.ownOf(session));
       stats.tls.countHandshake(info);
@@ -92,7 +93,7 @@ export function clientTls(options: ClientTlsOptions): ClientHandshake & { readon
       refused: refusalText(verdict, {
         chainFailure: session.chainFailure,
         names: certificate?.names ?? undefined,
-        serverName,
+        serverName: verifiedName,
       }),
     };
   }

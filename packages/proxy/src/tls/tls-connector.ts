@@ -17,6 +17,9 @@ import type { SecretStore } from './secret-store.ts';
 import { TlsConnecting } from './tls-connecting.ts';
 import { FollowingTlsSettings } from './tls-context.ts';
 
+/** What is offered where the cluster says no protocols, by how it speaks HTTP. */
+const offered: Readonly<Record<string, readonly string[]>> = { auto: ['h2', 'http/1.1'], http2: ['h2'] };
+
 /** TLS connections as a cluster asks for them; sessions are resumed. */
 export class TlsConnector implements Connector {
   readonly #context: ConnectorContext;
@@ -41,7 +44,8 @@ export class TlsConnector implements Connector {
     this.#model = model;
     this.#stats = stats;
     this.#tcp = new TcpConnector(context, cluster, model.proxyProtocol);
-    this.#protocols = encodeProtocols(model.options.alpn);
+    const { alpn } = model.options;
+    this.#protocols = encodeProtocols(alpn.length > 0 ? alpn : (offered[cluster.http.protocol] ?? []));
     this.#sessions = model.maxSessionKeys > 0 ? new SessionCache(model.maxSessionKeys) : undefined;
     this.#settings = new FollowingTlsSettings(openssl, model.options, secrets, {
       sanIsServerName: model.autoSanValidation,
@@ -57,7 +61,7 @@ export class TlsConnector implements Connector {
     protocols?: readonly string[],
   ): PendingConnection {
     const settings = this.#settings.current();
-    const { sni, autoSni } = this.#model;
+    const { sni, autoSni, autoSanValidation } = this.#model;
     if (!settings.ok) {
       const [first] = settings.problems;
       return failLater(this.#context, listener, `TLS cannot be used: ${first?.message ?? ''}`);
@@ -66,7 +70,8 @@ export class TlsConnector implements Connector {
       settings: settings.value,
       sessions: this.#sessions,
       hostKey: host.key,
-      serverName: autoSni && serverName !== undefined && serverName !== '' ? serverName : sni,
+      serverName: autoSni ? (serverName ?? sni) : sni,
+      verifiedName: autoSanValidation ? (serverName ?? sni) : '',
       protocols: protocols === undefined ? this.#protocols : encodeProtocols(protocols),
       stats: this.#stats,
     });

@@ -12,6 +12,12 @@ export interface SharingRules {
   readonly poolPerConnection: boolean;
 }
 
+type CreatePool = (
+  downstream: Downstream | undefined,
+  alpn: AlpnOverride | undefined,
+  serverName?: string,
+) => HttpPool;
+
 /** So many pools are kept before those without connections are looked for. */
 const fewPools = 64;
 
@@ -20,25 +26,31 @@ const fewPools = 64;
  * or sees its address, and those that offer what a listener wants offered.
  */
 export class ClientPools implements HostUser {
-  readonly #create: (downstream: Downstream | undefined, alpn: AlpnOverride | undefined) => HttpPool;
+  readonly #create: CreatePool;
   readonly #pools = new Map<string, HttpPool>();
   /** Those of all clients, by what they offer; kept as long as the host, and found by the override itself without making a key. */
   readonly #shared = new Map<string, HttpPool>();
   readonly #byAlpn = new WeakMap<AlpnOverride, HttpPool>();
   #sweepAt = fewPools;
 
-  constructor(create: (downstream: Downstream | undefined, alpn: AlpnOverride | undefined) => HttpPool) {
+  constructor(create: CreatePool) {
     this.#create = create;
   }
 
   /** The connections for a client, as the rules part them; without one, those of the proxy itself. */
-  of(downstream: Downstream | undefined, rules: SharingRules, alpn?: AlpnOverride): HttpPool {
+  of(
+    downstream: Downstream | undefined,
+    rules: SharingRules,
+    alpn?: AlpnOverride,
+    serverName?: string,
+  ): HttpPool {
     const client = downstream === undefined ? '' : keyOf(downstream, rules);
-    const key = alpn === undefined ? client : `${client} ${alpnKey(alpn)}`;
+    const ofClient = alpn === undefined ? client : `${client} ${alpnKey(alpn)}`;
+    const key = serverName === undefined ? ofClient : `${ofClient} for ${serverName}`;
     let pool = this.#pools.get(key);
     if (pool === undefined) {
       if (this.#pools.size >= this.#sweepAt) this.#sweep();
-      pool = this.#create(downstream, alpn);
+      pool = this.#create(downstream, alpn, serverName);
       this.#pools.set(key, pool);
     }
     return pool;
@@ -91,9 +103,9 @@ export function connectorFor(
   connector: Connector,
   downstream: Downstream | undefined,
   protocols: readonly string[] | undefined,
+  serverName?: string,
 ): Connector {
   return {
-    connect: (host, listener, serverName) =>
-      connector.connect(host, listener, serverName, downstream, protocols),
+    connect: (host, listener) => connector.connect(host, listener, serverName, downstream, protocols),
   };
 }

@@ -17,6 +17,8 @@ export interface PoolUsers {
   readonly downstream: Downstream | undefined;
   /** Those whose listeners want this offered; undefined: all. */
   readonly alpn: AlpnOverride | undefined;
+  /** Those for this host; undefined: all. */
+  readonly serverName?: string | undefined;
 }
 
 /** The connections to a host, in the version of HTTP that its cluster asks for. */
@@ -52,7 +54,10 @@ function contextFor(
   protocols: readonly string[] | undefined,
 ): PoolContext {
   if (users === undefined) return context;
-  return { ...context, connector: connectorFor(context.connector, users.downstream, protocols) };
+  return {
+    ...context,
+    connector: connectorFor(context.connector, users.downstream, protocols, users.serverName),
+  };
 }
 
 function http2Pool(host: Host, cluster: Cluster, context: PoolContext, turn: Turn): Http2Pool {

@@ -1,3 +1,4 @@
+import { withoutPort } from '../../decide/domain-match.ts';
 import type { Downstream } from '../../cluster/connector.ts';
 import type { Host } from '../../cluster/host.ts';
 import type { HostOverride } from '../../cluster/host-override.ts';
@@ -57,6 +58,11 @@ export abstract class HostChoice implements Expirable, HostRequest, HashSource {
 
   get alpn(): AlpnOverride | undefined {
     return this.owner.manager.alpn;
+  }
+
+  /** After the route has rewritten it, as Envoy. */
+  get serverName(): string {
+    return withoutPort(this.owner.head.authority);
   }
 
   get originalDestination(): SocketAddress | undefined {

@@ -1,3 +1,4 @@
+import { withoutPort } from '../../decide/domain-match.ts';
 import { attemptAtEndpoint } from '../../call/endpoint-attempt.ts';
 import type { CallContext } from '../../call/http-call.ts';
 import { RequestHead, type HttpVersion, type ResponseHead } from '../../codec/head.ts';
@@ -36,6 +37,10 @@ export class Shadow implements Expirable, AttemptOwner {
     this.#head = head;
     this.#setup = setup;
     this.#body = new BodyBuffer(setup.bufferLimitBytes);
+  }
+
+  get serverName(): string {
+    return withoutPort(this.#head.authority);
   }
 
   start(attempt: Attempt, endStream: boolean): void {
