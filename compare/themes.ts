@@ -13,6 +13,7 @@ import { routing } from './cases/routing/index.ts';
 import { tcp } from './cases/tcp/index.ts';
 import { timeouts } from './cases/timeouts/index.ts';
 import { tlsIn } from './cases/tls-in/index.ts';
+import { tlsOut } from './cases/tls-out/index.ts';
 import { upstream } from './cases/upstream/index.ts';
 
 /** All themes, in the order in which they run. */
@@ -31,5 +32,6 @@ export const themes: readonly Theme[] = [
   log,
   tcp,
   tlsIn,
+  tlsOut,
   admin,
 ];

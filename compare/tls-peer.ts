@@ -47,12 +47,12 @@ export function observeClientTls(
   into.set(`${name}.tls.cipher`, socket.getCipher().name);
   into.set(`${name}.tls.alpn`, String(socket.alpnProtocol));
   into.set(`${name}.tls.resumed`, String(socket.isSessionReused()));
-  into.set(`${name}.tls.peer`, socket.getPeerCertificate().subjectaltname ?? '');
+  into.set(`${name}.tls.peer`, socket.getPeerCertificate()?.subjectaltname ?? '');
 }
 
 /** What the proxy has asked an endpoint for, and who it says it is. */
 export function observeEndpointTls(into: Observation, name: string, socket: TLSSocket): void {
   into.set(`${name}.tls.server_name`, String((socket as { servername?: unknown }).servername));
   into.set(`${name}.tls.alpn`, String(socket.alpnProtocol));
-  into.set(`${name}.tls.peer`, socket.getPeerCertificate().subjectaltname ?? '');
+  into.set(`${name}.tls.peer`, socket.getPeerCertificate()?.subjectaltname ?? '');
 }
