@@ -105,8 +105,9 @@ test('what traffic has left is collected when the proxy has come to rest, not be
 });
 
 test('shapes are forgotten too where much memory would stay otherwise, and not again where it is needed', () => {
-  const { clock, memory } = started();
+  const { clock, memory, clients } = started();
   clock.advance(2_000);
+  clients.active++;
   memory.used = 50 * mb;
   memory.pages = 15 * mb;
   clock.advance(5_000);
@@ -157,6 +158,22 @@ test('what pushes have left of a proxy that nobody uses is collected whole, howe
   memory.anonymous = 21 * mb - 1;
   clock.advance(60_000);
   assert.deepEqual(memory.collected, ['all', 'all']);
+});
+
+test('what traffic has left is collected whole when nobody uses the proxy any more', () => {
+  const { clock, memory, clients } = started();
+  clock.advance(2_000);
+  clients.taken++;
+  memory.used = 50 * mb;
+  memory.pages = 15 * mb;
+  clock.advance(5_000);
+  assert.deepEqual(memory.collected, ['all', 'objects']);
+  clock.advance(10_000);
+  assert.deepEqual(memory.collected, ['all', 'objects']);
+  clock.advance(5_000);
+  assert.deepEqual(memory.collected, ['all', 'objects', 'all']);
+  clock.advance(60_000);
+  assert.equal(memory.collected.length, 3);
 });
 
 test('what is free outside of the heap is given back also under traffic, where it is worthwhile', () => {

@@ -119,8 +119,6 @@ export function giveMemoryBack(
   let leastBytes: number | undefined;
   /** All memory when everything was last collected, or less. */
   let wholeBytes = usualStartBytes;
-  /** All memory when something was last collected. */
-  let collectedBytes = Number.POSITIVE_INFINITY;
   let wasBusy = false;
   let taken = 0;
   let looksUnused = 0;
@@ -132,7 +130,6 @@ export function giveMemoryBack(
     memory.trim();
     leastHeapBytes = memory.usedBytes();
     leastBytes = memory.anonymousBytes();
-    collectedBytes = leastBytes;
     if (what === 'all') wholeBytes = leastBytes;
     else if (leastBytes - wholeBytes >= muchBytes) collect('all');
     else wholeBytes = Math.min(wholeBytes, leastBytes);
@@ -145,7 +142,7 @@ export function giveMemoryBack(
     const isUnused = isAtRest && clientConnections.active === 0 && clientConnections.taken === taken;
     taken = clientConnections.taken;
     looksUnused = isUnused ? looksUnused + 1 : 0;
-    return looksUnused >= unusedLooks && memory.anonymousBytes() - collectedBytes >= worthwhileUnusedBytes;
+    return looksUnused >= unusedLooks && memory.anonymousBytes() - wholeBytes >= worthwhileUnusedBytes;
   };
   const look = (sinceMs: number, what: Parameters<ProcessMemory['collect']>[0]): void => {
     const usedMs = memory.cpuMs() - cpuMs;
