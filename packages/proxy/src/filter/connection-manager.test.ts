@@ -232,14 +232,14 @@ test('answers of the proxy itself are mapped and formatted, in text and in JSON,
             status_code: 410,
             body: { inline_string: 'not here' },
             body_format_override: {
-              text_format: '<%LOCAL_REPLY_BODY% %RESPONSE_CODE%>',
+              text_format: '<%LOCAL_REPLY_BODY% %RESPONSE_CODE% %RESP(:STATUS)%>',
               content_type: 'text/html',
             },
             headers_to_add: [{ header: { key: 'x-mapped', value: '%RESPONSE_CODE_DETAILS%' } }],
           },
         ],
         body_format: {
-          json_format: { status: '%RESPONSE_CODE%', path: '%REQ(:PATH)%', text: '%LOCAL_REPLY_BODY%' },
+          json_format: { status: '%RESP(:STATUS)%', path: '%REQ(:PATH)%', text: '%LOCAL_REPLY_BODY%' },
         },
       },
     },
@@ -248,18 +248,18 @@ test('answers of the proxy itself are mapped and formatted, in text and in JSON,
   const mapped = await ask(port, '/missing');
   assert.deepEqual(
     [mapped.status, mapped.body, mapped.headers['content-type'], mapped.headers['x-mapped']],
-    [410, '<not here 410>', 'text/html', 'route_not_found'],
+    [410, '<not here 410 410>', 'text/html', 'route_not_found'],
   );
   const formatted = await ask(port, '/gone');
   assert.equal(formatted.status, 503);
   assert.equal(formatted.headers['content-type'], 'application/json');
-  assert.deepEqual(JSON.parse(formatted.body), { status: 503, path: '/gone', text: '' });
+  assert.deepEqual(JSON.parse(formatted.body), { status: '503', path: '/gone', text: '' });
   assert.equal((await ask(port, '/up')).status, 200);
   const unread = await exchangeRaw(port, 'GET / HTTP/1.1\r\nHost : a\r\n\r\n');
-  assert.match(unread, /\r\n\r\n\{"path":null,"status":400,"text":"Bad Request"\}\n$/);
+  assert.match(unread, /\r\n\r\n\{"path":null,"status":"400","text":"Bad Request"\}\n$/);
   const grpc = { 'content-type': 'application/grpc' };
   const { headers } = await ask(port, '/missing', { method: 'POST', headers: grpc });
-  assert.equal(headers['grpc-message'], '<not here 410>');
+  assert.equal(headers['grpc-message'], '<not here 410 410>');
 });
 
 test('the scheme is what the configuration says, and the port is told where that is asked for', async (t) => {

@@ -50,7 +50,10 @@ export function compileLocalReply(config: LocalReplyConfig, path: string, bad: P
   }));
   return (info) => {
     const mapper = mappers.find(({ test }) => test(info));
-    if (mapper?.status !== undefined) info.status = mapper.status;
+    if (mapper?.status !== undefined) {
+      info.status = mapper.status;
+      if (info.response !== undefined) info.response.status = mapper.status;
+    }
     if (mapper?.body !== undefined) info.localReplyBody = mapper.body;
     const format = mapper === undefined ? standard : mapper.format;
     return {
