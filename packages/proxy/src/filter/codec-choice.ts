@@ -27,6 +27,8 @@ export function knownProtocol(codec: HttpConnectionManager['codec'], alpn: strin
 export interface ServerCodec {
   /** Closes after the requests under way; at once where there are none. */
   closeWhenIdle(): void;
+  /** The same, but a connection without requests still takes what its client sends in the time of a drain. */
+  closeAfterDrain(): void;
 }
 
 /** Waits for the first bytes of a connection, which say whether it is HTTP/2 (RFC 9113 section 3.4). */
@@ -59,6 +61,11 @@ export class CodecChoice implements Expirable, ServerCodec, WireHandler {
   closeWhenIdle(): void {
     if (this.#codec === undefined) this.#wire.end();
     else this.#codec.closeWhenIdle();
+  }
+
+  closeAfterDrain(): void {
+    if (this.#codec === undefined) this.#wire.end();
+    else this.#codec.closeAfterDrain();
   }
 
   onBytes(buffer: Buffer, start: number, end: number): void {

@@ -283,9 +283,11 @@ test('the scheme is what the configuration says, and the port is told where that
 test('a connection takes no further request after its longest time, and an idle one is closed and counted', async (t) => {
   const up = await mirror(t);
   const serve = (options: object) =>
-    serveEnvoy(t, { route_config: routesJson([all]), common_http_protocol_options: options }, [
-      clusterFromJson('up', [up]),
-    ]);
+    serveEnvoy(
+      t,
+      { route_config: routesJson([all]), common_http_protocol_options: options, drain_timeout: '0.03s' },
+      [clusterFromJson('up', [up])],
+    );
   const short = await serve({ max_connection_duration: '0.03s' });
   const socket = connect(short.port, '127.0.0.1');
   socket.resume();

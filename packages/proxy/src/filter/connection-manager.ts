@@ -88,6 +88,7 @@ export function http1Options(model: HttpConnectionManager): Http1ServerOptions {
     allowChunkedLength: model.http1.allowChunkedLength,
     allowCustomMethods: model.http1.allowCustomMethods,
     idleTimeoutMs: model.idleTimeoutMs,
+    drainTimeoutMs: model.drainTimeoutMs,
     requestHeadersTimeoutMs: model.requestHeadersTimeoutMs,
     maxRequests: model.maxRequestsPerConnection,
     answerContinue: !model.proxy100Continue,
@@ -358,12 +359,12 @@ export class HttpConnection implements ServerConnectionOwner {
     return new Http1ServerConnection(wire, manager.http1, this, manager.heads, manager.timers);
   }
 
-  /** After its longest time a connection takes no further request (Envoy, `max_connection_duration`). */
+  /** After its longest time a connection is drained (Envoy, `max_connection_duration`). */
   #limitDuration(): void {
     const manager = this.#manager;
     this.#duration = new Deadline(() => {
       manager.stats.n.cxMaxDurationReached++;
-      this.drain();
+      this.#codec.closeAfterDrain();
     });
     manager.timers.start(this.#duration, manager.model.maxConnectionDurationMs);
   }

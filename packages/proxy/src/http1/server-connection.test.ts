@@ -455,6 +455,32 @@ test('a client that ends and does not read what waits for it is left after a whi
   assert.equal(wire.closed, true);
 });
 
+test('an idle connection takes a last request in the time of its drain, and is closed after that', () => {
+  const { clock, wire, owner } = connect({ drainTimeoutMs: 5_000 });
+  clock.advance(63_000);
+  assert.equal(wire.ended, false);
+  wire.receive(get);
+  assert.match(wire.sent, /^HTTP\/1\.1 200 OK\r\n[^]*connection: close\r\n/);
+  assert.equal(owner.requests.length, 1);
+  assert.ok(wire.ended);
+  const silent = connect({ drainTimeoutMs: 5_000 });
+  silent.clock.advance(63_000);
+  assert.equal(silent.wire.ended, false);
+  silent.clock.advance(4_000);
+  assert.ok(silent.wire.ended);
+});
+
+test('a connection that is drained while a request is under way ends with the answer', () => {
+  const { connection, wire, owner } = connect({ drainTimeoutMs: 5_000 });
+  owner.answers = false;
+  wire.receive(get);
+  connection.closeAfterDrain();
+  assert.equal(wire.ended, false);
+  owner.answer(owner.streams[0] as ServerStream, '/');
+  assert.match(wire.sent, /\r\nconnection: close\r\n/);
+  assert.ok(wire.ended);
+});
+
 test('a head that does not come in time is answered with 408, an idle connection is closed', () => {
   const slow = connect();
   slow.wire.receive('GET / HTTP/1.1\r\n');

@@ -28,6 +28,9 @@ export class Http1ServerConnection extends RequestReader implements ServerStream
   readonly #owner: ServerConnectionOwner;
   #writing: WriteState = 'idle';
   #end: ConnectionEnd | undefined;
+  /** It was idle for its longest time, and is to be closed for that. */
+  #idled = false;
+  #drains = false;
 
   constructor(
     wire: Wire,
@@ -74,13 +77,34 @@ export class Http1ServerConnection extends RequestReader implements ServerStream
     else if (this.reading === 'closing') {
       if (this.options.delayedCloseTimeoutMs > 0) this.#owner.onDelayedCloseTimeout();
       this.wire.destroy();
-    } else this.close('idle_timeout');
+    } else if (this.#drains) this.close();
+    else {
+      this.#idled = true;
+      this.closeAfterDrain();
+    }
+  }
+
+  /** As Envoy: a request that comes while the connection is drained is answered, and told that it was the last. */
+  closeAfterDrain(): void {
+    const { drainTimeoutMs = 0 } = this.options;
+    if (this.#drains) return;
+    if (drainTimeoutMs === 0) {
+      this.closeWhenIdle();
+      return;
+    }
+    this.#drains = true;
+    this.closeAfter = true;
+    if (this.#isIdle) this.timers.start(this, drainTimeoutMs);
   }
 
   /** Closes the connection when it is idle, or after the response under way. */
   closeWhenIdle(): void {
     this.closeAfter = true;
-    if (this.reading === 'head' && this.head === undefined && this.handler === undefined) this.close();
+    if (this.#isIdle) this.close();
+  }
+
+  get #isIdle(): boolean {
+    return this.reading === 'head' && this.head === undefined && this.handler === undefined;
   }
 
   // What is asked
@@ -210,7 +234,10 @@ export class Http1ServerConnection extends RequestReader implements ServerStream
   }
 
   /** Notes how the connection ends; the first to say so knows. */
-  protected noteEnd(byPeer: boolean, cause: ConnectionEnd['cause'] = 'none'): ConnectionEnd {
+  protected noteEnd(
+    byPeer: boolean,
+    cause: ConnectionEnd['cause'] = this.#idled ? 'idle_timeout' : 'none',
+  ): ConnectionEnd {
     return (this.#end ??= connectionEnd(byPeer, this.handler !== undefined, cause));
   }
 
@@ -227,7 +254,7 @@ export class Http1ServerConnection extends RequestReader implements ServerStream
   }
 
   /** Sends what is left, then FIN; reads on for a moment, so that the peer gets it all before a reset. */
-  protected close(cause: ConnectionEnd['cause'] = 'none'): void {
+  protected close(cause?: ConnectionEnd['cause']): void {
     this.noteEnd(false, cause);
     if (this.reading === 'closing') return;
     this.reading = 'closing';

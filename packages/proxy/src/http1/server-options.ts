@@ -14,6 +14,8 @@ export interface Http1ServerOptions {
   readonly allowCustomMethods: boolean;
   /** Between requests; 0: none. */
   readonly idleTimeoutMs: number;
+  /** How long a connection that was idle for so long, or is as old as it may get, still takes a request; 0 (default): not at all. */
+  readonly drainTimeoutMs?: number;
   /** From the first byte of a head to its last; 0: none. */
   readonly requestHeadersTimeoutMs: number;
   /** 0: no limit. */

@@ -49,6 +49,8 @@ export class Http2ServerConnection extends Http2Connection {
   /** Requests that clients take back before they are answered (CVE-2023-44487): so many at once, for each that is answered one more. */
   readonly #resetBudget = new FloodBudget(200, 20);
   #announced = false;
+  /** It was idle for its longest time, and is to be closed for that. */
+  #idled = false;
   /** The timer is that of a head that is not complete. */
   #headTimed = false;
 
@@ -90,8 +92,16 @@ export class Http2ServerConnection extends Http2Connection {
     this.context.timers.start(this, Math.max(1, this.#serverOptions.drainTimeoutMs));
   }
 
+  closeAfterDrain(): void {
+    this.closeWhenIdle();
+  }
+
   protected override onPingAck(): void {
     this.#refuseFurther();
+  }
+
+  protected override noteEnd(byPeer: boolean, cause: ConnectionEnd['cause'] = 'none'): ConnectionEnd {
+    return super.noteEnd(byPeer, cause === 'none' && this.#idled ? 'idle_timeout' : cause);
   }
 
   #refuseFurther(): void {
@@ -119,8 +129,8 @@ export class Http2ServerConnection extends Http2Connection {
     else if (this.isBlockOpen) this.fail(errorCode.enhanceYourCalm, 'a head that does not end');
     else if (this.life === 'leaving') this.#refuseFurther();
     else if (this.streams.size === 0) {
-      this.noteEnd(false, 'idle_timeout');
-      this.fail(errorCode.noError, 'idle');
+      this.#idled = true;
+      this.closeWhenIdle();
     }
   }
 
