@@ -2,6 +2,7 @@ import type { Theme } from './case.ts';
 import { admin } from './cases/admin/index.ts';
 import { balancing } from './cases/balancing/index.ts';
 import { clusters } from './cases/clusters/index.ts';
+import { drain } from './cases/drain/index.ts';
 import { filters } from './cases/filters/index.ts';
 import { forwarding } from './cases/forwarding/index.ts';
 import { framing } from './cases/framing/index.ts';
@@ -31,6 +32,7 @@ export const themes: readonly Theme[] = [
   http2,
   log,
   tcp,
+  drain,
   tlsIn,
   tlsOut,
   admin,
