@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import type { LateenError } from '@lateen/core';
 import { runEnvoy } from './bootstrap/main.ts';
 import { ask, logged, startProgram } from './testing/program.ts';
 
@@ -159,6 +160,19 @@ test('a bootstrap is checked without being served, and one that is wrong is refu
     new RegExp(`${file}:18:\\d+: .*clutser.*cluster`),
   );
   await assert.rejects(run('-c', '/nowhere.yaml'), /the bootstrap cannot be read: .*nowhere/);
+});
+
+test('a bootstrap with an extension that is not there is refused with what can be done', async () => {
+  const lua = bootstrapFile((text) =>
+    text
+      .replace('http.router.v3.Router', 'http.lua.v3.Lua')
+      .replace('filters.http.router}', 'filters.http.lua}'),
+  );
+  await assert.rejects(run('-c', lua), (error: LateenError) => {
+    assert.match(error.message, /:\d+:\d+: static_resources\.listeners\[0\].*lua\.v3\.Lua is not known/);
+    assert.match(error.hint ?? '', /Lua.*not run.*docs\/proxy-fields\.md/);
+    return true;
+  });
 });
 
 test('what only compiling finds is found without serving, at its place and with the file that is wrong', async () => {

@@ -8,9 +8,20 @@ export class RefusedBootstrap extends LateenError {
   readonly problems: readonly Problem[];
 
   constructor(list: readonly Problem[]) {
-    super('EBOOTSTRAP', `the bootstrap is refused:\n  ${formatProblems(list)}`);
+    super('EBOOTSTRAP', `the bootstrap is refused:\n  ${formatProblems(list)}`, hintFor(list));
     this.problems = list;
   }
+}
+
+/** What can be done about an extension that is not here; of other problems the messages say it. */
+function hintFor(list: readonly Problem[]): { readonly hint?: string } {
+  const types = list.flatMap(({ message }) => /^@type (?:\S*\/)?(\S+) is not known/.exec(message)?.[1] ?? []);
+  if (types.length === 0) return {};
+  const runs = types.some((type) => /\.(?:lua|wasm|golang|dynamic_modules)\./.test(type));
+  const why = runs ? 'programs within the proxy (Lua, Wasm, Go) are not run; ' : '';
+  return {
+    hint: `${why}take out what is not known, or have Envoy serve it: docs/proxy-fields.md lists what there is`,
+  };
 }
 
 /** Problems of static resources with their paths in the bootstrap: `static_resources.listeners[0].filter_chains[1]`. */
