@@ -9,6 +9,7 @@ import { framing } from './cases/framing/index.ts';
 import { http2 } from './cases/http2/index.ts';
 import { log } from './cases/log/index.ts';
 import { messages } from './cases/messages/index.ts';
+import { proxyProtocol } from './cases/proxy-protocol/index.ts';
 import { retries } from './cases/retries/index.ts';
 import { routing } from './cases/routing/index.ts';
 import { tcp } from './cases/tcp/index.ts';
@@ -33,6 +34,7 @@ export const themes: readonly Theme[] = [
   log,
   tcp,
   drain,
+  proxyProtocol,
   tlsIn,
   tlsOut,
   admin,
