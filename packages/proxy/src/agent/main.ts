@@ -100,7 +100,10 @@ export async function runAgent(
     port: config.proxyConfig.statusPort,
     log: log.scope('status'),
     appProbers: config.appProbers,
-    missing: () => (serving.state() === 'DRAINING' ? ['the proxy is draining'] : proxy.warming.missing),
+    missing: () =>
+      serving.state() === 'DRAINING'
+        ? ['the proxy is draining']
+        : [...proxy.firstUpdates.missing, ...proxy.warming.missing],
     metrics: mergedMetrics(() => serving.stats(), config.prometheusAnnotations),
     quit: () => serving.stop(),
     drain: () => serving.fleet.startDraining(),

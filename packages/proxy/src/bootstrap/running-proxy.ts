@@ -10,6 +10,7 @@ import type { RefusedResource, ResourceSink, ResourceUpdate } from '../xds/subsc
 import { resourceSink } from '../xds/resource-sink.ts';
 import type { RuntimeValues } from '../runtime/runtime-entry.ts';
 import { FirstRuntime } from '../xds/first-runtime.ts';
+import { FirstUpdates } from '../xds/first-updates.ts';
 import { managerStats } from '../xds/manager-stats.ts';
 import { onDemandFeed, type OnDemandFeed } from '../xds/on-demand-feed.ts';
 import { runtimeFeed } from '../xds/runtime-feed.ts';
@@ -52,6 +53,7 @@ export interface RunningProxy {
   readonly bootstrap: ProxyBootstrap;
   readonly dataPlane: DataPlane;
   readonly warming: Warming;
+  readonly firstUpdates: Pick<FirstUpdates, 'missing'>;
   readonly store: ResourceStore;
   /** Calls other services of the control plane; undefined where there is no ADS. */
   readonly controlPlane: GrpcCaller | undefined;
@@ -173,16 +175,16 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
       return isOwn ? undefined : subscriptions.problemOf(source);
     },
   });
-  const sink: ResourceSink =
-    options.onTaken === undefined
-      ? taking
-      : {
-          async update(one) {
-            const bad = await taking.update(one);
-            options.onTaken?.(one, bad);
-            return bad;
-          },
-        };
+  const firstUpdates = new FirstUpdates();
+  const sink: ResourceSink = {
+    async update(one) {
+      firstUpdates.begin(warming.ready);
+      const bad = await taking.update(one);
+      firstUpdates.taken(one, bad);
+      options.onTaken?.(one, bad);
+      return bad;
+    },
+  };
   const subscribe = options.subscribe ?? createSubscriptions;
   const subscriptions: Subscriptions = subscribe({
     node: bootstrap.node,
@@ -255,6 +257,7 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
     bootstrap,
     dataPlane,
     warming,
+    firstUpdates,
     store,
     controlPlane: subscriptions.caller,
     startedAtMs: clock.now(),
