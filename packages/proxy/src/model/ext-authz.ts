@@ -48,7 +48,7 @@ export interface ExtAuthz {
   /** Share of requests that are asked about; undefined: all. */
   readonly enabled?: Fraction;
   readonly enabledMetadata?: MetadataMatch;
-  /** True: the requests that are not asked about by {@link enabled} are refused. */
+  /** True: the requests that are not asked about, by {@link enabled} or {@link enabledMetadata}, are refused. */
   readonly deniesDisabled?: () => boolean;
   readonly includePeerCertificate: boolean;
   readonly includeTlsSession: boolean;

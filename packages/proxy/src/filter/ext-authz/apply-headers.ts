@@ -19,17 +19,17 @@ const untouchable: ReadonlySet<string> = new Set([
 /** Changes headers as a service wants; framing stays as it is. */
 export function applyHeaders(headers: HeaderBlock, changes: readonly VerdictHeader[]): void {
   for (const { name, action } of changes) {
-    // Several lines of one name that are set stay together.
-    if (action === 'set' && isHeaderName(name) && !untouchable.has(name)) headers.remove(headerName(name));
+    if (action === 'set_lines' && isHeaderName(name) && !untouchable.has(name)) {
+      headers.remove(headerName(name));
+    }
   }
   for (const { name, value, action } of changes) {
     if (!isHeaderName(name) || untouchable.has(name)) continue;
     const prepared = headerName(name);
-    const before = headers.get(prepared);
-    if (action === 'append' && before !== undefined) headers.set(prepared, `${before},${value}`);
-    else if (action === 'set_if_exists' && before !== undefined) headers.set(prepared, value);
-    else if (action === 'set' || action === 'add') headers.add(prepared, value);
-    else if (action === 'add_if_absent' && before === undefined) headers.add(prepared, value);
+    const isThere = headers.has(prepared);
+    if (action === 'set' || (action === 'set_if_exists' && isThere)) headers.set(prepared, value);
+    else if (action === 'set_lines' || action === 'add') headers.add(prepared, value);
+    else if (isThere ? action === 'append' : action === 'add_if_absent') headers.add(prepared, value);
   }
 }
 

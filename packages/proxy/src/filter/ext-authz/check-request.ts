@@ -127,9 +127,7 @@ export class CheckRequestMaker {
     withBody: { readonly packAsBytes: boolean } | undefined,
   ): NonNullable<NonNullable<AttributeContext['request']>['http']> {
     const lines = this.#headersOf(head);
-    if (withBody !== undefined) {
-      lines.push(['x-envoy-auth-partial-body', String(body?.partial === true)]);
-    }
+    if (body !== undefined) lines.push(['x-envoy-auth-partial-body', String(body.partial)]);
     const length = head.headers.get(names.contentLength);
     const known = length === undefined ? (requestComplete ? 0 : -1) : Number(length);
     return {

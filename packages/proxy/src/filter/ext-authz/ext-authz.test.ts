@@ -152,7 +152,7 @@ test('a gRPC service is told of the request, and what it allows goes on with its
   const { url, headers } = seen(answer.body);
   assert.equal(url, '/p?q=1&tenant=a%20b');
   assert.equal(headers['x-user'], 'jason');
-  assert.equal(headers['x-list'], 'a,b');
+  assert.equal(headers['x-list'], 'a, b');
   assert.equal(headers['x-secret'], undefined);
   const attributes = asked[0]?.attributes;
   assert.equal(attributes?.source?.address?.socketAddress?.address, '127.0.0.1');
@@ -238,13 +238,16 @@ test('an HTTP service sees the head under its prefix, and its answer decides', a
     t,
     ({ headers }) =>
       headers.authorization === 'yes'
-        ? { status: 200, headers: { 'x-user': 'jason', 'x-internal': '1', 'x-client': 'hello' } }
+        ? { status: 200, headers: { 'x-user': ['first', 'jason'], 'x-internal': '1', 'x-client': 'hello' } }
         : { status: 401, headers: { 'www-authenticate': 'Basic', 'x-other': '1' }, body: 'who are you?' },
     {
       path_prefix: '/check',
       authorization_request: {
-        allowed_headers: { patterns: [{ exact: 'x-told' }] },
-        headers_to_add: [{ key: 'x-proxy', value: 'lateen' }],
+        allowed_headers: { patterns: [{ exact: 'x-told' }, { exact: 'x-told-by-us' }] },
+        headers_to_add: [
+          { key: 'x-proxy', value: 'lateen' },
+          { key: 'x-told-by-us', value: 'us' },
+        ],
       },
       authorization_response: {
         allowed_upstream_headers: { patterns: [{ exact: 'x-user' }] },
@@ -258,6 +261,7 @@ test('an HTTP service sees the head under its prefix, and its answer decides', a
       host: 'shop',
       authorization: 'yes',
       'x-told': 'this',
+      'x-told-by-us': 'mallory',
       'x-untold': 'that',
       'x-user': 'mallory',
     },
@@ -271,11 +275,40 @@ test('an HTTP service sees the head under its prefix, and its answer decides', a
   assert.equal(asked[0]?.headers['x-told'], 'this');
   assert.equal(asked[0]?.headers['x-untold'], undefined);
   assert.equal(asked[0]?.headers['x-proxy'], 'lateen');
+  assert.equal(asked[0]?.headers['x-told-by-us'], 'us');
   const denied = await ask(port);
   assert.equal(denied.status, 401);
   assert.equal(denied.body, 'who are you?');
   assert.equal(denied.headers['www-authenticate'], 'Basic');
   assert.equal(denied.headers['x-other'], undefined);
+});
+
+test('the type of a refusal is that of the service, where it says something', async (t) => {
+  const { port } = await serveByHttp(t, ({ url }) => ({
+    status: 403,
+    headers: { 'content-type': 'application/json', 'set-cookie': ['a=1', 'b=2'] },
+    ...(url === '/silent' ? {} : { body: '{}' }),
+  }));
+  const said = await ask(port);
+  assert.equal(said.headers['content-type'], 'application/json');
+  assert.deepEqual(said.headers['set-cookie'], ['a=1', 'b=2']);
+  assert.equal((await ask(port, '/silent')).headers['content-type'], undefined);
+});
+
+test('requests that nobody is asked about are refused where they are to be', async (t) => {
+  const nobody = { filter: 'x', path: [{ key: 'y' }], value: { present_match: true } };
+  for (const disabled of [
+    { filter_enabled_metadata: nobody },
+    { filter_enabled: { default_value: { numerator: 0 } } },
+  ]) {
+    const { port, asked, stats } = await serveGrpc(t, () => ok, {
+      ...disabled,
+      deny_at_disable: { default_value: true, runtime_key: 'deny' },
+    });
+    assert.equal((await ask(port)).status, 403);
+    assert.equal(asked.length, 0);
+    assert.match(stats(), /^http\.http\.ext_authz\.disabled: 1$/m);
+  }
 });
 
 test('an HTTP service that answers 5xx has failed', async (t) => {

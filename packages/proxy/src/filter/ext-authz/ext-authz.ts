@@ -35,8 +35,7 @@ function compileAsk(config: ExtAuthz, services: FilterServices): Ask {
   const { authorizer } = config;
   if (authorizer.kind === 'http') {
     const check = new HttpCheck(services.clusterRef(authorizer.cluster), authorizer, config);
-    return ({ head }, { body, withBody }, done) =>
-      check.start(services.calls, head, body, withBody !== undefined, done);
+    return ({ head }, { body }, done) => check.start(services.calls, head, body, done);
   }
   const target = grpcTarget(authorizer.service, services, defaultTimeoutMs);
   const maker = new CheckRequestMaker(config, services.nodeMetadata);
@@ -93,6 +92,12 @@ export function extAuthzFilter(
     group(prefix, 'envoy_cluster_ext_authz_', { cluster_name: cluster }).n[what]++;
   }
 
+  function isEnabled({ random, dynamicMetadata }: FilterExchange): boolean {
+    const { enabled } = config;
+    if (enabled !== undefined && random() * enabled.denominator >= enabled.numerator) return false;
+    return wanted === undefined || wanted(dynamicMetadata);
+  }
+
   function refuse(exchange: FilterExchange, status: number, details: string, body?: Buffer): void {
     exchange.addFlag(flag.unauthorizedExternalService);
     const hasBody = body !== undefined && body.length > 0;
@@ -147,18 +152,11 @@ export function extAuthzFilter(
   return {
     name,
     onRequest(exchange) {
-      if (wanted !== undefined && !wanted(exchange.dynamicMetadata)) {
-        count(exchange, 'disabled');
-        return 'continue';
-      }
-      const { enabled } = config;
-      if (enabled !== undefined && exchange.random() * enabled.denominator >= enabled.numerator) {
-        if (config.deniesDisabled?.() === true) {
-          refuse(exchange, config.statusOnError, 'ext_authz_error');
-          return 'stop';
-        }
-        count(exchange, 'disabled');
-        return 'continue';
+      if (!isEnabled(exchange)) {
+        own.n.disabled++;
+        if (config.deniesDisabled?.() !== true) return 'continue';
+        refuse(exchange, config.statusOnError, 'ext_authz_error');
+        return 'stop';
       }
       const settings = settingsOf(exchange, name);
       const contextExtensions = settings?.contextExtensions ?? noExtensions;

@@ -41,7 +41,9 @@ export function verdictOf(response: CheckResponse): Verdict {
     return {
       kind: 'denied',
       status: status === undefined || status < 200 || status > 599 ? forbidden : status,
-      headers: headersOf(denied?.headers),
+      headers: headersOf(denied?.headers).map((header) =>
+        header.action === 'set' ? { ...header, action: 'set_lines' } : header,
+      ),
       body: Buffer.from(denied?.body ?? '', 'utf8'),
       metadata,
     };

@@ -56,17 +56,18 @@ export class HttpCheck {
     context: CallContext,
     head: RequestHead,
     body: ShownBody | undefined,
-    tellsBody: boolean,
     done: (verdict: Verdict) => void,
   ): Call {
     const headers: (readonly [string, string])[] = [];
+    const { headersToAdd } = this.#config;
     head.headers.forEach((name, value) => {
       const lower = name.toLowerCase();
-      if (neverTold.has(lower) || this.#disallowed(lower)) return;
+      if (neverTold.has(lower) || this.#disallowed(lower) || headersToAdd.some(([own]) => own === lower))
+        return;
       if (alwaysTold.has(lower) || this.#allowed(lower)) headers.push([lower, value]);
     });
-    for (const [name, value] of this.#config.headersToAdd) headers.push([name, headerValueOf(value)]);
-    if (tellsBody) headers.push(['x-envoy-auth-partial-body', String(body?.partial === true)]);
+    for (const [name, value] of headersToAdd) headers.push([name, headerValueOf(value)]);
+    if (body !== undefined) headers.push(['x-envoy-auth-partial-body', String(body.partial)]);
     headers.push(['content-length', String(body?.bytes.length ?? 0)]);
     return callHttp(
       context,
@@ -85,7 +86,8 @@ export class HttpCheck {
         done(
           result.kind === 'answer'
             ? this.#verdictOf(result)
-            : { kind: 'error', timedOut: result.reason === 'timeout' },
+            : // As in Envoy, whose counter `timeout` is for calls of gRPC.
+              { kind: 'error', timedOut: false },
         ),
     );
   }
@@ -102,7 +104,7 @@ export class HttpCheck {
       return {
         kind: 'denied',
         status: answer.status,
-        headers: this.#pick(answer, (name) => this.#isShown(name), 'add'),
+        headers: this.#pick(answer, (name) => this.#isShown(name, answer), 'set_lines'),
         body: answer.body,
         metadata: said,
       };
@@ -112,7 +114,7 @@ export class HttpCheck {
       kind: 'ok',
       requestHeaders: [
         ...this.#pick(answer, this.#upstream, 'set'),
-        ...this.#pick(answer, this.#append, 'append'),
+        ...this.#pick(answer, this.#append, 'add'),
       ],
       remove: remove === undefined ? [] : remove.split(',').map((name) => name.trim()),
       responseHeaders: this.#pick(answer, this.#clientOnSuccess, 'add'),
@@ -120,8 +122,8 @@ export class HttpCheck {
     };
   }
 
-  #isShown(name: string): boolean {
-    if (neverShown.has(name)) return false;
+  #isShown(name: string, { body }: CallAnswer): boolean {
+    if (neverShown.has(name) || (name === 'content-type' && body.length === 0)) return false;
     return this.#client === undefined || alwaysShown.has(name) || this.#client(name);
   }
 

@@ -5,8 +5,11 @@ export interface VerdictHeader {
   /** Lower case. */
   readonly name: string;
   readonly value: string;
-  /** `append`: joined to what is there, where it is there; `add`: one more line. */
-  readonly action: 'set' | 'append' | 'add' | 'add_if_absent' | 'set_if_exists';
+  /**
+   * `set`: in place of what is there, also of an earlier line of the same verdict; `set_lines`: in place of what was
+   * there, all lines of the verdict stay; `append`: one more line, where there is one; `add`: one more line.
+   */
+  readonly action: 'set' | 'set_lines' | 'append' | 'add' | 'add_if_absent' | 'set_if_exists';
 }
 
 /** What a service says of a request. */
