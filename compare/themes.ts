@@ -12,6 +12,7 @@ import { messages } from './cases/messages/index.ts';
 import { proxyProtocol } from './cases/proxy-protocol/index.ts';
 import { retries } from './cases/retries/index.ts';
 import { routing } from './cases/routing/index.ts';
+import { services } from './cases/services/index.ts';
 import { tcp } from './cases/tcp/index.ts';
 import { timeouts } from './cases/timeouts/index.ts';
 import { tlsIn } from './cases/tls-in/index.ts';
@@ -25,6 +26,7 @@ export const themes: readonly Theme[] = [
   forwarding,
   routing,
   filters,
+  services,
   retries,
   timeouts,
   upstream,

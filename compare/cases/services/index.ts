@@ -1,0 +1,6 @@
+import type { Theme } from '../../case.ts';
+import { httpAuthz } from './http-authz.ts';
+import { reasons } from './reasons.ts';
+
+/** Services that filters ask about requests. */
+export const services: Theme = { name: 'services', reasons, setups: [...httpAuthz] };
