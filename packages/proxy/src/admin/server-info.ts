@@ -47,6 +47,7 @@ export function serverInfoJson(facts: ServerInfoFacts): unknown {
         drainTime: facts.drainTimeMs,
         drainStrategy: facts.drainStrategy === 'gradual' ? 'Gradual' : 'Immediate',
         mode: 'Serve',
+        statsTag: facts.bootstrap.statTags.map(({ name, value }) => `${name}:${value}`),
         disableHotRestart: facts.hotRestart === undefined,
         restartEpoch: facts.hotRestart?.epoch ?? 0,
       },

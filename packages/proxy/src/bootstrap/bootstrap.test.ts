@@ -91,6 +91,14 @@ test("Envoy's command line is understood and every wrong option named", () => {
     wrong.problems.map((p) => p.path),
     ['--mode', '-l/--log-level', '--concurrency', '-c/--config-path'],
   );
+  const tags = ['a:b', 'C1:x/y:z'];
+  const tagged = parseProxyOptions(['-c', 'x', ...tags.flatMap((tag) => ['--stats-tag', tag])]);
+  assert.deepEqual(tagged.ok && tagged.value.statTags, [
+    { name: 'a', value: 'b' },
+    { name: 'C1', value: 'x/y:z' },
+  ]);
+  for (const tag of ['a', ':b', 'a:', 'a-b:c', 'a_b:c', 'a.b:c', 'a:b.c'])
+    assert.ok(!parseProxyOptions(['-c', 'x', '--stats-tag', tag]).ok, tag);
   const typo = parseProxyOptions(['--config-pth', 'x']);
   assert.ok(!typo.ok);
   assert.match(typo.problems[0]?.message ?? '', /did you mean --config-path/);

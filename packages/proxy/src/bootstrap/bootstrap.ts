@@ -9,6 +9,7 @@ import type {
   ConfigSource as SourceMessage,
   Node,
 } from '@lateen/protocol/envoy/config/core/v3';
+import type { StatsConfig } from '@lateen/protocol/envoy/config/metrics/v3';
 import { decodeIpAddress, decodeLocality } from '../decode/basics.ts';
 import {
   decodeConfigSource,
@@ -32,9 +33,9 @@ import {
   type ResourceDecoder,
 } from '../decode/resource.ts';
 import { decodeOverload } from '../decode/overload.ts';
-import { decodeStatsConfig } from '../decode/stats-config.ts';
+import { decodeStatsConfig, withStatTags } from '../decode/stats-config.ts';
 import { decodeStatsSinks } from '../decode/stats-sinks.ts';
-import type { StatsOptions } from '../model/stats.ts';
+import type { FixedStatTag, StatsOptions } from '../model/stats.ts';
 import { Scope } from '../decode/scope.ts';
 import { Runtime } from '../runtime/runtime.ts';
 import { decodeRuntimeLayers, type DecodedLayers } from '../decode/runtime-layers.ts';
@@ -58,6 +59,10 @@ export interface ProxyBootstrap {
   readonly profilePath: string;
   /** How statistics are named. */
   readonly stats: StatsOptions;
+  /** What {@link stats} was read from: with the tags of the command line. */
+  readonly statsConfig: StatsConfig;
+  /** Those tags, as they were given. */
+  readonly statTags: readonly FixedStatTag[];
   readonly listeners: readonly DecodedResource<Listener>[];
   readonly clusters: readonly DecodedResource<Cluster>[];
   readonly secrets: readonly Secret[];
@@ -76,15 +81,16 @@ export interface ProxyBootstrap {
   readonly firstTimeoutMs: { readonly clusters: number; readonly listeners: number };
 }
 
-/** Overrides of the node from the command line. */
-export interface NodeOverrides {
+/** What the command line says over the bootstrap: of the node, and of statistics. */
+export interface BootstrapOverrides {
   readonly id?: string | undefined;
   readonly cluster?: string | undefined;
   readonly zone?: string | undefined;
+  readonly statTags?: readonly FixedStatTag[];
 }
 
 /** Reads a bootstrap from plain JSON values. All problems are found, with their paths. */
-export function decodeBootstrap(json: unknown, overrides: NodeOverrides = {}): Result<ProxyBootstrap> {
+export function decodeBootstrap(json: unknown, overrides: BootstrapOverrides = {}): Result<ProxyBootstrap> {
   const parsed = fromJson(bootstrap.Bootstrap, json, { registry: knownTypes });
   return parsed.ok ? decodeBootstrapMessage(parsed.value, overrides) : parsed;
 }
@@ -92,7 +98,7 @@ export function decodeBootstrap(json: unknown, overrides: NodeOverrides = {}): R
 /** Reads a bootstrap from Envoy's message. All problems are found, with their paths. */
 export function decodeBootstrapMessage(
   message: Bootstrap,
-  overrides: NodeOverrides = {},
+  overrides: BootstrapOverrides = {},
 ): Result<ProxyBootstrap> {
   const wrong: Problem[] = [];
   const scope = Scope.root();
@@ -102,6 +108,8 @@ export function decodeBootstrapMessage(
   scope.at('staticResources').check(staticResourcesPolicy, message.staticResources ?? {});
   scope.at('dynamicResources').check(dynamicResourcesPolicy, message.dynamicResources ?? {});
   const node = nodeOf(message.node ?? {}, overrides);
+  const { statTags = [] } = overrides;
+  const statsConfig = withStatTags(message.statsConfig ?? {}, statTags);
   const runtimeLayers = decodeRuntimeLayers(
     scope.at('layeredRuntime'),
     message.layeredRuntime,
@@ -160,10 +168,12 @@ export function decodeBootstrapMessage(
     localClusterName: message.clusterManager?.localClusterName ?? '',
     admin,
     stats: {
-      ...decodeStatsConfig(scope.at('statsConfig'), message.statsConfig ?? {}),
+      ...decodeStatsConfig(scope.at('statsConfig'), statsConfig),
       sinks: decodeStatsSinks(scope.at('statsSinks'), message.statsSinks ?? []),
       flushIntervalMs: flushIntervalOf(scope, message),
     },
+    statsConfig,
+    statTags,
     listeners,
     clusters: clusters.map((decoded) => {
       const by = asked.get(decoded.model.name);
@@ -197,7 +207,7 @@ function named(decoded: DecodedResource<Listener>): DecodedResource<Listener> {
   return { ...decoded, model: { ...decoded.model, name: randomUUID() } };
 }
 
-function nodeOf(node: Node, overrides: NodeOverrides): Node {
+function nodeOf(node: Node, overrides: BootstrapOverrides): Node {
   const zone = overrides.zone;
   return {
     ...node,
@@ -285,7 +295,7 @@ function variantOf(scope: Scope, config: ApiConfigSource): 'delta' | 'sotw' {
 export async function readBootstrap(
   text: string,
   file: string,
-  overrides: NodeOverrides = {},
+  overrides: BootstrapOverrides = {},
 ): Promise<Result<ProxyBootstrap>> {
   // Plain JSON without problems needs no YAML parser: it costs more to load than to use.
   const json = parseJsonObject(text);

@@ -15,7 +15,7 @@ import {
   decodeBootstrap,
   mergeJson,
   readBootstrap,
-  type NodeOverrides,
+  type BootstrapOverrides,
   type ProxyBootstrap,
 } from './bootstrap.ts';
 import { hotRestartVersion } from '../hot-restart/messages.ts';
@@ -126,10 +126,11 @@ async function refusal(
 }
 
 async function loadBootstrap(options: ProxyOptions): Promise<Result<ProxyBootstrap>> {
-  const overrides: NodeOverrides = {
+  const overrides: BootstrapOverrides = {
     id: options.serviceNode,
     cluster: options.serviceCluster,
     zone: options.serviceZone,
+    statTags: options.statTags,
   };
   const { configPath, configYaml } = options;
   if (configYaml === undefined) return readBootstrap(read(configPath ?? ''), configPath ?? '', overrides);

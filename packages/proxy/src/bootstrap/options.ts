@@ -1,6 +1,7 @@
 import { levelWords, logLevelOf } from '../logging/level-words.ts';
-import { ok, problems, type LogLevel, type Problem, type Result } from '@lateen/core';
+import { ok, problem, problems, type LogLevel, type Problem, type Result } from '@lateen/core';
 import type { DrainStrategy } from '../drain/drain-schedule.ts';
+import type { FixedStatTag } from '../model/stats.ts';
 import type { HotRestartOptions } from '../hot-restart/hot-restart.ts';
 import {
   helpLines,
@@ -28,6 +29,8 @@ export interface ProxyOptions {
   readonly drainTimeMs: number;
   readonly drainStrategy: DrainStrategy;
   readonly adminAddressPath: string | undefined;
+  /** As they were given; the first of a name holds. */
+  readonly statTags: readonly FixedStatTag[];
   /** Folder in which accepted resources are kept for the next start. */
   readonly statePath: string | undefined;
   /** Undefined: disabled. */
@@ -103,6 +106,11 @@ export const proxyOptionSpecs: readonly OptionSpec[] = [
     help: 'Where processes meet for a hot restart: a file, or with @ an abstract name (default @lateen_hot_restart).',
   },
   { name: 'socket-mode', value: 'MODE', help: 'Permissions of that file, in octal (default 600).' },
+  {
+    name: 'stats-tag',
+    value: 'TAG:VALUE',
+    help: 'A label of all statistics, over one of the bootstrap; may be given several times.',
+  },
   { name: 'version', help: 'Print the version.' },
   { name: 'help', short: 'h', help: 'Print this text.' },
   { name: 'allow-unknown-fields', help: 'Changes nothing: see --allow-unknown-static-fields.' },
@@ -152,7 +160,6 @@ export const proxyOptionSpecs: readonly OptionSpec[] = [
     name: 'skip-deprecated-logs',
     help: 'Changes nothing: what is deprecated is honoured, and not warned of.',
   },
-  { name: 'stats-tag', value: 'TAG', help: 'Changes nothing: labels come from the names of statistics.' },
 ];
 
 export const proxyUsage = `lateen-proxy -c FILE [options]
@@ -183,6 +190,16 @@ export function parseScopeLevels(option: string, text: string): Result<ReadonlyM
     else result.set(scope, level);
   }
   return wrong.length > 0 ? problems(wrong) : ok(result);
+}
+
+/** Reads `TAG:VALUE` as Envoy does: letters and digits, and after the first colon anything but dots. */
+function statTagOf(text: string): Result<FixedStatTag> {
+  const [, name, value] = /^([a-zA-Z0-9]+):([^.]+)$/.exec(text) ?? [];
+  if (name === undefined || value === undefined) {
+    const message = `"${text}" is not TAG:VALUE with letters and digits, and a value without dots`;
+    return problem('--stats-tag', message);
+  }
+  return ok({ name, value });
 }
 
 function hotRestartOf(
@@ -243,6 +260,12 @@ export function parseProxyOptions(args: readonly string[]): Result<ProxyOptions>
   }
   const scopes = parseScopeLevels('--component-log-level', options.value('component-log-level') ?? '');
   if (!scopes.ok) wrong.push(...scopes.problems);
+  const statTags = options.values('stats-tag').flatMap((text) => {
+    const tag = statTagOf(text);
+    if (tag.ok) return [tag.value];
+    wrong.push(...tag.problems);
+    return [];
+  });
   const value: ProxyOptions = {
     configPath: options.value('config-path'),
     configYaml: options.value('config-yaml'),
@@ -258,6 +281,7 @@ export function parseProxyOptions(args: readonly string[]): Result<ProxyOptions>
     drainTimeMs: (number('drain-time-s', 0, 86_400) ?? 600) * 1_000,
     adminAddressPath: options.value('admin-address-path'),
     statePath: options.value('state-path'),
+    statTags,
     hotRestart: options.has('disable-hot-restart') ? undefined : hotRestartOf(options, number, wrong),
     hotRestartVersion: options.has('hot-restart-version'),
     help: options.has('help'),

@@ -23,6 +23,8 @@ export interface ParsedOptions {
   has(name: string): boolean;
   /** The last value given for the option; undefined where it was not given. */
   value(name: string): string | undefined;
+  /** All values given for the option, in order. */
+  values(name: string): readonly string[];
 }
 
 /**
@@ -73,6 +75,7 @@ export function parseOptions(args: readonly string[], specs: readonly OptionSpec
     words,
     has: (name) => !['false', '0', undefined].includes(values.get(name)?.at(-1)),
     value: (name) => values.get(name)?.at(-1),
+    values: (name) => values.get(name) ?? [],
   });
 }
 

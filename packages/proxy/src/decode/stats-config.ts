@@ -1,6 +1,6 @@
 import * as metrics from '@lateen/protocol/envoy/config/metrics/v3';
 import { messageOf } from '@lateen/core';
-import type { StatsMatcher, StatsOptions, StatTag } from '../model/stats.ts';
+import type { FixedStatTag, StatsMatcher, StatsOptions, StatTag } from '../model/stats.ts';
 import type { StringMatch } from '../model/string-match.ts';
 import { compileStringMatch } from '../decide/string-match.ts';
 import { tagExpression } from '../telemetry/stat-names.ts';
@@ -42,6 +42,18 @@ export function decodeStatsConfig(
       };
     }),
   };
+}
+
+/** As Envoy: a tag of the command line holds over those of its name in the bootstrap, the first of several. */
+export function withStatTags(
+  config: metrics.StatsConfig,
+  given: readonly FixedStatTag[],
+): metrics.StatsConfig {
+  if (given.length === 0) return config;
+  const values = new Map(given.toReversed().map(({ name, value }) => [name, value]));
+  const others = (config.statsTags ?? []).filter(({ tagName = '' }) => !values.has(tagName));
+  const fixed = [...values].map(([tagName, fixedValue]) => ({ tagName, fixedValue }));
+  return { ...config, statsTags: [...others, ...fixed] };
 }
 
 function decodeTags(scope: Scope, tags: readonly metrics.TagSpecifier[]): readonly StatTag[] {

@@ -9,6 +9,12 @@ export type StatTag =
    */
   { readonly name: string; readonly regex: string } | { readonly name: string; readonly fixedValue: string };
 
+/** A tag that all statistics have with one value (`--stats-tag`). */
+export interface FixedStatTag {
+  readonly name: string;
+  readonly value: string;
+}
+
 /** Which statistics there are to see. */
 export type StatsMatcher =
   | { readonly kind: 'none' }

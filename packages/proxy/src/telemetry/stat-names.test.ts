@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeBootstrap } from '../bootstrap/bootstrap.ts';
+import type { FixedStatTag } from '../model/stats.ts';
 import { podStatsConfig } from '../agent/stats-config.ts';
 import { listenerFromJson, routerJson, routesJson } from '../testing/envoy-config.ts';
 import { ask, cluster, portOf, startDataPlane, upstream, type Closers } from '../testing/harness.ts';
@@ -10,8 +11,9 @@ async function shown(
   t: Closers,
   config: object,
   filters: readonly object[] = [],
+  statTags: readonly FixedStatTag[] = [],
 ): Promise<{ prometheus: string; text: string }> {
-  const bootstrap = decodeBootstrap({ stats_config: config });
+  const bootstrap = decodeBootstrap({ stats_config: config }, { statTags });
   assert.ok(bootstrap.ok, JSON.stringify(bootstrap));
   const app = await upstream(t, (_request, response) => response.end('x'));
   const dataPlane = startDataPlane(t, { stats: bootstrap.value.stats });
@@ -69,6 +71,22 @@ test('labels are cut out of names by expressions, or have one value', async (t) 
   has(prometheus, 'envoy_http_ingress_downstream_rq{where="here",response_code_class="2xx"} 1');
   has(prometheus, 'envoy_http_ingress_downstream_rq_total{where="here"} 1');
   has(text, 'cluster.backend.upstream_rq_2xx: 1');
+});
+
+test('tags of the command line are labels of all, over those of the bootstrap', async (t) => {
+  const { prometheus } = await shown(
+    t,
+    { stats_tags: [{ tag_name: 'fix', fixed_value: 'a' }] },
+    [],
+    [
+      { name: 'fix', value: 'b' },
+      { name: 'team', value: 'x/y' },
+      { name: 'team', value: 'z' },
+    ],
+  );
+  const lines = prometheus.split('\n').filter((line) => line.startsWith('envoy_'));
+  for (const line of lines) assert.match(line, /[{,]team="x\/y",fix="b"[,}]/);
+  has(prometheus, 'envoy_cluster_upstream_rq_total{envoy_cluster_name="backend",team="x/y",fix="b"} 1');
 });
 
 test("a pod's statistics have the labels of Istio's bootstrap", async (t) => {

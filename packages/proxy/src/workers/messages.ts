@@ -11,7 +11,7 @@ import type { ResourceUpdate } from '../xds/subscription.ts';
 export interface WorkerStart {
   /** From 1 on; 0 is the thread that starts the others. */
   readonly index: number;
-  /** Envoy's Bootstrap, encoded; the node is as the command line changed it. */
+  /** Envoy's Bootstrap, encoded; node and statistics are as the command line changed them. */
   readonly bootstrap: Uint8Array;
   /** Of the `SharedCells` of all workers. */
   readonly cells: SharedArrayBuffer;

@@ -84,7 +84,8 @@ export class WorkerPool {
   start(dataPlane: DataPlane): void {
     this.#dataPlane = dataPlane;
     const { bootstrap, drainTimeMs, drainStrategy, logLevels, agentSecrets, concurrency } = this.#options;
-    const message = encode(Bootstrap, { ...bootstrap.message, node: bootstrap.node });
+    const { node, statsConfig } = bootstrap;
+    const message = encode(Bootstrap, { ...bootstrap.message, node, statsConfig });
     for (let index = 1; index < concurrency; index++) {
       const start: WorkerStart = {
         index,
