@@ -13,7 +13,7 @@ const httpOptions = `${types}.upstreams.http.v3.HttpProtocolOptions`;
 /** A cluster of one endpoint with TLS, which shows a certificate for a.test, and what clients have asked it for. */
 async function serve(t: Closers, options: object) {
   const authority = await createTestAuthority();
-  const { cert, key } = await authority.issue({ dns: ['a.test'] });
+  const { cert, key } = await authority.issue({ dns: ['a.test'], ips: ['::1', '127.0.0.1'] });
   const asked: string[] = [];
   const server = createServer({ cert, key, ALPNProtocols: ['http/1.1'] }, (socket: TLSSocket) => {
     const { servername } = socket as { servername?: unknown };
@@ -67,6 +67,10 @@ test('the host of a request is asked for, and the certificate must be for it', a
   assert.deepEqual(asked[0], 'a.test false');
   assert.equal(statOf(dataPlane, 'cluster.up.ssl.fail_verify_san'), 1);
   assert.equal(statOf(dataPlane, 'cluster.up.ssl.handshake'), 1);
+  assert.equal(await ask('[::1]:443'), '200');
+  assert.equal(await ask('127.0.0.1'), '200');
+  assert.equal(await ask('127.0.0.2'), '503');
+  assert.deepEqual(asked.at(-1), 'false false');
 });
 
 test('a cluster that speaks what TLS agrees on offers both versions of HTTP', async (t) => {

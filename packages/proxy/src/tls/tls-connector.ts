@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { Cluster } from '../model/cluster.ts';
 import type { UpstreamTls } from '../model/tls.ts';
 import {
@@ -62,6 +63,7 @@ export class TlsConnector implements Connector {
   ): PendingConnection {
     const settings = this.#settings.current();
     const { sni, autoSni, autoSanValidation } = this.#model;
+    const asked = serverName?.replace(/^\[(.*)\]$/, '$1');
     if (!settings.ok) {
       const [first] = settings.problems;
       return failLater(this.#context, listener, `TLS cannot be used: ${first?.message ?? ''}`);
@@ -70,8 +72,9 @@ export class TlsConnector implements Connector {
       settings: settings.value,
       sessions: this.#sessions,
       hostKey: host.key,
-      serverName: autoSni ? (serverName ?? sni) : sni,
-      verifiedName: autoSanValidation ? (serverName ?? sni) : '',
+      // No SNI is an address (RFC 6066 section 3).
+      serverName: autoSni && asked !== undefined && isIP(asked) === 0 ? asked : sni,
+      verifiedName: autoSanValidation ? (asked ?? sni) : '',
       protocols: protocols === undefined ? this.#protocols : encodeProtocols(protocols),
       stats: this.#stats,
     });
