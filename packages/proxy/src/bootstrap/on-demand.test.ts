@@ -12,6 +12,7 @@ import {
 } from '../testing/bootstrapped-proxy.ts';
 import { bytesOf, deltaControlPlane } from '../testing/delta-control-plane.ts';
 import { ask, portOf, statOf, tcpUpstream, upstream } from '../testing/harness.ts';
+import { becomes } from '../testing/watched-proxy.ts';
 import { decodeBootstrap } from './bootstrap.ts';
 
 const ads = { ads: {} };
@@ -104,6 +105,9 @@ test('requests and connections wait for virtual hosts and clusters that are fetc
       (request) => request.typeUrl === typeUrl && request.resourceNamesSubscribe?.includes(name) === true,
     );
 
+  const mentions = (field: 'resourceNamesSubscribe' | 'resourceNamesUnsubscribe', name: string): number =>
+    control.requests.filter((request) => request[field]?.includes(name) === true).length;
+
   // A virtual host, and then a cluster, with a body that waits too.
   const late = get('/late', 'late.test', {}, 'body');
   await asked(VirtualHost.typeUrl, 'routes/late.test');
@@ -130,7 +134,11 @@ test('requests and connections wait for virtual hosts and clusters that are fetc
   await asked(Cluster.typeUrl, 'none');
   control.sayMissing(Cluster.typeUrl, 'none');
   assert.equal((await none).status, 503);
-  assert.equal((await get('/hasty', 'known.test')).status, 503);
+  for (const times of [1, 2]) {
+    assert.equal((await get('/hasty', 'known.test')).status, 503);
+    await becomes(() => mentions('resourceNamesUnsubscribe', 'never'), times);
+    assert.equal(mentions('resourceNamesSubscribe', 'never'), times);
+  }
   assert.equal((await get('/by-header', 'known.test', { 'x-cluster': 'late' })).body, 'hello /by-header');
 
   // A connection.

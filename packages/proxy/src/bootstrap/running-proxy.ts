@@ -165,6 +165,7 @@ export async function startProxy(options: RunningProxyOptions): Promise<RunningP
     isStatic: (type, name) => (type === 'cluster' || type === 'listener') && statics[type].has(name),
     routesInForce: (name) => dataPlane.routes(name),
     completeRoutes: (table, source) => demands.complete(table, source),
+    onClustersCame: (names) => demands.clustersCame(names),
     onClustersMissing: (names) => demands.clustersMissing(names),
     runtime,
     clock,

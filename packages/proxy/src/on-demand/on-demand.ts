@@ -7,6 +7,8 @@ export type DemandOutcome = 'available' | 'missing' | 'timeout';
 /** Asks for what somebody waits for. */
 export interface DemandSeeker {
   cluster(name: string, source: ConfigSource): void;
+  /** Nobody waits for a cluster any more, and it is not in force. */
+  giveClusterUp(name: string): void;
   /** `host` is what the client asked for, in lower case. */
   virtualHost(table: string, host: string): void;
   /** Nobody waits for `TABLE/HOST` any more, and nothing has been heard of it. */
@@ -42,7 +44,7 @@ export class OnDemand {
   ): CancelDemand {
     return this.#wait(this.#clusters, name, timeoutMs, done, {
       ask: (seeker) => seeker.cluster(name, source),
-      giveUp: () => {},
+      giveUp: (seeker) => seeker.giveClusterUp(name),
     });
   }
 

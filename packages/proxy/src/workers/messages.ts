@@ -83,6 +83,7 @@ export type FromWorker =
       readonly host: string;
       readonly reason: OutlierReason;
     }
+  | { readonly kind: 'giveClusterUp'; readonly name: string }
   | { readonly kind: 'giveHostUp'; readonly name: string }
   | { readonly kind: 'seekHost'; readonly table: string; readonly host: string }
   | { readonly kind: 'answer'; readonly id: number; readonly value?: WorkerLook };

@@ -208,6 +208,9 @@ export class WorkerPool {
           message.source as Parameters<NonNullable<DataPlane['onDemand']['seeker']>['cluster']>[1],
         );
         return;
+      case 'giveClusterUp':
+        this.#dataPlane?.onDemand.seeker?.giveClusterUp(message.name);
+        return;
       case 'giveHostUp':
         this.#dataPlane?.onDemand.seeker?.giveHostUp(message.name);
         return;

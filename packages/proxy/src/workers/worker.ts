@@ -165,6 +165,10 @@ export async function runWorker(): Promise<void> {
       seeker?.cluster(name, source);
       say({ kind: 'seekCluster', name, source });
     },
+    giveClusterUp(name) {
+      seeker?.giveClusterUp(name);
+      say({ kind: 'giveClusterUp', name });
+    },
     virtualHost(table, host) {
       seeker?.virtualHost(table, host);
       say({ kind: 'seekHost', table, host });

@@ -28,6 +28,8 @@ export interface OnDemandFeed {
   keepOnly(tables: { has(name: string): boolean }): void;
   /** Takes virtual hosts; answers what is refused, and why. */
   takeHosts(update: ResourceUpdate): Promise<ReadonlyMap<string, string>>;
+  /** Clusters have come; it may be a while until they are in force. */
+  clustersCame(names: readonly string[]): void;
   /** Clusters are said not to exist. */
   clustersMissing(names: readonly string[]): void;
 }
@@ -43,13 +45,22 @@ interface Table {
   readonly givenUp: Set<string>;
 }
 
-/** Clients name hosts: no more are remembered of those that nobody answers for. */
+/** Clients name hosts and clusters: no more are remembered of those that nobody answers for. */
 const maxGivenUp = 1_000;
+
+function forgetOldest(givenUp: Pick<Set<string>, 'size' | 'keys' | 'delete'>): void {
+  for (const oldest of givenUp.keys()) if (givenUp.size > maxGivenUp) givenUp.delete(oldest);
+}
 
 /** Lets the data plane ask for clusters and virtual hosts. */
 export function onDemandFeed(options: OnDemandFeedOptions): OnDemandFeed {
   const { onDemand, subscriptions } = options;
+  /** Those that were asked for. */
   const clusters = new Map<string, ConfigSource>();
+  /** Those of them that are here, in force or warming. */
+  const clustersHere = new Set<string>();
+  /** As {@link Table.givenUp}. */
+  const clustersGivenUp = new Map<string, ConfigSource>();
   const tables = new Map<string, Table>();
 
   function wantHosts(): void {
@@ -66,6 +77,15 @@ export function onDemandFeed(options: OnDemandFeedOptions): OnDemandFeed {
     cluster(name, source) {
       if (clusters.has(name)) return;
       clusters.set(name, source);
+      clustersGivenUp.delete(name);
+      subscriptions.want('cluster', clusters);
+    },
+    giveClusterUp(name) {
+      const source = clusters.get(name);
+      if (source === undefined || clustersHere.has(name)) return;
+      clusters.delete(name);
+      clustersGivenUp.set(name, source);
+      forgetOldest(clustersGivenUp);
       subscriptions.want('cluster', clusters);
     },
     virtualHost(table, host) {
@@ -79,7 +99,7 @@ export function onDemandFeed(options: OnDemandFeedOptions): OnDemandFeed {
       const known = tables.get(tableOf(name));
       if (known === undefined || !known.asked.delete(name)) return;
       known.givenUp.add(name);
-      for (const oldest of known.givenUp) if (known.givenUp.size > maxGivenUp) known.givenUp.delete(oldest);
+      forgetOldest(known.givenUp);
       wantHosts();
     },
   };
@@ -150,9 +170,25 @@ export function onDemandFeed(options: OnDemandFeedOptions): OnDemandFeed {
       for (const name of removed) onDemand.settleHost(name, 'missing');
       return refused;
     },
+    clustersCame(names) {
+      if (clusters.size === 0 && clustersGivenUp.size === 0) return;
+      let late = false;
+      for (const name of names) {
+        const source = clustersGivenUp.get(name);
+        if (source !== undefined) {
+          // What is held is asked for, as of hosts.
+          clustersGivenUp.delete(name);
+          clusters.set(name, source);
+          late = true;
+        }
+        if (clusters.has(name)) clustersHere.add(name);
+      }
+      if (late) subscriptions.want('cluster', clusters);
+    },
     clustersMissing(names) {
       let changed = false;
       for (const name of names) {
+        clustersHere.delete(name);
         changed = clusters.delete(name) || changed;
         onDemand.settleCluster(name, 'missing');
       }

@@ -52,6 +52,8 @@ export interface ResourceSinkOptions {
     table: RouteConfiguration,
     source: ConfigSource | undefined,
   ) => RouteConfiguration;
+  /** Told the clusters that have come and are good, before they are taken. */
+  readonly onClustersCame?: (names: readonly string[]) => void;
   /** Told the clusters that a control plane says do not exist. */
   readonly onClustersMissing?: (names: readonly string[]) => void;
 }
@@ -137,6 +139,7 @@ export function resourceSink(options: ResourceSinkOptions): ResourceSink {
       } else if (!decoded.ok) refused.set(resource.name, decoded.problems.map(formatProblem).join('; '));
       else refused.set(resource.name, problem as string);
     }
+    if (type === 'cluster' && good.length > 0) options.onClustersCame?.(good.map(({ model }) => model.name));
     if (type === 'cluster' && removed.length > 0) options.onClustersMissing?.(removed);
     const results = await warming.apply({
       // Completed only now: hosts may have come on demand while this was decoded.
