@@ -65,7 +65,6 @@ export function authorizationGate(config: NetworkExtAuthz, context: ListenerCont
             n.denied++;
           } else {
             n.error++;
-            if (verdict.timedOut) n.timeout++;
             if (config.failureModeAllow) n.failureModeAllowed++;
           }
           const allowed = verdict.kind === 'ok' || (verdict.kind === 'error' && config.failureModeAllow);

@@ -161,8 +161,8 @@ export class CheckRequestMaker {
       lines.push([lower, value]);
     };
     add(':authority', head.authority);
-    add(':method', head.method);
     add(':path', head.path);
+    add(':method', head.method);
     add(':scheme', head.scheme);
     head.headers.forEach(add);
     return lines;

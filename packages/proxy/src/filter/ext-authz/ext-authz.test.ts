@@ -212,7 +212,7 @@ test('a service that fails lets nobody in, or everybody where it is asked for', 
     grpc_service: { envoy_grpc: { cluster_name: 'authz' }, timeout: '0.03s' },
   });
   assert.equal((await ask(late.port)).status, 403);
-  assert.match(late.stats(), /^http\.http\.ext_authz\.timeout: 1$/m);
+  assert.match(late.stats(), /^http\.http\.ext_authz\.error: 1$/m);
 });
 
 test('the body is shown up to a limit, and goes on whole', async (t) => {
@@ -281,6 +281,42 @@ test('an HTTP service sees the head under its prefix, and its answer decides', a
   assert.equal(denied.body, 'who are you?');
   assert.equal(denied.headers['www-authenticate'], 'Basic');
   assert.equal(denied.headers['x-other'], undefined);
+});
+
+test("headers that a gRPC service sets are in place of the client's, whatever their append_action", async (t) => {
+  for (const appendAction of ['ADD_IF_ABSENT', 'OVERWRITE_IF_EXISTS', 'APPEND_IF_EXISTS_OR_ADD'] as const) {
+    const { port } = await serveGrpc(t, () => ({
+      status: { code: 0 },
+      okResponse: {
+        headers: ['x-user', 'x-new'].map((key) => ({ header: { key, value: 'jason' }, appendAction })),
+        responseHeadersToAdd: [
+          { header: { key: 'x-told', value: 'a' }, append: true },
+          { header: { key: 'x-told', value: 'b' }, append: true },
+          { header: { key: 'x-last', value: 'a' }, append: false },
+          { header: { key: 'x-last', value: 'b' }, append: false },
+        ],
+      },
+    }));
+    const answer = await ask(port, '/', { headers: { 'x-user': 'mallory' } });
+    const { headers } = seen(answer.body);
+    assert.deepEqual([headers['x-user'], headers['x-new']], ['jason', 'jason']);
+    assert.deepEqual([answer.headers['x-told'], answer.headers['x-last']], ['a, b', 'b']);
+  }
+});
+
+test('a request does not go on with headers that none can have', async (t) => {
+  for (const [key, value, said] of [
+    ['x a', '1', 'invalid header name: x a'],
+    ['x-a', '1\r\nx-b: 2', 'invalid header value for: x-a'],
+  ] as const) {
+    const { port, log } = await serveGrpc(t, () => ({
+      status: { code: 0 },
+      okResponse: { headers: [{ header: { key, value } }] },
+    }));
+    const answer = await ask(port);
+    assert.deepEqual([answer.status, answer.body], [503, said]);
+    assert.equal((await log.next()).flags, 'DPE');
+  }
 });
 
 test('the type of a refusal is that of the service, where it says something', async (t) => {

@@ -18,7 +18,9 @@ const namespace = 'envoy.filters.http.ext_authz';
 const failureModeAllowed = headerName('x-envoy-auth-failure-mode-allowed');
 /** Envoy's default for a gRPC service. */
 const defaultTimeoutMs = 200;
+const unavailable = 503;
 
+/** `timeout` stays 0, as in Envoy, for which a service that is late is one that fails. */
 const counters = ['ok', 'denied', 'error', 'timeout', 'disabled', 'failure_mode_allowed'] as const;
 type Counters = CounterGroup<(typeof counters)[number]>;
 
@@ -107,7 +109,6 @@ export function extAuthzFilter(
   function onVerdict(exchange: FilterExchange, verdict: Verdict): void {
     if (verdict.kind === 'error') {
       count(exchange, 'error');
-      if (verdict.timedOut) count(exchange, 'timeout');
       if (!config.failureModeAllow) return refuse(exchange, config.statusOnError, 'ext_authz_error');
       count(exchange, 'failure_mode_allowed');
       if (config.failureModeAllowHeader) exchange.head.headers.set(failureModeAllowed, 'true');
@@ -118,10 +119,20 @@ export function extAuthzFilter(
     if (verdict.kind === 'denied') {
       count(exchange, 'denied');
       if (config.chargeCluster) clusterOf(exchange)?.cluster?.stats.countStatus(verdict.status);
-      responseHeaders.set(exchange, verdict.headers);
+      const isEmpty = verdict.body.length === 0;
+      responseHeaders.set(
+        exchange,
+        isEmpty ? verdict.headers.filter((header) => header.name !== 'content-type') : verdict.headers,
+      );
       return refuse(exchange, verdict.status, 'ext_authz_denied', verdict.body);
     }
     count(exchange, 'ok');
+    const { fault } = verdict;
+    if (fault !== undefined) {
+      exchange.addFlag(flag.downstreamProtocolError);
+      const details = `filter_removed_required_request_headers{${fault.replaceAll(' ', '_')}}`;
+      return exchange.reply(unavailable, fault, details);
+    }
     if (verdict.responseHeaders.length > 0) responseHeaders.set(exchange, verdict.responseHeaders);
     if (applyToRequest(exchange.head, verdict) && config.clearRouteCache) exchange.reroute();
     exchange.continueRequest();

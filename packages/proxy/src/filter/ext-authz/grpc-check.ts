@@ -1,6 +1,7 @@
 import { Authorization, type CheckRequest, type CheckResponse } from '@lateen/protocol/envoy/service/auth/v3';
 import type { HeaderValueOption } from '@lateen/protocol/envoy/config/core/v3';
 import { StatusCode } from '@lateen/protocol/envoy/type/v3';
+import { isHeaderName } from '../../codec/header-name.ts';
 import { callGrpc, type Call, type CallContext, type GrpcTarget } from '../../call/index.ts';
 import type { JsonValue } from '../../model/metadata.ts';
 import { valueOf } from './apply-headers.ts';
@@ -8,25 +9,43 @@ import type { Verdict, VerdictHeader } from './verdict.ts';
 
 const forbidden = 403;
 
-/** Unlike elsewhere, a header without `append` replaces (envoy.service.auth.v3.OkHttpResponse). */
-function actionOf({ append, appendAction }: HeaderValueOption): VerdictHeader['action'] {
-  if (append === true) return 'append';
+type ActionOf = (option: HeaderValueOption) => VerdictHeader['action'];
+
+/** `append_action` is not for these: a header without `append` replaces (envoy.service.auth.v3.OkHttpResponse). */
+const requestAction: ActionOf = ({ append }) => (append === true ? 'append' : 'set');
+const refusalAction: ActionOf = ({ append }) => (append === true ? 'append' : 'set_lines');
+
+function responseAction({ append, appendAction }: HeaderValueOption): VerdictHeader['action'] {
+  if (append !== undefined) return append ? 'add' : 'set';
   switch (appendAction) {
     case 'ADD_IF_ABSENT':
       return 'add_if_absent';
     case 'OVERWRITE_IF_EXISTS':
       return 'set_if_exists';
-    default:
+    case 'OVERWRITE_IF_EXISTS_OR_ADD':
       return 'set';
+    default:
+      return 'add';
   }
 }
 
-function headersOf(list: readonly HeaderValueOption[] | undefined): VerdictHeader[] {
+function headersOf(list: readonly HeaderValueOption[] | undefined, actionOf: ActionOf): VerdictHeader[] {
   return (list ?? []).map((option) => ({
     name: (option.header?.key ?? '').toLowerCase(),
     value: valueOf(option.header?.value, option.header?.rawValue),
     action: actionOf(option),
   }));
+}
+
+/** What is wrong with the first header that no request can have; Envoy's words. */
+function faultOf(list: readonly HeaderValueOption[] | undefined): string | undefined {
+  for (const { header: { key = '', value = '', rawValue } = {} } of list ?? []) {
+    const name = key.toLowerCase();
+    if (!name.startsWith(':') && !isHeaderName(name)) return `invalid header name: ${name}`;
+    const raw = value === '' && rawValue !== undefined ? Buffer.from(rawValue).toString('latin1') : value;
+    if (/[\r\n\0]/.test(raw)) return `invalid header value for: ${name}`;
+  }
+  return undefined;
 }
 
 /** What a response of the service means. */
@@ -41,9 +60,7 @@ export function verdictOf(response: CheckResponse): Verdict {
     return {
       kind: 'denied',
       status: status === undefined || status < 200 || status > 599 ? forbidden : status,
-      headers: headersOf(denied?.headers).map((header) =>
-        header.action === 'set' ? { ...header, action: 'set_lines' } : header,
-      ),
+      headers: headersOf(denied?.headers, refusalAction),
       body: Buffer.from(denied?.body ?? '', 'utf8'),
       metadata,
     };
@@ -52,11 +69,10 @@ export function verdictOf(response: CheckResponse): Verdict {
   const remove = ok?.queryParametersToRemove ?? [];
   return {
     kind: 'ok',
-    requestHeaders: headersOf(ok?.headers),
+    requestHeaders: headersOf(ok?.headers, requestAction),
+    fault: faultOf(ok?.headers),
     remove: ok?.headersToRemove ?? [],
-    responseHeaders: headersOf(ok?.responseHeadersToAdd).map((header) =>
-      header.action === 'set' ? { ...header, action: 'add' } : header,
-    ),
+    responseHeaders: headersOf(ok?.responseHeadersToAdd, responseAction),
     ...(set.length === 0 && remove.length === 0 ? {} : { query: { set, remove } }),
     metadata,
   };
@@ -70,6 +86,6 @@ export function checkByGrpc(
   done: (verdict: Verdict) => void,
 ): Call {
   return callGrpc(context, target, Authorization.check, request, (result) =>
-    done(result.kind === 'answer' ? verdictOf(result.message) : { kind: 'error', timedOut: result.timedOut }),
+    done(result.kind === 'answer' ? verdictOf(result.message) : { kind: 'error' }),
   );
 }

@@ -82,18 +82,12 @@ export class HttpCheck {
         timeoutMs: this.#config.timeoutMs,
         maxBodyBytes,
       },
-      (result) =>
-        done(
-          result.kind === 'answer'
-            ? this.#verdictOf(result)
-            : // As in Envoy, whose counter `timeout` is for calls of gRPC.
-              { kind: 'error', timedOut: false },
-        ),
+      (result) => done(result.kind === 'answer' ? this.#verdictOf(result) : { kind: 'error' }),
     );
   }
 
   #verdictOf(answer: CallAnswer): Verdict {
-    if (answer.status >= 500) return { kind: 'error', timedOut: false };
+    if (answer.status >= 500) return { kind: 'error' };
     const metadata: Record<string, JsonValue> = {};
     answer.headers.forEach((name, value) => {
       const lower = name.toLowerCase();
@@ -104,7 +98,7 @@ export class HttpCheck {
       return {
         kind: 'denied',
         status: answer.status,
-        headers: this.#pick(answer, (name) => this.#isShown(name, answer), 'set_lines'),
+        headers: this.#pick(answer, (name) => this.#isShown(name), 'set_lines'),
         body: answer.body,
         metadata: said,
       };
@@ -122,8 +116,8 @@ export class HttpCheck {
     };
   }
 
-  #isShown(name: string, { body }: CallAnswer): boolean {
-    if (neverShown.has(name) || (name === 'content-type' && body.length === 0)) return false;
+  #isShown(name: string): boolean {
+    if (neverShown.has(name)) return false;
     return this.#client === undefined || alwaysShown.has(name) || this.#client(name);
   }
 

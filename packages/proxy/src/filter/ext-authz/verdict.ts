@@ -17,6 +17,8 @@ export type Verdict =
   | {
       readonly kind: 'ok';
       readonly requestHeaders: readonly VerdictHeader[];
+      /** Why the request cannot be sent on with these. */
+      readonly fault?: string | undefined;
       readonly remove: readonly string[];
       readonly responseHeaders: readonly VerdictHeader[];
       readonly query?: {
@@ -33,4 +35,4 @@ export type Verdict =
       readonly metadata: { readonly [key: string]: JsonValue } | undefined;
     }
   /** It did not say anything. */
-  | { readonly kind: 'error'; readonly timedOut: boolean };
+  | { readonly kind: 'error' };
