@@ -1,4 +1,5 @@
 import type { ConnectionOptions, TlsOptions } from 'node:tls';
+import type { MessageType } from '@lateen/protocol';
 
 /** What a peer does next: bytes (of a string one a character), or one of the things that are no bytes. */
 export type Step =
@@ -109,6 +110,8 @@ export interface Setup {
   readonly endpoints?: Readonly<Partial<Record<EndpointName, readonly Reply[]>>>;
   /** The TLS of endpoints, where they speak it. */
   readonly endpointTls?: Readonly<Partial<Record<EndpointName, TlsOptions>>>;
+  /** What endpoints are sent by gRPC: it is compared field by field. */
+  readonly endpointMessages?: Readonly<Partial<Record<EndpointName, MessageType<unknown>>>>;
   readonly cases: readonly CompareCase[];
 }
 

@@ -52,7 +52,17 @@ export class Lane {
   readonly #ports: Ports;
   readonly #normalise: Normalise;
 
-  private constructor(name: string, child: ChildProcess, folder: string, endpoints: Endpoints, ports: Ports) {
+  readonly #messages: NonNullable<Setup['endpointMessages']>;
+
+  private constructor(
+    name: string,
+    child: ChildProcess,
+    folder: string,
+    endpoints: Endpoints,
+    ports: Ports,
+    { endpointMessages = {} }: Setup,
+  ) {
+    this.#messages = endpointMessages;
     this.#name = name;
     this.#child = child;
     this.#folder = folder;
@@ -86,7 +96,7 @@ export class Lane {
     child.stderr?.setEncoding('utf8').on('data', (chunk: string) => (said = (said + chunk).slice(-4_000)));
     const failed = new Promise<never>((_, reject) => child.once('error', reject));
     failed.catch(() => {});
-    const lane = new Lane(contender.name, child, folder, endpoints, ports);
+    const lane = new Lane(contender.name, child, folder, endpoints, ports, setup);
     for (const until = performance.now() + startMs; ; ) {
       const ready = await Promise.race([lane.#admin('/ready').catch(() => ''), failed]);
       if (ready.startsWith('LIVE')) return lane;
@@ -173,10 +183,11 @@ export class Lane {
     if (peer.socket instanceof TLSSocket) observeClientTls(seen, name, peer.socket, peer.tlsError);
   }
 
-  #observeEndpoint(seen: Observation, name: string, endpoint: ScriptedEndpoint): void {
+  #observeEndpoint(seen: Observation, name: EndpointName, endpoint: ScriptedEndpoint): void {
     endpoint.connections.forEach(({ peer, isHttp2 }, i) => {
       const prefix = `${name}.${i + 1}`;
-      if (isHttp2) observeHttp2(seen, prefix, peer.received.subarray(24), this.#normalise);
+      if (isHttp2)
+        observeHttp2(seen, prefix, peer.received.subarray(24), this.#normalise, this.#messages[name]);
       else observeHttp1(seen, prefix, peer.received, this.#normalise);
       seen.set(`${prefix}.connection`, peer.end ?? 'open');
       if (peer.socket instanceof TLSSocket) observeEndpointTls(seen, prefix, peer.socket);

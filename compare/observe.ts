@@ -1,4 +1,6 @@
 import { frameFlag, frameType, SeenFrames, type SeenFrame } from '@lateen/proxy/raw-http2';
+import type { MessageType } from '@lateen/protocol';
+import { observeMessage } from './grpc.ts';
 import { readMessages } from './http1-text.ts';
 
 /** What was seen of one case with one proxy: values by names such as `client.1.status`. */
@@ -73,12 +75,29 @@ export function observeHttp1(
   });
 }
 
-/** Frames of HTTP/2 that one side sent, by streams: what a user sees, not how it is cut. */
-export function observeHttp2(into: Observation, prefix: string, bytes: Buffer, normalise: Normalise): void {
+/**
+ * Frames of HTTP/2 that one side sent, by streams: what a user sees, not how it is cut. Data that is a message of gRPC is
+ * told by its fields.
+ */
+export function observeHttp2(
+  into: Observation,
+  prefix: string,
+  bytes: Buffer,
+  normalise: Normalise,
+  message?: MessageType<unknown>,
+): void {
   const seen = new SeenFrames();
   seen.read(bytes);
   const streams = new Map<number, string[]>();
+  const messages = new Map<number, Buffer>();
   for (const frame of seen.frames) {
+    if (message !== undefined && frame.type === frameType.data) {
+      messages.set(
+        frame.streamId,
+        Buffer.concat([messages.get(frame.streamId) ?? Buffer.alloc(0), frame.payload]),
+      );
+      continue;
+    }
     const text = describe(frame, normalise);
     if (text === undefined) continue;
     const lines = streams.get(frame.streamId) ?? [];
@@ -95,6 +114,10 @@ export function observeHttp2(into: Observation, prefix: string, bytes: Buffer, n
     else lines.push(text);
   }
   for (const [stream, lines] of streams) into.set(`${prefix}.stream.${stream}`, lines.join(' / '));
+  if (message === undefined) return;
+  for (const [stream, data] of messages) {
+    observeMessage(into, `${prefix}.stream.${stream}.message`, message, data, normalise);
+  }
 }
 
 function describe(frame: SeenFrame, normalise: Normalise): string | undefined {
