@@ -36,6 +36,7 @@ import { ProxyProtocolStats } from './telemetry/proxy-protocol-stats.ts';
 import { ConnectionLimitStats } from './telemetry/connection-limit-stats.ts';
 import { MongoStats } from './telemetry/mongo-stats.ts';
 import { RedisStats } from './telemetry/redis-stats.ts';
+import { VirtualClusterStats, virtualClusterPrefix } from './telemetry/virtual-cluster-stats.ts';
 import { TcpStats } from './telemetry/tcp-stats.ts';
 import { CertificateExpiry } from './tls/certificate-expiry.ts';
 import { certificateGauges } from './tls/certificate-gauges.ts';
@@ -133,6 +134,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
   let inspectorStats: InspectorStats | undefined;
   /** The clusters of a change that is checked only. */
   let checked: ReadonlySet<string> | undefined;
+  const virtualClusterGroup = sharedGroups(stats);
   const listenerContext: ListenerContext = {
     heads,
     turn,
@@ -149,6 +151,8 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     requestedCluster: (name) => clusters.requestedRef(name),
     hasCluster: (name) => checked?.has(name),
     routeTable: (name) => tables.get(name),
+    virtualClusterStats: (host, name) =>
+      virtualClusterGroup(virtualClusterPrefix(host, name), () => new VirtualClusterStats(host, name)),
     httpStats: shared((prefix) => new HttpStats(prefix, codecStats), stats),
     tcpStats: shared((prefix) => new TcpStats(prefix), stats),
     connectionLimitStats: shared((prefix) => new ConnectionLimitStats(prefix), stats),

@@ -219,7 +219,7 @@ export abstract class ExchangeRecord implements Expirable, StreamInfo {
   }
 
   get virtualClusterName(): string | undefined {
-    return this.router?.virtualCluster;
+    return this.router?.virtualCluster?.name;
   }
 
   get attempts(): number {

@@ -20,6 +20,7 @@ import type { NetworkFilter } from '../model/network-filter.ts';
 import type { DownstreamTls } from '../model/tls.ts';
 import { compileRouteTable, type RouteTable } from '../route/route-table.ts';
 import { compileRouteLookup } from '../route/scoped-routes.ts';
+import type { VirtualClusterStatsOf } from '../route/virtual-cluster.ts';
 import type { RouteConfiguration } from '../model/route.ts';
 import type { InspectorStats } from '../telemetry/inspector-stats.ts';
 import type { ProxyProtocolStats } from '../telemetry/proxy-protocol-stats.ts';
@@ -83,6 +84,7 @@ export interface ListenerContext extends ManagerContext {
   readonly clusterRef: (name: string) => ClusterRef;
   /** The cluster of a name that a client says. */
   readonly requestedCluster: (name: string) => ClusterRef;
+  readonly virtualClusterStats: VirtualClusterStatsOf;
   readonly hasCluster: (name: string) => boolean | undefined;
   readonly hash: HashFunction;
   readonly connectionIds: ConnectionIds;

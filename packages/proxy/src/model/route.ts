@@ -271,7 +271,7 @@ export interface Route {
   readonly bufferLimitBytes?: number;
 }
 
-/** A name for requests, which logs tell. */
+/** A name for requests, which logs and statistics tell. */
 export interface VirtualCluster {
   readonly name: string;
   /** All of them match. */

@@ -10,7 +10,11 @@ import type { Parts } from '../timer/in-slices.ts';
 import { compileHeaderOperations, type CompiledHeaderOperations } from './header-operations.ts';
 import { compileRedirect } from './redirect.ts';
 import { SharedParts } from './shared-parts.ts';
-import { compileVirtualClusters, type VirtualClusterNamer } from './virtual-cluster.ts';
+import {
+  compileVirtualClusters,
+  type VirtualClusterChoice,
+  type VirtualClusterStatsOf,
+} from './virtual-cluster.ts';
 import { compileAction, type CompiledAction } from './route-action.ts';
 
 /** A route ready to match and to act. */
@@ -28,7 +32,7 @@ export interface CompiledRoute {
   readonly disablesFilters: boolean;
   readonly table: RouteTableSettings;
   /** Undefined where the virtual host names no requests. */
-  readonly virtualClusterOf: VirtualClusterNamer | undefined;
+  readonly virtualClusterOf: VirtualClusterChoice | undefined;
   /** The virtual host tells endpoints which try it is. */
   readonly tellsTries: boolean;
   /** The virtual host tells clients how many there were. */
@@ -51,6 +55,8 @@ export interface RouteCompileContext {
   /** Whether a table that validates its clusters may name this one; undefined: where its reference has a cluster. */
   readonly hasCluster?: (name: string) => boolean | undefined;
   readonly hash: HashFunction;
+  /** Undefined where nothing is counted. */
+  readonly virtualClusterStats?: VirtualClusterStatsOf;
 }
 
 type FilterConfigs = Readonly<Record<string, HttpFilterConfig>>;
@@ -66,7 +72,7 @@ interface LevelHeaders {
 }
 
 interface HostParts extends LevelHeaders {
-  readonly virtualClusterOf?: VirtualClusterNamer | undefined;
+  readonly virtualClusterOf?: VirtualClusterChoice | undefined;
 }
 
 function levelHeaders(
@@ -112,7 +118,10 @@ export class RouteCompiler {
   hostParts(virtualHost: VirtualHost, path: string): HostParts {
     const headers = levelHeaders(virtualHost, path, this.#bad);
     try {
-      return { ...headers, virtualClusterOf: compileVirtualClusters(virtualHost) };
+      return {
+        ...headers,
+        virtualClusterOf: compileVirtualClusters(virtualHost, this.#context.virtualClusterStats),
+      };
     } catch (error) {
       // The only thing that throws here is a regular expression that RE2 does not take.
       this.#bad.push({ path: `${path}virtual_clusters`, message: messageOf(error) });

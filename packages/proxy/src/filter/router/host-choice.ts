@@ -11,6 +11,7 @@ import { formatAddress, type SocketAddress } from '../../model/address.ts';
 import type { Metadata } from '../../model/metadata.ts';
 import type { HashSource } from '../../route/hash-policy.ts';
 import type { ClusterTarget, CompiledForward } from '../../route/route-action.ts';
+import type { CompiledVirtualCluster } from '../../route/virtual-cluster.ts';
 import { flag } from '../../telemetry/response-flags.ts';
 import type { Countdown, Expirable } from '../../timer/coarse-timers.ts';
 import type { Retries } from './retries.ts';
@@ -24,8 +25,8 @@ export abstract class HostChoice implements Expirable, HostRequest, HashSource {
   /** Undefined where a failed try is final. */
   protected retries: Retries | undefined;
   target: ClusterTarget | undefined;
-  /** The name that the virtual host has for the request. */
-  virtualCluster: string | undefined;
+  /** What the virtual host counts the request as; undefined where it counts none. */
+  virtualCluster: CompiledVirtualCluster | undefined;
   /** The one that serves the attempt under way: of an aggregate cluster one of its members. */
   protected cluster: UpstreamCluster | undefined;
   /** How often a host was chosen that is to be passed over, for the attempt under way. */
@@ -129,6 +130,7 @@ export abstract class HostChoice implements Expirable, HostRequest, HashSource {
     cluster.stats.n.upstreamRqDropOverload++;
     owner.addFlag(flag.dropOverload);
     cluster.stats.countStatus(503);
+    this.virtualCluster?.stats.countStatus(503);
     owner.reply(503, 'drop overload', 'drop_overload', { headers: [['x-envoy-drop-overload', 'true']] });
   }
 

@@ -3,6 +3,7 @@ import type { Breakers } from '../../cluster/breakers.ts';
 import type { Host } from '../../cluster/host.ts';
 import type { UpstreamCluster } from '../../cluster/upstream-cluster.ts';
 import type { CompiledRetryPolicy } from '../../route/retry-policy.ts';
+import type { VirtualClusterStats } from '../../telemetry/virtual-cluster-stats.ts';
 
 /** The further tries of one request: how many are left, where it has been, and what they count as. */
 export class Retries {
@@ -17,8 +18,12 @@ export class Retries {
   #countedIn: Breakers | undefined;
   #stopped = false;
 
-  constructor(policy: CompiledRetryPolicy) {
+  /** Where they are counted besides the cluster's statistics. */
+  readonly #virtual: VirtualClusterStats | undefined;
+
+  constructor(policy: CompiledRetryPolicy, virtual?: VirtualClusterStats) {
     this.policy = policy;
+    this.#virtual = virtual;
     this.left = policy.model.numRetries;
   }
 
@@ -39,6 +44,7 @@ export class Retries {
   admits(cluster: UpstreamCluster, priority: 'default' | 'high'): boolean {
     if (this.#countedIn !== undefined || cluster.breakers(priority).mayRetry()) return true;
     cluster.stats.n.upstreamRqRetryOverflow++;
+    if (this.#virtual !== undefined) this.#virtual.n.rqRetryOverflow++;
     return false;
   }
 
@@ -46,6 +52,7 @@ export class Retries {
   begin(cluster: UpstreamCluster, priority: 'default' | 'high', host: Host): void {
     this.left--;
     cluster.stats.n.upstreamRqRetry++;
+    if (this.#virtual !== undefined) this.#virtual.n.rqRetry++;
     if (this.#countedIn === undefined) {
       this.#countedIn = cluster.breakers(priority);
       this.#countedIn.countRetry(1);
@@ -86,6 +93,7 @@ export class Retries {
   isAtLimit(cluster: UpstreamCluster): boolean {
     if (this.left > 0 || this.#stopped) return false;
     cluster.stats.n.upstreamRqRetryLimitExceeded++;
+    if (this.#virtual !== undefined) this.#virtual.n.rqRetryLimitExceeded++;
     return true;
   }
 

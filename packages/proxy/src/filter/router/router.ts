@@ -64,14 +64,15 @@ export class Router extends RequestTries implements AttemptOwner {
     const { head } = owner;
     this.requestDone = endStream;
     const target = this.chooseCluster();
+    if (this.cluster !== undefined) this.virtualCluster = this.#route.virtualClusterOf?.(head);
     if (target === undefined) {
       this.over = true;
       this.refuse();
       return;
     }
-    this.virtualCluster = this.#route.virtualClusterOf?.(head);
     const retry = triesOfRequest(head, action);
-    if (retry !== undefined && retry.allows(head)) this.retries = new Retries(retry);
+    if (retry !== undefined && retry.allows(head))
+      this.retries = new Retries(retry, this.virtualCluster?.stats);
     this.timing = timingOfRequest(head, action, owner.manager);
     finishHead(head, this.#route, action, this.timing, target, owner);
     if (endStream) this.startTimeout();
@@ -122,7 +123,9 @@ export class Router extends RequestTries implements AttemptOwner {
    * requests that ask how the proxy is.
    */
   #countStatus(cluster: UpstreamCluster, status: number): void {
-    if (!this.owner.healthCheck) (this.target?.ref.cluster ?? cluster).stats.countStatus(status);
+    if (this.owner.healthCheck) return;
+    (this.target?.ref.cluster ?? cluster).stats.countStatus(status);
+    this.virtualCluster?.stats.countStatus(status);
   }
 
   #try(fresh: boolean): void {
@@ -164,6 +167,7 @@ export class Router extends RequestTries implements AttemptOwner {
   onAttemptReady(attempt: Attempt): void {
     const { head, manager } = this.owner;
     this.connected = attempt;
+    if (this.virtualCluster !== undefined) this.virtualCluster.stats.n.rqTotal++;
     if (manager.accessLogs.length > 0) this.readyMs = manager.turn.nowMs;
     if (manager.countsBytes) (this.meters ??= []).push(attempt.measure());
     this.send(attempt, head);
@@ -208,16 +212,17 @@ export class Router extends RequestTries implements AttemptOwner {
         owner.addFlag(flag.upstreamRetryLimitExceeded);
     } else if (this.attempts > 1) {
       stats.n.upstreamRqRetrySuccess++;
+      if (this.virtualCluster !== undefined) this.virtualCluster.stats.n.rqRetrySuccess++;
     }
-    this.#countStatus(attempt.cluster, head.status);
     const { internalRedirect } = this.action;
     if (internalRedirect?.statuses.includes(head.status) === true && this.#redirect(attempt, head, endStream))
       return;
+    this.#countStatus(attempt.cluster, head.status);
     this.#take(attempt);
     this.body?.forget();
     if (this.#route.tellsTriesBack) head.headers.set(names.attemptCount, String(this.attempts));
     if (this.cookies !== undefined) for (const line of this.cookies) head.headers.add(names.setCookie, line);
-    if (endStream) this.#end();
+    if (endStream) this.#complete();
     owner.onRouterHead(head, endStream);
   }
 
@@ -261,7 +266,7 @@ export class Router extends RequestTries implements AttemptOwner {
 
   onAttemptEnd(_attempt: Attempt, trailers: HeaderBlock | undefined): void {
     if (this.over) return;
-    this.#end();
+    this.#complete();
     this.owner.onRouterEnd(trailers);
   }
 
@@ -374,6 +379,7 @@ export class Router extends RequestTries implements AttemptOwner {
     const { owner } = this;
     const cluster = this.cluster as UpstreamCluster;
     cluster.stats.n.upstreamRqTimeout++;
+    if (this.virtualCluster !== undefined) this.virtualCluster.stats.n.rqTimeout++;
     if (this.host !== undefined) this.host.rqTimeout++;
     const begun = this.responding;
     if (!begun) {
@@ -387,6 +393,15 @@ export class Router extends RequestTries implements AttemptOwner {
       return;
     }
     this.#reply(504, 'upstream request timeout', 'response_timeout');
+  }
+
+  /** The answer has come whole. */
+  #complete(): void {
+    const { owner, virtualCluster } = this;
+    // As Envoy, an answer to a request that is not complete yet has taken no time.
+    if (virtualCluster !== undefined && this.requestDone && !owner.healthCheck)
+      virtualCluster.stats.requestTime.record(owner.manager.turn.nowMs - this.#doneMs);
+    this.#end();
   }
 
   #end(): void {
