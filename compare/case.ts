@@ -96,6 +96,8 @@ export interface CompareCase {
    * begin, and nothing else of endpoints and of the log.
    */
   readonly round?: number;
+  /** The endpoint that collects spans of Zipkin: spans are compared, and not their reports. */
+  readonly collector?: EndpointName;
   /** Whom each request goes to is compared, and nothing else of endpoints and of the log. */
   readonly order?: boolean;
   /** Why some of what is observed differs on purpose, by the beginning of its name. */

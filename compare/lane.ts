@@ -27,6 +27,7 @@ import {
   type Normalise,
   type Observation,
 } from './observe.ts';
+import { observeSpans, spanIdNormaliser } from './observe-spans.ts';
 import { PeerSocket } from './peer-socket.ts';
 import { ScriptedEndpoint } from './scripted-endpoint.ts';
 import { connectTls, observeClientTls, observeEndpointTls } from './tls-peer.ts';
@@ -50,7 +51,8 @@ export class Lane {
   readonly #folder: string;
   readonly #endpoints: Endpoints;
   readonly #ports: Ports;
-  readonly #normalise: Normalise;
+  readonly #named: Normalise;
+  #normalise: Normalise;
 
   readonly #messages: NonNullable<Setup['endpointMessages']>;
 
@@ -68,7 +70,8 @@ export class Lane {
     this.#folder = folder;
     this.#endpoints = endpoints;
     this.#ports = ports;
-    this.#normalise = normaliser({ ...ports });
+    this.#named = normaliser({ ...ports });
+    this.#normalise = this.#named;
   }
 
   /** Starts a contender; fails with what it says where it does not become ready. */
@@ -110,6 +113,8 @@ export class Lane {
 
   async run(one: CompareCase): Promise<Observation> {
     const seen: Observation = new Map();
+    this.#normalise =
+      one.collector === undefined ? this.#named : spanIdNormaliser(this.#named, JSON.stringify(one.clients));
     for (const name of endpointNames) this.#endpoints[name].follow(one[name]);
     const logFile = join(this.#folder, 'log');
     if (existsSync(logFile)) truncateSync(logFile);
@@ -136,7 +141,10 @@ export class Lane {
     }
     const byTurns = one.shares !== undefined || one.round !== undefined || one.order === true;
     if (!byTurns) {
-      for (const name of endpointNames) this.#observeEndpoint(seen, name, this.#endpoints[name]);
+      for (const name of endpointNames) {
+        if (name === one.collector) this.#observeCollector(seen, this.#endpoints[name]);
+        else this.#observeEndpoint(seen, name, this.#endpoints[name]);
+      }
     }
     await Promise.all(endpointNames.map((name) => this.#endpoints[name].settle()));
     const after = await this.#settledStats();
@@ -192,6 +200,11 @@ export class Lane {
       seen.set(`${prefix}.connection`, peer.end ?? 'open');
       if (peer.socket instanceof TLSSocket) observeEndpointTls(seen, prefix, peer.socket);
     });
+  }
+
+  #observeCollector(seen: Observation, { connections }: ScriptedEndpoint): void {
+    const received = connections.map(({ peer }) => peer.received.toString('latin1'));
+    observeSpans(seen, received, this.#normalise);
   }
 
   /** Statistics when two looks one after another see the same. */

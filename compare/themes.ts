@@ -17,6 +17,7 @@ import { tcp } from './cases/tcp/index.ts';
 import { timeouts } from './cases/timeouts/index.ts';
 import { tlsIn } from './cases/tls-in/index.ts';
 import { tlsOut } from './cases/tls-out/index.ts';
+import { tracing } from './cases/tracing/index.ts';
 import { upstream } from './cases/upstream/index.ts';
 
 /** All themes, in the order in which they run. */
@@ -34,6 +35,7 @@ export const themes: readonly Theme[] = [
   clusters,
   http2,
   log,
+  tracing,
   tcp,
   drain,
   proxyProtocol,

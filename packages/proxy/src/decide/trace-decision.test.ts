@@ -33,7 +33,9 @@ test('the share that is sampled follows from the id', () => {
 
 test('what another proxy decided holds, then who asks, all within the overall share', () => {
   const quiet = { ...everything, random: none };
-  assert.equal(decideTrace(withReason(id, 'service_forced'), silent, quiet, Math.random), 'service_forced');
+  const forced = withReason(id, 'service_forced');
+  assert.equal(decideTrace(forced, silent, quiet, Math.random), 'service_forced');
+  assert.equal(decideTrace(forced, silent, quiet, Math.random, false), 'not_traceable', 'it carries none');
   assert.equal(
     decideTrace(id, { hasClientTraceId: true, forced: true }, quiet, () => 0),
     'client_forced',

@@ -55,10 +55,11 @@ export function decideTrace(
   wish: TraceWish,
   sampling: TraceSampling,
   random: () => number,
+  carriesReason = true,
 ): TraceReason {
   const draw = id === undefined ? undefined : drawOfId(id);
   if (id === undefined || draw === undefined) return 'not_traceable';
-  let reason = reasonOfId(id);
+  let reason = carriesReason ? reasonOfId(id) : 'not_traceable';
   if (reason === 'not_traceable') {
     const { client } = sampling;
     if (wish.hasClientTraceId && takes(client, Math.floor(random() * client.denominator)))

@@ -58,16 +58,17 @@ function isLongOrShort(traceId: string): boolean {
   return isTraceId(traceId, 16) || isTraceId(traceId, 32);
 }
 
-/** Writes the several headers, as Envoy does; the single one as well where the request came with it, so that it is not left behind. */
+/** Writes the several headers; as Envoy, the single one in their place where the request came with it. */
 export function writeB3(headers: HeaderBlock, context: TraceContext): void {
   const { traceId, spanId, parentId } = context;
   const flag = context.sampled === true ? '1' : '0';
+  if (headers.has(single)) {
+    headers.set(single, `${traceId}-${spanId}-${flag}${parentId === undefined ? '' : `-${parentId}`}`);
+    return;
+  }
   headers.set(traceIdName, traceId);
   headers.set(spanIdName, spanId);
   if (parentId === undefined) headers.remove(parentIdName);
   else headers.set(parentIdName, parentId);
   headers.set(sampledName, flag);
-  if (headers.has(single)) {
-    headers.set(single, `${traceId}-${spanId}-${flag}${parentId === undefined ? '' : `-${parentId}`}`);
-  }
 }

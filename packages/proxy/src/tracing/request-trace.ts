@@ -2,7 +2,7 @@ import type { HeaderBlock } from '../codec/header-block.ts';
 import type { ResponseHead } from '../codec/head.ts';
 import { names } from '../codec/header-name.ts';
 import type { CompiledTag, TaggedRequest } from '../telemetry/custom-tags.ts';
-import { addCommonTags, addResponseTags, type NodeTags } from './span-tags.ts';
+import { addCommonTags, addGrpcTags, addRequestTags, addTryTags, setTag, shownCluster } from './span-tags.ts';
 import type { Span } from './span.ts';
 import type { TraceContext } from './trace-context.ts';
 
@@ -10,7 +10,7 @@ import type { TraceContext } from './trace-context.ts';
 export interface TraceSetup {
   readonly outbound: boolean;
   readonly spawnsUpstreamSpans: boolean;
-  readonly node: NodeTags;
+  readonly maxPathTagLength: number;
   readonly nextId: () => string;
   readonly nowMs: () => number;
   readonly wallUs: () => number;
@@ -58,10 +58,10 @@ export class RequestTrace {
       parentId: id,
       shared: false,
       kind: 'client',
-      name: `router ${request.upstreamCluster} egress`,
+      name: `router ${shownCluster(request)} egress`,
       startUs: setup.wallUs(),
       durationUs: 0,
-      tags: setup.node.map(([name, value]): [string, string] => [name, value]),
+      tags: [],
       state,
     };
     if (request.attempts > 1) span.tags.push(['retry.count', String(request.attempts - 1)]);
@@ -69,9 +69,17 @@ export class RequestTrace {
     setup.write(request.request.headers, { traceId, spanId: span.id, parentId: id, sampled: true, state });
   }
 
-  /** The try is answered with this status. */
-  answerTry(status: number): void {
-    if (this.#try !== undefined) this.#try.status = status;
+  answerTry({ status, headers }: ResponseHead): void {
+    if (this.#try === undefined) return;
+    this.#try.status = status;
+    addGrpcTags(this.#try.span.tags, headers);
+  }
+
+  /** The try ends without an answer, or before the end of it. */
+  failTry(reason: string): void {
+    if (this.#try === undefined) return;
+    setTag(this.#try.span.tags, 'error', 'true');
+    setTag(this.#try.span.tags, 'error.reason', reason);
   }
 
   #endTry(info: TaggedRequest): void {
@@ -80,10 +88,7 @@ export class RequestTrace {
     this.#try = undefined;
     const { span, startMs, status } = current;
     span.durationUs = durationUs(startMs, this.#setup.nowMs());
-    const protocol = info.request?.version;
-    if (protocol !== undefined) span.tags.push(['http.protocol', protocol]);
-    if (info.upstreamHost !== '') span.tags.push(['peer.address', info.upstreamHost]);
-    addCommonTags(span.tags, info, { status, failed: false }, this.#own);
+    addTryTags(span.tags, info, status, this.#own);
     this.#setup.report(span);
   }
 
@@ -98,10 +103,15 @@ export class RequestTrace {
   }
 
   end(info: TaggedRequest): void {
+    if (info.responseTrailers !== undefined && this.#try !== undefined)
+      addGrpcTags(this.#try.span.tags, info.responseTrailers);
     this.#endTry(info);
     const span = this.#span;
     span.durationUs = durationUs(this.#startMs, this.#setup.nowMs());
-    addResponseTags(span.tags, info, this.#own);
+    addRequestTags(span.tags, info, this.#setup.maxPathTagLength);
+    addCommonTags(span.tags, info, info.status, this.#own);
+    if (info.response !== undefined) addGrpcTags(span.tags, info.response.headers);
+    if (info.responseTrailers !== undefined) addGrpcTags(span.tags, info.responseTrailers);
     this.#setup.report(span);
   }
 }

@@ -2,16 +2,31 @@ import type { Clock, Timer } from '@lateen/core';
 import type { CallAnswer, CallRequest, CallResult } from '../call/index.ts';
 import { names } from '../codec/header-name.ts';
 import type { TraceProvider } from '../model/tracing.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 import type { TraceExportStats } from '../telemetry/trace-stats.ts';
 import { headerValueOf } from '../codec/header-value.ts';
 import type { Span } from './span.ts';
 import { otlpSpans, type OtlpResource } from './otlp-spans.ts';
 import { zipkinJson, type ZipkinEndpoint } from './zipkin-json.ts';
 
-/** Envoy's `tracing.zipkin.min_flush_spans`, `flush_interval_ms`, `request_timeout`. */
-const minFlushSpans = 5;
-const flushIntervalMs = 5_000;
-const requestTimeoutMs = 5_000;
+/** When spans are sent: so many together, or those that have waited so long; and how long the collector may take. */
+export interface FlushRules {
+  readonly minFlushSpans: number;
+  readonly flushIntervalMs: number;
+  readonly requestTimeoutMs: number;
+}
+
+/** Envoy's runtime keys of tracers; OpenTelemetry's request has the timeout of its configuration. */
+export function flushRules(tracer: 'zipkin' | 'opentelemetry', runtime: Runtime): FlushRules {
+  const number = (name: string, fallback: number): number =>
+    runtime.number(`tracing.${tracer}.${name}`, fallback);
+  return {
+    minFlushSpans: number('min_flush_spans', 5),
+    flushIntervalMs: number('flush_interval_ms', 5_000),
+    requestTimeoutMs: number('request_timeout', 5_000),
+  };
+}
+
 /** Spans that wait for the collector to take the last report; what is beyond it is lost. */
 const maxQueuedSpans = 4_096;
 const maxReports = 4;
@@ -31,13 +46,17 @@ export interface SpanSender {
 }
 
 /** The form that a provider takes spans in. */
-export function spanEncoder(provider: TraceProvider, sender: SpanSender): SpanEncoder {
+export function spanEncoder(
+  provider: TraceProvider,
+  sender: SpanSender,
+  requestTimeoutMs: () => number,
+): SpanEncoder {
   if (provider.kind === 'zipkin') {
     const { path, hostname } = provider;
     const headers = [['content-type', 'application/json']] as const;
     return (spans) => {
       const body = Buffer.from(zipkinJson(spans, sender.endpoint));
-      return post(path, hostname, headers, body, requestTimeoutMs);
+      return post(path, hostname, headers, body, requestTimeoutMs());
     };
   }
   const service = provider.service === '' ? sender.resource.service : provider.service;
@@ -91,6 +110,7 @@ export class SpanExporter {
   readonly #send: SendReport;
   readonly #stats: TraceExportStats;
   readonly #clock: Clock;
+  readonly #rules: () => FlushRules;
   readonly #isTaken: (status: number) => boolean;
   #queue: Span[] = [];
   #timer: Timer | undefined;
@@ -102,11 +122,13 @@ export class SpanExporter {
     send: SendReport,
     stats: TraceExportStats,
     clock: Clock,
+    rules: () => FlushRules,
   ) {
     this.#encode = encode;
     this.#send = send;
     this.#stats = stats;
     this.#clock = clock;
+    this.#rules = rules;
     // As Envoy: Zipkin takes spans by 202, collectors of OpenTelemetry by 200.
     this.#isTaken = provider.kind === 'zipkin' ? (s) => s === 202 : (s) => s === 200;
   }
@@ -117,6 +139,7 @@ export class SpanExporter {
       return;
     }
     this.#queue.push(span);
+    const { minFlushSpans, flushIntervalMs } = this.#rules();
     if (this.#queue.length >= minFlushSpans && this.#reports === 0) this.flush();
     else this.#timer ??= this.#clock.after(flushIntervalMs, this.#onTimer);
   }
@@ -143,7 +166,7 @@ export class SpanExporter {
     this.#timer = undefined;
     this.#stats.n.timerFlushed++;
     this.flush();
-    if (this.#queue.length > 0) this.#timer = this.#clock.after(flushIntervalMs, this.#onTimer);
+    if (this.#queue.length > 0) this.#timer = this.#clock.after(this.#rules().flushIntervalMs, this.#onTimer);
   };
 
   readonly #onAnswer = (result: CallResult): void => {
@@ -154,6 +177,6 @@ export class SpanExporter {
       else n.reportsFailed++;
     } else if (this.#isTaken(result.status) && grpcStatusOf(result) === '0') n.reportsSent++;
     else n.reportsDropped++;
-    if (this.#queue.length >= minFlushSpans && this.#reports === 0) this.flush();
+    if (this.#queue.length >= this.#rules().minFlushSpans && this.#reports === 0) this.flush();
   };
 }

@@ -1,4 +1,5 @@
 import { headerName, names } from '../codec/header-name.ts';
+import type { HeaderBlock } from '../codec/header-block.ts';
 import type { RequestHead } from '../codec/head.ts';
 import { formatFlags } from '../telemetry/response-flags.ts';
 import type { CompiledTag, TaggedRequest } from '../telemetry/custom-tags.ts';
@@ -17,71 +18,93 @@ function urlOf(head: RequestHead, path: string, maxPathTagLength: number): strin
   return `${head.scheme}://${head.authority}${path.slice(0, maxPathTagLength)}`;
 }
 
-/** What is known of the request when it has come; a router may change its path and host later. */
-export function requestTags(head: RequestHead, maxPathTagLength: number): Tags {
-  const { headers } = head;
-  const tags: Tags = [];
-  const id = headers.get(names.requestId);
-  if (id !== undefined) tags.push(['guid:x-request-id', id]);
-  tags.push(
-    ['http.url', urlOf(head, headers.get(names.originalPath) ?? head.path, maxPathTagLength)],
-    ['http.method', head.method],
-    ['downstream_cluster', headers.get(downstreamCluster) ?? '-'],
-    ['user_agent', headers.get(names.userAgent) ?? '-'],
-    ['http.protocol', head.version],
-  );
-  const client = headers.get(clientTraceId);
-  if (client !== undefined) tags.push(['guid:x-client-trace-id', client]);
-  if (headers.get(names.contentType)?.startsWith('application/grpc') === true) {
+/**
+ * What is told of a request at its end, as it was sent on. Source: Envoy, "Tracing", "What data each trace contains".
+ */
+export function addRequestTags(tags: Tags, info: TaggedRequest, maxPathTagLength: number): void {
+  const head = info.request;
+  if (head !== undefined) {
+    const { headers } = head;
+    const id = headers.get(names.requestId);
+    if (id !== undefined) tags.push(['guid:x-request-id', id]);
     tags.push(
-      ['grpc.path', head.path],
-      ['grpc.authority', head.authority],
-      ['grpc.content_type', headers.get(names.contentType) ?? ''],
+      ['http.url', urlOf(head, headers.get(names.originalPath) ?? head.path, maxPathTagLength)],
+      ['http.method', head.method],
+      ['downstream_cluster', headers.get(downstreamCluster) ?? '-'],
+      ['user_agent', headers.get(names.userAgent) ?? '-'],
+      ['http.protocol', head.version],
     );
-    const timeout = headers.get(names.grpcTimeout);
-    if (timeout !== undefined) tags.push(['grpc.timeout', timeout]);
+    const client = headers.get(clientTraceId);
+    if (client !== undefined) tags.push(['guid:x-client-trace-id', client]);
+    const contentType = headers.get(names.contentType);
+    if (contentType?.startsWith('application/grpc') === true) {
+      tags.push(
+        ['grpc.path', head.path],
+        ['grpc.authority', head.authority],
+        ['grpc.content_type', contentType],
+      );
+      const timeout = headers.get(names.grpcTimeout);
+      if (timeout !== undefined) tags.push(['grpc.timeout', timeout]);
+    }
   }
-  return tags;
-}
-
-/** What is known at the end. Source: Envoy, "Tracing", "What data each trace contains". */
-export function addResponseTags(tags: Tags, info: TaggedRequest, own: readonly CompiledTag[]): void {
   const { downstreamDirectRemote } = info;
   if (downstreamDirectRemote !== undefined) tags.push(['peer.address', downstreamDirectRemote.address]);
   tags.push(['request_size', String(info.bytesReceived)], ['response_size', String(info.bytesSent)]);
-  const grpcStatus =
-    info.responseTrailers?.get(names.grpcStatus) ?? info.response?.headers.get(names.grpcStatus);
-  const grpcMessage =
-    info.responseTrailers?.get(names.grpcMessage) ?? info.response?.headers.get(names.grpcMessage);
-  if (grpcStatus !== undefined) tags.push(['grpc.status_code', grpcStatus]);
-  if (grpcMessage !== undefined) tags.push(['grpc.message', grpcMessage]);
-  addCommonTags(
-    tags,
-    info,
-    { status: info.status, failed: grpcStatus !== undefined && grpcStatus !== '0' },
-    own,
-  );
+}
+
+/** Statuses that are the fault of a server (https://grpc.github.io/grpc/core/md_doc_statuscodes.html); as Envoy. */
+const serverErrors = new Set(['2', '4', '8', '12', '13', '14', '15']);
+
+/** What a head or trailers say of a gRPC call. */
+export function addGrpcTags(tags: Tags, headers: HeaderBlock): void {
+  const status = headers.get(names.grpcStatus);
+  if (status === undefined) return;
+  setTag(tags, 'grpc.status_code', status);
+  const message = headers.get(names.grpcMessage);
+  if (message !== undefined) setTag(tags, 'grpc.message', message);
+  if (serverErrors.has(status)) setTag(tags, 'error', 'true');
+}
+
+/** Sets a tag that may be there already. */
+export function setTag(tags: Tags, name: string, value: string): void {
+  const at = tags.findIndex(([one]) => one === name);
+  if (at < 0) tags.push([name, value]);
+  else tags[at] = [name, value];
+}
+
+/** What is told of a try. */
+export function addTryTags(
+  tags: Tags,
+  info: TaggedRequest,
+  status: number,
+  own: readonly CompiledTag[],
+): void {
+  const { upstreamHost } = info;
+  tags.push(['http.protocol', info.upstreamProtocol ?? '-']);
+  if (upstreamHost !== '') tags.push(['upstream_address', upstreamHost], ['peer.address', upstreamHost]);
+  addCommonTags(tags, info, status, own);
+}
+
+/** The cluster by its name in statistics. */
+export function shownCluster({ upstreamCluster, upstreamModel }: TaggedRequest): string {
+  const shown = upstreamModel?.statName ?? '';
+  return shown === '' ? upstreamCluster : shown;
 }
 
 /** What a request and each of its tries are told by. */
 export function addCommonTags(
   tags: Tags,
   info: TaggedRequest,
-  { status, failed }: { readonly status: number; readonly failed: boolean },
+  status: number,
   own: readonly CompiledTag[],
 ): void {
   tags.push(['component', 'proxy']);
-  const { upstreamCluster, upstreamHost, upstreamModel } = info;
+  const { upstreamCluster } = info;
   if (upstreamCluster !== '') {
-    const shown = upstreamModel?.statName ?? '';
-    tags.push(
-      ['upstream_cluster', upstreamCluster],
-      ['upstream_cluster.name', shown === '' ? upstreamCluster : shown],
-    );
+    tags.push(['upstream_cluster', upstreamCluster], ['upstream_cluster.name', shownCluster(info)]);
   }
-  if (upstreamHost !== '') tags.push(['upstream_address', upstreamHost]);
   tags.push(['http.status_code', String(status)], ['response_flags', formatFlags(info.flags)]);
-  if (status === 0 || status >= 500 || failed) tags.push(['error', 'true']);
+  if (status === 0 || status >= 500) setTag(tags, 'error', 'true');
   for (const { name, read } of own) {
     const value = read(info);
     if (value !== '') tags.push([name, value]);

@@ -15,7 +15,7 @@ import type { TraceDecisionStats } from '../telemetry/trace-stats.ts';
 import { readB3, writeB3, type FoundContext } from './b3.ts';
 import { compileCustomTags, type CompiledTag, type TaggedRequest } from '../telemetry/custom-tags.ts';
 import { RequestTrace, type TraceSetup } from './request-trace.ts';
-import { clientTraceId, requestTags, type NodeTags } from './span-tags.ts';
+import { clientTraceId, type NodeTags } from './span-tags.ts';
 import type { Span } from './span.ts';
 import type { SpanIds, TraceContext } from './trace-context.ts';
 import { readTraceparent, writeTraceparent } from './traceparent.ts';
@@ -76,7 +76,7 @@ export class Tracer {
     this.#setup = {
       outbound,
       spawnsUpstreamSpans: tracing.spawnUpstreamSpan,
-      node: services.node,
+      maxPathTagLength: tracing.maxPathTagLength,
       nextId: () => services.ids.next(),
       nowMs: services.nowMs,
       wallUs: services.wallUs,
@@ -97,10 +97,12 @@ export class Tracer {
     if (found === 'malformed') return undefined;
     const sampled = found.sampled ?? decided;
     const context = this.#contextOf(found, sampled);
+    if (!sampled) {
+      this.#setup.write(head.headers, this.#unsampledOf(context));
+      return undefined;
+    }
     this.#setup.write(head.headers, context);
-    if (!sampled) return undefined;
-    const span = this.#spanOf(context, this.#joins(found), operation.own ?? head.authority);
-    span.tags.push(...requestTags(head, this.#tracing.maxPathTagLength));
+    const span = this.#spanOf(context, operation.own ?? head.authority);
     return new RequestTrace(this.#setup, span, rules.tags, operation.told);
   }
 
@@ -116,8 +118,9 @@ export class Tracer {
     if (this.#requestId.usedForSampling) {
       const id = headers.get(names.requestId);
       const wish = { hasClientTraceId: headers.has(clientTraceId), forced: headers.has(names.forceTrace) };
-      reason = decideTrace(id, wish, rules.sampling, this.#services.random);
-      if (id !== undefined && this.#requestId.packTraceReason && reasonOfId(id) !== reason) {
+      const { packTraceReason } = this.#requestId;
+      reason = decideTrace(id, wish, rules.sampling, this.#services.random, packTraceReason);
+      if (id !== undefined && packTraceReason && reasonOfId(id) !== reason) {
         headers.set(names.requestId, withReason(id, reason));
       }
     }
@@ -150,15 +153,21 @@ export class Tracer {
     return given === '' ? { own, told } : { own: given, told: undefined };
   }
 
-  /** True where the span is that of the client, too. */
-  #joins(found: Exclude<FoundContext, 'malformed'>): boolean {
+  /** With spans of its own for its tries a proxy is a server in between. */
+  get #isServer(): boolean {
+    return !this.#setup.outbound || this.#setup.spawnsUpstreamSpans;
+  }
+
+  /** True where a span is that of the client, too. As Envoy: also that of a trace which begins here. */
+  get #isShared(): boolean {
     const provider = this.#provider;
-    return (
-      found.traceId !== undefined &&
-      provider.kind === 'zipkin' &&
-      provider.sharedSpanContext &&
-      !this.#setup.outbound
-    );
+    return provider.kind === 'zipkin' && provider.sharedSpanContext && this.#isServer;
+  }
+
+  /** What endpoints are told of a request without spans: as if its try had one, where tries have them. */
+  #unsampledOf(context: TraceContext): TraceContext {
+    if (!this.#setup.spawnsUpstreamSpans) return context;
+    return { ...context, spanId: this.#services.ids.next(), parentId: context.spanId };
   }
 
   #contextOf(found: Exclude<FoundContext, 'malformed'>, sampled: boolean): TraceContext {
@@ -171,21 +180,19 @@ export class Tracer {
       return { traceId, spanId, parentId: undefined, sampled, state: undefined };
     }
     const { traceId, state } = found;
-    return this.#joins(found)
+    return this.#isShared
       ? { traceId, spanId: found.spanId, parentId: found.parentId, sampled, state }
       : { traceId, spanId: ids.next(), parentId: found.spanId, sampled, state };
   }
 
-  #spanOf({ traceId, spanId, parentId, state }: TraceContext, shared: boolean, name: string): Span {
+  #spanOf({ traceId, spanId, parentId, state }: TraceContext, name: string): Span {
     const { node, wallUs } = this.#services;
-    const { outbound, spawnsUpstreamSpans } = this.#setup;
     return {
       traceId,
       id: spanId,
       parentId,
-      shared,
-      // With spans of its own for its tries a proxy is a server in between.
-      kind: outbound && !spawnsUpstreamSpans ? 'client' : 'server',
+      shared: this.#isShared,
+      kind: this.#isServer ? 'server' : 'client',
       name,
       startUs: wallUs(),
       durationUs: 0,

@@ -11,7 +11,7 @@ import { TraceExportStats } from '../telemetry/trace-stats.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { proxyVersion } from '../version.ts';
 import { hostAddress } from '../wire/host-address.ts';
-import { SpanExporter, spanEncoder, type SpanSender } from './span-exporter.ts';
+import { flushRules, SpanExporter, spanEncoder, type SpanSender } from './span-exporter.ts';
 import { SpanIds } from './trace-context.ts';
 import { Tracer, type TracerServices } from './tracer.ts';
 
@@ -83,12 +83,16 @@ export class TracingSystem {
     if (exporter === undefined) {
       const context = this.#context;
       const ref = context.clusterRef(provider.cluster);
+      const tracer = provider.kind === 'zipkin' ? 'zipkin' : 'opentelemetry';
+      let rules = flushRules(tracer, context.runtime);
+      context.runtime.onChange(() => (rules = flushRules(tracer, context.runtime)));
       exporter = new SpanExporter(
         provider,
-        spanEncoder(provider, this.#sender),
+        spanEncoder(provider, this.#sender, () => rules.requestTimeoutMs),
         (report, done) => callHttp(context, ref, report, done),
-        this.#exportStats(provider.kind === 'zipkin' ? 'zipkin' : 'opentelemetry'),
+        this.#exportStats(tracer),
         context.clock,
+        () => rules,
       );
       this.#exporters.set(key, exporter);
     }

@@ -5,6 +5,7 @@ import { test, type TestContext } from 'node:test';
 import { TestClock } from '@lateen/core';
 import type { DataPlane } from '../data-plane.ts';
 import type { HttpConnectionManager, Route, TraceProvider, Tracing } from '../model/index.ts';
+import { entryOfText } from '../runtime/runtime-entry.ts';
 import { Runtime } from '../runtime/runtime.ts';
 import {
   ask,
@@ -29,6 +30,7 @@ interface ZipkinSpan {
   readonly shared?: boolean;
   readonly timestamp: number;
   readonly duration: number;
+  readonly annotations: readonly { readonly timestamp: number; readonly value: string }[];
   readonly localEndpoint: { readonly serviceName: string };
   readonly tags: Readonly<Record<string, string>>;
 }
@@ -269,7 +271,7 @@ test('a request that is not sampled has no span, and tells the next of it', asyn
   assert.match(String(seen[2]?.['x-request-id']), /^.{14}b/);
   // A context from before decides for itself.
   await ask(port, '/', { headers: { b3: '463ac35c9f6413ad-a2fb4a1d1a96d312-1' } });
-  assert.equal(seen[3]?.['x-b3-sampled'], '1');
+  assert.equal(seen[3]?.['x-b3-sampled'], undefined);
   assert.match(
     String(seen[3]?.['b3']),
     /^463ac35c9f6413ad-(?!a2fb4a1d1a96d312)[0-9a-f]{16}-1-a2fb4a1d1a96d312$/,
@@ -483,4 +485,103 @@ test('spans go to collectors of OpenTelemetry by gRPC', async (t) => {
   const { resource, spans } = decodeOtlp(message.subarray(5));
   assert.equal(resource['service.name'], 'unknown_service:envoy');
   assert.equal(spans[0]?.kind, 3);
+});
+
+/** Runtime keys that make each span a report of its own. */
+const atOnce = (): Runtime =>
+  new Runtime([
+    {
+      name: 'static',
+      kind: 'static',
+      values: new Map([['tracing.zipkin.min_flush_spans', entryOfText('1')]]),
+    },
+  ]);
+
+test('spans are sent as the runtime says, and a server’s tells of the request as it was sent on', async (t) => {
+  const collector = await zipkinCollector(t);
+  const app = await upstream(t, (_request, response) => response.end());
+  const { dataPlane, port } = await proxy(t, 'inbound', {
+    backend: app.port,
+    collector: collector.port,
+    tracing: traced(zipkin({ sharedSpanContext: true })),
+    route: {
+      ...routeTo('backend'),
+      action: { ...routeTo('backend').action, hostRewrite: { kind: 'literal', value: 'new.host' } },
+    } as Partial<Route>,
+    clock: new TestClock(),
+    runtime: atOnce(),
+  });
+  await ask(port, '/a');
+  await untilStat(dataPlane, 'tracing.zipkin.reports_sent', 1);
+  const [span] = collector.spans;
+  assert.equal(span?.shared, true, 'also where the trace begins here');
+  assert.deepEqual(span.annotations, [{ timestamp: span.timestamp + span.duration, value: 'ss' }]);
+  assert.equal(span.tags['http.url'], 'http://new.host/a');
+  assert.ok(!('upstream_address' in span.tags));
+});
+
+test('a gRPC status is an error where the server is at fault', async (t) => {
+  const collector = await zipkinCollector(t);
+  const app = await upstream(t, (request, response) => {
+    response.setHeader('grpc-status', String(request.headers['x-status']));
+    response.end();
+  });
+  const { dataPlane, port } = await proxy(t, 'outbound', {
+    backend: app.port,
+    collector: collector.port,
+    tracing: traced(zipkin(), { spawnUpstreamSpan: true }),
+    clock: new TestClock(),
+    runtime: atOnce(),
+  });
+  for (const status of ['5', '13']) {
+    await ask(port, '/', { headers: { 'content-type': 'application/grpc', 'x-status': status } });
+  }
+  await untilStat(dataPlane, 'tracing.zipkin.spans_sent', 4);
+  await until(() => collector.spans.length === 4);
+  const errors = collector.spans.map(
+    ({ kind, tags }) => `${kind} ${tags['grpc.status_code']} ${tags['error'] ?? 'fine'}`,
+  );
+  const wanted = ['CLIENT 13 true', 'CLIENT 5 fine', 'SERVER 13 true', 'SERVER 5 fine'];
+  assert.deepEqual(new Set(errors), new Set(wanted));
+});
+
+test('a try that fails says why, and nothing of the node', async (t) => {
+  const collector = await zipkinCollector(t);
+  const app = await upstream(t, (request) => request.socket.destroy());
+  const { dataPlane, port } = await proxy(t, 'outbound', {
+    backend: app.port,
+    collector: collector.port,
+    tracing: traced(zipkin(), { spawnUpstreamSpan: true }),
+    clock: new TestClock(),
+    runtime: atOnce(),
+  });
+  await ask(port);
+  await untilStat(dataPlane, 'tracing.zipkin.spans_sent', 2);
+  await until(() => collector.spans.length === 2);
+  const tags = collector.spans.find(({ kind }) => kind === 'CLIENT')?.tags ?? {};
+  assert.equal(tags['error'], 'true');
+  assert.equal(tags['error.reason'], 'connection termination');
+  assert.equal(tags['http.status_code'], '0');
+  assert.ok(!('node_id' in tags) && !('zone' in tags));
+});
+
+test('of a request that is not sampled the endpoint is told as of a try, where tries have spans', async (t) => {
+  const seen: Record<string, unknown>[] = [];
+  const app = await upstream(t, (request, response) => {
+    seen.push(request.headers);
+    response.end();
+  });
+  const { port } = await proxy(t, 'outbound', {
+    backend: app.port,
+    collector: 1,
+    tracing: traced(zipkin({ sharedSpanContext: true }), { spawnUpstreamSpan: true }),
+  });
+  const headers = {
+    'x-b3-traceid': '463ac35c9f6413ad',
+    'x-b3-spanid': 'a2fb4a1d1a96d312',
+    'x-b3-sampled': '0',
+  };
+  await ask(port, '/', { headers });
+  assert.equal(seen[0]?.['x-b3-parentspanid'], 'a2fb4a1d1a96d312');
+  assert.notEqual(seen[0]?.['x-b3-spanid'], 'a2fb4a1d1a96d312');
 });

@@ -19,6 +19,10 @@ export function zipkinJson(spans: readonly Span[], endpoint: ZipkinEndpoint): st
       duration: span.durationUs,
       ...(span.shared ? { shared: true } : {}),
       localEndpoint: { ...endpoint, port: 0 },
+      // As Envoy: the end is told by an event besides.
+      annotations: [
+        { timestamp: span.startUs + span.durationUs, value: span.kind === 'client' ? 'cr' : 'ss' },
+      ],
       tags: Object.fromEntries(span.tags),
     })),
   );

@@ -190,7 +190,7 @@ export class Router extends RequestTries implements AttemptOwner {
       else owner.manager.heads.releaseResponse(head);
       return;
     }
-    if (owner.trace !== undefined) owner.trace.answerTry(head.status);
+    if (owner.trace !== undefined) owner.trace.answerTry(head);
     const { stats } = attempt.cluster;
     const policy = this.retries?.policy ?? this.action.retry;
     if (policy !== undefined && policy.retriesStatus(head)) {
@@ -276,6 +276,7 @@ export class Router extends RequestTries implements AttemptOwner {
     const report = failureReports[outcome];
     const transport = transportFailure(outcome, detail);
     this.lastFailure = transport;
+    if (owner.trace !== undefined) owner.trace.failTry(report.reason);
     // As Envoy: a host that was not asked is not named.
     if (outcome === 'pending_overflow') this.host = undefined;
     if (this.responding) {
