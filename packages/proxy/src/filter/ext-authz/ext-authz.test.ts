@@ -304,6 +304,18 @@ test("headers that a gRPC service sets are in place of the client's, whatever th
   }
 });
 
+test('a refusal of gRPC stays one, whatever type the service gives it', async (t) => {
+  const { port } = await serveGrpc(t, () => ({
+    status: { code: 7 },
+    deniedResponse: { headers: [{ header: { key: 'content-type', value: 'a/b' } }], body: 'no' },
+  }));
+  const grpc = { 'content-type': 'application/grpc' };
+  assert.equal(
+    (await ask(port, '/', { method: 'POST', headers: grpc })).headers['content-type'],
+    grpc['content-type'],
+  );
+});
+
 test('a request does not go on with headers that none can have', async (t) => {
   for (const [key, value, said] of [
     ['x a', '1', 'invalid header name: x a'],

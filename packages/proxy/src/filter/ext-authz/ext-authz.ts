@@ -1,4 +1,5 @@
 import type { Call } from '../../call/index.ts';
+import { isGrpc } from '../../codec/grpc-timeout.ts';
 import { headerName } from '../../codec/header-name.ts';
 import { compileMetadataMatch } from '../../decide/metadata-match.ts';
 import type { AuthorizedBody, ExtAuthz, ExtAuthzRoute } from '../../model/ext-authz.ts';
@@ -119,10 +120,11 @@ export function extAuthzFilter(
     if (verdict.kind === 'denied') {
       count(exchange, 'denied');
       if (config.chargeCluster) clusterOf(exchange)?.cluster?.stats.countStatus(verdict.status);
-      const isEmpty = verdict.body.length === 0;
+      // No body has no type, and that of gRPC says how the rest is read.
+      const isTyped = verdict.body.length === 0 || isGrpc(exchange.head.headers);
       responseHeaders.set(
         exchange,
-        isEmpty ? verdict.headers.filter((header) => header.name !== 'content-type') : verdict.headers,
+        isTyped ? verdict.headers.filter((header) => header.name !== 'content-type') : verdict.headers,
       );
       return refuse(exchange, verdict.status, 'ext_authz_denied', verdict.body);
     }
