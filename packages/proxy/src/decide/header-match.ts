@@ -34,6 +34,22 @@ export function headerReader(name: string): Read {
   return (request) => request.headers.get(prepared);
 }
 
+/** Lines of these are one list, whoever has added to it. */
+const lists: ReadonlySet<string> = new Set(['x-forwarded-for']);
+
+/**
+ * Reads the first line of a header, so that who repeats a header has no value of his own for each request (Envoy,
+ * `RateLimit.Action.RequestHeaders`).
+ */
+export function firstHeaderReader(name: string): Read {
+  if (pseudo[name.toLowerCase()] !== undefined || lists.has(name.toLowerCase())) return headerReader(name);
+  const prepared = headerName(name);
+  return ({ headers }) => {
+    const line = headers.find(prepared);
+    return line < 0 ? undefined : headers.value(line);
+  };
+}
+
 type LineTest = (headers: HeaderBlock, line: number) => boolean;
 
 /**

@@ -1,4 +1,4 @@
-import { compileHeaderMatch, headerReader } from '../../decide/header-match.ts';
+import { compileHeaderMatch, firstHeaderReader } from '../../decide/header-match.ts';
 import { maskedAddress } from '../../decide/masked-address.ts';
 import { compileQueryMatch } from '../../decide/query-match.ts';
 import { textOfHeaderValue } from '../../codec/header-value.ts';
@@ -42,10 +42,10 @@ function compileEntry(action: RateLimitAction, sourceCluster: string): EntryOf {
         return network === undefined ? undefined : ['masked_remote_address', network];
       };
     case 'request_headers': {
-      const read = headerReader(action.header);
+      const read = firstHeaderReader(action.header);
       return ({ head }) => {
         const value = read(head);
-        if (value === undefined || value === '') return action.skipIfAbsent ? 'skip' : undefined;
+        if (value === undefined) return action.skipIfAbsent ? 'skip' : undefined;
         return [action.key, textOfHeaderValue(value)];
       };
     }
@@ -125,12 +125,13 @@ export class DescriptorFinder {
 
   find(exchange: FilterExchange, host: HostRateLimits): readonly Descriptor[] {
     const { route } = exchange;
-    if (route === undefined) return [];
+    // What the proxy answers itself is not limited.
+    if (route?.route.action.kind !== 'forward') return [];
     const { action } = route.route;
-    const own = action.kind === 'forward' ? action.rateLimits : [];
+    const own = action.rateLimits;
     const found: Descriptor[] = [];
     this.#collect(own, exchange, found);
-    const includes = host === 'include' || (action.kind === 'forward' && action.includeHostRateLimits);
+    const includes = host === 'include' || action.includeHostRateLimits;
     if (includes || (host === 'override' && own.length === 0)) {
       this.#collect(route.virtualHost.rateLimits, exchange, found);
     }

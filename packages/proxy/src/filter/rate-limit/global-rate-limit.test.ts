@@ -13,7 +13,7 @@ import {
   routesJson,
   serveEnvoy,
 } from '../../testing/envoy-config.ts';
-import { ask, statOf, upstream, type Closers } from '../../testing/harness.ts';
+import { ask, exchangeRaw, statOf, upstream, type Closers } from '../../testing/harness.ts';
 import { http2Cluster } from '../../testing/http2-peers.ts';
 import { LogWatch, watchedLog } from '../../testing/watched-proxy.ts';
 import { noticeOf } from './global-rate-limit.ts';
@@ -288,4 +288,34 @@ test('whatever the prefix of its statistics, Prometheus can read all of them', a
   const metrics = dataPlane.stats.prometheus();
   assert.match(metrics, /^envoy_cluster_ratelimit_a_b_c_ok\{cluster_name="up"\} 1$/m);
   for (const line of metrics.trim().split('\n')) assert.match(line, /^(# TYPE )?[a-zA-Z_]\w*[ {]/, line);
+});
+
+test('a header that is repeated or empty does not escape a limit, and an answer has one type', async (t) => {
+  const route = {
+    rate_limits: [{ actions: [{ request_headers: { header_name: 'x-user', descriptor_key: 'user' } }] }],
+  };
+  const { port, asked, dataPlane } = await serve(
+    t,
+    () => ({
+      overallCode: 'OVER_LIMIT',
+      responseHeadersToAdd: [{ key: 'content-type', value: 'application/json' }],
+      rawBody: Buffer.from('{}'),
+    }),
+    {},
+    route,
+  );
+  for (const [lines, expected] of [
+    ['x-user: a\r\nx-user: b', 'a'],
+    ['x-user:', ''],
+  ] as const) {
+    const answer = await exchangeRaw(
+      port,
+      `GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n${lines}\r\n\r\n`,
+    );
+    assert.match(answer, /^HTTP\/1\.1 429 /);
+    assert.deepEqual(answer.match(/content-type: .*/g), ['content-type: application/json']);
+    const entry = asked.at(-1)?.descriptors?.[0]?.entries?.[0];
+    assert.deepEqual([entry?.key, entry?.value ?? ''], ['user', expected]);
+  }
+  assert.equal(statOf(dataPlane, 'cluster.up.upstream_rq_4xx'), 2);
 });

@@ -66,8 +66,13 @@ export function noticeOf(statuses: readonly DescriptorStatus[]): LimitNotice | u
 function addHeaders(headers: HeaderBlock, list: readonly HeaderValue[]): void {
   for (const { key = '', value, rawValue } of list) {
     if (!isHeaderName(key)) continue;
-    const text = value ?? (rawValue === undefined ? '' : Buffer.from(rawValue).toString('utf8'));
-    headers.add(headerName(key), headerValueOf(text));
+    const name = headerName(key);
+    const text = headerValueOf(
+      value ?? (rawValue === undefined ? '' : Buffer.from(rawValue).toString('utf8')),
+    );
+    // An answer has one type; that of gRPC says how the others are read.
+    if (name.lower !== 'content-type') headers.add(name, text);
+    else if (headers.get(name) !== 'application/grpc') headers.set(name, text);
   }
 }
 
@@ -90,11 +95,14 @@ export function globalRateLimitFilter(
   const middle = limit.statPrefix === '' ? '' : `${limit.statPrefix}.`;
   const prometheusPrefix = `envoy_cluster_ratelimit_${middle.replace(/[^a-zA-Z0-9_]/g, '_')}`;
 
-  /** Counts for the cluster that the request goes to; of one that is not there nothing is kept, as clients may name it. */
+  /** Of a cluster that is not there nothing is kept, as clients may name it. */
+  function clusterOf({ route, head, draw }: FilterExchange) {
+    return route?.action.kind === 'forward' ? route.action.choose(head, draw)?.ref.cluster : undefined;
+  }
+
+  /** Counts for the cluster that the request goes to. */
   function count(exchange: FilterExchange, what: (typeof counters)[number]): void {
-    const action = exchange.route?.action;
-    const cluster =
-      action?.kind === 'forward' ? action.choose(exchange.head, exchange.draw)?.ref.cluster?.name : undefined;
+    const cluster = clusterOf(exchange)?.name;
     if (cluster === undefined) return;
     const prefix = `cluster.${cluster.replaceAll(':', '_')}.ratelimit.${middle}`;
     const create = () => new CounterGroup(prefix, prometheusPrefix, { cluster_name: cluster }, counters);
@@ -135,6 +143,7 @@ export function globalRateLimitFilter(
       return;
     }
     count(exchange, 'over_limit');
+    clusterOf(exchange)?.stats.countStatus(limit.status);
     exchange.addFlag(flag.rateLimited);
     const body = Buffer.from(response.rawBody ?? []);
     exchange.reply(limit.status, body.toString('utf8'), 'request_rate_limited', {
