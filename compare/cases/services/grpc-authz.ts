@@ -69,6 +69,11 @@ const plain = setup('plain', {}, [
     denies({ status: { code: 401 }, body: 'said' }),
   ),
   sends(
+    'denied, gRPC, with a type',
+    post('', 'content-type: application/grpc', 'content-length: 0'),
+    denies({ headers: [pair('content-type', 'a/b')], body: 'said' }),
+  ),
+  sends(
     'denied, actions',
     get('/'),
     denies({

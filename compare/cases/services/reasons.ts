@@ -72,4 +72,14 @@ export const reasons: readonly Reason[] = [
   },
   { cases: /^too late$/, of: /^up2\.1\.stream\.1$/, why: 'a call that is given up is reset with CANCEL' },
   { cases: /^small$/, of: /\.request\.http\.body$/, why: 'what is no UTF-8 is U+FFFD' },
+  {
+    cases: /^claims$/,
+    of: /^up2?\.1\.|^stat\.cluster\.limits\.upstream_|^stat\.cluster\.up\.ratelimit\.ok$/,
+    why: 'a request that says nothing of where it comes from is of the mesh',
+  },
+  {
+    cases: /^skip-alone$/,
+    of: /^up2\.1\.|^stat\.cluster\.limits\.upstream_|^stat\.cluster\.up\.ratelimit\.ok$/,
+    why: 'a descriptor without an entry is none',
+  },
 ];
