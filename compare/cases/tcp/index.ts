@@ -1,38 +1,7 @@
-import { accessLog, clusterOf, httpBootstrap, typeOf } from '../../bootstrap.ts';
-import type { CompareCase, Ports, Reply, Setup, Step, Theme } from '../../case.ts';
-
-const logged = {
-  flags: '%RESPONSE_FLAGS%',
-  termination: '%CONNECTION_TERMINATION_DETAILS%',
-  failure: '%UPSTREAM_TRANSPORT_FAILURE_REASON%',
-  cluster: '%UPSTREAM_CLUSTER%',
-  attempts: '%UPSTREAM_REQUEST_ATTEMPT_COUNT%',
-};
-
-/** One listener with a TCP proxy, after other filters. */
-function proxied(proxy: object, before: readonly object[] = []): (ports: Ports) => object {
-  const last = {
-    name: 'tcp',
-    typed_config: {
-      '@type': typeOf('filters.network.tcp_proxy.v3.TcpProxy'),
-      stat_prefix: 'tcp',
-      cluster: 'up',
-      access_log: [accessLog(logged)],
-      ...proxy,
-    },
-  };
-  return httpBootstrap((ports) => ({
-    listener: { filter_chains: [{ filters: [...before, last] }] },
-    clusters: [clusterOf('closed', [ports.closed]), { name: 'empty' }],
-  }));
-}
-
-const says = (what: string, send: readonly Step[], more: Partial<CompareCase> = {}): CompareCase => ({
-  what,
-  clients: [{ send }],
-  protocol: 'tcp',
-  ...more,
-});
+import { typeOf } from '../../bootstrap.ts';
+import type { Reply, Step, Theme } from '../../case.ts';
+import { proxied, says, setup } from './proxied.ts';
+import { tunnels } from './tunnels.ts';
 
 const before = 'rules decide when a connection is made, before an endpoint is connected to';
 const early = {
@@ -42,15 +11,11 @@ const early = {
   'stat.tcp.tcp.': before,
   'log.1.attempts': before,
   'log.1.cluster': before,
+  'log.1.host': before,
+  'log.1.received': before,
 };
 
 const first = (...send: readonly Step[]): Reply => ({ on: 'connect', send });
-const setup = (name: string, bootstrap: Setup['bootstrap'], ...cases: readonly CompareCase[]): Setup => ({
-  name,
-  bootstrap,
-  cases,
-});
-
 const rules = {
   action: 'DENY',
   policies: { all: { permissions: [{ any: true }], principals: [{ any: true }] } },
@@ -59,6 +24,22 @@ const rules = {
 export const tcp: Theme = {
   name: 'tcp',
   setups: [
+    ...tunnels,
+    setup(
+      'told at once',
+      proxied({ access_log_options: { flush_access_log_on_connected: true } }),
+      says('a connection', ['a', { until: 'hello' }, { end: true }], {
+        up: [first('hello', { end: true })],
+        differs: { 'log.1.received': 'what waits for the endpoint counts as received' },
+      }),
+    ),
+    setup(
+      'hashed',
+      proxied({ hash_policy: [{ source_ip: {} }] }),
+      says('a connection', ['a', { until: 'hello' }, { end: true }], {
+        up: [first('hello', { end: true })],
+      }),
+    ),
     setup(
       'endings',
       proxied({}),

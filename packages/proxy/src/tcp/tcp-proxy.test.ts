@@ -282,8 +282,10 @@ test('a tunnel that is refused is tried again as often as allowed, and is a fail
   );
   assert.equal(await exchangeRaw(port, 'hello'), '');
   assert.equal(heard.length, 2);
-  assert.match(kept.lines.join(''), /^UF,URX the_tunnel_was_refused_with_403\n$/);
-  for (const gauge of ['upstream_rq_active', 'upstream_cx_active'])
+  assert.match(kept.lines.join(''), /^UF,URX tunnel_response:403\n$/);
+  assert.equal(statOf(dataPlane, 'cluster.backend.upstream_rq_total'), 2);
+  // As Envoy: a tunnel's answer is no answer to a request.
+  for (const gauge of ['upstream_rq_active', 'upstream_cx_active', 'upstream_rq_completed'])
     assert.equal(statOf(dataPlane, `cluster.backend.${gauge}`), 0, gauge);
 });
 

@@ -152,10 +152,9 @@ class TunnelStream implements StreamWaiter, PendingConnection, TcpUpstream {
     const { status } = head;
     // More may come: the final answer is what counts.
     if (status < 200) return;
-    this.#cluster.stats.countStatus(status);
     if (status >= 300 || endStream) {
       this.#host.rqError++;
-      this.#fail('connection_failure', `the tunnel was refused with ${status}`);
+      this.#fail('connection_failure', `tunnel_response:${status}`);
       return;
     }
     this.#host.rqSuccess++;

@@ -1,0 +1,51 @@
+import { accessLog, clusterOf, httpBootstrap, typeOf } from '../../bootstrap.ts';
+import type { CompareCase, Ports, Setup, Step } from '../../case.ts';
+
+const logged = {
+  flags: '%RESPONSE_FLAGS%',
+  termination: '%CONNECTION_TERMINATION_DETAILS%',
+  failure: '%UPSTREAM_TRANSPORT_FAILURE_REASON%',
+  cluster: '%UPSTREAM_CLUSTER%',
+  attempts: '%UPSTREAM_REQUEST_ATTEMPT_COUNT%',
+  type: '%ACCESS_LOG_TYPE%',
+  received: '%BYTES_RECEIVED%',
+  sent: '%BYTES_SENT%',
+  host: '%UPSTREAM_HOST%',
+  code: '%RESPONSE_CODE%',
+  details: '%RESPONSE_CODE_DETAILS%',
+};
+
+/** One listener with a TCP proxy, after other filters. */
+export function proxied(proxy: object, before: readonly object[] = []): (ports: Ports) => object {
+  const last = {
+    name: 'tcp',
+    typed_config: {
+      '@type': typeOf('filters.network.tcp_proxy.v3.TcpProxy'),
+      stat_prefix: 'tcp',
+      cluster: 'up',
+      access_log: [accessLog(logged)],
+      ...proxy,
+    },
+  };
+  return httpBootstrap((ports) => ({
+    listener: { filter_chains: [{ filters: [...before, last] }] },
+    clusters: [
+      clusterOf('closed', [ports.closed]),
+
+      { name: 'empty' },
+    ],
+  }));
+}
+
+export const says = (what: string, send: readonly Step[], more: Partial<CompareCase> = {}): CompareCase => ({
+  what,
+  clients: [{ send }],
+  protocol: 'tcp',
+  ...more,
+});
+
+export const setup = (
+  name: string,
+  bootstrap: Setup['bootstrap'],
+  ...cases: readonly CompareCase[]
+): Setup => ({ name, bootstrap, cases });
