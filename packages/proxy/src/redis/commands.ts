@@ -8,10 +8,22 @@ export type CommandKind =
   | 'mget'
   | 'mset'
   | 'sum'
-  /** By every endpoint. */
+  /** By that of the second argument, the key that `OBJECT` tells of. */
+  | 'object'
+  /** By every endpoint: all have to answer the same, or their lists are put together. */
   | 'everywhere'
+  | 'lists'
+  /** By any endpoint. */
+  | 'anywhere'
   /** With the commands between, by one endpoint. */
   | 'transaction';
+
+const bare: ReadonlySet<string> = new Set(
+  'multi exec discard watch unwatch flushall flushdb randomkey ping time hello'.split(' '),
+);
+
+/** Whether a command may come without arguments. */
+export const mayBeBare = (name: string): boolean => bare.has(name);
 
 export interface Command {
   readonly name: string;
@@ -21,16 +33,16 @@ export interface Command {
 }
 
 const simpleReads =
-  'bitcount bitfield_ro bitpos dump geodist geohash geopos georadius_ro georadiusbymember_ro geosearch get ' +
-  'getbit getrange hexists hget hgetall hkeys hlen hmget hrandfield hscan hstrlen hvals lindex llen lpos ' +
-  'lrange pttl scard sismember smembers smismember srandmember sscan strlen ttl type xlen xpending xrange ' +
+  'bf.card bf.exists bf.info bf.mexists bf.scandump bitcount bitfield_ro bitpos dump geodist geohash geopos georadius_ro georadiusbymember_ro geosearch get ' +
+  'getbit getrange hexists hget hexpiretime hgetall hkeys hlen hmget hpexpiretime hpttl hrandfield hscan hstrlen httl hvals lindex llen lpos ' +
+  'lrange pttl scard sdiff sinter sismember smembers smismember sort_ro srandmember sscan strlen substr sunion ttl type xlen xpending xrange ' +
   'xrevrange zcard zcount zlexcount zmscore zrandmember zrange zrangebylex zrangebyscore zrank zrevrange ' +
   'zrevrangebylex zrevrangebyscore zrevrank zscan zscore expiretime pexpiretime';
 const simpleWrites =
-  'append bitfield decr decrby expire expireat geoadd getdel getex getset hdel hincrby hincrbyfloat hmset hset ' +
-  'hsetnx incr incrby incrbyfloat linsert lpop lpush lpushx lrem lset ltrim persist pexpire pexpireat pfadd ' +
-  'pfcount psetex publish restore rpop rpush rpushx sadd set setbit setex setnx setrange spop srem xack xadd ' +
-  'xautoclaim xclaim xdel xtrim zadd zincrby zpopmax zpopmin zrem zremrangebylex zremrangebyrank ' +
+  'append bf.add bf.insert bf.loadchunk bf.madd bf.reserve bitfield copy decr decrby expire expireat geoadd georadius georadiusbymember geosearchstore getdel getex getset hdel hexpire hexpireat hincrby hincrbyfloat hmset hpersist hpexpire hpexpireat hset ' +
+  'hsetnx incr incrby incrbyfloat linsert lpop lpush lpushx lmove lrem lset ltrim msetnx persist pexpire pexpireat pfadd ' +
+  'pfcount pfmerge psetex publish rename renamenx restore rpop rpoplpush rpush rpushx sadd sdiffstore set setbit setex setnx setrange sinterstore smove sort spop srem sunionstore xack xadd ' +
+  'xautoclaim xclaim xdel xtrim zadd zincrby zpopmax zpopmin zrangestore zrem zremrangebylex zremrangebyrank ' +
   'zremrangebyscore';
 const others: readonly (readonly [CommandKind, string, boolean])[] = [
   ['simple', simpleReads, true],
@@ -40,7 +52,10 @@ const others: readonly (readonly [CommandKind, string, boolean])[] = [
   ['mset', 'mset', false],
   ['sum', 'exists', true],
   ['sum', 'del touch unlink', false],
-  ['everywhere', 'flushall flushdb', false],
+  ['object', 'object', true],
+  ['everywhere', 'flushall flushdb script', false],
+  ['lists', 'keys', true],
+  ['anywhere', 'randomkey', true],
   ['transaction', 'multi exec discard watch unwatch', false],
 ];
 

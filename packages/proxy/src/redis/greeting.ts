@@ -10,5 +10,5 @@ export function greetingOf({ redis }: Cluster): Buffer {
     const bytes = source === undefined ? undefined : readDataSource(source, '');
     return bytes?.ok === true ? [bytes.value] : [];
   });
-  return encodeRequest(['AUTH', ...parts]);
+  return encodeRequest(['auth', ...parts]);
 }

@@ -94,7 +94,6 @@ export class KeyRoutes {
       redis: isSlotted ? { slot: slotOf(key), policy: reads ? this.#readPolicy : 'primary' } : undefined,
     };
     const host = serving.cluster.chooseHost(request, serving.priority);
-    if (host === undefined) serving.cluster.stats.n.upstreamCxNoneHealthy++;
     return host === undefined ? undefined : { cluster: serving.cluster, host };
   }
 

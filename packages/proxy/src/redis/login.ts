@@ -7,6 +7,7 @@ export interface Credentials {
   readonly username: Buffer | undefined;
 }
 
+const defaultUser = Buffer.from('default');
 export const notLoggedIn = encodeError('NOAUTH Authentication required.');
 
 /** What `AUTH` with these arguments is answered, and whether the client may go on. */
@@ -21,11 +22,9 @@ export function logIn(
     const what = args.length === 1 ? 'password' : 'username-password pair';
     return refused(`ERR Client sent AUTH, but no ${what} is set`);
   }
-  const [name, password] = args.length === 1 ? [undefined, args[0]] : args;
-  if (args.length === 2 && username === undefined)
-    return refused('ERR Client sent AUTH, but no username-password pair is set');
+  const [name, password] = args.length === 1 ? [defaultUser, args[0]] : args;
   // As Redis: a password alone is that of the user `default`.
-  const named = username === undefined || same(name ?? Buffer.from('default'), username);
+  const named = same(name ?? defaultUser, username ?? defaultUser);
   const known = passwords.map((one) => same(password as Buffer, one)).includes(true);
   if (named && known) return { granted: true, reply: encodeStatus('OK') };
   return refused(

@@ -5,7 +5,7 @@ import { encodeRequest } from './resp-writer.ts';
 import type { RedisUpstreams } from './upstreams.ts';
 
 const errorByte = 45;
-const asking = encodeRequest(['ASKING']);
+const asking = encodeRequest(['asking']);
 /** Each node may send on to the next while slots move; more than that goes round in circles. */
 const maxHops = 5;
 

@@ -55,7 +55,11 @@ export class RedisClient implements Expirable, ConnectListener, WireHandler, Hos
     host.countConnection(1);
     (host.others ??= new Set()).add(this);
     this.#connecting = cluster.connector.connect(host, this);
-    for (const greeting of context.greetings) this.#write(greeting, greeter);
+    for (const greeting of context.greetings) {
+      n.upstreamRqTotal++;
+      host.rqTotal++;
+      this.#write(greeting, greeter);
+    }
   }
 
   /** Sends a request after those before it; fails at once where the connection is over. */
@@ -110,7 +114,7 @@ export class RedisClient implements Expirable, ConnectListener, WireHandler, Hos
       this.#reader.push(buffer, start, end);
     } catch (error) {
       if (!(error instanceof RespError)) throw error;
-      this.#fail('upstream protocol error', 'proxy', 'protocol_error');
+      this.#fail('upstream failure', 'proxy', 'protocol_error');
       return;
     }
     if (this.#draining && this.#outstanding === 0) this.close();

@@ -103,7 +103,7 @@ test('a request follows a slot that moves, and its new place is asked for', asyn
     return moved === 'moved' ? encodeError(`MOVED ${slot} 127.0.0.1:${next.port}`) : encodeString('old');
   });
   const next = await node(t, (parts) =>
-    isSlots(parts) ? slots : parts[0] === 'ASKING' ? encodeStatus('OK') : encodeString('new'),
+    isSlots(parts) ? slots : parts[0] === 'asking' ? encodeStatus('OK') : encodeString('new'),
   );
   slots = encodeArray([range(0, 16_382, old.port), range(16_383, 16_383, next.port)]);
   const { dataPlane, port } = await serve(t, [old.port]);
@@ -113,7 +113,7 @@ test('a request follows a slot that moves, and its new place is asked for', asyn
   assert.deepEqual(await client.ask('GET a'), ['$3 new']);
   assert.deepEqual(
     next.heard.filter((line) => line !== 'CLUSTER SLOTS'),
-    ['ASKING', 'GET a'],
+    ['asking', 'GET a'],
   );
   moved = 'moved';
   slots = encodeArray([range(0, 16_383, next.port)]);

@@ -5,12 +5,13 @@ import type { CommandStats, RedisStats } from '../telemetry/redis-stats.ts';
 import type { CoarseTimers } from '../timer/coarse-timers.ts';
 import { Deadline } from '../timer/deadline.ts';
 import type { Wire, WireHandler } from '../wire/wire.ts';
-import { commands, type Command } from './commands.ts';
+import { commands, mayBeBare, type Command } from './commands.ts';
 import { drawFault } from './faults.ts';
 import { logIn, notLoggedIn, type Credentials } from './login.ts';
+import { hello, ownNames, ownReply } from './own-replies.ts';
 import { RequestReader, RespError } from './resp-reader.ts';
-import { encodeError, encodeRequest, encodeStatus, encodeString } from './resp-writer.ts';
-import { wrongArguments, type OnReply, type Splitter, type SplitterContext } from './splitter.ts';
+import { encodeError, encodeStatus } from './resp-writer.ts';
+import { type OnReply, type Splitter, type SplitterContext } from './splitter.ts';
 import { Transaction } from './transaction.ts';
 
 /** A Redis proxy, compiled: the same for all its connections. */
@@ -36,6 +37,8 @@ interface HeldRequest {
 /** So many requests of one client are under way; it is not read from for more. */
 const maxOutstanding = 1_024;
 const errorByte = 45;
+/** Of what a client sent, in an error. */
+const maxShownBytes = 1_024;
 
 /** One client: its requests are carried out as they come, and answered in their order. */
 export class RedisConnection implements WireHandler, ServedConnection {
@@ -159,17 +162,16 @@ export class RedisConnection implements WireHandler, ServedConnection {
   }
 
   #carryOut(request: readonly Buffer[] | undefined, done: OnReply): void {
-    const { stats, credentials } = this.#setup;
+    const { stats, credentials, nowMs } = this.#setup;
     if (request === undefined) {
-      stats.n.invalidRequest++;
-      done(encodeError('invalid request'));
+      this.#refuse(done);
       return;
     }
     const name = (request[0] as Buffer).toString().toLowerCase();
+    const isBare = request.length === 1 && !mayBeBare(name);
     if (name === 'auth') {
-      const { granted, reply } = logIn(request.slice(1), credentials);
-      this.#loggedIn = granted ?? this.#loggedIn;
-      done(reply);
+      if (isBare) this.#refuse(done);
+      else done(this.#note(logIn(request.slice(1), credentials)));
       return;
     }
     if (name === 'quit') {
@@ -177,32 +179,49 @@ export class RedisConnection implements WireHandler, ServedConnection {
       done(encodeStatus('OK'));
       return;
     }
-    if (!this.#loggedIn) {
-      done(notLoggedIn);
-      return;
-    }
-    const own = ownReply(name, request, this.#setup.nowMs);
-    if (own !== undefined && !this.#transaction.active) {
-      done(own);
+    if (name === 'hello') {
+      const counts = stats.command(name);
+      counts.total++;
+      const reply = this.#note(hello(request.slice(1), credentials, this.#loggedIn));
+      if (reply[0] === errorByte) counts.error++;
+      else counts.success++;
+      done(reply);
       return;
     }
     const command = commands.get(name);
-    if (command === undefined) {
+    if (command === undefined && !ownNames.has(name)) {
       stats.n.unsupportedCommand++;
       done(unknownCommand(request));
-      return;
+    } else if (!this.#loggedIn) done(notLoggedIn);
+    else if (isBare) this.#refuse(done);
+    else if (command !== undefined) this.#execute(command, request, done);
+    else {
+      const reply = ownReply(name, request, nowMs);
+      if (reply === undefined) this.#refuse(done);
+      else done(reply);
     }
-    this.#execute(command, request, done);
+  }
+
+  #refuse(done: OnReply): void {
+    this.#setup.stats.n.invalidRequest++;
+    done(encodeError('invalid request'));
+  }
+
+  /** What became of a client's wish to be let in. */
+  #note({ granted, reply }: { readonly granted: boolean | undefined; readonly reply: Buffer }): Buffer {
+    this.#loggedIn = granted ?? this.#loggedIn;
+    return reply;
   }
 
   #execute(command: Command, request: readonly Buffer[], done: OnReply): void {
     const { stats, model, random, nowMs, splitter } = this.#setup;
-    const counts = stats.command(command.name);
+    // As Envoy: all of a transaction counts as `multi`.
+    const counts = stats.command(this.#transaction.active ? 'multi' : command.name);
     counts.total++;
     const startMs = nowMs();
-    const finish = (reply: Buffer): void => {
-      if (reply[0] === errorByte) counts.error++;
-      else counts.success++;
+    const finish: OnReply = (reply, good) => {
+      if (good === true) counts.success++;
+      else if (good === false) counts.error++;
       counts.latency.record((nowMs() - startMs) * (model.latencyInMicros ? 1_000 : 1));
       done(reply);
     };
@@ -210,21 +229,18 @@ export class RedisConnection implements WireHandler, ServedConnection {
     const answer = this.#delayed(fault, counts, finish);
     if (fault?.kind === 'error') {
       counts.errorFault++;
-      answer(encodeError('Fault Injected: Error'));
+      answer(encodeError('Fault Injected: Error'), false);
     } else if (this.#transaction.active || command.kind === 'transaction') {
       this.#transaction.run(command, request, answer);
-    } else if (!splitter.run(command, request, answer)) {
-      stats.n.invalidRequest++;
-      finish(wrongArguments(command));
-    }
+    } else splitter.run(command, request, answer);
   }
 
   /** Lets answers out late where a fault says so. */
   #delayed(fault: RedisFault | undefined, counts: CommandStats, done: OnReply): OnReply {
     if (fault === undefined || fault.delayMs === 0) return done;
-    if (fault.kind === 'delay') counts.delayFault++;
-    return (reply) => {
-      this.#setup.timers.start(new Deadline(() => done(reply)), fault.delayMs);
+    counts.delayFault++;
+    return (reply, good) => {
+      this.#setup.timers.start(new Deadline(() => done(reply, good)), fault.delayMs);
     };
   }
 
@@ -259,25 +275,8 @@ export class RedisConnection implements WireHandler, ServedConnection {
   }
 }
 
-/** What the proxy answers by itself; undefined for everything else. */
-function ownReply(name: string, request: readonly Buffer[], nowMs: () => number): Buffer | undefined {
-  switch (name) {
-    case 'ping':
-      return request[1] === undefined ? encodeStatus('PONG') : encodeString(request[1]);
-    case 'echo':
-      return request[1] === undefined ? undefined : encodeString(request[1]);
-    case 'time': {
-      const micros = Math.floor((performance.timeOrigin + nowMs()) * 1_000);
-      return encodeRequest([String(Math.floor(micros / 1e6)), String(micros % 1e6)]);
-    }
-    default:
-      return undefined;
-  }
-}
-
-/** As Redis says it. */
-function unknownCommand(request: readonly Buffer[]): Buffer {
-  const [name = '', ...args] = request.map((part) => part.toString('utf8', 0, 128));
-  const beginning = args.slice(0, 8).map((arg) => `'${arg}'`);
-  return encodeError(`ERR unknown command '${name}', with args beginning with: ${beginning.join(' ')}`);
+function unknownCommand([name, arg]: readonly Buffer[]): Buffer {
+  const shown = arg?.toString('utf8', 0, maxShownBytes) ?? '';
+  const unknown = name?.toString('utf8', 0, maxShownBytes) ?? '';
+  return encodeError(`ERR unknown command '${unknown}', with args beginning with: ${shown}`);
 }

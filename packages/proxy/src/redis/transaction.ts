@@ -1,9 +1,18 @@
-import type { Command } from './commands.ts';
+import type { Command, CommandKind } from './commands.ts';
 import type { RedisClient } from './redis-client.ts';
 import { encodeArray, encodeError, encodeRequest, encodeStatus } from './resp-writer.ts';
 import { listenerOf, wrongArguments, type OnReply, type SplitterContext } from './splitter.ts';
 
-const withoutMulti = (name: string): Buffer => encodeError(`ERR ${name.toUpperCase()} without MULTI`);
+const withoutMulti = (name: string): Buffer => encodeError(`${name.toUpperCase()} without MULTI`);
+
+const inTransactions: ReadonlySet<CommandKind> = new Set(['simple', 'mget', 'mset', 'sum']);
+
+/** Whether the i-th part of a command is a key. */
+function isKey({ kind, name }: Command, i: number): boolean {
+  if (i === 0 || name === 'unwatch') return false;
+  if (kind === 'simple') return i === 1;
+  return kind !== 'mset' || i % 2 === 1;
+}
 
 /**
  * The transaction of one client: a connection of its own to the endpoint of the first key, on which everything
@@ -44,17 +53,16 @@ export class Transaction {
         this.#watch(command, parts, done);
         return;
       case 'unwatch':
-        if (this.active) this.#queue(parts, undefined, done);
+        if (this.active) this.#queue(command, parts, undefined, done);
         else {
           this.close();
           done(encodeStatus('OK'));
         }
         return;
       default:
-        if (command.kind !== 'simple')
-          done(encodeError(`'${command.name}' command is not supported within transaction`));
-        else if (parts.length < 2) done(wrongArguments(command));
-        else this.#queue(parts, parts[1], done);
+        if (!inTransactions.has(command.kind))
+          done(encodeError(`'${String(parts[0])}' command is not supported within transaction`));
+        else this.#queue(command, parts, parts[1], done);
     }
   }
 
@@ -68,7 +76,7 @@ export class Transaction {
 
   #multi(done: OnReply): void {
     if (this.active) {
-      done(encodeError('ERR MULTI calls can not be nested'));
+      done(encodeError('MULTI calls can not be nested'));
       return;
     }
     this.#state = 'open';
@@ -76,17 +84,17 @@ export class Transaction {
   }
 
   #watch(command: Command, parts: readonly Buffer[], done: OnReply): void {
-    if (this.active) done(encodeError('ERR WATCH inside MULTI is not allowed'));
-    else if (parts.length < 2) done(wrongArguments(command));
+    if (parts.length < 2) done(wrongArguments(parts[0] as Buffer));
+    else if (this.active) done(encodeError('ERR WATCH inside MULTI is not allowed'));
     else {
       this.#state = 'watching';
-      this.#send(parts, parts[1], done);
+      this.#send(command, parts, parts[1], done);
     }
   }
 
-  #queue(parts: readonly Buffer[], key: Buffer | undefined, done: OnReply): void {
-    if (!this.#begin(key)) done(encodeError('no upstream host'));
-    else this.#send(parts, key, done);
+  #queue(command: Command, parts: readonly Buffer[], key: Buffer | undefined, done: OnReply): void {
+    if (!this.#begin(key)) done(encodeError('no upstream host'), false);
+    else this.#send(command, parts, key, done);
   }
 
   #end(command: Command, parts: readonly Buffer[], done: OnReply): void {
@@ -107,10 +115,10 @@ export class Transaction {
     this.#ending = true;
     client.send(
       encodeRequest(parts),
-      listenerOf((reply) => {
+      listenerOf((reply, good) => {
         this.#ending = false;
         client.drain();
-        done(reply);
+        done(reply, good);
       }),
     );
   }
@@ -128,14 +136,15 @@ export class Transaction {
     return true;
   }
 
-  #send(parts: readonly Buffer[], key: Buffer | undefined, done: OnReply): void {
+  #send(command: Command, parts: readonly Buffer[], key: Buffer | undefined, done: OnReply): void {
     const client = this.#connect(key);
     if (client === undefined) {
-      done(encodeError('no upstream host'));
+      done(encodeError('no upstream host'), false);
       return;
     }
-    const routed = key === undefined ? undefined : this.#context.routes.find(key);
-    client.send(encodeRequest(routed === undefined ? parts : parts.with(1, routed.key)), listenerOf(done));
+    const asEndpoint = (part: Buffer, i: number): Buffer =>
+      isKey(command, i) ? (this.#context.routes.find(part)?.key ?? part) : part;
+    client.send(encodeRequest(parts.map(asEndpoint)), listenerOf(done));
   }
 
   #connect(key: Buffer | undefined): RedisClient | undefined {

@@ -55,6 +55,14 @@ export async function fakeRedis(test: Closers, password = ''): Promise<FakeRedis
         }
         case 'hgetall':
           return encodeArray([encodeString('field'), encodeArray([encodeInteger(1), nil])]);
+        case 'keys':
+          return encodeArray([...data.keys()].map(encodeString));
+        case 'script':
+          return encodeStatus(data.get('script') ?? 'script');
+        case 'randomkey':
+          return encodeStatus('a key');
+        case 'object':
+          return encodeStatus(value);
         case 'eval':
           return encodeString(`script for ${args[2]}`);
         case 'flushall':
