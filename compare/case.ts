@@ -41,6 +41,9 @@ export interface Reply {
   readonly send: readonly Step[] | ((streamId: number) => readonly Step[]);
 }
 
+/** How an endpoint speaks that neither speaks HTTP nor follows replies: called for each connection, then for its bytes. */
+export type Dialogue = (say: (steps: readonly Step[]) => void) => (bytes: Buffer) => void;
+
 /** Endpoints that follow a script. */
 export const endpointNames = ['up', 'up2', 'up3'] as const;
 export type EndpointName = (typeof endpointNames)[number];
@@ -114,6 +117,8 @@ export interface Setup {
   readonly endpointTls?: Readonly<Partial<Record<EndpointName, TlsOptions>>>;
   /** What endpoints are sent by gRPC: it is compared field by field. */
   readonly endpointMessages?: Readonly<Partial<Record<EndpointName, MessageType<unknown>>>>;
+  /** How endpoints speak that speak no HTTP; what they are sent is compared as bytes. */
+  readonly dialogues?: (ports: () => Ports) => Readonly<Partial<Record<EndpointName, Dialogue>>>;
   readonly cases: readonly CompareCase[];
 }
 

@@ -77,10 +77,11 @@ export class Lane {
   /** Starts a contender; fails with what it says where it does not become ready. */
   static async start(contender: Contender, setup: Setup): Promise<Lane> {
     const folder = mkdtempSync(join(tmpdir(), 'lateen-compare-'));
+    const dialogues = setup.dialogues?.(() => ports) ?? {};
     const endpoints: Endpoints = {
-      up: await ScriptedEndpoint.listen(setup.endpointTls?.up),
-      up2: await ScriptedEndpoint.listen(setup.endpointTls?.up2),
-      up3: await ScriptedEndpoint.listen(setup.endpointTls?.up3),
+      up: await ScriptedEndpoint.listen(setup.endpointTls?.up, dialogues.up),
+      up2: await ScriptedEndpoint.listen(setup.endpointTls?.up2, dialogues.up2),
+      up3: await ScriptedEndpoint.listen(setup.endpointTls?.up3, dialogues.up3),
     };
     for (const name of endpointNames) endpoints[name].follow(setup.endpoints?.[name]);
     const admin = await freePort();
@@ -194,7 +195,9 @@ export class Lane {
   #observeEndpoint(seen: Observation, name: EndpointName, endpoint: ScriptedEndpoint): void {
     endpoint.connections.forEach(({ peer, isHttp2 }, i) => {
       const prefix = `${name}.${i + 1}`;
-      if (isHttp2)
+      if (endpoint.hasDialogue)
+        seen.set(`${prefix}.bytes`, this.#normalise(peer.received.toString('latin1')));
+      else if (isHttp2)
         observeHttp2(seen, prefix, peer.received.subarray(24), this.#normalise, this.#messages[name]);
       else observeHttp1(seen, prefix, peer.received, this.#normalise);
       seen.set(`${prefix}.connection`, peer.end ?? 'open');

@@ -2,7 +2,7 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import { once } from 'node:events';
 import { frame, frameFlag, frameType, headersFrame, SeenFrames } from '@lateen/proxy/raw-http2';
-import type { Reply, Step } from './case.ts';
+import type { Dialogue, Reply, Step } from './case.ts';
 import { readMessages } from './http1-text.ts';
 import { PeerSocket } from './peer-socket.ts';
 
@@ -23,23 +23,27 @@ export class ScriptedEndpoint {
   #next = 0;
   connections: EndpointConnection[] = [];
 
-  private constructor(server: Server, isTls: boolean) {
+  /** Of one with a dialogue what it is sent is no HTTP. */
+  readonly hasDialogue: boolean;
+
+  private constructor(server: Server, isTls: boolean, dialogue: Dialogue | undefined) {
     this.#server = server;
+    this.hasDialogue = dialogue !== undefined;
     server.on(isTls ? 'secureConnection' : 'connection', (socket: Socket) => {
       this.connections.push(
-        new EndpointConnection(socket, (moment, isHttp2) => this.#reply(moment, isHttp2)),
+        new EndpointConnection(socket, (moment, isHttp2) => this.#reply(moment, isHttp2), dialogue),
       );
     });
   }
 
-  static async listen(tls?: TlsOptions): Promise<ScriptedEndpoint> {
+  static async listen(tls?: TlsOptions, dialogue?: Dialogue): Promise<ScriptedEndpoint> {
     const server =
       tls === undefined
         ? createServer({ allowHalfOpen: true })
         : createTlsServer({ ...tls, allowHalfOpen: true });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    return new ScriptedEndpoint(server, tls !== undefined);
+    return new ScriptedEndpoint(server, tls !== undefined, dialogue);
   }
 
   get port(): number {
@@ -86,11 +90,17 @@ export class EndpointConnection {
   #ends = 0;
   #work = Promise.resolve();
 
-  constructor(socket: Socket, ask: Ask) {
+  constructor(socket: Socket, ask: Ask, dialogue: Dialogue | undefined) {
     this.peer = new PeerSocket(socket);
     this.#ask = ask;
-    this.#reply('connect', 0);
-    socket.on('data', () => this.#onData());
+    if (dialogue === undefined) {
+      this.#reply('connect', 0);
+      socket.on('data', () => this.#onData());
+    } else
+      socket.on(
+        'data',
+        dialogue((steps) => this.#say(steps)),
+      );
     // A peer that has ended wants no more, unless its steps say otherwise.
     socket.on('end', () => void this.#work.then(() => socket.end()));
   }
@@ -141,6 +151,10 @@ export class EndpointConnection {
     if (send === undefined) return;
     const steps: readonly Step[] = typeof send === 'function' ? send(streamId) : send;
     if (this.isHttp2) void this.peer.follow(steps);
-    else this.#work = this.#work.then(() => this.peer.follow(steps));
+    else this.#say(steps);
+  }
+
+  #say(steps: readonly Step[]): void {
+    this.#work = this.#work.then(() => this.peer.follow(steps));
   }
 }
