@@ -64,6 +64,8 @@ export interface ClientStream {
   sendHead(head: RequestHead, endStream: boolean): void;
   sendData(buffer: Uint8Array, start: number, end: number): void;
   sendEnd(trailers: HeaderBlock | undefined): void;
+  /** The request goes on when the answer has ended, as the other half of a connection; HTTP/1 has nothing for that. */
+  outliveAnswer(): void;
   /** Gives the stream up; nothing is heard of it any more. */
   reset(): void;
   readonly writable: boolean;

@@ -143,6 +143,8 @@ export class Http1ClientConnection extends ResponseReader implements ClientStrea
     if (this.reading === 'idle' && this.#release()) this.#serveNext();
   }
 
+  outliveAnswer(): void {}
+
   reset(): void {
     const active = this.handler !== undefined;
     this.handler = undefined;

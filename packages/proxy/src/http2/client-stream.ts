@@ -18,6 +18,7 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
   /** The protocol that was asked for. */
   upgrade: string | undefined;
   /** The head that waits for the endpoint's settings, and what is to follow it. */
+  #outlivesAnswer = false;
   #waitingHead: RequestHead | undefined;
   #waitingData: Buffer[] | undefined;
   #waitingEnd: { readonly trailers: HeaderBlock | undefined } | undefined;
@@ -105,6 +106,10 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
     else this.#waitingEnd = { trailers };
   }
 
+  outliveAnswer(): void {
+    this.#outlivesAnswer = true;
+  }
+
   reset(): void {
     this.#handler = undefined;
     this.abandon(errorCode.cancel);
@@ -139,6 +144,10 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
 
   protected override onEnd(trailers: HeaderBlock | undefined): void {
     const handler = this.#handler;
+    if (this.#outlivesAnswer && !this.localEnded) {
+      handler?.onResponseEnd(trailers);
+      return;
+    }
     this.#handler = undefined;
     // An answer before the end of the request: the rest of it is not wanted.
     this.abandon(errorCode.cancel);

@@ -337,6 +337,36 @@ test('a tunnel for which there is no connection waits until one is free', async 
   assert.equal(statOf(dataPlane, 'cluster.backend.upstream_rq_pending_overflow'), 0);
 });
 
+test('what a client says after its endpoint has ended goes through a tunnel of HTTP/2', async (t) => {
+  const server = createHttp2Server();
+  const heard: string[] = [];
+  const over = Promise.withResolvers<number>();
+  server.on('stream', (stream: ServerHttp2Stream) => {
+    stream.respond({ ':status': 200 });
+    stream.end('bye');
+    stream.on('data', (chunk: Buffer) => void heard.push(chunk.toString()));
+    stream.on('error', () => {});
+    stream.on('close', () => over.resolve(stream.rstCode));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const backend = clusterFromJson('backend', [portOfServer(server)], http2);
+  const { dataPlane, port } = await serve(t, [backend], tunnelOf('shop.test:443'));
+  const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  t.after(() => client.destroy());
+  client.setEncoding('latin1').write('a');
+  let told = '';
+  client.on('data', (text: string) => (told += text));
+  await once(client, 'end');
+  client.write('b');
+  await until(() => heard.join('') === 'ab');
+  client.end('c');
+  assert.equal(await over.promise, 0);
+  assert.deepEqual([told, heard.join('')], ['bye', 'abc']);
+  await until(() => statOf(dataPlane, 'cluster.backend.upstream_rq_active') === 0);
+});
+
 test('a tunnel above the limit of requests on a connection that has room is refused', async (t) => {
   const server = createHttp2Server();
   server.on('stream', (stream: ServerHttp2Stream) => {

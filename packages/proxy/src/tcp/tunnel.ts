@@ -140,6 +140,7 @@ class TunnelStream implements StreamWaiter, PendingConnection, TcpUpstream {
     n.upstreamRqTotal++;
     n.upstreamRqActive++;
     this.#host.rqTotal++;
+    stream.outliveAnswer();
     this.#send(stream);
   }
 

@@ -148,6 +148,8 @@ export class TerminatedConnect implements HttpPool, ClientStream, WireHandler {
     this.#wire?.end();
   }
 
+  outliveAnswer(): void {}
+
   reset(): void {
     this.#handler = undefined;
     this.#wire?.destroy();
