@@ -105,7 +105,7 @@ test('Redis: a host that answers PING is healthy, one that does not is not', asy
 
 test('Redis: a host is not used while it has the key, and is given the password first', async (t) => {
   let has = 0;
-  const { port, commands } = await redis(t, ([name]) => (name === 'AUTH' ? '+OK\r\n' : `:${has}\r\n`));
+  const { port, commands } = await redis(t, ([name]) => (name === 'auth' ? '+OK\r\n' : `:${has}\r\n`));
   const password = {
     typed_extension_protocol_options: {
       'envoy.filters.network.redis_proxy': {
@@ -121,7 +121,7 @@ test('Redis: a host is not used while it has the key, and is given the password 
   await next(60_000);
   assert.equal(healthy(), false);
   assert.deepEqual(commands.slice(0, 3), [
-    ['AUTH', 'secret'],
+    ['auth', 'secret'],
     ['EXISTS', 'maintenance'],
     ['EXISTS', 'maintenance'],
   ]);
