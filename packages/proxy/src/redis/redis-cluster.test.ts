@@ -1,3 +1,4 @@
+import { freePort } from '@lateen/testkit/free-port';
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import type { Socket } from 'node:net';
@@ -185,12 +186,8 @@ test('slots are not taken where the name of a primary has no address', async (t)
 });
 
 /** A node of a Redis Cluster. */
-const clusterServer = (t: Closers): Promise<number> =>
-  redisServer(t, (port) => {
-    // The bus is 10,000 above by default, which may be too high.
-    const bus = port > 40_000 ? port - 10_000 : port + 10_000;
-    return ['--cluster-enabled', 'yes', '--cluster-port', `${bus}`];
-  });
+const clusterServer = async (t: Closers): Promise<number> =>
+  redisServer(t, ['--cluster-enabled', 'yes', '--cluster-port', `${await freePort()}`]);
 
 test('a Redis Cluster serves its keys through the proxy as they lie on its nodes', withRedis, async (t) => {
   const ports = [await clusterServer(t), await clusterServer(t), await clusterServer(t)];

@@ -14,21 +14,23 @@ const missing = ['redis-server', 'redis-cli'].filter(
 /** The options of a test that needs Redis itself. */
 export const withRedis = missing.length > 0 ? { skip: `${missing.join(', ')} not installed` } : {};
 
-/** Starts a Redis server, with these options at a port; answers with the port. */
-export async function redisServer(
-  test: Closers,
-  more: (port: number) => readonly string[] = () => [],
-): Promise<number> {
+/** Starts a Redis server; answers with the port. */
+export async function redisServer(test: Closers, more: readonly string[] = []): Promise<number> {
   const port = await freePort();
   const dir = mkdtempSync(join(tmpdir(), 'lateen-redis-'));
-  const args = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', dir, '--save', '', ...more(port)];
+  const args = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', dir, '--save', '', ...more];
   const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
   test.after(async () => {
-    child.kill();
-    await once(child, 'exit');
+    if (child.exitCode === null && child.kill()) await once(child, 'exit');
     rmSync(dir, { recursive: true });
   });
-  for await (const text of child.stdout) if (String(text).includes('Ready to accept')) break;
-  child.stdout.resume();
-  return port;
+  let told = '';
+  for await (const text of child.stdout) {
+    told += String(text);
+    if (told.includes('Ready to accept')) {
+      child.stdout.resume();
+      return port;
+    }
+  }
+  throw new Error(`redis-server has ended:\n${told}`);
 }
