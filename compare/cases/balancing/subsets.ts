@@ -26,6 +26,13 @@ const v3 = { version: 'v3' };
 export const subsets: Setup = clustersSetup(
   'subsets',
   ({ up, up2, up3 }) => {
+    const inZones = [
+      locality([hostAt(up, withValues(v1)), hostAt(up2, withValues(v2))], {
+        locality: { zone: 'a' },
+        load_balancing_weight: 3,
+      }),
+      locality([hostAt(up3, withValues(v1))], { locality: { zone: 'b' }, load_balancing_weight: 1 }),
+    ];
     const hosts = (config: object, more: object = {}): ClusterSetup => ({
       localities: [
         locality([
@@ -97,26 +104,14 @@ export const subsets: Setup = clustersSetup(
       },
       empty: { localities: [], more: { lb_subset_config: { subset_selectors: [{ keys: ['version'] }] } } },
       zones: {
-        localities: [
-          locality([hostAt(up, withValues(v1)), hostAt(up2, withValues(v2))], {
-            locality: { zone: 'a' },
-            load_balancing_weight: 3,
-          }),
-          locality([hostAt(up3, withValues(v1))], { locality: { zone: 'b' }, load_balancing_weight: 1 }),
-        ],
+        localities: inZones,
         more: {
           common_lb_config: { locality_weighted_lb_config: {} },
           lb_subset_config: { subset_selectors: [{ keys: ['version'] }], locality_weight_aware: true },
         },
       },
       zonesscaled: {
-        localities: [
-          locality([hostAt(up, withValues(v1)), hostAt(up2, withValues(v2))], {
-            locality: { zone: 'a' },
-            load_balancing_weight: 3,
-          }),
-          locality([hostAt(up3, withValues(v1))], { locality: { zone: 'b' }, load_balancing_weight: 1 }),
-        ],
+        localities: inZones,
         more: {
           common_lb_config: { locality_weighted_lb_config: {} },
           lb_subset_config: {
