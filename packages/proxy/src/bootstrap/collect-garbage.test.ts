@@ -143,7 +143,7 @@ test('what pushes have left of a proxy that nobody uses is collected whole, howe
   const { clock, memory, clients } = started();
   clock.advance(2_000);
   memory.used = 11 * mb;
-  memory.anonymous = 21 * mb;
+  memory.anonymous = 22 * mb;
   clients.taken++;
   clock.advance(15_000);
   assert.deepEqual(memory.collected, ['all']);
@@ -155,7 +155,7 @@ test('what pushes have left of a proxy that nobody uses is collected whole, howe
   assert.deepEqual(memory.collected, ['all']);
   clock.advance(5_000);
   assert.deepEqual(memory.collected, ['all', 'all']);
-  memory.anonymous = 21 * mb - 1;
+  memory.anonymous = 22 * mb - 1;
   clock.advance(60_000);
   assert.deepEqual(memory.collected, ['all', 'all']);
 });

@@ -22,7 +22,8 @@ const worthwhileHeapBytes = 8 * 1024 * 1024;
 const worthwhileBytes = 4 * 1024 * 1024;
 /** Who has had no connection for so many looks in a row, and is at rest, is not used, and has the time for less. */
 const unusedLooks = 3;
-const worthwhileUnusedBytes = 1024 * 1024;
+/** What probes leave comes to this in some minutes: a collection takes a tenth of a second of CPU. */
+const worthwhileUnusedBytes = 2 * 1024 * 1024;
 /** What a proxy at rest may have more than it had before it gives compiled code away for it. */
 const muchBytes = 16 * 1024 * 1024;
 /** What a proxy has after its start, where that is not known, since traffic came at once. */
