@@ -56,9 +56,10 @@ export class ConnectionLoad {
       : Atomics.load(share.cells.cells, cell);
   }
 
-  count({ cell, compiled }: LoadedListener, change: 1 | -1): void {
+  /** A connection comes or goes; `isClients`: as its listener was when it came. */
+  count({ cell }: LoadedListener, change: 1 | -1, isClients: boolean): void {
     this.#connections += change;
-    if (compiled.model.bypassOverloadManager !== true) {
+    if (isClients) {
       this.#clients.active += change;
       if (change > 0) this.#clients.taken++;
     }

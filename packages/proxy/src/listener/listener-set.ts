@@ -424,7 +424,8 @@ export class ListenerSet {
       wire.destroy();
       return;
     }
-    this.#load.count(active, 1);
+    const isClients = active.compiled.model.bypassOverloadManager !== true;
+    this.#load.count(active, 1, isClients);
     const accepted: Accepted = {
       id: this.#context.connectionIds.next(),
       remote: { kind: 'socket', address: plainAddress(wire.remoteAddress), port: wire.remotePort },
@@ -439,7 +440,7 @@ export class ListenerSet {
       this.#context.timers,
       this.#context.turn,
       () => {
-        this.#load.count(active, -1);
+        this.#load.count(active, -1, isClients);
         bound.balance?.end();
         connections.delete(accepted.id);
         if (this.#leaving.size > 0) this.#forgetIfLeft(active);

@@ -120,6 +120,20 @@ test('connections are closed at once while overload asks for it, but not those o
   assert.equal(dataPlane.clientConnections.taken, 1);
 });
 
+test('a connection counts as its listener was when it came, also where that becomes exempt', async (t) => {
+  const dataPlane = startDataPlane(t, { writeAccessLog() {} });
+  await dataPlane.update({ listeners: { set: [listenerFromJson(manager)] } });
+  const client = connect({ port: portOf(dataPlane), host: '127.0.0.1' });
+  t.after(() => client.destroy());
+  await becomes(() => dataPlane.clientConnections.active, 1);
+  await dataPlane.update({
+    listeners: { set: [listenerFromJson(manager, {}, { bypass_overload_manager: true })] },
+  });
+  client.destroy();
+  await becomes(() => dataPlane.activeConnections, 0);
+  assert.equal(dataPlane.clientConnections.active, 0);
+});
+
 for (const from of ['the monitor', 'the runtime'] as const) {
   test(`no more connections are taken over all listeners than ${from} allows`, async (t) => {
     const overload = new OverloadState();
