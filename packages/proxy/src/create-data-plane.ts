@@ -179,6 +179,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     filterServices: {
       clock,
       limits: options.share === undefined ? undefined : { cells: options.share.cells, owner: '' },
+      fetches: options.share?.fetches,
       calls: clusterContext,
       clusterRef: (name) => clusters.ref(name),
       onDemand,

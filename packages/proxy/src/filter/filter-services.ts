@@ -13,12 +13,15 @@ import type { RateLimitStats } from '../telemetry/rate-limit-stats.ts';
 import type { OnDemand } from '../on-demand/on-demand.ts';
 import type { LazyHttpFilters } from './lazy-http-filters.ts';
 import type { RbacReports } from './rbac.ts';
+import type { SharedFetches } from '../workers/shared-fetches.ts';
 
 /** What filters share in a data plane. */
 export interface FilterServices {
   readonly clock: Clock;
   /** Where the listener's limits are counted for all threads; undefined: by each for itself. */
   readonly limits: LimitPlace | undefined;
+  /** What is fetched once for all threads; undefined: each fetches for itself. */
+  readonly fetches: SharedFetches | undefined;
   /** For filters that ask others. */
   readonly calls: CallContext;
   readonly clusterRef: (name: string) => ClusterRef;

@@ -4,6 +4,7 @@ import type { DrainRequest } from '../drain/drain-listeners.ts';
 import type { Secret } from '../model/index.ts';
 import type { RuntimeValues } from '../runtime/runtime-entry.ts';
 import type { StatsSnapshot } from '../telemetry/stats-snapshot.ts';
+import type { FetchAnswer, Fetched } from './shared-fetches.ts';
 import type { NamedAddresses } from './thread-share.ts';
 import type { ResourceUpdate } from '../xds/subscription.ts';
 
@@ -48,6 +49,9 @@ export type ToWorker =
   | { readonly kind: 'connection'; readonly listener: string; readonly fd: number }
   /** What the first worker has found of a DNS cluster's names. */
   | { readonly kind: 'names'; readonly cluster: string; readonly addresses: NamedAddresses }
+  /** The first worker has fetched what goes by this name. */
+  | { readonly kind: 'fetched'; readonly name: string; readonly fetched: Fetched }
+  | { readonly kind: 'fetchAnswer'; readonly id: number; readonly answer: FetchAnswer }
   /** The first worker waits for no version of the cluster. */
   | { readonly kind: 'serving'; readonly id: number }
   /** Hosts of these clusters are not as they were. */
@@ -71,6 +75,8 @@ export type FromWorker =
   | { readonly kind: 'wantNames'; readonly cluster: string }
   /** To be answered when no version of the cluster is waited for. */
   | { readonly kind: 'wantServing'; readonly id: number; readonly cluster: string }
+  /** What goes by this name is to be fetched, if it is not there; a `fetchAnswer` answers. */
+  | { readonly kind: 'wantFetched'; readonly id: number; readonly name: string }
   | { readonly kind: 'log'; readonly line: string }
   /** A cluster or a virtual host is needed that no worker has yet. */
   | { readonly kind: 'seekCluster'; readonly name: string; readonly source: unknown }

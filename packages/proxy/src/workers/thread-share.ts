@@ -1,4 +1,5 @@
 import type { OutlierReason } from '../model/cluster.ts';
+import type { SharedFetches } from './shared-fetches.ts';
 import type { SharedCells } from './shared-cells.ts';
 
 /** Addresses of the names of a DNS cluster; undefined for those that are not known. */
@@ -21,6 +22,8 @@ export interface ThreadShare {
   readonly leads: boolean;
   /** Undefined: each thread resolves for itself. */
   readonly names?: SharedNames;
+  /** Undefined: each thread fetches for itself. */
+  readonly fetches?: SharedFetches;
   /** Which thread this is, from 0 on, and how many there are. */
   readonly index: number;
   readonly threads: number;

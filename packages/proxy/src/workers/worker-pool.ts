@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
-import { messageOf, type Logger } from '@lateen/core';
+import { messageOf, systemClock, type Logger } from '@lateen/core';
 import { encode } from '@lateen/protocol';
 import { Bootstrap } from '@lateen/protocol/envoy/config/bootstrap/v3';
 import type { LogLevels } from '../logging/log-levels.ts';
@@ -12,6 +12,7 @@ import { formatAddress } from '../model/index.ts';
 import type { RefusedResource, ResourceUpdate } from '../xds/subscription.ts';
 import { loadDuplicate } from './duplicate-descriptor.ts';
 import { SharedCells } from './shared-cells.ts';
+import { LeadingFetches } from './shared-fetches.ts';
 import type { ThreadShare } from './thread-share.ts';
 import type { FromWorker, ToWorker, WorkerLook, WorkerStart } from './messages.ts';
 
@@ -52,6 +53,9 @@ const longestSocketWaitMs = 10_000;
 export class WorkerPool {
   /** What the first worker has in common with the others. */
   readonly share: ThreadShare;
+  readonly #fetches = new LeadingFetches(systemClock, (name, fetched) =>
+    this.#tell({ kind: 'fetched', name, fetched }),
+  );
   /** Clusters whose hosts have changed in this turn. */
   readonly #changed = new Set<string>();
   readonly #options: WorkerPoolOptions;
@@ -74,6 +78,7 @@ export class WorkerPool {
         found: (cluster, addresses) => this.#tell({ kind: 'names', cluster, addresses: new Map(addresses) }),
         want() {},
       },
+      fetches: this.#fetches,
       whenServing: () => Promise.resolve(),
       hostsChanged: (cluster) => this.#noteChange(cluster),
       outlierDetected() {},
@@ -199,6 +204,11 @@ export class WorkerPool {
           ?.whenServing(message.cluster)
           .then(() => send(member, { kind: 'serving', id: message.id }));
         return;
+      case 'wantFetched': {
+        const { id, name } = message;
+        this.#fetches.ask(name, (answer) => send(member, { kind: 'fetchAnswer', id, answer }));
+        return;
+      }
       case 'outlier':
         this.#dataPlane?.takeOutlier(message.cluster, message.host, message.reason);
         return;

@@ -19,6 +19,7 @@ import { loadDuplicate } from './duplicate-descriptor.ts';
 import type { FromWorker, ToWorker, WorkerLook, WorkerStart } from './messages.ts';
 import { revived } from './revived.ts';
 import { SharedCells } from './shared-cells.ts';
+import { FollowingFetches } from './shared-fetches.ts';
 import { trafficOf } from './worker-stats.ts';
 
 /** Runs a worker besides the first: a data plane that follows that of the first one. */
@@ -37,6 +38,7 @@ export async function runWorker(): Promise<void> {
     scope: `main:worker${start.index}`,
   });
   const sockets = new Map<number, (fd: number | undefined) => void>();
+  const fetches = new FollowingFetches((id, name) => say({ kind: 'wantFetched', id, name }));
   const serving = new Map<number, () => void>();
   let nextQuestion = 1;
   let sink: ResourceSink | undefined;
@@ -80,6 +82,7 @@ export async function runWorker(): Promise<void> {
         }
       },
       names: { found() {}, want: (cluster) => say({ kind: 'wantNames', cluster }) },
+      fetches,
       whenServing: (cluster) =>
         new Promise((resolve) => {
           const id = nextQuestion++;
@@ -106,6 +109,12 @@ export async function runWorker(): Promise<void> {
       case 'serving':
         serving.get(message.id)?.();
         serving.delete(message.id);
+        return;
+      case 'fetched':
+        fetches.take(message.name, message.fetched);
+        return;
+      case 'fetchAnswer':
+        fetches.takeAnswer(message.id, message.answer);
         return;
       case 'resources':
         if (sink === undefined) early.push(message);
@@ -206,7 +215,18 @@ function carryOut(
   drainTimeMs: number,
   message: Exclude<
     ToWorker,
-    { readonly kind: 'socket' | 'serving' | 'resources' | 'secrets' | 'runtime' | 'logLevel' | 'close' }
+    {
+      readonly kind:
+        | 'socket'
+        | 'serving'
+        | 'fetched'
+        | 'fetchAnswer'
+        | 'resources'
+        | 'secrets'
+        | 'runtime'
+        | 'logLevel'
+        | 'close';
+    }
   >,
   answer: (id: number, value?: WorkerLook) => void,
 ): void {

@@ -6,10 +6,11 @@ import { CounterGroup } from '../../telemetry/counter-group.ts';
 import { readDataSource } from '../../tls/data-source.ts';
 import type { FilterServices } from '../filter-services.ts';
 import type { CompiledHttpFilter, FilterExchange } from '../http-filter.ts';
+import { FollowedKeys } from './followed-keys.ts';
 import { jwtFailure, type JwtFailure } from './jwt-failure.ts';
 import { KeySet } from './key-set.ts';
 import { Provider, type KeySource } from './provider.ts';
-import { RemoteKeys } from './remote-keys.ts';
+import { RemoteKeys, type KeyOffer } from './remote-keys.ts';
 import { compileRequirement, type CompiledRequirement } from './requirement.ts';
 
 const counters = [
@@ -52,12 +53,21 @@ export function jwtAuthnFilter(
     () => new CounterGroup(prefix, 'envoy_http_jwt_authn_', labels, counters),
   );
 
+  const fetchCounts = {
+    onFetched: () => void n.jwks_fetch_success++,
+    onFailed: () => void n.jwks_fetch_failed++,
+  };
+
   function keysOf({ jwks, name: provider }: JwtProvider): KeySource {
     if (jwks.kind === 'remote') {
-      const keys = new RemoteKeys(jwks, services.clusterRef(jwks.cluster), services.calls, services.clock, {
-        onFetched: () => void n.jwks_fetch_success++,
-        onFailed: () => void n.jwks_fetch_failed++,
-      });
+      const { clock, calls, fetches } = services;
+      const fetchedHere = (offer?: KeyOffer): RemoteKeys =>
+        new RemoteKeys(jwks, services.clusterRef(jwks.cluster), calls, clock, fetchCounts, offer);
+      const name = `jwks ${prefix} ${JSON.stringify(jwks)}`;
+      const keys =
+        fetches?.leads === false
+          ? new FollowedKeys(name, jwks, fetches, clock, fetchedHere)
+          : fetchedHere(fetches && { fetches, name });
       services.upkeep.add(keys);
       return keys;
     }

@@ -3,10 +3,17 @@ import { callHttp, type CallContext } from '../../call/index.ts';
 import type { ClusterRef } from '../../cluster/cluster-set.ts';
 import type { UpkeepTask } from '../upkeep.ts';
 import type { JwksSource } from '../../model/jwt-authn.ts';
+import type { Fetched, LeadingFetches } from '../../workers/shared-fetches.ts';
 import { KeySet } from './key-set.ts';
 
 type Remote = Extract<JwksSource, { kind: 'remote' }>;
 type Waiter = (keys: KeySet | undefined) => void;
+
+/** Where keys are fetched for other threads too, and by what name those ask for them. */
+export interface KeyOffer {
+  readonly fetches: LeadingFetches;
+  readonly name: string;
+}
 
 /** Told how fetches end. */
 export interface KeyFetchCounts {
@@ -33,6 +40,9 @@ export class RemoteKeys implements UpkeepTask {
   readonly #counts: KeyFetchCounts;
   readonly #host: string;
   readonly #path: string;
+  readonly #offer: KeyOffer | undefined;
+  #endOffer: (() => void) | undefined;
+  #text = '';
   #keys: KeySet | undefined;
   #freshUntilMs = 0;
   #waiting: Set<Waiter> | undefined;
@@ -47,6 +57,7 @@ export class RemoteKeys implements UpkeepTask {
     context: CallContext,
     clock: Clock,
     counts: KeyFetchCounts,
+    offer: KeyOffer | undefined,
   ) {
     const url = new URL(config.uri);
     this.#config = config;
@@ -54,6 +65,7 @@ export class RemoteKeys implements UpkeepTask {
     this.#context = context;
     this.#clock = clock;
     this.#counts = counts;
+    this.#offer = offer;
     this.#host = url.host;
     this.#path = url.pathname + url.search;
   }
@@ -70,6 +82,9 @@ export class RemoteKeys implements UpkeepTask {
 
   start(): Promise<void> | undefined {
     const { async } = this.#config;
+    this.#endOffer ??= this.#offer?.fetches.offer(this.#offer.name, (run) => {
+      this.get((keys) => run(keys === undefined ? undefined : this.#fetched()));
+    });
     if (async === undefined) return undefined;
     this.#keeping = true;
     const fetched = new Promise<void>((resolve) => this.#wait(() => resolve()));
@@ -80,6 +95,12 @@ export class RemoteKeys implements UpkeepTask {
   stop(): void {
     this.#keeping = false;
     this.#refetch?.cancel();
+    this.#endOffer?.();
+    this.#endOffer = undefined;
+  }
+
+  #fetched(): Fetched {
+    return { text: this.#text, freshMs: this.#freshUntilMs - this.#clock.monotonicMs() };
   }
 
   #wait(run: Waiter): () => void {
@@ -105,16 +126,17 @@ export class RemoteKeys implements UpkeepTask {
     } as const;
     callHttp(this.#context, this.#cluster, request, (result) => {
       const good = result.kind === 'answer' && result.status === 200;
-      const keys = good ? KeySet.parse(result.body.toString('utf8')) : undefined;
+      const text = good ? result.body.toString('utf8') : '';
+      const keys = KeySet.parse(text);
       if (keys !== undefined || retriesLeft === 0) {
-        this.#finish(keys);
+        this.#finish(keys, text);
         return;
       }
       this.#clock.after(backoff.nextMs(), () => this.#fetch(retriesLeft - 1, backoff));
     });
   }
 
-  #finish(keys: KeySet | undefined): void {
+  #finish(keys: KeySet | undefined, text: string): void {
     const { cacheMs, async } = this.#config;
     if (keys === undefined) {
       this.#counts.onFailed();
@@ -122,6 +144,10 @@ export class RemoteKeys implements UpkeepTask {
       this.#counts.onFetched();
       this.#keys = keys;
       this.#freshUntilMs = this.#clock.monotonicMs() + cacheMs;
+      if (this.#offer !== undefined) {
+        this.#text = text;
+        this.#offer.fetches.found(this.#offer.name, this.#fetched());
+      }
     }
     if (this.#keeping && async !== undefined) {
       const goodMs = cacheMs > aheadMs ? cacheMs - aheadMs : cacheMs;
