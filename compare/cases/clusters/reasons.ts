@@ -77,9 +77,4 @@ export const reasons: readonly Reason[] = [
     of: /^stat\.cluster\.hedged\./,
     why: 'initial_requests of a hedge policy is honoured, as its documentation has it',
   },
-  {
-    cases: /^no connection can be made/,
-    of: /\.body$|content-length$|log\.\d\.sent$/,
-    why: "the body has the transport's reason, as Istio's pages",
-  },
 ];

@@ -2,11 +2,6 @@ import type { Reason } from '../../case.ts';
 
 /** What differs here; the table is docs/envoy-differences.md. */
 export const reasons: readonly Reason[] = [
-  {
-    cases: /^connect-failure/,
-    of: /\.body$|content-length$|log\.1\.sent$/,
-    why: "the body has the transport's reason, as Istio's pages",
-  },
   { cases: /timeout-alt-response/, why: 'x-envoy-upstream-rq-timeout-alt-response is not read' },
   { cases: /^headers that steer$/, why: 'addresses of the loopback are inside by default' },
 ];

@@ -3,11 +3,6 @@ import type { Reason } from '../../case.ts';
 /** What differs here; the table is docs/envoy-differences.md. */
 export const reasons: readonly Reason[] = [
   {
-    of: /^client1\.1\.(?:body|header\.content-length)$/,
-    when: (envoy, lateen) => envoy !== undefined && lateen !== undefined,
-    why: "the body has the transport's reason, as Istio's pages",
-  },
-  {
     of: /^up\.1\.(?:connection|tls\.\w+)$/,
     when: (envoy) => envoy === undefined,
     why: 'an endpoint is judged when its handshake is done, and has then seen a connection',

@@ -2,11 +2,6 @@ import type { Reason } from '../../case.ts';
 
 /** What differs here; the table is docs/envoy-differences.md. */
 export const reasons: readonly Reason[] = [
-  {
-    cases: /^refused|resets the connection before|closes before its head/,
-    of: /\.body$|content-length$|log\.1\.sent$/,
-    why: "the body has the transport's reason, as Istio's pages",
-  },
   { of: /\.upstream_rq_pending_failure_eject$/, why: 'requests wait for streams, not for connections' },
   { of: /^stat\.cluster\.up\.http2\./, why: 'codecs count other things' },
   { cases: /interim|103 first/, why: 'interim answers are passed on' },

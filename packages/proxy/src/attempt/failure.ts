@@ -104,13 +104,15 @@ export function failureDetails(
   return ownDetails[outcome] ?? `upstream_reset_${when}{${because.replaceAll(' ', '_')}}`;
 }
 
-/** The body of the answer. */
-export function failureBody(outcome: AttemptOutcome, transport: string, retried: boolean): string {
+/**
+ * The body of the answer. It does not say why a connection could not be made: what is wrong with the certificate of
+ * an endpoint is for the log, not for whoever asks (Envoy 1.38).
+ */
+export function failureBody(outcome: AttemptOutcome, retried: boolean): string {
   const { reason } = failureReports[outcome];
   if (outcome in ownDetails) return reason;
-  const because = transport === '' ? '' : `, transport failure reason: ${transport}`;
   const latest = retried ? 'retried and the latest reset reason' : 'reset reason';
-  return `upstream connect error or disconnect/reset before headers. ${latest}: ${reason}${because}`;
+  return `upstream connect error or disconnect/reset before headers. ${latest}: ${reason}`;
 }
 
 const idempotentMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);

@@ -305,7 +305,7 @@ export class Router extends RequestTries implements AttemptOwner {
     if (outcome !== 'max_stream_duration') this.#countStatus(attempt.cluster, report.status);
     this.#reply(
       outcome === 'max_stream_duration' && !this.requestDone ? 408 : report.status,
-      failureBody(outcome, transport, this.attempts > 1),
+      failureBody(outcome, this.attempts > 1),
       failureDetails(outcome, transport, 'before_response_started'),
       report.flag === flag.upstreamOverflow ? [['x-envoy-overloaded', 'true']] : [],
     );
