@@ -1,6 +1,7 @@
 import { typeOf } from '../../bootstrap.ts';
 import type { Reply, Step, Theme } from '../../case.ts';
 import { proxied, says, setup } from './proxied.ts';
+import { reasons } from './reasons.ts';
 import { tunnels } from './tunnels.ts';
 
 const before = 'rules decide when a connection is made, before an endpoint is connected to';
@@ -13,6 +14,7 @@ const early = {
   'log.1.cluster': before,
   'log.1.host': before,
   'log.1.received': before,
+  'log.1.upstream_': before,
 };
 
 const first = (...send: readonly Step[]): Reply => ({ on: 'connect', send });
@@ -23,6 +25,7 @@ const rules = {
 
 export const tcp: Theme = {
   name: 'tcp',
+  reasons,
   setups: [
     ...tunnels,
     setup(

@@ -13,10 +13,18 @@ const logged = {
   host: '%UPSTREAM_HOST%',
   code: '%RESPONSE_CODE%',
   details: '%RESPONSE_CODE_DETAILS%',
+  downstream_end: '%DOWNSTREAM_DETECTED_CLOSE_TYPE%',
+  downstream_reason: '%DOWNSTREAM_LOCAL_CLOSE_REASON%',
+  upstream_end: '%UPSTREAM_DETECTED_CLOSE_TYPE%',
+  upstream_reason: '%UPSTREAM_LOCAL_CLOSE_REASON%',
 };
 
 /** One listener with a TCP proxy, after other filters. */
-export function proxied(proxy: object, before: readonly object[] = []): (ports: Ports) => object {
+export function proxied(
+  proxy: object,
+  before: readonly object[] = [],
+  cluster: object = {},
+): (ports: Ports) => object {
   const last = {
     name: 'tcp',
     typed_config: {
@@ -28,12 +36,9 @@ export function proxied(proxy: object, before: readonly object[] = []): (ports: 
     },
   };
   return httpBootstrap((ports) => ({
+    cluster,
     listener: { filter_chains: [{ filters: [...before, last] }] },
-    clusters: [
-      clusterOf('closed', [ports.closed]),
-
-      { name: 'empty' },
-    ],
+    clusters: [clusterOf('closed', [ports.closed]), { name: 'empty' }],
   }));
 }
 

@@ -64,8 +64,11 @@ export interface ClientStream {
   sendHead(head: RequestHead, endStream: boolean): void;
   sendData(buffer: Uint8Array, start: number, end: number): void;
   sendEnd(trailers: HeaderBlock | undefined): void;
-  /** The request goes on when the answer has ended, as the other half of a connection; HTTP/1 has nothing for that. */
-  outliveAnswer(): void;
+  /**
+   * The two bodies are the two directions of a connection. Over HTTP/2 each ends by itself; over HTTP/1 the request ends
+   * with our half of the connection, and the answer with all of it.
+   */
+  carryConnection(): void;
   /** Gives the stream up; nothing is heard of it any more. */
   reset(): void;
   readonly writable: boolean;

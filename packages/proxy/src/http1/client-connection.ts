@@ -25,8 +25,10 @@ export interface ClientConnectionOwner {
 
 const quietEnd = connectionEnd(false, false);
 const peerEnd = connectionEnd(true, false);
-/** An answer came before the request was sent to its end. */
+/** An answer came before the request was sent to its end, or what was no answer at all is over. */
 const earlyEnd = connectionEnd(false, true);
+/** An upgraded connection is a request until its end. */
+const abandonedEnd = connectionEnd(true, true);
 const idleEnd = connectionEnd(false, false, 'idle_timeout');
 const maxRequestsEnd = connectionEnd(false, false, 'max_requests');
 
@@ -41,6 +43,7 @@ export class Http1ClientConnection extends ResponseReader implements ClientStrea
   #earlyTunnel: Buffer[] | undefined;
   #localAddress: string | undefined;
   #released = false;
+  #carriesConnection = false;
 
   constructor(
     wire: Wire,
@@ -140,13 +143,17 @@ export class Http1ClientConnection extends ResponseReader implements ClientStrea
     }
     if (this.#requestChunked) writeLastChunk(this.wire, this.options.enableTrailers ? trailers : undefined);
     this.#requestDone = true;
+    if (this.#carriesConnection) this.wire.end();
     if (this.reading === 'idle' && this.#release()) this.#serveNext();
   }
 
-  outliveAnswer(): void {}
+  carryConnection(): void {
+    this.#carriesConnection = true;
+    this.closeAfter = true;
+  }
 
   reset(): void {
-    const active = this.handler !== undefined;
+    const active = this.handler !== undefined || !this.#requestDone;
     this.handler = undefined;
     this.#shut(connectionEnd(false, active));
   }
@@ -203,7 +210,7 @@ export class Http1ClientConnection extends ResponseReader implements ClientStrea
       return false;
     }
     if (this.closeAfter) {
-      this.#shut(quietEnd);
+      this.#shut(this.#carriesConnection ? earlyEnd : quietEnd);
       return false;
     }
     this.resume();
@@ -219,15 +226,17 @@ export class Http1ClientConnection extends ResponseReader implements ClientStrea
 
   onEnd(): void {
     // The end of a tunnel's answer ends the exchange: what the client still says has nowhere to go.
-    if (this.reading === 'until_close' || this.reading === 'tunnel') {
+    const isOver = this.#carriesConnection && this.#requestDone && this.#isInBody;
+    if (isOver || this.reading === 'until_close' || this.reading === 'tunnel') {
+      const end = this.reading === 'until_close' ? peerEnd : this.#tunnelEnd();
       this.reading = 'idle';
       const handler = this.handler;
       this.handler = undefined;
-      this.#shut(peerEnd);
+      this.#shut(end);
       handler?.onResponseEnd(undefined);
       return;
     }
-    this.#failByPeer('the endpoint closed the connection');
+    this.#failByPeer('the endpoint closed the connection', !this.#isConnect);
   }
 
   onDrain(): void {
@@ -243,9 +252,9 @@ export class Http1ClientConnection extends ResponseReader implements ClientStrea
   }
 
   /** The peer is gone: as in Envoy an answer that was cut short is not one of HTTP, however the connection ended. */
-  #failByPeer(detail: string): void {
-    const isCut = this.head !== undefined || this.reading === 'length' || this.reading === 'chunked';
-    this.fail(isCut ? 'protocol_error' : 'connection_closed', detail, true);
+  #failByPeer(detail: string, byPeer = true): void {
+    const isCut = this.head !== undefined || this.#isInBody;
+    this.fail(isCut ? 'protocol_error' : 'connection_closed', detail, byPeer);
   }
 
   protected fail(reason: 'protocol_error' | 'connection_closed', detail: string, byPeer = false): void {
@@ -254,6 +263,20 @@ export class Http1ClientConnection extends ResponseReader implements ClientStrea
     const cause = reason === 'protocol_error' ? reason : 'none';
     this.#shut(connectionEnd(byPeer, handler !== undefined, cause));
     handler?.onUpstreamReset(reason, detail);
+  }
+
+  /** As Envoy, which takes the end of the endpoint's half for data where it has asked for CONNECT, and closes itself. */
+  get #isConnect(): boolean {
+    return this.requestUpgrade === 'connect';
+  }
+
+  #tunnelEnd(): ConnectionEnd {
+    return this.#isConnect || this.#carriesConnection ? earlyEnd : abandonedEnd;
+  }
+
+  /** In one whose end is known. */
+  get #isInBody(): boolean {
+    return this.reading === 'length' || this.reading === 'chunked';
   }
 
   /** Closes the connection and leaves the pool. */

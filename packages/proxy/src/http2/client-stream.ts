@@ -106,7 +106,7 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
     else this.#waitingEnd = { trailers };
   }
 
-  outliveAnswer(): void {
+  carryConnection(): void {
     this.#outlivesAnswer = true;
   }
 

@@ -12,11 +12,8 @@ export const closeReasons = {
 
 export type CloseReason = (typeof closeReasons)[keyof typeof closeReasons];
 
-/** Why a connection to an endpoint is closed: by what has become of the client's. */
-export const upstreamCloseReasons = {
-  remote: 'closing_upstream_tcp_connection_due_to_downstream_remote_close',
-  reset: 'closing_upstream_tcp_connection_due_to_downstream_reset_close',
-} as const;
+/** Envoy says that of an endpoint's connection too where there is none, and where the client's has ended before. */
+export const unremarkable: CloseInfo = { type: 'Normal', reason: '' };
 
 export function closedByPeer(error: Error | undefined): CloseInfo {
   return { type: error === undefined ? 'Normal' : 'RemoteReset', reason: '' };

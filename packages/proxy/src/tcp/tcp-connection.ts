@@ -170,13 +170,13 @@ export class TcpConnection
     const { stats } = this.cluster as UpstreamCluster;
     if (this.setup.tunnel === undefined && failure !== 'overflow') this.#countFailure(failure);
     this.failure = detail;
+    // As Envoy: a pool that is full is no connection that has failed.
+    if (failure !== 'overflow') this.flags |= flag.upstreamConnectionFailure;
     if (this.attempts < this.setup.maxConnectAttempts) {
       this.#connect();
       return;
     }
     stats.n.upstreamCxConnectAttemptsExceeded++;
-    // As Envoy: a pool that is full is no connection that has failed.
-    if (failure !== 'overflow') this.flags |= flag.upstreamConnectionFailure;
     this.flags |= flag.connectAttemptsExceeded;
     this.#finish('unsent', closeReasons.connectFailed);
   }

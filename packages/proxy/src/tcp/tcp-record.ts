@@ -4,7 +4,7 @@ import type { ConnectionInfo } from '../listener/connection-info.ts';
 import type { ConnectionCell } from '../telemetry/mesh-cells.ts';
 import type { AccessLogType, CloseInfo, StreamInfo } from '../telemetry/stream-info.ts';
 import { Deadline } from '../timer/deadline.ts';
-import { upstreamCloseReasons, type CloseReason } from './close-reasons.ts';
+import { unremarkable, type CloseReason } from './close-reasons.ts';
 import type { WireEnd } from './end-wire.ts';
 import type { TcpProxySetup } from './tcp-proxy-setup.ts';
 import { TcpStreamInfo } from './tcp-stream-info.ts';
@@ -105,14 +105,10 @@ export abstract class TcpRecord {
 
   /** How the two connections end, for logs. */
   protected noteClose(end: WireEnd, reason: CloseReason | undefined): void {
+    const byUs: CloseInfo = { type: end === 'reset' ? 'LocalReset' : 'Normal', reason: reason ?? '' };
     const byClient = this.downstreamClose;
-    this.downstreamClose ??= { type: end === 'reset' ? 'LocalReset' : 'Normal', reason: reason ?? '' };
-    if (this.upstream === undefined) return;
-    const cause = byClient?.type === 'RemoteReset' ? 'reset' : 'remote';
-    this.upstreamClose ??= {
-      type: end === 'reset' ? 'LocalReset' : 'Normal',
-      reason: reason ?? (this.upstreamEnded ? '' : upstreamCloseReasons[cause]),
-    };
+    this.downstreamClose ??= byUs;
+    this.upstreamClose ??= byClient === undefined && this.upstream !== undefined ? byUs : unremarkable;
   }
 
   /** What is known now. */

@@ -140,7 +140,7 @@ class TunnelStream implements StreamWaiter, PendingConnection, TcpUpstream {
     n.upstreamRqTotal++;
     n.upstreamRqActive++;
     this.#host.rqTotal++;
-    stream.outliveAnswer();
+    stream.carryConnection();
     this.#send(stream);
   }
 
@@ -185,11 +185,13 @@ class TunnelStream implements StreamWaiter, PendingConnection, TcpUpstream {
   }
 
   onUpstreamReset(reason: ResetReason, detail: string): void {
+    if (reason === 'remote_reset') this.#cluster.stats.n.upstreamRqRxReset++;
+    this.#finish();
     if (this.#listener !== undefined) {
-      this.#fail('connection_failure', detail);
+      // The transport has not failed, and no answer says why.
+      this.#fail('connection_failure', '');
       return;
     }
-    this.#finish();
     this.handler.onClose(new Error(`${reason} ${detail}`));
   }
 
@@ -212,6 +214,8 @@ class TunnelStream implements StreamWaiter, PendingConnection, TcpUpstream {
 
   destroy(): void {
     if (this.#over) return;
+    // As Envoy: of HTTP/1 the connection is given up, not a stream of it.
+    if (this.#stream?.protocol === 'HTTP/2') this.#cluster.stats.n.upstreamRqTxReset++;
     this.#stream?.reset();
     this.#finish();
   }

@@ -148,7 +148,7 @@ export class TerminatedConnect implements HttpPool, ClientStream, WireHandler {
     this.#wire?.end();
   }
 
-  outliveAnswer(): void {}
+  carryConnection(): void {}
 
   reset(): void {
     this.#handler = undefined;
