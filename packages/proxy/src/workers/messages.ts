@@ -1,6 +1,7 @@
 import type { LogLevel } from '@lateen/core';
 import type { OutlierReason } from '../model/cluster.ts';
 import type { DrainRequest } from '../drain/drain-listeners.ts';
+import type { ConfigSource } from '../model/config-source.ts';
 import type { Secret } from '../model/index.ts';
 import type { RuntimeValues } from '../runtime/runtime-entry.ts';
 import type { StatsSnapshot } from '../telemetry/stats-snapshot.ts';
@@ -79,7 +80,7 @@ export type FromWorker =
   | { readonly kind: 'wantFetched'; readonly id: number; readonly name: string }
   | { readonly kind: 'log'; readonly line: string }
   /** A cluster or a virtual host is needed that no worker has yet. */
-  | { readonly kind: 'seekCluster'; readonly name: string; readonly source: unknown }
+  | { readonly kind: 'seekCluster'; readonly name: string; readonly source: ConfigSource }
   /** A connection that this worker (0: the first one) is to serve. */
   | { readonly kind: 'connection'; readonly thread: number; readonly listener: string; readonly fd: number }
   /** A host has failed too often. */

@@ -9,6 +9,7 @@ import type { DrainStrategy } from '../drain/drain-schedule.ts';
 import type { ClusterStatus, Secret } from '../model/index.ts';
 import type { DataPlane } from '../data-plane.ts';
 import { formatAddress } from '../model/index.ts';
+import type { DemandSeeker } from '../on-demand/on-demand.ts';
 import type { RefusedResource, ResourceUpdate } from '../xds/subscription.ts';
 import { loadDuplicate } from './duplicate-descriptor.ts';
 import { SharedCells } from './shared-cells.ts';
@@ -37,6 +38,8 @@ interface Member {
   readonly thread: Worker;
   readonly answers: Map<number, (value: WorkerLook | undefined) => void>;
   readonly ended: PromiseWithResolvers<void>;
+  /** Asks for what the thread needs on demand. */
+  readonly seeker: DemandSeeker | undefined;
 }
 
 const ticketSecretBytes = 32;
@@ -159,7 +162,12 @@ export class WorkerPool {
       // Descriptors of sockets are given to handles, which close them.
       trackUnmanagedFds: false,
     });
-    const member: Member = { thread, answers: new Map(), ended: Promise.withResolvers() };
+    const member: Member = {
+      thread,
+      answers: new Map(),
+      ended: Promise.withResolvers(),
+      seeker: this.#dataPlane?.onDemand.seekerFor(start.index),
+    };
     this.#members.push(member);
     thread.on('message', (message: FromWorker) => this.#hear(member, message));
     let died: Error | undefined;
@@ -213,19 +221,16 @@ export class WorkerPool {
         this.#dataPlane?.takeOutlier(message.cluster, message.host, message.reason);
         return;
       case 'seekCluster':
-        this.#dataPlane?.onDemand.seeker?.cluster(
-          message.name,
-          message.source as Parameters<NonNullable<DataPlane['onDemand']['seeker']>['cluster']>[1],
-        );
+        member.seeker?.cluster(message.name, message.source);
         return;
       case 'giveClusterUp':
-        this.#dataPlane?.onDemand.seeker?.giveClusterUp(message.name);
+        member.seeker?.giveClusterUp(message.name);
         return;
       case 'giveHostUp':
-        this.#dataPlane?.onDemand.seeker?.giveHostUp(message.name);
+        member.seeker?.giveHostUp(message.name);
         return;
       case 'seekHost':
-        this.#dataPlane?.onDemand.seeker?.virtualHost(message.table, message.host);
+        member.seeker?.virtualHost(message.table, message.host);
     }
   }
 
