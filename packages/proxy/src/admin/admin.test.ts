@@ -12,54 +12,13 @@ import { Secret } from '@lateen/protocol/envoy/extensions/transport_sockets/tls/
 import { decodeBootstrap } from '../bootstrap/bootstrap.ts';
 import { startProxy, type RunningProxy } from '../bootstrap/running-proxy.ts';
 import { knownTypes } from '../decode/known-types.ts';
-import { defaultCluster, defaultListener, type ClusterStatus } from '../model/index.ts';
+import { defaultListener } from '../model/index.ts';
 import type { DataPlane } from '../data-plane.ts';
 import { LogLevels } from '../logging/log-levels.ts';
-import { clustersJson, clustersText } from './cluster-status.ts';
 import { adminRoutes } from './routes.ts';
 import { startAdminServer, type AdminServer } from './server.ts';
 import type { ServerState } from './server-info.ts';
-
-const status: ClusterStatus = {
-  cluster: {
-    ...defaultCluster('outbound|80||a.b'),
-    discovery: { kind: 'eds', serviceName: 'outbound|80||a.b' },
-  },
-  endpoints: [
-    {
-      address: { kind: 'socket', address: '10.0.0.1', port: 80 },
-      hostname: '',
-      priority: 0,
-      weight: 1,
-      locality: { region: 'r', zone: 'z', subZone: '' },
-      edsHealth: 'unknown',
-      metadata: { 'envoy.lb': { version: 'v1' } },
-      failedActiveHealthCheck: false,
-      degradedByCheck: false,
-      checkTimedOut: false,
-      ejected: true,
-      successRate: -1,
-      localOriginSuccessRate: -1,
-      stats: {
-        cx_active: 1,
-        cx_connect_fail: 0,
-        cx_total: 3,
-        rq_active: 0,
-        rq_pending_active: 0,
-        rq_error: 0,
-        rq_success: 2,
-        rq_timeout: 0,
-        rq_total: 2,
-      },
-    },
-  ],
-  overprovisioningFactor: 140,
-  retryLimits: { default: 3, high: 3 },
-  successRates: {
-    external: { average: 90, ejectionThreshold: 70 },
-    local: { average: -1, ejectionThreshold: -1 },
-  },
-};
+import { oneCluster } from './testing/one-cluster.ts';
 
 let proxy: RunningProxy;
 let admin: AdminServer;
@@ -100,7 +59,7 @@ before(async () => {
   assert.ok(bootstrap.ok, JSON.stringify(bootstrap));
   const notes = {
     update: async () => ({ refused: [] }),
-    clusters: () => [status],
+    clusters: () => [oneCluster],
     listeners: () => [
       {
         listener: defaultListener('both', { kind: 'socket', address: '0.0.0.0', port: 0 }, []),
@@ -357,25 +316,6 @@ test('clusters are shown as lines and as JSON', async () => {
   assert.deepEqual(json.cluster_statuses[0]?.success_rate_ejection_threshold, { value: 70 });
   assert.deepEqual(host?.stats[0], { name: 'cx_connect_fail' });
   assert.deepEqual(host?.stats[6], { type: 'GAUGE', value: '1', name: 'cx_active' });
-});
-
-test('what discovery says of the health of a host has its flag', () => {
-  for (const [edsHealth, flags, word] of [
-    ['unknown', 'healthy', 'HEALTHY'],
-    ['unhealthy', '/failed_outlier_check/failed_eds_health', 'UNHEALTHY'],
-    ['timeout', '/failed_outlier_check/failed_eds_health', 'UNHEALTHY'],
-    ['draining', '/failed_outlier_check/eds_status_draining', 'DRAINING'],
-    ['degraded', '/failed_outlier_check/degraded_eds_health', 'DEGRADED'],
-  ] as const) {
-    const endpoints = status.endpoints.map((one) => ({
-      ...one,
-      ejected: edsHealth !== 'unknown',
-      edsHealth,
-    }));
-    const shown = [{ ...status, endpoints }];
-    assert.ok(clustersText(shown, () => false).includes(`::health_flags::${flags}\n`), edsHealth);
-    assert.ok(JSON.stringify(clustersJson(shown, () => false)).includes(`"eds_health_status":"${word}"`));
-  }
 });
 
 test('what changes something takes POST only', async () => {

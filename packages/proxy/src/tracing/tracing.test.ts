@@ -1,141 +1,22 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { TestClock } from '@lateen/core';
-import type { DataPlane } from '../data-plane.ts';
-import type { HttpConnectionManager, Route, TraceProvider, Tracing } from '../model/index.ts';
+import type { Route } from '../model/index.ts';
 import { entryOfText } from '../runtime/runtime-entry.ts';
 import { Runtime } from '../runtime/runtime.ts';
+import { ask, routeTo, statOf, until, upstream } from '../testing/harness.ts';
 import {
-  ask,
-  cluster,
-  httpListener,
-  portOf,
-  routeTable,
-  routeTo,
-  startDataPlane,
-  statOf,
-  until,
-  upstream,
-} from '../testing/harness.ts';
-import { decodeOtlp } from '../testing/otlp.ts';
-
-interface ZipkinSpan {
-  readonly traceId: string;
-  readonly id: string;
-  readonly parentId?: string;
-  readonly name: string;
-  readonly kind: string;
-  readonly shared?: boolean;
-  readonly timestamp: number;
-  readonly duration: number;
-  readonly annotations: readonly { readonly timestamp: number; readonly value: string }[];
-  readonly localEndpoint: { readonly serviceName: string };
-  readonly tags: Readonly<Record<string, string>>;
-}
-
-const whole = { numerator: 100, denominator: 100 } as const;
-const nothing = { numerator: 0, denominator: 10_000 } as const;
-const everything = { client: whole, random: whole, overall: whole };
-
-function zipkin(more: Partial<Extract<TraceProvider, { kind: 'zipkin' }>> = {}): TraceProvider {
-  return {
-    kind: 'zipkin',
-    cluster: 'zipkin',
-    path: '/api/v2/spans',
-    hostname: 'zipkin.istio-system',
-    traceId128bit: true,
-    sharedSpanContext: false,
-    ...more,
-  };
-}
-
-function traced(provider: TraceProvider, more: Partial<Tracing> = {}): Tracing {
-  return {
-    sampling: everything,
-    customTags: [],
-    maxPathTagLength: 256,
-    spawnUpstreamSpan: false,
-    provider,
-    ...more,
-  };
-}
-
-/** A collector that keeps what it is sent. */
-async function zipkinCollector(
-  t: TestContext,
-  status = 202,
-): Promise<{ port: number; spans: ZipkinSpan[]; hosts: string[] }> {
-  const spans: ZipkinSpan[] = [];
-  const hosts: string[] = [];
-  const { port } = await upstream(t, (request, response) => {
-    let body = '';
-    request.on('data', (chunk: Buffer) => (body += chunk.toString()));
-    request.on('end', () => {
-      assert.equal(`${request.method} ${request.url}`, 'POST /api/v2/spans');
-      assert.equal(request.headers['content-type'], 'application/json');
-      hosts.push(request.headers.host ?? '');
-      spans.push(...(JSON.parse(body) as ZipkinSpan[]));
-      response.writeHead(status).end();
-    });
-  });
-  return { port, spans, hosts };
-}
-
-async function proxy(
-  t: TestContext,
-  direction: 'inbound' | 'outbound',
-  options: {
-    readonly backend: number;
-    readonly collector: number;
-    readonly tracing: Tracing;
-    readonly route?: Partial<Route>;
-    readonly manager?: Partial<HttpConnectionManager>;
-    readonly clock?: TestClock;
-    readonly runtime?: Runtime;
-    readonly collectorIsHttp2?: boolean;
-  },
-): Promise<{ dataPlane: DataPlane; port: number }> {
-  const dataPlane = startDataPlane(t, {
-    ...(options.clock === undefined ? {} : { clock: options.clock }),
-    ...(options.runtime === undefined ? {} : { runtime: options.runtime }),
-    node: {
-      id: `sidecar~${direction}`,
-      cluster: `reviews.${direction}`,
-      locality: { region: 'r', zone: 'zone-a', subZone: '' },
-      metadata: {},
-    },
-  });
-  const collector = cluster('zipkin', [options.collector]);
-  const { refused } = await dataPlane.update({
-    clusters: {
-      set: [
-        cluster('backend', [options.backend]),
-        options.collectorIsHttp2 === true
-          ? { ...collector, http: { ...collector.http, protocol: 'http2' } }
-          : collector,
-      ],
-    },
-    listeners: {
-      set: [
-        {
-          ...httpListener(routeTable([{ ...routeTo('backend'), ...options.route }]), {
-            tracing: options.tracing,
-            ...options.manager,
-          }),
-          trafficDirection: direction,
-        },
-      ],
-    },
-  });
-  assert.deepEqual(refused, []);
-  return { dataPlane, port: portOf(dataPlane) };
-}
-
-/** Something of the proxy's must be under way that leads there. */
-const untilStat = (dataPlane: DataPlane, name: string, value: number): Promise<void> =>
-  until(() => statOf(dataPlane, name) >= value);
+  everything,
+  nothing,
+  proxy,
+  traced,
+  untilStat,
+  whole,
+  zipkin,
+  zipkinCollector,
+  type ZipkinSpan,
+} from './testing/traced-proxy.ts';
 
 test('a request through two proxies is one trace: the server’s span is a child of the client’s', async (t) => {
   const collector = await zipkinCollector(t);
@@ -392,99 +273,6 @@ test('a collector that refuses, and one that the proxy does not know, are counte
     for (let i = 0; i < 5; i++) await ask(port);
     await untilStat(dataPlane, `tracing.zipkin.${stat}`, 1);
   }
-});
-
-test('spans go to collectors of OpenTelemetry by HTTP, and requests carry traceparent', async (t) => {
-  const bodies: Buffer[] = [];
-  const collector = await upstream(t, (request, response) => {
-    assert.equal(request.url, '/v1/traces');
-    assert.equal(request.headers['content-type'], 'application/x-protobuf');
-    assert.equal(request.headers['x-key'], 'secret');
-    request.on('data', (chunk: Buffer) => bodies.push(chunk));
-    request.on('end', () => response.end());
-  });
-  const seen: Record<string, unknown>[] = [];
-  const app = await upstream(t, (request, response) => {
-    seen.push(request.headers);
-    response.end();
-  });
-  const clock = new TestClock(1_795_000_000_123);
-  const { dataPlane, port } = await proxy(t, 'inbound', {
-    backend: app.port,
-    collector: collector.port,
-    tracing: traced({
-      kind: 'otlp_http',
-      cluster: 'zipkin',
-      hostname: 'otel',
-      path: '/v1/traces',
-      service: 'reviews',
-      headers: [{ name: 'x-key', value: 'secret' }],
-      timeoutMs: 1_000,
-    }),
-    clock,
-  });
-  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
-  await ask(port, '/', { headers: { traceparent, tracestate: 'vendor=x' } });
-  clock.advance(5_000);
-  await untilStat(dataPlane, 'tracing.opentelemetry.reports_sent', 1);
-  const { resource, spans } = decodeOtlp(Buffer.concat(bodies));
-  assert.equal(resource['service.name'], 'reviews');
-  const [span] = spans;
-  assert.equal(span?.traceId, '0af7651916cd43dd8448eb211c80319c');
-  assert.equal(span?.parentId, 'b7ad6b7169203331');
-  assert.equal(span?.kind, 2);
-  assert.equal(span?.state, 'vendor=x');
-  assert.equal(span?.attributes['http.status_code'], '200');
-  assert.equal(span?.startNs / 1_000_000n, 1_795_000_000_123n);
-  assert.ok(span.endNs > span.startNs);
-  assert.equal(seen[0]?.['traceparent'], `00-0af7651916cd43dd8448eb211c80319c-${span.id}-01`);
-  assert.equal(seen[0]?.['tracestate'], 'vendor=x');
-});
-
-test('spans go to collectors of OpenTelemetry by gRPC', async (t) => {
-  const bodies: Buffer[] = [];
-  const server = createHttp2Server();
-  server.on('stream', (stream: ServerHttp2Stream, headers) => {
-    assert.equal(headers[':path'], '/opentelemetry.proto.collector.trace.v1.TraceService/Export');
-    assert.equal(headers['content-type'], 'application/grpc');
-    assert.equal(headers['te'], 'trailers');
-    stream.on('data', (chunk: Buffer) => bodies.push(chunk));
-    stream.on('end', () => {
-      stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
-      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
-      stream.end(Buffer.alloc(5));
-    });
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  assert.ok(typeof address === 'object' && address !== null);
-  const app = await upstream(t, (_request, response) => response.end());
-  const clock = new TestClock();
-  const { dataPlane, port } = await proxy(t, 'outbound', {
-    backend: app.port,
-    collector: address.port,
-    collectorIsHttp2: true,
-    tracing: traced({
-      kind: 'otlp_grpc',
-      cluster: 'zipkin',
-      hostname: 'otel',
-      path: '',
-      service: '',
-      headers: [],
-      timeoutMs: 1_000,
-    }),
-    clock,
-  });
-  t.after(() => server.close());
-  await ask(port);
-  clock.advance(5_000);
-  await untilStat(dataPlane, 'tracing.opentelemetry.reports_sent', 1);
-  const message = Buffer.concat(bodies);
-  assert.equal(message.readUInt32BE(1), message.length - 5);
-  const { resource, spans } = decodeOtlp(message.subarray(5));
-  assert.equal(resource['service.name'], 'unknown_service:envoy');
-  assert.equal(spans[0]?.kind, 3);
 });
 
 /** Runtime keys that make each span a report of its own. */
