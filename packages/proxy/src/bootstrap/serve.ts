@@ -19,6 +19,7 @@ import { fleetOf, type Fleet } from '../workers/fleet.ts';
 import { listenErrorText } from '../wire/listen-error.ts';
 import type { ProxyBootstrap } from './bootstrap.ts';
 import { giveMemoryBack, shrinkMemory } from './collect-garbage.ts';
+import { keepCompilerFromInterrupting } from './compiler-threads.ts';
 import { startProxy, type RunningProxy } from './running-proxy.ts';
 
 export interface ServeOptions {
@@ -188,6 +189,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       flushCompileCache();
       ready.resolve();
       giveMemoryBack(clock, dataPlane);
+      keepCompilerFromInterrupting();
     },
     ...(workers === undefined
       ? {}
