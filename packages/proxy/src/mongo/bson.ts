@@ -99,8 +99,7 @@ function readValue(type: number, bytes: Buffer, at: number, limit: number, depth
     case 0x07:
       return fixed(12, 'oid');
     case 0x08:
-      if ((bytes[at] as number) > 1) throw new BsonError('a boolean is neither true nor false');
-      return fixed(1, () => bytes[at] === 1);
+      return fixed(1, () => bytes[at] !== 0);
     case 0x09:
       return fixed(8, () => ({ kind: 'date', text: String(bytes.readBigInt64LE(at)) }));
     case 0x0a:
@@ -150,8 +149,9 @@ function readString(
 ): { readonly value: string; readonly end: number } {
   const length = int32(bytes, at);
   const end = at + 4 + length;
-  if (length < 1 || end > limit || bytes[end - 1] !== 0) throw new BsonError('a string has no end');
-  return { value: bytes.toString('utf8', at + 4, end - 1), end };
+  if (length < 0 || end > limit) throw new BsonError('a string has no end');
+  const nul = bytes.indexOf(0, at + 4);
+  return { value: bytes.toString('utf8', at + 4, nul < 0 || nul > end ? end : nul), end };
 }
 
 /** Text up to a NUL, which is before `limit`. */

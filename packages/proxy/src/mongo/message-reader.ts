@@ -3,8 +3,10 @@ import { headBytes, readMessage, type MongoMessage } from './message.ts';
 
 /** MongoDB's own limit of a message (`maxMessageSizeBytes`). */
 const maxMessageBytes = 48_000_000;
-/** Of a longer message only the head is looked at, so that watching costs a connection no more memory. */
+/** Of a longer message only the beginning is looked at, so that watching costs a connection no more memory. */
 const maxKeptBytes = 256 * 1024;
+/** What is looked at of it: MongoDB's names of collections have 255 bytes at most, with their databases. */
+const beginningBytes = headBytes + 4 + 256;
 
 /** Cuts a stream into messages and reads them, in any pieces. */
 export class MessageReader {
@@ -13,6 +15,8 @@ export class MessageReader {
   #keptBytes = 0;
   /** Of the message under way, its head included; 0 while the head is not complete. */
   #length = 0;
+  /** So much of it is kept. */
+  #wanted = headBytes;
   /** Bytes of a long message that are still to come. */
   #skip = 0;
 
@@ -30,7 +34,7 @@ export class MessageReader {
         at += skipped;
         continue;
       }
-      const wanted = (this.#length === 0 ? headBytes : this.#length) - this.#keptBytes;
+      const wanted = this.#wanted - this.#keptBytes;
       const taken = Math.min(wanted, end - at);
       this.#kept.push(Buffer.from(buffer.subarray(at, at + taken)));
       this.#keptBytes += taken;
@@ -45,15 +49,17 @@ export class MessageReader {
       const length = bytes.readInt32LE(0);
       if (length < headBytes || length > maxMessageBytes)
         throw new BsonError(`a message of ${length} bytes does not exist`);
-      if (length > headBytes && length <= maxKeptBytes) {
-        this.#length = length;
+      this.#length = length;
+      if (length > headBytes) {
+        this.#wanted = length <= maxKeptBytes ? length : beginningBytes;
         return;
       }
-      this.#skip = length - headBytes;
     }
+    this.#skip = this.#length - this.#wanted;
     this.#kept = [];
     this.#keptBytes = 0;
     this.#length = 0;
+    this.#wanted = headBytes;
     this.#onMessage(readMessage(bytes, this.#skip === 0));
   }
 }

@@ -16,7 +16,12 @@ export type MongoMessage = { readonly id: number; readonly responseTo: number; r
   | { readonly kind: 'command_reply' }
   | { readonly kind: 'message'; readonly flags: number; readonly body: BsonDocument }
   /** Known, and not looked into: what is compressed, or longer than what is kept of a message. */
-  | { readonly kind: 'opaque'; readonly opcode: number }
+  | {
+      readonly kind: 'opaque';
+      readonly opcode: number;
+      /** Of what is longer than what is kept of a message, where it begins with one. */
+      readonly collection?: string;
+    }
 );
 
 /** The numbers of messages. */
@@ -37,7 +42,9 @@ export const opcodes = {
 const known: ReadonlySet<number> = new Set(Object.values(opcodes));
 export const headBytes = 16;
 
-/** Reads a whole message, or only its head where `whole` is false. Throws a {@link BsonError}. */
+const withCollection: ReadonlySet<number> = new Set([opcodes.query, opcodes.insert, opcodes.getMore]);
+
+/** Reads a whole message, or only how it begins where `whole` is false. Throws a {@link BsonError}. */
 export function readMessage(bytes: Buffer, whole: boolean): MongoMessage {
   const head = {
     bytes: bytes.readInt32LE(0),
@@ -46,7 +53,10 @@ export function readMessage(bytes: Buffer, whole: boolean): MongoMessage {
   };
   const opcode = bytes.readInt32LE(12);
   if (!known.has(opcode)) throw new BsonError(`message ${opcode} does not exist`);
-  if (!whole) return { ...head, kind: 'opaque', opcode };
+  if (!whole) {
+    if (!withCollection.has(opcode)) return { ...head, kind: 'opaque', opcode };
+    return { ...head, kind: 'opaque', opcode, collection: cString(bytes, headBytes + 4, bytes.length).text };
+  }
   const at = headBytes;
   const need = (count: number): void => {
     if (bytes.length < at + count) throw new BsonError('a message is too short');
@@ -65,13 +75,16 @@ export function readMessage(bytes: Buffer, whole: boolean): MongoMessage {
       need(20);
       const documents = bytes.readInt32LE(at + 16);
       const flags = bytes.readInt32LE(at);
+      readDocuments(bytes, at + 20, documents);
       return { ...head, kind: 'reply', flags, cursor: bytes.readBigInt64LE(at + 4), documents };
     }
     case opcodes.getMore:
     case opcodes.insert: {
       need(4);
-      const collection = cString(bytes, at + 4, bytes.length).text;
-      return { ...head, kind: opcode === opcodes.insert ? 'insert' : 'get_more', collection };
+      const { text: collection, end } = cString(bytes, at + 4, bytes.length);
+      if (opcode === opcodes.insert) return { ...head, kind: 'insert', collection };
+      if (bytes.length < end + 12) throw new BsonError('a message is too short');
+      return { ...head, kind: 'get_more', collection };
     }
     case opcodes.killCursors: {
       need(8);
@@ -81,15 +94,12 @@ export function readMessage(bytes: Buffer, whole: boolean): MongoMessage {
     }
     case opcodes.command: {
       const database = cString(bytes, at, bytes.length);
-      return {
-        ...head,
-        kind: 'command',
-        database: database.text,
-        name: cString(bytes, database.end, bytes.length).text,
-      };
+      const name = cString(bytes, database.end, bytes.length);
+      readDocuments(bytes, name.end, 2);
+      return { ...head, kind: 'command', database: database.text, name: name.text };
     }
     case opcodes.commandReply:
-      readDocument(bytes, at);
+      readDocuments(bytes, at, 2);
       return { ...head, kind: 'command_reply' };
     case opcodes.message: {
       need(5);
@@ -99,6 +109,12 @@ export function readMessage(bytes: Buffer, whole: boolean): MongoMessage {
     default:
       return { ...head, kind: 'opaque', opcode };
   }
+}
+
+/** Throws where there are fewer documents. */
+function readDocuments(bytes: Buffer, from: number, count: number): void {
+  let at = from;
+  for (let i = 0; i < count; i++) at = readDocument(bytes, at).end;
 }
 
 /** A checksum follows the sections. */

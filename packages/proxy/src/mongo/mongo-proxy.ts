@@ -2,8 +2,9 @@ import type { ListenerContext, ServeConnection } from '../listener/compiled-list
 import type { MongoProxy } from '../model/mongo.ts';
 import { TappedWire } from '../wire/tapped-wire.ts';
 import { toJson } from './bson.ts';
-import type { MongoMessage } from './message.ts';
+import { opcodes, type MongoMessage } from './message.ts';
 import { MongoTap, type MongoTapContext } from './mongo-tap.ts';
+import { touchedBy } from './operation.ts';
 
 const metadataNamespace = 'envoy.filters.network.mongo_proxy';
 
@@ -33,17 +34,38 @@ export function compileMongoProxy(
         if (model.accessLog !== undefined)
           writeLog(model.accessLog, logLine(message, turn.wallMs, info.remote.address));
       },
+      onHeld: (isHeld) => tapped.hold(isHeld),
     });
+    const tapped = new TappedWire(wire, tap);
     const metadata = model.emitMetadata ? { ...info.metadata, [metadataNamespace]: asked } : info.metadata;
-    return serve(new TappedWire(wire, tap), { ...info, metadata }, onClosed);
+    return serve(tapped, { ...info, metadata }, onClosed);
   };
 }
 
 /** `{"shop.users": ["query"]}` */
 function noteCollection(asked: Record<string, string[]>, message: MongoMessage): void {
-  if (message.kind !== 'query' && message.kind !== 'insert') return;
-  const operations = (asked[message.collection] ??= []);
-  if (!operations.includes(message.kind)) operations.push(message.kind);
+  const touched = touchedCollection(message);
+  if (touched === undefined) return;
+  (asked[touched.collection] ??= []).push(touched.operation);
+}
+
+function touchedCollection(
+  message: MongoMessage,
+): { readonly collection: string; readonly operation: string } | undefined {
+  switch (message.kind) {
+    case 'query':
+    case 'insert':
+      return { collection: message.collection, operation: message.kind };
+    case 'message':
+      return touchedBy(message.body);
+    case 'opaque': {
+      const { collection, opcode } = message;
+      if (collection === undefined || opcode === opcodes.getMore) return undefined;
+      return { collection, operation: opcode === opcodes.query ? 'query' : 'insert' };
+    }
+    default:
+      return undefined;
+  }
 }
 
 function logLine(message: MongoMessage, wallMs: number, client: string): string {

@@ -14,6 +14,8 @@ export interface MongoListener {
   /** Bytes have come, from either side: messages in them follow. */
   onBytes(): void;
   onMessage(message: MongoMessage): void;
+  /** More is held back than a connection may keep: nothing is to be read; or it may be read again. */
+  onHeld(isHeld: boolean): void;
 }
 
 export interface MongoTapContext {
@@ -33,6 +35,8 @@ interface ActiveQuery {
 
 /** So many questions of a connection are remembered; drivers have few under way. */
 const maxActive = 1_000;
+/** Where a fault holds back more, the client is not read on. */
+const maxHeldBytes = 64 * 1024;
 const tailableCursor = 2;
 const noCursorTimeout = 16;
 const awaitData = 32;
@@ -46,14 +50,17 @@ const moreToCome = 2;
 export class MongoTap implements WireTap {
   readonly #context: MongoTapContext;
   readonly #listener: MongoListener;
-  #requests: MessageReader | undefined = new MessageReader((message) => this.#onRequest(message));
-  #replies: MessageReader | undefined = new MessageReader((message) => this.#onReply(message));
+  #requests: MessageReader | undefined = new MessageReader((message) => this.#onMessage(message, true));
+  #replies: MessageReader | undefined = new MessageReader((message) => this.#onMessage(message, false));
   #active: ActiveQuery[] = [];
   #wantsDelay = false;
   /** What the client sent while its messages are held back. */
   #held: (() => void)[] | undefined;
+  #heldBytes = 0;
   #deadline: Deadline | undefined;
-  #endedByPeer = false;
+  /** Who was the last to finish sending; undefined while nobody has. */
+  #lastToEnd: 'peer' | 'proxy' | undefined;
+  #isFinished = false;
 
   constructor(context: MongoTapContext, listener: MongoListener) {
     this.#context = context;
@@ -61,20 +68,42 @@ export class MongoTap implements WireTap {
   }
 
   onReceived(buffer: Buffer, start: number, end: number, pass: WireHandler['onBytes']): void {
+    if (this.#held !== undefined) {
+      const copy = this.#keep(buffer, start, end);
+      this.#held.push(() => {
+        this.#requests = this.#read(this.#requests, copy, 0, copy.length);
+        this.#wantsDelay = false;
+        pass(copy, 0, copy.length);
+      });
+      return;
+    }
     this.#requests = this.#read(this.#requests, buffer, start, end);
-    if (this.#wantsDelay) this.#delay();
-    if (this.#held === undefined) {
+    if (!this.#wantsDelay) {
       pass(buffer, start, end);
       return;
     }
-    const copy = Buffer.from(buffer.subarray(start, end));
-    this.#held.push(() => pass(copy, 0, copy.length));
+    this.#delay();
+    const copy = this.#keep(buffer, start, end);
+    this.#held = [() => pass(copy, 0, copy.length)];
+  }
+
+  #keep(buffer: Buffer, start: number, end: number): Buffer {
+    const wasFull = this.#heldBytes > maxHeldBytes;
+    this.#heldBytes += end - start;
+    if (!wasFull && this.#heldBytes > maxHeldBytes) this.#listener.onHeld(true);
+    return Buffer.from(buffer.subarray(start, end));
   }
 
   onEnded(pass: () => void): void {
-    this.#endedByPeer = true;
+    this.#lastToEnd = 'peer';
     if (this.#held === undefined) pass();
     else this.#held.push(pass);
+  }
+
+  onFinished(): void {
+    if (this.#isFinished) return;
+    this.#isFinished = true;
+    this.#lastToEnd = 'proxy';
   }
 
   onWritten(buffer: Uint8Array, start: number, end: number): void {
@@ -89,7 +118,7 @@ export class MongoTap implements WireTap {
     n.opQueryActive -= this.#active.length;
     if (this.#active.length === 0) return;
     this.#active = [];
-    if (this.#endedByPeer || error !== undefined) n.cxDestroyRemoteWithActiveRq++;
+    if (this.#lastToEnd !== 'proxy' || error !== undefined) n.cxDestroyRemoteWithActiveRq++;
     else n.cxDestroyLocalWithActiveRq++;
   }
 
@@ -112,10 +141,11 @@ export class MongoTap implements WireTap {
     }
   }
 
-  #onRequest(message: MongoMessage): void {
+  /** As Envoy, by what a message says it is, whoever sends it. */
+  #onMessage(message: MongoMessage, isOfClient: boolean): void {
     const { n } = this.#context.stats;
     this.#listener.onMessage(message);
-    this.#draw();
+    if (isOfClient) this.#draw();
     switch (message.kind) {
       case 'query':
         n.opQuery++;
@@ -127,12 +157,26 @@ export class MongoTap implements WireTap {
         break;
       case 'message': {
         n.opMsg++;
+        if (!isOfClient) {
+          this.#finish(message, documentsIn(message.body));
+          break;
+        }
         const answered = (message.flags & moreToCome) === 0;
         this.#begin(message.id, operationOfCommand(message.body), answered);
         break;
       }
+      case 'reply':
+        n.opReply++;
+        if ((message.flags & cursorNotFound) !== 0) n.opReplyCursorNotFound++;
+        if ((message.flags & queryFailure) !== 0) n.opReplyQueryFailure++;
+        if (message.cursor !== 0n) n.opReplyValidCursor++;
+        this.#finish(message, message.documents);
+        break;
       case 'command':
         n.opCommand++;
+        break;
+      case 'command_reply':
+        n.opCommandReply++;
         break;
       case 'insert':
         n.opInsert++;
@@ -145,6 +189,7 @@ export class MongoTap implements WireTap {
         break;
       case 'opaque':
         this.#countOpaque(message.opcode);
+        if (!isOfClient) this.#finish(message, undefined);
         break;
       default:
     }
@@ -156,6 +201,7 @@ export class MongoTap implements WireTap {
     else if (opcode === opcodes.insert) n.opInsert++;
     else if (opcode === opcodes.message) n.opMsg++;
     else if (opcode === opcodes.command) n.opCommand++;
+    else if (opcode === opcodes.reply) n.opReply++;
   }
 
   #begin(id: number, operation: Operation, answered: boolean): void {
@@ -191,33 +237,6 @@ export class MongoTap implements WireTap {
     return names.flatMap((name) => stats.operation(name) ?? []);
   }
 
-  #onReply(message: MongoMessage): void {
-    const { n } = this.#context.stats;
-    this.#listener.onMessage(message);
-    switch (message.kind) {
-      case 'reply':
-        n.opReply++;
-        if ((message.flags & cursorNotFound) !== 0) n.opReplyCursorNotFound++;
-        if ((message.flags & queryFailure) !== 0) n.opReplyQueryFailure++;
-        if (message.cursor !== 0n) n.opReplyValidCursor++;
-        this.#finish(message, message.documents);
-        break;
-      case 'message':
-        n.opMsg++;
-        this.#finish(message, documentsIn(message.body));
-        break;
-      case 'command_reply':
-        n.opCommandReply++;
-        break;
-      case 'opaque':
-        if (message.opcode === opcodes.reply) n.opReply++;
-        else if (message.opcode === opcodes.message) n.opMsg++;
-        this.#finish(message, undefined);
-        break;
-      default:
-    }
-  }
-
   /** `documents` is undefined where they could not be counted. */
   #finish({ responseTo, bytes }: MongoMessage, documents: number | undefined): void {
     const at = this.#active.findIndex(({ id }) => id === responseTo);
@@ -244,11 +263,13 @@ export class MongoTap implements WireTap {
     this.#wantsDelay = false;
     const { stats, timers, model } = this.#context;
     stats.n.delayInjected++;
-    this.#held = [];
     this.#deadline = new Deadline(() => {
       const held = this.#held ?? [];
+      const wasFull = this.#heldBytes > maxHeldBytes;
       this.#held = undefined;
+      this.#heldBytes = 0;
       for (const run of held) run();
+      if (wasFull) this.#listener.onHeld(false);
     });
     timers.start(this.#deadline, model.delay?.fixedMs ?? 0);
   }

@@ -9,6 +9,8 @@ export interface WireTap {
   onReceived(buffer: Buffer, start: number, end: number, pass: WireHandler['onBytes']): void;
   /** The peer has finished sending; `pass` says so. */
   onEnded(pass: () => void): void;
+  /** Nothing more is written to the peer. */
+  onFinished(): void;
   /** Bytes are about to be written to the peer. */
   onWritten(buffer: Uint8Array, start: number, end: number): void;
   onClosed(error: Error | undefined): void;
@@ -19,6 +21,9 @@ export class TappedWire implements Wire {
   readonly #wire: Wire;
   readonly #tap: WireTap;
   #handler: WireHandler;
+  #isHeld = false;
+  /** What the handler wants. */
+  #isPaused = false;
 
   constructor(wire: Wire, tap: WireTap) {
     this.#wire = wire;
@@ -86,19 +91,30 @@ export class TappedWire implements Wire {
   }
 
   end(): void {
+    this.#tap.onFinished();
     this.#wire.end();
   }
 
   destroy(reset?: boolean): void {
+    this.#tap.onFinished();
     this.#wire.destroy(reset);
   }
 
   pause(): void {
+    this.#isPaused = true;
     this.#wire.pause();
   }
 
   resume(): void {
-    this.#wire.resume();
+    this.#isPaused = false;
+    if (!this.#isHeld) this.#wire.resume();
+  }
+
+  /** For the tap: reads nothing more of the peer, whatever the handler wants, or reads on. */
+  hold(isHeld: boolean): void {
+    this.#isHeld = isHeld;
+    if (isHeld) this.#wire.pause();
+    else if (!this.#isPaused) this.#wire.resume();
   }
 
   get closed(): boolean {
