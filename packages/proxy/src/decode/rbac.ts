@@ -20,13 +20,13 @@ const httpPolicy = fieldPolicy(httpRbac.RBAC, ['rules', 'shadowRules', 'shadowRu
   rulesStatPrefix: statistics,
   trackPerRuleStats: statistics,
 });
-const networkPolicy = fieldPolicy(
-  networkRbac.RBAC,
-  ['rules', 'shadowRules', 'statPrefix', 'shadowRulesStatPrefix'],
-  {
-    enforcementType: 'rules are enforced once, when the connection is made',
-  },
-);
+const networkPolicy = fieldPolicy(networkRbac.RBAC, [
+  'rules',
+  'shadowRules',
+  'statPrefix',
+  'shadowRulesStatPrefix',
+  'enforcementType',
+]);
 const rulesPolicy = fieldPolicy(rbacConfig.RBAC, ['action', 'policies'], {
   auditLoggingOptions: 'decisions are in the access log',
 });
@@ -83,10 +83,17 @@ export function decodeRbacRules(scope: Scope, message: HttpRbac): DecodedRules {
 }
 
 /** The rules of an RBAC filter for connections. */
-export function decodeNetworkRbacRules(scope: Scope, message: NetworkRbac): DecodedRules {
+export function decodeNetworkRbacRules(
+  scope: Scope,
+  message: NetworkRbac,
+): DecodedRules & { readonly isContinuous: boolean } {
   scope.check(networkPolicy, message);
   const prefix = message.shadowRulesStatPrefix;
-  return { ...decodeBoth(scope, message), ...(prefix === undefined ? {} : { shadowPrefix: prefix }) };
+  return {
+    ...decodeBoth(scope, message),
+    ...(prefix === undefined ? {} : { shadowPrefix: prefix }),
+    isContinuous: message.enforcementType === 'CONTINUOUS',
+  };
 }
 
 function decodeBoth(scope: Scope, message: HttpRbac | NetworkRbac): DecodedRules {

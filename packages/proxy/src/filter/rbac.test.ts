@@ -202,6 +202,7 @@ test('a connection that may not pass is closed before a byte of it is read', asy
     name: 'rbac',
     kind: 'rbac',
     statPrefix: 'tcp.',
+    isContinuous: false,
     rules: rules('allow', any, { kind: 'direct_remote_ip', range: { address, prefixLength: 8 } }),
   });
   const { refused } = await plane.update({

@@ -2,7 +2,7 @@ import { answerAndClose } from './answer-and-close.ts';
 import type { RuntimeCell } from '../runtime/runtime.ts';
 import type { FilterServices } from '../filter/filter-services.ts';
 import { isDeepStrictEqual } from 'node:util';
-import { problems as failed, ok, type Problem, type Result } from '@lateen/core';
+import { messageOf, problems as failed, ok, type Problem, type Result } from '@lateen/core';
 import { OverloadState } from '../overload/overload-state.ts';
 import type { HashFunction } from '../cluster/balancer/hash-function.ts';
 import type { ClusterRef } from '../cluster/cluster-set.ts';
@@ -322,8 +322,17 @@ function compileChain(
   let serve: ServeConnection | undefined;
   const gates: ConnectionGate[] = [];
   const watchers: ((serve: ServeConnection) => ServeConnection)[] = [];
+  let tellsOfBytes = false;
   chain.filters.forEach((filter, i) => {
     const at = `${path}.filters[${i}]`;
+    if (filter.kind === 'rbac' && tellsOfBytes) {
+      try {
+        watchers.push(context.lazyFilters.watchedRules.watchRules(filter, context));
+      } catch (error) {
+        bad.push({ path: at, message: messageOf(error) });
+      }
+      return;
+    }
     const gate = compileGate(filter, context, at, bad);
     if (gate !== undefined) {
       gates.push(gate);
@@ -331,6 +340,7 @@ function compileChain(
     }
     if (filter.kind === 'mongo_proxy') {
       watchers.push(context.lazyFilters.mongo.compileMongoProxy(filter, context));
+      tellsOfBytes ||= filter.emitMetadata;
       return;
     }
     const compiled = compileFilter(filter, chain, listener, context, `${at}.typed_config`, bad);

@@ -238,6 +238,8 @@ export type NetworkFilter = { readonly name: string } & (
       readonly shadowRules?: RbacRules;
       /** Before the names under which the metadata of a connection tells what the shadow rules say. */
       readonly shadowPrefix?: string;
+      /** After a filter that tells of what a client sends: all that is sent is judged, not only what comes first. */
+      readonly isContinuous: boolean;
     }
   | { readonly kind: 'ext_authz'; readonly config: NetworkExtAuthz }
   /** New connections take of a bucket; those that find it empty are closed. */

@@ -23,6 +23,7 @@ async function serve(
   filter: object,
   options: DataPlaneOptions = {},
   accessLog: readonly object[] = [],
+  after: readonly object[] = [],
 ): Promise<{ dataPlane: DataPlane; client: Socket; backend: Socket }> {
   const accepted = Promise.withResolvers<Socket>();
   const port = await tcpUpstream(test, accepted.resolve);
@@ -36,6 +37,7 @@ async function serve(
         ...filter,
       },
     },
+    ...after,
     {
       name: 'envoy.filters.network.tcp_proxy',
       typed_config: {
@@ -222,6 +224,80 @@ test('dynamic metadata tells of the bytes that came last, whatever collections a
   client.resetAndDestroy();
   await until(() => kept.lines.length > 0);
   assert.equal(kept.lines[0], '{"__proto__.a":["query"],"constructor.a":["query"]}\n');
+});
+
+const secretRules = (more: object): object => ({
+  name: 'envoy.filters.network.rbac',
+  typed_config: {
+    '@type': `${at}.filters.network.rbac.v3.RBAC`,
+    stat_prefix: 'gate.',
+    rules: {
+      action: 'DENY',
+      policies: {
+        secret: {
+          permissions: [
+            {
+              metadata: {
+                filter: 'envoy.filters.network.mongo_proxy',
+                path: [{ key: 'shop.secret' }],
+                value: { list_match: { one_of: { string_match: { exact: 'query' } } } },
+              },
+            },
+          ],
+          principals: [{ any: true }],
+        },
+      },
+    },
+    ...more,
+  },
+});
+
+for (const [kind, secret] of [
+  ['OP_QUERY', encodeQuery(2, 'shop.secret', { a: 'b' })],
+  ['a long OP_QUERY', encodeQuery(2, 'shop.secret', { a: 'b'.repeat(300_000) })],
+  ['OP_MSG', encodeMsg(2, 0, { find: 'secret', $db: 'shop' })],
+] as const) {
+  test(`rules over what connections ask for keep ${kind} from the server`, async (t) => {
+    const continuous = secretRules({ enforcement_type: 'CONTINUOUS' });
+    const { client, backend, dataPlane } = await serve(
+      t,
+      { emit_dynamic_metadata: true },
+      {},
+      [],
+      [continuous],
+    );
+    await carry(client, backend, encodeQuery(1, 'shop.users', { a: 'b' }));
+    let more = 0;
+    backend.on('data', (chunk: Buffer) => (more += chunk.length));
+    const ended = once(backend, 'end');
+    const closed = new Promise((resolve) => client.on('close', resolve));
+    client.write(secret);
+    client.resume();
+    await Promise.all([closed, ended]);
+    assert.equal(more, 0);
+    assert.equal(statOf(dataPlane, 'gate.rbac.denied'), 1);
+  });
+}
+
+test('rules look at what each piece asks for that a fault holds back', async (t) => {
+  const { client, backend } = await serve(
+    t,
+    { emit_dynamic_metadata: true, delay: { fixed_delay: '0.05s', percentage: { numerator: 100 } } },
+    {},
+    [],
+    [secretRules({ enforcement_type: 'CONTINUOUS' })],
+  );
+  let all: Buffer = Buffer.alloc(0);
+  backend.on('data', (chunk: Buffer) => (all = Buffer.concat([all, chunk])));
+  const first = encodeQuery(1, 'shop.users', { a: 'b' });
+  client.write(first);
+  await new Promise((resolve) => setImmediate(resolve));
+  client.write(encodeQuery(2, 'shop.secret', { a: 'b' }));
+  await new Promise((resolve) => setImmediate(resolve));
+  client.write(encodeQuery(3, 'shop.users', { a: 'b' }));
+  client.resume();
+  await new Promise((resolve) => client.on('close', resolve));
+  assert.ok(!all.includes('secret'));
 });
 
 test('a client whose messages a fault holds back is not read without end', async (t) => {

@@ -106,9 +106,10 @@ export class TcpConnection
   onClose(error: Error | undefined): void {
     if (this.#over) return;
     // Where it has come to an endpoint Envoy flags no end by the client.
-    if (this.upstream === undefined) this.flags |= flag.downstreamConnectionTermination;
+    const isByClient = this.info.refusal === undefined;
+    if (this.upstream === undefined && isByClient) this.flags |= flag.downstreamConnectionTermination;
     this.#downstreamEnded = true;
-    this.downstreamClose = closedByPeer(error);
+    if (isByClient) this.downstreamClose = closedByPeer(error);
     this.#finish(error === undefined ? 'sent' : 'reset');
   }
 

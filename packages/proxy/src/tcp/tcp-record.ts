@@ -105,7 +105,10 @@ export abstract class TcpRecord {
 
   /** How the two connections end, for logs. */
   protected noteClose(end: WireEnd, reason: CloseReason | undefined): void {
-    const byUs: CloseInfo = { type: end === 'reset' ? 'LocalReset' : 'Normal', reason: reason ?? '' };
+    const byUs: CloseInfo = {
+      type: end === 'reset' ? 'LocalReset' : 'Normal',
+      reason: reason ?? this.info.refusal?.reason ?? '',
+    };
     const byClient = this.downstreamClose;
     this.downstreamClose ??= byUs;
     this.upstreamClose ??= byClient === undefined && this.upstream !== undefined ? byUs : unremarkable;
