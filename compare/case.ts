@@ -119,6 +119,8 @@ export interface Setup {
   readonly endpointMessages?: Readonly<Partial<Record<EndpointName, MessageType<unknown>>>>;
   /** How endpoints speak that speak no HTTP; what they are sent is compared as bytes. */
   readonly dialogues?: (ports: () => Ports) => Readonly<Partial<Record<EndpointName, Dialogue>>>;
+  /** Endpoints that are sent no HTTP: what comes is compared as bytes, and replies are those to connections. */
+  readonly rawEndpoints?: readonly EndpointName[];
   readonly cases: readonly CompareCase[];
 }
 

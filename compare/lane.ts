@@ -78,10 +78,14 @@ export class Lane {
   static async start(contender: Contender, setup: Setup): Promise<Lane> {
     const folder = mkdtempSync(join(tmpdir(), 'lateen-compare-'));
     const dialogues = setup.dialogues?.(() => ports) ?? {};
+    const listen = (name: EndpointName): Promise<ScriptedEndpoint> => {
+      const isRaw = dialogues[name] !== undefined || setup.rawEndpoints?.includes(name) === true;
+      return ScriptedEndpoint.listen(setup.endpointTls?.[name], dialogues[name], isRaw);
+    };
     const endpoints: Endpoints = {
-      up: await ScriptedEndpoint.listen(setup.endpointTls?.up, dialogues.up),
-      up2: await ScriptedEndpoint.listen(setup.endpointTls?.up2, dialogues.up2),
-      up3: await ScriptedEndpoint.listen(setup.endpointTls?.up3, dialogues.up3),
+      up: await listen('up'),
+      up2: await listen('up2'),
+      up3: await listen('up3'),
     };
     for (const name of endpointNames) endpoints[name].follow(setup.endpoints?.[name]);
     const admin = await freePort();
@@ -195,8 +199,7 @@ export class Lane {
   #observeEndpoint(seen: Observation, name: EndpointName, endpoint: ScriptedEndpoint): void {
     endpoint.connections.forEach(({ peer, isHttp2 }, i) => {
       const prefix = `${name}.${i + 1}`;
-      if (endpoint.hasDialogue)
-        seen.set(`${prefix}.bytes`, this.#normalise(peer.received.toString('latin1')));
+      if (endpoint.isRaw) seen.set(`${prefix}.bytes`, this.#normalise(peer.received.toString('latin1')));
       else if (isHttp2)
         observeHttp2(seen, prefix, peer.received.subarray(24), this.#normalise, this.#messages[name]);
       else observeHttp1(seen, prefix, peer.received, this.#normalise);

@@ -141,16 +141,28 @@ function describe(frame: SeenFrame, normalise: Normalise): string | undefined {
   }
 }
 
-/** Lines of the access log, one value for each operator. */
+function readLine(line: string): Record<string, unknown> {
+  try {
+    return JSON.parse(line) as Record<string, unknown>;
+  } catch {
+    return { line };
+  }
+}
+
+/** Lines of the access log, one value for each operator; one that is no JSON is a value. */
 export function observeLog(into: Observation, text: string, normalise: Normalise): void {
   const lines = text.split('\n').filter((line) => line !== '');
   lines.forEach((line, index) => {
-    const values = JSON.parse(line) as Record<string, unknown>;
+    const values = readLine(line);
     for (const [name, value] of Object.entries(values)) {
       const shown = typeof value === 'string' ? value : value === null ? '-' : JSON.stringify(value);
       const isTime = name.endsWith('_duration') && /^\d+$/.test(shown);
+      const isMoment = name === 'time' && /^\d{4}-\d\d-\d\dT/.test(shown);
       const isRandom = name.endsWith('session_id') && /^[0-9a-f]{64}$/.test(shown);
-      into.set(`log.${index + 1}.${name}`, isTime ? '<ms>' : isRandom ? '<64 digits>' : normalise(shown));
+      into.set(
+        `log.${index + 1}.${name}`,
+        isTime ? '<ms>' : isMoment ? '<time>' : isRandom ? '<64 digits>' : normalise(shown),
+      );
     }
   });
 }

@@ -23,27 +23,27 @@ export class ScriptedEndpoint {
   #next = 0;
   connections: EndpointConnection[] = [];
 
-  /** Of one with a dialogue what it is sent is no HTTP. */
-  readonly hasDialogue: boolean;
+  /** What it is sent is no HTTP: it has a dialogue, or replies to connections alone. */
+  readonly isRaw: boolean;
 
-  private constructor(server: Server, isTls: boolean, dialogue: Dialogue | undefined) {
+  private constructor(server: Server, isTls: boolean, dialogue: Dialogue | undefined, isRaw: boolean) {
     this.#server = server;
-    this.hasDialogue = dialogue !== undefined;
+    this.isRaw = isRaw;
     server.on(isTls ? 'secureConnection' : 'connection', (socket: Socket) => {
       this.connections.push(
-        new EndpointConnection(socket, (moment, isHttp2) => this.#reply(moment, isHttp2), dialogue),
+        new EndpointConnection(socket, (moment, isHttp2) => this.#reply(moment, isHttp2), dialogue, isRaw),
       );
     });
   }
 
-  static async listen(tls?: TlsOptions, dialogue?: Dialogue): Promise<ScriptedEndpoint> {
+  static async listen(tls?: TlsOptions, dialogue?: Dialogue, isRaw = false): Promise<ScriptedEndpoint> {
     const server =
       tls === undefined
         ? createServer({ allowHalfOpen: true })
         : createTlsServer({ ...tls, allowHalfOpen: true });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    return new ScriptedEndpoint(server, tls !== undefined, dialogue);
+    return new ScriptedEndpoint(server, tls !== undefined, dialogue, isRaw);
   }
 
   get port(): number {
@@ -90,12 +90,12 @@ export class EndpointConnection {
   #ends = 0;
   #work = Promise.resolve();
 
-  constructor(socket: Socket, ask: Ask, dialogue: Dialogue | undefined) {
+  constructor(socket: Socket, ask: Ask, dialogue: Dialogue | undefined, isRaw: boolean) {
     this.peer = new PeerSocket(socket);
     this.#ask = ask;
     if (dialogue === undefined) {
       this.#reply('connect', 0);
-      socket.on('data', () => this.#onData());
+      if (!isRaw) socket.on('data', () => this.#onData());
     } else
       socket.on(
         'data',

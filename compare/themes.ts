@@ -10,6 +10,7 @@ import { http2 } from './cases/http2/index.ts';
 import { log } from './cases/log/index.ts';
 import { messages } from './cases/messages/index.ts';
 import { proxyProtocol } from './cases/proxy-protocol/index.ts';
+import { mongo } from './cases/mongo/index.ts';
 import { redis } from './cases/redis/index.ts';
 import { retries } from './cases/retries/index.ts';
 import { routing } from './cases/routing/index.ts';
@@ -38,6 +39,7 @@ export const themes: readonly Theme[] = [
   log,
   tracing,
   tcp,
+  mongo,
   redis,
   drain,
   proxyProtocol,
