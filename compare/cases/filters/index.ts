@@ -113,6 +113,10 @@ const cors: Setup = {
         }),
       ),
       to(
+        '/star',
+        perRoute('cors', 'CorsPolicy', { allow_origin_string_match: [{ safe_regex: { regex: '\\*' } }] }),
+      ),
+      to(
         '/forward',
         perRoute('cors', 'CorsPolicy', {
           allow_origin_string_match: [{ prefix: 'http://a' }],
@@ -122,7 +126,7 @@ const cors: Setup = {
       to('/'),
     ],
   }),
-  cases: ['/plain', '/any', '/forward', '/'].flatMap((path): CompareCase[] => [
+  cases: ['/plain', '/any', '/star', '/forward', '/'].flatMap((path): CompareCase[] => [
     sends(`${path} without origin`, get(path)),
     sends(`${path} of the origin`, get(path, 'origin: http://a')),
     sends(`${path} of another origin`, get(path, 'origin: http://b')),

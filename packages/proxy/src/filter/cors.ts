@@ -17,7 +17,8 @@ interface CompiledCors {
 
 function compile(policy: CorsPolicy): CompiledCors {
   const tests = policy.allowOrigins.map(compileStringMatch);
-  const any = policy.allowOrigins.some((origin) => origin.kind === 'exact' && origin.value === '*');
+  // A match of `*` itself stands for every origin, also a pattern such as `\\*` (Envoy, `CorsFilter::isOriginAllowed`).
+  const any = tests.some((test) => test('*'));
   return { policy, allows: (origin) => any || tests.some((test) => test(origin)) };
 }
 
