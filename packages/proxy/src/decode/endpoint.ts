@@ -121,6 +121,7 @@ function decodeEndpoint(scope: Scope, message: LbEndpoint, addressOf: AddressDec
   const weight = message.loadBalancingWeight ?? 1;
   if (weight < 1) scope.at('loadBalancingWeight').fail('must be at least 1');
   const healthCheckPort = host.healthCheckConfig?.portValue;
+  const healthCheckHostname = host.healthCheckConfig?.hostname ?? '';
   return {
     address: addressOf(scope.at('endpoint').at('address'), host.address),
     ...(host.additionalAddresses === undefined
@@ -135,5 +136,6 @@ function decodeEndpoint(scope: Scope, message: LbEndpoint, addressOf: AddressDec
     weight,
     metadata: decodeMetadata(scope.at('metadata'), message.metadata),
     ...(healthCheckPort === undefined ? {} : { healthCheckPort }),
+    ...(healthCheckHostname === '' ? {} : { healthCheckHostname }),
   };
 }

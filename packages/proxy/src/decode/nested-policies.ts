@@ -121,7 +121,7 @@ export const nestedPolicies: readonly AnyFieldPolicy[] = [
     'firstAddressFamilyVersion',
     'firstAddressFamilyCount',
   ]),
-  fieldPolicy(endpoint.Endpoint_HealthCheckConfig, ['portValue']),
+  fieldPolicy(endpoint.Endpoint_HealthCheckConfig, ['portValue', 'hostname']),
   fieldPolicy(listener.AdditionalAddress, ['address']),
   fieldPolicy(listener.Listener_DeprecatedV1, ['bindToPort']),
   fieldPolicy(listener.ListenerFilterChainMatchPredicate, ['orMatch', 'anyMatch', 'destinationPortRange']),

@@ -20,6 +20,8 @@ export interface Endpoint {
   readonly metadata: Metadata;
   /** Port of the health check where it is not the endpoint's. */
   readonly healthCheckPort?: number;
+  /** The host that health checks by HTTP ask for; in place of their own. */
+  readonly healthCheckHostname?: string;
 }
 
 export interface LocalityEndpoints {

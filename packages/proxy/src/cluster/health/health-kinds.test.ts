@@ -45,6 +45,37 @@ for (const [reuseConnection, expected] of [
   });
 }
 
+test('HTTP: the host that is asked for is the endpoint’s own, else the check’s, else the cluster', async (t) => {
+  const hosts: (string | undefined)[] = [];
+  const { port } = await upstream(t, ({ headers }, response) => {
+    hosts.push(headers.host);
+    response.end();
+  });
+  const ask = async (host: string, health_check_config: object): Promise<void> => {
+    const at = { socket_address: { address: '127.0.0.1', port_value: port } };
+    const endpoint = { hostname: 'named', address: at, health_check_config };
+    const model = clusterFromJson('checked', [], {
+      load_assignment: { cluster_name: 'checked', endpoints: [{ lb_endpoints: [{ endpoint }] }] },
+      health_checks: [
+        {
+          timeout: '1s',
+          interval: '10s',
+          unhealthy_threshold: 1,
+          healthy_threshold: 1,
+          http_health_check: { path: '/', host },
+        },
+      ],
+    });
+    const { next, healthy } = await checked(t, model);
+    await next(0);
+    assert.equal(healthy(), true);
+  };
+  await ask('', {});
+  await ask('check', {});
+  await ask('check', { hostname: 'own' });
+  assert.deepEqual(hosts, ['checked', 'check', 'own']);
+});
+
 /** A server that speaks as much of Redis as checks ask for; collects what comes. */
 async function redis(t: Closers, answer: (command: readonly string[]) => string) {
   const commands: (readonly string[])[] = [];

@@ -25,7 +25,7 @@ export function httpConversation(check: HttpCheck, clusterName: string): ProbeCo
     fillHead(head, host) {
       head.method = check.method;
       head.path = check.path;
-      head.authority = check.host || host.endpoint.hostname || clusterName;
+      head.authority = host.endpoint.healthCheckHostname ?? (check.host || clusterName);
       head.headers.add(names.userAgent, 'Envoy/HC');
       applyProbeHeaders(head.headers, check.headers);
     },
