@@ -67,7 +67,7 @@ test('the proxy answers for itself, and says that it fails when it is told to', 
   assert.deepEqual(await ask(port, '/healthz'), { status: 200, cluster: 'mine', fails: undefined });
   assert.deepEqual(await ask(port, '/other'), { status: 418, cluster: undefined, fails: undefined });
   dataPlane.failHealthChecks(true);
-  assert.equal((await ask(port, '/healthz')).status, 503);
+  assert.deepEqual(await ask(port, '/healthz'), { status: 503, cluster: 'mine', fails: 'true' });
   assert.deepEqual(await ask(port, '/other'), { status: 418, cluster: undefined, fails: 'true' });
   dataPlane.failHealthChecks(false);
   assert.equal((await ask(port, '/healthz')).status, 200);

@@ -134,10 +134,8 @@ export function healthCheckFilter(
       return 'stop';
     },
     onResponse(exchange, response) {
-      if (!exchange.healthCheck) {
-        if (services.healthCheckFailed()) response.headers.set(immediateFail, 'true');
-        return;
-      }
+      if (services.healthCheckFailed()) response.headers.set(immediateFail, 'true');
+      if (!exchange.healthCheck) return;
       if (config.cacheMs > 0 && clock.monotonicMs() >= cachedUntilMs && !services.healthCheckFailed()) {
         cachedStatus = response.status;
         cachedDegraded = response.headers.has(degraded);
