@@ -53,9 +53,9 @@ const internal = {
   unix_sockets: true,
   cidr_ranges: ['10.0.0.0', '127.0.0.0'].map((address_prefix) => ({ address_prefix, prefix_len: 8 })),
 };
-const setup = (name: string, manager: object): Setup => ({
+const setup = (name: string, manager: object, top: object = {}): Setup => ({
   name,
-  bootstrap: httpBootstrap({ manager: { internal_address_config: internal, ...manager } }),
+  bootstrap: httpBootstrap({ manager: { internal_address_config: internal, ...manager }, top }),
   cases,
 });
 
@@ -78,6 +78,7 @@ export const forwarding: Theme = {
       preserve_external_request_id: true,
       scheme_header_transformation: { scheme_to_overwrite: 'https' },
     }),
+    setup('named', { add_user_agent: true }, { node: { id: 'node', cluster: 'front' } }),
     setup('hosts', {
       strip_any_host_port: true,
       strip_trailing_host_dot: true,

@@ -309,6 +309,18 @@ const headers: Setup = {
         },
       ),
       up({ prefix: '/rewrite' }, { prefix_rewrite: '/instead', host_rewrite_literal: 'other' }),
+      up(
+        { prefix: '/tells' },
+        { prefix_rewrite: '/instead', host_rewrite_literal: 'other' },
+        {
+          request_headers_to_add: [
+            {
+              header: { key: 'x-told', value: '%REQ(:path)% %REQ(:authority)% %REQ(x-envoy-original-path)%' },
+            },
+          ],
+          request_headers_to_remove: ['x-envoy-expected-rq-timeout-ms'],
+        },
+      ),
       up({ prefix: '/slash/' }, { prefix_rewrite: '/' }),
       up({ prefix: '/noslash' }, { prefix_rewrite: '/' }),
       up(
@@ -409,6 +421,7 @@ const headers: Setup = {
     ...[
       '/rewrite',
       '/rewrite/a?b',
+      '/tells/a?b',
       '/rewritten',
       '/slash/a/b',
       '/noslash/a',

@@ -184,6 +184,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
       clusterRef: (name) => clusters.ref(name),
       onDemand,
       nodeCluster: options.node?.cluster ?? '',
+      nodeId: options.node?.id ?? '',
       nodeMetadata: options.node?.metadata ?? {},
       lazy: new LazyHttpFilters(transparent),
       statGroup: sharedGroups(stats),

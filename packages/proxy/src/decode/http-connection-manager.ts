@@ -47,6 +47,7 @@ const hcmPolicy = fieldPolicy(
     'xffNumTrustedHops',
     'skipXffAppend',
     'via',
+    'addUserAgent',
     'generateRequestId',
     'preserveExternalRequestId',
     'alwaysSetRequestIdInResponse',
@@ -72,7 +73,6 @@ const hcmPolicy = fieldPolicy(
     'appendLocalOverload',
   ],
   {
-    addUserAgent: 'no user-agent header is added',
     representIpv4RemoteAddressAsIpv4MappedIpv6: 'addresses are written as they are',
     streamErrorOnInvalidHttpMessage: 'a connection with an error in its framing is closed',
     pathNormalizationOptions: 'normalize_path and merge_slashes decide',
@@ -181,6 +181,7 @@ export function decodeConnectionManager(
     xffTrustedHops: message.xffNumTrustedHops ?? 0,
     skipXffAppend: message.skipXffAppend ?? false,
     via: message.via ?? '',
+    ...(message.addUserAgent === true ? { addUserAgent: true } : {}),
     generateRequestId: message.generateRequestId ?? true,
     preserveExternalRequestId: message.preserveExternalRequestId ?? false,
     alwaysSetRequestIdInResponse: message.alwaysSetRequestIdInResponse ?? false,

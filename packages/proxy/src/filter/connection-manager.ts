@@ -50,6 +50,7 @@ import { compileForwardedClientCert, type ForwardedClientCert } from './forward-
 import type { CompiledHttpFilter, LocalReplyOptions } from './http-filter.ts';
 import type { AttemptLogs } from './router/attempt-log.ts';
 import type { RequestIds } from './request-id.ts';
+import { ownNameOf, type OwnName } from './request-preparation.ts';
 import { recordUnread } from './unread-request.ts';
 
 /** What connection managers share in a data plane. */
@@ -155,6 +156,7 @@ export class ConnectionManager {
   readonly tracer: Tracer | undefined;
   readonly requestIds: RequestIds;
   readonly forwardClientCert: ForwardedClientCert;
+  readonly ownName: OwnName | undefined;
   readonly heads: HeadPool;
   readonly turn: Turn;
   readonly timers: CoarseTimers;
@@ -218,6 +220,7 @@ export class ConnectionManager {
       .findLast((override) => override !== undefined);
     this.tracer = context.tracing?.tracer(model, direction === 'outbound', this.stats);
     this.requestIds = context.requestIds;
+    this.ownName = ownNameOf(model, context.filterServices);
     this.forwardClientCert = compileForwardedClientCert(model.forwardClientCert);
     this.heads = context.heads;
     this.turn = context.turn;

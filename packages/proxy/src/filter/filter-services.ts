@@ -27,6 +27,8 @@ export interface FilterServices {
   readonly clusterRef: (name: string) => ClusterRef;
   /** The cluster that this proxy belongs to (`--service-cluster`); empty where it is not told. */
   readonly nodeCluster: string;
+  /** The id of this proxy (`--service-node`). */
+  readonly nodeId: string;
   readonly nodeMetadata: Readonly<Record<string, unknown>>;
   /** Loaded for the listeners that need them. */
   readonly lazy: LazyHttpFilters;

@@ -28,14 +28,16 @@ const internalHeaders = [
   headerName('x-envoy-upstream-rq-timeout-alt-response'),
   headerName('x-envoy-upstream-stream-duration-ms'),
 ];
+const downstreamCluster = headerName('x-envoy-downstream-service-cluster');
+const downstreamNode = headerName('x-envoy-downstream-service-node');
 /** What it may not say at the edge besides. */
 const edgeHeaders = [
   names.attemptCount,
   names.decoratorOperation,
   names.originalHost,
   names.originalPath,
-  headerName('x-envoy-downstream-service-cluster'),
-  headerName('x-envoy-downstream-service-node'),
+  downstreamCluster,
+  downstreamNode,
 ];
 const forwardedPort = headerName('x-forwarded-port');
 const forwardedProtoLines = {
@@ -43,12 +45,27 @@ const forwardedProtoLines = {
   https: headerLine(names.forwardedProto, 'https'),
 } as const;
 
+/** By what a proxy is named to endpoints. */
+export interface OwnName {
+  readonly cluster: string;
+  readonly node: string;
+}
+
+/** The name that `add_user_agent` gives requests. */
+export function ownNameOf(
+  { addUserAgent }: HttpConnectionManager,
+  { nodeCluster, nodeId }: { readonly nodeCluster: string; readonly nodeId: string },
+): OwnName | undefined {
+  return addUserAgent === true ? { cluster: nodeCluster, node: nodeId } : undefined;
+}
+
 /** What the head of a request is brought into form by. */
 export interface Preparation {
   readonly model: HttpConnectionManager;
   readonly clientRules: ClientRules;
   readonly requestIds: RequestIds;
   readonly forwardClientCert: ForwardedClientCert;
+  readonly ownName: OwnName | undefined;
 }
 
 /**
@@ -62,7 +79,7 @@ export interface Preparation {
  */
 export function prepareRequest(
   head: RequestHead,
-  { model, clientRules, requestIds, forwardClientCert }: Preparation,
+  { model, clientRules, requestIds, forwardClientCert, ownName }: Preparation,
   connection: ConnectionInfo,
   internalOnly: readonly HeaderName[],
 ): SocketAddress | number {
@@ -114,6 +131,7 @@ export function prepareRequest(
     }
   }
   if (external) removeInternalHeaders(head, edge, internalOnly);
+  if (ownName !== undefined) addOwnName(headers, ownName);
   if (model.scheme === 'http' || model.scheme === 'https') {
     head.scheme = model.scheme;
     headers.set(names.forwardedProto, model.scheme);
@@ -133,6 +151,12 @@ export function prepareRequest(
     head.authority = stripHost(head.authority, model, connection.local.port);
   }
   return client;
+}
+
+function addOwnName(headers: HeaderBlock, { cluster, node }: OwnName): void {
+  headers.set(downstreamCluster, cluster);
+  if ((headers.get(names.userAgent) ?? '') === '') headers.set(names.userAgent, cluster);
+  if (node !== '') headers.set(downstreamNode, node);
 }
 
 /** Empty where the header says that it is nothing. */

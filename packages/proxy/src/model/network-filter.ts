@@ -143,6 +143,8 @@ export interface HttpConnectionManager {
   /** How long is waited for a client to close after us; 0: not at all. Default 1 s. */
   readonly delayedCloseTimeoutMs?: number;
   readonly via: string;
+  /** Endpoints are told which proxy a request comes through, and clients without a name get its. */
+  readonly addUserAgent?: boolean;
   readonly generateRequestId: boolean;
   readonly preserveExternalRequestId: boolean;
   readonly alwaysSetRequestIdInResponse: boolean;

@@ -74,10 +74,10 @@ export class Router extends RequestTries implements AttemptOwner {
     if (retry !== undefined && retry.allows(head))
       this.retries = new Retries(retry, this.virtualCluster?.stats);
     this.timing = timingOfRequest(head, action, owner.manager);
+    if (this.#route.tellsTries) announceTry(head, this.#route.virtualHost, 1, false);
     finishHead(head, this.#route, action, this.timing, target, owner);
     if (endStream) this.startTimeout();
     if (action.mirrors.length > 0) {
-      if (this.#route.tellsTries) announceTry(head, this.#route.virtualHost, 1, false);
       this.shadows = startShadows(action.mirrors, head, endStream, {
         context: owner.manager,
         bufferLimitBytes: this.bufferLimitBytes,
@@ -144,7 +144,7 @@ export class Router extends RequestTries implements AttemptOwner {
       return;
     }
     this.host = host;
-    if (this.#route.tellsTries)
+    if (this.attempts > 1 && this.#route.tellsTries)
       announceTry(owner.head, this.#route.virtualHost, this.attempts, this.#timedOutBefore);
     if (this.attempts > 1 && this.requestDone)
       announceRest(owner.head, action, this.timing, owner.manager.turn.nowMs - this.#doneMs);

@@ -45,6 +45,13 @@ export function finishHead(
   owner: StreamInfo & Pick<RouterOwner, 'manager'>,
 ): void {
   const { headers } = head;
+  if (!owner.manager.suppressEnvoyHeaders) announceTimeout(head, action, timing);
+  if (owner.manager.model.scheme === 'match_upstream') {
+    head.scheme = target.ref.cluster?.model.transport.kind === 'upstream_tls' ? 'https' : 'http';
+  }
+  // What they take from the request is what was asked for, before it is rewritten.
+  target.requestHeaders?.apply(headers, owner);
+  for (const operations of route.requestHeaders) operations.apply(headers, owner);
   if (action.rewriteHost !== undefined || target.hostRewrite !== undefined) {
     const host = target.hostRewrite ?? action.rewriteHost?.(head);
     if (host !== undefined && host !== '') setHost(head, action, host, target.hostRewrite === undefined);
@@ -53,12 +60,11 @@ export function finishHead(
     headers.set(names.originalPath, head.path);
     head.path = action.rewritePath(head.path);
   }
-  if (owner.manager.model.scheme === 'match_upstream') {
-    head.scheme = target.ref.cluster?.model.transport.kind === 'upstream_tls' ? 'https' : 'http';
-  }
-  target.requestHeaders?.apply(headers, owner);
-  for (const operations of route.requestHeaders) operations.apply(headers, owner);
-  if (owner.manager.suppressEnvoyHeaders) return;
+}
+
+/** Tells the endpoint how long it has. */
+function announceTimeout(head: RequestHead, action: CompiledForward, timing: RequestTiming): void {
+  const { headers } = head;
   if (timing === action.timing) {
     if (action.expectedTimeout !== undefined) {
       headers.remove(names.expectedTimeout);

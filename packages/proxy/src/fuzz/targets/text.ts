@@ -82,6 +82,7 @@ const managers = [
 ].map((model) => ({
   model,
   clientRules: compileClientRules(model),
+  ownName: { cluster: 'front', node: '' },
   requestIds: new RequestIds(),
   forwardClientCert: compileForwardedClientCert(model.forwardClientCert),
 }));
