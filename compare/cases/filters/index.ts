@@ -89,6 +89,40 @@ const fault: Setup = {
   ],
 };
 
+const compressor: Setup = {
+  name: 'compressor',
+  bootstrap: httpBootstrap({
+    filters: [
+      {
+        name: 'envoy.filters.http.compressor',
+        typed_config: {
+          '@type': typeOf('filters.http.compressor.v3.Compressor'),
+          response_direction_config: {
+            common_config: { content_type: ['text/plain'], min_content_length: 30 },
+            disable_on_etag_header: true,
+          },
+          compressor_library: {
+            name: 'text',
+            typed_config: { '@type': typeOf('compression.gzip.compressor.v3.Gzip') },
+          },
+        },
+      },
+    ],
+  }),
+  cases: ['gzip', 'br', '*', 'identity', 'gzip;q=0'].flatMap((accepted) =>
+    ['content-type: text/plain', 'content-type: image/png', 'etag: "a"', 'content-encoding: x'].map((line) =>
+      sends(`${accepted}, ${line}`, get('/', `accept-encoding: ${accepted}`), {
+        up: [{ send: [`HTTP/1.1 200 OK\r\n${line}\r\ncontent-length: 40\r\n\r\n${'a'.repeat(40)}`] }],
+        differs: {
+          'client1.1.body': 'another zlib',
+          'log.1.sent': 'another zlib',
+          'stat.http.main.compressor.text.gzip.response.total_compressed_bytes': 'another zlib',
+        },
+      }),
+    ),
+  ),
+};
+
 const cors: Setup = {
   name: 'cors',
   bootstrap: httpBootstrap({
@@ -362,4 +396,8 @@ const structs: Setup = {
   ],
 };
 
-export const filters: Theme = { name: 'filters', reasons, setups: [fault, cors, limits, others, structs] };
+export const filters: Theme = {
+  name: 'filters',
+  reasons,
+  setups: [fault, cors, compressor, limits, others, structs],
+};

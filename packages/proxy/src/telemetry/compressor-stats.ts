@@ -7,8 +7,7 @@ const common = {
   compressedBytes: ['total_compressed_bytes', 'counter'],
   contentLengthTooSmall: ['content_length_too_small', 'counter'],
 } as const;
-const names = {
-  ...common,
+const choice = {
   noAcceptHeader: ['no_accept_header', 'counter'],
   headerIdentity: ['header_identity', 'counter'],
   headerCompressorUsed: ['header_compressor_used', 'counter'],
@@ -27,16 +26,16 @@ function place(statPrefix: string, library: string, at: string) {
   ] as const;
 }
 
-/** What a compressor did, Envoy's `http.STAT_PREFIX.compressor.LIBRARY.KIND.…`; `at` is what follows the library's name. */
-export class CompressorStats extends NumberGroup<typeof names> {
+/** What a compressor did, Envoy's `http.STAT_PREFIX.compressor.LIBRARY.AT.…`; `at` may name the direction. */
+export class CompressorStats extends NumberGroup<typeof common> {
   constructor(statPrefix: string, library: string, at: string) {
-    super(...place(statPrefix, library, at), names);
+    super(...place(statPrefix, library, at), common);
   }
 }
 
-/** The same of requests, which say nothing of what is accepted. */
-export class RequestCompressorStats extends NumberGroup<typeof common> {
-  constructor(statPrefix: string, library: string, at: string) {
-    super(...place(statPrefix, library, at), common);
+/** What clients accept of a compressor: of answers alone, so that Envoy's names have no direction. */
+export class CompressorChoiceStats extends NumberGroup<typeof choice> {
+  constructor(statPrefix: string, library: string, kind: string) {
+    super(...place(statPrefix, library, kind), choice);
   }
 }

@@ -5,7 +5,7 @@ import { names } from '../../codec/header-name.ts';
 import { chooseEncoding, parseAcceptEncoding, type OfferedEncoding } from '../../decide/accept-encoding.ts';
 import type { Compression, Compressor } from '../../model/compressor.ts';
 import type { HttpFilter } from '../../model/http-filter.ts';
-import { CompressorStats, RequestCompressorStats } from '../../telemetry/compressor-stats.ts';
+import { CompressorChoiceStats, CompressorStats } from '../../telemetry/compressor-stats.ts';
 import type { FilterServices } from '../filter-services.ts';
 import type { CompiledHttpFilter, FilterExchange } from '../http-filter.ts';
 import { compressionStream } from './compression-stream.ts';
@@ -89,7 +89,7 @@ function requestCompression(
 ): (exchange: FilterExchange) => void {
   const { n } = services.statGroup(
     `compressor ${statPrefix} ${libraryName} ${kind}.request`,
-    () => new RequestCompressorStats(statPrefix, libraryName, `${kind}.request`),
+    () => new CompressorStats(statPrefix, libraryName, `${kind}.request`),
   );
   if (rules === undefined) return () => void n.notCompressed++;
   const isLongEnough = (headers: HeaderBlock): boolean => {
@@ -138,6 +138,10 @@ export function compressorFilter(
     `compressor ${statPrefix} ${libraryName} ${place}`,
     () => new CompressorStats(statPrefix, libraryName, place),
   );
+  const { n: choices } = services.statGroup(
+    `compressor choices ${statPrefix} ${libraryName} ${kind}`,
+    () => new CompressorChoiceStats(statPrefix, libraryName, kind),
+  );
   const compressRequest = requestCompression(config, kind, statPrefix, services);
   const isLongEnough = (headers: HeaderBlock): boolean => {
     const length = headers.get(names.contentLength);
@@ -147,7 +151,7 @@ export function compressorFilter(
   };
   const mayHaveEtag = (headers: HeaderBlock): boolean => {
     if (!config.disableOnEtag || !headers.has(etag)) return true;
-    n.notCompressedEtag++;
+    choices.notCompressedEtag++;
     return false;
   };
   const isCompressible = (response: ResponseHead, type: string | undefined): boolean => {
@@ -164,24 +168,29 @@ export function compressorFilter(
   const isChosen = (exchange: FilterExchange, type: string | undefined): boolean => {
     const accepted = chain.acceptedBy(exchange);
     if (accepted === undefined) {
-      n.noAcceptHeader++;
+      choices.noAcceptHeader++;
       return false;
     }
-    const choice = chooseEncoding(parseAcceptEncoding(accepted), chain.offersFor(type));
+    const offers = chain.offersFor(type);
+    if (offers.length === 0) {
+      choices.headerNotValid++;
+      return false;
+    }
+    const choice = chooseEncoding(parseAcceptEncoding(accepted), offers);
     switch (choice.kind) {
       case 'identity':
-        n.headerIdentity++;
+        choices.headerIdentity++;
         return false;
       case 'invalid':
-        n.headerNotValid++;
+        choices.headerNotValid++;
         return false;
       default:
         if (choice.name !== compression.kind) {
-          n.headerCompressorOvershadowed++;
+          choices.headerCompressorOvershadowed++;
           return false;
         }
-        if (choice.kind === 'wildcard') n.headerWildcard++;
-        else n.headerCompressorUsed++;
+        if (choice.kind === 'wildcard') choices.headerWildcard++;
+        else choices.headerCompressorUsed++;
         return true;
     }
   };
@@ -199,13 +208,13 @@ export function compressorFilter(
       const { headers } = response;
       const enabled = config.enabled() || exchange.routeConfig(name)?.kind === 'compressor_route';
       const type = mediaType(headers);
-      if (!enabled || !isLongEnough(headers) || !isCompressible(response, type)) {
-        n.notCompressed++;
-        return;
-      }
+      const isLarge = enabled && isLongEnough(headers);
+      const isWanted = isLarge && isCompressible(response, type);
       // Also where this client does not accept it: a cache has to ask again for one that does.
-      addVary(headers);
-      if (endStream || !isChosen(exchange, type)) {
+      if (isWanted) addVary(headers);
+      // What clients accept is counted for answers that stay as they are, too.
+      const isAccepted = isLarge && !endStream && isChosen(exchange, type);
+      if (!isWanted || !isAccepted) {
         n.notCompressed++;
         return;
       }
