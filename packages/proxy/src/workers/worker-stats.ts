@@ -8,7 +8,7 @@ const commonNames =
   /^(?:update_|membership_|assignment_|health_check\.|lb_subsets_(?:active|created|removed))/;
 /** Gauges that may be added: what is under way. */
 const addedGauge =
-  /(?:^|[._])(?:cx|ssl|http[12]|rq|pending|streams|upgrades|sessions|connections)_active$|pending_active$/;
+  /(?:^|[._])(?:cx|ssl|http[12]|rq|pending|streams|upgrades|sessions|connections|op_query)_active$|^active(?:_faults|_connections)?$|^pending$|_bytes_buffered$/;
 
 /** What a further worker adds to the statistics of the first: traffic, and nothing that all of them would count. */
 export function trafficOf(snapshot: StatsSnapshot): StatsSnapshot {

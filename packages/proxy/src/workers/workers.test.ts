@@ -269,6 +269,19 @@ test('a worker adds its traffic to the statistics, and not once more what all of
     groups: [
       group('server.', [['live', 'gauge', 1]]),
       group('cluster_manager.', [['cluster_added', 'counter', 3]]),
+      group('http.main.fault.', [['active_faults', 'gauge', 3]]),
+      group('connection_limit.main.', [['active_connections', 'gauge', 4]]),
+      group('ext_authz.main.', [['active', 'gauge', 5]]),
+      group('main.http_bandwidth_limit.request_', [
+        ['pending', 'gauge', 6],
+        ['incoming_size', 'gauge', 100],
+      ]),
+      group('mongo.main.', [['op_query_active', 'gauge', 7]]),
+      group('redis.main.', [['downstream_cx_rx_bytes_buffered', 'gauge', 8]]),
+      group('http.main.adaptive_concurrency.gradient_controller.', [
+        ['min_rtt_calculation_active', 'gauge', 1],
+        ['concurrency_limit', 'gauge', 9],
+      ]),
       group('cluster.up.', [
         ['upstream_rq_total', 'counter', 7],
         ['upstream_rq_active', 'gauge', 2],
@@ -279,15 +292,26 @@ test('a worker adds its traffic to the statistics, and not once more what all of
     ],
     metrics: [],
   });
-  assert.deepEqual(groups, [
-    {
-      ...group('cluster.up.', [
-        ['upstream_rq_total', 'counter', 7],
-        ['upstream_rq_active', 'gauge', 2],
-      ]),
-      texts: [],
-    },
-  ]);
+  assert.deepEqual(
+    groups.map(({ prefix, numbers, texts }) => [prefix, numbers, texts]),
+    [
+      ['http.main.fault.', [['active_faults', 'gauge', 3]], []],
+      ['connection_limit.main.', [['active_connections', 'gauge', 4]], []],
+      ['ext_authz.main.', [['active', 'gauge', 5]], []],
+      ['main.http_bandwidth_limit.request_', [['pending', 'gauge', 6]], []],
+      ['mongo.main.', [['op_query_active', 'gauge', 7]], []],
+      ['redis.main.', [['downstream_cx_rx_bytes_buffered', 'gauge', 8]], []],
+      ['http.main.adaptive_concurrency.gradient_controller.', [], []],
+      [
+        'cluster.up.',
+        [
+          ['upstream_rq_total', 'counter', 7],
+          ['upstream_rq_active', 'gauge', 2],
+        ],
+        [],
+      ],
+    ],
+  );
 });
 
 test('a sink is told what all workers have counted, and of each value that any of them has seen', async (t) => {
