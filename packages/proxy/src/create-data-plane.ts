@@ -198,7 +198,7 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
         log: rbacLog,
       }),
       rateLimitStats: shared((prefix) => new RateLimitStats(prefix), stats),
-      faultStats: shared((prefix) => new FaultStats(prefix), stats),
+      faultStats: shared((prefix) => new FaultStats(prefix, options.share?.cells), stats),
       corsStats: shared((prefix) => new CorsStats(prefix), stats),
     },
   };

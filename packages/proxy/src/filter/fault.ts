@@ -58,7 +58,7 @@ function compileFault(policy: FaultPolicy, stats: FaultStats): Fault {
   };
   const mayBegin = (): boolean => {
     const { maxActiveFaults } = policy;
-    if (maxActiveFaults === undefined || stats.n.active < maxActiveFaults) return true;
+    if (maxActiveFaults === undefined || stats.active < maxActiveFaults) return true;
     stats.n.overflow++;
     return false;
   };
@@ -116,10 +116,10 @@ function compileFault(policy: FaultPolicy, stats: FaultStats): Fault {
 
 /** Counts a fault that is under way, until the function is called or the request ends. */
 function countActive(exchange: FilterExchange, stats: FaultStats): () => void {
-  stats.n.active++;
+  stats.countActive(1);
   let active = true;
   const end = (): void => {
-    if (active) stats.n.active--;
+    if (active) stats.countActive(-1);
     active = false;
   };
   exchange.atEnd(end);

@@ -133,3 +133,38 @@ test('bodies of all threads together are as fast as a bandwidth limit says, of a
     );
   }
 });
+
+test('no more faults are under way in all threads together than may be', async (t) => {
+  const cells = new SharedCells();
+  const fault = {
+    '@type': `${filterTypes}.fault.v3.HTTPFault`,
+    delay: { fixed_delay: '3600s', percentage: { numerator: 100 } },
+    max_active_faults: 1,
+  };
+  const direct = { match: { prefix: '/' }, direct_response: { status: 204 } };
+  const listener = listenerFromJson({
+    route_config: { virtual_hosts: [{ name: 'all', domains: ['*'], routes: [direct] }] },
+    http_filters: [{ name: 'fault', typed_config: fault }, routerJson],
+  });
+  const [one, other] = [
+    await startThread(t, cells, 0, [], [listener]),
+    await startThread(t, cells, 1, [], [listener]),
+  ];
+  const stat = (thread: DataPlane, name: string): number =>
+    statOf(
+      thread,
+      thread.stats.snapshot().groups.find(({ prefix }) => prefix.endsWith('.fault.'))?.prefix + name,
+    );
+  const delayed = request({ port: portOf(one), host: '127.0.0.1', agent: false }).on('error', () => {});
+  delayed.end();
+  t.after(() => delayed.destroy());
+  await until(() => stat(one, 'active_faults') === 1);
+  assert.equal((await ask(portOf(other), '/')).status, 204);
+  assert.deepEqual([stat(other, 'active_faults'), stat(other, 'faults_overflow')], [0, 1]);
+  delayed.destroy();
+  await until(() => stat(one, 'active_faults') === 0);
+  const next = request({ port: portOf(other), host: '127.0.0.1', agent: false }).on('error', () => {});
+  next.end();
+  t.after(() => next.destroy());
+  await until(() => stat(other, 'active_faults') === 1);
+});
