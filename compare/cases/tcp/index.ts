@@ -1,5 +1,6 @@
 import { typeOf } from '../../bootstrap.ts';
 import type { Reply, Step, Theme } from '../../case.ts';
+import { connections } from './connections.ts';
 import { proxied, says, setup } from './proxied.ts';
 import { reasons } from './reasons.ts';
 import { tunnels } from './tunnels.ts';
@@ -11,10 +12,9 @@ const early = {
   'stat.cluster.up.': before,
   'stat.tcp.tcp.': before,
   'log.1.attempts': before,
-  'log.1.cluster': before,
-  'log.1.host': before,
   'log.1.received': before,
-  'log.1.upstream_': before,
+  'log.1.cluster': before,
+  'log.1.upstream': before,
 };
 
 const first = (...send: readonly Step[]): Reply => ({ on: 'connect', send });
@@ -28,30 +28,7 @@ export const tcp: Theme = {
   reasons,
   setups: [
     ...tunnels,
-    setup(
-      'told at once',
-      proxied({ access_log_options: { flush_access_log_on_connected: true } }),
-      says('a connection', ['a', { until: 'hello' }, { end: true }], {
-        up: [first('hello', { end: true })],
-        differs: { 'log.1.received': 'what waits for the endpoint counts as received' },
-      }),
-    ),
-    setup(
-      'hashed',
-      proxied({ hash_policy: [{ source_ip: {} }] }),
-      says('a connection', ['a', { until: 'hello' }, { end: true }], {
-        up: [first('hello', { end: true })],
-      }),
-    ),
-    setup(
-      'endings',
-      proxied({}),
-      says('the endpoint speaks first and ends', [{ until: 'hello' }, { end: true }], {
-        up: [first('hello', { end: true })],
-      }),
-      says('the endpoint resets', ['a'], { up: [first('hello', { waitMs: 50 }, { reset: true })] }),
-      says('the client resets', [{ until: 'hello' }, { reset: true }], { up: [first('hello')] }),
-    ),
+    ...connections,
     setup('refused', proxied({ cluster: 'closed' }), says('nobody listens', [])),
     setup('tries', proxied({ cluster: 'closed', max_connect_attempts: 3 }), says('three tries', [])),
     setup('empty', proxied({ cluster: 'empty' }), says('no endpoint', [])),
@@ -60,11 +37,29 @@ export const tcp: Theme = {
       'idle',
       proxied({ idle_timeout: '0.2s' }),
       says('idle', [], { up: [first('hello')], quietMs: 600 }),
+      says('idle after more', [{ waitMs: 120 }, 'a', { waitMs: 120 }, 'b'], {
+        up: [first('hello')],
+        quietMs: 600,
+      }),
+      says('idle when the client has ended', [{ until: 'hello' }, { end: true }, { waitMs: 500 }], {
+        up: [first('hello', { waitMs: 600 })],
+        quietMs: 300,
+      }),
+    ),
+    setup(
+      'idle, tunnelled',
+      proxied({ idle_timeout: '0.2s', tunneling_config: { hostname: 'there:80' } }),
+      says('idle', [], { up: [first({ until: 'there' }, 'HTTP/1.1 200 OK\r\n\r\nhello')], quietMs: 600 }),
+      says('idle, unanswered', [], { up: [first({ waitMs: 900 })], quietMs: 600 }),
     ),
     setup(
       'longest',
       proxied({ max_downstream_connection_duration: '0.2s' }),
       says('the longest time', [], { up: [first('hello')], quietMs: 600 }),
+      says('the longest time, busy', ['a', { waitMs: 100 }, 'b', { waitMs: 100 }, 'c'], {
+        up: [first('hello')],
+        quietMs: 600,
+      }),
     ),
     setup(
       'rbac',

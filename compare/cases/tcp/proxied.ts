@@ -10,13 +10,27 @@ const logged = {
   type: '%ACCESS_LOG_TYPE%',
   received: '%BYTES_RECEIVED%',
   sent: '%BYTES_SENT%',
-  host: '%UPSTREAM_HOST%',
+  upstream: '%UPSTREAM_HOST%',
   code: '%RESPONSE_CODE%',
   details: '%RESPONSE_CODE_DETAILS%',
+  long: '%RESPONSE_FLAGS_LONG%',
+  wire_sent: '%DOWNSTREAM_WIRE_BYTES_SENT%',
+  wire_received: '%DOWNSTREAM_WIRE_BYTES_RECEIVED%',
+  downstream_failure: '%DOWNSTREAM_TRANSPORT_FAILURE_REASON%',
+  name: '%REQUESTED_SERVER_NAME%',
+  protocol: '%PROTOCOL%',
+  local: '%DOWNSTREAM_LOCAL_ADDRESS%',
+
   downstream_end: '%DOWNSTREAM_DETECTED_CLOSE_TYPE%',
   downstream_reason: '%DOWNSTREAM_LOCAL_CLOSE_REASON%',
   upstream_end: '%UPSTREAM_DETECTED_CLOSE_TYPE%',
   upstream_reason: '%UPSTREAM_LOCAL_CLOSE_REASON%',
+};
+
+/** In tunnels Envoy counts twice what it carries. */
+const upstreamBytes = {
+  up_wire_sent: '%UPSTREAM_WIRE_BYTES_SENT%',
+  up_wire_received: '%UPSTREAM_WIRE_BYTES_RECEIVED%',
 };
 
 /** One listener with a TCP proxy, after other filters. */
@@ -31,14 +45,19 @@ export function proxied(
       '@type': typeOf('filters.network.tcp_proxy.v3.TcpProxy'),
       stat_prefix: 'tcp',
       cluster: 'up',
-      access_log: [accessLog(logged)],
+      access_log: [accessLog('tunneling_config' in proxy ? logged : { ...logged, ...upstreamBytes })],
       ...proxy,
     },
   };
   return httpBootstrap((ports) => ({
     cluster,
     listener: { filter_chains: [{ filters: [...before, last] }] },
-    clusters: [clusterOf('closed', [ports.closed]), { name: 'empty' }],
+    clusters: [
+      clusterOf('closed', [ports.closed]),
+      clusterOf('second', [ports.up2]),
+      clusterOf('hashed', [ports.up, ports.up2, ports.up3], { lb_policy: 'RING_HASH' }),
+      { name: 'empty' },
+    ],
   }));
 }
 

@@ -7,7 +7,11 @@ const broken = 'a tunnel that breaks off is no tunnel that ends: the client is r
 const unseen = 'a client that resets is not waited for, also while its tunnel is being opened';
 
 export const reasons: readonly Reason[] = [
-  { cases: /^the client ends, the endpoint goes on$/, of: /^(?:client1\.bytes|log\.1\.sent)$/, why: halves },
+  {
+    cases: /^the client ends, the endpoint goes on$/,
+    of: /^(?:client1\.bytes|log\.1\.(?:wire_)?sent)$/,
+    why: halves,
+  },
   {
     cases: breaks,
     of: /^client1\.connection$/,
@@ -16,8 +20,8 @@ export const reasons: readonly Reason[] = [
   },
   {
     cases: breaks,
-    of: /^log\.1\.flags$/,
-    when: (envoy, lateen) => envoy === '-' && lateen === 'UR',
+    of: /^log\.1\.(?:flags|long)$/,
+    when: (envoy, lateen) => envoy === '-' && (lateen === 'UR' || lateen === 'UpstreamRemoteReset'),
     why: broken,
   },
   {
@@ -28,7 +32,7 @@ export const reasons: readonly Reason[] = [
   },
   {
     cases: /^the client resets before the answer$/,
-    of: /^(?:up\.1\.connection|stat\.cluster\.up\.upstream_cx_(?:connect_attempts_exceeded|destroy_\w+)|log\.1\.(?:flags|downstream_\w+))$/,
+    of: /^(?:up\.1\.connection|stat\.cluster\.up\.upstream_cx_(?:connect_attempts_exceeded|destroy_\w+)|log\.1\.(?:flags|long|downstream_\w+))$/,
     why: unseen,
   },
   {
@@ -36,6 +40,11 @@ export const reasons: readonly Reason[] = [
     when: (envoy, lateen) =>
       envoy?.endsWith(' / RST_STREAM 2') === true && envoy.replace(/2$/, '8') === lateen,
     why: 'what is not wanted any more is cancelled: nothing has failed inside (RFC 9113 section 7)',
+  },
+  {
+    cases: /^the endpoint ends, the client goes on$/,
+    of: /^stat\.tcp\.tcp\.upstream_flush_total$/,
+    why: 'only where bytes still wait when the client has gone',
   },
   { of: /^stat\.cluster\.up\.upstream_rq_pending_failure_eject$/, why: 'not kept' },
 ];

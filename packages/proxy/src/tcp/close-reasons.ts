@@ -12,7 +12,7 @@ export const closeReasons = {
 
 export type CloseReason = (typeof closeReasons)[keyof typeof closeReasons];
 
-/** Envoy says that of an endpoint's connection too where there is none, and where the client's has ended before. */
+/** What Envoy says of an endpoint's connection where there is none, where it is a tunnel, or the client's has ended before. */
 export const unremarkable: CloseInfo = { type: 'Normal', reason: '' };
 
 export function closedByPeer(error: Error | undefined): CloseInfo {

@@ -1,7 +1,8 @@
 import type { Host, HostUser } from '../cluster/host.ts';
-import type { ConnectFailure, ConnectListener, PendingConnection } from '../cluster/connector.ts';
+import type { ConnectListener, PendingConnection } from '../cluster/connector.ts';
 import type { ClusterRef } from '../cluster/cluster-set.ts';
 import type { HostRequest } from '../cluster/host-request.ts';
+import type { PoolFailure } from '../cluster/pool/http-pool.ts';
 import type { UpstreamCluster } from '../cluster/upstream-cluster.ts';
 import { connectionEnd } from '../codec/connection-end.ts';
 import type { SubsetCriteria } from '../decide/subset-criteria.ts';
@@ -58,6 +59,7 @@ export class TcpConnection
       this.#maxDuration = new Deadline(() => this.#endOfTime());
       setup.timers.start(this.#maxDuration, setup.maxDurationMs);
     }
+    this.#touch();
     this.#connect();
   }
 
@@ -80,13 +82,12 @@ export class TcpConnection
   // What the client sends
 
   onBytes(buffer: Buffer, start: number, end: number): void {
-    this.bytesReceived += end - start;
-    this.setup.stats.bytesReceived += end - start;
     const upstream = this.upstream;
     if (upstream === undefined) {
       this.#keepEarly(buffer, start, end);
       return;
     }
+    this.#countReceived(end - start);
     this.#touch();
     upstream.write(buffer, start, end);
     if (!upstream.writable) this.#downstream.pause();
@@ -116,6 +117,7 @@ export class TcpConnection
   onExpire(): void {
     // As Envoy, which flags a stream of HTTP for that and not a connection.
     this.setup.stats.idleTimeout++;
+    if (this.#connecting !== undefined) this.flags |= flag.upstreamConnectionFailure;
     this.#finish('unsent', closeReasons.idleTimeout);
   }
 
@@ -145,6 +147,7 @@ export class TcpConnection
       host.rqTotal++;
       cluster.stats.n.upstreamRqTotal++;
       cluster.stats.n.upstreamRqActive++;
+      this.#countPending(-1);
     }
     if (cluster.model.closeConnectionsOnHealthFailure === true) (host.others ??= new Set()).add(this);
     cluster.outlier?.onTcpConnected(host);
@@ -155,6 +158,8 @@ export class TcpConnection
       onDrain: () => this.#downstream.resume(),
       onClose: (error) => this.#onUpstreamClose(error),
     };
+    if (this.setup.logOnConnected) this.log('TcpUpstreamConnected');
+    this.#countReceived(this.#earlyBytes);
     for (const bytes of this.#early) wire.write(bytes, 0, bytes.length);
     this.#early = [];
     if (this.#paused) {
@@ -162,17 +167,17 @@ export class TcpConnection
       this.#downstream.resume();
     }
     if (this.#downstreamEnded) wire.end();
-    if (this.setup.logOnConnected) this.log('TcpUpstreamConnected');
     this.#touch();
   }
 
-  onFailed(failure: ConnectFailure | 'overflow', detail: string): void {
+  onFailed(failure: PoolFailure, detail: string): void {
     this.#connecting = undefined;
     const { stats } = this.cluster as UpstreamCluster;
-    if (this.setup.tunnel === undefined && failure !== 'overflow') this.#countFailure(failure);
+    const isFull = failure === 'overflow' || failure === 'pending_overflow';
+    if (this.setup.tunnel === undefined && !isFull) this.#countFailure(failure);
     this.failure = detail;
     // As Envoy: a pool that is full is no connection that has failed.
-    if (failure !== 'overflow') this.flags |= flag.upstreamConnectionFailure;
+    if (!isFull) this.flags |= flag.upstreamConnectionFailure;
     if (this.attempts < this.setup.maxConnectAttempts) {
       this.#connect();
       return;
@@ -182,13 +187,14 @@ export class TcpConnection
     this.#finish('unsent', closeReasons.connectFailed);
   }
 
-  #countFailure(failure: ConnectFailure): void {
+  #countFailure(failure: PoolFailure): void {
     const host = this.host as Host;
     host.cxConnectFail++;
     const { stats, outlier } = this.cluster as UpstreamCluster;
     stats.countConnectFailure(failure === 'connect_timeout', 1);
     if (failure === 'connect_timeout') outlier?.onTimeout(host);
     else outlier?.onConnectFailure(host);
+    this.#countPending(-1);
     this.#countConnection(-1);
   }
 
@@ -196,6 +202,13 @@ export class TcpConnection
   #countConnection(change: 1 | -1): void {
     this.#breakers().countConnection(change);
     this.host?.countConnection(change);
+  }
+
+  /** As Envoy, whose pools take a connection that is being made for a request that waits. */
+  #countPending(change: 1 | -1): void {
+    this.#breakers().countPending(change);
+    (this.cluster as UpstreamCluster).stats.n.upstreamRqPendingActive += change;
+    if (this.host !== undefined) this.host.waiting += change;
   }
 
   #breakers() {
@@ -231,13 +244,19 @@ export class TcpConnection
       this.#finish('unsent', closeReasons.overflow);
       return;
     }
-    this.host = host;
     this.attempts++;
+    if (tunnel === undefined && !this.#breakers().mayWait()) {
+      cluster.stats.n.upstreamRqPendingOverflow++;
+      this.onFailed('pending_overflow', '');
+      return;
+    }
+    this.host = host;
     if (tunnel !== undefined) {
       this.#connecting = tunnel.open(cluster, host, this.info, this.streamInfo(), this);
       return;
     }
     this.#countConnection(1);
+    this.#countPending(1);
     host.cxTotal++;
     cluster.stats.n.upstreamCxTotal++;
     cluster.stats.n.upstreamCxActive++;
@@ -283,6 +302,12 @@ export class TcpConnection
     return target?.ref;
   }
 
+  #countReceived(bytes: number): void {
+    this.bytesReceived += bytes;
+    this.setup.stats.bytesReceived += bytes;
+  }
+
+  /** What waits is not counted before it goes on: Envoy does not read it. */
   #keepEarly(buffer: Buffer, start: number, end: number): void {
     this.#early.push(Buffer.from(buffer.subarray(start, end)));
     this.#earlyBytes += end - start;
@@ -334,6 +359,7 @@ export class TcpConnection
     this.host?.others?.delete(this);
     const counts = this.setup.tunnel === undefined;
     if (this.#connecting !== undefined && counts) {
+      this.#countPending(-1);
       this.#countConnection(-1);
       (this.cluster as UpstreamCluster).stats.countClosed(connectionEnd(false, false));
     }

@@ -425,3 +425,48 @@ test('connections above the limit of a filter are closed, at once or after its d
     assert.equal(await exchangeRaw(port, 'in', { end: true }), 'in');
   }
 });
+
+test('a connection that may not wait for its endpoint is refused, as one too many of its pool', async (t) => {
+  const kept = keptAccessLog('');
+  const none = { circuit_breakers: { thresholds: [{ max_pending_requests: 0 }] } };
+  const { dataPlane, port } = await serve(
+    t,
+    [clusterFromJson('backend', [await echo(t)], none)],
+    { cluster: 'backend', access_log: logJson('%RESPONSE_FLAGS% %UPSTREAM_HOST%\n') },
+    kept,
+  );
+  assert.equal(await exchangeRaw(port, 'hello'), '');
+  assert.deepEqual(kept.lines, ['URX -\n']);
+  assert.equal(statOf(dataPlane, 'cluster.backend.upstream_rq_pending_overflow'), 1);
+  assert.equal(statOf(dataPlane, 'cluster.backend.upstream_cx_total'), 0);
+});
+
+test('connections wait for their endpoint as requests do, and no longer', async (t) => {
+  const one = { circuit_breakers: { thresholds: [{ max_pending_requests: 1 }] } };
+  const clusters = [clusterFromJson('backend', [await echo(t)], one), clusterFromJson('gone', [1], one)];
+  for (const cluster of ['backend', 'gone']) {
+    const { dataPlane, port } = await serve(t, clusters, { cluster });
+    const heard = cluster === 'backend' ? 'hello' : '';
+    for (let i = 0; i < 3; i++) assert.equal(await exchangeRaw(port, 'hello', { end: true }), heard);
+    assert.equal(statOf(dataPlane, `cluster.${cluster}.upstream_rq_pending_overflow`), 0);
+    assert.equal(statOf(dataPlane, `cluster.${cluster}.upstream_rq_pending_active`), 0);
+  }
+});
+
+test('what waits for a tunnel that is not opened in the idle time is not counted as received', async (t) => {
+  const kept = keptAccessLog('');
+  const { dataPlane, port } = await serve(
+    t,
+    [clusterFromJson('backend', [await tcpUpstream(t, (peer) => void peer.resume())])],
+    {
+      ...tunnelOf('shop.test:443'),
+      idle_timeout: '0.05s',
+      access_log: logJson('%RESPONSE_FLAGS% %BYTES_RECEIVED% %DOWNSTREAM_LOCAL_CLOSE_REASON%\n'),
+    },
+    kept,
+  );
+  assert.equal(await exchangeRaw(port, 'hello'), '');
+  assert.deepEqual(kept.lines, ['UF 0 tcp_session_idle_timeout\n']);
+  assert.equal(statOf(dataPlane, 'tcp.main.downstream_cx_rx_bytes_total'), 0);
+  assert.equal(statOf(dataPlane, 'tcp.main.idle_timeout'), 1);
+});

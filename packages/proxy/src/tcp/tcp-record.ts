@@ -111,7 +111,8 @@ export abstract class TcpRecord {
     };
     const byClient = this.downstreamClose;
     this.downstreamClose ??= byUs;
-    this.upstreamClose ??= byClient === undefined && this.upstream !== undefined ? byUs : unremarkable;
+    const isTold = byClient === undefined && this.upstream !== undefined && this.setup.tunnel === undefined;
+    this.upstreamClose ??= isTold ? byUs : unremarkable;
   }
 
   /** What is known now. */
