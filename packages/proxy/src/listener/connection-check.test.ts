@@ -28,7 +28,13 @@ async function greeter(t: Closers): Promise<number> {
 
 type Answer = (request: CheckRequest) => CheckResponse | Promise<CheckResponse>;
 
-async function start(t: Closers, answer: Answer, config: object = {}, before: readonly object[] = []) {
+async function start(
+  t: Closers,
+  answer: Answer,
+  config: object = {},
+  before: readonly object[] = [],
+  after: readonly object[] = [],
+) {
   const asked: CheckRequest[] = [];
   const server = createGrpcServer();
   server.unary(Authorization.check, (request): CheckResponse | Promise<CheckResponse> => {
@@ -53,6 +59,7 @@ async function start(t: Closers, answer: Answer, config: object = {}, before: re
         ...config,
       },
     },
+    ...after,
     {
       name: 'envoy.filters.network.tcp_proxy',
       typed_config: { '@type': `${at}.tcp_proxy.v3.TcpProxy`, stat_prefix: 'tcp', cluster: 'up' },
@@ -144,4 +151,39 @@ test('only connections that shadow rules of RBAC have marked are asked about', a
   const passed = await start(t, deny, enabled, [marks(port(1))]);
   assert.equal(await exchangeRaw(passed.port, 'x', { end: true }), 'hello x');
   assert.deepEqual([passed.stat('disabled'), passed.stat('total')], [1, 0]);
+});
+
+test('rules after it decide by what the service says of a connection', async (t) => {
+  const condition = {
+    filter: 'envoy.filters.network.ext_authz',
+    path: [{ key: 'tenant' }],
+    value: { string_match: { exact: 'evil' } },
+  };
+  const rules = {
+    name: 'envoy.filters.network.rbac',
+    typed_config: {
+      '@type': `${at}.rbac.v3.RBAC`,
+      stat_prefix: 'gate.',
+      rules: {
+        action: 'DENY',
+        policies: { tenant: { permissions: [{ metadata: condition }], principals: [{ any: true }] } },
+      },
+    },
+  };
+  const tenants = ['evil', 'good'];
+  const answer = (): CheckResponse => ({
+    status: { code: 0 },
+    dynamicMetadata: { tenant: tenants.shift() ?? '' },
+  });
+  const { port } = await start(t, answer, {}, [], [rules]);
+  for (const answered of ['', 'hello hi']) {
+    const socket = connect(port, '127.0.0.1');
+    t.after(() => socket.destroy());
+    let text = '';
+    socket.on('error', () => {});
+    socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    socket.end('hi');
+    await new Promise((resolve) => socket.on('close', resolve));
+    assert.equal(text, answered);
+  }
 });

@@ -1,8 +1,10 @@
 import type { CheckRequest } from '@lateen/protocol/envoy/service/auth/v3';
 import { compileMetadataMatch } from '../decide/metadata-match.ts';
-import { addressOf, labelsOf, peerOf } from '../filter/ext-authz/check-request.ts';
+import { addMetadata } from '../filter/dynamic-metadata.ts';
+import { destinationOf, labelsOf, peerOf } from '../filter/ext-authz/check-request.ts';
 import { checkByGrpc } from '../filter/ext-authz/grpc-check.ts';
 import { grpcTarget } from '../call/grpc-target.ts';
+import type { Verdict } from '../filter/ext-authz/verdict.ts';
 import type { NetworkExtAuthz } from '../model/ext-authz.ts';
 import { ConnectionCheckStats } from '../telemetry/connection-check-stats.ts';
 import { flag } from '../telemetry/response-flags.ts';
@@ -12,23 +14,33 @@ import type { ConnectionInfo } from './connection-info.ts';
 
 /** Envoy's default for a gRPC service. */
 const defaultTimeoutMs = 200;
+const metadataNamespace = 'envoy.filters.network.ext_authz';
 
 function requestFor(
   config: NetworkExtAuthz,
   labels: Readonly<Record<string, string>> | undefined,
-  startMs: number,
   { remote, local, tls, serverName }: ConnectionInfo,
 ): CheckRequest {
   return {
     attributes: {
       source: peerOf(remote, tls, config.includePeerCertificate),
-      destination: { address: addressOf(local), ...(labels === undefined ? {} : { labels }) },
-      request: { time: startMs },
-      ...(config.includeTlsSession && tls !== undefined
-        ? { tlsSession: { sni: tls.sni ?? serverName } }
-        : {}),
+      destination: {
+        ...destinationOf(local, tls, labels),
+        ...(serverName === '' ? {} : { service: serverName }),
+      },
+      ...(config.includeTlsSession ? { tlsSession: { sni: serverName } } : {}),
     },
   };
+}
+
+/** What the service says of the connection is for filters after this one, and for logs. */
+function keep(connection: ConnectionInfo, verdict: Verdict, tookMs: number): void {
+  if (verdict.kind === 'error') return;
+  const values = { ...verdict.metadata, ...(verdict.kind === 'ok' ? { ext_authz_duration: tookMs } : {}) };
+  if (Object.keys(values).length === 0) return;
+  const told = { dynamicMetadata: connection.metadata };
+  addMetadata(told, metadataNamespace, values);
+  connection.metadata = told.dynamicMetadata;
 }
 
 /**
@@ -56,9 +68,11 @@ export function authorizationGate(config: NetworkExtAuthz, context: ListenerCont
       because,
       ask(decide) {
         n.active++;
-        const request = requestFor(config, labels, clock.now(), connection);
+        const request = requestFor(config, labels, connection);
+        const startMs = clock.monotonicMs();
         const call = checkByGrpc(filterServices.calls, target, request, (verdict) => {
           n.active--;
+          keep(connection, verdict, Math.round(clock.monotonicMs() - startMs));
           if (verdict.kind === 'ok') {
             n.ok++;
           } else if (verdict.kind === 'denied') {

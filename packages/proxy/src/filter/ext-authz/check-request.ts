@@ -25,10 +25,7 @@ export interface ShownBody {
 }
 
 /** An address, as services are told it. */
-export function addressOf({
-  address,
-  port,
-}: SocketAddress): NonNullable<AttributeContext['source']>['address'] {
+function addressOf({ address, port }: SocketAddress): NonNullable<AttributeContext['source']>['address'] {
   return { socketAddress: { address, portValue: port } };
 }
 
@@ -63,6 +60,21 @@ export function peerOf(
     ...(withCertificate && tls?.peerCertificate !== undefined
       ? { certificate: encodeURIComponent(pem(tls.peerCertificate.der)) }
       : {}),
+  };
+}
+
+/** Who is spoken to: by its address, its certificate, and the labels of this proxy. */
+export function destinationOf(
+  address: SocketAddress,
+  tls: TlsInfo | undefined,
+  labels: Readonly<Record<string, string>> | undefined,
+): NonNullable<AttributeContext['destination']> {
+  const own = tls?.own;
+  const principal = own?.uriSans[0] ?? own?.dnsSans[0] ?? own?.subject;
+  return {
+    address: addressOf(address),
+    ...(principal === undefined ? {} : { principal }),
+    ...(labels === undefined ? {} : { labels }),
   };
 }
 
@@ -108,10 +120,7 @@ export class CheckRequestMaker {
         ...peerOf(exchange.client, tls, config.includePeerCertificate),
         ...(service === undefined ? {} : { service: textOfHeaderValue(service) }),
       },
-      destination: {
-        address: addressOf(connection.local),
-        ...(this.#labels === undefined ? {} : { labels: this.#labels }),
-      },
+      destination: destinationOf(connection.local, tls, this.#labels),
       request: { time: exchange.startWallMs, http: this.#http(exchange, body, withBody) },
       contextExtensions,
       metadataContext: metadata === undefined ? {} : { filterMetadata: metadata },
