@@ -7,6 +7,7 @@ import { filters } from './cases/filters/index.ts';
 import { forwarding } from './cases/forwarding/index.ts';
 import { framing } from './cases/framing/index.ts';
 import { http2 } from './cases/http2/index.ts';
+import { gates } from './cases/gates/index.ts';
 import { log } from './cases/log/index.ts';
 import { messages } from './cases/messages/index.ts';
 import { proxyProtocol } from './cases/proxy-protocol/index.ts';
@@ -41,6 +42,7 @@ export const themes: readonly Theme[] = [
   tcp,
   mongo,
   redis,
+  gates,
   drain,
   proxyProtocol,
   tlsIn,

@@ -1,0 +1,6 @@
+import type { Theme } from '../../case.ts';
+import { authz } from './authz.ts';
+import { reasons } from './reasons.ts';
+
+/** Filters that decide whether a connection is served. */
+export const gates: Theme = { name: 'gates', reasons, setups: [...authz] };
