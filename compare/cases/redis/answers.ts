@@ -128,4 +128,10 @@ export const answers: readonly Setup[] = [
     asks('ASK to an unknown server', ['GET ask', 'MGET a moved']),
     asks('MOVED without a server', 'GET lost'),
   ),
+  redisSetup(
+    'no unknown nodes',
+    { settings: { enable_redirection: true, max_upstream_unknown_connections: 0 } },
+    asks('MOVED and ASK', ['GET moved', 'GET ask', 'MGET moved ask']),
+  ),
+  redisSetup('no redirections', {}, asks('MOVED and ASK', ['GET moved', 'GET ask', 'MGET moved ask'])),
 ];

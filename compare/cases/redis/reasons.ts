@@ -23,7 +23,6 @@ export const reasons: readonly Reason[] = [
   { cases: /^a good one, then a bad one/, why: 'a request is an array of strings' },
   { cases: /^half closed/, why: 'a client that ends its half is answered' },
   { cases: /^two answers/, why: 'a connection with an answer to nothing is closed' },
-  { cases: /server$/, why: 'only known endpoints are connected to' },
   {
     cases: /^several$/,
     of: /^up3?\.1\.(?:bytes|connection)$|^stat\.cluster\.up\.upstream_(?:cx|rq)/,
@@ -46,5 +45,6 @@ export const reasons: readonly Reason[] = [
     of: /^client1\.bytes$|^stat\.redis\.main\.command\.(?:exec|multi)\./,
     why: 'a transaction that has failed ends by EXEC',
   },
+  { cases: /^MOVED to an unknown/, of: /\.total_match_count$/, why: 'not kept' },
   { of: /\.redis_cluster\.upstream_commands\./, why: 'not counted once more by cluster' },
 ];

@@ -21,15 +21,15 @@ const filterPolicy = fieldPolicy(redis.RedisProxy, [
   'downstreamAuthUsername',
   'faults',
 ]);
+const defaultMaxUnknownConnections = 100;
 const oneWrite = 'what is written in one turn of the event loop leaves together';
 const settingsPolicy = fieldPolicy(
   redis.RedisProxy_ConnPoolSettings,
-  ['opTimeout', 'enableHashtagging', 'enableRedirection', 'readPolicy'],
+  ['opTimeout', 'enableHashtagging', 'enableRedirection', 'maxUpstreamUnknownConnections', 'readPolicy'],
   {
     maxBufferSizeBeforeFlush: oneWrite,
     bufferFlushTimeout: oneWrite,
     enableCommandStats: 'commands are counted by the filter, not once more by cluster',
-    maxUpstreamUnknownConnections: 'only known endpoints are connected to',
   },
 );
 const readPolicies = {
@@ -102,6 +102,7 @@ export function decodeRedisProxy(scope: Scope, message: redis.RedisProxy): Redis
     hashTags: settings.enableHashtagging ?? false,
     readPolicy: at.at('readPolicy').choice(settings.readPolicy, readPolicies, 'primary'),
     followsRedirections: settings.enableRedirection ?? false,
+    maxUnknownConnections: settings.maxUpstreamUnknownConnections ?? defaultMaxUnknownConnections,
     latencyInMicros: message.latencyInMicros ?? false,
     routes: prefixes,
     ...(catchAll === undefined ? {} : { catchAll }),

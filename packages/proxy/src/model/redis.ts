@@ -43,6 +43,8 @@ export interface RedisProxy {
   readonly readPolicy: RedisReadPolicy;
   /** Follows a node that says that another one has the slot. */
   readonly followsRedirections: boolean;
+  /** So many nodes that its cluster does not know may a redirection be followed to at a time; default 100. */
+  readonly maxUnknownConnections: number;
   readonly latencyInMicros: boolean;
   readonly routes: readonly RedisRoute[];
   /** For keys of no prefix; undefined: they have no endpoint. */

@@ -1,6 +1,6 @@
 import { formatAddress, parseSocketAddress } from '../model/address.ts';
 import type { UpstreamCluster } from '../cluster/upstream-cluster.ts';
-import { nobody, type ReplyListener } from './redis-client.ts';
+import { nobody, type RedisClient, type ReplyListener } from './redis-client.ts';
 import { encodeRequest } from './resp-writer.ts';
 import type { RedisUpstreams } from './upstreams.ts';
 
@@ -11,7 +11,8 @@ const maxHops = 5;
 
 /**
  * Sends a request once more where a node of a Redis Cluster answers that another one has the slot: `MOVED` for good,
- * `ASK` for this one request. The client gets the error where that node is not known.
+ * `ASK` for this one request. The client gets the error where that node cannot be connected to: it is known by a name
+ * alone, or there are as many connections to nodes that are not known as may be.
  */
 export class Redirections implements ReplyListener {
   readonly #cluster: UpstreamCluster;
@@ -38,16 +39,25 @@ export class Redirections implements ReplyListener {
 
   /** `MOVED 3999 127.0.0.1:6381`; false where the request is not sent again. */
   #follow(error: string): boolean {
-    const [kind, , place = ''] = error.split(' ');
-    if (kind !== 'MOVED' && kind !== 'ASK') return false;
+    const [kind, , place, ...more] = error.split(' ');
+    if ((kind !== 'MOVED' && kind !== 'ASK') || place === undefined || more.length > 0) return false;
     this.#cluster.onRedirection();
-    const address = parseSocketAddress(place);
-    const host = this.#cluster.hostAt(address === undefined ? place : formatAddress(address));
-    if (host === undefined || ++this.#hops > maxHops) return false;
-    const client = this.#upstreams.client(this.#cluster, host);
-    if (client === undefined) return false;
+    const { n } = this.#cluster.stats;
+    const client = ++this.#hops > maxHops ? undefined : this.#clientAt(place);
+    if (client === undefined) {
+      n.upstreamInternalRedirectFailed++;
+      return false;
+    }
+    n.upstreamInternalRedirectSucceeded++;
     if (kind === 'ASK') client.send(asking, nobody);
     client.send(this.#request, this);
     return true;
+  }
+
+  #clientAt(place: string): RedisClient | undefined {
+    const address = parseSocketAddress(place);
+    const host = this.#cluster.hostAt(address === undefined ? place : formatAddress(address));
+    if (host !== undefined) return this.#upstreams.client(this.#cluster, host);
+    return address === undefined ? undefined : this.#upstreams.unknownClient(this.#cluster, address);
   }
 }

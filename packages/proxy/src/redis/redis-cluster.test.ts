@@ -125,6 +125,39 @@ test('a request follows a slot that moves, and its new place is asked for', asyn
   assert.equal(old.heard.length, before);
 });
 
+test('a request follows to a node that the cluster does not know, as many of them at a time as may be', async (t) => {
+  const sockets: Socket[] = [];
+  let slots: Buffer = Buffer.alloc(0);
+  const old = await node(t, (parts) => {
+    const port = parts[1] === 'a' ? next.port : parts[1] === 'b' ? other.port : undefined;
+    if (isSlots(parts)) return slots;
+    return encodeError(port === undefined ? 'MOVED 1 elsewhere' : `MOVED 1 127.0.0.1:${port}`);
+  });
+  const next = await node(t, (_parts, socket) => {
+    sockets.push(socket);
+    return encodeString('new');
+  });
+  const other = await node(t, () => encodeString('other'));
+  slots = encodeArray([range(0, 16_383, old.port)]);
+  const { dataPlane, port } = await serve(t, [old.port], { max_upstream_unknown_connections: 1 });
+  const client = await redisClient(t, port);
+  assert.deepEqual(await client.ask('GET a', 'GET a'), ['$3 new', '$3 new']);
+  assert.deepEqual(await client.ask('GET b'), [`-MOVED 1 127.0.0.1:${other.port}`]);
+  assert.deepEqual(await client.ask('GET c'), ['-MOVED 1 elsewhere']);
+  const stats = (): readonly number[] =>
+    [
+      'upstream_internal_redirect_succeeded_total',
+      'upstream_internal_redirect_failed_total',
+      'redis_cluster.max_upstream_unknown_connections_reached',
+    ].map((name) => statOf(dataPlane, `cluster.shards.${name}`));
+  assert.deepEqual(stats(), [2, 2, 1]);
+  // One that is over makes room.
+  sockets[0]?.end();
+  await until(() => statOf(dataPlane, 'cluster.shards.upstream_cx_active') === 1);
+  assert.deepEqual(await client.ask('GET b'), ['$5 other']);
+  assert.deepEqual(stats(), [3, 2, 1]);
+});
+
 test('redirections do not interrupt a question that they have led to', async (t) => {
   let slots: Buffer = Buffer.alloc(0);
   const late: Socket[] = [];

@@ -1,6 +1,7 @@
 import type { Problem } from '@lateen/core';
 import type { ListenerContext, ServeConnection } from '../listener/compiled-listener.ts';
 import type { RedisProxy } from '../model/redis.ts';
+import { RedisClusterStats } from '../telemetry/redis-cluster-stats.ts';
 import { readDataSource } from '../tls/data-source.ts';
 import { KeyRoutes } from './key-routes.ts';
 import { RedisConnection, type RedisSetup } from './redis-connection.ts';
@@ -14,7 +15,7 @@ export function compileRedisProxy(
   path: string,
   bad: Problem[],
 ): ServeConnection {
-  const { clusterRef, random, timers, clock } = context;
+  const { clusterRef, random, timers, clock, filterServices } = context;
   const read = (source: RedisProxy['passwords'][number], field: string): Buffer => {
     const bytes = readDataSource(source, `${path}.${field}`);
     if (bytes.ok) return bytes.value;
@@ -24,7 +25,9 @@ export function compileRedisProxy(
   const split: SplitterContext = {
     model,
     routes: new KeyRoutes(model, clusterRef, random),
-    upstreams: new RedisUpstreams(timers, model.opTimeoutMs, model.readPolicy),
+    upstreams: new RedisUpstreams(timers, model, (cluster) =>
+      filterServices.statGroup(`redis cluster ${cluster}`, () => new RedisClusterStats(cluster)),
+    ),
     random,
   };
   const setup: RedisSetup = {

@@ -1,8 +1,10 @@
-import type { Host } from '../cluster/host.ts';
+import { endpointAt, Host } from '../cluster/host.ts';
 import type { UpstreamCluster } from '../cluster/upstream-cluster.ts';
 import type { CoarseTimers } from '../timer/coarse-timers.ts';
 import type { Cluster } from '../model/cluster.ts';
-import type { RedisReadPolicy } from '../model/redis.ts';
+import { formatAddress, type SocketAddress } from '../model/address.ts';
+import type { RedisProxy, RedisReadPolicy } from '../model/redis.ts';
+import type { RedisClusterStats } from '../telemetry/redis-cluster-stats.ts';
 import { greetingOf } from './greeting.ts';
 import { encodeRequest } from './resp-writer.ts';
 import { RedisClient } from './redis-client.ts';
@@ -12,6 +14,7 @@ import { RedisClient } from './redis-client.ts';
  * nobody sends on them any more.
  */
 const idleTimeoutMs = 3_600_000;
+const nowhere = { region: '', zone: '', subZone: '' };
 const readOnly = encodeRequest(['READONLY']);
 
 /** The connections of a filter to its endpoints: one to each, and those of transactions. */
@@ -19,12 +22,22 @@ export class RedisUpstreams {
   readonly #timers: CoarseTimers;
   readonly #opTimeoutMs: number;
   readonly #readPolicy: RedisReadPolicy;
+  readonly #maxUnknown: number;
+  readonly #statsOf: (cluster: string) => RedisClusterStats;
   readonly #clients = new WeakMap<Host, RedisClient>();
+  /** Nodes that others have named and that the clusters do not know, by their addresses. */
+  readonly #unknown = new WeakMap<UpstreamCluster, Map<string, Host>>();
 
-  constructor(timers: CoarseTimers, opTimeoutMs: number, readPolicy: RedisReadPolicy) {
+  constructor(
+    timers: CoarseTimers,
+    { opTimeoutMs, readPolicy, maxUnknownConnections }: RedisProxy,
+    statsOf: (cluster: string) => RedisClusterStats,
+  ) {
     this.#readPolicy = readPolicy;
     this.#timers = timers;
     this.#opTimeoutMs = opTimeoutMs;
+    this.#maxUnknown = maxUnknownConnections;
+    this.#statsOf = statsOf;
   }
 
   /** The shared connection to a host; undefined where the cluster may have no more. */
@@ -34,6 +47,28 @@ export class RedisUpstreams {
     const client = this.#connect(cluster, host, idleTimeoutMs);
     if (client !== undefined) this.#clients.set(host, client);
     return client;
+  }
+
+  /**
+   * The shared connection to a node that another one has named (`MOVED`, `ASK`) and that the cluster does not know;
+   * undefined where there are as many of them as may be.
+   */
+  unknownClient(cluster: UpstreamCluster, address: SocketAddress): RedisClient | undefined {
+    const hosts = this.#unknown.get(cluster) ?? new Map<string, Host>();
+    this.#unknown.set(cluster, hosts);
+    const key = formatAddress(address);
+    const known = hosts.get(key);
+    if (known !== undefined) return this.client(cluster, known);
+    if (hosts.size >= this.#maxUnknown) {
+      for (const [name, host] of hosts) if (this.#clients.get(host)?.over !== false) hosts.delete(name);
+    }
+    if (hosts.size >= this.#maxUnknown) {
+      this.#statsOf(cluster.model.statName ?? cluster.model.name).n.unknownReached++;
+      return undefined;
+    }
+    const host = new Host(endpointAt(address), nowhere, 0, 0);
+    hosts.set(key, host);
+    return this.client(cluster, host);
   }
 
   /** A connection of one's own, which stays until it is closed: the endpoint watches keys for it. */
