@@ -166,8 +166,10 @@ export function createDataPlane(options: DataPlaneOptions = {}): DataPlane {
     runtimeCell: (key) => runtime.cell(key),
     maxDownstreamConnections: () =>
       overload.maxDownstreamConnections ?? maxConnections.entry?.number ?? Number.POSITIVE_INFINITY,
-    isDraining: (direction) =>
-      healthCheckFailed || draining.closes() || (direction === 'inbound' && listeners.closesInbound()),
+    isDraining: (listener) =>
+      (healthCheckFailed && listener?.outlivesFailedHealth !== true) ||
+      draining.closes() ||
+      (listener?.trafficDirection === 'inbound' && listeners.closesInbound()),
     requestIds: new RequestIds(),
     meshMetrics,
     get tracing() {

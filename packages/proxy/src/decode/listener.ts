@@ -41,6 +41,7 @@ const listenerPolicy = fieldPolicy(
     'continueOnListenerFiltersTimeout',
     'transparent',
     'trafficDirection',
+    'drainType',
     'reusePort',
     'enableReusePort',
     'accessLog',
@@ -51,7 +52,6 @@ const listenerPolicy = fieldPolicy(
     'ignoreGlobalConnLimit',
   ],
   {
-    drainType: 'connections are drained on every change and at the end',
     freebind: kernelDefault,
     socketOptions: kernelDefault,
     tcpFastOpenQueueLength: kernelDefault,
@@ -98,6 +98,8 @@ export const listenerPolicies = [
   listenerFilterPolicy,
 ];
 
+const drainTypes = { DEFAULT: false, MODIFY_ONLY: true };
+
 const directions: Readonly<Record<string, Listener['trafficDirection']>> = {
   UNSPECIFIED: 'unspecified',
   INBOUND: 'inbound',
@@ -130,6 +132,9 @@ export function decodeListener(scope: Scope, message: ListenerMessage): Listener
     useOriginalDst: message.useOriginalDst ?? false,
     transparent: message.transparent ?? false,
     trafficDirection,
+    ...(scope.at('drainType').choice(message.drainType, drainTypes, false)
+      ? { outlivesFailedHealth: true }
+      : {}),
     listenerFilters: [
       ...proxyProtocolOfChains(chains),
       ...(message.listenerFilters ?? []).map((filter, i) =>

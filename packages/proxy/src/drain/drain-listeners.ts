@@ -9,17 +9,14 @@ export interface DrainRequest {
   readonly afterwards: 'now' | 'close' | 'stay';
 }
 
-/** Lets go of listeners: at once, or over the drain time, in which answers end their connections. */
+/** Lets go of listeners, at once or when the drain time is over; in it answers end their connections, either way. */
 export function drainListeners(
   dataPlane: Pick<DataPlane, 'startDraining' | 'stopAccepting'>,
   clock: Clock,
   drainTimeMs: number,
   { only, afterwards }: DrainRequest,
 ): void {
-  if (afterwards === 'now') {
-    void dataPlane.stopAccepting(only);
-    return;
-  }
   dataPlane.startDraining(only);
+  if (afterwards === 'now') void dataPlane.stopAccepting(only);
   if (afterwards === 'close') clock.after(drainTimeMs, () => void dataPlane.stopAccepting(only));
 }

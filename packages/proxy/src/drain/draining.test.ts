@@ -13,6 +13,7 @@ import {
   type Listener,
   type ListenerChoice,
 } from '../model/index.ts';
+import { listenerFromJson } from '../testing/envoy-config.ts';
 import {
   cluster,
   httpListener,
@@ -247,4 +248,42 @@ test('a removed listener lets HTTP/2 connections go by a GOAWAY that refuses not
   await closed;
   await until(() => dataPlane.activeConnections === 0);
   assert.doesNotMatch(dataPlane.stats.text(), /^listener\./m);
+});
+
+test('listeners that stop at once end their connections by answers all the same', async (t) => {
+  const { port: up } = await upstream(t, (_, response) => response.end('x'));
+  const clock = new TestClock();
+  const settings = { clock, drainTimeMs: 10_000, drainStrategy: 'immediate' } as const;
+  const { dataPlane, port } = await serveHttp(t, [routeTo('up')], [cluster('up', [up])], {}, settings);
+  const agent = new Agent({ keepAlive: true });
+  t.after(() => agent.destroy());
+  assert.notEqual((await ask(port, agent)).connection, 'close');
+  let stopped: Promise<void> | undefined;
+  const watched = {
+    startDraining: (only?: ListenerChoice) => dataPlane.startDraining(only),
+    stopAccepting: (only?: ListenerChoice) => (stopped = dataPlane.stopAccepting(only)),
+  };
+  drainListeners(watched, clock, 10_000, { only: 'all', afterwards: 'now' });
+  await stopped;
+  await assert.rejects(ask(port, false), /ECONNREFUSED/);
+  assert.equal((await ask(port, agent)).connection, 'close');
+});
+
+test('a listener that is drained where it changes alone keeps its connections when health checks are failed', async (t) => {
+  const { port: up } = await upstream(t, (_, response) => response.end('x'));
+  const dataPlane = startDataPlane(t);
+  const hosts = [
+    { name: 'all', domains: ['*'], routes: [{ match: { prefix: '/' }, route: { cluster: 'up' } }] },
+  ];
+  const named = (name: string, more: object): Listener =>
+    listenerFromJson({ route_config: { name: 'routes', virtual_hosts: hosts } }, {}, { name, ...more });
+  await dataPlane.update({
+    clusters: { set: [cluster('up', [up])] },
+    listeners: { set: [named('all', {}), named('modify', { drain_type: 'MODIFY_ONLY' })] },
+  });
+  dataPlane.failHealthChecks(true);
+  assert.equal((await ask(portOf(dataPlane, 'all'), false)).connection, 'close');
+  const agent = new Agent({ keepAlive: true });
+  t.after(() => agent.destroy());
+  assert.notEqual((await ask(portOf(dataPlane, 'modify'), agent)).connection, 'close');
 });

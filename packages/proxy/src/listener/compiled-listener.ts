@@ -79,8 +79,8 @@ export interface CompiledChain {
 }
 
 export interface ListenerContext extends ManagerContext {
-  /** True where an answer is to be the last of its connection; `direction` is that of the listener. */
-  readonly isDraining: (direction?: Listener['trafficDirection']) => boolean;
+  /** True where an answer is to be the last of its connection. */
+  readonly isDraining: (listener?: Listener) => boolean;
   readonly clusterRef: (name: string) => ClusterRef;
   /** The cluster of a name that a client says. */
   readonly requestedCluster: (name: string) => ClusterRef;
@@ -316,7 +316,7 @@ function compileChain(
   const context: ListenerContext = {
     ...shared,
     filterServices: { ...servicesFor(listener, shared.filterServices), upkeep },
-    isDraining: () => drain.closes() || shared.isDraining(listener.trafficDirection),
+    isDraining: () => drain.closes() || shared.isDraining(listener),
     ...(listener.bypassOverloadManager === true ? { overload: new OverloadState() } : {}),
   };
   let serve: ServeConnection | undefined;

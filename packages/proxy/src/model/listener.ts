@@ -78,6 +78,8 @@ export interface Listener {
   readonly useOriginalDst: boolean;
   readonly transparent: boolean;
   readonly trafficDirection: 'unspecified' | 'inbound' | 'outbound';
+  /** Where `/healthcheck/fail` ends no connections (Envoy, `drain_type: MODIFY_ONLY`). */
+  readonly outlivesFailedHealth?: boolean;
   readonly listenerFilters: readonly ListenerFilter[];
   /** Default 15,000; 0: none. */
   readonly listenerFiltersTimeoutMs: number;
