@@ -46,5 +46,4 @@ export const reasons: readonly Reason[] = [
     why: 'a transaction that has failed ends by EXEC',
   },
   { cases: /^MOVED to an unknown/, of: /\.total_match_count$/, why: 'not kept' },
-  { of: /\.redis_cluster\.upstream_commands\./, why: 'not counted once more by cluster' },
 ];

@@ -25,11 +25,17 @@ const defaultMaxUnknownConnections = 100;
 const oneWrite = 'what is written in one turn of the event loop leaves together';
 const settingsPolicy = fieldPolicy(
   redis.RedisProxy_ConnPoolSettings,
-  ['opTimeout', 'enableHashtagging', 'enableRedirection', 'maxUpstreamUnknownConnections', 'readPolicy'],
+  [
+    'opTimeout',
+    'enableHashtagging',
+    'enableRedirection',
+    'enableCommandStats',
+    'maxUpstreamUnknownConnections',
+    'readPolicy',
+  ],
   {
     maxBufferSizeBeforeFlush: oneWrite,
     bufferFlushTimeout: oneWrite,
-    enableCommandStats: 'commands are counted by the filter, not once more by cluster',
   },
 );
 const readPolicies = {
@@ -103,6 +109,7 @@ export function decodeRedisProxy(scope: Scope, message: redis.RedisProxy): Redis
     readPolicy: at.at('readPolicy').choice(settings.readPolicy, readPolicies, 'primary'),
     followsRedirections: settings.enableRedirection ?? false,
     maxUnknownConnections: settings.maxUpstreamUnknownConnections ?? defaultMaxUnknownConnections,
+    countsUpstreamCommands: settings.enableCommandStats ?? false,
     latencyInMicros: message.latencyInMicros ?? false,
     routes: prefixes,
     ...(catchAll === undefined ? {} : { catchAll }),

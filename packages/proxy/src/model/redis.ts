@@ -45,6 +45,8 @@ export interface RedisProxy {
   readonly followsRedirections: boolean;
   /** So many nodes that its cluster does not know may a redirection be followed to at a time; default 100. */
   readonly maxUnknownConnections: number;
+  /** What endpoints are sent is counted by cluster, too. */
+  readonly countsUpstreamCommands: boolean;
   readonly latencyInMicros: boolean;
   readonly routes: readonly RedisRoute[];
   /** For keys of no prefix; undefined: they have no endpoint. */

@@ -4,6 +4,7 @@ import type { UpstreamCluster } from '../cluster/upstream-cluster.ts';
 import { connectionEnd, type ConnectionEnd } from '../codec/connection-end.ts';
 import { type Expirable, type CoarseTimers, type Countdown } from '../timer/coarse-timers.ts';
 import type { Wire, WireHandler } from '../wire/wire.ts';
+import { countedReply, type CommandCounts } from './counted-reply.ts';
 import { ReplyReader, RespError, type Reply } from './resp-reader.ts';
 
 /** Hears what became of a request; one of the two is called, once. */
@@ -19,6 +20,8 @@ export interface RedisClientContext {
   readonly opTimeoutMs: number;
   /** How long a connection stays that carries nothing; 0: for ever. */
   readonly idleTimeoutMs: number;
+  /** Undefined: commands are not counted by cluster. */
+  readonly counts: CommandCounts | undefined;
   /** Sent first on a new connection. */
   readonly greetings: readonly Buffer[];
 }
@@ -73,7 +76,8 @@ export class RedisClient implements Expirable, ConnectListener, WireHandler, Hos
     n.upstreamRqActive++;
     this.#host.rqTotal++;
     this.#host.active++;
-    this.#write(request, listener);
+    const { counts } = this.#context;
+    this.#write(request, counts === undefined ? listener : countedReply(request, listener, counts));
   }
 
   drain(): void {

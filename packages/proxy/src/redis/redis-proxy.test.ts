@@ -413,6 +413,27 @@ test('statistics tell what the proxy could not do, not what endpoints refuse', a
   for (const { data } of all) data.clear();
 });
 
+test('what endpoints are sent is counted by cluster where that is asked for', async (t) => {
+  const { cluster } = await shards(t, 2);
+  const filter = { ...toAll, settings: { op_timeout: '5s', enable_command_stats: true } };
+  const { dataPlane, port } = await serve(t, [cluster], filter);
+  const client = await redisClient(t, port);
+  await client.ask('SET a 1', 'GET a', 'MGET a b', 'LPUSH a 1');
+  await client.ask('MULTI');
+  await client.ask('SET a 2');
+  await client.ask('EXEC');
+  const at = 'cluster.shards.redis_cluster.upstream_commands';
+  const counts = (command: string): readonly number[] =>
+    ['total', 'success', 'failure'].map((name) => statOf(dataPlane, `${at}.${command}.${name}`));
+  assert.deepEqual(counts('get'), [3, 3, 0]);
+  assert.deepEqual(counts('set'), [2, 2, 0]);
+  assert.deepEqual(counts('unknown'), [2, 2, 0]);
+  const plain = await serve(t, [cluster]);
+  await (await redisClient(t, plain.port)).ask('GET a');
+  const names = plain.dataPlane.stats.snapshot().groups.map(({ prefix }) => prefix);
+  assert.ok(!names.includes('cluster.shards.redis_cluster.'), `${names}`);
+});
+
 test('what endpoints answer alike is said once, and their lists are joined', async (t) => {
   const { all, cluster } = await shards(t, 2);
   const { port } = await serve(t, [cluster]);

@@ -22,10 +22,11 @@ export function compileRedisProxy(
     bad.push(...bytes.problems);
     return Buffer.alloc(0);
   };
+  const nowMs = (): number => clock.monotonicMs();
   const split: SplitterContext = {
     model,
     routes: new KeyRoutes(model, clusterRef, random),
-    upstreams: new RedisUpstreams(timers, model, (cluster) =>
+    upstreams: new RedisUpstreams(timers, nowMs, model, (cluster) =>
       filterServices.statGroup(`redis cluster ${cluster}`, () => new RedisClusterStats(cluster)),
     ),
     random,
@@ -39,7 +40,7 @@ export function compileRedisProxy(
       username: model.username === undefined ? undefined : read(model.username, 'downstream_auth_username'),
     },
     timers,
-    nowMs: () => clock.monotonicMs(),
+    nowMs,
   };
   return (wire, _info, onClosed) => new RedisConnection(setup, wire, onClosed);
 }

@@ -24,15 +24,20 @@ export class RedisUpstreams {
   readonly #readPolicy: RedisReadPolicy;
   readonly #maxUnknown: number;
   readonly #statsOf: (cluster: string) => RedisClusterStats;
+  readonly #nowMs: () => number;
+  readonly #countsCommands: boolean;
   readonly #clients = new WeakMap<Host, RedisClient>();
   /** Nodes that others have named and that the clusters do not know, by their addresses. */
   readonly #unknown = new WeakMap<UpstreamCluster, Map<string, Host>>();
 
   constructor(
     timers: CoarseTimers,
-    { opTimeoutMs, readPolicy, maxUnknownConnections }: RedisProxy,
+    nowMs: () => number,
+    { opTimeoutMs, readPolicy, maxUnknownConnections, countsUpstreamCommands }: RedisProxy,
     statsOf: (cluster: string) => RedisClusterStats,
   ) {
+    this.#nowMs = nowMs;
+    this.#countsCommands = countsUpstreamCommands;
     this.#readPolicy = readPolicy;
     this.#timers = timers;
     this.#opTimeoutMs = opTimeoutMs;
@@ -63,7 +68,7 @@ export class RedisUpstreams {
       for (const [name, host] of hosts) if (this.#clients.get(host)?.over !== false) hosts.delete(name);
     }
     if (hosts.size >= this.#maxUnknown) {
-      this.#statsOf(cluster.model.statName ?? cluster.model.name).n.unknownReached++;
+      this.#statsOf(statNameOf(cluster)).n.unknownReached++;
       return undefined;
     }
     const host = new Host(endpointAt(address), nowhere, 0, 0);
@@ -85,6 +90,9 @@ export class RedisUpstreams {
       timers: this.#timers,
       opTimeoutMs: this.#opTimeoutMs,
       idleTimeoutMs: idleMs,
+      counts: this.#countsCommands
+        ? { stats: this.#statsOf(statNameOf(cluster)), nowMs: this.#nowMs }
+        : undefined,
       greetings: this.#greetingsOf(cluster.model),
     });
   }
@@ -95,4 +103,8 @@ export class RedisUpstreams {
     const toRead = model.discovery.kind === 'redis' && this.#readPolicy !== 'primary';
     return [...(login.length === 0 ? [] : [login]), ...(toRead ? [readOnly] : [])];
   }
+}
+
+function statNameOf({ model }: UpstreamCluster): string {
+  return model.statName ?? model.name;
 }
