@@ -72,9 +72,4 @@ export const reasons: readonly Reason[] = [
     why: 'GOAWAY says that the connection is closed',
   },
   { cases: /HTTP\/2$|goodbye/, of: /upstream_cx_protocol_error$/, why: 'counts what is closed for it' },
-  {
-    cases: /^two at first/,
-    of: /^stat\.cluster\.hedged\./,
-    why: 'initial_requests of a hedge policy is honoured, as its documentation has it',
-  },
 ];

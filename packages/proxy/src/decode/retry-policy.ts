@@ -10,7 +10,7 @@ import { OmitCanaryHostsPredicate } from '@lateen/protocol/envoy/extensions/retr
 import { OmitHostMetadataConfig } from '@lateen/protocol/envoy/extensions/retry/host/omit_host_metadata/v3';
 import { PreviousHostsPredicate } from '@lateen/protocol/envoy/extensions/retry/host/previous_hosts/v3';
 import { PreviousPrioritiesConfig } from '@lateen/protocol/envoy/extensions/retry/priority/previous_priorities/v3';
-import { decodeFraction, decodeMetadata } from './basics.ts';
+import { decodeMetadata } from './basics.ts';
 import { fieldPolicy } from './field-policy.ts';
 import { decodeHeaderMatch } from './headers.ts';
 import type { Scope } from './scope.ts';
@@ -30,11 +30,11 @@ const retryPolicyPolicy = fieldPolicy(route.RetryPolicy, [
   'retriableHeaders',
   'retriableRequestHeaders',
 ]);
-const hedgePolicyPolicy = fieldPolicy(route.HedgePolicy, [
-  'initialRequests',
-  'additionalRequestChance',
-  'hedgeOnPerTryTimeout',
-]);
+const oneAtFirst = 'a request starts with one try, as in Envoy, which implements neither';
+const hedgePolicyPolicy = fieldPolicy(route.HedgePolicy, ['hedgeOnPerTryTimeout'], {
+  initialRequests: oneAtFirst,
+  additionalRequestChance: oneAtFirst,
+});
 const omitHostPolicy = fieldPolicy(OmitHostMetadataConfig, ['metadataMatch']);
 
 const previousPrioritiesPolicy = fieldPolicy(PreviousPrioritiesConfig, ['updateFrequency']);
@@ -120,15 +120,6 @@ function decodeHostPredicates(
 export function decodeHedgePolicy(scope: Scope, message: HedgeMessage): HedgePolicy {
   scope.check(hedgePolicyPolicy, message);
   return {
-    initialRequests: message.initialRequests ?? 1,
-    ...(message.additionalRequestChance === undefined
-      ? {}
-      : {
-          additionalRequestChance: decodeFraction(
-            scope.at('additionalRequestChance'),
-            message.additionalRequestChance,
-          ),
-        }),
     hedgeOnPerTryTimeout: message.hedgeOnPerTryTimeout ?? false,
   };
 }

@@ -129,9 +129,6 @@ export interface RetryPolicy {
 
 /** Several tries of one request at a time: the first good answer is taken. */
 export interface HedgePolicy {
-  readonly initialRequests: number;
-  /** Share of the requests that start with one more. */
-  readonly additionalRequestChance?: Fraction;
   /** A try that takes too long goes on beside the next one. */
   readonly hedgeOnPerTryTimeout: boolean;
 }

@@ -1,14 +1,6 @@
 import type { HeaderBlock } from '../../codec/header-block.ts';
-import type { HedgePolicy } from '../../model/route.ts';
 import type { RequestTiming } from '../../route/request-timing.ts';
 import type { Attempt } from '../../attempt/attempt.ts';
-
-/** How many tries a hedged request starts with besides the first; `random` is below 1. */
-export function furtherTries(hedge: HedgePolicy, random: () => number): number {
-  const { initialRequests, additionalRequestChance: chance } = hedge;
-  if (chance === undefined || random() * chance.denominator >= chance.numerator) return initialRequests - 1;
-  return initialRequests;
-}
 
 /** Tries of a request that are under way besides the latest, where its tries are hedged. */
 export class OtherTries {

@@ -20,7 +20,7 @@ import {
 } from '../../attempt/failure.ts';
 import { RequestTries } from './request-tries.ts';
 import { startShadows } from './mirror.ts';
-import { furtherTries, OtherTries } from './other-tries.ts';
+import { OtherTries } from './other-tries.ts';
 import { Retries } from './retries.ts';
 import type { RouterOwner } from './router-owner.ts';
 import {
@@ -85,26 +85,11 @@ export class Router extends RequestTries implements AttemptOwner {
       });
     }
     this.#try(false);
-    if (action.hedge !== undefined) this.#startHedges();
   }
 
   abort(): void {
     this.#end();
     this.attempt?.abort();
-  }
-
-  /** The tries with which a request of a hedged route starts besides the first. */
-  #startHedges(): void {
-    const { hedge } = this.action;
-    if (hedge === undefined) return;
-    for (
-      let more = furtherTries(hedge, this.owner.manager.random);
-      more > 0 && !this.over && !this.responding && this.attempt?.over === false;
-      more--
-    ) {
-      this.retries?.noteTried(this.attempt.host);
-      this.#try(false);
-    }
   }
 
   protected startTimeout(): void {
