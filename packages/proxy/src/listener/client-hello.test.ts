@@ -150,3 +150,30 @@ test('access logs tell the fingerprints that the inspector is to take', async (t
   // One cipher, whose hash is that of "1301".
   assert.match(lines[2] ?? '', /^[0-9a-f]{32} t13d01\d\dh2_0f2cb44170f4_[0-9a-f]{12}$/);
 });
+
+test('a server name that readers of TLS would not agree on is none', () => {
+  const hex = (text: string): string => Buffer.from(text, 'latin1').toString('hex');
+  const size = (value: number): string => value.toString(16).padStart(4, '0');
+  const entry = (name: string): string => `00${size(name.length)}${hex(name)}`;
+  const list = (...entries: readonly string[]): string =>
+    `${size(entries.join('').length / 2)}${entries.join('')}`;
+  const read = (...contents: readonly string[]): string => {
+    const extensions = contents.map((one) => `0000${size(one.length / 2)}${one}`).join('');
+    const body = `0303${'00'.repeat(32)}000002c02b0100${size(extensions.length / 2)}${extensions}`;
+    return readClientHello(Buffer.from(`0100${size(body.length / 2)}${body}`, 'hex'), false).serverName;
+  };
+  assert.equal(read(list(entry('A.test'))), 'a.test');
+  for (const contents of [
+    [list(entry('a.test'), entry('b.test'))],
+    [list(entry('a.test')), list(entry('b.test'))],
+    [list(entry('a.test\0.evil'))],
+    [list(entry(''))],
+    [list(entry('x'.repeat(256)))],
+    [list(`01${size(6)}${hex('a.test')}`)],
+    [`${size(9)}00${size(22)}${hex('a.test')}`],
+    [`${list(entry('a.test'))}ffff`],
+    ['0000'],
+    [''],
+  ])
+    assert.throws(() => read(...contents), contents.join());
+});

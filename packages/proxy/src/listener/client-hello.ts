@@ -52,6 +52,22 @@ function readAlpn(content: Buffer): string[] {
   return names;
 }
 
+const hostName = 0;
+const maxServerName = 255;
+
+/**
+ * One host name, and nothing besides (RFC 6066 section 3): what readers of TLS would not agree on is nobody's. Throws
+ * where it is another thing.
+ */
+function readServerName(content: Buffer): string {
+  const length = content.length - 5;
+  const isOne =
+    content.readUInt16BE(0) === length + 3 && content[2] === hostName && content.readUInt16BE(3) === length;
+  if (!isOne || length < 1 || length > maxServerName || content.includes(0, 5))
+    throw new Error('the server name is none');
+  return content.toString('latin1', 5).toLowerCase();
+}
+
 /**
  * Reads a handshake message that is whole; throws where it is none. `forFingerprints`: also what only they are made of;
  * else those lists are empty.
@@ -82,8 +98,8 @@ export function readClientHello(message: Buffer, forFingerprints: boolean): Clie
     if (forFingerprints && !isGrease(type)) extensions.push(type);
     switch (type) {
       case extension.serverName:
-        if (content.length > 5 && content[2] === 0)
-          serverName = content.toString('latin1', 5, 5 + content.readUInt16BE(3)).toLowerCase();
+        if (serverName !== '') throw new Error('there are two lists of server names');
+        serverName = readServerName(content);
         break;
       case extension.alpn:
         applicationProtocols = readAlpn(content);
