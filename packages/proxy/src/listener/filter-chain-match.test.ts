@@ -59,3 +59,11 @@ test('detected protocols choose between HTTP and the rest', () => {
   assert.equal(chains.find(traits(80, { applicationProtocols: ['http/1.1'] })), 'http');
   assert.equal(chains.find(traits(80)), 'rest');
 });
+
+test('the loopback is one address', () => {
+  const chains = table({ local: { sourceType: 'same_ip_or_loopback' }, outside: { sourceType: 'external' } });
+  const from = (address: string): string | undefined =>
+    chains.find(traits(80, { source: { kind: 'socket', address, port: 1 } }));
+  for (const address of ['127.0.0.1', '::1', '10.0.0.1']) assert.equal(from(address), 'local');
+  for (const address of ['127.0.0.2', '10.0.0.2']) assert.equal(from(address), 'outside');
+});

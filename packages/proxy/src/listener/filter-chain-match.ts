@@ -65,9 +65,10 @@ function serverNameScore(wanted: readonly string[], serverName: string): number 
   return best;
 }
 
+/** Of the loopback range the one address, as Envoy has it. */
 function isLocal(traits: ConnectionTraits): boolean {
   const { address } = traits.source;
-  return address === traits.destination.address || address.startsWith('127.') || address === '::1';
+  return address === traits.destination.address || address === '127.0.0.1' || address === '::1';
 }
 
 /**
