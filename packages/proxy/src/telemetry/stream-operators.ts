@@ -11,6 +11,11 @@ import { formatFlags, formatLongFlags } from './response-flags.ts';
 import { logTypeOf } from './stream-info.ts';
 import { tlsOperators } from './tls-operators.ts';
 
+/** Clients may say anything: what is in no name of a host is `_`, and the whole is marked (Envoy, sanitized SNI). */
+function shownServerName(name: string): string {
+  return /[^0-9A-Za-z._-]/.test(name) ? `invalid:${name.replace(/[^0-9A-Za-z._-]/g, '_')}` : name;
+}
+
 function ip(address: SocketAddress | undefined): string | undefined {
   return address?.address;
 }
@@ -89,7 +94,7 @@ export const streamOperators: Readonly<Record<string, Operator>> = {
   DOWNSTREAM_LOCAL_ADDRESS: (i) => whole(i.downstreamLocal),
   DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT: (i) => ip(i.downstreamLocal),
   DOWNSTREAM_LOCAL_PORT: (i) => i.downstreamLocal?.port,
-  REQUESTED_SERVER_NAME: (i) => nonEmpty(i.requestedServerName),
+  REQUESTED_SERVER_NAME: (i) => nonEmpty(shownServerName(i.requestedServerName)),
   TLS_JA3_FINGERPRINT: (i) => i.ja3,
   TLS_JA4_FINGERPRINT: (i) => i.ja4,
   ROUTE_NAME: (i) => nonEmpty(i.routeName),
