@@ -1,6 +1,7 @@
 import type { Theme } from './case.ts';
 import { admin } from './cases/admin/index.ts';
 import { balancing } from './cases/balancing/index.ts';
+import { chains } from './cases/chains/index.ts';
 import { clusters } from './cases/clusters/index.ts';
 import { drain } from './cases/drain/index.ts';
 import { filters } from './cases/filters/index.ts';
@@ -43,6 +44,7 @@ export const themes: readonly Theme[] = [
   mongo,
   redis,
   gates,
+  chains,
   drain,
   proxyProtocol,
   tlsIn,
