@@ -11,12 +11,14 @@ import {
 } from './ca/index.ts';
 import type { DiscoveryOptions } from './command-line.ts';
 import { debugServer } from './debug/debug-server.ts';
+import { statusService } from './debug/status-service.ts';
 import type { ControlEnvironment } from './env.ts';
 import { EnvoyFilters } from './ingest/envoy-filters.ts';
 import { KeySets } from './ingest/key-sets.ts';
 import { kubernetesIngest } from './ingest/kubernetes/adapter.ts';
 import { startWebhooks } from './platform/index.ts';
 import { registerAdsService } from './push/ads-service.ts';
+import { controlPlaneIdentifier } from './push/control-plane-identifier.ts';
 import { DiscoveryServer } from './push/discovery-server.ts';
 import { warningsAgainst } from './model/warnings.ts';
 
@@ -53,7 +55,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const { ports, host, domain, maxConnectionAgeMs } = options.discovery;
   const at = (port: number) => (host === undefined ? { port } : { port, host });
 
-  const discovery = new DiscoveryServer({ clock, logger, identifier: env.podName });
+  const discovery = new DiscoveryServer({ clock, logger, identifier: controlPlaneIdentifier(env.podName) });
   const keySets = new KeySets({
     clock,
     logger,
@@ -100,7 +102,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   });
 
   const server = createGrpcServer({ clock, logger: logger.scope('grpc'), maxConnectionAgeMs });
-  const ads = registerAdsService(server, { discovery, authenticate, logger: logger.scope('ads') });
+  const ads = registerAdsService(server, {
+    discovery,
+    status: statusService(discovery, env.namespace),
+    authenticate,
+    logger: logger.scope('ads'),
+  });
   registerCertificateService(server, {
     authority: () => authority,
     authenticate,

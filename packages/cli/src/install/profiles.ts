@@ -48,7 +48,7 @@ const base: InstallSpec = {
       resources: { requests: { cpu: '500m', memory: '2048Mi' } },
       traceSampling: 1,
     },
-    sidecarInjectorWebhook: { rewriteAppHTTPProbe: true },
+    sidecarInjectorWebhook: { rewriteAppHTTPProbe: true, enableNamespacesByDefault: false },
     gateways: {
       'istio-ingressgateway': gatewayDefaults('LoadBalancer'),
       'istio-egressgateway': gatewayDefaults('ClusterIP'),

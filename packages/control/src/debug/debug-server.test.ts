@@ -48,6 +48,7 @@ describe('the debug server', () => {
     assert.equal((await fetch(`${base}/ready`)).status, 503);
     ready = true;
     assert.equal((await fetch(`${base}/ready`)).status, 200);
+    assert.equal((await fetch(`${base}//ready`)).status, 200, 'as Istio’s istioctl spells paths');
   });
 
   test('sync status is said in istioctl’s words', async () => {

@@ -59,7 +59,8 @@ async function answer(
   response: ServerResponse,
 ): Promise<void> {
   const { discovery, ingest, isReady, clock } = options;
-  const url = new URL(request.url ?? '/', 'http://localhost');
+  // Istio's own istioctl asks for //version; Go's servers take that for /version.
+  const url = new URL(`http://localhost/${(request.url ?? '').replace(/^\/+/, '')}`);
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     send(response, 405, 'text/plain', 'only GET is supported\n');
     return;
@@ -107,8 +108,8 @@ async function sendConfigDump(
     send(response, 404, 'text/plain', `no proxy "${proxyId}" is connected; /debug/syncz lists them\n`);
     return;
   }
-  const { configDump } = await import('./config-dump.ts');
-  sendJson(response, 200, configDump(connection));
+  const { configDumpJson } = await import('./config-dump-json.ts');
+  sendJson(response, 200, configDumpJson(connection));
 }
 
 function metrics({ discovery }: DebugServerOptions, clock: Clock): string {

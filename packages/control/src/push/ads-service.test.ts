@@ -19,6 +19,7 @@ import {
   type GrpcServer,
 } from '@lateen/protocol/grpc';
 import { selfSignedAuthority, CertificateAuthority, type TokenAuthenticator } from '../ca/index.ts';
+import { statusService } from '../debug/status-service.ts';
 import { remove, type Change } from '../engine/state.ts';
 import { manifestChanges } from '../ingest/kubernetes/manifests.ts';
 import { destinationRules, slices, virtualServices } from '../model/tables.ts';
@@ -98,7 +99,8 @@ describe('ADS', () => {
     discovery.apply(fileChanges('bookinfo.yaml'));
     server = createGrpcServer();
     const nobody: TokenAuthenticator = () => Promise.resolve({ type: 'refused', reason: 'nobody' });
-    ads = registerAdsService(server, { discovery, authenticate: nobody, logger: silentLogger });
+    const status = statusService(discovery, 'istio-system');
+    ads = registerAdsService(server, { discovery, status, authenticate: nobody, logger: silentLogger });
     ({ port } = await server.listen({ host: '127.0.0.1' }));
     channel = createChannel({ target: { host: '127.0.0.1', port } });
   });
@@ -357,7 +359,8 @@ describe('ADS over TLS', () => {
           ? { type: 'authenticated', caller: { namespace: 'default', serviceAccount: 'default' } }
           : { type: 'refused', reason: 'the token is not valid' },
       );
-    registerAdsService(server, { discovery, authenticate, logger: silentLogger });
+    const status = statusService(discovery, 'istio-system');
+    registerAdsService(server, { discovery, status, authenticate, logger: silentLogger });
     const pair = authority.issueServer(['istiod.istio-system.svc'], 3_600_000);
     ({ port } = await server.listen({
       host: '127.0.0.1',

@@ -1,6 +1,13 @@
 import { formatProblem, type Logger } from '@lateen/core';
-import { AggregatedDiscoveryService } from '@lateen/protocol/envoy/service/discovery/v3';
-import type { Node } from '@lateen/protocol/envoy/config/core/v3';
+import {
+  AggregatedDiscoveryService,
+  type DeltaDiscoveryRequest,
+  type DeltaDiscoveryResponse,
+  type DiscoveryRequest,
+  type DiscoveryResponse,
+} from '@lateen/protocol/envoy/service/discovery/v3';
+import type { Any } from '@lateen/protocol';
+import type { ControlPlane, Node } from '@lateen/protocol/envoy/config/core/v3';
 import {
   GrpcError,
   type GrpcServer,
@@ -13,8 +20,21 @@ import type { Connection } from './connection.ts';
 import type { DiscoveryServer } from './discovery-server.ts';
 import { decodeNode } from './node.ts';
 
+/** Something that a caller asked to be told of the control plane. */
+export interface StatusResource {
+  readonly name: string;
+  readonly resource: Any;
+}
+
+/** Answers what people's tools ask over xDS; those are no proxies. */
+export interface StatusService {
+  serves(typeUrl: string): boolean;
+  answer(typeUrl: string, names: readonly string[], caller: WorkloadCaller): readonly StatusResource[];
+}
+
 export interface AdsServiceOptions {
   readonly discovery: DiscoveryServer;
+  readonly status: StatusService;
   /** Asked about callers over TLS; callers in plain text are not asked who they are. */
   readonly authenticate: TokenAuthenticator;
   readonly logger: Logger;
@@ -22,7 +42,37 @@ export interface AdsServiceOptions {
 
 interface Request {
   readonly node?: Node | undefined;
+  readonly typeUrl?: string | undefined;
+  readonly responseNonce?: string | undefined;
 }
+
+interface ResponseHead {
+  readonly typeUrl: string;
+  readonly nonce: string;
+  readonly controlPlane: ControlPlane;
+}
+
+/** How the two ways of ADS differ. */
+interface Way<In extends Request, Out> {
+  readonly mode: Connection['mode'];
+  onRequest(connection: Connection, request: In): void;
+  namesOf(request: In): readonly string[];
+  responseOf(head: ResponseHead, resources: readonly StatusResource[]): Out;
+}
+
+const delta: Way<DeltaDiscoveryRequest, DeltaDiscoveryResponse> = {
+  mode: 'delta',
+  onRequest: (connection, request) => connection.onDelta(request),
+  namesOf: (request) => request.resourceNamesSubscribe ?? [],
+  responseOf: (head, resources) => ({ ...head, resources }),
+};
+
+const stateOfTheWorld: Way<DiscoveryRequest, DiscoveryResponse> = {
+  mode: 'stateOfTheWorld',
+  onRequest: (connection, request) => connection.onStateOfTheWorld(request),
+  namesOf: (request) => request.resourceNames ?? [],
+  responseOf: (head, resources) => ({ ...head, resources: resources.map(({ resource }) => resource) }),
+};
 
 /** The streams of a server. */
 export interface AdsService {
@@ -36,12 +86,10 @@ type Streams = Set<Pick<ServerStream<unknown>, 'fail'>>;
 export function registerAdsService(server: GrpcServer, options: AdsServiceOptions): AdsService {
   const streams: Streams = new Set();
   server.stream(AggregatedDiscoveryService.deltaAggregatedResources, (stream) =>
-    serve(options, streams, stream, 'delta', (connection, request) => connection.onDelta(request)),
+    serve(options, streams, stream, delta),
   );
   server.stream(AggregatedDiscoveryService.streamAggregatedResources, (stream) =>
-    serve(options, streams, stream, 'stateOfTheWorld', (connection, request) =>
-      connection.onStateOfTheWorld(request),
-    ),
+    serve(options, streams, stream, stateOfTheWorld),
   );
   return {
     close() {
@@ -56,26 +104,41 @@ function serve<In extends Request, Out>(
   options: AdsServiceOptions,
   streams: Streams,
   stream: ServerStream<Out>,
-  mode: Connection['mode'],
-  onRequest: (connection: Connection, request: In) => void,
+  way: Way<In, Out>,
 ): ServerStreamHandlers<In> {
-  const { discovery, logger } = options;
+  const { discovery, logger, status } = options;
   let connection: Connection | undefined;
   let waiting: In[] = [];
   let caller: WorkloadCaller | undefined;
   let known = false;
   let over = false;
+  const told = new Set<string>();
   streams.add(stream);
 
   const take = (request: In): void => {
+    const typeUrl = request.typeUrl ?? '';
+    if (status.serves(typeUrl)) {
+      // Istio's istioctl has a nonce of its own in its first request.
+      if (!told.has(request.responseNonce ?? '')) tellStatus(typeUrl, request);
+      return;
+    }
     connection ??= open(request.node);
-    onRequest(connection, request);
+    way.onRequest(connection, request);
+  };
+  const tellStatus = (typeUrl: string, request: In): void => {
+    if (caller === undefined)
+      throw new GrpcError('UNAUTHENTICATED', 'the status is told over TLS, with a token');
+    const resources = status.answer(typeUrl, way.namesOf(request), caller);
+    const nonce = `status/${told.size + 1}`;
+    told.add(nonce);
+    const head = { typeUrl, nonce, controlPlane: { identifier: discovery.identifier } };
+    stream.send(way.responseOf(head, resources));
   };
   const open = (node: Node | undefined): Connection => {
     const decoded = decodeNode(node);
     if (!decoded.ok) throw new GrpcError('INVALID_ARGUMENT', decoded.problems.map(formatProblem).join('; '));
     checkIdentity(caller, decoded.value);
-    return discovery.attach(decoded.value, mode, stream, caller !== undefined);
+    return discovery.attach(decoded.value, way.mode, stream, caller !== undefined);
   };
   const begin = (): void => {
     known = true;

@@ -51,6 +51,11 @@ export class DiscoveryServer {
     this.#frames = responseFrames(options.identifier);
   }
 
+  /** Who we are, as proxies show it. */
+  get identifier(): string {
+    return this.#options.identifier;
+  }
+
   /** All connections, in the order in which they came. */
   get connections(): readonly Connection[] {
     return [...this.#attached.values()].map((attached) => attached.connection);
