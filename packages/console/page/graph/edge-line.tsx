@@ -1,6 +1,7 @@
 import type { GraphEdge, GraphNode } from '../../src/documents.ts';
-import { formatMs, formatRate, formatShare, healthOf } from '../format.ts';
+import { healthOf } from '../format.ts';
 import { anchorY, cardWidth } from './card-size.ts';
+import { edgeWords, labelMiddle, letterWidth } from './edge-label.ts';
 import type { Place } from './layout.ts';
 
 interface EdgeProps {
@@ -31,7 +32,12 @@ export function EdgeLine({ edge, from, to, places, labelAt, isDimmed }: EdgeProp
   const health = isBusy ? healthOf(traffic?.errorShare ?? 0) : 'idle';
   const pace = rate > 20 ? 'fast' : rate > 2 ? 'brisk' : 'slow';
   const words = edgeWords(edge);
-  const labelX = curveAt(labelAt, x1, x1 + bend, x2 - bend, x2);
+  const labelX = labelMiddle(
+    curveAt(labelAt, x1, x1 + bend, x2 - bend, x2),
+    x1,
+    x2,
+    words.length * letterWidth,
+  );
   const labelY = curveAt(labelAt, y1, y1, y2, y2);
   return (
     <g
@@ -55,29 +61,4 @@ export function EdgeLine({ edge, from, to, places, labelAt, isDimmed }: EdgeProp
 function curveAt(t: number, a: number, b: number, c: number, d: number): number {
   const u = 1 - t;
   return u * u * u * a + 3 * u * u * t * b + 3 * u * t * t * c + t * t * t * d;
-}
-
-/**
- * Where the words of an edge have room: near the end at which it is apart from others that share its
- * other end.
- */
-export function labelPlace(edge: GraphEdge, edges: readonly GraphEdge[]): number {
-  const shares = (other: GraphEdge): boolean =>
-    other !== edge && other.from === edge.from && other.fromVersion === edge.fromVersion;
-  const joins = (other: GraphEdge): boolean =>
-    other !== edge && other.to === edge.to && other.toVersion === edge.toVersion;
-  if (edges.some(shares)) return 0.74;
-  return edges.some(joins) ? 0.26 : 0.5;
-}
-
-/** `4.2/s · 12 ms · 3 % errors`. */
-function edgeWords({ traffic, protocol }: GraphEdge): string {
-  if (traffic === undefined || traffic.requestsPerSecond === 0) return '';
-  const { requestsPerSecond, p50Ms, p90Ms, errorShare } = traffic;
-  const unit = protocol === 'tcp' ? ' connections' : '';
-  const words = [formatRate(requestsPerSecond) + unit];
-  const typicalMs = p90Ms ?? p50Ms;
-  if (typicalMs !== undefined) words.push(formatMs(typicalMs));
-  if (errorShare > 0) words.push(`${formatShare(errorShare)} errors`);
-  return words.join(' · ');
 }

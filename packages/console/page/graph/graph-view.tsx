@@ -1,7 +1,8 @@
 import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { GraphNode, MeshDocument } from '../../src/documents.ts';
 import { cardHeight, cardWidth } from './card-size.ts';
-import { EdgeLine, labelPlace } from './edge-line.tsx';
+import { labelPlace } from './edge-label.ts';
+import { EdgeLine } from './edge-line.tsx';
 import { layoutGraph } from './layout.ts';
 import { NodeCard } from './node-card.tsx';
 
