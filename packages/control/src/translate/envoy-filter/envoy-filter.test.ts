@@ -388,6 +388,51 @@ test('proxies without filters share their resources as before, and a filter that
   for (const [i, { text }] of resourceSets(mesh.view()).entries()) assert.ok(patched[i]?.endsWith(text));
 });
 
+test('patches have their turn by what they change, not by where they are written', async () => {
+  const inInbound = {
+    context: 'SIDECAR_INBOUND',
+    listener: { filterChain: { filter: { name: manager } } },
+  } as const;
+  const withLimit = {
+    ...inInbound,
+    listener: { filterChain: { filter: { name: manager, subFilter: { name: localRateLimit.name } } } },
+  };
+  const header = (key: string) => ({ request_headers_to_add: [{ header: { key, value: '1' } }] });
+  const outbound = { context: 'SIDECAR_OUTBOUND', routeConfiguration: { name: '9080' } } as const;
+  const mesh = await meshWith({
+    configPatches: [
+      // A filter is merged after it was put in, and a host that is added is not patched any more.
+      {
+        applyTo: 'HTTP_FILTER',
+        match: withLimit,
+        patch: { operation: 'MERGE', value: { name: 'limit', is_optional: true } },
+      },
+      {
+        applyTo: 'HTTP_FILTER',
+        match: inInbound,
+        patch: { operation: 'INSERT_FIRST', value: localRateLimit },
+      },
+      {
+        applyTo: 'VIRTUAL_HOST',
+        match: outbound,
+        patch: { operation: 'ADD', value: { name: 'more', domains: ['more'] } },
+      },
+      { applyTo: 'VIRTUAL_HOST', match: outbound, patch: { operation: 'MERGE', value: header('x-host') } },
+      {
+        applyTo: 'ROUTE_CONFIGURATION',
+        match: outbound,
+        patch: { operation: 'MERGE', value: header('x-table') },
+      },
+    ],
+  });
+  for (const [first] of httpFilters(mesh.listener('virtualInbound'))) assert.equal(first, 'limit');
+  const table = mesh.routes('9080');
+  const hosts = table['virtualHosts'] as Json[];
+  assert.equal(hosts.at(-1)['name'], 'more');
+  assert.equal(hosts.at(-1)['requestHeadersToAdd'], undefined);
+  assert.equal(hosts[0]['requestHeadersToAdd'].length, 1);
+});
+
 test('what is wrong in a patch is named by its path, and what will not do as it says is warned of', () => {
   const decoded = decodePatches(
     {

@@ -9,6 +9,7 @@ import { envoyFilterPatches } from '../../model/tables.ts';
 import { encodeResource, sameResource, sameResources, type EncodedResource } from '../resource.ts';
 import { patchCluster } from './patch-cluster.ts';
 import { patchListener } from './patch-listener.ts';
+import { inTurn } from './patch-order.ts';
 import { patchRoutes, type RoutePlace } from './patch-routes.ts';
 
 type Context = 'SIDECAR_INBOUND' | 'SIDECAR_OUTBOUND' | 'GATEWAY';
@@ -98,7 +99,7 @@ function patchesFor(
   { filters }: Patched<unknown>,
   kinds: readonly PatchedKind[],
 ): readonly EnvoyFilterPatch[] {
-  return filters.keys
+  const patches = filters.keys
     .flatMap((key) => view.row(envoyFilterPatches, key)?.patches ?? [])
     .filter(
       ({ applyTo, match: { proxy } }) =>
@@ -106,6 +107,7 @@ function patchesFor(
         isVersion(proxy?.proxyVersion, filters.version) &&
         Object.entries(proxy?.metadata ?? {}).every(([name, value]) => filters.metadata[name] === value),
     );
+  return inTurn(patches);
 }
 
 function isVersion(expression: string | undefined, version: string): boolean {
