@@ -68,6 +68,33 @@ ${inboundManager}
   });
 });
 
+test('a filter takes its configuration from another patch, by name, and the new one when it changes', async () => {
+  const patches = (status: number): string => `    - applyTo: EXTENSION_CONFIG
+      patch:
+        operation: ADD
+        value:
+          name: abort
+          typed_config:
+            "@type": type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault
+            abort: { http_status: ${status}, percentage: { numerator: 100 } }
+    - applyTo: HTTP_FILTER
+${inboundManager}
+      patch:
+        operation: INSERT_BEFORE
+        value:
+          name: abort
+          config_discovery:
+            config_source: { ads: {}, initial_fetch_timeout: 0s }
+            type_urls: [type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault]`;
+  for (const status of [418, 429]) {
+    assert.match(await apply(filter('discovered', 'helloworld', patches(status))), /^applied/);
+    await eventually(async () => assert.match(await hello(), new RegExp(`^HTTP/1.1 ${status} `)));
+  }
+  assert.match(await cluster.sh('istioctl proxy-status'), /helloworld(?: +SYNCED.*){5}/);
+  await cluster.sh('kubectl delete envoyfilter discovered');
+  await eventually(async () => assert.match(await hello(), /^HTTP\/1.1 200 /));
+});
+
 test('routes and clusters of a client are merged with what a filter says', async () => {
   const patches = `    - applyTo: HTTP_ROUTE
       match:

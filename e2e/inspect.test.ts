@@ -20,10 +20,10 @@ after(() => cluster.remove());
 test('every proxy is shown with how far it has followed', async () => {
   await eventually(async () => {
     const lines = (await cluster.sh('istioctl proxy-status')).split('\n');
-    assert.match(lines[0] ?? '', /^NAME +CLUSTER +CDS +LDS +EDS +RDS +ISTIOD +VERSION$/);
+    assert.match(lines[0] ?? '', /^NAME +CLUSTER +CDS +LDS +EDS +RDS +ECDS +ISTIOD +VERSION$/);
     assert.equal(lines.length, 8);
     for (const line of lines.slice(1))
-      assert.match(line, /Kubernetes( +SYNCED){4} +istiod-\S+ +\d+\.\d+\.\d+$/);
+      assert.match(line, /Kubernetes( +SYNCED){4} +NOT SENT +istiod-\S+ +\d+\.\d+\.\d+$/);
   });
   assert.equal(
     await cluster.sh('istioctl ps deploy/productpage-v1'),

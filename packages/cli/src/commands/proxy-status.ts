@@ -25,6 +25,7 @@ const columns = [
   ['LDS', 'listener'],
   ['EDS', 'endpoint'],
   ['RDS', 'route'],
+  ['ECDS', 'extensionconfig'],
 ] as const;
 
 /** `proxy-status`: how far each proxy has followed the control plane; of one proxy, what it lacks. */

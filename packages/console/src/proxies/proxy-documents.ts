@@ -5,7 +5,7 @@ import type { MeshSource, SourceObject } from '../mesh-source.ts';
 import { hasProxy, isRunning } from '../graph/workloads.ts';
 
 const debugPort = 15_014;
-const kinds = ['cluster', 'listener', 'route', 'endpoint', 'secret'] as const;
+const kinds = ['cluster', 'listener', 'route', 'endpoint', 'secret', 'extensionconfig'] as const;
 /** From the best to the worst. */
 const order: readonly ProxyState[] = ['NOT SENT', 'SYNCED', 'STALE', 'NACK', 'NOT CONNECTED'];
 

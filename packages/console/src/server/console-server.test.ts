@@ -99,7 +99,7 @@ test('proxies are shown with the worst of their states, and those that never cam
   assert.equal(web?.state, 'NACK');
   assert.deepEqual(
     web?.kinds.map(({ state }) => state),
-    ['SYNCED', 'STALE', 'NACK', 'NOT SENT', 'NOT SENT'],
+    ['SYNCED', 'STALE', 'NACK', 'NOT SENT', 'NOT SENT', 'NOT SENT'],
   );
   assert.equal(web?.kinds[2]?.reason, 'no such cluster');
 });

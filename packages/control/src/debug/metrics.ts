@@ -7,6 +7,7 @@ const shortNames: Readonly<Record<PushedKind, string>> = {
   endpoint: 'eds',
   listener: 'lds',
   route: 'rds',
+  extensionConfig: 'ecds',
   secret: 'sds',
 };
 

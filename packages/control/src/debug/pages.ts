@@ -132,11 +132,12 @@ function syncStatus(connection: Connection): unknown {
     istio_version: connection.proxy.version,
   };
   for (const kind of pushedKinds) {
+    const field = kind.toLowerCase();
     const subscription = connection.subscriptions.get(kind);
-    status[`${kind}_sent`] = subscription?.lastNonce ?? '';
-    status[`${kind}_acked`] = subscription?.ackedNonce ?? '';
-    status[`${kind}_status`] = statusWord(connection, kind);
-    if (subscription?.rejection !== undefined) status[`${kind}_error`] = subscription.rejection.reason;
+    status[`${field}_sent`] = subscription?.lastNonce ?? '';
+    status[`${field}_acked`] = subscription?.ackedNonce ?? '';
+    status[`${field}_status`] = statusWord(connection, kind);
+    if (subscription?.rejection !== undefined) status[`${field}_error`] = subscription.rejection.reason;
   }
   return status;
 }

@@ -17,7 +17,8 @@ export type PatchedKind =
   | 'ROUTE_CONFIGURATION'
   | 'VIRTUAL_HOST'
   | 'HTTP_ROUTE'
-  | 'CLUSTER';
+  | 'CLUSTER'
+  | 'EXTENSION_CONFIG';
 
 type Spec = NonNullable<EnvoyFilterSpec['configPatches']>[number];
 export type PatchOperation = NonNullable<NonNullable<Spec['patch']>['operation']>;

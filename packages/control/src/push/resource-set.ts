@@ -3,7 +3,7 @@ import type { ListedKind, NamedKind, ResourceSetSpec } from '../translate/proxy-
 import type { EncodedResource } from '../translate/resource.ts';
 
 /** The kinds of resources that are translated, in the order in which they are sent: make before break. */
-export const pushedKinds = ['cluster', 'endpoint', 'listener', 'route', 'secret'] as const;
+export const pushedKinds = ['cluster', 'endpoint', 'extensionConfig', 'listener', 'route', 'secret'] as const;
 export type PushedKind = (typeof pushedKinds)[number];
 
 /** True for kinds of which a proxy gets all, without asking by name. */

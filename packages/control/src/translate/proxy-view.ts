@@ -8,7 +8,7 @@ import { securityPolicies, type SecurityPolicies } from '../model/security-polic
 import { settingsOf } from '../model/settings.ts';
 import { proxies } from '../model/tables.ts';
 import { inboundClusters, staticClusters } from './cluster/own.ts';
-import { patchedList, patchedRoute } from './envoy-filter/patched-resources.ts';
+import { addedExtension, patchedList, patchedRoute } from './envoy-filter/patched-resources.ts';
 import { outboundClusters } from './cluster/outbound.ts';
 import { endpointResource } from './endpoint/load-assignment.ts';
 import { gatewayListeners, guardedEdgeText } from './listener/gateway.ts';
@@ -60,7 +60,7 @@ export const viewOfProxy = query('proxy.view', (view, proxyId: string): ProxyVie
 /** Kinds of which a proxy gets all, without asking by name. */
 export type ListedKind = 'cluster' | 'listener';
 /** Kinds of which a proxy gets what it asks for by name. */
-export type NamedKind = 'endpoint' | 'route' | 'secret';
+export type NamedKind = 'endpoint' | 'extensionConfig' | 'route' | 'secret';
 
 /** A query with its key, whatever that is. */
 export interface Bound<Value> {
@@ -131,7 +131,11 @@ function patchedSet(
   return {
     text: `${JSON.stringify(filters)} ${text}`,
     listed: { ...list('cluster'), ...list('listener') },
-    named: route === undefined ? named : { ...named, route: patched },
+    named: {
+      ...named,
+      ...(route === undefined ? {} : { route: patched }),
+      ...(adds ? { extensionConfig: (name: string) => bind(addedExtension, { filters, name }) } : {}),
+    },
   };
 }
 

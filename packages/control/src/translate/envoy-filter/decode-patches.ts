@@ -2,6 +2,7 @@ import type { EnvoyFilterSpec } from '@lateen/config';
 import type { Problem } from '@lateen/core';
 import { fromJson, type AnyMessageType, type TypeRegistry } from '@lateen/protocol';
 import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
+import { TypedExtensionConfig } from '@lateen/protocol/envoy/config/core/v3';
 import { Filter, FilterChain, Listener, ListenerFilter } from '@lateen/protocol/envoy/config/listener/v3';
 import { Route, RouteConfiguration, VirtualHost } from '@lateen/protocol/envoy/config/route/v3';
 import { HttpFilter } from '@lateen/protocol/envoy/extensions/filters/network/http_connection_manager/v3';
@@ -18,6 +19,7 @@ const typeOfKind: { readonly [K in PatchedKind]: AnyMessageType } = {
   VIRTUAL_HOST: VirtualHost,
   HTTP_ROUTE: Route,
   CLUSTER: Cluster,
+  EXTENSION_CONFIG: TypedExtensionConfig,
 };
 
 const inserts = ['INSERT_BEFORE', 'INSERT_AFTER', 'INSERT_FIRST'] as const;
@@ -33,6 +35,7 @@ const operationsOf: { readonly [K in PatchedKind]: readonly PatchOperation[] } =
   VIRTUAL_HOST: ['MERGE', 'ADD', 'REMOVE', 'REPLACE'],
   HTTP_ROUTE: ['MERGE', 'ADD', 'REMOVE', ...inserts],
   CLUSTER: ['MERGE', 'ADD', 'REMOVE'],
+  EXTENSION_CONFIG: ['ADD'],
 };
 
 const isKind = (applyTo: string): applyTo is PatchedKind => applyTo in typeOfKind;

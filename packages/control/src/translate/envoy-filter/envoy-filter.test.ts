@@ -5,6 +5,7 @@ import { formatProblem, silentLogger } from '@lateen/core';
 import type { EnvoyFilterSpec } from '@lateen/config';
 import { decode, toJson, type TypeRegistry } from '@lateen/protocol';
 import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
+import { TypedExtensionConfig } from '@lateen/protocol/envoy/config/core/v3';
 import { Listener } from '@lateen/protocol/envoy/config/listener/v3';
 import { RouteConfiguration } from '@lateen/protocol/envoy/config/route/v3';
 import { Engine } from '../../engine/engine.ts';
@@ -431,6 +432,34 @@ test('patches have their turn by what they change, not by where they are written
   assert.equal(hosts.at(-1)['name'], 'more');
   assert.equal(hosts.at(-1)['requestHeadersToAdd'], undefined);
   assert.equal(hosts[0]['requestHeadersToAdd'].length, 1);
+});
+
+test('configurations of extensions are told to the proxies that ask for them by name, of several the last', async () => {
+  const extension = (name: string, status: number) =>
+    ({
+      applyTo: 'EXTENSION_CONFIG',
+      patch: {
+        operation: 'ADD',
+        value: {
+          name,
+          typed_config: {
+            '@type': 'type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault',
+            abort: { http_status: status, percentage: { numerator: 100 } },
+          },
+        },
+      },
+    }) as const;
+  const mesh = await meshWith({
+    configPatches: [extension('a', 418), extension('b', 451), extension('a', 429)],
+  });
+  const told = (name: string): Json => {
+    const found = namedResource(mesh.engine, mesh.view(), 'extensionConfig', name);
+    const decoded = found === undefined ? undefined : decode(TypedExtensionConfig, found.value);
+    return decoded?.ok === true ? toJson(TypedExtensionConfig, decoded.value, { registry }) : undefined;
+  };
+  assert.equal(told('a')?.['typedConfig']?.['abort']?.['httpStatus'], 429);
+  assert.equal(told('b')?.['typedConfig']?.['abort']?.['httpStatus'], 451);
+  assert.equal(told('c'), undefined);
 });
 
 test('what is wrong in a patch is named by its path, and what will not do as it says is warned of', () => {

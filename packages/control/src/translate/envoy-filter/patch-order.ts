@@ -10,6 +10,7 @@ function turnOf({ applyTo, operation }: EnvoyFilterPatch): number {
   const merges = operation === 'MERGE';
   switch (applyTo) {
     case 'CLUSTER':
+    case 'EXTENSION_CONFIG':
     case 'ROUTE_CONFIGURATION':
       return 0;
     case 'VIRTUAL_HOST':

@@ -1,5 +1,6 @@
 import { decode, type MessageType } from '@lateen/protocol';
 import { Cluster } from '@lateen/protocol/envoy/config/cluster/v3';
+import { TypedExtensionConfig } from '@lateen/protocol/envoy/config/core/v3';
 import { Listener } from '@lateen/protocol/envoy/config/listener/v3';
 import { RouteConfiguration } from '@lateen/protocol/envoy/config/route/v3';
 import { query, type Query, type View } from '../../engine/query.ts';
@@ -81,6 +82,25 @@ export const patchedRoute = query(
   { keyText, equal: sameResource },
 );
 
+/** A configuration of an extension that proxies ask for by name (ECDS). */
+export interface AddedExtension {
+  readonly filters: FiltersInForce;
+  readonly name: string;
+}
+
+/** What EnvoyFilters add of this name; of several the last. */
+export const addedExtension = query(
+  'envoyFilter.extension',
+  (view, key: AddedExtension): EncodedResource | undefined => {
+    const { value } =
+      patchesFor(view, key, ['EXTENSION_CONFIG']).findLast(
+        (patch) => (patch.value as TypedExtensionConfig).name === key.name,
+      ) ?? {};
+    return value === undefined ? undefined : encodeResource(TypedExtensionConfig, key.name, value);
+  },
+  { keyText: ({ filters, name }) => `${JSON.stringify(filters)} ${name}`, equal: sameResource },
+);
+
 /** What routes are for, as their name says: a sidecar's `9080`, a gateway's `http.8080` or `https.443.PORT.GATEWAY.NAMESPACE`. */
 function placeOf(view: View, name: string, edge: EdgeProxies | undefined): RoutePlace {
   if (edge === undefined) return { ports: [Number(name)] };
@@ -96,7 +116,7 @@ function placeOf(view: View, name: string, edge: EdgeProxies | undefined): Route
 /** The patches of some kinds that are for proxies of this version, in order. */
 function patchesFor(
   view: View,
-  { filters }: Patched<unknown>,
+  { filters }: { readonly filters: FiltersInForce },
   kinds: readonly PatchedKind[],
 ): readonly EnvoyFilterPatch[] {
   const patches = filters.keys
