@@ -104,5 +104,6 @@ export {
   type MessageCode,
   type MessageLevel,
   type ObjectName,
+  message,
 } from './analyze/message.ts';
 export { formatManifest, formatManifests } from './manifest/format-manifest.ts';

@@ -11,6 +11,7 @@ import {
 } from '@lateen/config';
 import { LateenError } from '@lateen/core';
 import type { CommandContext, KubeOptions } from '../context.ts';
+import { patchMessages } from '../envoy-filter/patch-messages.ts';
 import { collectMesh, overlay, type MeshObject } from '../objects/collect-mesh.ts';
 import { readDocuments } from '../objects/manifests.ts';
 
@@ -81,10 +82,11 @@ export function analyzeCommand(context: CommandContext): Command {
       const documents = files.length === 0 ? [] : await readDocuments(files, context.stdin);
       const present = options.useKube ? await fromCluster(context, options) : [];
       const written = documents.map(({ object }) => object);
-      const all = analyze(overlay(present, written, namespace), {
-        complete: options.useKube,
-        defaultNamespace: namespace,
-      }).map((message) => located(message, documents, namespace));
+      const objects = overlay(present, written, namespace);
+      const found = analyze(objects, { complete: options.useKube, defaultNamespace: namespace });
+      const all = [...found, ...(await patchMessages(objects, namespace))].map((message) =>
+        located(message, documents, namespace),
+      );
       const everywhere = options.allNamespaces === true || !options.useKube;
       const shown = all.filter(
         (message) =>

@@ -43,6 +43,8 @@ export const messageCodes = {
   IST0155: { name: 'EnvoyFilterUsesRelativeOperationWithProxyVersion', level: 'Warning' },
   LTN0001: { name: 'JwtClaimBasedRoutingAtSidecars', level: 'Warning' },
   LTN0002: { name: 'SeveralCustomProvidersOfWorkload', level: 'Error' },
+  LTN0003: { name: 'EnvoyFilterPatchWithoutEffect', level: 'Warning' },
+  LTN0004: { name: 'EnvoyFilterRefusedByProxies', level: 'Error' },
 } as const satisfies Record<string, { readonly name: string; readonly level: MessageLevel }>;
 
 export type MessageCode = keyof typeof messageCodes;

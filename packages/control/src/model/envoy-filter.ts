@@ -26,6 +26,8 @@ export type PatchMatch = NonNullable<Spec['match']>;
 
 /** One change, with its value as a message of Envoy's. */
 export interface EnvoyFilterPatch {
+  /** Where it is written: `spec.configPatches[2]`. */
+  readonly path: string;
   readonly applyTo: PatchedKind;
   readonly operation: PatchOperation;
   readonly match: PatchMatch;

@@ -83,7 +83,7 @@ export function decodePatches(spec: EnvoyFilterSpec, registry: TypeRegistry): De
       const message = `${program} runs programs of others: Lateen's proxies refuse the listener and keep the one they have`;
       warnings.push({ path: `${path}.patch.value`, message });
     }
-    patches.push({ applyTo, operation, match, value: read?.value as object | undefined, registry });
+    patches.push({ path, applyTo, operation, match, value: read?.value as object | undefined, registry });
   }
   return { patches, problems, warnings };
 }
