@@ -314,6 +314,39 @@ test('keys are fetched once, kept for their time, and fetched again', async (t) 
   assert.match(stats(), /^http\.http\.jwt_authn\.jwks_fetch_failed: 1$/m);
 });
 
+test('keys are asked for once more where an answer may be another the next time', async (t) => {
+  const answers: [status: number, body: string][] = [];
+  let fetched = 0;
+  const { port: keys } = await upstream(t, (_request, response) => {
+    const [status, body] = answers.shift() ?? [200, issuer.jwks];
+    fetched++;
+    response.statusCode = status;
+    response.end(body);
+  });
+  const { port } = await serve(t, {
+    provider: {
+      local_jwks: undefined,
+      remote_jwks: {
+        http_uri: { uri: 'http://issuer.example/keys', cluster: 'keys', timeout: '1s' },
+        retry_policy: { num_retries: 2, retry_back_off: { base_interval: '0.001s', max_interval: '0.002s' } },
+      },
+    },
+    clusters: [clusterFromJson('keys', [keys])],
+  });
+  const good = bearer(issuer.token(claims));
+  for (const [status, body] of [
+    [200, 'no keys'],
+    [404, ''],
+  ] as const) {
+    answers.push([status, body]);
+    assert.equal((await ask(port, '/', good)).status, 401);
+  }
+  assert.equal(fetched, 2);
+  answers.push([503, ''], [500, '']);
+  assert.equal((await ask(port, '/', good)).status, 200);
+  assert.equal(fetched, 5);
+});
+
 test('with async_fetch keys are fetched by time, before they are out of date and after a failure, as long as the listener is there', async (t) => {
   const clock = new TestClock(Date.now());
   const held: ServerResponse[] = [];

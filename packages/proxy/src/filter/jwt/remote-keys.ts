@@ -128,7 +128,9 @@ export class RemoteKeys implements UpkeepTask {
       const good = result.kind === 'answer' && result.status === 200;
       const text = good ? result.body.toString('utf8') : '';
       const keys = KeySet.parse(text);
-      if (keys !== undefined || retriesLeft === 0) {
+      // An answer that is no key set would be the same again: only what failed on its way is asked for once more, as by Envoy.
+      const mayHelp = result.kind !== 'answer' || result.status >= 500;
+      if (keys !== undefined || retriesLeft === 0 || !mayHelp) {
         this.#finish(keys, text);
         return;
       }
