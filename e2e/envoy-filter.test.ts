@@ -90,7 +90,7 @@ ${inboundManager}
     assert.match(await apply(filter('discovered', 'helloworld', patches(status))), /^applied/);
     await eventually(async () => assert.match(await hello(), new RegExp(`^HTTP/1.1 ${status} `)));
   }
-  assert.match(await cluster.sh('istioctl proxy-status'), /helloworld(?: +SYNCED.*){5}/);
+  assert.match(await cluster.sh('istioctl proxy-status'), /helloworld-v1\S+ +Kubernetes(?: +SYNCED){5} /);
   await cluster.sh('kubectl delete envoyfilter discovered');
   await eventually(async () => assert.match(await hello(), /^HTTP\/1.1 200 /));
 });
