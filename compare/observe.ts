@@ -35,9 +35,11 @@ function observeFields(
   normalise: Normalise,
 ): void {
   for (const [name, value] of fields) {
-    const key = `${prefix}.${oneLine(name.toLowerCase())}`;
+    const lower = name.toLowerCase();
+    const key = `${prefix}.${oneLine(lower)}`;
     const before = into.get(key);
-    const shown = normaliseField(name.toLowerCase(), oneLine(normalise(value)));
+    const spelling = name === lower ? '' : `${oneLine(name)}: `;
+    const shown = spelling + normaliseField(lower, oneLine(normalise(value)));
     into.set(key, before === undefined ? shown : `${before} | ${shown}`);
   }
 }

@@ -33,12 +33,12 @@ export const everywhere: readonly Reason[] = [
   },
   {
     of: /\.header\.connection$/,
-    when: (envoy, lateen) => envoy?.toLowerCase() === lateen,
+    when: (envoy, lateen) => envoy?.toLowerCase() === lateen?.toLowerCase(),
     why: 'the same, written otherwise',
   },
   {
     of: /\.header\.connection$/,
-    when: (envoy, lateen) => envoy === undefined && lateen === 'te',
+    when: (envoy, lateen) => envoy === undefined && /^(?:Connection: )?te$/.test(lateen ?? ''),
     why: 'te is named by connection (RFC 9110)',
   },
 ];

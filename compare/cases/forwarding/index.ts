@@ -1,4 +1,4 @@
-import { httpBootstrap } from '../../bootstrap.ts';
+import { http1Cluster, httpBootstrap, typeOf } from '../../bootstrap.ts';
 import type { CompareCase, Setup, Theme } from '../../case.ts';
 import { get, sends } from '../../request.ts';
 import { reasons } from './reasons.ts';
@@ -59,10 +59,39 @@ const setup = (name: string, manager: object, top: object = {}): Setup => ({
   cases,
 });
 
+const keepsCase = {
+  header_key_format: {
+    stateful_formatter: {
+      name: 'preserve_case',
+      typed_config: {
+        '@type': typeOf('http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig'),
+      },
+    },
+  },
+};
+const kept: Setup = {
+  name: 'case',
+  bootstrap: httpBootstrap({
+    manager: { http_protocol_options: keepsCase, via: 'us' },
+    cluster: http1Cluster(keepsCase),
+  }),
+  cases: [
+    sends('host', 'GET / HTTP/1.1\r\nHOST: a\r\nX-Name: 1\r\nx-REQUEST-id: a\r\n\r\n'),
+    sends('two spellings', 'GET / HTTP/1.1\r\nhost: a\r\nX-One: 1\r\nx-oNE: 2\r\n\r\n'),
+    sends(
+      'chunks',
+      'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nVia: x\r\n\r\n3\r\nabc\r\n0\r\n\r\n',
+    ),
+    sends('a length', 'POST / HTTP/1.1\r\nHost: a\r\nCONTENT-length: 0\r\nTE: trailers\r\n\r\n'),
+    sends('the end', 'GET / HTTP/1.1\r\nHost: a\r\nConnection: Close\r\nX-FORWARDED-Proto: http\r\n\r\n'),
+  ],
+};
+
 export const forwarding: Theme = {
   name: 'forwarding',
   reasons,
   setups: [
+    kept,
     setup('behind', {}),
     setup('behind-hops', { xff_num_trusted_hops: 1 }),
     setup('edge', { use_remote_address: true }),

@@ -2,7 +2,6 @@ import type { Reason } from '../../case.ts';
 
 /** What differs here; the table is docs/envoy-differences.md. */
 export const reasons: readonly Reason[] = [
-  { of: /header\.(?:user-agent|x-envoy-downstream-service-cluster)$/, why: 'add_user_agent is ignored' },
   {
     of: /header\.x-envoy-upstream-alt-stat-name$|^stat\.cluster\.up\.f\./,
     why: 'x-envoy-upstream-alt-stat-name is not read',
@@ -13,4 +12,5 @@ export const reasons: readonly Reason[] = [
     why: 'of the mesh: it says nothing of where it comes from',
   },
   { cases: /^trace forced/, of: /header\.x-request-id$/, why: 'told where requests are traced' },
+  { cases: /^two spellings$/, of: /\.header\.x-one$/, why: 'each line keeps its own spelling' },
 ];

@@ -37,12 +37,15 @@ export class HeaderBlock {
   used = 0;
   /** Lines in the index, dead ones included. */
   lines = 0;
+  /** True where names are as their sender spelt them. */
+  keepsCase = false;
   #index = noLines;
 
   /** Forgets everything, keeps the memory. */
   clear(): void {
     this.used = 0;
     this.lines = 0;
+    this.keepsCase = false;
   }
 
   /** Gives memory back that an unusual message took. */
@@ -108,6 +111,16 @@ export class HeaderBlock {
       if (tokenLower[bytes[start + i] as number] !== lower.charCodeAt(i)) return false;
     }
     return true;
+  }
+
+  /** Where the name of the first dead line of this hash and length begins in {@link bytes}; -1 where there is none. */
+  findDead(hash: number, length: number): number {
+    const index = this.#index;
+    for (let line = 0, at = 0; line < this.lines; line++, at += stride) {
+      const start = ~(index[at] as number);
+      if (start >= 0 && index[at + 5] === hash && (index[at + 1] as number) - start === length) return start;
+    }
+    return -1;
   }
 
   has(name: HeaderName): boolean {
@@ -258,6 +271,7 @@ export class HeaderBlock {
   /** A copy for somebody who keeps it longer. */
   copyFrom(other: HeaderBlock): void {
     this.clear();
+    this.keepsCase = other.keepsCase;
     this.take(other.bytes, 0, other.used);
     for (let line = 0; line < other.lines; line++) {
       this.index(

@@ -82,6 +82,22 @@ test('names of headers are written in proper case, or as they came, or small', a
   assert.match(small.heads[0] ?? '', /\r\nx-weird-name: 1\r\n/);
 });
 
+test('names that the proxy writes itself are spelt as their sender spelt them', async (t) => {
+  const chunks =
+    'HTTP/1.1 200 OK\r\nTransfer-ENCODING: chunked\r\nConnection: close\r\nServer: x\r\n\r\n0\r\n\r\n';
+  const up = await rawUpstream(t, chunks);
+  const { port } = await serveEnvoy(t, { ...routes, http_protocol_options: keepCase }, [
+    clusterFromJson('up', [up.port], clusterOptions({ http_protocol_options: keepCase })),
+  ]);
+  const post =
+    'POST / HTTP/1.1\r\nHoST: a\r\nTransfer-Encoding: chunked\r\nCONNECTION: close\r\n\r\n1\r\na\r\n0\r\n\r\n';
+  const seen = await exchangeRaw(port, post);
+  assert.match(up.heads[0] ?? '', /^POST \/ HTTP\/1\.1\r\nHoST: a\r\n/);
+  assert.match(up.heads[0] ?? '', /\r\nTransfer-Encoding: chunked\r\n/);
+  assert.match(seen, /\r\nTransfer-ENCODING: chunked\r\n/);
+  assert.match(seen, /\r\nConnection: close\r\n/);
+});
+
 test('request lines hold the whole URL where endpoints want that', async (t) => {
   const up = await rawUpstream(t, answer);
   const { port } = await serveEnvoy(t, routes, [

@@ -5,6 +5,7 @@ import { latin1Write } from '../codec/latin1.ts';
 import { putBytes } from '../wire/copy-bytes.ts';
 import type { Wire } from '../wire/wire.ts';
 import { properCaseNames } from './proper-case.ts';
+import { spellAsSender } from './sender-case.ts';
 
 export interface RequestHeadStyle {
   /** Names are sent as `Content-Type`. */
@@ -62,6 +63,7 @@ export function writeRequestHead(
     at = putBytes(contentLengthZero, out, at);
   }
   if (head.acceptsTrailers) at = putBytes(teTrailers, out, at);
+  spellAsSender(block, out, namesAt, at);
   if (style.properCase === true) properCaseNames(out, namesAt, at);
   wire.commit(putBytes(crlf, out, at));
   return at - namesAt;

@@ -149,6 +149,7 @@ export abstract class RequestReader extends Http1Connection implements BodySink 
     if (this.headBytes + next - at > this.options.maxHeadBytes)
       return this.#refuseHead('headers_too_large', end);
     head.headers.take(buffer, at, next - 2);
+    head.headers.keepsCase = this.options.preserveHeaderCase;
     this.#beginRequest(head);
     return next;
   }

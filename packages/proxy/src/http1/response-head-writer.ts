@@ -4,6 +4,7 @@ import { latin1Write } from '../codec/latin1.ts';
 import { putBytes } from '../wire/copy-bytes.ts';
 import type { Wire } from '../wire/wire.ts';
 import { properCaseNames } from './proper-case.ts';
+import { spellAsSender } from './sender-case.ts';
 import { statusLine } from './status-line.ts';
 
 /**
@@ -81,6 +82,7 @@ export function writeResponseHead(
     if (connection === 'close') at = putBytes(connectionClose, out, at);
     else if (connection === 'keep-alive') at = putBytes(connectionKeepAlive, out, at);
   }
+  spellAsSender(block, out, namesAt, at);
   if (properCase) properCaseNames(out, namesAt, at);
   wire.commit(putBytes(crlf, out, at));
   return at - namesAt;

@@ -117,6 +117,7 @@ export abstract class ResponseReader extends Http1Connection implements BodySink
     const next = this.lines.parse(buffer, at, end, head.headers);
     if (next < 0) return this.#headStopped(next, buffer, at, end);
     head.headers.take(buffer, at, next - 2);
+    head.headers.keepsCase = this.options.preserveHeaderCase;
     this.#beginResponse(head);
     return next;
   }

@@ -1,0 +1,21 @@
+import type { HeaderBlock } from '../codec/header-block.ts';
+import { hashStep, tokenLower } from '../codec/header-name.ts';
+
+/**
+ * Spells names in `out[start, end)` as the sender of the block did, where the proxy took the line and wrote its own: `Host`,
+ * `Transfer-Encoding`, what a rule has replaced (Envoy, `header_key_format.stateful_formatter` of `preserve_case`). The bytes
+ * are whole lines; blocks that do not keep the case of names change nothing.
+ */
+export function spellAsSender(block: HeaderBlock, out: Buffer, start: number, end: number): void {
+  if (!block.keepsCase) return;
+  for (let line = start; line < end; ) {
+    let hash = 0;
+    let at = line;
+    for (; at < end && out[at] !== 58; at++) hash = hashStep(hash, tokenLower[out[at] as number] as number);
+    const dead = block.findDead(hash, at - line);
+    if (dead >= 0) block.bytes.copy(out, line, dead, dead + at - line);
+    const next = out.indexOf(10, at);
+    if (next < 0) return;
+    line = next + 1;
+  }
+}
