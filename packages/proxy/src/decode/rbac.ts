@@ -89,11 +89,24 @@ export function decodeNetworkRbacRules(
 ): DecodedRules & { readonly isContinuous: boolean } {
   scope.check(networkPolicy, message);
   const prefix = message.shadowRulesStatPrefix;
+  const decoded = decodeBoth(scope, message);
+  for (const field of ['rules', 'shadowRules'] as const) {
+    const policies = decoded[field]?.policies ?? [];
+    const conditions = policies.flatMap(({ permissions, principals }) => [...permissions, ...principals]);
+    // As Envoy: a rule that can never be met lets pass whom it was to keep out.
+    if (conditions.some(looksAtHeaders)) scope.at(field).fail('must not look at headers of connections');
+  }
   return {
-    ...decodeBoth(scope, message),
+    ...decoded,
     ...(prefix === undefined ? {} : { shadowPrefix: prefix }),
     isContinuous: message.enforcementType === 'CONTINUOUS',
   };
+}
+
+function looksAtHeaders(condition: RbacCondition): boolean {
+  if (condition.kind === 'not') return looksAtHeaders(condition.condition);
+  if (condition.kind === 'and' || condition.kind === 'or') return condition.conditions.some(looksAtHeaders);
+  return condition.kind === 'header';
 }
 
 function decodeBoth(scope: Scope, message: HttpRbac | NetworkRbac): DecodedRules {
@@ -149,6 +162,9 @@ function decodePermission(scope: Scope, message: Permission): RbacCondition {
   }
   if (message.destinationPortRange !== undefined) {
     const { start = 0, end = 0 } = message.destinationPortRange;
+    const at = scope.at('destinationPortRange');
+    if (start < 0 || end > 65_536) at.fail('must be within 0 and 65536');
+    if (start >= end) at.fail('must end after its start, which is the first port of it');
     return { kind: 'destination_port', start, end };
   }
   if (message.requestedServerName !== undefined) {

@@ -149,3 +149,26 @@ test('what the bootstrap asks of labels and of control planes is refused where i
     ),
   );
 });
+
+test('rules of connections that look at headers, and ranges of ports that have none, are refused', () => {
+  const rules = (permission: Json, principal: Json = { any: true }): string[] => {
+    const policies = { p: { permissions: [permission], principals: [principal] } };
+    const rbac = { '@type': `${at}.filters.network.rbac.v3.RBAC`, stat_prefix: 'r', rules: { policies } };
+    return listener({ filter_chains: [{ filters: [{ name: 'rbac', typed_config: rbac }, tcp] }] });
+  };
+  const header = { header: { name: 'a', present_match: true } };
+  for (const permission of [header, { not_rule: header }, { and_rules: { rules: [{ any: true }, header] } }])
+    assert.deepEqual(rules(permission), ['typed_config.rules']);
+  assert.deepEqual(rules({ any: true }, { or_ids: { ids: [header] } }), ['typed_config.rules']);
+  assert.deepEqual(rules({ url_path: { path: { exact: '/' } } }), []);
+  const range = (start: number, end: number): string[] => rules({ destination_port_range: { start, end } });
+  assert.deepEqual(range(80, 81), []);
+  assert.deepEqual(range(0, 65_536), []);
+  for (const [start, end] of [
+    [80, 80],
+    [81, 80],
+    [80, 65_537],
+    [-1, 80],
+  ] as const)
+    assert.deepEqual(range(start, end), ['permissions[0].destination_port_range'], `${start}-${end}`);
+});
