@@ -13,12 +13,21 @@ export interface RbacSubject {
   readonly destination: SocketAddress;
   /** The peer of the connection. */
   readonly directRemote: SocketAddress;
+  /** The peer, or whom the PROXY protocol names. */
+  readonly source: SocketAddress;
   readonly remote: SocketAddress;
   readonly serverName: string;
-  /** Names of the peer's verified certificate, the most telling first; empty where it showed none. */
-  readonly peerNames: readonly string[];
+  /** The names of its certificate, empty where it shows none; undefined without TLS. */
+  readonly peer: PeerNames | undefined;
   /** What filters have found out of the request, or of the connection. */
   readonly metadata: Metadata | undefined;
+}
+
+/** Names that somebody has by TLS. */
+export interface PeerNames {
+  readonly peerUriSans: readonly string[];
+  readonly peerDnsSans: readonly string[];
+  readonly peerSubject: string;
 }
 
 export interface RbacVerdict {
@@ -91,13 +100,24 @@ function compileCondition(condition: RbacCondition): Test {
       return ({ serverName }) => test(serverName);
     }
     case 'authenticated': {
-      if (condition.name === undefined) return ({ peerNames }) => peerNames.length > 0;
+      if (condition.name === undefined) return ({ peer }) => peer !== undefined;
       const test = compileStringMatch(condition.name);
-      return ({ peerNames }) => peerNames.some((name) => test(name));
+      return ({ peer }) => peer !== undefined && hasName(peer, test);
+    }
+    case 'peer_principal': {
+      const test = compileStringMatch(condition.name);
+      return ({ peer }) => {
+        const id = peer?.peerUriSans.find((uri) => uri.startsWith('spiffe://'));
+        return id !== undefined && test(id);
+      };
     }
     case 'metadata': {
       const test = compileMetadataMatch(condition.match);
       return ({ metadata }) => test(metadata);
+    }
+    case 'source_ip': {
+      const range = compileIpRange(condition.range);
+      return ({ source }) => range.contains(source.address);
     }
     case 'direct_remote_ip': {
       const range = compileIpRange(condition.range);
@@ -108,6 +128,11 @@ function compileCondition(condition: RbacCondition): Test {
       return ({ remote }) => range.contains(remote.address);
     }
   }
+}
+
+/** As Envoy: each name counts, the subject too where there are others. */
+function hasName({ peerUriSans, peerDnsSans, peerSubject }: PeerNames, test: (name: string) => boolean) {
+  return peerUriSans.some(test) || peerDnsSans.some(test) || test(peerSubject);
 }
 
 function withoutQuery(path: string): string {

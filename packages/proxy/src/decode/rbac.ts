@@ -199,11 +199,19 @@ function decodePrincipal(scope: Scope, message: Principal): RbacCondition {
     return { kind: 'authenticated', name: decodeStringMatch(at, name) };
   }
   if (message.filterState !== undefined) {
-    return { kind: 'authenticated', name: decodePeerPrincipal(scope.at('filterState'), message.filterState) };
+    return {
+      kind: 'peer_principal',
+      name: decodePeerPrincipal(scope.at('filterState'), message.filterState),
+    };
   }
-  for (const field of ['sourceIp', 'directRemoteIp'] as const) {
-    const range = message[field];
-    if (range !== undefined) return { kind: 'direct_remote_ip', range: decodeCidr(scope.at(field), range) };
+  if (message.sourceIp !== undefined) {
+    return { kind: 'source_ip', range: decodeCidr(scope.at('sourceIp'), message.sourceIp) };
+  }
+  if (message.directRemoteIp !== undefined) {
+    return {
+      kind: 'direct_remote_ip',
+      range: decodeCidr(scope.at('directRemoteIp'), message.directRemoteIp),
+    };
   }
   if (message.remoteIp !== undefined) {
     return { kind: 'remote_ip', range: decodeCidr(scope.at('remoteIp'), message.remoteIp) };

@@ -38,6 +38,8 @@ function rules(
   return { action, policies: [{ name: 'p', permissions: [permission], principals: [principal] }] };
 }
 
+const productpage = 'spiffe://cluster.local/ns/default/sa/productpage';
+
 function subject(more: Partial<RbacSubject> = {}): RbacSubject {
   const request = new RequestHead();
   request.method = 'GET';
@@ -49,9 +51,14 @@ function subject(more: Partial<RbacSubject> = {}): RbacSubject {
     request,
     destination: address,
     directRemote: { ...address, address: '10.1.2.3' },
+    source: { ...address, address: '192.0.2.1' },
     remote: { ...address, address: '203.0.113.7' },
     serverName: 'reviews.default',
-    peerNames: ['spiffe://cluster.local/ns/default/sa/productpage'],
+    peer: {
+      peerUriSans: ['https://other', productpage, 'spiffe://cluster.local/ns/default/sa/second'],
+      peerDnsSans: ['productpage.test'],
+      peerSubject: 'CN=page',
+    },
     metadata: undefined,
     ...more,
   };
@@ -77,6 +84,9 @@ test('each condition looks at its own part of the request or of the connection',
     [{ kind: 'destination_port', start: 9081, end: 9090 }, false],
     [{ kind: 'destination_ip', range: range('10.0.0.0', 8) }, true],
     [{ kind: 'direct_remote_ip', range: range('10.1.0.0', 16) }, true],
+    [{ kind: 'direct_remote_ip', range: range('192.0.2.0', 24) }, false],
+    [{ kind: 'source_ip', range: range('192.0.2.0', 24) }, true],
+    [{ kind: 'source_ip', range: range('10.1.0.0', 16) }, false],
     [{ kind: 'remote_ip', range: range('10.1.0.0', 16) }, false],
     [{ kind: 'remote_ip', range: range('203.0.113.7', 32) }, true],
     [{ kind: 'remote_ip', range: range('::', 0) }, false],
@@ -84,6 +94,13 @@ test('each condition looks at its own part of the request or of the connection',
     [{ kind: 'authenticated' }, true],
     [{ kind: 'authenticated', name: { kind: 'regex', regex: '.*/ns/default/.*' } }, true],
     [{ kind: 'authenticated', name: exact('spiffe://cluster.local/ns/other/sa/productpage') }, false],
+    [{ kind: 'authenticated', name: exact('spiffe://cluster.local/ns/default/sa/second') }, true],
+    [{ kind: 'authenticated', name: exact('productpage.test') }, true],
+    [{ kind: 'authenticated', name: exact('CN=page') }, true],
+    [{ kind: 'authenticated', name: exact('') }, false],
+    [{ kind: 'peer_principal', name: exact(productpage) }, true],
+    [{ kind: 'peer_principal', name: exact('spiffe://cluster.local/ns/default/sa/second') }, false],
+    [{ kind: 'peer_principal', name: exact('productpage.test') }, false],
     [{ kind: 'not', condition: any }, false],
     [{ kind: 'and', conditions: [any, header('x-team', 'blue')] }, true],
     [{ kind: 'or', conditions: [header('x-team', 'red'), any] }, true],
@@ -93,9 +110,27 @@ test('each condition looks at its own part of the request or of the connection',
     const { allowed } = compileRbac(rules('allow', condition))(subject());
     assert.equal(allowed, expected, JSON.stringify(condition));
   }
-  const tcp = subject({ request: undefined, peerNames: [] });
+  const tcp = subject({ request: undefined, peer: undefined });
   assert.equal(compileRbac(rules('allow', header(':method', 'GET')))(tcp).allowed, false);
   assert.equal(compileRbac(rules('allow', any, { kind: 'authenticated' }))(tcp).allowed, false);
+});
+
+test('who speaks TLS is authenticated also without a certificate, by an empty name', () => {
+  const anything = { kind: 'regex', regex: '.*' } as const;
+  const conditions: readonly (readonly [RbacCondition, boolean])[] = [
+    [{ kind: 'authenticated' }, true],
+    [{ kind: 'authenticated', name: exact('') }, true],
+    [{ kind: 'authenticated', name: anything }, true],
+    [{ kind: 'authenticated', name: { kind: 'regex', regex: '.+' } }, false],
+    [{ kind: 'peer_principal', name: anything }, false],
+  ];
+  const anonymous = subject({ peer: { peerUriSans: [], peerDnsSans: [], peerSubject: '' } });
+  const plain = subject({ peer: undefined });
+  for (const [condition, expected] of conditions) {
+    const decide = compileRbac(rules('deny', any, condition));
+    assert.equal(decide(anonymous).allowed, !expected, JSON.stringify(condition));
+    assert.equal(decide(plain).allowed, true, JSON.stringify(condition));
+  }
 });
 
 test('without a policy, allow lets nobody pass and deny everybody; log lets all', () => {
@@ -217,6 +252,41 @@ test('a connection that may not pass is closed before a byte of it is read', asy
   assert.deepEqual(refused, []);
   assert.equal(await exchangeRaw(portOf(plane, 'open'), 'hello', { end: true }), 'hello');
   assert.equal(await exchangeRaw(portOf(plane, 'closed'), 'hello', { end: true }), '');
+  assert.match(plane.stats.text(), /^tcp\.rbac\.denied: 1$/m);
+});
+
+test('rules look at what shadow rules of the same filter have said', async (t) => {
+  const echo = await tcpUpstream(t, (socket) => socket.pipe(socket));
+  const plane = startDataPlane(t);
+  const said: RbacCondition = {
+    kind: 'metadata',
+    match: {
+      namespace: 'envoy.filters.network.rbac',
+      path: ['shadow_engine_result'],
+      value: { kind: 'string', match: exact('denied') },
+      invert: false,
+    },
+  };
+  const { refused } = await plane.update({
+    clusters: { set: [cluster('echo', [echo])] },
+    listeners: {
+      set: [
+        tcpListener([
+          {
+            name: 'rbac',
+            kind: 'rbac',
+            statPrefix: 'tcp.',
+            isContinuous: false,
+            rules: rules('deny', said),
+            shadowRules: rules('deny', any),
+          },
+          defaultTcpProxy('echo'),
+        ]),
+      ],
+    },
+  });
+  assert.deepEqual(refused, []);
+  assert.equal(await exchangeRaw(portOf(plane), 'hello', { end: true }), '');
   assert.match(plane.stats.text(), /^tcp\.rbac\.denied: 1$/m);
 });
 

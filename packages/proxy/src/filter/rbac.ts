@@ -5,7 +5,6 @@ import { formatAddress } from '../model/address.ts';
 import type { Metadata } from '../model/metadata.ts';
 import type { RbacRules } from '../model/rbac.ts';
 import type { RbacStats } from '../telemetry/rbac-stats.ts';
-import type { TlsInfo } from '../wire/tls-info.ts';
 import { addMetadata } from './dynamic-metadata.ts';
 import type { CompiledHttpFilter, FilterExchange } from './http-filter.ts';
 
@@ -52,24 +51,15 @@ function compileBoth(
   };
 }
 
-/** The names of the peer's certificate that principals are compared with: URIs, else DNS names, else the subject. */
-export function peerNamesOf(tls: TlsInfo | undefined): readonly string[] {
-  if (tls?.peerCertificate === undefined) return nobody;
-  if (tls.peerUriSans.length > 0) return tls.peerUriSans;
-  if (tls.peerDnsSans.length > 0) return tls.peerDnsSans;
-  return [tls.peerSubject];
-}
-
-const nobody: readonly string[] = [];
-
 /** What of a connection rules can be about. */
 export function connectionSubject(connection: ConnectionInfo): Omit<RbacSubject, 'request'> {
   return {
     destination: connection.local,
     directRemote: connection.directRemote,
+    source: connection.remote,
     remote: connection.remote,
     serverName: connection.serverName,
-    peerNames: peerNamesOf(connection.tls),
+    peer: connection.tls,
     metadata: connection.metadata,
   };
 }
@@ -94,13 +84,17 @@ function decide(
   exchange: WithMetadata | undefined,
 ): string | undefined {
   const tells = log.enabled('debug');
+  let known = subject;
   const shadow = decisions.shadow?.(subject);
   if (shadow !== undefined) {
     if (tells) tell(log, 'shadow', shadow, subject);
     decisions.shadowCounts[shadow.allowed ? 'allowed' : 'denied']++;
-    if (exchange !== undefined) tellShadow(exchange, decisions, shadow);
+    if (exchange !== undefined) {
+      tellShadow(exchange, decisions, shadow);
+      known = { ...subject, metadata: exchange.dynamicMetadata };
+    }
   }
-  const verdict = decisions.enforced?.(subject);
+  const verdict = decisions.enforced?.(known);
   if (verdict === undefined) return undefined;
   if (tells) tell(log, 'enforced', verdict, subject);
   if (decisions.logs && exchange !== undefined) {
@@ -116,13 +110,13 @@ function decide(
 
 /** In Envoy's words, which Istio's pages on debugging authorization look for. */
 function tell(log: Logger, engine: 'enforced' | 'shadow', verdict: RbacVerdict, subject: RbacSubject): void {
-  const { request, remote, destination, peerNames, serverName } = subject;
+  const { request, remote, destination, peer, serverName } = subject;
   log.debug(
     `${engine} ${verdict.allowed ? 'allowed' : 'denied'}, matched policy ${verdict.policy ?? 'none'}`,
     {
       remote: formatAddress(remote),
       local: formatAddress(destination),
-      principal: peerNames[0],
+      principal: peer?.peerUriSans[0] ?? peer?.peerDnsSans[0] ?? peer?.peerSubject,
       serverName: serverName === '' ? undefined : serverName,
       method: request?.method,
       authority: request?.authority,

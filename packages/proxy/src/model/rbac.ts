@@ -18,12 +18,16 @@ export type RbacCondition =
   /** Half-open. */
   | { readonly kind: 'destination_port'; readonly start: number; readonly end: number }
   | { readonly kind: 'server_name'; readonly name: StringMatch }
-  /** The peer's name: a URI of its certificate, else a DNS name, else its subject. Undefined: any that has one. */
+  /** By TLS; with a name: a URI or a DNS name of the peer's certificate, or its subject, `''` where it shows none. */
   | { readonly kind: 'authenticated'; readonly name?: StringMatch }
+  /** The first SPIFFE id of the peer's certificate (Istio's `io.istio.peer_principal`). */
+  | { readonly kind: 'peer_principal'; readonly name: StringMatch }
   /** What filters before it found out of the request. */
   | { readonly kind: 'metadata'; readonly match: MetadataMatch }
   /** The peer of the connection. */
   | { readonly kind: 'direct_remote_ip'; readonly range: CidrRange }
+  /** The client of the connection: the peer, or whom the PROXY protocol names. */
+  | { readonly kind: 'source_ip'; readonly range: CidrRange }
   /** The client, by trusted headers or the PROXY protocol where they say so. */
   | { readonly kind: 'remote_ip'; readonly range: CidrRange };
 
