@@ -16,6 +16,7 @@ export const certificates = {
   client: await issue('client.test', spiffe('client')),
   /** Below an authority of its own, with several names. */
   deep: await below.issue({ dns: ['deep.test', 'deeper.test'], uris: [spiffe('deep'), spiffe('deeper')] }),
+  dnsOnly: await root.issue({ dns: ['only.test', 'client.test'] }),
   nameless: await root.issue({ ips: ['127.0.0.1'] }),
   expired: await root.issue({
     dns: ['expired.test'],

@@ -12,7 +12,7 @@ export const reasons: readonly Reason[] = [
   },
   { of: /^stat\.http\.async-client\.|\.upstream_rq_pending_failure_eject$/, why: 'not kept' },
   {
-    of: /^log\.1\.authz$/,
+    of: /^log\.1\.(?:authz|rbac)$/,
     when: (envoy, lateen) => sorted(steady(envoy)) === sorted(steady(lateen)),
     why: 'the same but for the time, in the order in which it came',
   },
@@ -27,7 +27,22 @@ export const reasons: readonly Reason[] = [
     when: (envoy, lateen) => envoy === 'closed' && lateen === 'reset',
     why: early,
   },
-  { cases: /^the server speaks first, denied$/, of: /^client1\.bytes$|^log\.1\.sent$/, why: early },
+  {
+    cases: /^the server (?:speaks|ends) first/,
+    when: (envoy, lateen) => (envoy === 'banner' && lateen === '') || (envoy === '6' && lateen === '0'),
+    of: /^client1\.bytes$|^log\.1\.sent$/,
+    why: early,
+  },
+  {
+    of: /^stat\.gate\.rbac\.(?:shadow_)?(?:allowed|denied)$/,
+    when: (envoy, lateen) => lateen === '+1' && Number(envoy) > 1,
+    why: 'rules that are continuous judge once where messages tell nothing more, not each piece of bytes',
+  },
+  {
+    cases: /^a stranger$/,
+    of: /\.ssl\.fail_verify_error$/,
+    why: 'does not count who is accepted by ACCEPT_UNTRUSTED',
+  },
   { cases: /^nothing/, why: 'asked as soon as there is a connection' },
   { cases: /^the client resets in the wait$/, of: /^log\.1\./, why: early },
   {

@@ -6,7 +6,7 @@ import {
   typeOf,
   type HttpSetup,
 } from '../../bootstrap.ts';
-import type { Client, CompareCase, Setup, Step } from '../../case.ts';
+import type { Client, CompareCase, Ports, Setup, Step } from '../../case.ts';
 import { certificates, inline, shows } from '../../certificates.ts';
 
 const logged = {
@@ -52,7 +52,7 @@ export const inspector = {
 /** A listener whose chain is these filters and a TCP proxy. */
 export const gateSetup = (
   name: string,
-  filters: readonly object[],
+  filters: readonly object[] | ((ports: Ports) => readonly object[]),
   cases: readonly CompareCase[],
   more: {
     readonly chain?: object;
@@ -72,7 +72,7 @@ export const gateSetup = (
         filter_chains: [
           {
             filters: [
-              ...filters,
+              ...(typeof filters === 'function' ? filters(ports) : filters),
               networkFilter('tcp_proxy.v3.TcpProxy', {
                 stat_prefix: 'tcp',
                 cluster: 'up',
