@@ -22,9 +22,15 @@ function seenOf(text: string): Observation {
 test('answers that differ in date, ids, ports and cuts of chunks are the same', () => {
   const head = (date: string): string => `HTTP/1.1 200 OK\r\ndate: ${date}\r\ntransfer-encoding: chunked\r\n`;
   const a = `${head('Mon')}location: http://127.0.0.1:4001/\r\n\r\n5\r\nhello\r\n0\r\n\r\n`;
-  const b = `${head('Tue')}Location: http://127.0.0.1:4001/\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n`;
+  const b = `${head('Tue')}location: http://127.0.0.1:4001/\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n`;
   assert.deepEqual(differences(seenOf(a), seenOf(b), 'a case', []), []);
   assert.equal(seenOf(a).get('client1.1.header.location'), 'http://127.0.0.1:<main>/');
+});
+
+test('names that are not all small are told as they are spelt', () => {
+  const seen = seenOf('HTTP/1.1 200 OK\r\nContent-length: 0\r\nX-a: b\r\nx-A: c\r\n\r\n');
+  assert.equal(seen.get('client1.1.header.content-length'), 'Content-length: 0');
+  assert.equal(seen.get('client1.1.header.x-a'), 'X-a: b | x-A: c');
 });
 
 test('what differs is named, with the reason where there is one', () => {

@@ -2,7 +2,6 @@ import type { Reason } from '../../case.ts';
 
 /** What differs here; the table is docs/envoy-differences.md. */
 export const reasons: readonly Reason[] = [
-  { of: /\.vcluster\./, why: 'not kept: virtual clusters name requests in logs' },
   { of: /header_bytes_sent|wire_bytes_sent/, why: 'heads are written otherwise' },
   { cases: /cannot be read$/, of: /:scheme_$/, why: 'every request has one' },
 ];
