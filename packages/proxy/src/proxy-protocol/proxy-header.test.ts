@@ -132,3 +132,19 @@ test('ends of two families are UNKNOWN in version 1 and both IPv6 in version 2',
   assert.equal(encodeVersion1(mixed).toString(), 'PROXY UNKNOWN\r\n');
   assert.deepEqual(read(encodeVersion2(mixed)).ends, mixed);
 });
+
+test('ends of a Unix socket, which have no address, are UNKNOWN in version 1 and LOCAL in version 2', () => {
+  const nowhere = socket('', 0);
+  for (const unix of [
+    { source: nowhere, destination: nowhere },
+    { source: nowhere, destination: socket('1.2.3.4', 1) },
+    { source: socket('::1', 1), destination: nowhere },
+  ]) {
+    assert.equal(encodeVersion1(unix).toString(), 'PROXY UNKNOWN\r\n');
+    assert.deepEqual(
+      encodeVersion2(unix, [{ type: 1, value: Buffer.from('h2') }]),
+      encodeVersion2(undefined),
+    );
+    assert.equal(read(encodeVersion2(unix)).ends, undefined);
+  }
+});

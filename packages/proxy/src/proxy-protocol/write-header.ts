@@ -15,9 +15,13 @@ export function encodeVersion1({ source, destination }: ProxiedEnds): Buffer {
   );
 }
 
-/** A header of version 2; `LOCAL` without ends. Ends of two families are both written as IPv6. */
+/**
+ * A header of version 2; `LOCAL` without ends, and where one has no address, as of a Unix socket. Ends of two families are
+ * both written as IPv6.
+ */
 export function encodeVersion2(ends: ProxiedEnds | undefined, tlvs: readonly Tlv[] = []): Buffer {
-  if (ends === undefined) return head(0x20, 0, Buffer.alloc(0));
+  if (ends === undefined || ends.source.address === '' || ends.destination.address === '')
+    return head(0x20, 0, Buffer.alloc(0));
   const { source, destination } = ends;
   const six = isIPv6(source.address) || isIPv6(destination.address);
   const ports = Buffer.alloc(4);
