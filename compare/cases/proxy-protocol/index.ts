@@ -2,6 +2,7 @@ import { accessLog, httpBootstrap, typeOf } from '../../bootstrap.ts';
 import type { CompareCase, Setup, Theme } from '../../case.ts';
 import { get } from '../../request.ts';
 import { reasons } from './reasons.ts';
+import { told } from './told.ts';
 
 const logged = {
   code: '%RESPONSE_CODE%',
@@ -77,5 +78,6 @@ export const proxyProtocol: Theme = {
     setup('allowed', { allow_requests_without_proxy_protocol: true, stat_prefix: 'p' }),
     setup('no v1', { disallowed_versions: ['V1'] }),
     setup('no v2', { disallowed_versions: ['V2'], allow_requests_without_proxy_protocol: true }),
+    ...told,
   ],
 };
