@@ -1,5 +1,6 @@
-import { typeOf } from '../../bootstrap.ts';
+import { accessLog, httpBootstrap, typeOf } from '../../bootstrap.ts';
 import type { CompareCase, Ports, Setup } from '../../case.ts';
+import { get } from '../../request.ts';
 import { certificates } from '../../certificates.ts';
 import { gateSetup, inspector, mutualTls, networkFilter, says, saysTls } from './setup.ts';
 
@@ -213,6 +214,42 @@ const hint = (prefix = ''): object => ({
   principals: anyone,
 });
 
+const told10 = 'PROXY TCP4 10.1.2.3 10.4.5.6 8080 80\r\n';
+const request = (what: string, header: string, ...lines: readonly string[]): CompareCase => ({
+  what,
+  clients: [{ send: [`${header}${get('/', ...lines)}`] }],
+});
+/** Of requests, whose clients are told by headers besides. */
+const requests: Setup = {
+  name: 'rbac-requests',
+  bootstrap: httpBootstrap({
+    manager: {
+      use_remote_address: true,
+      xff_num_trusted_hops: 1,
+      internal_address_config: { cidr_ranges: [{ address_prefix: '127.0.0.0', prefix_len: 8 }] },
+      access_log: [accessLog({ rbac: '%DYNAMIC_METADATA(envoy.filters.http.rbac)%' })],
+    },
+    filters: Object.entries({
+      ...sources('127.0.0.0', 8, 'loop'),
+      ...sources('10.1.0.0', 16, 'ten'),
+      ...sources('203.0.113.7', 32, 'told'),
+    }).map(([key, policy]) => ({
+      name: key,
+      typed_config: {
+        '@type': typeOf('filters.http.rbac.v3.RBAC'),
+        shadow_rules: { policies: { [key]: policy } },
+        shadow_rules_stat_prefix: `${key}_`,
+      },
+    })),
+    listener: { listener_filters: [proxyProtocol] },
+  }),
+  cases: [
+    request('PROXY and x-forwarded-for', told10, 'x-forwarded-for: 203.0.113.7'),
+    request('PROXY alone', told10),
+    request('x-forwarded-for alone', 'PROXY UNKNOWN\r\n', 'x-forwarded-for: 203.0.113.7'),
+  ],
+};
+
 /** Rules by which connections are served. */
 export const rbac: readonly Setup[] = [
   each('places', places, [says('plain', talk)]),
@@ -230,6 +267,7 @@ export const rbac: readonly Setup[] = [
     chain: mutualTls({ require_client_certificate: true }),
   }),
   each('people, untrusted', people, everyone, { ...asked, chain: accepting }),
+  requests,
   enforced('none', {}, once),
   enforced('allow nobody', { rules: {} }, plain),
   enforced('deny nobody', { rules: { action: 'DENY' } }, once),
