@@ -108,6 +108,7 @@ export function decodeIpAddress(scope: Scope, message: AddressMessage | undefine
 export function decodeCidr(scope: Scope, message: CidrMessage): CidrRange {
   const address = message.addressPrefix ?? '';
   const prefixLength = message.prefixLen ?? 0;
+  if (isIP(address) === 0) scope.at('addressPrefix').fail(`"${address}" is not an IP address`);
   if (prefixLength > (address.includes(':') ? 128 : 32)) {
     scope.at('prefixLen').fail(`${prefixLength} is longer than the address`);
   }

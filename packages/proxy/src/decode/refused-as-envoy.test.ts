@@ -150,6 +150,19 @@ test('what the bootstrap asks of labels and of control planes is refused where i
   );
 });
 
+test('ranges of addresses begin with one', () => {
+  const match = (address_prefix: string): string[] =>
+    listener({
+      filter_chains: [
+        { filter_chain_match: { prefix_ranges: [{ address_prefix, prefix_len: 8 }] }, filters: [tcp] },
+      ],
+    });
+  assert.deepEqual(match('10.0.0.0'), []);
+  assert.deepEqual(match('fe80::'), []);
+  for (const address of ['300.1.1.1', 'here', ''])
+    assert.deepEqual(match(address), ['prefix_ranges[0].address_prefix'], address);
+});
+
 test('rules of connections that look at headers, and ranges of ports that have none, are refused', () => {
   const rules = (permission: Json, principal: Json = { any: true }): string[] => {
     const policies = { p: { permissions: [permission], principals: [principal] } };
