@@ -1,5 +1,6 @@
 import { accessLog, clusterOf, httpBootstrap, typeOf } from '../../bootstrap.ts';
 import type { CompareCase, Ports, Setup, Step } from '../../case.ts';
+import { keyed, locality } from '../../cluster-setup.ts';
 
 const logged = {
   flags: '%RESPONSE_FLAGS%',
@@ -55,7 +56,13 @@ export function proxied(
     clusters: [
       clusterOf('closed', [ports.closed]),
       clusterOf('second', [ports.up2]),
-      clusterOf('hashed', [ports.up, ports.up2, ports.up3], { lb_policy: 'RING_HASH' }),
+      clusterOf('hashed', [], {
+        lb_policy: 'RING_HASH',
+        load_assignment: {
+          cluster_name: 'hashed',
+          endpoints: [locality([keyed('one', ports.up), keyed('two', ports.up2), keyed('three', ports.up3)])],
+        },
+      }),
       { name: 'empty' },
     ],
   }));
