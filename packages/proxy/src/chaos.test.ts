@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import type { Logger } from '@lateen/core';
 import { silentLogger } from '@lateen/core';
 import { defaultForward, defaultRoute } from './model/index.ts';
-import { cluster, serveHttp, tcpUpstream } from './testing/harness.ts';
+import { cluster, serveHttp, statOf, tcpUpstream, until } from './testing/harness.ts';
 
 /** Random numbers that are the same in each run. */
 function seeded(seed: number): () => number {
@@ -119,6 +119,8 @@ test('whatever clients and endpoints do, nothing is left over and nothing breaks
   for (let round = 0; round < 6; round++) await Promise.all(Array.from({ length: 60 }, talk));
   const left = await dataPlane.drain(2_000);
   assert.deepEqual(left, { activeConnections: 0 });
+  // Mirrored requests outlive their clients, by their time-out at most.
+  await until(() => statOf(dataPlane, 'cluster.up.upstream_rq_active') === 0);
   const stats = dataPlane.stats.text();
   assert.deepEqual(bugs, []);
   for (const gauge of [
