@@ -19,7 +19,6 @@ import { fleetOf, type Fleet } from '../workers/fleet.ts';
 import { listenErrorText } from '../wire/listen-error.ts';
 import type { ProxyBootstrap } from './bootstrap.ts';
 import { giveMemoryBack, shrinkMemory } from './collect-garbage.ts';
-import { keepCompilerFromInterrupting } from './compiler-threads.ts';
 import { startProxy, type RunningProxy } from './running-proxy.ts';
 
 export interface ServeOptions {
@@ -189,7 +188,6 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       flushCompileCache();
       ready.resolve();
       giveMemoryBack(clock, dataPlane);
-      keepCompilerFromInterrupting();
     },
     ...(workers === undefined
       ? {}
