@@ -113,14 +113,26 @@ export class HeaderBlock {
     return true;
   }
 
-  /** Where the name of the first dead line of this hash and length begins in {@link bytes}; -1 where there is none. */
-  findDead(hash: number, length: number): number {
+  /** Where the name of the first dead line of this name begins in {@link bytes}; -1 where there is none. */
+  findDead(source: Uint8Array, start: number, end: number): number {
     const index = this.#index;
     for (let line = 0, at = 0; line < this.lines; line++, at += stride) {
-      const start = ~(index[at] as number);
-      if (start >= 0 && index[at + 5] === hash && (index[at + 1] as number) - start === length) return start;
+      const dead = ~(index[at] as number);
+      if (
+        dead >= 0 &&
+        (index[at + 1] as number) - dead === end - start &&
+        this.#isAt(dead, source, start, end)
+      )
+        return dead;
     }
     return -1;
+  }
+
+  #isAt(at: number, source: Uint8Array, start: number, end: number): boolean {
+    for (let i = 0; i < end - start; i++) {
+      if (tokenLower[this.bytes[at + i] as number] !== tokenLower[source[start + i] as number]) return false;
+    }
+    return true;
   }
 
   has(name: HeaderName): boolean {

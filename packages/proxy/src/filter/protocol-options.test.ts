@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer as createTcp, connect } from 'node:net';
 import { test } from 'node:test';
 import { TestClock } from '@lateen/core';
+import { headerName } from '../codec/header-name.ts';
 import { errorCode, frameFlag, frameType } from '../http2/frame.ts';
 import { clusterFromJson, listenerFromJson, routesJson, serveEnvoy } from '../testing/envoy-config.ts';
 import {
@@ -96,6 +97,16 @@ test('names that the proxy writes itself are spelt as their sender spelt them', 
   assert.match(up.heads[0] ?? '', /\r\nTransfer-Encoding: chunked\r\n/);
   assert.match(seen, /\r\nTransfer-ENCODING: chunked\r\n/);
   assert.match(seen, /\r\nConnection: close\r\n/);
+});
+
+test('a name that hashes as another is not taken for its spelling', async (t) => {
+  const up = await rawUpstream(t, answer);
+  const { port } = await serveEnvoy(t, { ...routes, http_protocol_options: keepCase }, [
+    clusterFromJson('up', [up.port], clusterOptions({ http_protocol_options: keepCase })),
+  ]);
+  assert.equal(headerName('hou6').hash, headerName('host').hash);
+  await exchangeRaw(port, 'GET / HTTP/1.1\r\nHou6: b\r\nhost: a\r\nconnection: close, hou6\r\n\r\n');
+  assert.match(up.heads[0] ?? '', /^GET \/ HTTP\/1\.1\r\nhost: a\r\n/);
 });
 
 test('request lines hold the whole URL where endpoints want that', async (t) => {

@@ -1,5 +1,4 @@
 import type { HeaderBlock } from '../codec/header-block.ts';
-import { hashStep, tokenLower } from '../codec/header-name.ts';
 
 /**
  * Spells names in `out[start, end)` as the sender of the block did, where the proxy took the line and wrote its own: `Host`,
@@ -9,12 +8,11 @@ import { hashStep, tokenLower } from '../codec/header-name.ts';
 export function spellAsSender(block: HeaderBlock, out: Buffer, start: number, end: number): void {
   if (!block.keepsCase) return;
   for (let line = start; line < end; ) {
-    let hash = 0;
-    let at = line;
-    for (; at < end && out[at] !== 58; at++) hash = hashStep(hash, tokenLower[out[at] as number] as number);
-    const dead = block.findDead(hash, at - line);
-    if (dead >= 0) block.bytes.copy(out, line, dead, dead + at - line);
-    const next = out.indexOf(10, at);
+    const colon = out.indexOf(58, line);
+    if (colon < 0) return;
+    const dead = block.findDead(out, line, colon);
+    if (dead >= 0) block.bytes.copy(out, line, dead, dead + colon - line);
+    const next = out.indexOf(10, colon);
     if (next < 0) return;
     line = next + 1;
   }
