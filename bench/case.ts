@@ -21,6 +21,8 @@ export interface Contender {
   readonly name: string;
   /** Version, as it says itself. */
   readonly version: string;
+  /** True where others are compared with it within a round: it is measured before them. */
+  readonly goesFirst?: boolean;
   measure(seconds: number): Promise<Sample>;
   /** Brings it to how it runs that has been running, where measuring for some seconds does not. */
   warmUp?(): Promise<void>;

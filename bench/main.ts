@@ -18,7 +18,7 @@ import { routeChange, routeSwap } from './cases/route-swap.ts';
 import { start } from './cases/start.ts';
 import { tcpThroughput } from './cases/tcp-throughput.ts';
 import { tcpConnect, tcpOneHop } from './cases/tcp.ts';
-import { isInstalled, leaveContendersCore } from './pinned-process.ts';
+import { endProcesses, isInstalled, leaveContendersCore } from './pinned-process.ts';
 import { renderResult } from './report.ts';
 import { runCase, type CaseResult } from './run-case.ts';
 
@@ -94,6 +94,12 @@ async function run(): Promise<number> {
   return results.some((result) => result.missing.length > 0) ? 1 : 0;
 }
 
+for (const [signal, status] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  process.on(signal, () => void endProcesses().finally(() => process.exit(status)));
+}
 try {
   process.exitCode = await run();
 } catch (error) {

@@ -17,6 +17,14 @@ export interface MemoryMb {
   readonly resident: number;
 }
 
+/** What is to end when this process is told to end. */
+const running = new Set<PinnedProcess>();
+
+/** Ends all that was started here, and waits for it. */
+export async function endProcesses(): Promise<void> {
+  await Promise.all([...running].map((one) => one.stop()));
+}
+
 /** A process, with all that it starts, held to one core. */
 export class PinnedProcess {
   readonly #child: ChildProcess;
@@ -27,6 +35,8 @@ export class PinnedProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
     });
+    running.add(this);
+    this.#child.once('exit', () => running.delete(this));
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.on('data', (chunk: Buffer) => {
         this.#output = (this.#output + chunk.toString()).slice(-4000);

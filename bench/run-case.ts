@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import process from 'node:process';
 import type { BenchCase, Contender, Figure, Sample } from './case.ts';
 import { ourName } from './report.ts';
 
@@ -33,6 +34,8 @@ export interface CaseResult {
 /** Measures the contenders in turn, round after round, so that what else the machine does falls on all alike. */
 export async function runCase(bench: BenchCase, options: RunOptions): Promise<CaseResult> {
   const workDir = mkdtempSync(join(tmpdir(), 'lateen-bench-'));
+  const removeWorkDir = (): void => rmSync(workDir, { recursive: true, force: true });
+  process.once('exit', removeWorkDir);
   try {
     const prepared = await bench.prepare({ workDir, proxyBundle: options.proxyBundle });
     try {
@@ -43,7 +46,8 @@ export async function runCase(bench: BenchCase, options: RunOptions): Promise<Ca
       }
       const samples = new Map<Contender, Sample[]>(contenders.map((contender) => [contender, []]));
       for (let round = 1; round <= options.rounds; round++) {
-        for (const [contender, list] of samples) {
+        for (const contender of turnOrder(contenders, round)) {
+          const list = samples.get(contender) ?? [];
           const sample = await contender.measure(options.seconds);
           if (sample.errors > 0) throw new Error(`${contender.name}: ${sample.errors} failed requests`);
           list.push(sample);
@@ -59,8 +63,26 @@ export async function runCase(bench: BenchCase, options: RunOptions): Promise<Ca
       await prepared.close();
     }
   } finally {
-    rmSync(workDir, { recursive: true, force: true });
+    removeWorkDir();
+    process.off('exit', removeWorkDir);
   }
+}
+
+/**
+ * Who is measured after whom in a round, from 1: another one begins each time, since whoever comes first fares worse (the
+ * machine has rested). What others are compared with in the same round comes before them.
+ */
+export function turnOrder<T extends Pick<Contender, 'goesFirst'>>(
+  contenders: readonly T[],
+  round: number,
+): readonly T[] {
+  const others = contenders.filter(({ goesFirst }) => goesFirst !== true);
+  const at = (round - 1) % Math.max(others.length, 1);
+  return [
+    ...contenders.filter(({ goesFirst }) => goesFirst === true),
+    ...others.slice(at),
+    ...others.slice(0, at),
+  ];
 }
 
 const warmUpSliceSeconds = 2;

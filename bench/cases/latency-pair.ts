@@ -45,6 +45,7 @@ async function prepare(context: BenchContext): Promise<PreparedCase> {
     let direct: Latencies | undefined;
     const first: Contender = {
       name: 'direct',
+      goesFirst: true,
       version: '',
       async measure(seconds) {
         direct = await latenciesAt(upstream.port, seconds);
